@@ -1,0 +1,49 @@
+# Every target installs what it needs, once. CI runs `make check`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BASE := $(VENV)/.base
+DEV := $(VENV)/.dev
+
+.PHONY: setup demo test test-long lint check compile docs schema clean
+
+setup: $(BASE)  ## what `inc-mlflow` needs, in .venv
+
+$(BASE): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(DEV): $(BASE)
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+demo: $(BASE)  ## a real model, from FP32 to a promoted INT8 champion
+	$(BIN)/inc-mlflow run examples/digits/job.yaml
+
+test: $(DEV)  ## everything but the long tests
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(DEV)  ## what takes longer than CI may
+	$(BIN)/python -m pytest -m long
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tests/licences.py
+
+check: lint test  ## what CI runs
+
+compile: $(BASE)  ## the example's Kubeflow package, in dist/
+	mkdir -p dist
+	$(BIN)/inc-mlflow compile examples/digits/job.yaml --out dist/int8.yaml
+
+docs: $(BASE)  ## generated files: the job's schema and the command-line reference
+	$(BIN)/inc-mlflow schema > examples/job.schema.json
+	$(BIN)/python docs/reference.py > docs/reference.md
+
+clean:
+	rm -rf $(VENV) dist build *.egg-info

@@ -1,0 +1,16 @@
+"""KFP shell over ``inc_mlflow.steps.calibrate``."""
+
+from kfp import dsl
+
+from inc_mlflow.components._base import component
+
+
+@component
+def calibrate(job: str, root: str, baseline: dsl.Input[dsl.Model], ranges: dsl.Output[dsl.Artifact]) -> None:
+    """Collect the activation ranges that static recipes need."""
+    from pathlib import Path
+
+    from inc_mlflow.steps.calibrate import calibrate
+    from inc_mlflow.steps.stage import located
+
+    calibrate(located(job, root), Path(ranges.path), baseline=Path(baseline.path))

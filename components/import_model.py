@@ -1,0 +1,16 @@
+"""KFP shell over ``inc_mlflow.steps.import_model``."""
+
+from kfp import dsl
+
+from inc_mlflow.components._base import component
+
+
+@component
+def import_model(job: str, root: str, baseline: dsl.Output[dsl.Model]) -> None:
+    """Write the baseline: the source at a current opset, folded, checked against the source on real rows."""
+    from pathlib import Path
+
+    from inc_mlflow.steps.import_model import import_model
+    from inc_mlflow.steps.stage import located
+
+    import_model(located(job, root), Path(baseline.path))

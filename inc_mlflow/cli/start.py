@@ -1,0 +1,80 @@
+"""Commands to begin with: run, ui, list, schema."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inc_mlflow.cli.app import JSON, START, app, emit, say
+
+_EXIT = {"pass": 0, "fail": 3, "inconclusive": 4}
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML), as examples/digits/job.yaml.")]
+
+
+@app.command(rich_help_panel=START)
+def run(
+    job: JobFile,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what is already finished.")] = False,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow server; a SQLite file beside the job by default.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow experiment; the job's name by default.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Quantise, measure, judge and promote a model: the whole job.
+
+    Killed half-way, the same command goes on where it was. Exit code: 0 pass, 2 something to mend (one line), 3 fail
+    (keep FP32), 4 inconclusive (more validation rows would decide).
+    """
+    os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
+    os.environ.update({"MLFLOW_EXPERIMENT_NAME": experiment} if experiment else {})
+    from inc_mlflow.pipelines.run import run_job
+    from inc_mlflow.spec import Job
+
+    result = run_job(Job.load(job), fresh, say)
+    if as_json:
+        emit(result, as_json)
+    else:
+        from inc_mlflow.reports.table import print_result
+
+        print_result(result)
+        print(f"See it: inc-mlflow ui {job.parent}")
+    raise typer.Exit(_EXIT[result["verdict"]])
+
+
+@app.command(rich_help_panel=START)
+def ui(
+    folder: Annotated[Path, typer.Argument(help="Directory of the job whose local MLflow store to show.")] = Path(),
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+) -> None:
+    """Open MLflow's page on a job's local store; ends with Ctrl-C."""
+    from inc_mlflow.errors import TrackingError
+    from inc_mlflow.tracking.server import STATE_FOLDER
+
+    store = (folder if folder.is_dir() else folder.parent).resolve() / STATE_FOLDER / "mlflow.db"
+    if not store.exists():
+        raise TrackingError(f"{store}: no local MLflow store; run a job of that directory first")
+    say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
+    uri = f"sqlite:///{store}"
+    arguments = ["server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *arguments])  # noqa: S606 - Ctrl-C must reach the server
+
+
+@app.command("list", rich_help_panel=START)
+def list_(
+    what: Annotated[str, typer.Argument(metavar="methods|metrics|datasets|pools")],
+    as_json: JSON = False,
+) -> None:
+    """List what a job can name: methods, metrics, datasets or pools."""
+    from inc_mlflow.reports.catalogue import catalogue
+
+    emit(catalogue(what), as_json)
+
+
+@app.command(rich_help_panel=START)
+def schema() -> None:
+    """Print the JSON schema of the job file, for editors that complete YAML."""
+    from inc_mlflow.spec import JobSpec
+
+    print(json.dumps(JobSpec.model_json_schema(), indent=1))

@@ -1,0 +1,81 @@
+"""Commands that do one step: import, calibrate, quantize, evaluate, benchmark."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inc_mlflow.cli.app import JSON, STEPS, app, emit
+from inc_mlflow.cli.start import JobFile
+
+OutFile = Annotated[Path, typer.Option("-o", "--out", help="File to write.")]
+
+
+@app.command("import", rich_help_panel=STEPS)
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="The ONNX model as it was given.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for model.onnx and its record.")],
+    data: Annotated[Path | None, typer.Option(help="An .npz with rows on which source and baseline are compared.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Normalise a model: opset 17 or newer, constants and batch norm folded, shapes inferred."""
+    from inc_mlflow.steps.single import import_source
+
+    emit(import_source(source, out, data), as_json)
+
+
+@app.command(rich_help_panel=STEPS)
+def calibrate(
+    job: JobFile,
+    out: OutFile,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Only this part of the rows; quantize merges the files.")] = "1/1",
+    as_json: JSON = False,
+) -> None:
+    """Collect the ranges of activations that static recipes need."""
+    from inc_mlflow.spec import Job
+    from inc_mlflow.steps.single import write_ranges
+
+    emit(write_ranges(Job.load(job), shard, out), as_json)
+
+
+@app.command(rich_help_panel=STEPS)
+def quantize(
+    job: JobFile,
+    recipe: Annotated[str, typer.Option(metavar="JSON", help='As {"method": "static", "per_channel": true}.')],
+    out: OutFile,
+    ranges: Annotated[list[Path] | None, typer.Option(help="Ranges of `calibrate`, one per shard; made if not given.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Write the INT8 model of one recipe."""
+    from inc_mlflow.spec import Job
+    from inc_mlflow.steps.single import write_candidate
+
+    emit(write_candidate(Job.load(job), recipe, ranges or [], out), as_json)
+
+
+@app.command(rich_help_panel=STEPS)
+def evaluate(
+    job: JobFile,
+    model: Annotated[Path, typer.Option(help="The model to evaluate.")],
+    split: Annotated[str, typer.Option(help="calibration, tuning or validation.")] = "validation",
+    as_json: JSON = False,
+) -> None:
+    """Measure the job's metric of one model."""
+    from inc_mlflow.spec import Job
+    from inc_mlflow.steps.single import evaluate_one
+
+    emit(evaluate_one(Job.load(job), model, split), as_json)
+
+
+@app.command(rich_help_panel=STEPS)
+def benchmark(
+    job: JobFile,
+    baseline: Annotated[Path, typer.Option(help="The model to compare with.")],
+    candidate: Annotated[Path, typer.Option(help="The model that should be faster.")],
+    as_json: JSON = False,
+) -> None:
+    """Measure the speed of two models, interleaved on one core; the ratio comes with its interval."""
+    from inc_mlflow.spec import Job
+    from inc_mlflow.steps.single import benchmark_two
+
+    emit(benchmark_two(Job.load(job), baseline, candidate), as_json)

@@ -1,0 +1,54 @@
+"""Fit rows to the model: right rank and size, its dtype without loss, nothing but finite numbers."""
+
+import numpy as np
+
+from inc_mlflow.datasets.source import Arrays
+from inc_mlflow.errors import DataError
+from inc_mlflow.records import TensorSpec
+
+
+def conform(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> Arrays:
+    """Return the batch in the model's dtypes; DataError names the input and what it takes."""
+    _check_names(inputs, specs, where)
+    return {spec.name: _conform(np.asarray(inputs[spec.name]), spec, where) for spec in specs}
+
+
+def _check_names(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> None:
+    expected, given = [spec.name for spec in specs], list(inputs)
+    if sorted(expected) != sorted(given):
+        raise DataError(f"{where}: rows have the inputs {', '.join(given) or 'none'}; the model takes {', '.join(expected)}")
+
+
+def _conform(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
+    _check_shape(array, spec, where)
+    cast = _cast(array, spec, where)
+    if cast.dtype.kind == "f" and not np.isfinite(cast).all():
+        raise DataError(f"{where}: input {spec.name!r} has NaN or infinity; clean the data")
+    return cast
+
+
+def _check_shape(array: np.ndarray, spec: TensorSpec, where: str) -> None:
+    if spec.shape is None:
+        return
+    shape = ", ".join("any" if axis is None else str(axis) for axis in spec.shape)
+    if array.ndim != len(spec.shape):
+        raise DataError(f"{where}: input {spec.name!r} has rank {array.ndim}, {array.shape}; the model takes ({shape})")
+    wrong = [
+        pair for pair in zip(array.shape[1:], spec.shape[1:], strict=True) if isinstance(pair[1], int) and pair[0] != pair[1]
+    ]
+    if wrong:
+        raise DataError(f"{where}: input {spec.name!r} has shape {array.shape}; the model takes ({shape})")
+
+
+def _cast(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
+    dtype = np.dtype(spec.dtype)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind not in "biuf" or dtype.kind not in "biuf":
+        raise DataError(f"{where}: input {spec.name!r} is {array.dtype}; the model takes {dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+        same = cast.astype(array.dtype) == array
+    if not (same | (array != array)).all():  # NaN is refused by its own message
+        raise DataError(f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; store it as {dtype}")
+    return cast

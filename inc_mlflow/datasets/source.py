@@ -1,0 +1,25 @@
+"""What a data format gives: a source with a known number of rows, read by position."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.records import TensorSpec
+from inc_mlflow.spec import FileSplit
+
+Arrays = dict[str, np.ndarray]
+Batch = tuple[Arrays, np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """``read`` takes row positions and returns their inputs (batch axis first) and labels."""
+
+    rows: int
+    read: Callable[[Sequence[int]], Batch]
+
+
+Reader = Callable[[FileSplit, Path, str, tuple[TensorSpec, ...]], Source]
+"""(split, directory of relative paths, field name for messages, model inputs) -> source."""

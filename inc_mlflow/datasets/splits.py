@@ -1,0 +1,129 @@
+"""Splits of a job as streams of batches that fit the model."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inc_mlflow.callables import load_callable, source_file, user_code
+from inc_mlflow.datasets import DATASETS
+from inc_mlflow.datasets.conform import conform
+from inc_mlflow.datasets.source import Arrays, Batch
+from inc_mlflow.errors import DataError
+from inc_mlflow.records import TensorSpec
+from inc_mlflow.spec import CallableSplit, FileSplit
+
+
+class SplitReader:
+    """One split; ``batches`` can be called again for every pass and gives the same rows in the same order."""
+
+    def __init__(self, name: str, split: FileSplit | CallableSplit, root: Path, inputs: tuple[TensorSpec, ...]) -> None:
+        self.where = f"data.{name}"
+        self._name, self._split, self._root, self._inputs = name, split, root, inputs
+        self.batch = split.batch if isinstance(split, FileSplit) else None
+        """Rows per batch the split asks for; None where a callable decides."""
+
+    def batches(self, size: int | None = None) -> Iterator[Batch]:
+        """Yield (inputs, labels); ``size`` regroups the rows, the last batch may be smaller."""
+        batches = self._raw(size)
+        checked = ((conform(inputs, self._inputs, self.where), self._labels(inputs, labels)) for inputs, labels in batches)
+        return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
+
+    def _raw(self, size: int | None) -> Iterator[Batch]:
+        if isinstance(self._split, CallableSplit):
+            return self._from_callable(self._split)
+        return self._from_file(self._split, size or self._split.batch)
+
+    def _from_file(self, split: FileSplit, size: int) -> Iterator[Batch]:
+        source = DATASETS.get(_format(split, self._root, self.where))(split, self._root, self.where, self._inputs)
+        rows = chosen_rows(split, source.rows, self.where)
+        for start in range(0, len(rows), size):
+            yield source.read(rows[start : start + size])
+
+    def _from_callable(self, split: CallableSplit) -> Iterator[Batch]:
+        where = f"{self.where}.callable"
+        function = load_callable(split.function, self._root, where)
+        count = 0
+        with user_code(source_file(split.function, self._root), where):
+            for item in function(self._name):
+                count += 1
+                yield _pair(item, where)
+        if not count:
+            raise DataError(f"{where}: gave no rows; yield (inputs, labels) batches")
+
+    def _labels(self, inputs: Arrays, labels: Any) -> np.ndarray | None:
+        """Check that there is one label per row and one length among the inputs."""
+        lengths = {len(array) for array in inputs.values()}
+        array = None if labels is None else np.asarray(labels)
+        if array is not None:
+            lengths.add(len(np.atleast_1d(array)))
+        if len(lengths) != 1:
+            raise DataError(f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch")
+        return array
+
+
+def chosen_rows(split: FileSplit, count: int, where: str) -> list[int]:
+    """Return the positions that start, stop and samples choose; the order of the file is kept."""
+    stop = count if split.stop is None else split.stop
+    if stop > count or split.start >= stop:
+        raise DataError(f"{where}: no rows {split.start} to {stop}; it has {count}" if count else f"{where}: has no rows")
+    rows = range(split.start, stop)
+    if split.samples is None:
+        return list(rows)
+    if split.samples > len(rows):
+        raise DataError(f"{where}.samples: {split.samples} of {len(rows)} rows; ask for at most that many")
+    drawn = np.random.default_rng(split.seed).choice(len(rows), split.samples, replace=False)
+    return [rows[position] for position in sorted(drawn)]
+
+
+def regroup(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """Cut a stream of batches into batches of ``size`` rows; the last may be smaller."""
+    held: list[Batch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += _length(batch)
+        while count >= size:
+            joined = _join(held)
+            yield _rows(joined, 0, size)
+            held, count = [_rows(joined, size, count)], count - size
+    if count:
+        yield _join(held)
+
+
+def _length(batch: Batch) -> int:
+    return len(next(iter(batch[0].values())))
+
+
+def _join(batches: list[Batch]) -> Batch:
+    inputs = {name: np.concatenate([batch[0][name] for batch in batches]) for name in batches[0][0]}
+    labels = [batch[1] for batch in batches]
+    given = [label for label in labels if label is not None]
+    return inputs, np.concatenate(given) if len(given) == len(labels) else None
+
+
+def _rows(batch: Batch, start: int, stop: int) -> Batch:
+    inputs, labels = batch
+    return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[start:stop]
+
+
+def _format(split: FileSplit, root: Path, where: str) -> str:
+    if split.format is not None:
+        return split.format
+    path = root / split.path
+    if path.is_dir():
+        return "images"
+    formats = {".npz": "npz", ".tsv": "text", ".csv": "text"}
+    if path.suffix not in formats:
+        raise DataError(f"{where}: {path} is no .npz, .tsv, .csv or folder; give one, or say format: npz, images or text")
+    return formats[path.suffix]
+
+
+def _pair(item: Any, where: str) -> Batch:
+    if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], dict) and item[0]):
+        raise DataError(f"{where}: yields {type(item).__name__}; it must yield (dict of input arrays, labels or None)")
+    inputs, labels = item
+    if any(np.ndim(array) == 0 for array in inputs.values()):
+        raise DataError(f"{where}: yields an input without rows; the first axis of each array counts them")
+    return inputs, labels

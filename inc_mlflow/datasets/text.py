@@ -1,0 +1,113 @@
+"""Text tables: .tsv or .csv with a header, tokenised with a Hugging Face tokenizer.json."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from inc_mlflow.datasets.source import Batch, Source
+from inc_mlflow.errors import DataError
+from inc_mlflow.records import TensorSpec
+from inc_mlflow.registry import did_you_mean
+from inc_mlflow.spec import FileSplit
+
+ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""Name of an encoding in a job -> attribute of the tokenizer's result."""
+
+
+def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
+    """Open a table; rows are tokenised when they are asked for, labels are numbers."""
+    table = _table(root / split.path, where)
+    columns = split.transform.columns or (_first_text_column(table, split.label, where),)
+    texts = [tuple(_column(row, name, where) for name in columns) for row in table]
+    labels = _labels([row[split.label] for row in table], where) if split.label in table[0] else None
+    tokenizer = _tokenizer(split, root, where)
+    kinds = {spec.name: _encoding(split.inputs.get(spec.name, spec.name), where) for spec in inputs}
+
+    def rows_at(positions: Sequence[int]) -> Batch:
+        encoded = tokenizer.encode_batch([_pair(texts[position]) for position in positions])
+        arrays = {name: _stack(encoded, kind, where) for name, kind in kinds.items()}
+        return arrays, None if labels is None else labels[np.asarray(positions)]
+
+    return Source(len(texts), rows_at)
+
+
+class _Tsv(csv.excel_tab):
+    """GLUE's .tsv files hold bare quotes: there a quote is text."""
+
+    quoting = csv.QUOTE_NONE
+
+
+def _table(path: Path, where: str) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, dialect=_Tsv if path.suffix == ".tsv" else csv.excel))
+    except OSError as error:
+        raise DataError(f"{where}: {path} cannot be read ({error.strerror}); give a .tsv or .csv with a header") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{where}: {path} is no UTF-8 table ({error}); give a .tsv or .csv with a header") from error
+    if not rows:
+        raise DataError(f"{where}: {path} has no rows below its header")
+    return rows
+
+
+def _column(row: dict[str, str], name: str, where: str) -> str:
+    value = row.get(name)
+    if value is None:
+        raise DataError(f"{where}.transform.columns: no text in column {name!r}; the table has {', '.join(map(str, row))}")
+    return value
+
+
+def _first_text_column(table: list[dict[str, str]], label: str, where: str) -> str:
+    name = next((column for column in table[0] if column != label), None)
+    if name is None:
+        raise DataError(f"{where}: the table has no column beside {label!r}; name the text with transform: {{columns: […]}}")
+    return name
+
+
+def _labels(values: list[str], where: str) -> np.ndarray:
+    try:
+        return np.array([int(value) for value in values])
+    except (TypeError, ValueError):
+        pass
+    try:
+        return np.array([float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: labels must be numbers, one in each row ({error})") from error
+
+
+def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
+    transform = split.transform
+    if transform.tokenizer is None or transform.max_length is None:
+        raise DataError(f"{where}: text needs transform: {{tokenizer: tokenizer.json, max_length: 128}}")
+    path = root / transform.tokenizer
+    if not path.is_file():
+        raise DataError(f"{where}.transform.tokenizer: no file {path}; give a tokenizer.json")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise DataError(f"{where}.transform.tokenizer: {path} is no tokenizer.json ({error})") from error
+    padding = tokenizer.padding or {}
+    tokenizer.enable_truncation(transform.max_length)
+    padding.pop("length", None)
+    tokenizer.enable_padding(**(padding | {"length": transform.max_length}))
+    return tokenizer
+
+
+def _encoding(name: str, where: str) -> str:
+    if name not in ENCODINGS:
+        raise DataError(
+            f"{where}.inputs: no encoding {name!r}{did_you_mean(name, list(ENCODINGS))}; "
+            f"a tokenizer gives {', '.join(ENCODINGS)}"
+        )
+    return ENCODINGS[name]
+
+
+def _pair(texts: tuple[str, ...]) -> str | tuple[str, ...]:
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _stack(encoded: list[Encoding], kind: str, where: str) -> np.ndarray:
+    return np.array([getattr(row, kind) for row in encoded], np.int64)

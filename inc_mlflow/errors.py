@@ -1,0 +1,37 @@
+"""Errors a user can act on; everything else is a bug and keeps its traceback."""
+
+
+class IncError(Exception):
+    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed"."""
+
+
+class SpecError(IncError):
+    """The job file is wrong; the message starts with the path of the field."""
+
+
+class UnknownNameError(IncError):
+    """A table has no entry of that name."""
+
+
+class MissingExtraError(IncError):
+    """The job needs a package that a base installation does not bring."""
+
+
+class DataError(IncError):
+    """A split cannot be read, or does not fit the model, the metric or the other splits."""
+
+
+class ModelError(IncError):
+    """A model file cannot be read, converted, quantised or run."""
+
+
+class CallableError(IncError):
+    """Code of the user's raised; the message keeps its file, line and text."""
+
+
+class StateError(IncError):
+    """The job's state folder cannot be used: locked by another run, not writable, disk full."""
+
+
+class TrackingError(IncError):
+    """The MLflow server cannot be reached, refuses, or holds something that is not ours."""

@@ -1,0 +1,1 @@
+"""Hardware: the pools a job can name, and what this host is."""

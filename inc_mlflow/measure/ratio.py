@@ -1,0 +1,48 @@
+"""The speed ratio of two models with its interval, and the summary of one model's times."""
+
+import numpy as np
+from scipy import stats
+
+from inc_mlflow.measure.bench import Timing
+from inc_mlflow.records import Interval, Speed
+
+REPEATABILITY = 0.01
+"""Relative standard deviation of the ratio between whole benchmarks, which no repetition within one can see: processes
+lie differently in memory and caches each time. Measured with ``tests/benchmarks/repeatability.py``: 0.009 to 0.014."""
+WIDEST = 0.25
+"""Half-width, relative to the ratio, above which the times contradict each other."""
+
+
+def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
+    """Return how many times faster ``fast`` is, with one-sided bounds.
+
+    Each batch counts with its minimum over all passes, since other load only ever adds time. The bounds join the spread
+    of the ratio between batches (Student's t on logarithms) and the repeatability of whole benchmarks (GUM, type B).
+    """
+    slow_minima, fast_minima = slow.seconds.min(axis=0), fast.seconds.min(axis=0)
+    ratios = np.log(slow_minima / fast_minima)
+    seen = stats.t.ppf(confidence, len(ratios) - 1) * stats.sem(ratios)
+    reach = float(np.hypot(seen, stats.norm.ppf(confidence) * REPEATABILITY))
+    value = float(slow_minima.sum() / fast_minima.sum())
+    return Interval(value=value, low=value * float(np.exp(-reach)), high=value * float(np.exp(reach)))
+
+
+def contradiction(ratio: Interval) -> str | None:
+    """Say why a ratio cannot be believed, or nothing."""
+    width = (ratio.high - ratio.low) / 2 / ratio.value
+    if width <= WIDEST:
+        return None
+    return f"the batches disagree by {width:.0%} about the speed-up; the host was too busy, run again"
+
+
+def speed(timing: Timing, batch: int, size_bytes: int) -> Speed:
+    """Summarise one model: percentiles over all rounds and batches, samples per second at the median."""
+    p50, p90, p99 = (float(value) for value in np.percentile(timing.seconds, [50, 90, 99]))
+    return Speed(
+        samples_per_second=batch / p50,
+        p50_ms=p50 * 1e3,
+        p90_ms=p90 * 1e3,
+        p99_ms=p99 * 1e3,
+        peak_rss_bytes=timing.peak_rss_bytes,
+        size_bytes=size_bytes,
+    )

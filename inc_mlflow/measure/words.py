@@ -1,0 +1,25 @@
+"""Numbers as people read them, the same in reasons, tables and notes."""
+
+
+def percent(share: float) -> str:
+    """0.0123 -> "1.23 %"."""
+    text = f"{share * 100:.2f}".rstrip("0").rstrip(".")
+    return f"{'0' if text == '-0' else text} %"
+
+
+def times(ratio: float) -> str:
+    """1.657 -> "1.66x"."""
+    return f"{ratio:.2f}x"
+
+
+def decimal(number: int) -> str:
+    """17000 -> "17,000"."""
+    return f"{number:,}"
+
+
+def size(count: int) -> str:
+    """397980 -> "398 kB"."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:.3g} {unit}"
+    return f"{count} B"

@@ -1,0 +1,1 @@
+"""All that knows ONNX graphs and ONNX Runtime."""

@@ -1,0 +1,48 @@
+"""Run a model: inputs by name in, outputs by name out."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import ModelError
+from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_file, options
+
+Arrays = dict[str, np.ndarray]
+
+
+class Runner:
+    """A loaded model with all optimisations on; may be called from several threads at once."""
+
+    def __init__(self, model: Path, threads: int) -> None:
+        self.model = model
+        self._session = open_file(model, options(threads))
+        self.outputs = [output.name for output in self._session.get_outputs()]
+        self._batch = fixed_batch(value.shape for value in self._session.get_inputs())
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        """Return all outputs of one batch; ModelError is ONNX Runtime's complaint in one line."""
+        rows = len(next(iter(inputs.values())))
+        try:
+            values = self._session.run(None, padded(inputs, self._batch))
+        except RUNTIME_ERRORS as error:
+            raise ModelError(f"{self.model}: onnxruntime cannot run it: {one_line(error)}") from error
+        return {name: _trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)}
+
+
+def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | None:
+    """Return the number of rows that a model insists on, or None where it takes any."""
+    sizes = {shape[0] for shape in shapes if shape and isinstance(shape[0], int)}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def padded(inputs: Arrays, batch: int | None) -> Arrays:
+    """Repeat the last row until the model has the rows it insists on."""
+    rows = len(next(iter(inputs.values())))
+    if batch is None or rows >= batch:
+        return inputs
+    return {name: np.concatenate([array, np.repeat(array[-1:], batch - rows, 0)]) for name, array in inputs.items()}
+
+
+def _trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:
+    return value[:rows] if batch is not None and rows < batch and len(value) == batch else value

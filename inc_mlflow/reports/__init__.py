@@ -1,0 +1,1 @@
+"""What people and programs read: the job's result, the table, the schema."""

@@ -1,0 +1,75 @@
+"""The final table, for a person's eyes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from inc_mlflow.measure.words import percent, size, times
+
+WIDTH = 110
+"""Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
+_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """Print the table, the verdict with its reasons, and where to look next, on standard output."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(soft_wrap=True)
+    console.width = max(console.width, WIDTH)
+    console.print(_table(result["table"]))
+    colour = _COLOURS[result["verdict"]]
+    console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
+    for reason in result["reasons"]:
+        console.print(f"  {escape(reason)}")
+    console.print(_outcome(result))
+    console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("recipe", "accuracy", "drop", "speed-up", "vs source", "size", "verdict"):
+        table.add_column(name, overflow="fold", no_wrap=name != "recipe")
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    verdict = row["verdict"]
+    accuracy = row["accuracy"]
+    return [
+        row["recipe"],
+        f"{accuracy['value']:.4f}" if accuracy else "no number",
+        _interval(row["relative_drop"], percent),
+        _interval(row["speedup"], times),
+        times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
+        size(row["size_bytes"]),
+        f"[{_COLOURS[verdict]}]{verdict}[/]" if verdict else "",
+    ]
+
+
+def _interval(interval: dict[str, float] | None, show: Callable[[float], str]) -> str:
+    """Write an estimate with its bounds, as "1.62x [1.61, 1.64]": the unit once, and no line break inside."""
+    if interval is None:
+        return "-"
+    value = show(interval["value"])
+    if interval["low"] == interval["high"]:
+        return value
+    low, high = (show(interval[end]).rstrip(" %x") for end in ("low", "high"))
+    return f"{value}\u00a0[{low},\u00a0{high}]".replace(" %", "\u00a0%")
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    champion = result["champion"]
+    if champion is None:
+        return (
+            "Nothing was promoted: keep FP32, or the present champion."
+            if result["verdict"] == "fail"
+            else "Nothing was promoted."
+        )
+    return (
+        f"Champion: {champion['registered_model']} version {champion['version']}, alias int8-champion\nFile: {champion['path']}"
+    )

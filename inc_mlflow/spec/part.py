@@ -1,0 +1,81 @@
+"""Base of every part of the job: strict types, no unknown field, errors in one line that names the field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from inc_mlflow.errors import SpecError
+from inc_mlflow.registry import did_you_mean
+
+
+class Part(BaseModel):
+    """A frozen piece of the job."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, data: Any) -> Any:
+        """Suggest the field that was meant; pydantic's own message does not know its neighbours."""
+        if isinstance(data, Mapping):
+            allowed = [field.alias or name for name, field in cls.model_fields.items()]
+            for key in data:
+                if key not in allowed and key not in cls.model_fields:
+                    raise PydanticCustomError("unknown_field", "{text}", {"text": _unknown(str(key), allowed)})
+        return data
+
+
+def spec_error(error: ValidationError) -> SpecError:
+    """Return the first complaint as one line, and how many more there are."""
+    # A list whose items are wrong also counts as too short: that second complaint is noise.
+    details = [d for d in error.errors(include_url=False) if not (d["type"] == "too_short" and d["input"])]
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return SpecError(f"{_message(details[0])}{more}")
+
+
+def _unknown(key: str, allowed: list[str]) -> str:
+    return f"{key}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
+
+
+def _message(detail: ErrorDetails) -> str:
+    path, kind, given = _path(detail["loc"]), detail["type"], detail["input"]
+    if kind == "unknown_field":
+        return f"{path}.{detail['msg']}" if path else detail["msg"]
+    if kind == "missing":
+        return f"{path}: required field is missing"
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        return f"{path}: {_wrong_tag(detail, given)}"
+    if kind == "value_error":
+        return f"{path or 'job'}: {detail['ctx']['error']}"
+    return f"{path or 'job'}: {_expected(detail['msg'])}, got {_short(given)}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Join field names and list positions; the tags that pydantic adds for unions are not the user's."""
+    parts = [item for item in location if not (isinstance(item, str) and item in {"static", "dynamic", "file", "callable_"})]
+    text = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in parts)
+    return text.replace(".[", "[")
+
+
+def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
+    expected = detail["ctx"].get("expected_tags", "'static', 'dynamic'")
+    if not isinstance(given, Mapping):
+        return f"expected a mapping with 'method', got {_short(given)}; 'method' is one of {expected}"
+    if "method" not in given:
+        return f"the field 'method' is missing; it is one of {expected}"
+    name = str(given["method"])
+    return f"no method {name!r}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
+
+
+def _expected(text: str) -> str:
+    """Turn pydantic's "Input should be a valid tuple" into "expected a list": the words of YAML."""
+    for word, ours in (("a valid tuple", "a list"), ("a valid dictionary or object to extract fields from", "a mapping")):
+        text = text.replace(word, ours)
+    return text.replace("Input should be", "expected") if text.startswith("Input") else text[:1].lower() + text[1:]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,98 @@
+"""benchmark: the speed of all models, interleaved on one pinned core."""
+
+import sys
+import tempfile
+from collections.abc import Iterable
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.datasets.rows import Content
+from inc_mlflow.hardware.probe import host_facts, pinned_core
+from inc_mlflow.measure.bench import Timing, interleave
+from inc_mlflow.measure.gate import BASELINE, Model
+from inc_mlflow.measure.ratio import contradiction, speed, speedup
+from inc_mlflow.ort.instance import save_batches
+from inc_mlflow.ort.runner import Arrays
+from inc_mlflow.records import BenchmarkRecord, Evidence, ImportRecord, Interval
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.models import side_by_side
+from inc_mlflow.steps.stage import step
+from inc_mlflow.storage import sha256_file
+
+BATCHES = 16
+"""Batches that every model is timed on, repeated where validation has fewer; their spread makes the interval."""
+LATENCIES = "latencies.npz"
+SOURCE = "source"
+
+
+@step("benchmark", BenchmarkRecord)
+def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> BenchmarkRecord:
+    """Time source, baseline, present champion and candidates; latencies go to ``latencies.npz``."""
+    imported = ImportRecord.load(baseline)
+    models = side_by_side(baseline, champion, candidates)
+    if imported.source_error is None:
+        models.append(Model(SOURCE, str(job.model), imported.source_sha256, imported.source_bytes))
+    return benchmark_models(job, models, target)
+
+
+def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRecord:
+    """Time any models, one of them the baseline, in turns."""
+    batches, content = _batches(job)
+    core, sizes = pinned_core(), {model.label: model.size_bytes for model in models}
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "batches.npz"
+        save_batches(rows, batches)
+        timings = interleave({model.label: _command(model, rows, core) for model in models}, _shown)
+    _save(target / LATENCIES, timings)
+    ratios = _ratios(timings, BASELINE, job.spec.gate.confidence)
+    reasons = sorted({reason for ratio in ratios.values() if (reason := contradiction(ratio))})
+    return BenchmarkRecord(
+        evidence=Evidence(
+            pool=job.spec.pools[0],
+            host=host_facts(),
+            data_sha256=content.facts().sha256,
+            models={model.label: model.sha256 for model in models},
+        ),
+        valid=not reasons,
+        reasons=tuple(reasons),
+        layout=str(job.layout),
+        clock="thread CPU time",
+        pinned_to=core,
+        passes=len(next(iter(timings.values())).seconds),
+        models={name: speed(timing, job.layout.batch, sizes[name]) for name, timing in timings.items()},
+        speedup=ratios,
+        source_speedup=_ratios(timings, SOURCE, job.spec.gate.confidence) if SOURCE in timings else {},
+        latencies_sha256=sha256_file(target / LATENCIES),
+    )
+
+
+def _batches(job: Job) -> tuple[list[Arrays], Content]:
+    content, batches = Content(), []
+    for inputs, labels, digests in islice(open_data(job).rows("validation", job.layout.batch), BATCHES):
+        content.add(digests, labels)
+        batches.append(inputs)
+    return list(islice(cycle(batches), BATCHES)), content
+
+
+def _command(model: Model, batches: Path, core: int | None) -> list[str]:
+    pin = "-1" if core is None else str(core)
+    return [sys.executable, "-m", "inc_mlflow.ort.instance", model.path, str(batches), pin, "1"]
+
+
+def _shown(rounds: Iterable[int], total: int) -> Iterable[int]:
+    return progress.track(rounds, "benchmark", total)
+
+
+def _ratios(timings: dict[str, Timing], against: str, confidence: float) -> dict[str, Interval]:
+    others = {name: timing for name, timing in timings.items() if name not in {against, SOURCE}}
+    return {name: speedup(timings[against], timing, confidence) for name, timing in others.items()}
+
+
+def _save(path: Path, timings: dict[str, Timing]) -> None:
+    arrays = {str(index): timing.seconds for index, timing in enumerate(timings.values())}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle

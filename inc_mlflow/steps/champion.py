@@ -1,0 +1,31 @@
+"""champion: fetch the present champion, which candidates must beat on the same rows."""
+
+from pathlib import Path
+
+from inc_mlflow.errors import TrackingError
+from inc_mlflow.records import ChampionRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.stage import step
+from inc_mlflow.storage import MODEL, copy_model
+from inc_mlflow.tracking.server import Server, check_reachable, connected
+from inc_mlflow.tracking.versions import download_champion, find_champion
+
+
+@step("champion", ChampionRecord)
+def fetch_champion(job: Job, target: Path) -> ChampionRecord:
+    """Write the present champion's ``model.onnx`` into ``target``, if there is one.
+
+    A server that cannot be reached costs no measurement: the record says so, and promotion asks again.
+    """
+    server = Server.of(job)
+    try:
+        check_reachable(server)
+    except TrackingError as error:
+        return ChampionRecord(reachable=False, note=str(error))
+    with connected(server) as client:
+        champion = find_champion(client, server.registered_model)
+        if champion is None:
+            return ChampionRecord(reachable=True)
+        download_champion(client, server.registered_model, champion, target / "download")
+        copy_model(next((target / "download").rglob(MODEL)), target / MODEL)
+    return ChampionRecord(reachable=True, version=champion.version, recipe=champion.recipe, model_sha256=champion.sha256)

@@ -1,0 +1,41 @@
+"""check: find what is wrong with a job before any work is spent on it."""
+
+from dataclasses import dataclass
+
+from inc_mlflow import progress
+from inc_mlflow.errors import ModelError
+from inc_mlflow.hardware import pools
+from inc_mlflow.measure.plan import plan
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.ort.model import read_structure
+from inc_mlflow.records import DataFacts
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import check_labels, open_data
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the data holds, and what a person should know before the work begins."""
+
+    facts: DataFacts
+    notes: tuple[str, ...]
+
+
+def check(job: Job) -> Checked:
+    """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
+    pools.check(job.spec.pools)
+    if not job.model.is_file():
+        raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
+    metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
+    data = open_data(job)
+    facts = data.survey(lambda batches, label: progress.track(batches, label, None))
+    check_labels(job, facts, metric.needs_labels)
+    return Checked(facts, (*facts.notes, _plan(job, metric, facts)))
+
+
+def _plan(job: Job, metric: Metric, facts: DataFacts) -> str:
+    rows = facts.splits["validation"].rows
+    if metric.binary:
+        return plan(rows, job.spec.gate)
+    return f"{rows:,} validation rows; what they can decide by {metric.name} depends on its spread and shows with the verdict"

@@ -1,0 +1,96 @@
+"""evaluate: the metric of all models on the same rows, with the outcomes that paired statistics need."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.datasets.rows import Content
+from inc_mlflow.hardware.probe import host_facts, usable_cores
+from inc_mlflow.measure.gate import BASELINE, Model
+from inc_mlflow.measure.outcomes import RESAMPLES, Outcomes, Scoring, collect_outcomes
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.ort.runner import Arrays, Runner
+from inc_mlflow.records import Evaluated, EvaluationRecord, Evidence
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.models import side_by_side
+from inc_mlflow.steps.stage import step
+from inc_mlflow.storage import sha256_file
+
+OUTCOMES = "outcomes.npz"
+
+
+@step("evaluation", EvaluationRecord)
+def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> EvaluationRecord:
+    """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``."""
+    models = side_by_side(baseline, champion, candidates)
+    return evaluate_models(job, models, "validation", target)
+
+
+def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
+    """Evaluate any models, baseline first, on any split of the job."""
+    runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
+    metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
+    content = Content()
+    outcomes = collect_outcomes(
+        runners, BASELINE, _rows(job, split, content), _scoring(metric), len(usable_cores()), _resampled
+    )
+    _save(target / OUTCOMES, models, outcomes)
+    facts = content.facts()
+    return EvaluationRecord(
+        evidence=Evidence(
+            pool=job.spec.pools[0],
+            host=host_facts(),
+            data_sha256=facts.sha256,
+            models={model.label: model.sha256 for model in models},
+        ),
+        split=split,
+        metric=metric.name,
+        higher_is_better=metric.higher_is_better,
+        decomposable=metric.decomposable,
+        rows=facts.rows,
+        results={name: _evaluated(one) for name, one in outcomes.items()},
+        outcomes_sha256=sha256_file(target / OUTCOMES),
+    )
+
+
+def load_outcomes(directory: Path, record: EvaluationRecord) -> dict[str, np.ndarray]:
+    """Read the outcomes of an evaluation by model, as they were when its record was made."""
+    from inc_mlflow.errors import DataError
+
+    path = directory / OUTCOMES
+    if sha256_file(path) != record.outcomes_sha256:
+        raise DataError(f"{path}: changed since it was measured; evaluate again")
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[str(index)] for index, name in enumerate(record.results)}
+
+
+def _rows(job: Job, split: str, content: Content) -> Iterator[tuple[Arrays, np.ndarray | None]]:
+    """Stream the split in the layout's batch size, and take down what was really fed."""
+    batches = open_data(job).rows(split, job.layout.batch)
+    for inputs, labels, digests in progress.track(batches, f"evaluate on {split}", None):
+        content.add(digests, labels)
+        yield inputs, labels
+
+
+def _resampled(resamples: Iterable[int]) -> Iterable[int]:
+    return progress.track(resamples, "resample the metric", RESAMPLES)
+
+
+def _scoring(metric: Metric) -> Scoring:
+    return Scoring(metric.keep, metric.score, metric.decomposable)
+
+
+def _save(path: Path, models: list[Model], outcomes: dict[str, Outcomes]) -> None:
+    arrays = {str(index): outcomes[model.label].replicates for index, model in enumerate(models)}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle
+
+
+def _evaluated(outcomes: Outcomes) -> Evaluated:
+    if np.isfinite(outcomes.value) and np.isfinite(outcomes.replicates).all():
+        return Evaluated(value=outcomes.value)
+    return Evaluated(value=None, reason="the metric gave NaN or infinity")

@@ -1,0 +1,79 @@
+"""import: from the source as it was given to the baseline that INT8 must beat."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import ModelError
+from inc_mlflow.ort.model import external_files, read_structure
+from inc_mlflow.ort.normalize import normalize
+from inc_mlflow.ort.runner import Arrays, Runner
+from inc_mlflow.records import ImportRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.stage import step
+from inc_mlflow.storage import MODEL, model_bytes, model_sha256, sha256_file, sha256_text
+
+COMPARED = 8
+"""Rows on which source and baseline are compared."""
+TOLERANCE = 1e-2
+"""Difference, relative to the largest output, above which the baseline is no longer the source's model."""
+
+
+@step("baseline", ImportRecord)
+def import_model(job: Job, target: Path) -> ImportRecord:
+    """Write the baseline into ``target`` and compare it with the source on real rows."""
+    opset = normalize(job.model, target)
+    rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
+    difference, error = compare(job.model, target / MODEL, rows)
+    return record(job.model, target, opset, len(rows), difference, error)
+
+
+def record(source: Path, target: Path, opset: int, rows: int, difference: float | None, error: str | None) -> ImportRecord:
+    """Describe source and baseline."""
+    return ImportRecord(
+        source_sha256=source_sha256(source),
+        source_bytes=source.stat().st_size
+        + sum(file.stat().st_size for file in external_files(read_structure(source), source)),
+        source_error=error,
+        model_sha256=model_sha256(target / MODEL),
+        model_bytes=model_bytes(target / MODEL),
+        opset=opset,
+        rows_compared=rows,
+        largest_difference=difference,
+    )
+
+
+def source_sha256(source: Path) -> str:
+    """Digest of a model file and of every file with its external weights."""
+    files = external_files(read_structure(source), source)
+    return sha256_text("".join(map(sha256_file, [source, *files]))) if files else sha256_file(source)
+
+
+def compare(source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:
+    """Return the largest absolute difference of any output, and why the source could not be run if so.
+
+    Raises ModelError where the baseline does not run, or is no longer the same model.
+    """
+    after = Runner(baseline, threads=1)
+    changed = [after(row) for row in rows]
+    try:
+        before = Runner(source, threads=1)
+        original = [before(row) for row in rows]
+    except ModelError as error:
+        return None, str(error)
+    difference = max((_difference(a, b) for a, b in zip(original, changed, strict=True)), default=0.0)
+    largest = max((float(np.abs(value).max()) for row in original for value in row.values() if value.size), default=0.0)
+    if not difference <= TOLERANCE * max(largest, 1.0):
+        raise ModelError(f"{source}: normalising it changes its outputs by {difference:.3g}; export it with opset 17 or newer")
+    return difference, None
+
+
+def _difference(one: Arrays, other: Arrays) -> float:
+    pairs = [(one[name].astype(np.float64), other[name].astype(np.float64)) for name in one]
+    return max((float(np.abs(a - b).max()) for a, b in pairs if a.size), default=0.0)
+
+
+def _first_split(job: Job) -> str:
+    return "calibration" if job.spec.data.calibration is not None else "validation"

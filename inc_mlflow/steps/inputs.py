@@ -1,0 +1,27 @@
+"""The job's data, read against the inputs of its source model."""
+
+from inc_mlflow.datasets.separate import Data
+from inc_mlflow.errors import DataError
+from inc_mlflow.ort.model import read_structure, signature
+from inc_mlflow.ort.runner import fixed_batch
+from inc_mlflow.records import DataFacts
+from inc_mlflow.spec import Job
+
+
+def open_data(job: Job) -> Data:
+    """Return the job's splits; DataError where the layout's batch is one that the model cannot take."""
+    inputs = signature(read_structure(job.model))
+    if not inputs:
+        raise DataError(f"{job.model}: the model has no inputs to feed")
+    fixed = fixed_batch(spec.shape for spec in inputs)
+    if fixed is not None and job.layout.batch > fixed:
+        raise DataError(
+            f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use 1s1c1ins{fixed}bs"
+        )
+    return Data(job.spec.data, job.root, inputs)
+
+
+def check_labels(job: Job, facts: DataFacts, needs_labels: bool) -> None:
+    """Refuse a metric that compares with labels on rows that have none."""
+    if needs_labels and not facts.splits["validation"].labelled:
+        raise DataError(f"data.validation: metric {job.spec.metric.name} needs labels and the split has none; add them")

@@ -1,0 +1,133 @@
+"""One step on its own, for the command line: what a step needs from others is made in a temporary directory."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.datasets import DATASETS
+from inc_mlflow.datasets.conform import conform
+from inc_mlflow.errors import DataError, ModelError, SpecError
+from inc_mlflow.measure.gate import BASELINE, Model
+from inc_mlflow.ort.model import read_structure, signature
+from inc_mlflow.ort.normalize import normalize
+from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.ort.runner import Arrays
+from inc_mlflow.spec import Job, Static, parse_recipe
+from inc_mlflow.spec.data import FileSplit
+from inc_mlflow.steps.benchmark import benchmark_models
+from inc_mlflow.steps.calibrate import collect_ranges
+from inc_mlflow.steps.evaluate import evaluate_models
+from inc_mlflow.steps.import_model import COMPARED, compare, record
+from inc_mlflow.steps.quantize import make_candidate
+from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable
+
+CANDIDATE = "candidate"
+
+
+def import_source(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
+    """Write the baseline of ``source`` into ``target``; compared with it where rows are given."""
+    with writable(target):
+        target.mkdir(parents=True, exist_ok=True)
+        opset = normalize(source, target)
+    rows = _npz_rows(source, data) if data else []
+    difference, error = compare(source, target / MODEL, rows)
+    imported = record(source, target, opset, len(rows), difference if rows else None, error)
+    imported.save(target)
+    return {"model": str(target / MODEL)} | imported.model_dump(mode="json", exclude={"schema_version", "seconds"})
+
+
+def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
+    """Write the ranges of one shard, "I/N"."""
+    with _baseline(job) as baseline:
+        ranges = collect_ranges(job, baseline, _shard(shard))
+    ranges.save(target)
+    return {"ranges": str(target), "rows": ranges.rows, "tensors": len(ranges.tensors), "model_sha256": ranges.model_sha256}
+
+
+def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path) -> dict[str, Any]:
+    """Write the candidate of one recipe, given as JSON."""
+    try:
+        recipe = parse_recipe(json.loads(recipe_text))
+    except json.JSONDecodeError as error:
+        raise SpecError(f'--recipe: not JSON ({error}); write it as {{"method": "static"}}') from error
+    with _baseline(job) as baseline:
+        ranges = _ranges(job, baseline, shards) if isinstance(recipe, Static) else None
+        made = baseline.with_name("candidate") / MODEL
+        made.parent.mkdir()
+        make_candidate(job, baseline, ranges, recipe, made)
+        copy_model(made, target)
+    return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
+
+
+def evaluate_one(job: Job, model: Path, split: str) -> dict[str, Any]:
+    """Evaluate one model; the baseline runs beside it, since a metric may compare with its outputs."""
+    start = time.monotonic()
+    with _baseline(job) as baseline, tempfile.TemporaryDirectory() as folder:
+        result = evaluate_models(job, [_model(BASELINE, baseline), _model(CANDIDATE, model)], split, Path(folder))
+    evaluated = result.results[CANDIDATE]
+    if evaluated.value is None:
+        raise ModelError(f"{model}: {evaluated.reason}")
+    return {
+        "metric": result.metric,
+        "value": evaluated.value,
+        "n": result.rows,
+        "model_sha256": result.evidence.models[CANDIDATE],
+        "data_sha256": result.evidence.data_sha256,
+        "seconds": time.monotonic() - start,
+    }
+
+
+def benchmark_two(job: Job, baseline: Path, candidate: Path) -> dict[str, Any]:
+    """Time two models against each other."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = benchmark_models(job, [_model(BASELINE, baseline), _model(CANDIDATE, candidate)], Path(folder))
+    return {
+        "valid": result.valid,
+        "reasons": list(result.reasons),
+        "layout": result.layout,
+        "speedup": result.speedup[CANDIDATE].model_dump(),
+        "baseline": result.models[BASELINE].model_dump(),
+        "candidate": result.models[CANDIDATE].model_dump(),
+    }
+
+
+@contextmanager
+def _baseline(job: Job) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        normalize(job.model, Path(folder))
+        yield Path(folder) / MODEL
+
+
+def _model(label: str, path: Path) -> Model:
+    read_structure(path)
+    return Model(label, str(path.resolve()), model_sha256(path), model_bytes(path))
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise SpecError(f"--shard: {text!r} is not like 1/4: the first of four parts")
+    return int(number), int(count)
+
+
+def _ranges(job: Job, baseline: Path, shards: list[Path]) -> Ranges:
+    if not shards:
+        return collect_ranges(job, baseline)
+    ranges = reduce(Ranges.merge, map(Ranges.load, shards))
+    if ranges.model_sha256 != model_sha256(baseline):
+        raise ModelError(f"--ranges: {shards[0]} was collected on another model; calibrate again")
+    return ranges
+
+
+def _npz_rows(source: Path, data: Path) -> list[Arrays]:
+    inputs = signature(read_structure(source))
+    rows = DATASETS.get("npz")(FileSplit(path=str(data.resolve())), Path(), "--data", inputs)
+    if not rows.rows:
+        raise DataError(f"--data: {data} has no rows; give some")
+    count = min(COMPARED, rows.rows)
+    return [conform(rows.read([row])[0], inputs, "--data") for row in range(count)]

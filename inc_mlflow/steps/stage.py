@@ -1,0 +1,114 @@
+"""What every step shares: its record, its error for the parent, and, on one machine, a state folder that resumes it."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from inc_mlflow.errors import IncError
+from inc_mlflow.records import Record
+from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.storage import writable, write_text
+
+STATE = "INC_MLFLOW_STATE"
+"""Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
+_MARK = "done.json"
+
+R = TypeVar("R", bound=Record)
+P = ParamSpec("P")
+
+
+def step(
+    name: str, kind: type[R]
+) -> Callable[[Callable[Concatenate[Job, Path, P], R]], Callable[Concatenate[Job, Path, P], R]]:
+    """Make a step of a function ``(job, target directory, *input directories) -> record``.
+
+    The record is written into the target. With a state folder the work happens there: a finished step whose inputs are
+    the same is not redone, and ``target`` becomes a link to its files.
+    """
+
+    def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
+        @wraps(work)
+        def run(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            state = os.environ.get(STATE)
+            if state is None:
+                return _work(work, job, target, *args, **kwargs)
+            directory = Path(state) / name
+            inputs = {key: _identity(path) for key, path in kwargs.items() if isinstance(path, Path)}
+            if not is_finished(directory, kind, inputs):
+                _announced(Path(state), name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
+            _link(directory, target)
+            return kind.load(directory)
+
+        return run
+
+    return decorate
+
+
+def located(job: str, root: str) -> Job:
+    """Return the job a component was handed as text."""
+    return Job(JobSpec.from_text(job), Path(root))
+
+
+def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:
+    """Tell whether a step's directory holds its result for these inputs."""
+    try:
+        mark = json.loads((directory / _MARK).read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return bool(mark["inputs"] == dict(inputs)) and kind.load(directory).settled()
+
+
+def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: Any) -> R:
+    """Do the step's work in ``target`` and write its record there."""
+    start = time.monotonic()
+    with writable(target):
+        target.mkdir(parents=True, exist_ok=True)
+        record = work(job, target, *args, **kwargs)
+    record = record.model_copy(update={"seconds": time.monotonic() - start})
+    record.save(target)
+    return record
+
+
+def _redo(directory: Path, inputs: Mapping[str, str], work: Callable[..., R], job: Job, *args: Any, **kwargs: Any) -> None:
+    """Work beside the final place and move there at once: what has that name is always whole."""
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    record = _work(work, job, partial, *args, **kwargs)
+    write_text(partial / _MARK, json.dumps({"inputs": inputs, "identity": record.identity()}))
+    shutil.rmtree(directory, ignore_errors=True)
+    partial.rename(directory)
+
+
+def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
+    """Leave the process id while working, for a parent that finds it orphaned, and the IncError if one ends the work."""
+    import psutil
+
+    process, note, failure = psutil.Process(), state / f"{name}.pid", state / f"{name}.error"
+    failure.unlink(missing_ok=True)
+    write_text(note, json.dumps({"pid": process.pid, "created": process.create_time()}))
+    try:
+        work()
+    except IncError as error:
+        write_text(failure, json.dumps({"kind": type(error).__name__, "message": str(error)}))
+        raise
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _identity(directory: Path) -> str:
+    return str(json.loads((directory / _MARK).read_text())["identity"])
+
+
+def _link(directory: Path, target: Path) -> None:
+    if target.resolve() == directory.resolve():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir() and not target.is_symlink():
+        target.rmdir()  # KFP makes the directory of an artifact beforehand
+    target.unlink(missing_ok=True)
+    target.symlink_to(directory.resolve(), target_is_directory=True)

@@ -1,0 +1,199 @@
+"""Runs of a job: a parent, and one child per candidate that logs its model first and then its numbers at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.records import HostFacts, JudgementRecord, Row, TensorSpec
+from inc_mlflow.storage import external_data, sha256_text
+from inc_mlflow.tracking.server import Server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+COMPLETE, KEY, MODEL_ID, PARENT = "inc.complete", "inc.key", "inc.model_id", "mlflow.parentRunId"
+DIGEST = "inc.sha256"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One execution of a job: its key makes every retry find the runs that it began."""
+
+    key: str
+    name: str
+    metric: str
+    host: HostFacts
+    inputs: tuple[TensorSpec, ...]
+    digests: Mapping[str, str]
+    """Names and sha256 of job, source and validation rows."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Ids that MLflow gave."""
+
+    experiment_id: str
+    parent_run_id: str
+    runs: dict[str, str]
+    models: dict[str, str]
+
+
+def log_job(client: "MlflowClient", server: Server, session: Session, judgement: JudgementRecord, files: list[Path]) -> Logged:
+    """Write the whole job; called again after a kill it completes what is there and duplicates nothing."""
+    experiment_id = _experiment(client, server)
+    parent = _parent(client, experiment_id, session, judgement)
+    runs, models = {}, {}
+    for row in judgement.table[1:]:
+        runs[row.sha256], models[row.sha256] = _candidate(client, experiment_id, parent, session, row)
+    for file in files:
+        client.log_artifact(parent, str(file), artifact_path=file.parent.name)
+    _number(client, parent, judgement.table[0])
+    _finish(client, parent)
+    return Logged(experiment_id, parent, runs, models)
+
+
+def _experiment(client: "MlflowClient", server: Server) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(server.experiment)
+    if found is not None:
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(server.experiment, artifact_location=server.artifacts))
+    except MlflowException:
+        # A lost answer, or somebody else was first: either way it exists now, or the first error stands.
+        found = client.get_experiment_by_name(server.experiment)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _parent(client: "MlflowClient", experiment_id: str, session: Session, judgement: JudgementRecord) -> str:
+    key = sha256_text(f"{session.key} parent")
+    note = "\n\n".join([judgement.verdict, *judgement.reasons])
+    tags = {"inc.role": "job", "inc.verdict": judgement.verdict, "mlflow.note.content": note}
+    run = _find(client, experiment_id, key) or _create(client, experiment_id, key, session.name, tags)
+    _params(client, run.info.run_id, _facts(session))
+    return str(run.info.run_id)
+
+
+def _candidate(client: "MlflowClient", experiment_id: str, parent: str, session: Session, row: Row) -> tuple[str, str]:
+    """Return run and logged-model id of one candidate; a run that a kill left half-way is replaced."""
+    key = sha256_text(f"{session.key} {row.sha256}")
+    run = _find(client, experiment_id, key)
+    if run is not None and run.data.tags.get(COMPLETE) == "true":
+        return str(run.info.run_id), str(run.data.tags[MODEL_ID])
+    if run is not None:
+        client.set_terminated(run.info.run_id, "KILLED")
+        client.delete_run(run.info.run_id)
+    tags = {"inc.role": "candidate", "inc.verdict": row.verdict or "", PARENT: parent, "mlflow.note.content": _note(row)}
+    run = _create(client, experiment_id, key, row.recipe, tags)
+    model_id = _fill(client, run, session, row)
+    return str(run.info.run_id), model_id
+
+
+def _fill(client: "MlflowClient", run: "Run", session: Session, row: Row) -> str:
+    """Log params, model and metrics in this order: a model takes the params of its run, and metrics must know the model."""
+    import mlflow
+
+    with mlflow.start_run(run_id=run.info.run_id):
+        _params(client, run.info.run_id, _facts(session) | {"inc.recipe": row.recipe, DIGEST: row.sha256})
+        model_id = _log_model(session, row)
+        _number(client, run.info.run_id, row, model_id)
+        client.set_tag(run.info.run_id, MODEL_ID, model_id)
+        client.set_tag(run.info.run_id, COMPLETE, "true")
+    return model_id
+
+
+def _log_model(session: Session, row: Row) -> str:
+    """Log the file's own bytes: ``log_model`` empties the object it is given and, unasked, moves weights out of it."""
+    import mlflow
+    import onnx
+
+    path = Path(row.path)
+    large = external_data(path).exists()
+    info = mlflow.onnx.log_model(
+        onnx.load(path),
+        name=_model_name(row.recipe),
+        signature=_signature(session.inputs),
+        pip_requirements=[f"{name}=={session.host.runtime[name]}" for name in ("onnx", "onnxruntime", "numpy")],
+        params={DIGEST: row.sha256},
+        save_as_external_data=large,
+        **({"location": external_data(path).name} if large else {}),
+    )
+    return str(info.model_id)
+
+
+def _signature(inputs: tuple[TensorSpec, ...]) -> object:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema
+    from mlflow.types import TensorSpec as Tensor
+
+    return ModelSignature(inputs=Schema([Tensor(np.dtype(spec.dtype), _shape(spec), spec.name) for spec in inputs]))
+
+
+def _shape(spec: TensorSpec) -> tuple[int, ...]:
+    return tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape or (None,))
+
+
+def _number(client: "MlflowClient", run_id: str, row: Row, model_id: str | None = None) -> None:
+    """Send a row's numbers in one call; the run's own start as time makes a second sending the same points."""
+    from mlflow.entities import Metric
+
+    time = client.get_run(run_id).info.start_time
+    metrics = [Metric(name, value, time, 0, model_id=model_id) for name, value in _metrics(row).items()]
+    client.log_batch(run_id, metrics=metrics)
+
+
+def _metrics(row: Row) -> dict[str, float]:
+    intervals = {
+        "accuracy": row.accuracy,
+        "relative_drop": row.relative_drop,
+        "speedup": row.speedup,
+        "source_speedup": row.source_speedup,
+    }
+    known = {name: interval for name, interval in intervals.items() if interval is not None}
+    values = {name: interval.value for name, interval in known.items()}
+    bounds = {f"{name}_{end}": getattr(interval, end) for name, interval in known.items() for end in ("low", "high")}
+    return values | bounds | {"size_bytes": float(row.size_bytes)}
+
+
+def _find(client: "MlflowClient", experiment_id: str, key: str) -> "Run | None":
+    """Return the oldest live run of a key: a lost answer may have left two."""
+    runs = client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}'", order_by=["attributes.start_time ASC"])
+    return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+
+def _create(client: "MlflowClient", experiment_id: str, key: str, name: str, tags: dict[str, str]) -> "Run":
+    from mlflow.tracking.context.registry import resolve_tags
+
+    return client.create_run(experiment_id, tags=resolve_tags({KEY: key, **tags}), run_name=name)
+
+
+def _params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -> None:
+    from mlflow.entities import Param
+
+    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+
+
+def _facts(session: Session) -> dict[str, str]:
+    runtime = {f"inc.runtime.{name}": version for name, version in session.host.runtime.items()}
+    host = {"inc.cpu": session.host.cpu, "inc.isa": " ".join(session.host.isa) or "none", "inc.metric": session.metric}
+    return host | runtime | {f"inc.{name}_sha256": digest for name, digest in session.digests.items()}
+
+
+def _finish(client: "MlflowClient", run_id: str) -> None:
+    client.set_tag(run_id, COMPLETE, "true")
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _note(row: Row) -> str:
+    return "\n\n".join([f"{row.verdict}: {row.recipe}", *row.reasons])
+
+
+def _model_name(label: str) -> str:
+    """Logged models may not have / : . % or quotes in their names."""
+    return "".join(char if char.isalnum() or char in "-_ #+" else "-" for char in label)

@@ -1,0 +1,104 @@
+"""Which MLflow a job talks to, and whether it answers."""
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.errors import TrackingError
+from inc_mlflow.spec import Job
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+STATE_FOLDER = ".inc-mlflow"
+"""Beside the job file: the default store, and one folder per job content."""
+_PATIENCE = 5.0  # seconds until a server that does not answer counts as down
+_DEFAULTS = {
+    # MLflow's own default waits about four minutes for one call to a dead server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """Names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+
+    tracking_uri: str
+    registry_uri: str
+    experiment: str
+    registered_model: str
+
+    @classmethod
+    def of(cls, job: Job) -> "Server":
+        """Resolve a job's server; command-line options arrive as the same environment variables."""
+        spec = job.spec.tracking
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or spec.uri or f"sqlite:///{job.root / STATE_FOLDER / 'mlflow.db'}"
+        return cls(
+            tracking_uri=uri,
+            registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or spec.registry_uri or uri,
+            experiment=os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.experiment or job.spec.name,
+            registered_model=spec.registered_model or job.spec.name,
+        )
+
+    @property
+    def artifacts(self) -> str | None:
+        """Where a new experiment keeps its files: beside a SQLite file, else where the server says."""
+        if not self.tracking_uri.startswith("sqlite:///"):
+            return None
+        return (Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "artifacts").as_uri()
+
+    def ui(self) -> str:
+        """Return where the web page of this server is."""
+        return self.tracking_uri.rstrip("/") if self.tracking_uri.startswith("http") else "http://127.0.0.1:5000"
+
+
+def check_reachable(server: Server) -> None:
+    """Raise TrackingError in seconds, not minutes, where a server does not answer."""
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if uri.startswith(("http://", "https://")):
+            _ask(uri)
+        elif uri.startswith("sqlite:///"):
+            _make_folder(Path(uri.removeprefix("sqlite:///")).parent)
+
+
+@contextmanager
+def connected(server: Server) -> Iterator["MlflowClient"]:
+    """Give a client; what the server refuses becomes a TrackingError in one line."""
+    check_reachable(server)
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(server.tracking_uri)
+    mlflow.set_registry_uri(server.registry_uri)
+    try:
+        yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
+    except MlflowException as error:
+        raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
+
+
+def _ask(uri: str) -> None:
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
+    except urllib.error.HTTPError:
+        return  # it answers; what it refuses is told by the call that is refused
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrackingError(f"MLflow: no folder {folder} for the store ({error.strerror}); set MLFLOW_TRACKING_URI") from error

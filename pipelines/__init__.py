@@ -1,0 +1,1 @@
+"""Pipelines: graphs of components, how they are compiled, and how they run on one machine."""

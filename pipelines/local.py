@@ -1,0 +1,95 @@
+"""Run a pipeline on this machine with KFP's subprocess runner: no container, no virtual environment, no cluster."""
+
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from inc_mlflow import errors, progress
+from inc_mlflow.steps.stage import STATE
+
+if TYPE_CHECKING:
+    from kfp.dsl.base_component import BaseComponent
+
+LOG = "kfp.log"
+
+
+def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Path) -> None:
+    """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here as it was there.
+
+    Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
+    """
+    root = state / "kfp"
+    environment = {STATE: str(state), progress.VARIABLE: str(state / "progress.json")}
+    for failure in state.glob("*.error"):
+        failure.unlink()
+    with _environment(environment), _watched(state) as log, _stdout_to(log):
+        _run(pipeline, arguments, root, state)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
+    from kfp import local
+
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
+    with warnings.catch_warnings():
+        # KFP guesses from an image's name whether it has Python.
+        warnings.filterwarnings(
+            "ignore", message="You may be attemping to run a task that uses custom", category=RuntimeWarning
+        )
+        try:
+            pipeline(**arguments)
+        except RuntimeError as error:
+            raise _failure(state) or error from None
+
+
+def _failure(state: Path) -> errors.IncError | None:
+    """Return the IncError that ended a step; None where the step met a bug, whose traceback KFP has printed."""
+    for path in state.glob("*.error"):
+        data = json.loads(path.read_text())
+        kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
+        return kind(data["message"])
+    return None
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
+
+
+@contextmanager
+def _watched(state: Path) -> Iterator[TextIO]:
+    """Give the stream for KFP's output, and draw the steps' progress while it is not the person's own."""
+    if not sys.stderr.isatty():
+        yield sys.stderr
+        return
+    from inc_mlflow.pipelines.watch import Watch
+
+    with (state / LOG).open("w") as log, Watch(state):
+        yield log
+
+
+@contextmanager
+def _stdout_to(stream: TextIO) -> Iterator[None]:
+    """Point standard output at another stream, for this process at file-descriptor level and so for its children."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(stream.fileno(), 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)

@@ -1,0 +1,54 @@
+"""Run a job on this machine: check it, claim its state, run the pipeline, and tell the result."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.pipelines.compiling import PIPELINES
+from inc_mlflow.pipelines.local import run_local
+from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
+from inc_mlflow.records import TrackingRecord
+from inc_mlflow.reports.result import job_result
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.check import check
+from inc_mlflow.steps.track import SESSION
+from inc_mlflow.storage import write_text
+from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
+from inc_mlflow.tracking.server import Server
+
+RESULT = "result.json"
+
+
+def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return the job's result as plain data; a finished job gives the stored one unless ``fresh``.
+
+    ``tell`` gets what a person should know before the work: rows left out, what the split can decide.
+    """
+    checked = check(job)
+    state = state_folder(job, checked.facts)
+    with claimed(state):
+        if fresh:
+            clear(state)
+        if not (state / RESULT).exists():
+            for note in checked.notes:
+                tell(note)
+            _work(job, state)
+        result: dict[str, Any] = json.loads((state / RESULT).read_text())
+    return result
+
+
+def _work(job: Job, state: Path) -> None:
+    os.environ[SESSION] = session(state)
+    run_local(PIPELINES.get("int8"), {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+
+
+def _links(job: Job, state: Path) -> dict[str, str]:
+    server, experiment = Server.of(job), TrackingRecord.load(state / "tracking").experiment_id
+    return {
+        "experiment_url": experiment_url(server, experiment),
+        "leaderboard_url": leaderboard_url(server, experiment),
+        "tradeoff_url": tradeoff_url(server, experiment),
+    }

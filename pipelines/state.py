@@ -1,0 +1,89 @@
+"""The state folder of a job on this machine: named by content, locked by one run, cleaned of orphans."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from inc_mlflow.callables import source_file
+from inc_mlflow.errors import StateError
+from inc_mlflow.records import DataFacts
+from inc_mlflow.spec import CallableSplit, Job
+from inc_mlflow.steps.import_model import source_sha256
+from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
+from inc_mlflow.tracking.server import STATE_FOLDER
+
+_COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
+"""Packages whose version decides what a step gives."""
+
+
+def state_folder(job: Job, facts: DataFacts) -> Path:
+    """Return ``<job dir>/.inc-mlflow/<first 12 of sha256(spec, model, data, versions)>``."""
+    content = {
+        "spec": job.spec.to_text(),
+        "model": source_sha256(job.model),
+        "data": {name: split.sha256 for name, split in facts.splits.items()},
+        "code": {str(file.name): sha256_file(file) for file in _user_files(job)},
+        "versions": {name: version(name) for name in _COMPUTES},
+    }
+    return job.root / STATE_FOLDER / sha256_text(canonical_json(content))[:12]
+
+
+@contextmanager
+def claimed(state: Path) -> Iterator[None]:
+    """Hold the job's lock, after ending what a killed run left behind; StateError where another run holds it."""
+    import filelock
+
+    with writable(state):
+        state.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(state / "lock", blocking=False)
+    try:
+        with lock:
+            end_orphans(state)
+            yield
+    except filelock.Timeout as error:
+        raise StateError(f"{state}: another run of this job is under way; wait for it, or end it") from error
+
+
+def session(state: Path) -> str:
+    """Return the id of this execution: kept over kills, new after ``--fresh``."""
+    path = state / "session"
+    if not path.exists():
+        write_text(path, uuid.uuid4().hex)
+    return path.read_text()
+
+
+def clear(state: Path) -> None:
+    """Forget all results; the lock stays, since it is held."""
+    for path in state.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()
+
+
+def end_orphans(state: Path) -> None:
+    """End the steps of a killed run: two of one kind would write to one place."""
+    import psutil
+
+    for note in state.glob("*.pid"):
+        data = json.loads(note.read_text())
+        try:
+            process = psutil.Process(data["pid"])
+            if process.create_time() == data["created"]:
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
+                process.wait()
+        except psutil.NoSuchProcess:
+            pass
+        note.unlink(missing_ok=True)
+
+
+def _user_files(job: Job) -> list[Path]:
+    """Return the files with the user's callables: other code gives other results."""
+    references = [split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)]
+    references += [job.spec.metric.function] if job.spec.metric.function else []
+    return sorted({source_file(reference, job.root) for reference in references})
