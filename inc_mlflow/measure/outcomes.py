@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.measure.resample import resample
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[Arrays], Arrays]
-RESAMPLES = 1000
-"""Replicates of a metric that does not decompose."""
-SEED = 20240101
-"""Seed of the resampled rows: the same for every model of every job, so that replicates pair up."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,12 @@ def collect_outcomes(
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
-    resampled: Callable[[Iterable[int]], Iterable[int]] = iter,
+    shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
 ) -> dict[str, Outcomes]:
     """Return outcomes by model, in one pass over ``workers`` batches at a time; every model sees the very same batches.
 
     A metric that decomposes keeps one number per row. Any other keeps what it needs of all outputs and is then called
-    again on the resamples; ``resampled`` wraps that loop, to show progress.
+    again on the resamples; ``shown`` wraps that loop, to show progress.
     """
     parts = {name: _Parts() for name in models}
     labels: list[np.ndarray | None] = []
@@ -69,7 +66,10 @@ def collect_outcomes(
     if scoring.decomposable:
         return {name: _mean(part.scores) for name, part in parts.items()}
     outputs = {name: _join(part.kept) for name, part in parts.items()}
-    return _resample(outputs, baseline, _join_labels(labels), scoring, resampled)
+    joined = _join_labels(labels)
+    values = {name: float(scoring.score(kept, joined, outputs[baseline])) for name, kept in outputs.items()}
+    replicates = resample(outputs, baseline, joined, scoring.score, workers, shown)
+    return {name: Outcomes(values[name], replicates[name]) for name in outputs}
 
 
 def _run(
@@ -100,30 +100,6 @@ def _add(part: _Parts, kept: Arrays, label: np.ndarray | None, baseline: Arrays,
 def _mean(scores: list[np.ndarray]) -> Outcomes:
     joined = np.concatenate(scores)
     return Outcomes(float(joined.mean()), joined)
-
-
-def _resample(
-    outputs: dict[str, Arrays],
-    baseline: str,
-    labels: np.ndarray | None,
-    scoring: Scoring,
-    resampled: Callable[[Iterable[int]], Iterable[int]],
-) -> dict[str, Outcomes]:
-    count = len(next(iter(outputs[baseline].values())))
-    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
-    values = {name: float(scoring.score(kept, labels, outputs[baseline])) for name, kept in outputs.items()}
-    replicates: dict[str, list[float]] = {name: [] for name in outputs}
-    for index in resampled(range(RESAMPLES)):
-        rows = drawn[index]
-        reference = _take(outputs[baseline], rows)
-        picked = None if labels is None else labels[rows]
-        for name, kept in outputs.items():
-            replicates[name].append(float(scoring.score(_take(kept, rows), picked, reference)))
-    return {name: Outcomes(values[name], np.array(replicates[name])) for name in outputs}
-
-
-def _take(arrays: Arrays, rows: np.ndarray) -> Arrays:
-    return {name: array[rows] for name, array in arrays.items()}
 
 
 def _join(parts: list[Arrays]) -> Arrays:

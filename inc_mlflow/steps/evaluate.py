@@ -9,7 +9,8 @@ from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate import BASELINE, Model
-from inc_mlflow.measure.outcomes import RESAMPLES, Outcomes, Scoring, collect_outcomes
+from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
+from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
@@ -35,9 +36,7 @@ def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> 
     runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
     content = Content()
-    outcomes = collect_outcomes(
-        runners, BASELINE, _rows(job, split, content), _scoring(metric), len(usable_cores()), _resampled
-    )
+    outcomes = collect_outcomes(runners, BASELINE, _rows(job, split, content), _scoring(metric), len(usable_cores()), _shown)
     _save(target / OUTCOMES, models, outcomes)
     facts = content.facts()
     return EvaluationRecord(
@@ -76,8 +75,8 @@ def _rows(job: Job, split: str, content: Content) -> Iterator[tuple[Arrays, np.n
         yield inputs, labels
 
 
-def _resampled(resamples: Iterable[int]) -> Iterable[int]:
-    return progress.track(resamples, "resample the metric", RESAMPLES)
+def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
+    return progress.track(replicates, "resample the metric", RESAMPLES)
 
 
 def _scoring(metric: Metric) -> Scoring:

@@ -1,0 +1,62 @@
+"""Replicates of a metric that does not decompose: the same resampled rows for every model, on all cores."""
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+Score = Callable[[Arrays, np.ndarray | None, Arrays], np.ndarray | float]
+RESAMPLES = 1000
+SEED = 20240101
+"""Seed of the resampled rows: the same for every model of every job, so that replicates pair up."""
+
+_replicate: Callable[[int], list[float]] | None = None
+"""What a forked worker computes; a closure cannot be sent to it, but it is there already when the fork happens."""
+
+
+def resample(
+    outputs: Mapping[str, Arrays],
+    baseline: str,
+    labels: np.ndarray | None,
+    score: Score,
+    workers: int,
+    shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
+) -> dict[str, np.ndarray]:
+    """Return ``score`` of each model on 1,000 resamples of the rows; ``shown`` wraps the loop, to show progress."""
+    count = len(next(iter(outputs[baseline].values())))
+    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+
+    def replicate(index: int) -> list[float]:
+        rows = drawn[index]
+        reference = _take(outputs[baseline], rows)
+        picked = None if labels is None else labels[rows]
+        return [float(score(_take(kept, rows), picked, reference)) for kept in outputs.values()]
+
+    replicates = np.array(list(shown(_map(replicate, workers))))
+    return {name: replicates[:, column] for column, name in enumerate(outputs)}
+
+
+def _map(replicate: Callable[[int], list[float]], workers: int) -> Iterator[list[float]]:
+    """Call ``replicate`` for every resample, in order; forked workers where the system forks safely."""
+    if workers < 2 or sys.platform != "linux":
+        yield from map(replicate, range(RESAMPLES))
+        return
+    global _replicate
+    _replicate = replicate
+    try:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            yield from pool.imap(_in_worker, range(RESAMPLES), chunksize=8)
+    finally:
+        _replicate = None
+
+
+def _in_worker(index: int) -> list[float]:
+    if _replicate is None:
+        raise TypeError("a worker was started without its work")
+    return _replicate(index)
+
+
+def _take(arrays: Arrays, rows: np.ndarray) -> Arrays:
+    return {name: array[rows] for name, array in arrays.items()}

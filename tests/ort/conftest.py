@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inc_mlflow.ort.collect import collect
+from inc_mlflow.ort.normalize import normalize
+from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.storage import MODEL
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+
+
+@pytest.fixture(scope="session")
+def source() -> Path:
+    return EXAMPLE / "fp32.onnx"
+
+
+@pytest.fixture(scope="session")
+def baseline(source, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("baseline")
+    normalize(source, folder)
+    return folder / MODEL
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, np.ndarray]]:
+    with np.load(EXAMPLE / "calib.npz") as archive:
+        return [{"image": image[None]} for image in archive["image"][:64]]
+
+
+@pytest.fixture(scope="session")
+def ranges(baseline, rows) -> Ranges:
+    return collect(baseline, rows, threads=1)
