@@ -10,6 +10,8 @@ from inc_mlflow.storage import canonical_json, sha256_text, write_text
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 RECORD = "record.json"
+BASELINE = "baseline"
+"""Label of the model that all others are compared with."""
 
 
 class Frozen(BaseModel):
@@ -149,6 +151,15 @@ class CandidatesRecord(Record):
 
     baseline_sha256: str
     candidates: tuple[Candidate, ...]
+
+
+class Model(Frozen):
+    """A model to be measured: ``label`` names it in records and tables."""
+
+    label: str
+    path: str
+    sha256: str
+    size_bytes: int
 
 
 class Evidence(Frozen):

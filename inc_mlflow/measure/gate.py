@@ -8,22 +8,21 @@ import numpy as np
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure import paired
 from inc_mlflow.measure.words import decimal, percent, times
-from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, Interval, JudgementRecord, PoolResult, Row, Verdict
+from inc_mlflow.records import (
+    BASELINE,
+    BenchmarkRecord,
+    EvaluationRecord,
+    Interval,
+    JudgementRecord,
+    Model,
+    PoolResult,
+    Row,
+    Verdict,
+)
 from inc_mlflow.spec import GateSpec
 
-BASELINE = "baseline"
 _ORDER: dict[Verdict | None, int] = {None: -1, "pass": 0, "inconclusive": 1, "fail": 2}
 _SLOWEST = -np.inf
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a row is about."""
-
-    label: str
-    path: str
-    sha256: str
-    size_bytes: int
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 from scipy import optimize, stats
 
+from inc_mlflow.measure.score_test import quantile, score_statistic
 from inc_mlflow.records import Interval
 
 RESAMPLES = 9999
@@ -58,22 +59,6 @@ def is_binary(scores: np.ndarray) -> bool:
     return bool(np.isin(scores, (0.0, 1.0)).all())
 
 
-def score_statistic(both: int, lost: int, gained: int, rows: int, ratio: float) -> float:
-    """Return the score statistic of "candidate's share right = ratio x baseline's", positive where it is better.
-
-    ``both`` rows are right in both models, ``lost`` in the baseline only, ``gained`` in the candidate only.
-    """
-    difference = both + gained - ratio * (both + lost)
-    a = rows * (1 + ratio)
-    b = (both + lost) * ratio**2 - (both + gained + 2 * lost)
-    c = lost * (1 - ratio) * (both + gained + lost) / rows
-    lost_share = (-b + np.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a)
-    variance = rows * (1 + ratio) * lost_share + (both + gained + lost) * (ratio - 1)
-    if difference == 0:
-        return 0.0
-    return float(difference / np.sqrt(variance)) if variance > 0 else float(np.copysign(np.inf, difference))
-
-
 def _paired_ratio(baseline: np.ndarray, candidate: np.ndarray, value: float, confidence: float) -> Interval:
     both = int((baseline & candidate).sum())
     lost, gained = int((baseline & ~candidate).sum()), int((~baseline & candidate).sum())
@@ -82,7 +67,7 @@ def _paired_ratio(baseline: np.ndarray, candidate: np.ndarray, value: float, con
 
 def ratio_bounds(both: int, lost: int, gained: int, rows: int, value: float, confidence: float) -> Interval:
     """Invert the score test: the drops that it does not reject at ``confidence``."""
-    z = float(stats.norm.ppf(confidence))
+    z = quantile(confidence)
     estimate = 1 - value
 
     def statistic(ratio: float) -> float:

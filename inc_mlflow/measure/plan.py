@@ -1,8 +1,8 @@
 """What a split can decide, said before compute is spent on it."""
 
-from scipy import stats
+import math
 
-from inc_mlflow.measure.paired import score_statistic
+from inc_mlflow.measure.score_test import quantile, score_statistic
 from inc_mlflow.measure.words import decimal, percent
 from inc_mlflow.spec import GateSpec
 
@@ -39,8 +39,8 @@ def largest_passing_drop(rows: int, gate: GateSpec, disagreement: float) -> floa
 
 
 def _passes(both: int, lost: int, gained: int, rows: int, gate: GateSpec) -> bool:
-    z = float(stats.norm.ppf(gate.confidence))
-    return both >= 0 and score_statistic(both, lost, gained, rows, 1 - gate.max_relative_drop) >= z
+    statistic = score_statistic(both, lost, gained, rows, 1 - gate.max_relative_drop) if both >= 0 else -math.inf
+    return statistic >= quantile(gate.confidence)
 
 
 def _sizes(rows: int) -> list[int]:

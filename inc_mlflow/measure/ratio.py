@@ -1,9 +1,10 @@
 """The speed ratio of two models with its interval, and the summary of one model's times."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from inc_mlflow.measure.bench import Timing
+from inc_mlflow.measure.score_test import quantile
 from inc_mlflow.records import Interval, Speed
 
 REPEATABILITY = 0.01
@@ -21,8 +22,9 @@ def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
     """
     slow_minima, fast_minima = slow.seconds.min(axis=0), fast.seconds.min(axis=0)
     ratios = np.log(slow_minima / fast_minima)
-    seen = stats.t.ppf(confidence, len(ratios) - 1) * stats.sem(ratios)
-    reach = float(np.hypot(seen, stats.norm.ppf(confidence) * REPEATABILITY))
+    deviation = ratios.std(ddof=1) / np.sqrt(len(ratios))
+    seen = stdtrit(len(ratios) - 1, confidence) * deviation
+    reach = float(np.hypot(seen, quantile(confidence) * REPEATABILITY))
     value = float(slow_minima.sum() / fast_minima.sum())
     return Interval(value=value, low=value * float(np.exp(-reach)), high=value * float(np.exp(reach)))
 

@@ -9,6 +9,7 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
+from inc_mlflow.storage import sha256_file, sha256_text
 
 
 def read_structure(path: Path) -> onnx.ModelProto:
@@ -36,6 +37,17 @@ def external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     for file, end in ends.items():
         _check_file(path, file, end)
     return sorted(ends)
+
+
+def source_files(path: Path) -> list[Path]:
+    """Return a model file and every file with its external weights."""
+    return [path, *external_files(read_structure(path), path)]
+
+
+def source_sha256(path: Path) -> str:
+    """Digest of a model file and of its external weights: of the file alone where it has none."""
+    digests = [sha256_file(file) for file in source_files(path)]
+    return digests[0] if len(digests) == 1 else sha256_text("".join(digests))
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

@@ -12,11 +12,10 @@ from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.hardware.probe import host_facts, pinned_core
 from inc_mlflow.measure.bench import Timing, interleave
-from inc_mlflow.measure.gate import BASELINE, Model
 from inc_mlflow.measure.ratio import contradiction, speed, speedup
 from inc_mlflow.ort.instance import save_batches
 from inc_mlflow.ort.runner import Arrays
-from inc_mlflow.records import BenchmarkRecord, Evidence, ImportRecord, Interval
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Interval, Model
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
@@ -35,7 +34,7 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
     imported = ImportRecord.load(baseline)
     models = side_by_side(baseline, champion, candidates)
     if imported.source_error is None:
-        models.append(Model(SOURCE, str(job.model), imported.source_sha256, imported.source_bytes))
+        models.append(_source(job, imported))
     return benchmark_models(job, models, target)
 
 
@@ -68,6 +67,11 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
         source_speedup=_ratios(timings, SOURCE, job.spec.gate.confidence) if SOURCE in timings else {},
         latencies_sha256=sha256_file(target / LATENCIES),
     )
+
+
+def _source(job: Job, imported: ImportRecord) -> Model:
+    sha256, size_bytes = imported.source_sha256, imported.source_bytes
+    return Model(label=SOURCE, path=str(job.model), sha256=sha256, size_bytes=size_bytes)
 
 
 def _batches(job: Job) -> tuple[list[Arrays], Content]:

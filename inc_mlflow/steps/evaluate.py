@@ -8,13 +8,12 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.hardware.probe import host_facts, usable_cores
-from inc_mlflow.measure.gate import BASELINE, Model
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
 from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
-from inc_mlflow.records import Evaluated, EvaluationRecord, Evidence
+from inc_mlflow.records import BASELINE, Evaluated, EvaluationRecord, Evidence, Model
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side

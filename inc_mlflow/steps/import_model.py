@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.model import external_files, read_structure
+from inc_mlflow.ort.model import source_files, source_sha256
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import ImportRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.stage import step
-from inc_mlflow.storage import MODEL, model_bytes, model_sha256, sha256_file, sha256_text
+from inc_mlflow.storage import MODEL, model_bytes, model_sha256
 
 COMPARED = 8
 """Rows on which source and baseline are compared."""
@@ -34,8 +34,7 @@ def record(source: Path, target: Path, opset: int, rows: int, difference: float 
     """Describe source and baseline."""
     return ImportRecord(
         source_sha256=source_sha256(source),
-        source_bytes=source.stat().st_size
-        + sum(file.stat().st_size for file in external_files(read_structure(source), source)),
+        source_bytes=sum(file.stat().st_size for file in source_files(source)),
         source_error=error,
         model_sha256=model_sha256(target / MODEL),
         model_bytes=model_bytes(target / MODEL),
@@ -43,12 +42,6 @@ def record(source: Path, target: Path, opset: int, rows: int, difference: float 
         rows_compared=rows,
         largest_difference=difference,
     )
-
-
-def source_sha256(source: Path) -> str:
-    """Digest of a model file and of every file with its external weights."""
-    files = external_files(read_structure(source), source)
-    return sha256_text("".join(map(sha256_file, [source, *files]))) if files else sha256_file(source)
 
 
 def compare(source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:

@@ -12,11 +12,11 @@ from typing import Any
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.errors import DataError, ModelError, SpecError
-from inc_mlflow.measure.gate import BASELINE, Model
 from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.ranges import Ranges
 from inc_mlflow.ort.runner import Arrays
+from inc_mlflow.records import BASELINE, Model
 from inc_mlflow.spec import Job, Static, parse_recipe
 from inc_mlflow.spec.data import FileSplit
 from inc_mlflow.steps.benchmark import benchmark_models
@@ -105,7 +105,7 @@ def _baseline(job: Job) -> Iterator[Path]:
 
 def _model(label: str, path: Path) -> Model:
     read_structure(path)
-    return Model(label, str(path.resolve()), model_sha256(path), model_bytes(path))
+    return Model(label=label, path=str(path.resolve()), sha256=model_sha256(path), size_bytes=model_bytes(path))
 
 
 def _shard(text: str) -> tuple[int, int]:
