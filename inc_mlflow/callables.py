@@ -30,7 +30,7 @@ def user_code(path: Path, where: str) -> Iterator[None]:
         yield
     except IncError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # whatever foreign code raises is the user's to mend
         raise CallableError(f"{where}: {_place(error, path)}: {type(error).__name__}: {_line(error)}") from error
 
 
@@ -53,7 +53,7 @@ def _module(path: Path, where: str) -> ModuleType:
     return module
 
 
-def _place(error: Exception, path: Path) -> str:
+def _place(error: BaseException, path: Path) -> str:
     """File and line of the deepest frame in the user's file."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
@@ -61,5 +61,5 @@ def _place(error: Exception, path: Path) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else str(path)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or "no message"

@@ -77,8 +77,15 @@ def writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename and not _related(Path(error.filename), path):
+            raise
         if error.errno in _FULL:
             raise StateError(f"{path}: the disk is full; free some space and run again, finished steps are kept") from error
         if error.errno in _UNWRITABLE:
             raise StateError(f"{path}: cannot be written ({error.strerror}); choose a writable directory") from error
         raise
+
+
+def _related(file: Path, path: Path) -> bool:
+    """Tell whether an error about ``file`` is one about writing ``path``."""
+    return path.is_relative_to(file) or file.is_relative_to(path.parent)

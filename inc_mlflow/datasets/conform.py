@@ -48,7 +48,10 @@ def _cast(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
         raise DataError(f"{where}: input {spec.name!r} is {array.dtype}; the model takes {dtype}")
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
-        same = cast.astype(array.dtype) == array
-    if not (same | (array != array)).all():  # NaN is refused by its own message
+        # Both ways: a sign that wraps around comes back whole.
+        same = (cast.astype(array.dtype) == array) & (cast == array)
+    if dtype.kind == "f":
+        same |= array != array  # NaN is refused by its own message
+    if not same.all():
         raise DataError(f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; store it as {dtype}")
     return cast

@@ -30,9 +30,10 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
 
 def _load(path: Path, where: str) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{where}: {path} holds a single array; save it with np.savez and names")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError(f"{where}: {path} holds a single array; save it with np.savez and names")
+        with archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise DataError(f"{where}: {path} cannot be read ({error.strerror or error}); give the path of an .npz") from error
@@ -62,8 +63,10 @@ def _array(arrays: Arrays, key: str, where: str, spec: TensorSpec) -> np.ndarray
 
 def _rows(inputs: Arrays, labels: np.ndarray | None, where: str) -> int:
     lengths = {name: len(array) for name, array in inputs.items()}
+    if labels is not None and labels.ndim == 0:
+        raise DataError(f"{where}: labels have no rows; store one per row")
     if labels is not None:
-        lengths["labels"] = len(np.atleast_1d(labels))
+        lengths["labels"] = len(labels)
     if len(set(lengths.values())) > 1:
         text = ", ".join(f"{name} {count}" for name, count in lengths.items())
         raise DataError(f"{where}: arrays of different length ({text}); each row needs one of every array")

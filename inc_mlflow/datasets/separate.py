@@ -1,5 +1,6 @@
 """Keep splits apart by content: what judges a candidate must not have shaped it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Data:
 
     def __init__(self, spec: DataSpec, root: Path, inputs: tuple[TensorSpec, ...]) -> None:
         self._readers = {name: SplitReader(name, split, root, inputs) for name, split in spec.splits().items()}
-        self._judging: set[bytes] | None = None
+        self._judging: Counter[bytes] | None = None
 
     def survey(self, shown: Shown = lambda batches, _: iter(batches)) -> DataFacts:
         """Read every row once; DataError where one does not fit, or where more than 1 % of validation is not its own.
@@ -50,10 +51,10 @@ class Data:
             if any(own):
                 yield _kept(inputs, labels, digests, np.array(own))
 
-    def judging(self) -> set[bytes]:
-        """Return the digests of the validation rows."""
+    def judging(self) -> Counter[bytes]:
+        """Return the digests of the validation rows, and how many rows have each."""
         if self._judging is None:
-            self._judging = {digest for *_, digests in self.rows("validation", size=64) for digest in digests}
+            self._judging = Counter(digest for *_, digests in self.rows("validation", size=64) for digest in digests)
         return self._judging
 
     def _reader(self, name: str) -> SplitReader:
@@ -63,7 +64,7 @@ class Data:
 
     def _survey(self, name: str, shown: Shown) -> tuple[SplitFacts, set[bytes], int]:
         content, overlap, count = Content(), set[bytes](), 0
-        seen: set[bytes] = set()
+        seen: Counter[bytes] = Counter()
         for inputs, labels in shown(self._readers[name].batches(), f"check {name}"):
             digests = row_digests(inputs)
             content.add(digests, labels)
@@ -80,10 +81,11 @@ class Data:
         return facts, overlap, count
 
     def _check(self, shared: set[bytes], rows: int, left_out: dict[str, int]) -> None:
-        if len(shared) > LIMIT * rows:
+        count = sum(self.judging()[digest] for digest in shared)
+        if count > LIMIT * rows:
             where = " and ".join(name for name, count in left_out.items() if count)
             raise DataError(
-                f"data.validation: {len(shared)} of {rows} rows stand in {where} too, allowed are {LIMIT:.0%}; "
+                f"data.validation: {count} of {rows} rows stand in {where} too, allowed are {LIMIT:.0%}; "
                 "a candidate must be judged on rows that did not shape it"
             )
 

@@ -57,7 +57,7 @@ class SplitReader:
         lengths = {len(array) for array in inputs.values()}
         array = None if labels is None else np.asarray(labels)
         if array is not None:
-            lengths.add(len(np.atleast_1d(array)))
+            lengths.add(len(array) if array.ndim else -1)
         if len(lengths) != 1:
             raise DataError(f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch")
         return array

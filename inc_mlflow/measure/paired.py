@@ -6,11 +6,14 @@ from typing import cast
 import numpy as np
 from scipy import optimize, stats
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.measure.score_test import quantile, score_statistic
 from inc_mlflow.records import Interval
 
 RESAMPLES = 9999
 _SEED = 20240101
+_DEFINED = 0.95
+"""Least share of resamples on which a relative drop must be defined."""
 
 
 def accuracy(replicates: np.ndarray, value: float, decomposable: bool, confidence: float) -> Interval:
@@ -43,10 +46,14 @@ def relative_drop(
     sign = 1.0 if higher_is_better else -1.0
     value = sign * (baseline[0] - candidate[0]) / _positive(baseline[0])
     if not decomposable:
-        drops = sign * (baseline[1] - candidate[1]) / np.where(baseline[1] == 0, np.nan, np.abs(baseline[1]))
+        defined = baseline[1] != 0
+        if defined.mean() < _DEFINED:
+            raise DataError("metric: it is 0 for the baseline on many resamples, a relative drop says nothing; use another")
+        drops = sign * (baseline[1] - candidate[1])[defined] / np.abs(baseline[1][defined])
         return _percentiles(drops, value, confidence)
-    if is_binary(baseline[1]) and is_binary(candidate[1]) and higher_is_better:
-        return _paired_ratio(baseline[1].astype(bool), candidate[1].astype(bool), value, confidence)
+    if is_binary(baseline[1]) and is_binary(candidate[1]):
+        lost = _paired_ratio(baseline[1].astype(bool), candidate[1].astype(bool), sign * value, confidence)
+        return lost if higher_is_better else Interval(value=value, low=-lost.high, high=-lost.low)
 
     def drop(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return cast(np.ndarray, sign * (x.mean(axis) - y.mean(axis)) / np.abs(x.mean(axis)))
@@ -73,7 +80,7 @@ def ratio_bounds(both: int, lost: int, gained: int, rows: int, value: float, con
     def statistic(ratio: float) -> float:
         return score_statistic(both, lost, gained, rows, ratio)
 
-    worst = _solve(statistic, z, max(estimate * 1e-6, 1e-9), estimate)
+    worst = min(estimate, _solve(statistic, z, max(estimate * 1e-6, 1e-9), estimate))
     best = _solve(statistic, -z, estimate, max(estimate, 1.0) * 10)
     return Interval(value=value, low=1 - best, high=1 - worst)
 

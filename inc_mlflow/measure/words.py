@@ -19,7 +19,9 @@ def decimal(number: int) -> str:
 
 def size(count: int) -> str:
     """397980 -> "398 kB"."""
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if count >= 10**power:
-            return f"{count / 10**power:.3g} {unit}"
-    return f"{count} B"
+    for unit, power in (("B", 0), ("kB", 3), ("MB", 6)):
+        rounded = float(f"{count / 10**power:.3g}")
+        if rounded < 1000:
+            return f"{rounded:g} {unit}"
+    gigabytes = count / 10**9
+    return f"{gigabytes:.3g} GB" if gigabytes < 999.5 else f"{gigabytes:.0f} GB"

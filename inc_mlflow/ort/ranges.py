@@ -1,5 +1,7 @@
 """Activation ranges: statistics per tensor that merge, so that shards give the same file as one pass."""
 
+import json
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +24,9 @@ class MinMax:
     @classmethod
     def of(cls, name: str, values: np.ndarray) -> Self:
         """Summarise one batch; ModelError where the activations are not finite."""
-        low, high = float(values.min()), float(values.max())
+        if not values.size:
+            return cls(0.0, 0.0)  # every quantised range holds zero, so nothing seen adds nothing
+        low, high = float(values.min()) + 0.0, float(values.max()) + 0.0  # -0.0 + 0.0 is 0.0: equal values, equal bytes
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ModelError(f"model: tensor {name!r} is not finite on calibration data; check the model and its inputs")
         return cls(low, high)
@@ -60,13 +64,17 @@ class Ranges:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what ``save`` wrote; StateError where it is something else."""
-        import json
-
         try:
             data: dict[str, Any] = json.loads(path.read_text())
             if data["format"] != FORMAT:
                 raise StateError(f"{path}: ranges of format {data['format']}; this version reads {FORMAT}, calibrate again")
-            tensors = {name: MinMax(low, high) for name, (low, high) in data["minmax"].items()}
-            return cls(data["model_sha256"], data["rows"], tensors)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            tensors = {name: _finite(low, high) for name, (low, high) in data["minmax"].items()}
+            return cls(str(data["model_sha256"]), operator.index(data["rows"]), tensors)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"{path}: not a ranges file; make one with `inc-mlflow calibrate`") from error
+
+
+def _finite(low: float, high: float) -> MinMax:
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("a range is not finite")
+    return MinMax(float(low), float(high))

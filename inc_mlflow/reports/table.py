@@ -22,7 +22,7 @@ def print_result(result: dict[str, Any]) -> None:
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
     for reason in result["reasons"]:
         console.print(f"  {escape(reason)}")
-    console.print(_outcome(result))
+    console.print(_outcome(result), markup=False)
     console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
 
 
@@ -38,10 +38,12 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
+    from rich.markup import escape
+
     verdict = row["verdict"]
     accuracy = row["accuracy"]
     return [
-        row["recipe"],
+        escape(row["recipe"]),
         f"{accuracy['value']:.4f}" if accuracy else "no number",
         _interval(row["relative_drop"], percent),
         _interval(row["speedup"], times),

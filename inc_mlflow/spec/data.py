@@ -9,13 +9,23 @@ from inc_mlflow.spec.part import Part
 SplitName = Literal["calibration", "tuning", "validation"]
 
 
+_Channels = Annotated[
+    tuple[float, ...] | None,
+    Field(strict=False, min_length=1, description="One value, or one per channel, of values in 0..1."),
+]
+
+
 class Transform(Part):
     """From an image or a text to arrays: resize, crop and normalise an image, or tokenise a text."""
 
     resize: Annotated[int | None, Field(ge=1, description="Pixels of the shorter side.")] = None
     crop: Annotated[int | None, Field(ge=1, description="Pixels of the centre square.")] = None
-    mean: Annotated[tuple[float, ...] | None, Field(strict=False, description="Per channel, of values in 0..1.")] = None
-    std: Annotated[tuple[float, ...] | None, Field(strict=False, description="Per channel, of values in 0..1.")] = None
+    mean: Annotated[
+        tuple[float, ...] | None, Field(strict=False, min_length=1, description="Per channel, of values in 0..1.")
+    ] = None
+    std: Annotated[
+        tuple[float, ...] | None, Field(strict=False, min_length=1, description="Per channel, of values in 0..1.")
+    ] = None
     layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Order of the image axes.")] = "NCHW"
     color: Annotated[Literal["RGB", "BGR", "L"], Field(description="Order of the channels; L is grey.")] = "RGB"
     tokenizer: Annotated[str | None, Field(description="A tokenizer.json, relative to the job file.")] = None
@@ -63,7 +73,7 @@ class CallableSplit(Part):
 
 def _kind(data: Any) -> str:
     if isinstance(data, dict):
-        return "callable_" if "callable" in data or "function" in data else "file"
+        return "callable_" if "callable" in data else "file"
     return "callable_" if isinstance(data, CallableSplit) else "file"
 
 

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, GetJsonSchemaHandler, ValidationError, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.recipes import Recipe, Static, label
+from inc_mlflow.spec.text import read_mapping
 from inc_mlflow.storage import canonical_json
 
 
@@ -31,8 +33,14 @@ class MetricSpec(Part):
     def _callable_defaults(cls, data: Any) -> Any:
         """Fill in what a callable left out, so that equal jobs give equal text."""
         if isinstance(data, dict) and data.get("callable") is not None:
-            return {"higher_is_better": True, "decomposable": True} | data
+            given = {key: value for key, value in data.items() if value is not None}
+            return {"higher_is_better": True, "decomposable": True} | given
         return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A job may also give the bare name."""
+        return {"anyOf": [{"type": "string", "description": "A name from `inc-mlflow list metrics`."}, handler(schema)]}
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -126,12 +134,7 @@ class JobSpec(Part):
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read YAML or JSON; SpecError is one line that names the field."""
-        try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise SpecError(f"job: not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(data, dict):
-            raise SpecError(f"job: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
+        data = read_mapping(text)
         try:
             return cls.model_validate(data)
         except ValidationError as error:

@@ -1,5 +1,6 @@
 """Base of every part of the job: strict types, no unknown field, errors in one line that names the field."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from inc_mlflow.registry import did_you_mean
 class Part(BaseModel):
     """A frozen piece of the job."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -22,7 +23,7 @@ class Part(BaseModel):
         if isinstance(data, Mapping):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
-                if key not in allowed and key not in cls.model_fields:
+                if key not in allowed:
                     raise PydanticCustomError("unknown_field", "{text}", {"text": _unknown(str(key), allowed)})
         return data
 
@@ -71,8 +72,8 @@ def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
 
 def _expected(text: str) -> str:
     """Turn pydantic's "Input should be a valid tuple" into "expected a list": the words of YAML."""
-    for word, ours in (("a valid tuple", "a list"), ("a valid dictionary or object to extract fields from", "a mapping")):
-        text = text.replace(word, ours)
+    text = re.sub(r"a valid dictionary or (object to extract fields from|instance of \w+)", "a mapping", text)
+    text = text.replace("a valid tuple", "a list")
     return text.replace("Input should be", "expected") if text.startswith("Input") else text[:1].lower() + text[1:]
 
 

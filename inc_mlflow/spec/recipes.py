@@ -60,7 +60,7 @@ def parse_recipe(data: Any) -> Static | Dynamic:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        raise SpecError(f"recipe: {spec_error(error)}") from error
+        raise SpecError(f"recipe: {str(spec_error(error)).removeprefix('job').removeprefix(': ')}") from error
 
 
 def label(recipe: Static | Dynamic) -> str:

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from inc_mlflow.errors import IncError
+from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.records import Record
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.storage import writable, write_text
@@ -60,7 +60,10 @@ def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) 
         mark = json.loads((directory / _MARK).read_text())
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return bool(mark["inputs"] == dict(inputs)) and kind.load(directory).settled()
+    try:
+        return bool(mark["inputs"] == dict(inputs)) and kind.load(directory).settled()
+    except StateError:
+        return False  # damaged: work again
 
 
 def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: Any) -> R:

@@ -1,0 +1,38 @@
+"""Job text: JSON as this program writes it, or YAML as people do."""
+
+import json
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+from inc_mlflow.errors import SpecError
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError:
+        data = _yaml(text)
+    if not isinstance(data, dict):
+        raise SpecError(f"job: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
+    return data
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise SpecError(f"job: not YAML: {' '.join(str(error).split())}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML itself forbids a key that stands twice; PyYAML keeps the last and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise SpecError(f"job: {sorted(twice)[0]!r} stands twice {str(node.start_mark).strip()}; keep one")
+        return super().construct_mapping(node, deep)

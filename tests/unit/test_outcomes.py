@@ -1,0 +1,77 @@
+"""Outcomes: every model on the same rows, in order, however many batches run at a time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.outcomes import Scoring, collect_outcomes
+
+LABELS = np.arange(40) % 3
+
+
+def batches(size=4):
+    for start in range(0, 40, size):
+        rows = np.arange(start, min(start + size, 40))
+        yield {"x": rows}, LABELS[rows]
+
+
+def right(inputs):
+    time.sleep(0.002 * (inputs["x"][0] == 0))  # the first batch is the last to be ready
+    return {"y": inputs["x"] % 3, "unused": inputs["x"]}
+
+
+def wrong_on_odd_rows(inputs):
+    return {"y": np.where(inputs["x"] % 2, 9, inputs["x"] % 3), "unused": inputs["x"]}
+
+
+MODELS = {"baseline": right, "int8": wrong_on_odd_rows}
+KEEP = {"keep": lambda outputs: {"y": outputs["y"]}}
+BY_ROW = Scoring(**KEEP, score=lambda kept, labels, _: np.asarray(kept["y"] == labels, float), decomposable=True)
+WHOLE = Scoring(**KEEP, score=lambda kept, labels, _: float((kept["y"] == labels).mean()), decomposable=False)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_scores_come_in_the_order_of_the_rows(workers, size):
+    found = collect_outcomes(MODELS, "baseline", batches(size), BY_ROW, workers)
+    assert found["baseline"].replicates.tolist() == [1.0] * 40
+    assert found["int8"].replicates.tolist() == [1.0, 0.0] * 20
+    assert (found["baseline"].value, found["int8"].value) == (1.0, 0.5)
+
+
+def test_a_score_may_compare_with_the_baselines_outputs_of_the_same_rows():
+    agreement = Scoring(
+        **KEEP, score=lambda kept, _, baseline: np.asarray(kept["y"] == baseline["y"], float), decomposable=True
+    )
+    unlabelled = ((inputs, None) for inputs, _ in batches())
+    found = collect_outcomes(MODELS, "baseline", unlabelled, agreement, 2)
+    assert (found["baseline"].value, found["int8"].value) == (1.0, 0.5)
+
+
+def test_a_metric_of_the_whole_split_is_called_again_on_the_same_resamples_for_every_model():
+    runs = [
+        collect_outcomes(MODELS | {"copy": wrong_on_odd_rows}, "baseline", batches(size), WHOLE, workers)
+        for size, workers in ((4, 1), (9, 2))
+    ]
+    for found in runs:
+        assert found["int8"].value == 0.5
+        assert found["int8"].replicates.shape == (1000,)
+        assert set(found["baseline"].replicates) == {1.0}
+        np.testing.assert_array_equal(found["int8"].replicates, found["copy"].replicates)
+        np.testing.assert_array_equal(found["int8"].replicates, runs[0]["int8"].replicates)
+    assert found["int8"].replicates.std() == pytest.approx(np.sqrt(0.25 / 40), rel=0.1)
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(DataError, match=r"^data: the split has no rows to evaluate on; give it some$"):
+        collect_outcomes(MODELS, "baseline", iter(()), BY_ROW, 2)
+
+
+def test_an_error_of_a_model_ends_the_evaluation():
+    def broken(inputs):
+        raise DataError("broken")
+
+    with pytest.raises(DataError, match="broken"):
+        collect_outcomes(MODELS | {"broken": broken}, "baseline", batches(), BY_ROW, 2)

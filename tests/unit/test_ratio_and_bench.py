@@ -1,0 +1,168 @@
+"""Speed: the ratio of two models' times, and the processes that are timed in turns."""
+
+import json
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inc_mlflow.errors import ModelError
+from inc_mlflow.measure import bench
+from inc_mlflow.measure.bench import Instance, Timing, interleave
+from inc_mlflow.measure.ratio import REPEATABILITY, WIDEST, contradiction, speed, speedup
+from inc_mlflow.records import Interval
+
+BATCHES = 16
+
+
+def times(base, noise=0.0, passes=30, seed=0):
+    """Times that only ever grow by noise, one base time per batch."""
+    added = np.random.default_rng(seed).exponential(noise, (passes, BATCHES)) if noise else np.zeros((passes, BATCHES))
+    return Timing(np.broadcast_to(base, (passes, BATCHES)) * (1 + added), 1)
+
+
+@given(st.floats(0.2, 5), st.floats(1e-5, 1))
+def test_the_ratio_of_steady_times_is_their_quotient_within_the_repeatability(factor, base):
+    interval = speedup(times(base * factor), times(base), 0.95)
+    assert interval.value == pytest.approx(factor)
+    assert interval.low == pytest.approx(factor * np.exp(-1.645 * REPEATABILITY), rel=1e-3)
+    assert interval.high == pytest.approx(factor * np.exp(1.645 * REPEATABILITY), rel=1e-3)
+
+
+def test_other_load_is_no_noise_since_minima_count():
+    calm = speedup(times(2e-3), times(1e-3), 0.95)
+    busy = speedup(times(2e-3, noise=0.5, passes=200), times(1e-3), 0.95)
+    assert busy.value == pytest.approx(calm.value, rel=0.02)
+    assert busy.low < 2 < busy.high
+
+
+def test_batches_that_disagree_widen_the_interval():
+    base = np.full(BATCHES, 1e-3)
+    agreed = speedup(times(base * 2), times(base), 0.95)
+    uneven = speedup(times(base * np.linspace(1.5, 2.5, BATCHES)), times(base), 0.95)
+    assert uneven.value == pytest.approx(agreed.value)
+    assert uneven.high - uneven.low > 2 * (agreed.high - agreed.low)
+
+
+@given(st.floats(0.1, 10), st.integers(0, 50))
+def test_exchanging_the_models_inverts_the_interval(factor, seed):
+    one, other = times(1e-3, 0.1, seed=seed), times(1e-3 * factor, 0.1, seed=seed + 1)
+    there, back = speedup(one, other, 0.95), speedup(other, one, 0.95)
+    assert there.low * back.high == pytest.approx(1)
+    assert there.low < there.value < there.high
+
+
+def test_more_confidence_is_a_wider_interval():
+    intervals = [speedup(times(2e-3, 0.2), times(1e-3, 0.2, seed=1), level) for level in (0.8, 0.95, 0.99)]
+    widths = [one.high - one.low for one in intervals]
+    assert widths == sorted(widths)
+
+
+def test_a_ratio_wider_than_a_quarter_is_not_believed():
+    assert contradiction(Interval(value=2, low=2 * (1 - WIDEST), high=2 * (1 + WIDEST))) is None
+    message = contradiction(Interval(value=2, low=1, high=3))
+    assert message == "the batches disagree by 50% about the speed-up; the host was too busy, run again"
+
+
+def test_the_summary_of_one_model_has_percentiles_and_throughput_at_the_median():
+    seconds = np.arange(1, 101).reshape(10, 10) / 1000
+    summary = speed(Timing(seconds, 7), batch=4, size_bytes=9)
+    assert (summary.p50_ms, summary.p90_ms, summary.p99_ms) == pytest.approx((50.5, 90.1, 99.01))
+    assert summary.samples_per_second == pytest.approx(4 / 0.0505)
+    assert (summary.peak_rss_bytes, summary.size_bytes) == (7, 9)
+
+
+INSTANCE = """
+import json, os, sys, time
+name, seconds, fails_after, trouble, log = sys.argv[1:]
+for number, line in enumerate(sys.stdin):
+    if number == int(fails_after):
+        if trouble == "dies":
+            os._exit(9)
+        print(json.dumps({"error": trouble}), flush=True)
+        break
+    time.sleep(float(seconds))
+    with open(log, "a") as file:
+        file.write(json.dumps([name, int(line)]) + chr(10))
+    print(json.dumps({"seconds": [[float(seconds)] * 3] * int(line), "peak_rss_bytes": 1000 + number}), flush=True)
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    def make(name, seconds=0.0005, fails_after=-1, trouble="dies"):
+        return [sys.executable, "-S", "-c", INSTANCE, name, str(seconds), str(fails_after), trouble, str(tmp_path / "log")]
+
+    return make
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(bench, "SECONDS", 0.05)
+    monkeypatch.setattr(bench, "ROUNDS", (6, 10))
+    monkeypatch.setattr(bench, "TURN", 0.002)
+
+
+def plain(rounds, _):
+    return rounds
+
+
+def test_all_models_run_equally_often_in_turns_and_keep_only_measured_times(command, short, tmp_path):
+    seen = []
+
+    def progress(rounds, total):
+        seen.append(total)
+        return rounds
+
+    timings = interleave({"a": command("a"), "b": command("b"), "c": command("c")}, progress)
+    (rounds,) = seen
+    turns = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    measured = turns[-3 * rounds :]
+    passes = measured[0][1]
+    assert Counter(name for name, _ in measured) == dict.fromkeys("abc", rounds)
+    assert {count for _, count in measured} == {passes}
+    order = ["".join(name for name, _ in measured[start : start + 3]) for start in range(0, 3 * rounds, 3)]
+    assert order[:4] == ["abc", "bca", "cab", "abc"]
+    for timing in timings.values():
+        assert timing.seconds.shape == (rounds * passes, 3)
+        assert timing.peak_rss_bytes == 1000 + 4 + rounds - 1  # four turns of warm-up before the rounds
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.0001, 10), (0.02, 6)])
+def test_rounds_stay_between_the_fewest_and_the_most(command, short, seconds, rounds):
+    seen = []
+    interleave({"a": command("a", seconds), "b": command("b", seconds)}, lambda all_, total: seen.append(total) or all_)
+    assert rounds - 4 <= seen[0] <= rounds
+    assert 6 <= seen[0] <= 10
+
+
+@pytest.mark.parametrize("fails_after", [0, 2, 5])
+def test_an_instance_that_dies_is_an_error_with_its_exit_code(command, short, fails_after):
+    with pytest.raises(ModelError, match=r"^benchmark: an instance ended with code 9; out of memory\?$"):
+        interleave({"a": command("a"), "b": command("b", fails_after=fails_after)}, plain)
+
+
+def test_the_error_of_an_instance_is_told_as_it_is(command, short):
+    trouble = "model.onnx: onnxruntime cannot load it: no such operator"
+    with pytest.raises(ModelError) as raised:
+        interleave({"a": command("a"), "b": command("b", fails_after=0, trouble=trouble)}, plain)
+    assert str(raised.value) == trouble
+
+
+def test_no_instance_outlives_the_benchmark(command, short, monkeypatch):
+    made = []
+
+    class Kept(Instance):
+        def __init__(self, arguments):
+            super().__init__(arguments)
+            made.append(self._process)
+
+    monkeypatch.setattr(bench, "Instance", Kept)
+    with pytest.raises(ModelError):
+        interleave({"a": command("a"), "b": command("b", fails_after=3)}, plain)
+    interleave({"a": command("a")}, plain)
+    assert len(made) == 3
+    assert all(process.poll() is not None for process in made)
