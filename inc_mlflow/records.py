@@ -87,7 +87,8 @@ class SplitFacts(Frozen):
 
     rows: int
     sha256: str
-    labelled: bool
+    labels: TensorSpec | None
+    """Type and shape of one row's label; None where there are none."""
 
 
 class DataFacts(Frozen):

@@ -58,8 +58,11 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text)
-        partial.replace(path)
+        try:
+            partial.write_text(text)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def copy_model(source: Path, target: Path) -> None:
@@ -77,13 +80,19 @@ def writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename and not _related(Path(error.filename), path):
+        named = [Path(name) for name in (error.filename, error.filename2) if name]
+        if named and not any(_related(file, path) for file in named):
             raise
         if error.errno in _FULL:
-            raise StateError(f"{path}: the disk is full; free some space and run again, finished steps are kept") from error
+            raise disk_full(path) from error
         if error.errno in _UNWRITABLE:
             raise StateError(f"{path}: cannot be written ({error.strerror}); choose a writable directory") from error
         raise
+
+
+def disk_full(path: Path) -> StateError:
+    """Return the error for a disk without room for ``path``."""
+    return StateError(f"{path}: the disk is full; free some space and run again, finished steps are kept")
 
 
 def _related(file: Path, path: Path) -> bool:

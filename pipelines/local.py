@@ -2,8 +2,8 @@
 
 import json
 import os
-import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from inc_mlflow import errors, progress
-from inc_mlflow.steps.stage import STATE
+from inc_mlflow.steps.stage import FAILURE, STATE
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
@@ -24,16 +24,14 @@ def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Pa
 
     Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
     """
-    root = state / "kfp"
-    environment = {STATE: str(state), progress.VARIABLE: str(state / "progress.json")}
-    for failure in state.glob("*.error"):
-        failure.unlink()
-    with _environment(environment), _watched(state) as log, _stdout_to(log):
-        _run(pipeline, arguments, root, state)
-    shutil.rmtree(root, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="inc-mlflow-") as folder:
+        root, failure = Path(folder), Path(folder) / "failure.json"
+        environment = {STATE: str(state), FAILURE: str(failure), progress.VARIABLE: str(state / "progress.json")}
+        with _environment(environment), _watched(state) as log, _stdout_to(log):
+            _run(pipeline, arguments, root, failure)
 
 
-def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
+def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, failure: Path) -> None:
     from kfp import local
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
@@ -45,16 +43,16 @@ def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, st
         try:
             pipeline(**arguments)
         except RuntimeError as error:
-            raise _failure(state) or error from None
+            raise _told(failure) or error from None
 
 
-def _failure(state: Path) -> errors.IncError | None:
+def _told(failure: Path) -> errors.IncError | None:
     """Return the IncError that ended a step; None where the step met a bug, whose traceback KFP has printed."""
-    for path in state.glob("*.error"):
-        data = json.loads(path.read_text())
-        kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
-        return kind(data["message"])
-    return None
+    if not failure.exists():
+        return None
+    data = json.loads(failure.read_text())
+    kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
+    return kind(data["message"])
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from inc_mlflow.callables import source_file
 from inc_mlflow.errors import StateError
+from inc_mlflow.ort.model import source_sha256
 from inc_mlflow.records import DataFacts
 from inc_mlflow.spec import CallableSplit, Job
-from inc_mlflow.steps.import_model import source_sha256
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
 from inc_mlflow.tracking.server import STATE_FOLDER
 

@@ -14,7 +14,7 @@ __all__ = ["app", "cluster", "main", "start", "steps"]
 def main() -> None:
     """Run one command; what the user can mend is one line on standard error and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.TyperException as error:
         _refuse(f"{' '.join(error.format_message().split())} See `inc-mlflow --help`.")
     except IncError as error:

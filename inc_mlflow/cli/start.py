@@ -63,7 +63,7 @@ def ui(
 
 @app.command("list", rich_help_panel=START)
 def list_(
-    what: Annotated[str, typer.Argument(metavar="methods|metrics|datasets|pools")],
+    what: Annotated[str, typer.Argument(metavar="KIND", help="methods, metrics, datasets or pools.")],
     as_json: JSON = False,
 ) -> None:
     """List what a job can name: methods, metrics, datasets or pools."""

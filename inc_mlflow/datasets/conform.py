@@ -15,8 +15,10 @@ def conform(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> Arrays
 
 def _check_names(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> None:
     expected, given = [spec.name for spec in specs], list(inputs)
-    if sorted(expected) != sorted(given):
-        raise DataError(f"{where}: rows have the inputs {', '.join(given) or 'none'}; the model takes {', '.join(expected)}")
+    if set(expected) != set(given):
+        raise DataError(
+            f"{where}: rows have the inputs {', '.join(map(str, given)) or 'none'}; the model takes {', '.join(expected)}"
+        )
 
 
 def _conform(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:

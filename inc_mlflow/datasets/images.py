@@ -37,7 +37,7 @@ def to_array(file: Path, transform: Transform, where: str) -> np.ndarray:
             image = opened.convert("L" if transform.color == "L" else "RGB")
     except (UnidentifiedImageError, OSError) as error:
         raise DataError(f"{where}: {file} cannot be decoded; remove or replace it") from error
-    array = np.asarray(_sized(image, transform), np.float32) / 255
+    array = np.asarray(_sized(image, transform, where), np.float32) / 255
     array = array[..., None] if array.ndim == 2 else array
     array = array[..., ::-1] if transform.color == "BGR" else array
     if transform.mean is not None and transform.std is not None:
@@ -45,13 +45,15 @@ def to_array(file: Path, transform: Transform, where: str) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(2, 0, 1) if transform.layout == "NCHW" else array)
 
 
-def _sized(image: Image.Image, transform: Transform) -> Image.Image:
+def _sized(image: Image.Image, transform: Transform, where: str) -> Image.Image:
     """Resize the shorter side, then cut the centre square: what ImageNet evaluation means by resize and crop."""
     if transform.resize is not None:
         scale = transform.resize / min(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BILINEAR)
     if transform.crop is not None:
+        if transform.crop > min(image.size):
+            raise DataError(f"{where}.transform.crop: {transform.crop} is larger than an image of {image.size}; resize first")
         left, top = (image.width - transform.crop) // 2, (image.height - transform.crop) // 2
         image = image.crop((left, top, left + transform.crop, top + transform.crop))
     return image
@@ -66,7 +68,7 @@ def _channels(values: tuple[float, ...], array: np.ndarray, where: str) -> np.nd
 def _classes(folder: Path, where: str) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{where}: no folder {folder}; give a folder with one folder per class")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         raise DataError(f"{where}: {folder} has no class folders; put the images of each class into one")
     return classes

@@ -1,8 +1,10 @@
 """NumPy archives: one array per graph input, one for labels."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,15 +32,21 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
 
 def _load(path: Path, where: str) -> Arrays:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{where}: {path} holds a single array; save it with np.savez and names")
-        with archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:  # numpy leaves the file open where the archive is damaged
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{where}: {path} holds a single array; save it with np.savez and names")
+            return {name: _plain(archive[name], name, path, where) for name in archive.files}
     except OSError as error:
         raise DataError(f"{where}: {path} cannot be read ({error.strerror or error}); give the path of an .npz") from error
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{where}: {path} is no .npz of plain arrays ({error}); save it with np.savez") from error
+
+
+def _plain(array: Any, name: str, path: Path, where: str) -> np.ndarray:
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{where}: {path} holds {name!r}, which is no array; save it with np.savez")
+    return array
 
 
 def _check_inputs(split: FileSplit, where: str, inputs: tuple[TensorSpec, ...]) -> None:

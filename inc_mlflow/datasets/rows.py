@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 
 from inc_mlflow.datasets.source import Arrays
-from inc_mlflow.records import SplitFacts
+from inc_mlflow.errors import DataError
+from inc_mlflow.records import SplitFacts, TensorSpec
 
 
 def row_digests(inputs: Arrays) -> list[bytes]:
@@ -29,7 +30,7 @@ class Content:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._rows = 0
-        self._labelled = False
+        self._labels: set[TensorSpec | None] = set()
 
     def add(self, digests: list[bytes], labels: np.ndarray | None) -> None:
         """Take up the next batch."""
@@ -38,11 +39,19 @@ class Content:
             if labels is not None:
                 self._digest.update(_label_bytes(labels[row]))
         self._rows += len(digests)
-        self._labelled |= labels is not None
+        self._labels.add(None if labels is None else _label_spec(labels))
 
-    def facts(self) -> SplitFacts:
-        """Return what has been seen so far."""
-        return SplitFacts(rows=self._rows, sha256=self._digest.hexdigest(), labelled=self._labelled)
+    def facts(self, where: str = "data") -> SplitFacts:
+        """Return what has been seen so far; DataError where labels differ in kind from row to row."""
+        if len(self._labels) > 1:
+            kinds = ", ".join(sorted(str(label and label.dtype) for label in self._labels))
+            raise DataError(f"{where}: labels of several kinds ({kinds}); give every row one of the same")
+        return SplitFacts(rows=self._rows, sha256=self._digest.hexdigest(), labels=next(iter(self._labels), None))
+
+
+def _label_spec(labels: np.ndarray) -> TensorSpec:
+    dtype = labels.dtype.name if labels.dtype.kind in "biuf" else "text"
+    return TensorSpec(name="label", dtype=dtype, shape=labels.shape[1:])
 
 
 def _label_bytes(label: np.ndarray) -> bytes:

@@ -75,7 +75,9 @@ class Data:
                 count += len(shared)
         if name == "validation":
             self._judging = seen
-        facts = content.facts()
+        facts = content.facts(f"data.{name}")
+        if not facts.rows:
+            raise DataError(f"data.{name}: has no rows; give it some")
         if count and count == facts.rows:
             raise DataError(f"data.{name}: every row of it stands in validation too; give it rows of its own")
         return facts, overlap, count

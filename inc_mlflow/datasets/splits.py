@@ -55,12 +55,18 @@ class SplitReader:
     def _labels(self, inputs: Arrays, labels: Any) -> np.ndarray | None:
         """Check that there is one label per row and one length among the inputs."""
         lengths = {len(array) for array in inputs.values()}
-        array = None if labels is None else np.asarray(labels)
+        array = None if labels is None else self._array(labels)
         if array is not None:
             lengths.add(len(array) if array.ndim else -1)
         if len(lengths) != 1:
             raise DataError(f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch")
         return array
+
+    def _array(self, labels: Any) -> np.ndarray:
+        try:
+            return np.asarray(labels)
+        except ValueError as error:
+            raise DataError(f"{self.where}: labels are no array ({error}); give one per row") from error
 
 
 def chosen_rows(split: FileSplit, count: int, where: str) -> list[int]:

@@ -23,6 +23,8 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     columns = split.transform.columns or (_first_text_column(table, split.label, where),)
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
     labels = _labels([row[split.label] for row in table], where) if split.label in table[0] else None
+    if labels is None and "label" in split.model_fields_set:
+        raise DataError(f"{where}.label: no column {split.label!r}; the table has {', '.join(map(str, table[0]))}")
     tokenizer = _tokenizer(split, root, where)
     kinds = {spec.name: _encoding(split.inputs.get(spec.name, spec.name), where) for spec in inputs}
 
@@ -42,7 +44,7 @@ class _Tsv(csv.excel_tab):
 
 def _table(path: Path, where: str) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, dialect=_Tsv if path.suffix == ".tsv" else csv.excel))
     except OSError as error:
         raise DataError(f"{where}: {path} cannot be read ({error.strerror}); give a .tsv or .csv with a header") from error
@@ -89,9 +91,13 @@ def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
         raise DataError(f"{where}.transform.tokenizer: {path} is no tokenizer.json ({error})") from error
+    special = tokenizer.num_special_tokens_to_add(is_pair=len(transform.columns or ()) == 2)
+    if transform.max_length <= special:
+        raise DataError(f"{where}.transform.max_length: {transform.max_length} leaves no room beside {special} special tokens")
     padding = tokenizer.padding or {}
     tokenizer.enable_truncation(transform.max_length)
     padding.pop("length", None)
+    padding.pop("pad_to_multiple_of", None)
     tokenizer.enable_padding(**(padding | {"length": transform.max_length}))
     return tokenizer
 

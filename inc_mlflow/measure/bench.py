@@ -13,7 +13,7 @@ import numpy as np
 
 from inc_mlflow.errors import ModelError
 
-SECONDS = 10.0
+SECONDS = 6.0
 """Wall time that the rounds aim at, all models together."""
 TURN = 0.02
 """Seconds that one model runs before it is the next one's turn, at least."""

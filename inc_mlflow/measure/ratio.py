@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import stdtrit
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.measure.bench import Timing
 from inc_mlflow.measure.score_test import quantile
 from inc_mlflow.records import Interval, Speed
@@ -21,6 +22,8 @@ def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
     of the ratio between batches (Student's t on logarithms) and the repeatability of whole benchmarks (GUM, type B).
     """
     slow_minima, fast_minima = slow.seconds.min(axis=0), fast.seconds.min(axis=0)
+    if min(slow_minima.min(), fast_minima.min()) <= 0 or len(slow_minima) < 2:
+        raise DataError("benchmark: the clock is too coarse for this model, or there is a single batch; use a larger batch")
     ratios = np.log(slow_minima / fast_minima)
     deviation = ratios.std(ddof=1) / np.sqrt(len(ratios))
     seen = stdtrit(len(ratios) - 1, confidence) * deviation

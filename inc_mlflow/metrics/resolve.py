@@ -31,6 +31,11 @@ def _output(spec: MetricSpec, outputs: list[str]) -> str:
 
 
 def _from_table(named: NamedMetric, output: str) -> Metric:
+    def keep(outputs: Outputs) -> Outputs:
+        if output not in outputs:
+            raise DataError(f"metric: a model has no output {output!r}; it has {', '.join(outputs)}")
+        return {output: named.keep(outputs[output])}
+
     def score(kept: Outputs, labels: np.ndarray | None, _: Outputs) -> np.ndarray | float:
         if labels is None:
             raise DataError(f"metric: {named.name} needs labels; add them to the split, or use a metric callable")
@@ -40,7 +45,7 @@ def _from_table(named: NamedMetric, output: str) -> Metric:
 
     return Metric(
         name=named.name,
-        keep=lambda outputs: {output: named.keep(outputs[output])},
+        keep=keep,
         score=score,
         decomposable=named.decomposable,
         higher_is_better=named.higher_is_better,
@@ -71,7 +76,7 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
 
 
 def _scores(value: Any, rows: int) -> np.ndarray:
-    scores = np.asarray(value, np.float64)
+    scores = _floats(value, "one score per sample")
     if scores.shape != (rows,):
         raise CallableError(
             f"metric.callable: gave shape {scores.shape} for {rows} rows; return one score per sample, ({rows},)"
@@ -80,6 +85,16 @@ def _scores(value: Any, rows: int) -> np.ndarray:
 
 
 def _number(value: Any) -> float:
-    if np.ndim(value) != 0:
+    number = _floats(value, "one number for the whole split")
+    if number.ndim != 0:
         raise CallableError("metric.callable: decomposable is false, so it returns one number for the whole split")
-    return float(value)
+    return float(number)
+
+
+def _floats(value: Any, expected: str) -> np.ndarray:
+    try:
+        if value is None:
+            raise TypeError("no value")
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise CallableError(f"metric.callable: gave {type(value).__name__} ({error}); return {expected}") from error

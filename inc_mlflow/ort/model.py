@@ -1,5 +1,6 @@
 """ONNX files: read, check what they refer to, and list their inputs."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.storage import sha256_file, sha256_text
+
+_PACKED = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1}
+"""Types with two values in a byte, whose size NumPy does not tell."""
 
 
 def read_structure(path: Path) -> onnx.ModelProto:
@@ -31,9 +35,8 @@ def external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     ends: dict[Path, int] = {}
     for tensor in tensors(model):
         if uses_external_data(tensor):
-            info = ExternalDataInfo(tensor)
-            file = _confined(path, info.location)
-            ends[file] = max(ends.get(file, 0), (info.offset or 0) + (info.length or 0))
+            file, end = _place(tensor, path)
+            ends[file] = max(ends.get(file, 0), end)
     for file, end in ends.items():
         _check_file(path, file, end)
     return sorted(ends)
@@ -88,6 +91,17 @@ def _axis(axis: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if axis.HasField("dim_value") and axis.dim_value > 0:
         return int(axis.dim_value)
     return axis.dim_param or None
+
+
+def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
+    """Return the file of an external tensor and the byte in it where the tensor ends."""
+    try:
+        info = ExternalDataInfo(tensor)
+    except ValueError as error:
+        raise ModelError(f"{path}: says wrongly where its weights are ({error}); export it again") from error
+    size = math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    whole = size if tensor.data_type not in _PACKED else 0
+    return _confined(path, info.location), (info.offset or 0) + (info.length or whole)
 
 
 def _confined(path: Path, location: str) -> Path:

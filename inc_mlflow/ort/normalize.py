@@ -1,5 +1,6 @@
 """From any ONNX file to the baseline: current opset, constants and batch norm folded, shapes inferred."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.model import all_nodes, graph_inputs, read_structure, tensors
 from inc_mlflow.ort.session import BASIC, one_line, open_file, options
-from inc_mlflow.storage import MODEL, external_data
+from inc_mlflow.storage import MODEL, disk_full, external_data, model_bytes
 
 OPSET = 17
 """Lowest opset of a baseline: per-channel QDQ needs 13, LayerNormalization 17."""
@@ -50,7 +51,7 @@ def _raise_opset(model: onnx.ModelProto, source: Path) -> onnx.ModelProto:
     weights = _detach_weights(model)
     try:
         model = version_converter.convert_version(model, OPSET)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, version_converter.ConvertError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(
             f"{source}: cannot be raised from opset {_opset(model)} to {OPSET}: {one_line(error)}; export it with opset {OPSET}"
         ) from error
@@ -86,6 +87,8 @@ def _attach_weights(model: onnx.ModelProto, weights: list[onnx.TensorProto]) -> 
 
 def _fold(plain: Path, target: Path, large: bool) -> None:
     """Let ONNX Runtime fold constants and batch norm; its basic level writes standard operators only."""
+    if shutil.disk_usage(target.parent).free < model_bytes(plain):
+        raise disk_full(target)  # ONNX Runtime only says that it could not write
     settings = options(threads=1, level=BASIC)
     settings.optimized_model_filepath = str(target)
     if large:

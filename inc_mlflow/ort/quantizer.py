@@ -101,17 +101,22 @@ def _scalar(value: float) -> dict[str, Any]:
 
 def _check_names(model: onnx.ModelProto, recipe: Static | Dynamic) -> None:
     """A name that matches nothing would be ignored in silence, and another recipe be measured than asked for."""
-    operators = sorted(QUANTIZABLE if isinstance(recipe, Static) else IntegerOpsRegistry)
-    for name in recipe.op_types_to_quantize or ():
-        if name not in operators:
-            raise ModelError(
-                f"recipe {label(recipe)!r}: op_types_to_quantize: {name!r} cannot be quantised{did_you_mean(name, operators)}; "
-                f"{recipe.method} handles {', '.join(operators)}"
-            )
+    check_operators(recipe)
     nodes = [node.name for node in model.graph.node]
     for name in recipe.nodes_to_exclude:
         if name not in nodes:
             raise ModelError(
                 f"recipe {label(recipe)!r}: nodes_to_exclude: the baseline has no node {name!r}{did_you_mean(name, nodes)}; "
                 "see its node names with `inc-mlflow import`"
+            )
+
+
+def check_operators(recipe: Static | Dynamic) -> None:
+    """Refuse operators that the method cannot quantise; this needs no model."""
+    operators = sorted(QUANTIZABLE if isinstance(recipe, Static) else IntegerOpsRegistry)
+    for name in recipe.op_types_to_quantize or ():
+        if name not in operators:
+            raise ModelError(
+                f"recipe {label(recipe)!r}: op_types_to_quantize: {name!r} cannot be quantised{did_you_mean(name, operators)}; "
+                f"{recipe.method} handles {', '.join(operators)}"
             )

@@ -18,11 +18,14 @@ class Runner:
         self.model = model
         self._session = open_file(model, options(threads))
         self.outputs = [output.name for output in self._session.get_outputs()]
+        self._inputs = {value.name for value in self._session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in self._session.get_inputs())
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return all outputs of one batch; ModelError is ONNX Runtime's complaint in one line."""
         rows = len(next(iter(inputs.values())))
+        if inputs.keys() != self._inputs:
+            raise ModelError(f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, rows have {', '.join(inputs)}")
         try:
             values = self._session.run(None, padded(inputs, self._batch))
         except RUNTIME_ERRORS as error:

@@ -78,7 +78,7 @@ class TrackingSpec(Part):
     uri: Annotated[str | None, Field(description="Tracking server; a SQLite file beside the job by default.")] = None
     registry_uri: Annotated[str | None, Field(description="Registry server; the tracking server by default.")] = None
     experiment: Annotated[str | None, Field(description="The job's name by default.")] = None
-    registered_model: Annotated[str | None, Field(pattern=r"^[^/:]+$", description="The job's name by default.")] = None
+    registered_model: Annotated[str | None, Field(pattern=r"^[^/:'\"]+$", description="The job's name by default.")] = None
 
     @field_validator("uri", "registry_uri")
     @classmethod

@@ -46,7 +46,7 @@ def _message(detail: ErrorDetails) -> str:
         return f"{path}.{detail['msg']}" if path else detail["msg"]
     if kind == "missing":
         return f"{path}: required field is missing"
-    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+    if kind in {"union_tag_not_found", "union_tag_invalid", "model_attributes_type"}:
         return f"{path}: {_wrong_tag(detail, given)}"
     if kind == "value_error":
         return f"{path or 'job'}: {detail['ctx']['error']}"
@@ -61,7 +61,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
-    expected = detail["ctx"].get("expected_tags", "'static', 'dynamic'")
+    expected = detail.get("ctx", {}).get("expected_tags", "'static', 'dynamic'")
     if not isinstance(given, Mapping):
         return f"expected a mapping with 'method', got {_short(given)}; 'method' is one of {expected}"
     if "method" not in given:

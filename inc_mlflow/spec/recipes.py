@@ -13,7 +13,11 @@ _ReduceRange = Annotated[bool, Field(description="7-bit weights: no int16 satura
 _WeightType = Annotated[IntType, Field(description="Integer type of weights; QInt8 is right on x86 and ARM.")]
 _OpTypes = Annotated[
     tuple[str, ...] | None,
-    Field(description="Operators to quantise, as [Conv, MatMul]; all that ONNX Runtime supports by default.", strict=False),
+    Field(
+        description="Operators to quantise, as [Conv, MatMul]; all that ONNX Runtime supports by default.",
+        strict=False,
+        min_length=1,
+    ),
 ]
 _Exclude = Annotated[tuple[str, ...], Field(description="Names of baseline nodes that stay FP32.", strict=False)]
 

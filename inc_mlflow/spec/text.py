@@ -23,7 +23,7 @@ def read_mapping(text: str) -> dict[str, Any]:
 def _yaml(text: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"job: not YAML: {' '.join(str(error).split())}") from error
 
 

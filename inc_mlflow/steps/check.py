@@ -9,6 +9,7 @@ from inc_mlflow.measure.plan import plan
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.model import read_structure
+from inc_mlflow.ort.quantizer import check_operators
 from inc_mlflow.records import DataFacts
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import check_labels, open_data
@@ -27,6 +28,8 @@ def check(job: Job) -> Checked:
     pools.check(job.spec.pools)
     if not job.model.is_file():
         raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
+    for recipe in job.spec.recipes:
+        check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
     data = open_data(job)
     facts = data.survey(lambda batches, label: progress.track(batches, label, None))

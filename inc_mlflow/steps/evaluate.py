@@ -7,6 +7,7 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
+from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
 from inc_mlflow.measure.resample import RESAMPLES
@@ -33,6 +34,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
 def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job."""
     runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
+    _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
     content = Content()
     outcomes = collect_outcomes(runners, BASELINE, _rows(job, split, content), _scoring(metric), len(usable_cores()), _shown)
@@ -55,10 +57,18 @@ def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> 
     )
 
 
+def _check_outputs(runners: dict[str, Runner]) -> None:
+    """Refuse a model that does not give what the baseline gives: no metric could compare them."""
+    expected = runners[BASELINE].outputs
+    for runner in runners.values():
+        if missing := set(expected) - set(runner.outputs):
+            raise ModelError(
+                f"{runner.model}: lacks the outputs {', '.join(sorted(missing))}; it has {', '.join(runner.outputs)}"
+            )
+
+
 def load_outcomes(directory: Path, record: EvaluationRecord) -> dict[str, np.ndarray]:
     """Read the outcomes of an evaluation by model, as they were when its record was made."""
-    from inc_mlflow.errors import DataError
-
     path = directory / OUTCOMES
     if sha256_file(path) != record.outcomes_sha256:
         raise DataError(f"{path}: changed since it was measured; evaluate again")

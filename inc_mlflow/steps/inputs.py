@@ -22,6 +22,12 @@ def open_data(job: Job) -> Data:
 
 
 def check_labels(job: Job, facts: DataFacts, needs_labels: bool) -> None:
-    """Refuse a metric that compares with labels on rows that have none."""
-    if needs_labels and not facts.splits["validation"].labelled:
-        raise DataError(f"data.validation: metric {job.spec.metric.name} needs labels and the split has none; add them")
+    """Refuse a metric that compares classes with labels on rows that have none, or have something else."""
+    labels, name = facts.splits["validation"].labels, job.spec.metric.name
+    if not needs_labels:
+        return
+    if labels is None:
+        raise DataError(f"data.validation: metric {name} needs labels and the split has none; add them")
+    if labels.shape != () or not labels.dtype.startswith(("bool", "int", "uint")):
+        shape = "" if labels.shape == () else f" of shape {labels.shape}"
+        raise DataError(f"data.validation: metric {name} takes one whole number per row, labels are {labels.dtype}{shape}")

@@ -16,6 +16,8 @@ from inc_mlflow.storage import writable, write_text
 
 STATE = "INC_MLFLOW_STATE"
 """Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
+FAILURE = "INC_MLFLOW_FAILURE"
+"""Environment variable with the file for the IncError that ends a step; not in the state folder: its disk may be full."""
 _MARK = "done.json"
 
 R = TypeVar("R", bound=Record)
@@ -91,13 +93,13 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
     """Leave the process id while working, for a parent that finds it orphaned, and the IncError if one ends the work."""
     import psutil
 
-    process, note, failure = psutil.Process(), state / f"{name}.pid", state / f"{name}.error"
-    failure.unlink(missing_ok=True)
-    write_text(note, json.dumps({"pid": process.pid, "created": process.create_time()}))
+    process, note = psutil.Process(), state / f"{name}.pid"
     try:
+        write_text(note, json.dumps({"pid": process.pid, "created": process.create_time()}))
         work()
     except IncError as error:
-        write_text(failure, json.dumps({"kind": type(error).__name__, "message": str(error)}))
+        if FAILURE in os.environ:
+            write_text(Path(os.environ[FAILURE]), json.dumps({"kind": type(error).__name__, "message": str(error)}))
         raise
     finally:
         note.unlink(missing_ok=True)

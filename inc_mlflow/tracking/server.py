@@ -78,12 +78,13 @@ def connected(server: Server) -> Iterator["MlflowClient"]:
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     mlflow.set_tracking_uri(server.tracking_uri)
     mlflow.set_registry_uri(server.registry_uri)
     try:
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
 
 

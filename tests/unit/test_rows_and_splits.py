@@ -69,7 +69,7 @@ def test_other_labels_are_another_split(first, second):
         content.add([b"x", b"y"], None if labels is None else np.array(labels))
         facts.append(content.facts())
     assert facts[0].sha256 != facts[1].sha256
-    assert [one.labelled for one in facts] == [True, second is not None]
+    assert [one.labels is not None for one in facts] == [True, second is not None]
 
 
 @given(SIZES, st.integers(1, 9))
@@ -160,10 +160,10 @@ def test_a_cast_that_would_lose_values_is_refused(values, given, dtype):
     assert str(raised.value) == f"data.tuning: input 'x' is {given} and would lose values as {dtype}; store it as {dtype}"
 
 
-GAPS = [([np.nan], "float32", "int64"), ([-1], "int8", "uint8"), ([200], "uint8", "int8"), ([-1], "int64", "uint64")]
+WRAPPED = [([np.nan], "float32", "int64"), ([-1], "int8", "uint8"), ([200], "uint8", "int8"), ([-1], "int64", "uint64")]
 
 
-@pytest.mark.parametrize(("values", "given", "dtype"), GAPS)
+@pytest.mark.parametrize(("values", "given", "dtype"), WRAPPED)
 def test_a_cast_that_would_turn_a_sign_or_nan_into_a_number_is_refused(values, given, dtype):
     with np.errstate(all="ignore"), pytest.raises(DataError):
         fit(values, dtype, given=given)

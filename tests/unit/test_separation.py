@@ -105,5 +105,7 @@ def test_every_copy_of_a_shared_row_in_validation_counts(data):
 
 def test_a_label_without_an_axis_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((1, 1), np.int64), label=np.array(3))
-    with pytest.raises(DataError, match="labels have no rows"):
-        Data(DataSpec(validation=FileSplit(path="a.npz")), tmp_path, INPUTS).survey()
+    (tmp_path / "user.py").write_text("import numpy as np\n\ndef f(split):\n    yield {'x': np.zeros((1, 1), int)}, 3\n")
+    for split in (FileSplit(path="a.npz"), CallableSplit(callable="user.py:f")):
+        with pytest.raises(DataError, match=r"^data\.validation: "):
+            Data(DataSpec(validation=split), tmp_path, INPUTS).survey()

@@ -8,7 +8,7 @@ import pytest
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.records import RECORD, CalibrationRecord, ChampionRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.stage import STATE, located, step
+from inc_mlflow.steps.stage import FAILURE, STATE, located, step
 
 JOB = Job(
     JobSpec.from_text(
@@ -103,16 +103,17 @@ def test_a_target_inside_the_state_folder_stays_what_it_is(state, steps):
     assert (state / "first" / "data").read_text() == "one"
 
 
-def test_an_error_of_ours_is_left_for_the_parent_and_taken_back_when_the_step_succeeds(state, steps, tmp_path):
+def test_an_error_of_ours_is_left_for_the_parent(state, steps, tmp_path, monkeypatch):
+    failure = tmp_path / "failure.json"
+    monkeypatch.setenv(FAILURE, str(failure))
     steps.trouble = DataError("data.tuning: wrong")
     with pytest.raises(DataError, match=r"^data\.tuning: wrong$"):
         steps.first(JOB, tmp_path / "1")
-    assert json.loads((state / "first.error").read_text()) == {"kind": "DataError", "message": "data.tuning: wrong"}
+    assert json.loads(failure.read_text()) == {"kind": "DataError", "message": "data.tuning: wrong"}
     assert not (state / "first").exists()
     assert not (tmp_path / "1").exists()
     steps.trouble = None
     steps.first(JOB, tmp_path / "1")
-    assert not (state / "first.error").exists()
     assert steps.worked == ["first", "first"]
 
 

@@ -1,4 +1,4 @@
-"""What a job should refuse or accept and does not yet."""
+"""The job file at its edges: what YAML, pydantic and JSON each read in their own way."""
 
 import json
 

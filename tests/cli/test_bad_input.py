@@ -1,0 +1,167 @@
+"""A wrong command line or job file: exit 2 and one line that says where, what is wrong and what is allowed."""
+
+import json
+
+import pytest
+import yaml
+
+USAGE = [
+    (["frobnicate"], ["No such command 'frobnicate'"]),
+    (["run"], ["Missing argument 'JOB'"]),
+    (["run", "JOB", "--frob"], ["No such option", "--frob"]),
+    (["run", "JOB", "JOB"], ["unexpected extra argument"]),
+    (["calibrate", "JOB"], ["Missing option", "-o"]),
+    (["quantize", "JOB", "-o", "x.onnx"], ["Missing option", "--recipe"]),
+    (["evaluate", "JOB"], ["Missing option", "--model"]),
+    (["import"], ["Missing argument 'SRC'"]),
+    (["compile", "JOB"], ["Missing option", "-o"]),
+    (["list"], ["Missing argument"]),
+    (["ui", "--port", "99999"], ["--port", "65535"]),
+    (["ui", "--port", "http"], ["--port", "integer"]),
+    (["list", "metric"], ["no 'metric'", "did you mean 'metrics'", "methods, metrics, datasets, pools"]),
+    (["compile", "JOB", "-o", "x.yaml", "--pipeline", "int4"], ["no 'int4'", "int8"]),
+    (["evaluate", "JOB", "--model", "fp32.onnx", "--split", "test"], ["data.test", "calibration, tuning, validation"]),
+    (["evaluate", "JOB", "--model", "none.onnx"], ["none.onnx", "cannot be read", "No such file"]),
+    (["benchmark", "JOB", "--baseline", "none.onnx", "--candidate", "fp32.onnx"], ["none.onnx", "cannot be read"]),
+    (["ui", "."], ["mlflow.db", "run a job"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "holds"), USAGE, ids=lambda value: " ".join(value[:4]))
+def test_usage(refused, work, monkeypatch, arguments, holds):
+    monkeypatch.chdir(work.folder)
+    refused(*[str(work.job) if word == "JOB" else word for word in arguments], holds=holds)
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3", "", "1.0/2"])
+def test_shard(refused, work, shard):
+    refused("calibrate", work.job, "--shard", shard, "-o", work.folder / "r", holds=("--shard", repr(shard), "1/4"))
+
+
+def test_more_shards_than_rows(refused, work):
+    work.set("data.calibration.samples", 2)
+    refused("calibrate", work.job, "--shard", "3/3", "-o", work.folder / "r", holds=("data.calibration", "3/3", "fewer shards"))
+
+
+RECIPES = [
+    ("{method: static}", ["--recipe", "not JSON", '{"method": "static"}']),
+    ("", ["--recipe", "not JSON"]),
+    ("[]", ["recipe", "'method'", "'static'", "'dynamic'"]),
+    ("null", ["recipe", "'method'"]),
+    ('{"method": "statik"}', ["recipe", "no method 'statik'", "did you mean 'static'"]),
+    ('{"method": "static", "per_chanel": true}', ["recipe", "per_chanel: unknown field", "did you mean 'per_channel'"]),
+    ('{"method": "static", "per_channel": "yes"}', ["recipe", "per_channel", "boolean"]),
+    ('{"method": "static", "quant_format": "QQQ"}', ["recipe", "quant_format", "'QDQ' or 'QOperator'"]),
+    ('{"method": "dynamic", "quant_format": "QDQ"}', ["recipe", "quant_format: unknown field", "weight_type"]),
+    ('{"method": "static", "activation_type": "QInt8", "weight_type": "QUInt8"}', ["no kernel", "weight_type QInt8"]),
+    ('{"method": "static", "op_types_to_quantize": ["Convv"]}', ["op_types_to_quantize", "'Convv'", "did you mean 'Conv'"]),
+    ('{"method": "dynamic", "op_types_to_quantize": ["Softmax"]}', ["op_types_to_quantize", "'Softmax'", "MatMul"]),
+    ('{"method": "static", "op_types_to_quantize": ["Gather"]}', ["nothing in this model", "another method"]),
+    ('{"method": "static", "nodes_to_exclude": ["nope"]}', ["nodes_to_exclude", "no node 'nope'"]),
+]
+
+
+@pytest.mark.parametrize(("recipe", "holds"), RECIPES)
+def test_recipe(refused, work, recipe, holds):
+    work.set("data.calibration.samples", 2)
+    out = work.folder / "int8.onnx"
+    refused("quantize", work.job, "--recipe", recipe, "-o", out, holds=holds)
+    assert not out.exists()
+
+
+def test_job_file_missing(refused, work):
+    refused("run", work.folder / "jobb.yaml", holds=("jobb.yaml", "No such file", "give the path of a job file"))
+
+
+def test_job_file_is_a_directory(refused, work):
+    refused("run", work.folder, holds=(str(work.folder), "Is a directory", "give the path of a job file"))
+
+
+CONTENTS = [
+    (b"\x80\x04\x95\xff\xfe", ["is not text", "YAML"]),
+    (b"version: 1\nname: [", ["not YAML"]),
+    (b"a\x00b", ["not YAML"]),
+    (b"when: 2024-13-45", ["not YAML"]),
+    (b"", ["expected a mapping", "inc-mlflow schema"]),
+    (b"- 1", ["expected a mapping"]),
+    (b"digits", ["expected a mapping"]),
+    (b"{}", ["version: required field is missing", "more"]),
+]
+
+
+@pytest.mark.parametrize(("content", "holds"), CONTENTS)
+@pytest.mark.parametrize("command", ["run", "calibrate"])
+def test_job_file_content(refused, work, command, content, holds):
+    work.job.write_bytes(content)
+    refused(command, work.job, *([] if command == "run" else ["-o", work.folder / "r"]), holds=[str(work.job), *holds])
+
+
+FIELDS = [
+    ("modle", "x.onnx", ["modle: unknown field", "did you mean 'model'", "allowed are"]),
+    ("data.calibration.sample", 3, ["data.calibration.sample: unknown field", "did you mean 'samples'"]),
+    ("data.test", {"path": "dev.npz"}, ["data.test: unknown field", "calibration, tuning, validation"]),
+    ("gate.min_speed", 2, ["gate.min_speed: unknown field", "did you mean 'min_speedup'"]),
+    ("gate.max_relative_drop", 2.0, ["gate.max_relative_drop", "less than 1"]),
+    ("gate.max_relative_drop", float("nan"), ["gate.max_relative_drop", "finite"]),
+    ("version", 2, ["version", "expected 1", "got 2"]),
+    ("name", "a/b", ["name", "match"]),
+    ("model", "model.pt", ["model", "'model.pt' is not an .onnx file", "torch.onnx.export"]),
+    ("model", "none.onnx", ["model: no file", "none.onnx", "relative to the job file"]),
+    ("metric", "top2", ["metric", "no 'top2'", "did you mean", "f1, top1, top5"]),
+    ("metric", {"name": "top1", "output": "logit"}, ["metric.output", "'logit'", "did you mean 'logits'", "it has logits"]),
+    ("metric", {"callable": "metric.txt:f"}, ["metric.callable", "match"]),
+    ("metric", {"name": "top1", "callable": "m.py:f"}, ["metric", "either 'name' or 'callable'"]),
+    ("metric", {"name": "top1", "decomposable": True}, ["metric", "for callables"]),
+    ("recipes", "auto", ["recipes", "not supported yet", "method: static"]),
+    ("recipes", [], ["recipes", "at least 1"]),
+    ("recipes", [{"method": "statik"}], ["recipes[0]", "no method 'statik'", "did you mean 'static'"]),
+    ("recipes", [{}], ["recipes[0]", "'method' is missing", "'static', 'dynamic'"]),
+    ("recipes", ["static"], ["recipes[0]", "expected a mapping with 'method'"]),
+    ("recipes", [{"method": "static", "per_chanel": 1}], ["recipes[0].per_chanel: unknown field", "'per_channel'"]),
+    ("recipes", [{"method": "dynamic"}, {"method": "static", "calibrate_method": "kl"}], ["recipes[1].calibrate_method"]),
+    ("recipes", [{"method": "static"}, {"method": "static"}], ["recipes", "stands twice"]),
+    ("pools", ["locla"], ["pools", "no 'locla'", "did you mean 'local'", "there are local"]),
+    ("pools", [], ["pools", "at least 1"]),
+    ("benchmark.layout", "1s4c", ["benchmark.layout", "'1s1c1ins1bs'"]),
+    ("benchmark.layout", "1s4c2ins1bs", ["benchmark.layout", "not supported", "1s1c1ins<batch>bs"]),
+    ("tracking.uri", "http://me:hunter2@host", ["tracking.uri", "no user or password", "MLFLOW_TRACKING_PASSWORD"]),
+    ("tracking.registered_model", "it's", ["tracking.registered_model"]),
+    ("tracking.registered_model", "a/b", ["tracking.registered_model", "match"]),
+    ("data.calibration.format", "parquet", ["data.calibration.format", "'npz', 'images' or 'text'"]),
+    ("data.calibration.samples", "many", ["data.calibration.samples", "integer", "'many'"]),
+    ("data.calibration.path", "calib.parquet", ["data.calibration", "calib.parquet", ".npz, .tsv, .csv or folder"]),
+    ("data.calibration.path", "none.npz", ["data.calibration", "none.npz", "No such file"]),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "holds"), FIELDS)
+def test_field(refused, work, field, value, holds):
+    work.set(field, value)
+    refused("run", work.job, "--json", holds=holds)
+
+
+@pytest.mark.parametrize("field", ["version", "name", "model", "data", "metric", "recipes", "data.validation"])
+def test_required_field(refused, work, field):
+    work.unset(field)
+    refused("run", work.job, holds=(f"{field}: required field is missing",))
+
+
+def test_static_recipe_without_calibration(refused, work):
+    work.unset("data.calibration")
+    refused("run", work.job, holds=("data.calibration", "static recipe needs it", "method dynamic"))
+
+
+def test_no_secret_in_the_message(call, work):
+    work.set("tracking.uri", "http://me:hunter2@host")
+    assert "hunter2" not in call("run", work.job)[2]
+
+
+def test_unknown_operator_is_found_before_the_pipeline(refused, work):
+    work.set("recipes", [{"method": "static", "op_types_to_quantize": ["Convv"]}])
+    refused("run", work.job, holds=("op_types_to_quantize", "'Convv'", "did you mean 'Conv'"))
+
+
+def test_a_job_in_json_is_read(answer, work):
+    work.job.write_text(json.dumps(yaml.safe_load(work.job.read_text())))
+    work.set("data.calibration.samples", 1)
+    assert answer("calibrate", work.job, "-o", work.folder / "r")["rows"] == 1
