@@ -22,13 +22,15 @@ def track(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
     """Yield ``items`` and show how far they are; costs two clock reads an item."""
     shown = _File(Path(os.environ[VARIABLE])) if VARIABLE in os.environ else _Bar()
     started = last = time.monotonic()
-    for done, item in enumerate(items):
-        now = time.monotonic()
-        if now - last >= _INTERVAL and now - started >= _PATIENCE:
-            shown.update(label, done, total)
-            last = now
-        yield item
-    shown.close()
+    try:
+        for done, item in enumerate(items):
+            now = time.monotonic()
+            if now - last >= _INTERVAL and now - started >= _PATIENCE:
+                shown.update(label, done, total)
+                last = now
+            yield item
+    finally:
+        shown.close()
 
 
 def read(path: Path) -> tuple[str, int, int | None] | None:
@@ -85,4 +87,6 @@ def bar() -> "Progress":
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # it would undo what a pipeline does with standard output
+        redirect_stderr=False,
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from inc_mlflow import errors, progress
 from inc_mlflow.steps.stage import FAILURE, STATE
+from inc_mlflow.storage import write_text
 
 if TYPE_CHECKING:
     from kfp.dsl.base_component import BaseComponent
 
 LOG = "kfp.log"
+_PREFIX = "inc-mlflow-"
 
 
 def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Path) -> None:
@@ -24,14 +27,34 @@ def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Pa
 
     Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
     """
-    with tempfile.TemporaryDirectory(prefix="inc-mlflow-") as folder:
-        root, failure = Path(folder), Path(folder) / "failure.json"
-        environment = {STATE: str(state), FAILURE: str(failure), progress.VARIABLE: str(state / "progress.json")}
+    with _scratch(state) as root:
+        environment = {
+            STATE: str(state),
+            FAILURE: str(root / "failure.json"),
+            progress.VARIABLE: str(state / "progress.json"),
+            "TMPDIR": str(root),  # KFP leaves a directory there for each step
+        }
         with _environment(environment), _watched(state) as log, _stdout_to(log):
-            _run(pipeline, arguments, root, failure)
+            _run(pipeline, arguments, root, state)
 
 
-def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, failure: Path) -> None:
+@contextmanager
+def _scratch(state: Path) -> Iterator[Path]:
+    """Give a directory for KFP's files and the steps' temporary ones; what a killed run left is removed."""
+    note = state / "scratch"
+    if note.exists():
+        left = Path(note.read_text())
+        if left.parent == Path(tempfile.gettempdir()) and left.name.startswith(_PREFIX):
+            shutil.rmtree(left, ignore_errors=True)
+    for left in state.glob("progress.*"):
+        left.unlink()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+        write_text(note, folder)
+        yield Path(folder)
+    note.unlink()
+
+
+def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
     from kfp import local
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
@@ -43,7 +66,7 @@ def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, fa
         try:
             pipeline(**arguments)
         except RuntimeError as error:
-            raise _told(failure) or error from None
+            raise _told(root / "failure.json") or _bug(error, state / LOG) from None
 
 
 def _told(failure: Path) -> errors.IncError | None:
@@ -53,6 +76,10 @@ def _told(failure: Path) -> errors.IncError | None:
     data = json.loads(failure.read_text())
     kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
     return kind(data["message"])
+
+
+def _bug(error: RuntimeError, log: Path) -> RuntimeError:
+    return RuntimeError(f"{error} See {log}") if log.exists() else error
 
 
 @contextmanager

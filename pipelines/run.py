@@ -18,7 +18,7 @@ from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server
 
-RESULT = "result.json"
+RESULT, SERVER = "result.json", "server"
 
 
 def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any
     with claimed(state):
         if fresh:
             clear(state)
-        if not (state / RESULT).exists():
+        if not _told(job, state):
             for note in checked.notes:
                 tell(note)
             _work(job, state)
@@ -42,7 +42,13 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any
 def _work(job: Job, state: Path) -> None:
     os.environ[SESSION] = session(state)
     run_local(PIPELINES.get("int8"), {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+
+
+def _told(job: Job, state: Path) -> bool:
+    """Tell whether the job is finished, and on the server it talks to now."""
+    return (state / RESULT).exists() and (state / SERVER).read_text() == Server.of(job).address
 
 
 def _links(job: Job, state: Path) -> dict[str, str]:

@@ -1,20 +1,25 @@
 """The state folder of a job on this machine: named by content, locked by one run, cleaned of orphans."""
 
-import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inc_mlflow.callables import source_file
 from inc_mlflow.errors import StateError
 from inc_mlflow.ort.model import source_sha256
 from inc_mlflow.records import DataFacts
 from inc_mlflow.spec import CallableSplit, Job
+from inc_mlflow.steps.stage import STATE
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
 from inc_mlflow.tracking.server import STATE_FOLDER
+
+if TYPE_CHECKING:
+    import psutil
 
 _COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
 """Packages whose version decides what a step gives."""
@@ -26,7 +31,7 @@ def state_folder(job: Job, facts: DataFacts) -> Path:
         "spec": job.spec.to_text(),
         "model": source_sha256(job.model),
         "data": {name: split.sha256 for name, split in facts.splits.items()},
-        "code": {str(file.name): sha256_file(file) for file in _user_files(job)},
+        "code": {os.path.relpath(file, job.root): sha256_file(file) for file in _user_files(job)},
         "versions": {name: version(name) for name in _COMPUTES},
     }
     return job.root / STATE_FOLDER / sha256_text(canonical_json(content))[:12]
@@ -43,6 +48,8 @@ def claimed(state: Path) -> Iterator[None]:
     try:
         with lock:
             end_orphans(state)
+            for left in state.glob(".*.[0-9]*"):
+                left.unlink()  # of writes that a kill cut off
             yield
     except filelock.Timeout as error:
         raise StateError(f"{state}: another run of this job is under way; wait for it, or end it") from error
@@ -66,20 +73,26 @@ def clear(state: Path) -> None:
 
 
 def end_orphans(state: Path) -> None:
-    """End the steps of a killed run: two of one kind would write to one place."""
+    """End the steps of a killed run, also those that only began: two of one kind would write to one place."""
     import psutil
 
+    orphans = [process for process in psutil.process_iter() if _works_on(process, state)]
+    for process in orphans:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(orphans)
     for note in state.glob("*.pid"):
-        data = json.loads(note.read_text())
-        try:
-            process = psutil.Process(data["pid"])
-            if process.create_time() == data["created"]:
-                for one in [*process.children(recursive=True), process]:
-                    one.kill()
-                process.wait()
-        except psutil.NoSuchProcess:
-            pass
         note.unlink(missing_ok=True)
+
+
+def _works_on(process: "psutil.Process", state: Path) -> bool:
+    """Tell whether a process was started as a step of this state; its environment says so from its first moment."""
+    import psutil
+
+    try:
+        return process.pid != os.getpid() and process.environ().get(STATE) == str(state)
+    except psutil.Error:
+        return False
 
 
 def _user_files(job: Job) -> list[Path]:

@@ -40,7 +40,7 @@ def quantize(baseline: Path, ranges: Ranges | None, recipe: Static | Dynamic, ta
     }
     with _quiet():
         if isinstance(recipe, Dynamic):
-            quantize_dynamic(baseline, target, **common)
+            quantize_dynamic(onnx.load(baseline), target, **common)
         elif ranges is None:
             raise ModelError(f"recipe {label(recipe)!r}: static quantisation needs ranges, see `inc-mlflow calibrate`")
         else:
@@ -55,7 +55,7 @@ def _static(baseline: Path, ranges: Ranges, recipe: Static, target: Path, common
         cache = Path(folder) / "ranges.json"
         cache.write_text(json.dumps(_calibration_cache(ranges)))
         quantize_static(
-            baseline,
+            onnx.load(baseline),  # given a path, it writes beside it
             target,
             calibration_cache_path=cache,
             calibrate_method=CalibrationMethod.MinMax,  # the ranges are final whatever method made them

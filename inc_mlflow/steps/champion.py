@@ -11,7 +11,7 @@ from inc_mlflow.tracking.server import Server, check_reachable, connected
 from inc_mlflow.tracking.versions import download_champion, find_champion
 
 
-@step("champion", ChampionRecord)
+@step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
 def fetch_champion(job: Job, target: Path) -> ChampionRecord:
     """Write the present champion's ``model.onnx`` into ``target``, if there is one.
 

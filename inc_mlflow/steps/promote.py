@@ -10,7 +10,7 @@ from inc_mlflow.tracking.server import Server, connected
 from inc_mlflow.tracking.versions import ALIAS, download, promote
 
 
-@step("promotion", PromotionRecord)
+@step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
 def promote_best(job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path) -> PromotionRecord:
     """Register the best row's logged model after checking its bytes; TrackingError where the gate did not pass it."""
     judged, logged = JudgementRecord.load(judgement), TrackingRecord.load(tracking)

@@ -25,12 +25,13 @@ P = ParamSpec("P")
 
 
 def step(
-    name: str, kind: type[R]
+    name: str, kind: type[R], asks: Callable[[Job], str] = lambda _: ""
 ) -> Callable[[Callable[Concatenate[Job, Path, P], R]], Callable[Concatenate[Job, Path, P], R]]:
     """Make a step of a function ``(job, target directory, *input directories) -> record``.
 
     The record is written into the target. With a state folder the work happens there: a finished step whose inputs are
-    the same is not redone, and ``target`` becomes a link to its files.
+    the same is not redone, and ``target`` becomes a link to its files. ``asks`` names what else the result depends on:
+    the server that a step talks to.
     """
 
     def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
@@ -41,6 +42,7 @@ def step(
                 return _work(work, job, target, *args, **kwargs)
             directory = Path(state) / name
             inputs = {key: _identity(path) for key, path in kwargs.items() if isinstance(path, Path)}
+            inputs["asks"] = asks(job)
             if not is_finished(directory, kind, inputs):
                 _announced(Path(state), name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
             _link(directory, target)
@@ -90,12 +92,10 @@ def _redo(directory: Path, inputs: Mapping[str, str], work: Callable[..., R], jo
 
 
 def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
-    """Leave the process id while working, for a parent that finds it orphaned, and the IncError if one ends the work."""
-    import psutil
-
-    process, note = psutil.Process(), state / f"{name}.pid"
+    """Leave the process id while working, for whoever watches, and the IncError if one ends the work."""
+    note = state / f"{name}.pid"
     try:
-        write_text(note, json.dumps({"pid": process.pid, "created": process.create_time()}))
+        write_text(note, str(os.getpid()))
         work()
     except IncError as error:
         if FAILURE in os.environ:

@@ -15,7 +15,7 @@ SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution, so that a retry finds its runs; else what was measured names it."""
 
 
-@step("tracking", TrackingRecord)
+@step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
 def track(job: Job, target: Path, *, baseline: Path, evaluation: Path, benchmark: Path, judgement: Path) -> TrackingRecord:
     """Log parent run, candidates, models and evidence; ``target`` gets the record alone."""
     server, judged = Server.of(job), JudgementRecord.load(judgement)

@@ -86,12 +86,19 @@ def _candidate(client: "MlflowClient", experiment_id: str, parent: str, session:
     if run is not None and run.data.tags.get(COMPLETE) == "true":
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
     if run is not None:
-        client.set_terminated(run.info.run_id, "KILLED")
-        client.delete_run(run.info.run_id)
+        _discard(client, experiment_id, run.info.run_id)
     tags = {"inc.role": "candidate", "inc.verdict": row.verdict or "", PARENT: parent, "mlflow.note.content": _note(row)}
     run = _create(client, experiment_id, key, row.recipe, tags)
     model_id = _fill(client, run, session, row)
     return str(run.info.run_id), model_id
+
+
+def _discard(client: "MlflowClient", experiment_id: str, run_id: str) -> None:
+    """Take back a run that a kill left half-way, and the model it may have logged already."""
+    for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+        client.delete_logged_model(model.model_id)
+    client.set_terminated(run_id, "KILLED")
+    client.delete_run(run_id)
 
 
 def _fill(client: "MlflowClient", run: "Run", session: Session, row: Row) -> str:

@@ -50,11 +50,15 @@ class Server:
         )
 
     @property
+    def address(self) -> str:
+        """Tell servers and names apart in one text."""
+        return " ".join([self.tracking_uri, self.registry_uri, self.experiment, self.registered_model])
+
+    @property
     def artifacts(self) -> str | None:
         """Where a new experiment keeps its files: beside a SQLite file, else where the server says."""
-        if not self.tracking_uri.startswith("sqlite:///"):
-            return None
-        return (Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "artifacts").as_uri()
+        path = _sqlite(self.tracking_uri)
+        return (path.parent.resolve() / "artifacts").as_uri() if path else None
 
     def ui(self) -> str:
         """Return where the web page of this server is."""
@@ -66,8 +70,8 @@ def check_reachable(server: Server) -> None:
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
             _ask(uri)
-        elif uri.startswith("sqlite:///"):
-            _make_folder(Path(uri.removeprefix("sqlite:///")).parent)
+        elif path := _sqlite(uri):
+            _make_folder(path.parent)
 
 
 @contextmanager
@@ -83,6 +87,8 @@ def connected(server: Server) -> Iterator["MlflowClient"]:
     mlflow.set_tracking_uri(server.tracking_uri)
     mlflow.set_registry_uri(server.registry_uri)
     try:
+        for path in filter(None, map(_sqlite, {server.tracking_uri, server.registry_uri})):
+            _make_store(path)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
     except (MlflowException, SQLAlchemyError) as error:
         raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
@@ -96,6 +102,27 @@ def _ask(uri: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise TrackingError(f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI") from error
+
+
+def _sqlite(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _make_store(path: Path) -> None:
+    """Let MLflow make its tables beside the final place: its migrations cannot go on after a kill."""
+    import filelock
+    import mlflow
+
+    if path.exists():
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            return
+        for left in path.parent.glob(f"{partial.name}*"):
+            left.unlink()
+        mlflow.MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
+        partial.replace(path)
 
 
 def _make_folder(folder: Path) -> None:

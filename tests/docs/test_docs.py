@@ -1,0 +1,53 @@
+"""What the documentation says is what the program does."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inc_mlflow.cli import app
+from inc_mlflow.spec import Job, JobSpec
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_schema_of_the_examples_is_the_programs():
+    assert json.loads((ROOT / "examples" / "job.schema.json").read_text()) == JobSpec.model_json_schema()
+
+
+def test_the_command_line_reference_is_current():
+    made = subprocess.run([sys.executable, ROOT / "docs" / "reference.py"], capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / "reference.md").read_text() == made, "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_and_targets_that_a_page_names_exist(page):
+    text = page.read_text()
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"inc-mlflow ([a-z]+)\b", text)) <= commands
+    assert set(re.findall(r"`?make ([a-z-]+)`", text)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_files_that_a_page_links_to_exist(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_job_of_the_readme_is_a_job():
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert JobSpec.from_text(block).name == "sst2-minilm"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/job.yaml")), ids=lambda path: path.parent.name)
+def test_every_example_names_the_schema_and_files_that_are_there(path):
+    job = Job.load(path)
+    schema = re.match(r"# yaml-language-server: \$schema=(\S+)", path.read_text())
+    assert schema
+    assert (path.parent / schema[1]).exists()
+    assert job.model.exists()

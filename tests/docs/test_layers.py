@@ -1,0 +1,42 @@
+"""Functions and files stay small enough to read."""
+
+import ast
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("inc_mlflow", "components", "pipelines")
+FUNCTION, TYPICAL, FILE = 50, 10, 300
+
+
+def files():
+    """Every file once: the links inside inc_mlflow lead to the folders at the top."""
+    found = {path.resolve() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    assert len(found) > 50
+    return sorted(found)
+
+
+def functions():
+    for path in files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_no_file_is_over_three_hundred_lines():
+    long = {str(path.relative_to(ROOT)): count for path in files() if (count := len(path.read_text().splitlines())) > FILE}
+    assert long == {}
+
+
+def test_no_function_is_over_fifty_lines():
+    assert {name: count for name, count in functions() if count > FUNCTION} == {}
+
+
+def test_the_typical_function_is_under_ten_lines():
+    assert median(count for _, count in functions()) < TYPICAL
+
+
+def test_every_folder_of_the_package_says_what_it_holds():
+    folders = {path.parent for path in files()}
+    for folder in folders:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder

@@ -1,0 +1,35 @@
+"""What the tests of pipelines share: a small job that passes, on a copy of the example."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+RECIPES = "recipes:\n- {method: static}\n- {method: static, quant_format: QOperator}\n- {method: dynamic}\n"
+
+
+def _copy(folder: Path) -> Path:
+    """Copy the example without its state and with one recipe, and return the job file."""
+    folder.mkdir(parents=True)
+    for file in [*EXAMPLE.glob("*.npz"), EXAMPLE / "fp32.onnx"]:
+        shutil.copyfile(file, folder / file.name)
+    text = (EXAMPLE / "job.yaml").read_text()
+    assert RECIPES in text, "examples/digits/job.yaml has other recipes now: mend RECIPES here"
+    job = folder / "job.yaml"
+    job.write_text(text.replace(RECIPES, "recipes: [{method: static}]\n"))
+    return job
+
+
+@pytest.fixture(scope="session")
+def copy_example():
+    """Give the function that copies the example without its state and with one recipe, and returns the job file."""
+    return _copy
+
+
+@pytest.fixture
+def digits(tmp_path, monkeypatch, copy_example):
+    """The job file of a copy of the example, which talks to no server but its own."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return copy_example(tmp_path / "digits")

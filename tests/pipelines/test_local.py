@@ -1,0 +1,236 @@
+"""Running a pipeline on this machine: how its end and its output reach the caller."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from inc_mlflow import errors
+
+PIPELINES = """
+import os
+import sys
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def works() -> str:
+    import os
+    import sys
+
+    os.write(1, b"WRITTEN\\n")
+    print("PRINTED", flush=True)
+    print("COMPLAINED", file=sys.stderr, flush=True)
+    return os.environ["INC_MLFLOW_STATE"]
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def has_a_bug():
+    raise ZeroDivisionError("a bug of ours")
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def is_killed():
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def refuses(kind: str, message: str, target: dsl.Output[dsl.Artifact]):
+    from pathlib import Path
+
+    from inc_mlflow import errors
+    from inc_mlflow.records import Record
+    from inc_mlflow.spec import Job, JobSpec
+    from inc_mlflow.steps.stage import step
+
+    @step("refusal", Record)
+    def refuse(job: Job, directory: Path) -> Record:
+        raise getattr(errors, kind)(message)
+
+    data = {"version": 1, "name": "x", "model": "x.onnx", "data": {"validation": {"path": "x.npz"}}, "metric": "top1"}
+    refuse(Job(JobSpec.model_validate(data | {"recipes": [{"method": "dynamic"}]}), Path()), Path(target.path))
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def fails_late():
+    import time
+
+    from inc_mlflow import progress
+
+    for done in progress.track(range(100), "of the step that failed", 100):
+        time.sleep(0.1)
+        if done == 25:
+            raise ZeroDivisionError("a bug of ours")
+
+
+@dsl.pipeline
+def late():
+    fails_late()
+
+
+@dsl.pipeline
+def good():
+    works()
+
+
+@dsl.pipeline
+def buggy():
+    has_a_bug()
+
+
+@dsl.pipeline
+def killed():
+    is_killed()
+
+
+@dsl.pipeline
+def refused(kind: str, message: str):
+    refuses(kind=kind, message=message)
+"""
+RUN = """
+import json, os, sys, warnings
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import kfp
+import graphs
+from inc_mlflow.pipelines.local import run_local
+warnings.simplefilter("error")
+before = dict(os.environ)
+state, arguments = Path(sys.argv[3]), json.loads(sys.argv[4])
+answer = {"kind": None, "message": None}
+try:
+    run_local(getattr(graphs, sys.argv[2]), arguments, state)
+except Exception as error:
+    answer = {"kind": type(error).__name__, "message": str(error)}
+answer["environment"] = sorted(set(os.environ.items()) ^ set(before.items()))
+os.write(1, b"RESTORED ")
+print(json.dumps(answer))
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Give the command that runs one pipeline in a process of its own, which prints how it ended."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "graphs.py").write_text(PIPELINES)
+
+    def make(name, **arguments):
+        return [sys.executable, "-c", RUN, str(tmp_path), name, str(tmp_path / "state"), json.dumps(arguments)]
+
+    return make
+
+
+def run(command, **more):
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | more)
+
+
+def answer(done):
+    assert done.stdout.startswith("RESTORED {"), done.stderr
+    return json.loads(done.stdout.removeprefix("RESTORED "))
+
+
+@pytest.mark.parametrize("kind", sorted(one.__name__ for one in [errors.IncError, *errors.IncError.__subclasses__()]))
+def test_what_a_step_refuses_reaches_the_caller_as_its_own_type_and_line(command, kind):
+    line = "data.validation: 3 rows hold NaN: in column Größe; clean them: {a: 'b', \"c\"}"
+    told = answer(run(command("refused", kind=kind, message=line)))
+    assert (told["kind"], told["message"]) == (kind, line)
+
+
+def test_a_bug_in_a_step_is_no_error_of_the_user(command):
+    done = run(command("buggy"))
+    assert answer(done)["kind"] == "RuntimeError"
+    assert "ZeroDivisionError: a bug of ours" in done.stderr
+
+
+def test_a_step_that_was_killed_is_no_error_of_the_user(command):
+    assert answer(run(command("killed")))["kind"] == "RuntimeError"
+
+
+def test_an_error_of_an_earlier_run_is_not_told_again(command, tmp_path):
+    (tmp_path / "state" / "refusal.error").write_text(json.dumps({"kind": "DataError", "message": "of yesterday"}))
+    assert answer(run(command("buggy")))["kind"] == "RuntimeError"
+
+
+def test_a_run_that_was_refused_can_run_again(command, tmp_path):
+    assert answer(run(command("refused", kind="DataError", message="x: y; z")))["kind"] == "DataError"
+    assert answer(run(command("good")))["kind"] is None
+    left = {path.name for path in (tmp_path / "state").iterdir()}
+    assert not left & {"kfp", "refusal.error", "refusal.pid", "refusal"}
+
+
+def test_whatever_steps_print_stays_off_standard_output_and_that_is_given_back(command):
+    done = run(command("good"))
+    assert answer(done)["kind"] is None
+    for word in ("WRITTEN", "PRINTED", "COMPLAINED"):
+        assert word in done.stderr
+
+
+def test_the_environment_is_given_back(command):
+    assert answer(run(command("good")))["environment"] == []
+    assert answer(run(command("buggy")))["environment"] == []
+
+
+def test_without_a_terminal_kubeflow_tells_its_story_on_standard_error(command, tmp_path):
+    done = run(command("good"))
+    assert "finished with status" in done.stderr
+    assert not (tmp_path / "state" / "kfp.log").exists()
+
+
+def at_terminal(command):
+    """Run with a terminal as standard error; return standard output and what the terminal got."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, text=True) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:  # the last writer is gone
+                break
+            if not chunk:
+                break
+            shown += chunk
+        os.close(leader)
+        return process.stdout.read(), shown.decode(errors="replace")
+
+
+def test_at_a_terminal_kubeflow_and_the_steps_print_into_a_file(command, tmp_path):
+    out, shown = at_terminal(command("good"))
+    assert json.loads(out.removeprefix("RESTORED "))["kind"] is None
+    for word in ("WRITTEN", "PRINTED", "COMPLAINED", "finished with status"):
+        assert word not in shown
+        assert word in (tmp_path / "state" / "kfp.log").read_text()
+
+
+def test_at_a_terminal_the_traceback_of_a_bug_can_be_found(command, tmp_path):
+    """The person must see it, or be told where it is."""
+    out, shown = at_terminal(command("buggy"))
+    told = json.loads(out.removeprefix("RESTORED "))
+    assert told["kind"] == "RuntimeError"
+    assert "a bug of ours" in shown or str(tmp_path / "state" / "kfp.log") in told["message"] + shown
+
+
+def test_how_far_a_killed_step_was_is_not_shown_in_the_next_run(command, tmp_path):
+    """The bar would show it until a step told something newer."""
+    told = {"label": "of yesterday", "done": 3, "total": 4}
+    (tmp_path / "state" / "progress.json").write_text(json.dumps(told))
+    assert answer(run(command("good")))["kind"] is None
+    assert not (tmp_path / "state" / "progress.json").exists()
+
+
+def test_how_far_a_step_was_that_failed_is_forgotten(command, tmp_path):
+    assert answer(run(command("late")))["kind"] == "RuntimeError"
+    assert not (tmp_path / "state" / "progress.json").exists()
+
+
+def test_a_run_leaves_nothing_among_the_temporary_files(command, tmp_path):
+    """Not even what Kubeflow writes for each step."""
+    (tmp_path / "temporary").mkdir()
+    assert answer(run(command("good"), TMPDIR=str(tmp_path / "temporary")))["kind"] is None
+    assert list((tmp_path / "temporary").iterdir()) == []
