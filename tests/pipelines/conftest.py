@@ -1,9 +1,14 @@
 """What the tests of pipelines share: a small job that passes, on a copy of the example."""
 
+import contextlib
+import json
 import shutil
+import time
 from pathlib import Path
 
+import psutil
 import pytest
+from killing import Run, Undisturbed, check_store, folders, steps_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 RECIPES = "recipes:\n- {method: static}\n- {method: static, quant_format: QOperator}\n- {method: dynamic}\n"
@@ -33,3 +38,31 @@ def digits(tmp_path, monkeypatch, copy_example):
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
     return copy_example(tmp_path / "digits")
+
+
+@pytest.fixture
+def start():
+    """Give a function that starts runs; whatever they left alive is ended afterwards, by process id."""
+    jobs, runs = set(), []
+
+    def begin(job):
+        jobs.add(job)
+        runs.append(Run(job))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill(group=True)
+    for process in [process for job in jobs for process in steps_of(job)]:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, copy_example):
+    job = copy_example(tmp_path_factory.mktemp("undisturbed") / "digits")
+    begun, run = time.monotonic(), Run(job)
+    assert run.wait() == 0, run.err[-3000:]
+    result = json.loads(run.out)
+    check_store(job, result)
+    return Undisturbed(job, time.monotonic() - begun, result, folders(job))

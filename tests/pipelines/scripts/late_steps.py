@@ -1,0 +1,50 @@
+"""Connect, or log and promote, and die at the n-th write: `late_steps.py WHAT JOB N`."""
+
+import json
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.promote import promote_best
+from inc_mlflow.steps.track import track
+from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.tracking.versions import find_champion
+
+what, job, fatal = sys.argv[1], Job.load(Path(sys.argv[2])), int(sys.argv[3])
+written = 0
+
+
+@event.listens_for(Engine, "after_cursor_execute")
+def count(connection, cursor, statement, *_):
+    global written
+    written += statement.split()[0].upper() not in {"SELECT", "PRAGMA"}
+    if written == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@event.listens_for(Engine, "commit")
+def committed(connection):
+    global written
+    written += 1
+    if written == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if what == "connect":
+    with connected(Server.of(job)) as client:
+        assert find_champion(client, "digits") is None
+else:
+    state = Path(os.environ["INC_MLFLOW_STATE"])
+    os.environ["INC_MLFLOW_SESSION"] = (state / "session").read_text()
+    steps = {name: state / name for name in ("baseline", "evaluation", "benchmark", "judgement")}
+    track(job, state / "tracking", **steps)
+    late = {name: state / name for name in ("champion", "judgement", "tracking")}
+    promote_best(job, state / "promotion", **late)
+print(json.dumps(written))
