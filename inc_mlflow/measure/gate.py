@@ -66,6 +66,12 @@ def check_evidence(models: list[Model], pool: str, measured: Measured) -> None:
             raise DataError(f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again")
         if evidence.pool != pool:
             raise DataError(f"gate: the {name} was made on pool {evidence.pool!r}, not {pool!r}; measure there")
+    rows = measured.evaluation.rows if measured.evaluation.decomposable else None
+    sizes = {len(measured.outcomes[label]) if label in measured.outcomes else 0 for label in expected}
+    if len(sizes) > 1 or (rows is not None and sizes != {rows}):
+        raise DataError(
+            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; evaluate again"
+        )
 
 
 def _row(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:

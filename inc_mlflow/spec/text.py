@@ -12,12 +12,23 @@ from inc_mlflow.errors import SpecError
 def read_mapping(text: str) -> dict[str, Any]:
     """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_pairs)
     except json.JSONDecodeError:
         data = _yaml(text)
     if not isinstance(data, dict):
         raise SpecError(f"job: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
     return data
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _refuse_twice([key for key, _ in pairs], "")
+    return dict(pairs)
+
+
+def _refuse_twice(keys: list[str], where: str) -> None:
+    twice = {key for key in keys if keys.count(key) > 1}
+    if twice:
+        raise SpecError(f"job: {sorted(twice)[0]!r} stands twice{where}; keep one")
 
 
 def _yaml(text: str) -> Any:
@@ -32,7 +43,5 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            raise SpecError(f"job: {sorted(twice)[0]!r} stands twice {str(node.start_mark).strip()}; keep one")
+        _refuse_twice(keys, f" {str(node.start_mark).strip()}")
         return super().construct_mapping(node, deep)

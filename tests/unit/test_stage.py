@@ -1,6 +1,7 @@
 """Steps on one machine: what a killed, failed or repeated run finds in the state folder."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -141,12 +142,10 @@ def test_a_killed_step_leaves_nothing_that_looks_finished(state, steps, tmp_path
 
 
 def test_the_process_is_announced_while_it_works_and_no_longer(state, tmp_path):
-    import psutil
 
     @step("busy", CalibrationRecord)
     def busy(job: Job, target: Path) -> CalibrationRecord:
-        note = json.loads((state / "busy.pid").read_text())
-        assert note == {"pid": psutil.Process().pid, "created": psutil.Process().create_time()}
+        assert int((state / "busy.pid").read_text()) == os.getpid()
         return CalibrationRecord(model_sha256="a", ranges_sha256=None, tensors=0, rows=0)
 
     busy(JOB, tmp_path / "1")
