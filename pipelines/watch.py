@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from inc_mlflow import progress
+from inc_mlflow.reports.result import STEPS
 
 _INTERVAL = 0.2  # seconds
 
@@ -15,7 +16,8 @@ class Watch:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._bar = progress.bar()
-        self._task = self._bar.add_task("start", total=None)
+        self._task = self._bar.add_task("", total=len(STEPS))
+        self._label = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -31,11 +33,16 @@ class Watch:
 
     def _follow(self) -> None:
         while not self._ended.wait(_INTERVAL):
-            told = progress.read(self._state / "progress.json")
-            label, done, total = told or (self._step(), 0, None)
-            self._bar.update(self._task, description=label, completed=done, total=total)
+            self._show(*(progress.read(self._state / "progress.json") or self._steps()))
 
-    def _step(self) -> str:
-        """Name the step whose process is alive."""
-        notes = sorted(self._state.glob("*.pid"))
-        return notes[0].stem if notes else "start the next step"
+    def _show(self, label: str, done: int, total: int | None) -> None:
+        if label != self._label:
+            self._bar.reset(self._task, description=label, total=total)
+            self._label = label
+        self._bar.update(self._task, completed=done)
+
+    def _steps(self) -> tuple[str, int, int]:
+        """Tell the step under way, and how many of all are finished."""
+        running = [note.stem for note in self._state.glob("*.pid")]
+        finished = sum((self._state / name).is_dir() for name in STEPS)
+        return (running[0] if running else self._label or "start"), finished, len(STEPS)

@@ -1,5 +1,6 @@
 """Keep splits apart by content: what judges a candidate must not have shaped it."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from inc_mlflow.spec import DataSpec
 
 Rows = tuple[Arrays, np.ndarray | None, list[bytes]]
 """Inputs, labels and row digests of one batch."""
-Shown = Callable[[Iterable[Batch], str], Iterator[Batch]]
+Shown = Callable[[Iterable[Batch], str, int | None], Iterator[Batch]]
 LIMIT = 0.01
 """Share of the validation rows that may stand in calibration or tuning too: real data has duplicates."""
 
@@ -27,7 +28,7 @@ class Data:
         self._readers = {name: SplitReader(name, split, root, inputs) for name, split in spec.splits().items()}
         self._judging: Counter[bytes] | None = None
 
-    def survey(self, shown: Shown = lambda batches, _: iter(batches)) -> DataFacts:
+    def survey(self, shown: Shown = lambda batches, *_: iter(batches)) -> DataFacts:
         """Read every row once; DataError where one does not fit, or where more than 1 % of validation is not its own.
 
         ``shown`` wraps each split's batches, to show progress.
@@ -51,6 +52,12 @@ class Data:
             if any(own):
                 yield _kept(inputs, labels, digests, np.array(own))
 
+    def batches(self, name: str, size: int | None = None) -> int | None:
+        """Return how many batches ``rows`` gives at most; None where only a pass can tell."""
+        reader = self._reader(name)
+        count = reader.count()
+        return None if count is None else math.ceil(count / (size or reader.batch or 1))
+
     def judging(self) -> Counter[bytes]:
         """Return the digests of the validation rows, and how many rows have each."""
         if self._judging is None:
@@ -65,7 +72,7 @@ class Data:
     def _survey(self, name: str, shown: Shown) -> tuple[SplitFacts, set[bytes], int]:
         content, overlap, count = Content(), set[bytes](), 0
         seen: Counter[bytes] = Counter()
-        for inputs, labels in shown(self._readers[name].batches(), f"check {name}"):
+        for inputs, labels in shown(self._readers[name].batches(), f"check {name}", self.batches(name)):
             digests = row_digests(inputs)
             content.add(digests, labels)
             seen.update(digests)

@@ -9,7 +9,7 @@ import numpy as np
 from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
-from inc_mlflow.datasets.source import Arrays, Batch
+from inc_mlflow.datasets.source import Arrays, Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import CallableSplit, FileSplit
@@ -24,6 +24,12 @@ class SplitReader:
         self.batch = split.batch if isinstance(split, FileSplit) else None
         """Rows per batch the split asks for; None where a callable decides."""
 
+    def count(self) -> int | None:
+        """Return how many rows the split has; None for a callable, which only a pass can tell."""
+        if isinstance(self._split, CallableSplit):
+            return None
+        return len(chosen_rows(self._split, self._open(self._split).rows, self.where))
+
     def batches(self, size: int | None = None) -> Iterator[Batch]:
         """Yield (inputs, labels); ``size`` regroups the rows, the last batch may be smaller."""
         batches = self._raw(size)
@@ -36,10 +42,13 @@ class SplitReader:
         return self._from_file(self._split, size or self._split.batch)
 
     def _from_file(self, split: FileSplit, size: int) -> Iterator[Batch]:
-        source = DATASETS.get(_format(split, self._root, self.where))(split, self._root, self.where, self._inputs)
+        source = self._open(split)
         rows = chosen_rows(split, source.rows, self.where)
         for start in range(0, len(rows), size):
             yield source.read(rows[start : start + size])
+
+    def _open(self, split: FileSplit) -> Source:
+        return DATASETS.get(_format(split, self._root, self.where))(split, self._root, self.where, self._inputs)
 
     def _from_callable(self, split: CallableSplit) -> Iterator[Batch]:
         where = f"{self.where}.callable"

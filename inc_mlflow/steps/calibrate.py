@@ -38,8 +38,9 @@ def calibrate(job: Job, target: Path, *, baseline: Path) -> CalibrationRecord:
 
 def collect_ranges(job: Job, baseline: Path, shard: tuple[int, int] = (1, 1)) -> Ranges:
     """Collect the ranges of one shard, (number from 1, count); all shards merge to what one pass gives."""
-    batches = _shard(open_data(job).rows("calibration"), shard)
-    inputs = (inputs for inputs, *_ in progress.track(batches, "calibrate", None))
+    data = open_data(job)
+    batches = progress.track(data.rows("calibration"), "calibrate", data.batches("calibration"))
+    inputs = (inputs for inputs, *_ in _shard(batches, shard))
     ranges = collect(baseline, inputs, threads=len(usable_cores()))
     if not ranges.rows:
         raise DataError(f"data.calibration: no rows for shard {shard[0]}/{shard[1]}; use fewer shards")

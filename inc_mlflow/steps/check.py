@@ -32,7 +32,7 @@ def check(job: Job) -> Checked:
         check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
     data = open_data(job)
-    facts = data.survey(lambda batches, label: progress.track(batches, label, None))
+    facts = data.survey(progress.track)
     check_labels(job, facts, metric.needs_labels)
     return Checked(facts, (*facts.notes, _plan(job, metric, facts)))
 

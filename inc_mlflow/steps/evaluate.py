@@ -78,8 +78,8 @@ def load_outcomes(directory: Path, record: EvaluationRecord) -> dict[str, np.nda
 
 def _rows(job: Job, split: str, content: Content) -> Iterator[tuple[Arrays, np.ndarray | None]]:
     """Stream the split in the layout's batch size, and take down what was really fed."""
-    batches = open_data(job).rows(split, job.layout.batch)
-    for inputs, labels, digests in progress.track(batches, f"evaluate on {split}", None):
+    data, size = open_data(job), job.layout.batch
+    for inputs, labels, digests in progress.track(data.rows(split, size), f"evaluate on {split}", data.batches(split, size)):
         content.add(digests, labels)
         yield inputs, labels
 
