@@ -18,7 +18,7 @@ SECONDS = 6.0
 TURN = 0.02
 """Seconds that one model runs before it is the next one's turn, at least."""
 ROUNDS = (20, 400)
-"""Fewest and most rounds: below the fewest, minima are not yet steady."""
+"""Fewest and most rounds: below the fewest, the least times are not yet steady."""
 
 
 @dataclass(frozen=True)
