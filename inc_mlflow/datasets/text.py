@@ -80,6 +80,15 @@ def _labels(values: list[str], where: str) -> np.ndarray:
         raise DataError(f"{where}: labels must be numbers, one in each row ({error})") from error
 
 
+def _read_tokenizer(path: Path, where: str) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        if type(error) is not Exception:  # for a file it cannot read the library raises the bare class, nothing narrower
+            raise
+        raise DataError(f"{where}.transform.tokenizer: {path} is no tokenizer.json ({error})") from error
+
+
 def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
     transform = split.transform
     if transform.tokenizer is None or transform.max_length is None:
@@ -87,10 +96,7 @@ def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
     path = root / transform.tokenizer
     if not path.is_file():
         raise DataError(f"{where}.transform.tokenizer: no file {path}; give a tokenizer.json")
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise DataError(f"{where}.transform.tokenizer: {path} is no tokenizer.json ({error})") from error
+    tokenizer = _read_tokenizer(path, where)
     special = tokenizer.num_special_tokens_to_add(is_pair=len(transform.columns or ()) == 2)
     if transform.max_length <= special:
         raise DataError(f"{where}.transform.max_length: {transform.max_length} leaves no room beside {special} special tokens")
