@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev
 
 setup: $(BASE)  ## what `inc-mlflow` needs, in .venv
 
-$(BASE): pyproject.toml constraints.txt
+$(BASE): pyproject.toml constraints.txt inc_mlflow/ort/_counting.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	touch $@

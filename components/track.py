@@ -10,6 +10,7 @@ def track(
     job: str,
     root: str,
     baseline: dsl.Input[dsl.Model],
+    candidates: dsl.Input[dsl.Model],
     evaluation: dsl.Input[dsl.Artifact],
     speed: dsl.Input[dsl.Artifact],
     judgement: dsl.Input[dsl.Artifact],
@@ -21,5 +22,6 @@ def track(
     from inc_mlflow.steps.stage import located
     from inc_mlflow.steps.track import track
 
-    inputs = {"baseline": baseline, "evaluation": evaluation, "benchmark": speed, "judgement": judgement}
+    inputs = {"baseline": baseline, "candidates": candidates, "evaluation": evaluation}
+    inputs |= {"benchmark": speed, "judgement": judgement}
     track(located(job, root), Path(tracking.path), **{name: Path(artifact.path) for name, artifact in inputs.items()})

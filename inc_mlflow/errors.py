@@ -14,7 +14,11 @@ class UnknownNameError(IncError):
 
 
 class MissingExtraError(IncError):
-    """The job needs a package that a base installation does not bring."""
+    """The job needs something that a base installation does not bring: a package, a program, a kind of CPU."""
+
+
+class HardwareError(IncError):
+    """This machine, or what stands in for another one, cannot be told to be what a measurement needs."""
 
 
 class DataError(IncError):

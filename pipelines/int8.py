@@ -32,7 +32,7 @@ def int8(job: str, root: str = ".") -> None:
     speed = _live(benchmark(job=job, root=root, **models)).after(evaluated).outputs["speed"]
     judged = gate(job=job, root=root, **models, evaluation=evaluation, speed=speed)
     found = {"evaluation": evaluation, "speed": speed, "judgement": judged.outputs["judgement"]}
-    logged = _live(track(job=job, root=root, baseline=baseline, **found))
+    logged = _live(track(job=job, root=root, baseline=baseline, candidates=candidates, **found))
     with dsl.If(judged.outputs["Output"] == "pass", name="passed"):
         judgement, tracking = judged.outputs["judgement"], logged.outputs["tracking"]
         _live(promote(job=job, root=root, champion=champion, judgement=judgement, tracking=tracking))

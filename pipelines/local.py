@@ -1,6 +1,5 @@
 """Run a pipeline on this machine with KFP's subprocess runner: no container, no virtual environment, no cluster."""
 
-import json
 import os
 import shutil
 import sys
@@ -11,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from inc_mlflow import errors, progress
+from inc_mlflow import progress
+from inc_mlflow.steps import failure
 from inc_mlflow.steps.stage import FAILURE, STATE
 from inc_mlflow.storage import write_text
 
@@ -66,16 +66,7 @@ def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, st
         try:
             pipeline(**arguments)
         except RuntimeError as error:
-            raise _told(root / "failure.json") or _bug(error, state / LOG) from None
-
-
-def _told(failure: Path) -> errors.IncError | None:
-    """Return the IncError that ended a step; None where the step met a bug, whose traceback KFP has printed."""
-    if not failure.exists():
-        return None
-    data = json.loads(failure.read_text())
-    kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
-    return kind(data["message"])
+            raise failure.load(root / "failure.json") or _bug(error, state / LOG) from None
 
 
 def _bug(error: RuntimeError, log: Path) -> RuntimeError:

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.pipelines.compiling import PIPELINES
 from inc_mlflow.pipelines.local import run_local
 from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
-from inc_mlflow.records import TrackingRecord
+from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.check import check
@@ -21,8 +22,16 @@ from inc_mlflow.tracking.server import Server
 RESULT, SERVER = "result.json", "server"
 
 
-def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Return the job's result as plain data; a finished job gives the stored one unless ``fresh``.
+@dataclass(frozen=True)
+class Finished:
+    """A job's result as plain data, and why candidates are slow by their labels."""
+
+    result: dict[str, Any]
+    slow: dict[str, Slow]
+
+
+def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> Finished:
+    """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
 
     ``tell`` gets what a person should know before the work: rows left out, what the split can decide.
     """
@@ -36,7 +45,7 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> dict[str, Any
                 tell(note)
             _work(job, state)
         result: dict[str, Any] = json.loads((state / RESULT).read_text())
-    return result
+        return Finished(result, BenchmarkRecord.load(state / "benchmark").slow)
 
 
 def _work(job: Job, state: Path) -> None:

@@ -4,11 +4,15 @@ import sys
 
 import typer
 
-from inc_mlflow.cli import cluster, start, steps
+# The help lists commands in the order of these imports.
+# isort: off
+from inc_mlflow.cli import start, steps, search, saturation, cluster
+
+# isort: on
 from inc_mlflow.cli.app import app
 from inc_mlflow.errors import IncError
 
-__all__ = ["app", "cluster", "main", "start", "steps"]
+__all__ = ["app", "cluster", "main", "saturation", "search", "start", "steps"]
 
 
 def main() -> None:

@@ -32,13 +32,14 @@ def run(
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
-    result = run_job(Job.load(job), fresh, say)
+    finished = run_job(Job.load(job), fresh, say)
+    result = finished.result
     if as_json:
         emit(result, as_json)
     else:
         from inc_mlflow.reports.table import print_result
 
-        print_result(result)
+        print_result(result, finished.slow)
         print(f"See it: inc-mlflow ui {job.parent}")
     raise typer.Exit(_EXIT[result["verdict"]])
 

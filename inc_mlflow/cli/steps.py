@@ -58,13 +58,23 @@ def evaluate(
     job: JobFile,
     model: Annotated[Path, typer.Option(help="The model to evaluate.")],
     split: Annotated[str, typer.Option(help="calibration, tuning or validation.")] = "validation",
+    isa: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CPU", help="Evaluate as this CPU would: x86-avx2 (no AVX-512), x86-avx512 (no VNNI) or x86-vnni."
+        ),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Measure the job's metric of one model."""
+    """Measure the job's metric of one model, on this CPU or as on another one.
+
+    The same INT8 file can answer differently on CPUs without VNNI. With --isa this machine emulates one, at its own speed:
+    x86-64 Linux with a C compiler and objdump; the first time takes some seconds. Numbers made so are called emulated.
+    """
     from inc_mlflow.spec import Job
     from inc_mlflow.steps.single import evaluate_one
 
-    emit(evaluate_one(Job.load(job), model, split), as_json)
+    emit(evaluate_one(Job.load(job), model, split, isa), as_json)
 
 
 @app.command(rich_help_panel=STEPS)

@@ -1,13 +1,31 @@
-"""Pools a job can run on. This table is what ``inc-mlflow list pools`` prints."""
+"""Pools a job can run on."""
 
 from inc_mlflow.errors import UnknownNameError
+from inc_mlflow.hardware import isa
 from inc_mlflow.registry import did_you_mean
+from inc_mlflow.spec.pools import Emulated, emulated_pool
 
 POOLS = {"local": "this machine"}
 
 
-def check(names: tuple[str, ...]) -> None:
-    """Raise UnknownNameError where a job names a pool that is not there."""
-    for name in names:
-        if name not in POOLS:
-            raise UnknownNameError(f"pools: no {name!r}{did_you_mean(name, list(POOLS))}; there are {', '.join(POOLS)}")
+def summaries() -> dict[str, str]:
+    """Return what a job can write under ``pools``, with a summary each."""
+    return POOLS | {
+        f"{{emulate: {name}}}": f"accuracy as on {profile.summary}; x86-64 Linux with a C compiler and objdump"
+        for name, profile in isa.PROFILES.items()
+    }
+
+
+def check(pools: tuple[str | Emulated, ...]) -> None:
+    """Raise an IncError where a job names a pool that is not there, or asks for emulation that is not possible here."""
+    for pool in pools:
+        if isinstance(pool, Emulated):
+            isa.check(pool.emulate)
+        elif pool not in POOLS:
+            raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, list(POOLS))}; there are {', '.join(POOLS)}")
+
+
+def here(pool: str) -> str:
+    """Return the pool that a number of this process belongs to: the job's, or the CPU that the process emulates."""
+    profile = isa.present()
+    return emulated_pool(profile.name) if profile else pool

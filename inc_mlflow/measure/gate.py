@@ -31,7 +31,8 @@ class Measured:
 
     evaluation: EvaluationRecord
     outcomes: Mapping[str, np.ndarray]
-    benchmark: BenchmarkRecord
+    benchmark: BenchmarkRecord | None
+    """None on an emulated pool: it has no speed, and so can make a candidate fail but never pass."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,14 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     """Return the table in its order and the verdict of its best row; ``models`` begins with the baseline.
 
     A candidate fails if it fails on a pool, else is inconclusive if one pool is. Raises DataError where the records
-    are not about these models.
+    are not about these models, not about the same rows, or none of them is about speed.
     """
     for pool, measured in pools.items():
         check_evidence(models, pool, measured)
+    if len({measured.evaluation.evidence.data_sha256 for measured in pools.values()}) > 1:
+        raise DataError("gate: not all pools were evaluated on the same rows; evaluate again")
+    if all(measured.benchmark is None for measured in pools.values()):
+        raise DataError("gate: no pool has a benchmark, emulated pools alone decide nothing; benchmark and judge again")
     rows = [_row(model, pools, gate) for model in models]
     candidates = sorted(rows[1:], key=lambda row: _rank(row, next(iter(pools.values())).evaluation.higher_is_better))
     best = candidates[0]
@@ -60,7 +65,10 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
 def check_evidence(models: list[Model], pool: str, measured: Measured) -> None:
     """Refuse records that are about other models or another pool."""
     expected = {model.label: model.sha256 for model in models}
-    for name, evidence in (("evaluation", measured.evaluation.evidence), ("benchmark", measured.benchmark.evidence)):
+    for name, record in (("evaluation", measured.evaluation), ("benchmark", measured.benchmark)):
+        if record is None:
+            continue
+        evidence = record.evidence
         found = {label: evidence.models.get(label) for label in expected}
         if found != expected:
             raise DataError(f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again")
@@ -77,27 +85,39 @@ def check_evidence(models: list[Model], pool: str, measured: Measured) -> None:
 def _row(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:
     judged = {pool: _on_pool(model, measured, gate) for pool, measured in pools.items()}
     results = {pool: result for pool, (result, _) in judged.items()}
-    worst = max(results.values(), key=_badness)
-    sources = [measured.benchmark.source_speedup.get(model.label) for measured in pools.values()]
+    benchmarks = {pool: measured.benchmark for pool, measured in pools.items() if measured.benchmark is not None}
+    least_accurate = max(results.values(), key=_lost)
+    slowest = max((results[pool] for pool in benchmarks), key=_slowness)
+    sources = [benchmark.source_speedup.get(model.label) for benchmark in benchmarks.values()]
     is_baseline = model.label == BASELINE
+    verdict = max((result.verdict for result in results.values()), key=lambda one: _ORDER[one])
     return Row(
         recipe=model.label,
         path=model.path,
         sha256=model.sha256,
-        accuracy=worst.accuracy,
-        relative_drop=worst.relative_drop,
-        speedup=worst.speedup,
+        accuracy=least_accurate.accuracy,
+        relative_drop=least_accurate.relative_drop,
+        speedup=slowest.speedup,
         source_speedup=min((one for one in sources if one is not None), key=lambda one: one.low, default=None),
         size_bytes=model.size_bytes,
-        verdict=None if is_baseline else worst.verdict,
-        reasons=() if is_baseline else tuple(reason for _, reasons in judged.values() for reason in reasons),
+        verdict=None if is_baseline else verdict,
+        reasons=() if is_baseline else _reasons({pool: reasons for pool, (_, reasons) in judged.items()}),
         per_pool=results,
     )
 
 
-def _badness(result: PoolResult) -> tuple[int, float]:
-    """Sort pools from best to worst for one model: by verdict, then by the lower end of the speed-up."""
-    return _ORDER[result.verdict], -(result.speedup.low if result.speedup else _SLOWEST)
+def _reasons(by_pool: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Join the reasons of all pools; where there are several, each names its own."""
+    several = len(by_pool) > 1
+    return tuple(f"on {pool}: {reason}" if several else reason for pool, reasons in by_pool.items() for reason in reasons)
+
+
+def _lost(result: PoolResult) -> float:
+    return result.relative_drop.value if result.relative_drop else np.inf
+
+
+def _slowness(result: PoolResult) -> float:
+    return -(result.speedup.low if result.speedup else _SLOWEST)
 
 
 def _rank(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
@@ -108,11 +128,20 @@ def _rank(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str
 
 def _on_pool(model: Model, measured: Measured, gate: GateSpec) -> tuple[PoolResult, tuple[str, ...]]:
     accuracy, drop = _accuracy(model, measured, gate.confidence)
-    speedup = Interval.exact(1.0) if model.label == BASELINE else measured.benchmark.speedup.get(model.label)
-    opinions = [_judge_drop(model, drop, measured.evaluation, gate), _judge_speed(speedup, measured.benchmark, gate)]
+    speedup, opinions = _speed(model, measured.benchmark, gate)
+    opinions = [_judge_drop(model, drop, measured.evaluation, gate), *opinions]
     verdict = max((opinion.verdict for opinion in opinions), key=lambda one: _ORDER[one])
     result = PoolResult(accuracy=accuracy, relative_drop=drop, speedup=speedup, verdict=verdict)
-    return result, tuple(opinion.reason for opinion in opinions)
+    slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
+    return result, (*(opinion.reason for opinion in opinions), *([slow.summary] if slow else []))
+
+
+def _speed(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) -> tuple[Interval | None, list[_Opinion]]:
+    """Return the speed-up and the opinion on it; nothing where the pool is emulated."""
+    if benchmark is None:
+        return None, []
+    speedup = Interval.exact(1.0) if model.label == BASELINE else benchmark.speedup.get(model.label)
+    return speedup, [_judge_speed(speedup, benchmark, gate)]
 
 
 def _accuracy(model: Model, measured: Measured, confidence: float) -> tuple[Interval | None, Interval | None]:

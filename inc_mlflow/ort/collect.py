@@ -1,17 +1,20 @@
 """Calibration: one streaming pass over the rows that keeps only statistics."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from inc_mlflow.errors import ModelError
+from inc_mlflow.ort.histogram import Histogram
 from inc_mlflow.ort.model import graph_inputs, read_structure
 from inc_mlflow.ort.ranges import MinMax, Ranges
-from inc_mlflow.ort.runner import fixed_batch, padded
+from inc_mlflow.ort.runner import fixed_batch, padded, trimmed
 from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_proto, options
 from inc_mlflow.storage import model_sha256
 
@@ -21,27 +24,60 @@ _FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
 _CLIPPING = {"Relu", "Clip"}
 
 
-def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: int) -> Ranges:
-    """Run ``batches`` through the baseline and return the ranges; memory does not grow with the number of rows."""
+def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: int, *, histograms: bool = False) -> Ranges:
+    """Run ``batches`` through the baseline and return the ranges; memory does not grow with the number of rows.
+
+    Without ``histograms`` the ranges serve the method minmax only, and cost less.
+    """
     model = read_structure(baseline)
-    names = needed_tensors(model)
+    seen = {name: _Tensor(name, histograms) for name in needed_tensors(model)}
     fed = {value.name for value in graph_inputs(model)}
-    fetched = [name for name in names if name not in fed]
+    fetched = [name for name in seen if name not in fed]
     session = open_proto(_with_outputs(model, fetched), baseline.parent, options(threads))
-    batch = fixed_batch(value.shape for value in session.get_inputs())
-    found: dict[str, MinMax] = {}
     rows = 0
-    for inputs in batches:
-        rows += len(next(iter(inputs.values())))
-        try:
-            values = session.run(fetched, padded(inputs, batch))
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"{baseline}: onnxruntime cannot run calibration rows: {one_line(error)}") from error
-        seen = [(name, inputs[name]) for name in names if name in fed]
-        for name, array in chain(seen, zip(fetched, values, strict=True)):
-            part = MinMax.of(name, array)
-            found[name] = found[name].merge(part) if name in found else part
-    return Ranges(model_sha256(baseline), rows, dict(sorted(found.items())))
+    with ThreadPoolExecutor(threads) as pool:  # idle while the session's own threads run
+        spread = map if threads == 1 else pool.map
+        for inputs in batches:
+            arrays = _activations(session, fetched, inputs, baseline) | {name: inputs[name] for name in fed & seen.keys()}
+            list(spread(_Tensor.add, (seen[name] for name in arrays), arrays.values()))
+            rows += len(next(iter(inputs.values())))
+            del arrays  # the next run may use their memory again
+    found = sorted(seen.items()) if rows else []
+    return Ranges(
+        model_sha256(baseline),
+        rows,
+        {name: one.minmax for name, one in found if one.minmax},
+        {name: one.histogram for name, one in found if one.histogram},
+    )
+
+
+def _activations(
+    session: onnxruntime.InferenceSession, names: list[str], inputs: dict[str, np.ndarray], baseline: Path
+) -> dict[str, np.ndarray]:
+    """Run one batch; ModelError is ONNX Runtime's complaint in one line."""
+    batch = fixed_batch(value.shape for value in session.get_inputs())
+    try:
+        values = session.run(names, padded(inputs, batch))
+    except RUNTIME_ERRORS as error:
+        raise ModelError(f"{baseline}: onnxruntime cannot run calibration rows: {one_line(error)}") from error
+    rows = len(next(iter(inputs.values())))
+    return {name: trimmed(value, rows, batch) for name, value in zip(names, values, strict=True)}
+
+
+class _Tensor:
+    """What the batches so far say about one tensor."""
+
+    def __init__(self, name: str, histogram: bool) -> None:
+        self._name = name
+        self.minmax: MinMax | None = None
+        self.histogram = Histogram.empty() if histogram else None
+
+    def add(self, values: np.ndarray) -> None:
+        """Take one more batch; ModelError where it is not finite."""
+        part = MinMax.of(self._name, values)
+        self.minmax = self.minmax.merge(part) if self.minmax else part
+        if self.histogram:
+            self.histogram.add(values, max(-part.low, part.high))
 
 
 def needed_tensors(model: onnx.ModelProto) -> list[str]:

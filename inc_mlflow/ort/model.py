@@ -1,7 +1,7 @@
 """ONNX files: read, check what they refer to, and list their inputs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
@@ -76,6 +76,16 @@ def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
 def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
     """Return name, NumPy dtype and shape of each input that a caller must feed."""
     return tuple(_tensor_spec(value) for value in graph_inputs(model))
+
+
+def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
+    """Make activations graph outputs, without shapes: the rows decide those. Changes ``model``."""
+    present = {value.name for value in model.graph.output}
+    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    added = [name for name in names if name not in present]
+    make = onnx.helper.make_tensor_value_info
+    model.graph.output.extend(make(name, types.get(name, onnx.TensorProto.FLOAT), None) for name in added)
+    return model
 
 
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:

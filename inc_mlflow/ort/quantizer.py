@@ -3,7 +3,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from onnxruntime.quantization.registry import IntegerOpsRegistry
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.collect import QUANTIZABLE, clipped_inputs
 from inc_mlflow.ort.model import all_nodes, read_structure
-from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.ort.ranges import Range, Ranges
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import Dynamic, Static, label
 from inc_mlflow.storage import external_data
@@ -23,10 +23,13 @@ from inc_mlflow.storage import external_data
 _CHANGED = {"QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "MatMulInteger", "ConvInteger", "QAttention"}
 
 
-def quantize(baseline: Path, ranges: Ranges | None, recipe: Static | Dynamic, target: Path) -> None:
+def quantize(
+    baseline: Path, ranges: Ranges | None, recipe: Static | Dynamic, target: Path, narrow: frozenset[str] = frozenset()
+) -> None:
     """Write the candidate of ``recipe``; the same inputs give the same bytes.
 
-    Raises ModelError where the recipe names operators or nodes that are not there, or leaves everything FP32.
+    ``narrow`` names weights that get 7 bits where the recipe says "saturating". Raises ModelError where the recipe names
+    operators or nodes that are not there, or leaves everything FP32.
     """
     structure = read_structure(baseline)
     _check_names(structure, recipe)
@@ -34,7 +37,7 @@ def quantize(baseline: Path, ranges: Ranges | None, recipe: Static | Dynamic, ta
         "op_types_to_quantize": list(recipe.op_types_to_quantize or ()),
         "nodes_to_exclude": list(recipe.nodes_to_exclude),
         "per_channel": recipe.per_channel,
-        "reduce_range": recipe.reduce_range,
+        "reduce_range": recipe.reduce_range is True,
         "weight_type": QuantType[recipe.weight_type],
         "use_external_data_format": external_data(baseline).exists(),
     }
@@ -44,12 +47,18 @@ def quantize(baseline: Path, ranges: Ranges | None, recipe: Static | Dynamic, ta
         elif ranges is None:
             raise ModelError(f"recipe {label(recipe)!r}: static quantisation needs ranges, see `inc-mlflow calibrate`")
         else:
-            _static(baseline, _placed(ranges, structure), recipe, target, common)
+            _static(
+                baseline,
+                _placed(ranges.final(recipe.calibrate_method), structure),
+                recipe,
+                target,
+                common | _narrowed(structure, recipe, narrow),
+            )
     if not any(node.op_type in _CHANGED or node.op_type.startswith("QLinear") for node in all_nodes(read_structure(target))):
         raise ModelError(f"recipe {label(recipe)!r}: nothing in this model can be quantised that way; try another method")
 
 
-def _static(baseline: Path, ranges: Ranges, recipe: Static, target: Path, common: dict[str, Any]) -> None:
+def _static(baseline: Path, ranges: Mapping[str, Range], recipe: Static, target: Path, common: dict[str, Any]) -> None:
     """Hand our ranges over as the calibration cache that ``quantize_static`` reads instead of calibrating."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
@@ -65,6 +74,25 @@ def _static(baseline: Path, ranges: Ranges, recipe: Static, target: Path, common
         )
 
 
+def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
+    """Return the options that give ``weights`` 7 bits; an override must name the axis that the quantiser itself would take."""
+    readers = {node.input[1]: node for node in structure.graph.node if len(node.input) > 1 and node.input[1] in weights}
+    overrides = {
+        name: [
+            {"quant_type": QuantType[recipe.weight_type], "reduce_range": True}
+            | ({"axis": _channel_axis(readers[name])} if recipe.per_channel else {})
+        ]
+        for name in sorted(weights)
+    }
+    return {"extra_options": {"TensorQuantOverrides": overrides}} if overrides else {}
+
+
+def _channel_axis(node: onnx.NodeProto) -> int:
+    """Return the axis of output channels in the weights of Conv, MatMul or Gemm."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return 0 if node.op_type == "Conv" or transposed else 1
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The quantiser warns about every tensor it leaves alone; the candidate is run and judged anyway."""
@@ -76,20 +104,15 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _placed(ranges: Ranges, structure: onnx.ModelProto) -> Ranges:
+def _placed(ranges: Mapping[str, Range], structure: onnx.ModelProto) -> dict[str, Range]:
     """Give each tensor that only a Relu or Clip reads the range of the clipped one, as the quantiser itself does."""
-    tensors = dict(ranges.tensors)
-    for name, clipped in clipped_inputs(structure).items():
-        if clipped in tensors:
-            tensors.setdefault(name, tensors[clipped])
-    return Ranges(ranges.model_sha256, ranges.rows, tensors)
+    return {name: ranges[clipped] for name, clipped in clipped_inputs(structure).items() if clipped in ranges} | dict(ranges)
 
 
-def _calibration_cache(ranges: Ranges) -> dict[str, Any]:
+def _calibration_cache(ranges: Mapping[str, Range]) -> dict[str, Any]:
     """ONNX Runtime's own file format, see ``onnxruntime.quantization.calibrate.TensorsData.to_dict``."""
     data = {
-        name: {"lowest": _scalar(one.range()[0]), "highest": _scalar(one.range()[1]), "CLS": "TensorData"}
-        for name, one in ranges.tensors.items()
+        name: {"lowest": _scalar(low), "highest": _scalar(high), "CLS": "TensorData"} for name, (low, high) in ranges.items()
     }
     method = {"CLS": "CalibrationMethod", "value": str(CalibrationMethod.MinMax)}
     return {"CLS": "TensorsData", "data": data, "calibration_method": method, "smooth_quant": False}

@@ -2,16 +2,21 @@
 
 import json
 import operator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from inc_mlflow.errors import ModelError, StateError
+from inc_mlflow.ort.histogram import Histogram
+from inc_mlflow.ort.thresholds import finite_range
+from inc_mlflow.spec import CalibrateMethod
 from inc_mlflow.storage import canonical_json, write_text
 
-FORMAT = 1
+FORMAT = 2
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class MinMax:
         """Return the statistics of both parts together."""
         return type(self)(min(self.low, other.low), max(self.high, other.high))
 
-    def range(self) -> tuple[float, float]:
+    def range(self) -> Range:
         """Return the range that INT8 must cover."""
         return self.low, self.high
 
@@ -47,18 +52,36 @@ class Ranges:
     model_sha256: str
     rows: int
     tensors: dict[str, MinMax]
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+    """Of every tensor too, or of none: the method minmax does without."""
+
+    def final(self, method: CalibrateMethod) -> dict[str, Range]:
+        """Return the range of every tensor by ``method``; ModelError where that needs histograms and there are none."""
+        if method == "minmax":
+            return {name: one.range() for name, one in self.tensors.items()}
+        if self.histograms.keys() != self.tensors.keys():
+            raise ModelError(f"ranges: collected for minmax only, {method!r} needs more; calibrate again with it in the job")
+        return {name: finite_range(method, self.histograms[name], *one.range()) for name, one in self.tensors.items()}
 
     def merge(self, other: Self) -> Self:
-        """Return the ranges of both shards; ModelError where they are of different models."""
+        """Return the ranges of both shards; ModelError where they are of different models or methods."""
         if (self.model_sha256, self.tensors.keys()) != (other.model_sha256, other.tensors.keys()):
             raise ModelError("ranges: the shards belong to different models; calibrate all of them on the same one")
+        if self.histograms.keys() != other.histograms.keys():
+            raise ModelError("ranges: only some of the shards have histograms; calibrate all of them with the same job")
         tensors = {name: one.merge(other.tensors[name]) for name, one in self.tensors.items()}
-        return type(self)(self.model_sha256, self.rows + other.rows, tensors)
+        histograms = {name: one.merge(other.histograms[name]) for name, one in self.histograms.items()}
+        return type(self)(self.model_sha256, self.rows + other.rows, tensors, histograms)
 
     def save(self, path: Path) -> None:
         """Write JSON; equal ranges give equal bytes."""
-        tensors = {name: [one.low, one.high] for name, one in self.tensors.items()}
-        data = {"format": FORMAT, "model_sha256": self.model_sha256, "rows": self.rows, "minmax": tensors}
+        data = {
+            "format": FORMAT,
+            "model_sha256": self.model_sha256,
+            "rows": self.rows,
+            "minmax": {name: one.range() for name, one in self.tensors.items()},
+            "histograms": {name: one.to_text() for name, one in self.histograms.items()},
+        }
         write_text(path, canonical_json(data))
 
     @classmethod
@@ -68,13 +91,22 @@ class Ranges:
             data: dict[str, Any] = json.loads(path.read_text())
             if data["format"] != FORMAT:
                 raise StateError(f"{path}: ranges of format {data['format']}; this version reads {FORMAT}, calibrate again")
-            tensors = {name: _finite(low, high) for name, (low, high) in data["minmax"].items()}
-            return cls(str(data["model_sha256"]), operator.index(data["rows"]), tensors)
+            tensors = {name: _minmax(low, high) for name, (low, high) in data["minmax"].items()}
+            histograms = _histograms(data["histograms"], tensors)
+            return cls(str(data["model_sha256"]), operator.index(data["rows"]), tensors, histograms)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"{path}: not a ranges file; make one with `inc-mlflow calibrate`") from error
 
 
-def _finite(low: float, high: float) -> MinMax:
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("a range is not finite")
+def _minmax(low: float, high: float) -> MinMax:
+    """Check that ``low`` and ``high`` are in order and float32: outside it, a histogram has no bin for them."""
+    largest = float(np.finfo(np.float32).max)
+    if not (-largest <= low <= high <= largest and all(float(np.float32(end)) == end for end in (low, high))):
+        raise ValueError("a range is not one of finite float32")
     return MinMax(float(low), float(high))
+
+
+def _histograms(texts: Mapping[str, str], tensors: Mapping[str, MinMax]) -> dict[str, Histogram]:
+    if texts and texts.keys() != tensors.keys():
+        raise ValueError("the histograms are of other tensors than the ranges")
+    return {name: Histogram.from_text(text, *tensors[name].range()) for name, text in texts.items()}

@@ -30,7 +30,7 @@ class Runner:
             values = self._session.run(None, padded(inputs, self._batch))
         except RUNTIME_ERRORS as error:
             raise ModelError(f"{self.model}: onnxruntime cannot run it: {one_line(error)}") from error
-        return {name: _trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)}
+        return {name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)}
 
 
 def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | None:
@@ -47,5 +47,6 @@ def padded(inputs: Arrays, batch: int | None) -> Arrays:
     return {name: np.concatenate([array, np.repeat(array[-1:], batch - rows, 0)]) for name, array in inputs.items()}
 
 
-def _trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:
+def trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:
+    """Take the rows that ``padded`` added away again; as it is where the first axis is not that of the batch."""
     return value[:rows] if batch is not None and rows < batch and len(value) == batch else value

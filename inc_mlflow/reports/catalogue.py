@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.errors import UnknownNameError
-from inc_mlflow.hardware.pools import POOLS
+from inc_mlflow.hardware import pools
 from inc_mlflow.metrics import METRICS
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import Dynamic, Static
@@ -22,7 +22,7 @@ def catalogue(what: str) -> dict[str, str]:
         "methods": _methods,
         "metrics": _metrics,
         "datasets": _datasets,
-        "pools": lambda: dict(POOLS),
+        "pools": pools.summaries,
     }
     if what not in kinds:
         raise UnknownNameError(f"list: no {what!r}{did_you_mean(what, list(kinds))}; there are {', '.join(kinds)}")

@@ -1,40 +1,59 @@
 """The final table, for a person's eyes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.records import Slow
+from inc_mlflow.reports.slow import print_slow
 
 WIDTH = 110
 """Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
+POOL_WIDTH = 12
 _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
-def print_result(result: dict[str, Any]) -> None:
-    """Print the table, the verdict with its reasons, and where to look next, on standard output."""
+def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
+    """Print the table, the verdict with its reasons, why others are slow, and where to look next, on standard output."""
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(soft_wrap=True)
-    console.width = max(console.width, WIDTH)
+    console.width = max(console.width, WIDTH + POOL_WIDTH * len(_pools(result["table"])))
     console.print(_table(result["table"]))
     colour = _COLOURS[result["verdict"]]
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
     for reason in result["reasons"]:
         console.print(f"  {escape(reason)}")
+    for label, why in slow.items():
+        print_slow(console, label, why)
     console.print(_outcome(result), markup=False)
     console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("recipe", "accuracy", "drop", "speed-up", "vs source", "size", "verdict"):
         table.add_column(name, overflow="fold", no_wrap=name != "recipe")
+    for name in _pools(rows):
+        table.add_column(f"drop on {escape(name)}", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row), *_drops(row, _pools(rows)))
     return table
+
+
+def _pools(rows: list[dict[str, Any]]) -> list[str]:
+    """Name the pools that get a column: all where there are several, since the other columns show the worst alone."""
+    names = list(rows[0]["per_pool"])
+    return names if len(names) > 1 else []
+
+
+def _drops(row: dict[str, Any], pools: list[str]) -> list[str]:
+    drops = [row["per_pool"][name]["relative_drop"] for name in pools]
+    return [percent(drop["value"]).replace(" ", "\u00a0") if drop else "-" for drop in drops]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -3,15 +3,20 @@
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
 from inc_mlflow.spec.job import BenchmarkSpec, GateSpec, Job, JobSpec, MetricSpec, TrackingSpec
 from inc_mlflow.spec.layout import Layout
-from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label, parse_recipe
+from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
+from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
 
 __all__ = [
+    "ISAS",
     "BenchmarkSpec",
+    "CalibrateMethod",
     "CallableSplit",
     "DataSpec",
     "Dynamic",
+    "Emulated",
     "FileSplit",
     "GateSpec",
+    "Isa",
     "Job",
     "JobSpec",
     "Layout",
@@ -21,6 +26,8 @@ __all__ = [
     "Static",
     "TrackingSpec",
     "Transform",
+    "emulated_pool",
     "label",
+    "parse_isa",
     "parse_recipe",
 ]

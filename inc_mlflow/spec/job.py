@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag, ValidationError, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -12,7 +12,8 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.recipes import Recipe, Static, label
+from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
+from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
 from inc_mlflow.spec.text import read_mapping
 from inc_mlflow.storage import canonical_json
 
@@ -72,6 +73,17 @@ class GateSpec(Part):
     confidence: Annotated[float, Field(gt=0.5, lt=1, description="One-sided, of each decision.")] = 0.95
 
 
+class SearchSpec(Part):
+    """How far ``recipes: auto`` goes."""
+
+    budget: Annotated[
+        float | None, Field(gt=0, description="Seconds it may take; by default what a dozen default quantisations cost.")
+    ] = None
+    pools: Annotated[
+        tuple[str, ...] | None, Field(min_length=1, strict=False, description="Pools to search on; the first by default.")
+    ] = None
+
+
 class TrackingSpec(Part):
     """Where MLflow keeps the results; command line and environment come first."""
 
@@ -88,6 +100,16 @@ class TrackingSpec(Part):
         return uri
 
 
+def _auto_or_list(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "list"
+
+
+Recipes = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[tuple[Recipe, ...], Field(min_length=1, strict=False), Tag("list")],
+    Discriminator(_auto_or_list),
+]
+
+
 class JobSpec(Part):
     """One INT8 job: model, data, metric, recipes, gate."""
 
@@ -96,8 +118,12 @@ class JobSpec(Part):
     model: Annotated[str, Field(description="An .onnx file, relative to the job file.")]
     data: DataSpec
     metric: MetricSpec
-    recipes: Annotated[tuple[Recipe, ...], Field(min_length=1, strict=False, description="Candidates to make.")]
-    pools: Annotated[tuple[str, ...], Field(min_length=1, strict=False, description="Kinds of hardware.")] = ("local",)
+    recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
+    search: SearchSpec = SearchSpec()
+    pools: Annotated[
+        tuple[Pool, ...],
+        Field(min_length=1, strict=False, description="Kinds of hardware, as [local, {emulate: x86-avx2}]; the first is real."),
+    ] = ("local",)
     benchmark: BenchmarkSpec = BenchmarkSpec()
     gate: GateSpec = GateSpec()
     tracking: TrackingSpec = TrackingSpec()
@@ -114,22 +140,42 @@ class JobSpec(Part):
             raise ValueError(f"{path!r} is not an .onnx file; other formats are not supported yet. {_how_to_export(path)}")
         return path
 
-    @field_validator("recipes", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        if value == "auto":
-            raise ValueError("'auto' is not supported yet; list recipes, as [{method: static}, {method: dynamic}]")
-        return value
-
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        labels = [label(recipe) for recipe in self.recipes]
-        if len(set(self.recipes)) < len(self.recipes):
+        if self.recipes == "auto":
+            self._searchable()
+        for name in self.search.pools or ():
+            if name not in self.pools:
+                real = ", ".join(str(pool) for pool in self.pools)
+                raise ValueError(f"search.pools: {name!r} is not a pool of the job; it has {real}")
+        check_pools(self.pools)
+        labels = [label(recipe) for recipe in self.listed]
+        if len(set(self.listed)) < len(self.listed):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
-        if self.data.calibration is None and any(isinstance(recipe, Static) for recipe in self.recipes):
+        if self.data.calibration is None and any(isinstance(recipe, Static) for recipe in self.listed):
             raise ValueError("data.calibration: a static recipe needs it; give the split, or use method dynamic")
         return self
+
+    @property
+    def listed(self) -> tuple[Static | Dynamic, ...]:
+        """The recipes that the job lists; none where it leaves them to the search."""
+        return () if self.recipes == "auto" else self.recipes
+
+    @property
+    def pool(self) -> str:
+        """The real pool, where all measurements are made."""
+        return next(pool for pool in self.pools if isinstance(pool, str))
+
+    @property
+    def emulated(self) -> tuple[Isa, ...]:
+        """The instruction sets that are emulated on it."""
+        return tuple(pool.emulate for pool in self.pools if isinstance(pool, Emulated))
+
+    def _searchable(self) -> None:
+        for name in ("calibration", "tuning"):
+            if name not in self.data.splits():
+                raise ValueError(f"data.{name}: recipes: auto needs it; give the split, or list recipes")
 
     @classmethod
     def from_text(cls, text: str) -> Self:

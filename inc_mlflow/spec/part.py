@@ -10,6 +10,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 
+_TAGS = {"static", "dynamic", "file", "callable_", "auto", "list", "named_", "emulated_"}
+"""What pydantic puts into the place of an error for the members of unions; it is not the user's."""
+
 
 class Part(BaseModel):
     """A frozen piece of the job."""
@@ -54,8 +57,8 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """Join field names and list positions; the tags that pydantic adds for unions are not the user's."""
-    parts = [item for item in location if not (isinstance(item, str) and item in {"static", "dynamic", "file", "callable_"})]
+    """Join field names and list positions."""
+    parts = [item for item in location if not (isinstance(item, str) and item in _TAGS)]
     text = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in parts)
     return text.replace(".[", "[")
 

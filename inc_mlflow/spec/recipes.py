@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec.part import Part, spec_error
 
 IntType = Literal["QUInt8", "QInt8"]
+CalibrateMethod = Literal["minmax", "percentile", "entropy", "mse"]
 _PerChannel = Annotated[bool, Field(description="One weight scale per output channel instead of one per tensor.")]
 _ReduceRange = Annotated[bool, Field(description="7-bit weights: no int16 saturation on CPUs without VNNI.")]
 _WeightType = Annotated[IntType, Field(description="Integer type of weights; QInt8 is right on x86 and ARM.")]
@@ -32,15 +33,37 @@ class Static(Part):
     )
     weight_type: _WeightType = "QInt8"
     per_channel: _PerChannel = True
-    calibrate_method: Annotated[Literal["minmax"], Field(description="How ranges follow from calibration.")] = "minmax"
-    reduce_range: _ReduceRange = False
+    calibrate_method: Annotated[CalibrateMethod, Field(description="How ranges follow from calibration.")] = "minmax"
+    reduce_range: Annotated[
+        bool | Literal["saturating"],
+        Field(description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where layers saturate."),
+    ] = False
+    cross_layer_equalization: Annotated[
+        bool, Field(description="Balance the weights of consecutive convolutions first: for per-tensor scales.")
+    ] = False
+    smooth_quant: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="Move outliers of activations into weights by this exponent, as 0.5: for transformers."),
+    ] = None
+    bias_correction: Annotated[bool, Field(description="Take the mean error of each layer back by its bias.")] = False
     op_types_to_quantize: _OpTypes = None
     nodes_to_exclude: _Exclude = ()
+
+    @field_validator("calibrate_method", mode="before")
+    @classmethod
+    def _for_integers(cls, method: Any) -> Any:
+        if method == "distribution":
+            raise ValueError("'distribution' is for float8 and ruins INT8; use minmax, percentile, entropy or mse")
+        return method
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.activation_type == "QInt8" and self.weight_type == "QUInt8":
             raise ValueError("activation_type QInt8 with weight_type QUInt8 has no kernel; use weight_type QInt8")
+        if self.reduce_range == "saturating" and self.quant_format != "QDQ":
+            raise ValueError("reduce_range saturating is for quant_format QDQ only; use that, or reduce_range true")
+        if self.bias_correction and self.quant_format != "QDQ":
+            raise ValueError("bias_correction is for quant_format QDQ only; use that, or leave it out")
         return self
 
 
@@ -82,7 +105,15 @@ def _types(recipe: Static | Dynamic) -> list[str]:
 
 def _options(recipe: Static | Dynamic) -> list[str]:
     options = ["per-channel" if recipe.per_channel else "per-tensor"]
-    options += ["7-bit"] if recipe.reduce_range else []
+    options += _remedies(recipe) if isinstance(recipe, Static) else []
+    options += {False: [], True: ["7-bit"], "saturating": ["7-bit where saturating"]}[recipe.reduce_range]
     options += ["+".join(recipe.op_types_to_quantize)] if recipe.op_types_to_quantize else []
     options += [f"{len(recipe.nodes_to_exclude)} nodes FP32"] if recipe.nodes_to_exclude else []
     return options
+
+
+def _remedies(recipe: Static) -> list[str]:
+    remedies: list[str] = [recipe.calibrate_method] if recipe.calibrate_method != "minmax" else []
+    remedies += ["equalised"] if recipe.cross_layer_equalization else []
+    remedies += [f"smoothed {recipe.smooth_quant:g}"] if recipe.smooth_quant else []
+    return remedies + (["bias corrected"] if recipe.bias_correction else [])

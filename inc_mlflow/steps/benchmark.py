@@ -10,12 +10,16 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
+from inc_mlflow.errors import ModelError
+from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts, pinned_core
 from inc_mlflow.measure.bench import Timing, interleave
 from inc_mlflow.measure.ratio import contradiction, speed, speedup
+from inc_mlflow.ort.explain import explain
 from inc_mlflow.ort.instance import save_batches
+from inc_mlflow.ort.profile import profile
 from inc_mlflow.ort.runner import Arrays
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Interval, Model
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Interval, Model, Slow
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
@@ -26,16 +30,21 @@ BATCHES = 16
 """Batches that every model is timed on, repeated where validation has fewer; their spread makes the interval."""
 LATENCIES = "latencies.npz"
 SOURCE = "source"
+PROFILED_BATCHES, PROFILED_SECONDS = 4, 3.0
 
 
 @step("benchmark", BenchmarkRecord)
 def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> BenchmarkRecord:
-    """Time source, baseline, present champion and candidates; latencies go to ``latencies.npz``."""
+    """Time source, baseline, present champion and candidates; latencies go to ``latencies.npz``.
+
+    Then profile those that are not faster, to say why.
+    """
     imported = ImportRecord.load(baseline)
     models = side_by_side(baseline, champion, candidates)
     if imported.source_error is None:
         models.append(_source(job, imported))
-    return benchmark_models(job, models, target)
+    record = benchmark_models(job, models, target)
+    return record.model_copy(update={"slow": why_slow(job, models, record)})
 
 
 def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRecord:
@@ -51,7 +60,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
     reasons = sorted({reason for ratio in ratios.values() if (reason := contradiction(ratio))})
     return BenchmarkRecord(
         evidence=Evidence(
-            pool=job.spec.pools[0],
+            pool=pools.here(job.spec.pool),
             host=host_facts(),
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},
@@ -67,6 +76,30 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
         source_speedup=_ratios(timings, SOURCE, job.spec.gate.confidence) if SOURCE in timings else {},
         latencies_sha256=sha256_file(target / LATENCIES),
     )
+
+
+def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
+    """Explain each model whose speed-up is below what the gate needs, or below one; a profile that fails is told too."""
+    needed = max(1.0, job.spec.gate.min_speedup)
+    slow = [model for model in models if model.label in record.speedup and record.speedup[model.label].value < needed]
+    if not slow:
+        return {}
+    baseline = next(model for model in models if model.label == BASELINE)
+    paths = {model.label: Path(model.path) for model in [baseline, *slow]}
+    batches = _batches(job)[0][:PROFILED_BATCHES]
+    try:
+        profiles = profile(paths, batches, _passes(record))
+    except ModelError as error:
+        return {
+            model.label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=f"why is not known: {error}") for model in slow
+        }
+    return {model.label: explain(Path(baseline.path), profiles[BASELINE], profiles[model.label]) for model in slow}
+
+
+def _passes(record: BenchmarkRecord) -> int:
+    """Profile every model for about the same few seconds, whatever its size."""
+    slowest = max(speed.p50_ms for speed in record.models.values()) / 1000
+    return max(4, min(100, round(PROFILED_SECONDS / (PROFILED_BATCHES * slowest))))
 
 
 def _source(job: Job, imported: ImportRecord) -> Model:

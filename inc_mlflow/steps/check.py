@@ -28,7 +28,7 @@ def check(job: Job) -> Checked:
     pools.check(job.spec.pools)
     if not job.model.is_file():
         raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
-    for recipe in job.spec.recipes:
+    for recipe in job.spec.listed:
         check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
     data = open_data(job)

@@ -8,6 +8,7 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
 from inc_mlflow.measure.resample import RESAMPLES
@@ -15,7 +16,8 @@ from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import BASELINE, Evaluated, EvaluationRecord, Evidence, Model
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import Isa, Job, emulated_pool
+from inc_mlflow.steps.emulate import evaluate_as
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
 from inc_mlflow.steps.stage import step
@@ -26,9 +28,14 @@ OUTCOMES = "outcomes.npz"
 
 @step("evaluation", EvaluationRecord)
 def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> EvaluationRecord:
-    """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``."""
+    """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``.
+
+    So once more for every emulated pool, with record and outcomes in a directory of its name.
+    """
     models = side_by_side(baseline, champion, candidates)
-    return evaluate_models(job, models, "validation", target)
+    record = evaluate_models(job, models, "validation", target)
+    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in job.spec.emulated}
+    return record.model_copy(update={"emulated": {isa: one.identity() for isa, one in emulated.items()}})
 
 
 def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
@@ -42,7 +49,7 @@ def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> 
     facts = content.facts()
     return EvaluationRecord(
         evidence=Evidence(
-            pool=job.spec.pools[0],
+            pool=pools.here(job.spec.pool),
             host=host_facts(),
             data_sha256=facts.sha256,
             models={model.label: model.sha256 for model in models},
@@ -65,6 +72,16 @@ def _check_outputs(runners: dict[str, Runner]) -> None:
             raise ModelError(
                 f"{runner.model}: lacks the outputs {', '.join(sorted(missing))}; it has {', '.join(runner.outputs)}"
             )
+
+
+def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> EvaluationRecord:
+    """Read the record of an emulated pool, as it was when the evaluation that it is part of was made."""
+    if isa not in record.emulated:
+        raise DataError(f"{directory}: holds no evaluation on {emulated_pool(isa)}; evaluate again")
+    emulated = EvaluationRecord.load(directory / isa)
+    if emulated.identity() != record.emulated[isa]:
+        raise DataError(f"{directory / isa}: changed since it was measured; evaluate again")
+    return emulated
 
 
 def load_outcomes(directory: Path, record: EvaluationRecord) -> dict[str, np.ndarray]:

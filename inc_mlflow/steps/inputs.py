@@ -1,9 +1,14 @@
 """The job's data, read against the inputs of its source model."""
 
+from collections.abc import Iterable
+
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.ort.compress import Calibration
 from inc_mlflow.ort.model import read_structure, signature
-from inc_mlflow.ort.runner import fixed_batch
+from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.ort.runner import Arrays, fixed_batch
 from inc_mlflow.records import DataFacts
 from inc_mlflow.spec import Job
 
@@ -19,6 +24,15 @@ def open_data(job: Job) -> Data:
             f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use 1s1c1ins{fixed}bs"
         )
     return Data(job.spec.data, job.root, inputs)
+
+
+def calibration(job: Job, ranges: Ranges | None) -> Calibration:
+    """Return the job's calibration rows with the ranges that were collected on them."""
+
+    def rows() -> Iterable[Arrays]:
+        return (inputs for inputs, *_ in open_data(job).rows("calibration"))
+
+    return Calibration(rows, ranges, threads=len(usable_cores()))
 
 
 def check_labels(job: Job, facts: DataFacts, needs_labels: bool) -> None:

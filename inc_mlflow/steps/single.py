@@ -5,25 +5,24 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.datasets import DATASETS
-from inc_mlflow.datasets.conform import conform
-from inc_mlflow.errors import DataError, ModelError, SpecError
-from inc_mlflow.ort.model import read_structure, signature
+from inc_mlflow.errors import ModelError, SpecError
+from inc_mlflow.ort.model import read_structure
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.ort.runner import Arrays
-from inc_mlflow.records import BASELINE, Model
-from inc_mlflow.spec import Job, Static, parse_recipe
-from inc_mlflow.spec.data import FileSplit
+from inc_mlflow.records import BASELINE, EvaluationRecord, Model
+from inc_mlflow.spec import Isa, Job, Static, parse_isa, parse_recipe
 from inc_mlflow.steps.benchmark import benchmark_models
-from inc_mlflow.steps.calibrate import collect_ranges
+from inc_mlflow.steps.calibrate import collect_ranges, methods
+from inc_mlflow.steps.emulate import evaluate_as
 from inc_mlflow.steps.evaluate import evaluate_models
 from inc_mlflow.steps.import_model import COMPARED, compare, record
+from inc_mlflow.steps.inputs import calibration
 from inc_mlflow.steps.quantize import make_candidate
+from inc_mlflow.steps.rows import npz_rows
 from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable
 
 CANDIDATE = "candidate"
@@ -34,7 +33,7 @@ def import_source(source: Path, target: Path, data: Path | None) -> dict[str, An
     with writable(target):
         target.mkdir(parents=True, exist_ok=True)
         opset = normalize(source, target)
-    rows = _npz_rows(source, data) if data else []
+    rows = list(npz_rows(source, data, COMPARED)) if data else []
     difference, error = compare(source, target / MODEL, rows)
     imported = record(source, target, opset, len(rows), difference if rows else None, error)
     imported.save(target)
@@ -44,7 +43,7 @@ def import_source(source: Path, target: Path, data: Path | None) -> dict[str, An
 def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
     """Write the ranges of one shard, "I/N"."""
     with _baseline(job) as baseline:
-        ranges = collect_ranges(job, baseline, _shard(shard))
+        ranges = collect_ranges(job, baseline, methods(job), _shard(shard))
     ranges.save(target)
     return {"ranges": str(target), "rows": ranges.rows, "tensors": len(ranges.tensors), "model_sha256": ranges.model_sha256}
 
@@ -56,19 +55,22 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
     except json.JSONDecodeError as error:
         raise SpecError(f'--recipe: not JSON ({error}); write it as {{"method": "static"}}') from error
     with _baseline(job) as baseline:
-        ranges = _ranges(job, baseline, shards) if isinstance(recipe, Static) else None
+        ranges = _ranges(job, baseline, recipe, shards) if isinstance(recipe, Static) else None
         made = baseline.with_name("candidate") / MODEL
         made.parent.mkdir()
-        make_candidate(job, baseline, ranges, recipe, made)
+        make_candidate(job, baseline, calibration(job, ranges), recipe, made)
         copy_model(made, target)
     return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
 
 
-def evaluate_one(job: Job, model: Path, split: str) -> dict[str, Any]:
-    """Evaluate one model; the baseline runs beside it, since a metric may compare with its outputs."""
+def evaluate_one(job: Job, model: Path, split: str, isa: str | None = None) -> dict[str, Any]:
+    """Evaluate one model, natively or as the CPU ``isa``; the baseline runs beside it, for metrics that compare with it."""
+    name = parse_isa(isa) if isa else None
+    measure = partial(evaluate_as, name) if name else evaluate_models
     start = time.monotonic()
     with _baseline(job) as baseline, tempfile.TemporaryDirectory() as folder:
-        result = evaluate_models(job, [_model(BASELINE, baseline), _model(CANDIDATE, model)], split, Path(folder))
+        models = [_model(BASELINE, baseline), _model(CANDIDATE, model)]
+        result = measure(job, models, split, Path(folder))
     evaluated = result.results[CANDIDATE]
     if evaluated.value is None:
         raise ModelError(f"{model}: {evaluated.reason}")
@@ -79,7 +81,13 @@ def evaluate_one(job: Job, model: Path, split: str) -> dict[str, Any]:
         "model_sha256": result.evidence.models[CANDIDATE],
         "data_sha256": result.evidence.data_sha256,
         "seconds": time.monotonic() - start,
+        **(_emulated(name, result) if name else {}),
     }
+
+
+def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:
+    """Say in the answer which CPU it is about, and that this machine only emulated it."""
+    return {"isa": isa, "pool": result.evidence.pool, "host": result.evidence.host.model_dump(mode="json")}
 
 
 def benchmark_two(job: Job, baseline: Path, candidate: Path) -> dict[str, Any]:
@@ -115,19 +123,10 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def _ranges(job: Job, baseline: Path, shards: list[Path]) -> Ranges:
+def _ranges(job: Job, baseline: Path, recipe: Static, shards: list[Path]) -> Ranges:
     if not shards:
-        return collect_ranges(job, baseline)
+        return collect_ranges(job, baseline, frozenset({recipe.calibrate_method}))
     ranges = reduce(Ranges.merge, map(Ranges.load, shards))
     if ranges.model_sha256 != model_sha256(baseline):
         raise ModelError(f"--ranges: {shards[0]} was collected on another model; calibrate again")
     return ranges
-
-
-def _npz_rows(source: Path, data: Path) -> list[Arrays]:
-    inputs = signature(read_structure(source))
-    rows = DATASETS.get("npz")(FileSplit(path=str(data.resolve())), Path(), "--data", inputs)
-    if not rows.rows:
-        raise DataError(f"--data: {data} has no rows; give some")
-    count = min(COMPARED, rows.rows)
-    return [conform(rows.read([row])[0], inputs, "--data") for row in range(count)]

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.records import Record
 from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.steps import failure
 from inc_mlflow.storage import writable, write_text
 
 STATE = "INC_MLFLOW_STATE"
@@ -99,7 +100,7 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
         work()
     except IncError as error:
         if FAILURE in os.environ:
-            write_text(Path(os.environ[FAILURE]), json.dumps({"kind": type(error).__name__, "message": str(error)}))
+            failure.save(Path(os.environ[FAILURE]), error)
         raise
     finally:
         note.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Runs of a job: a parent, and one child per candidate that logs its model first and then its numbers at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ class Session:
     inputs: tuple[TensorSpec, ...]
     digests: Mapping[str, str]
     """Names and sha256 of job, source and validation rows."""
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Text artifacts of candidates: sha256 of the model -> file name -> text."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def _fill(client: "MlflowClient", run: "Run", session: Session, row: Row) -> str
         _params(client, run.info.run_id, _facts(session) | {"inc.recipe": row.recipe, DIGEST: row.sha256})
         model_id = _log_model(session, row)
         _number(client, run.info.run_id, row, model_id)
+        for name, text in session.texts.get(row.sha256, {}).items():
+            client.log_text(run.info.run_id, text, name)
         client.set_tag(run.info.run_id, MODEL_ID, model_id)
         client.set_tag(run.info.run_id, COMPLETE, "true")
     return model_id

@@ -122,6 +122,9 @@ FIELDS = [
     ("recipes", [{"method": "static"}, {"method": "static"}], ["recipes", "stands twice"]),
     ("pools", ["locla"], ["pools", "no 'locla'", "did you mean 'local'", "there are local"]),
     ("pools", [], ["pools", "at least 1"]),
+    ("pools", [{"emulate": "x86-avx2"}], ["pools", "never satisfies a required pool", "[local, {emulate: x86-avx2}]"]),
+    ("pools", ["local", {"emulate": "avx2"}], ["pools[1].emulate", "'x86-avx2', 'x86-avx512' or 'x86-vnni'", "'avx2'"]),
+    ("pools", ["local", {"emulates": "x86-avx2"}], ["pools[1].emulates", "did you mean 'emulate'"]),
     ("benchmark.layout", "1s4c", ["benchmark.layout", "'1s1c1ins1bs'"]),
     ("benchmark.layout", "1s4c2ins1bs", ["benchmark.layout", "not supported", "1s1c1ins<batch>bs"]),
     ("tracking.uri", "http://me:hunter2@host", ["tracking.uri", "no user or password", "MLFLOW_TRACKING_PASSWORD"]),
@@ -138,6 +141,21 @@ FIELDS = [
 def test_field(refused, work, field, value, holds):
     work.set(field, value)
     refused("run", work.job, "--json", holds=holds)
+
+
+NO_TOOLS = ["emulation of x86-avx2: not available here: needs ", "a C compiler (cc, gcc or clang), objdump (binutils)"]
+
+
+def test_emulation_that_is_not_possible_is_refused_before_any_work(refused, work, monkeypatch):
+    monkeypatch.setenv("PATH", str(work.folder))
+    work.set("pools", ["local", {"emulate": "x86-avx2"}])
+    refused("run", work.job, holds=NO_TOOLS)
+    refused("evaluate", work.job, "--model", work.folder / "fp32.onnx", "--isa", "x86-avx2", holds=NO_TOOLS)
+
+
+def test_a_cpu_that_is_not_there_is_refused(refused, work):
+    holds = ["--isa: no 'x86-avx51'", "did you mean 'x86-avx512'", "there are x86-avx2, x86-avx512, x86-vnni"]
+    refused("evaluate", work.job, "--model", work.folder / "fp32.onnx", "--isa", "x86-avx51", holds=holds)
 
 
 @pytest.mark.parametrize("field", ["version", "name", "model", "data", "metric", "recipes", "data.validation"])

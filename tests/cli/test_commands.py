@@ -9,7 +9,8 @@ import yaml
 
 import inc_mlflow
 
-COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "compile"]
+COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark"]
+COMMANDS += ["search", "saturation", "compile"]
 RECIPES = [
     {"method": "static"},
     {"method": "static", "quant_format": "QOperator"},
@@ -146,7 +147,7 @@ NAMES = {
     "methods": ["static", "dynamic"],
     "metrics": ["f1", "top1", "top5"],
     "datasets": ["images", "npz", "text"],
-    "pools": ["local"],
+    "pools": ["local", "{emulate: x86-avx2}", "{emulate: x86-avx512}", "{emulate: x86-vnni}"],
 }
 
 

@@ -90,7 +90,8 @@ print(json.dumps({
     "versions": [v.version for v in client.search_model_versions("name = 'digits'")],
     "tags": version.tags,
     "runs": {r.info.run_id: {"status": r.info.status, "tags": r.data.tags, "params": r.data.params,
-                             "metrics": r.data.metrics, "outputs": len(r.outputs.model_outputs)} for r in runs},
+                             "metrics": r.data.metrics, "outputs": len(r.outputs.model_outputs),
+                             "texts": [f.path for f in client.list_artifacts(r.info.run_id) if not f.is_dir]} for r in runs},
     "sha256": hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest(),
 }))
 """
@@ -132,6 +133,9 @@ def test_store_holds_one_parent_and_a_child_per_candidate(store, result):
         assert run["metrics"]["accuracy"] == row["accuracy"]["value"]
         assert run["metrics"]["speedup_low"] == row["speedup"]["low"]
         assert run["outputs"] == 1
+        slow = ["why_slow.json", "why_slow.md"] if row["speedup"]["value"] < 1 else []
+        assert run["texts"] == slow
+        assert bool(slow) == (" goes to " in row["reasons"][-1])
 
 
 def test_store_holds_one_version_with_the_alias(store):
@@ -151,7 +155,8 @@ def test_second_run_prints_the_stored_result(work, result, run_program):
     assert (again.returncode, json.loads(again.stdout)) == (0, result)
     table = run_program("run", work.job)
     assert table.returncode == 0
-    for text in (*LABELS, "pass", "Champion: digits version 1, alias int8-champion", "inc-mlflow ui"):
+    why = ("Why dynamic s8 per-channel is not faster:", "5 ConvInteger")
+    for text in (*LABELS, *why, "pass", "Champion: digits version 1, alias int8-champion", "inc-mlflow ui"):
         assert text in table.stdout
     assert "Traceback" not in table.stderr
 

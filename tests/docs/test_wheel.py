@@ -1,5 +1,6 @@
 """What the wheel holds."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,24 +22,27 @@ def copy_sources(target):
     for name in SOURCES:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
         else:
             shutil.copyfile(source, target / name)
     return target
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def build(folder, **environment):
     """Build the wheel in a copy of the sources; nothing is installed."""
-    folder = tmp_path_factory.mktemp("wheel")
     sources = copy_sources(folder / "sources")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder / "dist", sources]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     if done.returncode and "No matching distribution" in done.stderr:
         pytest.skip("setuptools cannot be fetched for the build")
     assert done.returncode == 0, done.stderr
     (path,) = (folder / "dist").glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +71,28 @@ def test_components_and_pipelines_are_shipped_inside_the_package(names):
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"inc_mlflow"}
 
 
+def test_it_holds_the_source_of_the_handler_that_emulation_compiles(names):
+    assert [name for name in names if name.startswith("inc_mlflow/hardware/") and name.endswith(".c")] == [
+        "inc_mlflow/hardware/isa/cpuid.c"
+    ]
+
+
 def test_it_holds_no_tests_data_or_models(names):
     assert not [name for name in names if name.endswith((".onnx", ".npz", ".pyc", ".db", ".yaml"))]
     assert not [name for name in names if "tests" in Path(name).parts]
+
+
+@pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="needs a C compiler")
+def test_it_holds_the_compiled_histogram_for_every_later_python(wheel, names):
+    assert [name for name in names if name.endswith(".so")] == ["inc_mlflow/ort/_counting.abi3.so"]
+    assert "-cp311-abi3-" in wheel.name
+
+
+def test_without_a_compiler_it_is_built_all_the_same(tmp_path):
+    with zipfile.ZipFile(build(tmp_path, CC="/bin/false")) as archive:
+        names = archive.namelist()
+    assert "inc_mlflow/ort/counting.py" in names
+    assert not [name for name in names if name.endswith(".so")]
 
 
 def test_it_holds_licence_and_notice(names):

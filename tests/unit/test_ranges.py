@@ -1,6 +1,7 @@
 """Ranges merge in any order to the same file."""
 
 import json
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -9,13 +10,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from inc_mlflow.errors import ModelError, StateError
+from inc_mlflow.ort.histogram import Histogram
 from inc_mlflow.ort.ranges import FORMAT, MinMax, Ranges
 
 NAMES = ("a", "ä/b", "z")
 FLOATS = st.floats(-(2.0**100), 2.0**100, width=32).map(lambda number: number + 0.0)  # without -0.0, see below
 MINMAX = st.tuples(FLOATS, FLOATS).map(lambda pair: MinMax(*sorted(pair)))
 RANGES = st.builds(Ranges, st.just("sha"), st.integers(1, 1000), st.fixed_dictionaries(dict.fromkeys(NAMES, MINMAX)))
-GOOD = {"format": FORMAT, "model_sha256": "sha", "rows": 3, "minmax": {"a": [0.0, 1.0]}}
+ARRAYS = st.fixed_dictionaries(dict.fromkeys(NAMES, arrays(np.float32, st.integers(0, 30), elements=FLOATS)))
+GOOD = {"format": FORMAT, "model_sha256": "sha", "rows": 3, "minmax": {"a": [0.0, 1.0]}, "histograms": {}}
+
+
+def with_histograms(batch):
+    """Return the ranges of one batch of tensors, histograms too."""
+    ranges = Ranges("sha", 1, {name: MinMax.of(name, values) for name, values in batch.items()})
+    for name, values in batch.items():
+        ranges.histograms[name] = Histogram.empty()
+        ranges.histograms[name].add(values, float(np.abs(values).max(initial=0.0)))
+    return ranges
 
 
 @given(RANGES, RANGES, RANGES)
@@ -62,7 +74,7 @@ def test_activations_that_are_not_finite_are_refused(value):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'"text"', b"3", b"\xff\xfe\x00", json.dumps(GOOD | {"minmax": {"a": [1]}}).encode(), b'{"format": 1}'],
+    [b"", b"[]", b"{}", b'"text"', b"3", b"\xff\xfe\x00", json.dumps(GOOD | {"minmax": {"a": [1]}}).encode(), b'{"format": 2}'],
 )
 def test_a_file_that_is_something_else_is_refused(tmp_path, content):
     path = tmp_path / "ranges.json"
@@ -79,13 +91,25 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_another_format_is_named(tmp_path):
     path = tmp_path / "ranges.json"
-    path.write_text(json.dumps(GOOD | {"format": 2}))
-    with pytest.raises(StateError, match=r"ranges of format 2; this version reads 1, calibrate again$"):
+    path.write_text(json.dumps(GOOD | {"format": 1}))
+    with pytest.raises(StateError, match=r"ranges of format 1; this version reads 2, calibrate again$"):
         Ranges.load(path)
 
 
 @pytest.mark.parametrize(
-    "change", [{"minmax": []}, {"minmax": {"a": ["x", "y"]}}, {"minmax": {"a": [float("nan"), 1.0]}}, {"rows": "3"}]
+    "change",
+    [
+        {"minmax": []},
+        {"minmax": {"a": ["x", "y"]}},
+        {"minmax": {"a": [float("nan"), 1.0]}},
+        {"minmax": {"a": [1.0, 0.0]}},
+        {"minmax": {"a": [0.0, 1e300]}},
+        {"rows": "3"},
+        {"histograms": None},
+        {"histograms": {"b": ""}},
+        {"histograms": {"a": ""}},
+        {"histograms": {"a": 3}},
+    ],
 )
 def test_a_file_with_the_right_names_and_the_wrong_values_is_refused(tmp_path, change):
     path = tmp_path / "ranges.json"
@@ -103,3 +127,29 @@ def test_the_sign_of_zero_does_not_make_another_file(tmp_path):
 
 def test_a_tensor_without_elements_in_one_batch_is_no_crash():
     MinMax.of("boxes", np.zeros((0, 4), np.float32))
+
+
+@given(st.lists(ARRAYS, min_size=1, max_size=5), st.data())
+def test_shards_with_histograms_merge_to_the_same_bytes_in_any_order(tmp_path_factory, batches, data):
+    folder = tmp_path_factory.mktemp("ranges")
+    for name in ("a", "b"):
+        shards = [with_histograms(batch) for batch in data.draw(st.permutations(batches))]
+        reduce(Ranges.merge, shards).save(folder / name)
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+    Ranges.load(folder / "a").save(folder / "c")
+    assert (folder / "a").read_bytes() == (folder / "c").read_bytes()
+
+
+def test_ranges_for_minmax_only_refuse_the_other_methods():
+    ranges = Ranges("sha", 1, {"a": MinMax(-1.0, 2.0)})
+    assert ranges.final("minmax") == {"a": (-1.0, 2.0)}
+    with pytest.raises(
+        ModelError, match=r"^ranges: collected for minmax only, 'entropy' needs more; calibrate again with it in "
+    ):
+        ranges.final("entropy")
+
+
+def test_shards_with_and_without_histograms_do_not_merge():
+    batch = {"a": np.array([1, 2], np.float32)}
+    with pytest.raises(ModelError, match="only some of the shards have histograms; calibrate all of them with the same job"):
+        with_histograms(batch).merge(Ranges("sha", 1, {"a": MinMax(1.0, 2.0)}))

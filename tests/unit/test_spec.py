@@ -112,7 +112,7 @@ def test_another_job_gives_another_text():
 
 
 WRONG = [
-    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, data, gate, metric, model, name, pools, recipes, tracking, version"),
+    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, data, gate, metric, model, name, pools, recipes, search, tracking, version"),
     ("data.calibration.sampels", 3, "data.calibration.sampels: unknown field, did you mean 'samples'?; allowed are batch, format, inputs, label, path, samples, seed, start, stop, transform"),
     ("gate.zzz", 3, "gate.zzz: unknown field; allowed are confidence, max_relative_drop, min_speedup"),
     ("recipes.1.quant_format", "QDQ", "recipes[1].quant_format: unknown field; allowed are method, nodes_to_exclude, op_types_to_quantize, per_channel, reduce_range, weight_type"),
@@ -137,9 +137,12 @@ WRONG = [
     ("recipes.0", {"per_channel": True}, "recipes[0]: the field 'method' is missing; it is one of 'static', 'dynamic'"),
     ("recipes.0", "static", "recipes[0]: expected a mapping with 'method', got 'static'; 'method' is one of 'static', 'dynamic'"),
     ("recipes", {"method": "static"}, "recipes: expected a list, got {'method': 'static'}"),
-    ("recipes", "auto", "recipes: 'auto' is not supported yet; list recipes, as [{method: static}, {method: dynamic}]"),
+    ("recipes", "auto", "job: data.tuning: recipes: auto needs it; give the split, or list recipes"),
+    ("recipes", "best", "recipes: expected 'auto', got 'best'"),
+    ("search", {"pools": ["intel"]}, "job: search.pools: 'intel' is not a pool of the job; it has local"),
+    ("search", {"budget": 0}, "search.budget: expected greater than 0, got 0"),
     ("recipes.1", {"method": "static"}, "job: recipes: 'static u8s8 per-channel' stands twice"),
-    ("recipes.0.calibrate_method", "entropy", "recipes[0].calibrate_method: expected 'minmax', got 'entropy'"),
+    ("recipes.0.calibrate_method", "kl", "recipes[0].calibrate_method: expected 'minmax', 'percentile', 'entropy' or 'mse', got 'kl'"),
     ("recipes.0", {"method": "static", "activation_type": "QInt8", "weight_type": "QUInt8"}, "recipes[0]: activation_type QInt8 with weight_type QUInt8 has no kernel; use weight_type QInt8"),
     ("data.calibration", GONE, "job: data.calibration: a static recipe needs it; give the split, or use method dynamic"),
     ("metric", {}, "metric: give either 'name' or 'callable'"),

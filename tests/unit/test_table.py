@@ -20,6 +20,7 @@ BASELINE = {
     "source_speedup": interval(1.1, 1.0, 1.2),
     "size_bytes": 397980,
     "verdict": None,
+    "per_pool": {"local": {"relative_drop": interval(0.0)}},
 }
 INT8 = BASELINE | {
     "recipe": "static u8s8 per-channel",
@@ -44,7 +45,7 @@ RESULT = {
 @pytest.fixture
 def shown(capsys):
     def show(**changes):
-        print_result(copy.deepcopy(RESULT | changes))
+        print_result(copy.deepcopy(RESULT | changes), {})
         return capsys.readouterr().out.replace("\u00a0", " ")
 
     return show
@@ -56,6 +57,19 @@ def test_every_row_is_shown_with_its_numbers(shown):
     assert lines[1].split() == ["baseline", "0.9112", "0", "%", "1.00x", "1.10x", "398", "kB"]
     for cell in ("static u8s8 per-channel", "0.8 % [0.21, 1.45]", "1.62x [1.61, 1.64]", "101 kB", "pass"):
         assert cell in lines[2]
+
+
+def test_with_several_pools_the_drop_on_each_is_shown(shown):
+    def pools(row, *drops):
+        per_pool = [{"relative_drop": drop and interval(drop)} for drop in drops]
+        return row | {"per_pool": dict(zip(("local", "emulated x86-avx2"), per_pool, strict=True))}
+
+    text = shown(table=[pools(BASELINE, 0.0, 0.0), pools(INT8, 0.005, 0.106), pools(FAILED, 0.2, None)])
+    row = next(line for line in text.splitlines() if line.startswith("static"))
+    assert row.split()[-5:] == ["pass", "0.5", "%", "10.6", "%"]
+    assert next(line for line in text.splitlines() if line.startswith("dynamic")).split()[-3:] == ["20", "%", "-"]
+    header = " ".join(text.partition("baseline")[0].split())
+    assert all(word in header for word in ("drop on", "local", "emulated", "x86-avx2"))
 
 
 def test_the_verdict_its_reasons_and_the_champion_follow(shown):

@@ -43,7 +43,7 @@ if what == "connect":
 else:
     state = Path(os.environ["INC_MLFLOW_STATE"])
     os.environ["INC_MLFLOW_SESSION"] = (state / "session").read_text()
-    steps = {name: state / name for name in ("baseline", "evaluation", "benchmark", "judgement")}
+    steps = {name: state / name for name in ("baseline", "candidates", "evaluation", "benchmark", "judgement")}
     track(job, state / "tracking", **steps)
     late = {name: state / name for name in ("champion", "judgement", "tracking")}
     promote_best(job, state / "promotion", **late)

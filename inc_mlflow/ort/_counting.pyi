@@ -1,0 +1,3 @@
+import numpy as np
+
+def add(values: np.ndarray, scale: float, counts: np.ndarray, /) -> None: ...

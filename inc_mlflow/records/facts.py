@@ -1,0 +1,76 @@
+"""What is known of inputs: tensors, hosts, data, the source and the present champion."""
+
+from inc_mlflow.records.base import Frozen, Record
+
+
+class TensorSpec(Frozen):
+    """A graph input: ``dtype`` is NumPy's name; None or a name in ``shape`` is a free axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] | None
+
+
+class HostFacts(Frozen):
+    """The hardware and runtime that made a number."""
+
+    cpu: str
+    isa: tuple[str, ...]
+    cores: int
+    system: str
+    runtime: dict[str, str]
+
+
+class SplitFacts(Frozen):
+    """Content of one split; ``sha256`` is over row digests and labels in order."""
+
+    rows: int
+    sha256: str
+    labels: TensorSpec | None
+    """Type and shape of one row's label; None where there are none."""
+
+
+class DataFacts(Frozen):
+    """Content of all splits, and the calibration or tuning rows left out because validation holds them too."""
+
+    splits: dict[str, SplitFacts]
+    left_out: dict[str, int]
+    notes: tuple[str, ...]
+
+
+class ImportRecord(Record):
+    """From source to baseline. ``largest_difference`` is absolute, over all outputs of the rows compared."""
+
+    source_sha256: str
+    source_bytes: int
+    source_error: str | None
+    model_sha256: str
+    model_bytes: int
+    opset: int
+    rows_compared: int
+    largest_difference: float | None
+
+
+class ChampionRecord(Record):
+    """The present champion, as the registry answers now."""
+
+    incidental = frozenset({"seconds", "reachable", "note", "version", "recipe"})
+
+    reachable: bool
+    version: str | None = None
+    recipe: str | None = None
+    model_sha256: str | None = None
+    note: str | None = None
+
+    def settled(self) -> bool:
+        """Ask again after the registry could not be reached."""
+        return self.reachable
+
+
+class CalibrationRecord(Record):
+    """What the ranges were collected on."""
+
+    model_sha256: str
+    ranges_sha256: str | None
+    tensors: int
+    rows: int

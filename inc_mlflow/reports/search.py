@@ -1,0 +1,44 @@
+"""What a search tried, for a person's eyes."""
+
+from typing import Any
+
+from inc_mlflow.measure.words import percent, times
+from inc_mlflow.reports.table import WIDTH
+
+
+def print_search(found: dict[str, Any]) -> None:
+    """Print all trials in their order, and which of them the gate would get."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    console.width = max(console.width, WIDTH)
+    console.print(_table(found["trials"], {row["label"] for row in found["candidates"]}))
+    console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
+    for row in found["candidates"]:
+        console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
+    console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
+    if all(row["rejected"] for row in found["candidates"]):
+        console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
+
+
+def _table(trials: list[dict[str, Any]], chosen: set[str]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("recipe", "speed-up", "accuracy", "drop", "distance", "outcome"):
+        table.add_column(name, overflow="fold", no_wrap=name not in {"recipe", "outcome"})
+    for trial in trials:
+        outcome = "[green]candidate[/]" if trial["label"] in chosen else escape(trial["rejected"] or "beaten by a candidate")
+        table.add_row(escape(trial["label"]), *_numbers(trial), outcome)
+    return table
+
+
+def _numbers(trial: dict[str, Any]) -> list[str]:
+    speed, accuracy, drop, error = (trial[key] for key in ("speedup", "accuracy", "relative_drop", "output_error"))
+    return [
+        times(speed["value"]) if speed else "",
+        f"{accuracy:.4f}" if accuracy is not None else "",
+        percent(drop["value"]) if drop else "",
+        percent(error) if error is not None else "",
+    ]

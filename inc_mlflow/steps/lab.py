@@ -1,0 +1,196 @@
+"""Where a search tries its recipes: each is made, timed against the baseline, scored on tuning rows, and noted."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import ModelError
+from inc_mlflow.measure.ratio import speedup
+from inc_mlflow.measure.turns import take_turns
+from inc_mlflow.measure.words import percent, times
+from inc_mlflow.ort.attribution import by_baseline_node
+from inc_mlflow.ort.compress import Calibration, compress
+from inc_mlflow.ort.profile import profile
+from inc_mlflow.ort.runner import Runner
+from inc_mlflow.ort.sensitivity import sensitivity
+from inc_mlflow.records import Trial
+from inc_mlflow.search.budget import Budget
+from inc_mlflow.search.front import beaten_by, front, shortlist
+from inc_mlflow.search.journal import Journal
+from inc_mlflow.spec import Job, Recipe, label, parse_recipe
+from inc_mlflow.steps.tuning import Tuning
+from inc_mlflow.storage import MODEL, canonical_json, model_bytes, model_sha256, sha256_text, write_text
+
+TIMED = 4
+"""Batches that a trial is timed on."""
+_SEEN = 8
+"""Calibration batches that node sensitivities come from."""
+_PASSES = 12
+"""Passes of a profile."""
+_MARGIN = 0.05
+"""Differences in speed up to this count as none: repeated measurements differ by 1 to 2 %."""
+BEST = "best.json"
+
+
+class Lab:
+    """Trials in ``folder``; what its journal knows is not tried again."""
+
+    def __init__(
+        self, job: Job, baseline: Path, calibration: Calibration, tuning: Tuning, journal: Journal, budget: Budget
+    ) -> None:
+        self._job, self._baseline, self._calibration, self._tuning = job, baseline, calibration, tuning
+        self._journal, self._budget = journal, budget
+        self._runner = Runner(baseline, threads=1)
+        self.folder = journal.path.parent
+        self._partial = self.folder / ".trial.partial"
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials so far, those of earlier runs included."""
+        return self._journal.trials
+
+    def trial(self, recipe: Recipe) -> Trial:
+        """Return the trial of a recipe, made now or known; Spent where the budget does not reach for another."""
+        plain = recipe.model_dump(mode="json", exclude_none=True)
+        known = self._journal.find(plain)
+        if known is not None:
+            return known
+        with self._budget.spending(max((one.cpu_seconds for one in self.trials[-3:]), default=0.0)) as spent:
+            found = self._try(recipe)
+        trial = found.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
+        if trial.sha256 is not None:
+            self._keep(trial)
+        self._journal.add(trial)
+        self._tidy()
+        return trial
+
+    def restore(self, trial: Trial) -> None:
+        """Make the model of a trial again that had been beaten, and is not any more; the same recipe gives the same bytes."""
+        if not (self.folder / trial.directory / MODEL).exists():
+            self._make(parse_recipe(trial.recipe), self._partial / MODEL)
+            self._keep(trial)
+
+    def sensitivity(self, recipe: Recipe) -> Sequence[str]:
+        """Return the nodes of a static recipe that add error, worst first."""
+        return self._noted("sensitivity", recipe, self._sensitivity)
+
+    def unpaid(self, recipe: Recipe) -> Sequence[str]:
+        """Return the nodes that a recipe makes no faster, the slowest first."""
+        return self._noted("unpaid", recipe, self._unpaid)
+
+    def _try(self, recipe: Recipe) -> Trial:
+        """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
+        trial = _untried(recipe, len(self.trials) + 1)
+        model = self._partial / MODEL
+        try:
+            self._make(recipe, model)
+            runner = Runner(model, threads=1)
+            runner(self._tuning.batches[0])
+        except ModelError as error:
+            return trial.model_copy(update={"rejected": str(error)})
+        trial = trial.model_copy(update={"sha256": model_sha256(model), "size_bytes": model_bytes(model)})
+        twin = next((one for one in self.trials if one.sha256 == trial.sha256), None)
+        if twin is not None:
+            return trial.model_copy(update={"sha256": None, "rejected": f"gives the same model as {twin.label}"})
+        return self._measure(trial, runner)
+
+    def _measure(self, trial: Trial, runner: Runner) -> Trial:
+        speed = speedup(*take_turns(self._runner, runner, self._tuning.batches[:TIMED]), self._job.spec.gate.confidence)
+        trial = trial.model_copy(update={"speedup": speed})
+        needed = self._job.spec.gate.min_speedup
+        if speed.high < needed:
+            return trial.model_copy(update={"rejected": f"{times(speed.value)} as fast as FP32, needed is {times(needed)}"})
+        error = self._tuning.output_error(runner)
+        trial = trial.model_copy(update={"output_error": error})
+        better = beaten_by(speed.value, error, self.trials, _MARGIN)
+        if better is not None:
+            return trial.model_copy(update={"rejected": f"slower and less exact than {better.label}"})
+        return self._score(trial, runner)
+
+    def _score(self, trial: Trial, runner: Runner) -> Trial:
+        limit = self._job.spec.gate.max_relative_drop
+        tuned = self._tuning.score(runner, limit)
+        if not np.isfinite(tuned.accuracy):
+            return trial.model_copy(update={"rows": tuned.rows, "rejected": "the metric gave NaN or infinity"})
+        dropped = tuned.drop.value > limit
+        return trial.model_copy(
+            update={
+                "rows": tuned.rows,
+                "accuracy": tuned.accuracy,
+                "relative_drop": tuned.drop,
+                "surely_within": tuned.drop.high <= limit,
+                "rejected": f"drops by {percent(tuned.drop.value)}, allowed is {percent(limit)}" if dropped else None,
+            }
+        )
+
+    def _make(self, recipe: Recipe, target: Path) -> None:
+        shutil.rmtree(target.parent, ignore_errors=True)
+        target.parent.mkdir(parents=True)
+        compress(self._baseline, recipe, self._calibration, target)
+
+    def _keep(self, trial: Trial) -> None:
+        """Give a model its place before the journal speaks of it; a kill in between leaves one that is replaced."""
+        place = self.folder / trial.directory
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(exist_ok=True)
+        self._partial.replace(place)
+
+    def _tidy(self) -> None:
+        """Point at the best so far, and remove the models that are beaten."""
+        best = shortlist(self.trials)
+        if best:
+            write_text(self.folder / BEST, best[0].model_dump_json(indent=1))
+        kept = {trial.directory for trial in (*best, *front(self.trials))}
+        for trial in self.trials:
+            if trial.directory not in kept:
+                shutil.rmtree(self.folder / trial.directory, ignore_errors=True)
+
+    def _noted(self, question: str, recipe: Recipe, answer: Callable[[Recipe], list[str]]) -> list[str]:
+        """Answer a question about a recipe once: after a kill the search must go the same way again."""
+        asked = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
+        path = self.folder / "questions" / f"{question}-{sha256_text(asked)[:12]}.json"
+        if not path.exists():
+            with self._budget.spending(0.0):
+                write_text(path, json.dumps(answer(recipe)))
+        names: list[str] = json.loads(path.read_text())
+        return names
+
+    def _sensitivity(self, recipe: Recipe) -> list[str]:
+        model = self._partial / MODEL
+        self._make(recipe, model)
+        return list(sensitivity(self._baseline, model, islice(self._calibration.rows(), _SEEN)))
+
+    def _unpaid(self, recipe: Recipe) -> list[str]:
+        model = self._partial / MODEL
+        self._make(recipe, model)
+        profiles = profile({"baseline": self._baseline, "candidate": model}, self._tuning.batches[:TIMED], _PASSES)
+        before, after = (by_baseline_node(self._baseline, one) for one in profiles.values())
+        loss = {
+            name: cost.seconds + cost.conversions - before[name].seconds - before[name].conversions
+            for name, cost in after.items()
+            if cost.integer and name in before
+        }
+        return sorted((name for name, seconds in loss.items() if seconds > 0), key=lambda name: -loss[name])
+
+
+def _untried(recipe: Recipe, number: int) -> Trial:
+    return Trial(
+        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        label=label(recipe),
+        directory=f"trials/{number}",
+        sha256=None,
+        size_bytes=None,
+        speedup=None,
+        rows=0,
+        accuracy=None,
+        relative_drop=None,
+        surely_within=False,
+        output_error=None,
+        rejected=None,
+        cpu_seconds=0.0,
+        seconds=0.0,
+    )

@@ -1,0 +1,115 @@
+"""search: find the best recipes on the tuning split, in bounded time."""
+
+import contextlib
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.ort.runner import Runner
+from inc_mlflow.ort.survey import survey
+from inc_mlflow.records import Trial
+from inc_mlflow.search.budget import Budget, Cost, Spent
+from inc_mlflow.search.front import shortlist
+from inc_mlflow.search.journal import Journal
+from inc_mlflow.search.strategy import Graph, explore, protect
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import calibration, open_data
+from inc_mlflow.steps.lab import Lab
+from inc_mlflow.steps.tuning import Tuning
+from inc_mlflow.storage import canonical_json, model_sha256, sha256_file, sha256_text, write_text
+
+LEAST_CPU_SECONDS = 60.0
+"""What a search may always use."""
+PASSES = 30
+"""Passes of the baseline over the calibration rows whose CPU time a search may use: about what a dozen default static
+quantisations take, since one of them runs without optimisation and then writes a model (2.6 passes, measured)."""
+_TUNING = 0.2
+"""Share of the budget for the baseline's pass over the tuning rows, which bounds their number."""
+_EXPLORING = 0.85
+"""Share of the budget for finding candidates; the rest protects the best ones."""
+_TIMED = 8
+JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The shortlist, all trials, and what they cost together; models stand below ``folder``."""
+
+    folder: Path
+    shortlist: tuple[Trial, ...]
+    trials: tuple[Trial, ...]
+    cpu_seconds: float
+
+
+def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Found:
+    """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search goes on.
+
+    ``ranges`` is the file that calibration wrote, with histograms.
+
+    Raises ModelError where nothing in the model can be quantised.
+    """
+    if "tuning" not in job.spec.data.splits():
+        raise DataError("data.tuning: the job has no such split; a search chooses by it")
+    folder.mkdir(parents=True, exist_ok=True)
+    collected = Ranges.load(ranges)
+    settings = _settings(job, baseline, collected.rows, folder)
+    tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
+    journal = Journal(folder / JOURNAL, _key(job, baseline, sha256_file(ranges), tuning))
+    used = Cost(sum(one.cpu_seconds for one in journal.trials), sum(one.seconds for one in journal.trials))
+    budget = Budget(settings["cpu_seconds"], job.spec.search.budget, used)
+    lab = Lab(job, baseline, calibration(job, collected), tuning, journal, budget)
+    with contextlib.suppress(Spent):
+        budget.share = _EXPLORING
+        explore(_graph(baseline), lab)
+    with contextlib.suppress(Spent):
+        budget.share = 1.0
+        protect(lab, everywhere=bool(job.spec.emulated))
+    chosen = shortlist(lab.trials)
+    if not chosen:
+        reasons = Counter(trial.rejected for trial in lab.trials)
+        raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reasons.most_common(1)[0][0]}")
+    for trial in chosen:
+        lab.restore(trial)
+    return Found(folder, tuple(chosen), tuple(lab.trials), budget.used.cpu_seconds)
+
+
+def _graph(baseline: Path) -> Graph:
+    return Graph(**vars(survey(baseline)))
+
+
+def _settings(job: Job, baseline: Path, rows: int, folder: Path) -> dict[str, float]:
+    """Measure what one row costs, once, and derive from it what the search may spend."""
+    path = folder / SETTINGS
+    if not path.exists():
+        seconds = _seconds_per_row(job, baseline)
+        limit = max(LEAST_CPU_SECONDS, PASSES * rows * seconds)
+        write_text(path, json.dumps({"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}))
+    settings: dict[str, float] = json.loads(path.read_text())
+    return settings
+
+
+def _seconds_per_row(job: Job, baseline: Path) -> float:
+    runner, size = Runner(baseline, threads=1), job.layout.batch
+    least = float("inf")
+    for inputs, *_ in islice(open_data(job).rows("tuning", size), _TIMED):
+        start = time.thread_time()
+        runner(inputs)
+        least = min(least, time.thread_time() - start)
+    return max(least, 1e-6) / size
+
+
+def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
+    """Digest of what decides the trials: a search with more budget goes on in the same journal."""
+    spec = job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"search", "tracking", "name"})
+    found = {
+        "spec": spec,
+        "baseline": model_sha256(baseline),
+        "ranges": ranges_sha256,
+        "tuning": tuning.facts.sha256,
+    }
+    return sha256_text(canonical_json(found))

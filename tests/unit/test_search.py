@@ -1,0 +1,227 @@
+"""The search without models: what it keeps, what it writes down, what it tries, and when it stops."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inc_mlflow.errors import StateError
+from inc_mlflow.records import Interval, Trial
+from inc_mlflow.search.budget import Budget, Cost, Spent
+from inc_mlflow.search.front import accepted, beaten_by, front, shortlist
+from inc_mlflow.search.journal import Journal
+from inc_mlflow.search.strategy import Graph, explore, protect, structures
+from inc_mlflow.spec import Dynamic, Static, label
+
+
+def trial(recipe=None, *, speed=1.5, drop=0.0, error=0.01, rejected=None, high=None, sha256="a" * 64):
+    recipe = recipe or Static()
+    return Trial(
+        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        label=label(recipe),
+        directory="trials/1",
+        sha256=sha256,
+        size_bytes=1,
+        speedup=Interval.exact(speed),
+        rows=100,
+        accuracy=1 - drop,
+        relative_drop=Interval(value=drop, low=drop, high=drop if high is None else high),
+        surely_within=(drop if high is None else high) <= 0.01,
+        output_error=error,
+        rejected=rejected,
+        cpu_seconds=1.0,
+        seconds=1.0,
+    )
+
+
+numbered = st.builds(
+    lambda number, **more: trial(Static(nodes_to_exclude=(str(number),)), **more),
+    number=st.integers(0, 30),
+    speed=st.floats(0.3, 4.0),
+    drop=st.floats(-0.01, 0.2),
+    error=st.floats(0, 1),
+    rejected=st.sampled_from([None, None, "drops"]),
+)
+many = st.lists(numbered, max_size=12, unique_by=lambda one: one.recipe["nodes_to_exclude"][0])
+
+
+@given(many)
+def test_the_front_has_the_most_exact_trial_and_what_is_faster_than_all_more_exact_ones(trials):
+    best, found = front(trials), accepted(trials)
+    assert bool(best) == bool(found)
+    assert best == sorted(best, key=lambda one: -one.speedup.value)
+    for one in found:
+        exacter = [other for other in found if loss(other) < loss(one)]
+        fastest = max((other.speedup.value for other in exacter), default=0)
+        if one in best:
+            assert one.speedup.value * 0.98 > fastest
+        elif one.speedup.value * 0.98 > fastest:
+            assert any(loss(other) == loss(one) and other.speedup.value > one.speedup.value for other in found)
+
+
+def loss(one):
+    return one.relative_drop.value, one.output_error
+
+
+def test_a_speed_within_noise_does_not_save_a_less_exact_trial():
+    exact, lucky = trial(Static(), speed=1.47, drop=0.0), trial(Static(per_channel=False), speed=1.48, drop=0.005)
+    assert front([lucky, exact]) == [exact]
+
+
+@given(many)
+def test_the_shortlist_has_at_most_three_and_is_never_empty_where_a_model_was_made(trials):
+    chosen = shortlist(trials)
+    assert len(chosen) <= 3
+    assert bool(chosen) == bool(trials)
+    best = front(trials)
+    if best:
+        assert chosen[0] == best[0]
+        assert chosen[-1] == best[-1]
+
+
+def test_the_shortlist_takes_the_fastest_that_is_surely_within_the_limit_between_the_ends():
+    ends = [trial(Static(), speed=3, drop=0.009, high=0.02), trial(Static(per_channel=False), speed=1.1, drop=0)]
+    unsure = trial(Dynamic(), speed=2.5, drop=0.008, high=0.02)
+    sure = trial(Dynamic(per_channel=False), speed=2, drop=0.004, high=0.009)
+    assert shortlist([*ends, unsure, sure]) == [ends[0], sure, ends[1]]
+
+
+def test_where_nothing_is_accepted_the_least_bad_is_handed_over():
+    slow = trial(Static(), speed=0.5, drop=0, rejected="slow")
+    bad = trial(Dynamic(), speed=2, drop=0.2, rejected="drops")
+    assert shortlist([slow, bad]) == [bad]
+    assert shortlist([trial(rejected="nothing", sha256=None)]) == []
+
+
+def test_a_protected_model_takes_the_place_of_its_unprotected_form():
+    plain, safe = trial(Static(), speed=2.02), trial(Static(reduce_range="saturating"), speed=2.0)
+    assert shortlist([plain, safe]) == [safe]
+    lost = safe.model_copy(update={"rejected": "drops"})
+    assert shortlist([plain, lost]) == [plain]
+
+
+def test_a_trial_is_beaten_by_one_that_is_faster_beyond_noise_and_nearer():
+    found = trial(speed=2.0, error=0.01)
+    assert beaten_by(1.5, 0.02, [found], 0.05) == found
+    assert beaten_by(1.95, 0.02, [found], 0.05) is None, "as fast within noise"
+    assert beaten_by(1.5, 0.005, [found], 0.05) is None, "nearer itself"
+    assert beaten_by(1.5, 0.02, [trial(speed=2.0, rejected="drops")], 0.05) is None
+
+
+def test_a_journal_gives_back_its_trials(tmp_path):
+    journal = Journal(tmp_path / "trials.jsonl", "key")
+    journal.add(trial(Static()))
+    journal.add(trial(Dynamic(), rejected="slow"))
+    again = Journal(tmp_path / "trials.jsonl", "key")
+    assert again.trials == journal.trials
+    assert again.find(journal.trials[1].recipe).rejected == "slow"
+    assert again.find(Static(per_channel=False).model_dump(mode="json")) is None
+
+
+@given(st.data())
+def test_a_journal_cut_off_anywhere_loses_at_most_its_last_trial(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("cut") / "trials.jsonl"
+    journal = Journal(path, "key")
+    ends = [path.stat().st_size]
+    for number in range(3):
+        journal.add(trial(Static(nodes_to_exclude=(f"é{number}",))))
+        ends.append(path.stat().st_size)
+    length = data.draw(st.integers(0, ends[-1]))
+    path.write_bytes(path.read_bytes()[:length])
+    again = Journal(path, "key")
+    assert len(again.trials) == sum(end <= length for end in ends[1:])
+    again.add(trial(Dynamic()))
+    assert Journal(path, "key").trials == again.trials
+
+
+def test_a_journal_of_another_search_is_refused(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    Journal(path, "one")
+    with pytest.raises(StateError, match=r"is of another search .*give another directory"):
+        Journal(path, "two")
+    path.write_text("{}\n")
+    with pytest.raises(StateError, match="not a journal of a search"):
+        Journal(path, "one")
+
+
+def test_a_budget_counts_what_earlier_runs_used_and_stops_before_it_is_exceeded():
+    budget = Budget(10.0, None, Cost(cpu_seconds=6.0))
+    with budget.spending(3.0):
+        pass
+    with pytest.raises(Spent), budget.spending(4.5):
+        pass
+    budget.share = 0.5
+    with pytest.raises(Spent), budget.spending(0.0):
+        pass
+    with pytest.raises(Spent), Budget(10.0, 5.0, Cost(seconds=5.0)).spending(0.0):
+        pass
+
+
+class FakeLab:
+    """Answers every recipe with a made-up trial, the same one for the same recipe."""
+
+    def __init__(self, answer):
+        self.trials, self.asked, self._answer = [], [], answer
+
+    def trial(self, recipe):
+        known = next((one for one in self.trials if one.recipe == recipe.model_dump(mode="json", exclude_none=True)), None)
+        if known is None:
+            known = self._answer(recipe)
+            self.trials.append(known)
+        self.asked.append(recipe)
+        return known
+
+    def sensitivity(self, recipe):
+        return [f"n{i}" for i in range(8)]
+
+    def unpaid(self, recipe):
+        return ["n7", "n6"]
+
+
+def graph(static, dynamic, products=(), followers=()):
+    return Graph(frozenset(static) | {"LayerNormalization"}, frozenset(static), frozenset(dynamic), products, dict(followers))
+
+
+CNN = graph({"Conv", "Add", "Gemm", "Relu"}, {"Conv"}, followers=[("n7", "relu")])
+TRANSFORMER = graph({"MatMul", "Add", "Softmax"}, {"MatMul", "Gather"}, ("qk", "av"))
+
+
+@pytest.mark.parametrize("model", [CNN, TRANSFORMER])
+@given(st.randoms(use_true_random=False))
+def test_a_search_ends_and_tries_only_what_the_model_has(model, random):
+    lab = FakeLab(lambda recipe: trial(recipe, speed=random.uniform(0.5, 3), drop=random.uniform(-0.01, 0.05)))
+    explore(model, lab)
+    assert 5 < len(lab.trials) < 60
+    for recipe in lab.asked:
+        kinds = model.static if isinstance(recipe, Static) else model.dynamic
+        assert set(recipe.op_types_to_quantize or ()) <= kinds
+
+
+def test_convolutions_are_not_quantised_dynamically():
+    assert not any(isinstance(recipe, Dynamic) for recipe in structures(CNN))
+    assert any(isinstance(recipe, Dynamic) for recipe in structures(TRANSFORMER))
+
+
+def test_nothing_to_quantise_gives_nothing_to_try():
+    assert list(structures(graph((), ()))) == []
+
+
+def test_nodes_stay_fp32_as_long_as_that_brings_speed():
+    lab = FakeLab(lambda recipe: trial(recipe, speed=1.2 + 0.2 * len(recipe.nodes_to_exclude)))
+    explore(CNN, lab)
+    assert any({"n7", "n6", "relu"} <= set(recipe.nodes_to_exclude) for recipe in lab.asked)
+
+
+def test_what_is_handed_over_is_protected_where_it_can_be():
+    lab = FakeLab(trial)
+    lab.trial(Static())
+    protect(lab, everywhere=False)
+    assert lab.asked[-1] == Static(reduce_range="saturating")
+    assert shortlist(lab.trials)[0].recipe["reduce_range"] == "saturating"
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_dynamic_recipe_is_narrowed_only_where_it_is_judged_on_a_cpu_that_saturates(everywhere):
+    lab = FakeLab(trial)
+    lab.trial(Dynamic())
+    protect(lab, everywhere)
+    assert (lab.asked[-1] == Dynamic(reduce_range=True)) == everywhere
