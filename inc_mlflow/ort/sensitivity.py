@@ -13,10 +13,10 @@ from inc_mlflow.ort.session import BASIC, RUNTIME_ERRORS, one_line, open_proto, 
 
 
 def sensitivity(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
-    """Return the noise that each node of a QDQ candidate adds, by the baseline's node name, most first.
+    """Return the noise that each quantised node of a QDQ or dynamic candidate adds, by the baseline's names, most first.
 
     Noise is the mean square of the difference to the baseline's tensor, relative to that tensor; a node adds what its
-    output has more than its noisiest input. A node is any that reads a DequantizeLinear in the candidate.
+    output has more than its noisiest input.
     """
     reference, quantized = read_structure(baseline), read_structure(candidate)
     nodes = _quantized_nodes(reference, quantized)
@@ -27,9 +27,11 @@ def sensitivity(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> d
 
 
 def _quantized_nodes(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """Nodes that read a DequantizeLinear in the candidate, or are not in it any more: other operators do their work."""
     restored = {node.output[0] for node in quantized.graph.node if node.op_type == "DequantizeLinear"}
     fed = {node.name for node in quantized.graph.node if restored & set(node.input)}
-    return [node for node in reference.graph.node if node.name in fed]
+    kept = {node.name for node in quantized.graph.node}
+    return [node for node in reference.graph.node if node.name in fed or node.name not in kept]
 
 
 def _float_tensors(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> set[str]:

@@ -20,6 +20,10 @@ _FALLBACKS = (1, 2, 4, 8, 16)
 _ROUNDS = 3
 _PATIENCE = 2
 """Trials in a row that may bring nothing: one node in FP32 between two in INT8 costs conversions, and a pair may not."""
+_WORTH = 0.85
+"""Share of the speed of the fastest below which a recipe is not refined."""
+_NEAR = 0.02
+"""Relative distance of the outputs that no metric has been seen to notice."""
 _GAIN = 0.01
 """Less gain in speed than this is noise."""
 
@@ -94,12 +98,13 @@ def _dynamic(graph: Graph) -> Iterator[Recipe]:
 
 
 def _promising(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the best trial of each method: the fastest accepted one, else the least bad."""
+    """Return the best trial of each method, the fastest accepted one or else the least bad, if it is nearly the fastest."""
     best = []
     for method in ("static", "dynamic"):
         found = [trial for trial in trials if trial.recipe["method"] == method]
         best += (front(found) or shortlist(found))[:1]
-    return best
+    fastest = max(map(_speed, best), default=0.0)
+    return [trial for trial in best if _speed(trial) >= _WORTH * fastest]
 
 
 def _calibrate(base: Trial, _: Graph, lab: Lab) -> None:
@@ -132,14 +137,13 @@ def _fewer(base: Trial, graph: Graph, lab: Lab) -> Trial:
 
 
 def _leave_sensitive(base: Trial, graph: Graph, lab: Lab) -> None:
-    """Leave the nodes FP32 that add most of the error, more and more of them while that helps."""
-    recipe = parse_recipe(base.recipe)
-    if not isinstance(recipe, Static) or _is_exact(base):
+    """Leave the nodes FP32 that add most of the error, more and more of them while little speed is lost."""
+    if _is_exact(base):
         return
+    recipe = parse_recipe(base.recipe)
     nodes = [name for name in lab.sensitivity(recipe) if name not in recipe.nodes_to_exclude]
     for count in (count for count in _FALLBACKS if count <= len(nodes) // 2):
-        trial = lab.trial(_without(recipe, nodes[:count], graph))
-        if trial.speedup is not None and trial.speedup.value < 1:
+        if _speed(lab.trial(_without(recipe, nodes[:count], graph))) < _WORTH * _speed(base):
             return
 
 
@@ -171,7 +175,10 @@ def protect(lab: Lab, everywhere: bool) -> None:
 
 
 def _is_exact(trial: Trial) -> bool:
-    return trial.surely_within and trial.relative_drop is not None and trial.relative_drop.value <= 0
+    """Tell whether a trial has nothing to gain: neither the metric nor the outputs show a loss."""
+    if trial.relative_drop is None or trial.output_error is None:
+        return False
+    return trial.surely_within and trial.relative_drop.value <= 0 and trial.output_error <= _NEAR
 
 
 def _without(recipe: Recipe, nodes: Sequence[str], graph: Graph) -> Recipe:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import time
-from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +24,7 @@ from inc_mlflow.storage import canonical_json, model_sha256, sha256_file, sha256
 
 LEAST_CPU_SECONDS = 60.0
 """What a search may always use."""
-PASSES = 30
+PASSES = 36
 """Passes of the baseline over the calibration rows whose CPU time a search may use: about what a dozen default static
 quantisations take, since one of them runs without optimisation and then writes a model (2.6 passes, measured)."""
 _TUNING = 0.2
@@ -71,8 +70,8 @@ def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Foun
         protect(lab, everywhere=bool(job.spec.emulated))
     chosen = shortlist(lab.trials)
     if not chosen:
-        reasons = Counter(trial.rejected for trial in lab.trials)
-        raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reasons.most_common(1)[0][0]}")
+        reason = lab.trials[0].rejected if lab.trials else "it has no operator that gains by INT8"
+        raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
     for trial in chosen:
         lab.restore(trial)
     return Found(folder, tuple(chosen), tuple(lab.trials), budget.used.cpu_seconds)

@@ -26,8 +26,8 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     record.save(target)
     rows = [_row(trial, target / one.path) for trial, one in zip(found.shortlist, record.candidates, strict=True)]
     return {
-        "picture": str(target / PICTURE),
         "candidates": rows,
+        "picture": str(target / PICTURE),
         "trials": [_row(trial) for trial in found.trials],
         "cpu_seconds": found.cpu_seconds,
     }
