@@ -12,7 +12,7 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.histogram import Histogram
-from inc_mlflow.ort.model import graph_inputs, read_structure
+from inc_mlflow.ort.model import graph_inputs, read_structure, with_outputs
 from inc_mlflow.ort.ranges import MinMax, Ranges
 from inc_mlflow.ort.runner import fixed_batch, padded, trimmed
 from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_proto, options
@@ -33,7 +33,7 @@ def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: i
     seen = {name: _Tensor(name, histograms) for name in needed_tensors(model)}
     fed = {value.name for value in graph_inputs(model)}
     fetched = [name for name in seen if name not in fed]
-    session = open_proto(_with_outputs(model, fetched), baseline.parent, options(threads))
+    session = open_proto(with_outputs(model, fetched), baseline.parent, options(threads))
     rows = 0
     with ThreadPoolExecutor(threads) as pool:  # idle while the session's own threads run
         spread = map if threads == 1 else pool.map
@@ -42,12 +42,13 @@ def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: i
             list(spread(_Tensor.add, (seen[name] for name in arrays), arrays.values()))
             rows += len(next(iter(inputs.values())))
             del arrays  # the next run may use their memory again
-    found = sorted(seen.items()) if rows else []
+    found = [(name, one) for name, one in sorted(seen.items()) if one.minmax is not None and one.minmax.bounded]
     return Ranges(
         model_sha256(baseline),
         rows,
         {name: one.minmax for name, one in found if one.minmax},
         {name: one.histogram for name, one in found if one.histogram},
+        frozenset(name for name, one in seen.items() if one.minmax is not None and not one.minmax.bounded),
     )
 
 
@@ -73,10 +74,10 @@ class _Tensor:
         self.histogram = Histogram.empty() if histogram else None
 
     def add(self, values: np.ndarray) -> None:
-        """Take one more batch; ModelError where it is not finite."""
+        """Take one more batch; ModelError where it holds NaN. A tensor that reaches infinity is not counted any more."""
         part = MinMax.of(self._name, values)
         self.minmax = self.minmax.merge(part) if self.minmax else part
-        if self.histogram:
+        if self.histogram and self.minmax.bounded:
             self.histogram.add(values, max(-part.low, part.high))
 
 
@@ -111,12 +112,3 @@ def _float_activations(model: onnx.ModelProto) -> set[str]:
     initializers = {tensor.name for tensor in graph.initializer}
     values = chain(graph.value_info, graph.output, graph.input)
     return {v.name for v in values if v.type.tensor_type.elem_type in _FLOATS and v.name not in initializers}
-
-
-def _with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """Make ``names`` graph outputs, without shapes: the rows decide those."""
-    present = {value.name for value in model.graph.output}
-    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    added = [onnx.helper.make_tensor_value_info(name, types[name], None) for name in names if name not in present]
-    model.graph.output.extend(added)
-    return model

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.model import graph_inputs
+from inc_mlflow.ort.model import graph_inputs, with_outputs
 from inc_mlflow.ort.runner import Arrays, fixed_batch, padded, trimmed
 from inc_mlflow.ort.session import ALL, RUNTIME_ERRORS, one_line, open_proto, options
 
@@ -26,9 +26,7 @@ def fetch(
     """
     fed = {value.name for value in graph_inputs(model)}
     fetched = [name for name in names if name not in fed]
-    present = {value.name for value in model.graph.output}
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in fetched if name not in present)
-    session = open_proto(model, folder, options(threads, level))
+    session = open_proto(with_outputs(model, fetched), folder, options(threads, level))
     batch = fixed_batch(value.shape for value in session.get_inputs())
     for inputs in batches:
         try:

@@ -79,12 +79,9 @@ def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
 
 
 def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
-    """Make activations graph outputs, without shapes: the rows decide those. Changes ``model``."""
+    """Make activations graph outputs, without types and shapes: ONNX Runtime infers them. Changes ``model``."""
     present = {value.name for value in model.graph.output}
-    types = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    added = [name for name in names if name not in present]
-    make = onnx.helper.make_tensor_value_info
-    model.graph.output.extend(make(name, types.get(name, onnx.TensorProto.FLOAT), None) for name in added)
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     return model
 
 

@@ -52,7 +52,7 @@ def quantize(
                 _placed(ranges.final(recipe.calibrate_method), structure),
                 recipe,
                 target,
-                common | _narrowed(structure, recipe, narrow),
+                common | _narrowed(structure, recipe, narrow) | _bounded(structure, recipe, ranges),
             )
     if not any(node.op_type in _CHANGED or node.op_type.startswith("QLinear") for node in all_nodes(read_structure(target))):
         raise ModelError(f"recipe {label(recipe)!r}: nothing in this model can be quantised that way; try another method")
@@ -85,6 +85,12 @@ def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str
         for name in sorted(weights)
     }
     return {"extra_options": {"TensorQuantOverrides": overrides}} if overrides else {}
+
+
+def _bounded(structure: onnx.ModelProto, recipe: Static, ranges: Ranges) -> dict[str, list[str]]:
+    """Leave out the nodes at tensors that reach infinity, such as masks: no scale covers them."""
+    touching = [node.name for node in structure.graph.node if ranges.unbounded & {*node.input, *node.output}]
+    return {"nodes_to_exclude": [*recipe.nodes_to_exclude, *touching]}
 
 
 def _channel_axis(node: onnx.NodeProto) -> int:

@@ -28,13 +28,18 @@ class MinMax:
 
     @classmethod
     def of(cls, name: str, values: np.ndarray) -> Self:
-        """Summarise one batch; ModelError where the activations are not finite."""
+        """Summarise one batch, infinities included; ModelError where the activations are not numbers."""
         if not values.size:
             return cls(0.0, 0.0)  # every quantised range holds zero, so nothing seen adds nothing
         low, high = float(values.min()) + 0.0, float(values.max()) + 0.0  # -0.0 + 0.0 is 0.0: equal values, equal bytes
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ModelError(f"model: tensor {name!r} is not finite on calibration data; check the model and its inputs")
+        if np.isnan(low) or np.isnan(high):
+            raise ModelError(f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs")
         return cls(low, high)
+
+    @property
+    def bounded(self) -> bool:
+        """Tell whether INT8 can cover it: masks are often minus infinity."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
     def merge(self, other: Self) -> Self:
         """Return the statistics of both parts together."""
@@ -54,6 +59,8 @@ class Ranges:
     tensors: dict[str, MinMax]
     histograms: dict[str, Histogram] = field(default_factory=dict)
     """Of every tensor too, or of none: the method minmax does without."""
+    unbounded: frozenset[str] = frozenset()
+    """Tensors that reach infinity: they have no range, and what touches them stays FP32."""
 
     def final(self, method: CalibrateMethod) -> dict[str, Range]:
         """Return the range of every tensor by ``method``; ModelError where that needs histograms and there are none."""
@@ -65,13 +72,18 @@ class Ranges:
 
     def merge(self, other: Self) -> Self:
         """Return the ranges of both shards; ModelError where they are of different models or methods."""
-        if (self.model_sha256, self.tensors.keys()) != (other.model_sha256, other.tensors.keys()):
+        if (self.model_sha256, self._names()) != (other.model_sha256, other._names()):
             raise ModelError("ranges: the shards belong to different models; calibrate all of them on the same one")
-        if self.histograms.keys() != other.histograms.keys():
+        if bool(self.histograms) != bool(other.histograms):
             raise ModelError("ranges: only some of the shards have histograms; calibrate all of them with the same job")
-        tensors = {name: one.merge(other.tensors[name]) for name, one in self.tensors.items()}
-        histograms = {name: one.merge(other.histograms[name]) for name, one in self.histograms.items()}
-        return type(self)(self.model_sha256, self.rows + other.rows, tensors, histograms)
+        unbounded = self.unbounded | other.unbounded
+        kept = [name for name in self.tensors if name not in unbounded]
+        tensors = {name: self.tensors[name].merge(other.tensors[name]) for name in kept}
+        histograms = {name: self.histograms[name].merge(other.histograms[name]) for name in kept if self.histograms}
+        return type(self)(self.model_sha256, self.rows + other.rows, tensors, histograms, unbounded)
+
+    def _names(self) -> set[str]:
+        return self.tensors.keys() | self.unbounded
 
     def save(self, path: Path) -> None:
         """Write JSON; equal ranges give equal bytes."""
@@ -80,6 +92,7 @@ class Ranges:
             "model_sha256": self.model_sha256,
             "rows": self.rows,
             "minmax": {name: one.range() for name, one in self.tensors.items()},
+            "unbounded": sorted(self.unbounded),
             "histograms": {name: one.to_text() for name, one in self.histograms.items()},
         }
         write_text(path, canonical_json(data))
@@ -93,9 +106,16 @@ class Ranges:
                 raise StateError(f"{path}: ranges of format {data['format']}; this version reads {FORMAT}, calibrate again")
             tensors = {name: _minmax(low, high) for name, (low, high) in data["minmax"].items()}
             histograms = _histograms(data["histograms"], tensors)
-            return cls(str(data["model_sha256"]), operator.index(data["rows"]), tensors, histograms)
+            unbounded = frozenset(map(_text, data["unbounded"]))
+            return cls(str(data["model_sha256"]), operator.index(data["rows"]), tensors, histograms, unbounded)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"{path}: not a ranges file; make one with `inc-mlflow calibrate`") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("the name of a tensor is not text")
+    return value
 
 
 def _minmax(low: float, high: float) -> MinMax:

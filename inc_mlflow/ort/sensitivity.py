@@ -1,15 +1,18 @@
 """Which nodes of a candidate add error: one pass over a few rows, tensors of baseline and candidate side by side."""
 
 from collections.abc import Iterable
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.model import read_structure, with_outputs
-from inc_mlflow.ort.runner import Arrays, fixed_batch, padded
-from inc_mlflow.ort.session import BASIC, RUNTIME_ERRORS, one_line, open_proto, options
+from inc_mlflow.ort.fetch import fetch
+from inc_mlflow.ort.model import read_structure
+from inc_mlflow.ort.runner import Arrays
+from inc_mlflow.ort.session import BASIC
+
+_Side = tuple[onnx.ModelProto, Path]
 
 
 def sensitivity(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
@@ -21,7 +24,7 @@ def sensitivity(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> d
     reference, quantized = read_structure(baseline), read_structure(candidate)
     nodes = _quantized_nodes(reference, quantized)
     names = sorted({name for node in nodes for name in (*node.input, *node.output)} & _float_tensors(reference, quantized))
-    noise = _noise(names, (reference, baseline), (quantized, candidate), batches)
+    noise = _noise(names, ((reference, baseline), (quantized, candidate)), batches)
     added = {node.name: _added(node, noise) for node in nodes}
     return dict(sorted(added.items(), key=lambda item: -item[1]))
 
@@ -41,25 +44,17 @@ def _float_tensors(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> se
     return produced[0] & produced[1] & floats
 
 
-def _noise(
-    names: list[str],
-    reference: tuple[onnx.ModelProto, Path],
-    quantized: tuple[onnx.ModelProto, Path],
-    batches: Iterable[Arrays],
-) -> dict[str, float]:
-    sessions = [
-        open_proto(with_outputs(model, names), path.parent, options(1, BASIC)) for model, path in (reference, quantized)
-    ]
-    batch = fixed_batch(value.shape for value in sessions[0].get_inputs())
-    signal, error = np.zeros(len(names)), np.zeros(len(names))
-    for inputs in batches:
-        try:
-            true, found = (session.run(names, padded(inputs, batch)) for session in sessions)
-        except RUNTIME_ERRORS as failure:
-            raise ModelError(f"{quantized[1]}: onnxruntime cannot run it: {one_line(failure)}") from failure
-        signal += [float(np.square(one, dtype=np.float64).sum()) for one in true]
-        error += [float(np.square(a - b, dtype=np.float64).sum()) for a, b in zip(true, found, strict=True)]
-    return dict(zip(names, (error / np.maximum(signal, np.finfo(float).tiny)).tolist(), strict=True))
+def _noise(names: list[str], models: tuple[_Side, _Side], batches: Iterable[Arrays]) -> dict[str, float]:
+    signal, error = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    rows = zip(
+        *(fetch(model, path.parent, part, names, 1, BASIC) for (model, path), part in zip(models, tee(batches), strict=True)),
+        strict=True,
+    )
+    for (_, true), (_, found) in rows:
+        for name in names:
+            signal[name] += float(np.square(true[name], dtype=np.float64).sum())
+            error[name] += float(np.square(true[name] - found[name], dtype=np.float64).sum())
+    return {name: error[name] / signal[name] for name in names if 0 < signal[name] < np.inf}
 
 
 def _added(node: onnx.NodeProto, noise: dict[str, float]) -> float:

@@ -46,9 +46,8 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 
 
 def _pools(rows: list[dict[str, Any]]) -> list[str]:
-    """Name the pools that get a column: all where there are several, since the other columns show the worst alone."""
-    names = list(rows[0]["per_pool"])
-    return names if len(names) > 1 else []
+    """Name the pools that get a column of their own: all but the first, since the other columns show the worst alone."""
+    return list(rows[0]["per_pool"])[1:]
 
 
 def _drops(row: dict[str, Any], pools: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What a search keeps: the trials that no other one beats in accuracy and speed at once."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from inc_mlflow.records import Trial
 
 NOISE = 0.02
 """Relative difference in speed between two measurements of one model; twice the standard deviation."""
+NEARLY = 0.95
+"""Share of the speed of the fastest candidate that makes another one a second choice."""
 SHORTLIST = 3
 """Candidates that a search hands to the gate at most."""
 
@@ -19,30 +22,37 @@ def accepted(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the accepted trials, fastest first, that no other one beats: more exact, and as fast but for noise."""
-    found = sorted(accepted(trials), key=lambda one: (-_speed(one), *_loss(one)))
-    return [trial for trial in found if not any(_beats(other, trial) for other in found)]
+    """Return the accepted trials that no other one beats, fastest first.
 
-
-def _beats(other: Trial, trial: Trial) -> bool:
-    if _loss(other) == _loss(trial):
-        return _speed(other) > _speed(trial)
-    return _loss(other) < _loss(trial) and _speed(other) >= _speed(trial) * (1 - NOISE)
+    One beats another if it is more exact, or as exact and tried earlier, which is simpler; and as fast but for noise.
+    """
+    levels: dict[tuple[float, float], list[Trial]] = {}
+    for trial in accepted(trials):
+        levels.setdefault(_loss(trial), []).append(trial)
+    chosen: list[Trial] = []
+    for _, level in sorted(levels.items()):
+        fastest = max(map(_speed, level))
+        best = next(trial for trial in level if _speed(trial) >= fastest * (1 - NOISE))
+        if not chosen or _speed(best) > _speed(chosen[-1]) * (1 + NOISE):
+            chosen.append(best)
+    return chosen[::-1]
 
 
 def shortlist(trials: Sequence[Trial]) -> list[Trial]:
     """Return at most three trials for the gate, the most promising first; empty only where no trial gave a model.
 
-    The fastest, the most accurate, and between them the fastest whose drop is within the limit even at its upper
-    bound. Where no trial is accepted, the least bad one: the gate then says in numbers why FP32 stays.
+    The fastest, the most exact, and between them the fastest whose drop is within the limit even at its upper bound.
+    Places that are left go to the most exact of those that are nearly as fast: on few tuning rows the best one is luck.
+    Where no trial is accepted, the least bad one: the gate then says in numbers why FP32 stays.
     """
     best = front(trials)
     if not best:
         return _least_bad(trials)
     sure = [trial for trial in best[1:-1] if trial.surely_within]
-    middle = sure[:1] or best[1:-1][:1]
-    chosen = [best[0], *middle, best[-1]]
-    return [trial for index, trial in enumerate(chosen) if trial not in chosen[:index]]
+    ends = best[1:-1] and (sure or best[1:-1])[:1]
+    chosen = [best[0], *ends, *best[1:][-1:]]
+    near = [one for one in accepted(trials) if one not in chosen and _speed(one) >= NEARLY * _speed(best[0])]
+    return [*chosen, *sorted(near, key=_loss)][:SHORTLIST]
 
 
 def beaten_by(speedup: float, output_error: float, trials: Sequence[Trial], margin: float) -> Trial | None:
@@ -64,9 +74,10 @@ def _speed(trial: Trial) -> float:
 
 
 def _loss(trial: Trial) -> tuple[float, float]:
-    """Order by the drop of the metric; what the metric does not tell apart by the distance of the outputs."""
-    drop = trial.relative_drop.value if trial.relative_drop else float("inf")
-    return drop, trial.output_error if trial.output_error is not None else float("inf")
+    """Order by the drop of the metric, then by the distance of the outputs; differences that mean nothing count as none."""
+    if trial.relative_drop is None or trial.output_error is None:
+        return math.inf, math.inf
+    return round(trial.relative_drop.value, 3), round(math.log(max(trial.output_error, 1e-9), 1.1))
 
 
 def _is_protected(trial: Trial) -> bool:

@@ -90,21 +90,23 @@ def structures(graph: Graph) -> Iterator[Recipe]:
 
 def _dynamic(graph: Graph) -> Iterator[Recipe]:
     """Convolutions stay out: their dynamic kernel is slower than FP32 on x86 and ARM."""
-    kinds = tuple(sorted(name for name in graph.dynamic if not name.startswith("Conv")))
-    if _DYNAMIC & graph.dynamic:
-        yield Dynamic(op_types_to_quantize=kinds)
-        yield Dynamic(op_types_to_quantize=tuple(sorted(_DYNAMIC & graph.dynamic)))
-        yield Dynamic(op_types_to_quantize=kinds, per_channel=False)
+    gaining = _DYNAMIC & graph.dynamic
+    if not gaining:
+        return
+    kinds = {name for name in graph.dynamic if not name.startswith("Conv")}
+    most = None if kinds == graph.dynamic else tuple(sorted(kinds))
+    yield Dynamic(op_types_to_quantize=most)
+    yield Dynamic(op_types_to_quantize=most, per_channel=False)
+    if gaining < kinds:
+        yield Dynamic(op_types_to_quantize=tuple(sorted(gaining)))
 
 
 def _promising(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the best trial of each method, the fastest accepted one or else the least bad, if it is nearly the fastest."""
-    best = []
-    for method in ("static", "dynamic"):
-        found = [trial for trial in trials if trial.recipe["method"] == method]
-        best += (front(found) or shortlist(found))[:1]
+    """Return the fastest accepted trial of each method that is nearly the fastest of all; else the least bad trial."""
+    by_method = [[trial for trial in trials if trial.recipe["method"] == method] for method in ("static", "dynamic")]
+    best = [trial for found in by_method for trial in front(found)[:1]]
     fastest = max(map(_speed, best), default=0.0)
-    return [trial for trial in best if _speed(trial) >= _WORTH * fastest]
+    return [trial for trial in best if _speed(trial) >= _WORTH * fastest] or shortlist(trials)
 
 
 def _calibrate(base: Trial, _: Graph, lab: Lab) -> None:

@@ -2,11 +2,12 @@
 
 Every model is evaluated on the job's validation split and timed in turns with the others: thread CPU time, one thread. A row
 holds the metric with the standard error of its difference to the baseline (paired: the same rows), the speed against the
-file as shipped and against the baseline, and the gate's verdict. A model of another tool ``beats`` one of ours where it is
-better by more than one standard error of their difference and also faster by more than 5 %.
+file as shipped and against the baseline, and the gate's verdict; ``champion`` is what the gate would promote. A model of
+another tool ``beats`` one of ours where it is better by more than one standard error of their difference and also faster by
+more than 5 %.
 
-``search`` compares the CPU time of the search, all threads, with and without what a process takes to start, with what the
-issue allows it: the larger of 60 s and 15 default static quantisations by onnxruntime on the same samples.
+``search`` compares the CPU time of the search, all threads, with and without what a process takes to start, with what
+it may use: the larger of 60 s and 15 default static quantisations by onnxruntime on the same samples.
 
 ``.venv/bin/python tests/benchmarks/auto.py JOB OUT [FOLDER ...]``: searches in OUT where no finished search is, and compares
 with the .onnx files below each FOLDER, as ``peers/make.py`` writes them.
@@ -55,6 +56,7 @@ def main(path: Path, out: Path, folders: list[Path]) -> dict[str, object]:
         rows, outcomes = measured(job, models, Path(scratch))
         return {
             "search": cost | allowed(job),
+            "champion": next((row.recipe for row in rows if row.recipe in labels(ours) and row.verdict == "pass"), None),
             "models": [told(row, outcomes) for row in rows],
             "do_not_load": broken,
             "beats": {row.recipe: beaten(row, rows, outcomes, ours) for row in rows if row.recipe in labels(peers)},

@@ -30,6 +30,26 @@ def conv_with_batch_norm(opset: int = 9) -> onnx.ModelProto:
     return model(nodes, weights, {"x": [1, 3, 8, 8]}, {"y": [1, 4, 8, 8]}, opset, weights_as_inputs=True)
 
 
+def masked_attention(opset: int = 17) -> onnx.ModelProto:
+    """Scores of x with itself, minus infinity where the mask is 0, softmax, and a layer: as exported attention has it."""
+    generator = np.random.default_rng(2)
+    weights = {
+        "w": generator.standard_normal((8, 4)).astype("f4"),
+        "never": np.array(-np.inf, "f4"),
+        "half": np.array(0.5, "f4"),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["x", "t"], ["scores"]),
+        helper.make_node("Less", ["mask", "half"], ["hidden"]),
+        helper.make_node("Where", ["hidden", "never", "scores"], ["masked"]),
+        helper.make_node("Softmax", ["masked"], ["weights"]),
+        helper.make_node("MatMul", ["weights", "x"], ["mixed"]),
+        helper.make_node("MatMul", ["mixed", "w"], ["y"]),
+    ]
+    return model(nodes, weights, {"x": ["batch", 4, 8], "mask": ["batch", 1, 4]}, {"y": ["batch", 4, 4]}, opset)
+
+
 def model(nodes, weights, inputs, outputs, opset, weights_as_inputs=False) -> onnx.ModelProto:
     """Put a float graph together."""
     declared = {name: array.shape for name, array in weights.items()} if weights_as_inputs else {}

@@ -104,10 +104,34 @@ def test_excluded_nodes_stay_fp32(baseline, ranges, tmp_path):
     assert first.input[1] not in weights(tmp_path / "all.onnx")
 
 
-def test_activations_that_are_not_finite_are_refused(baseline, rows):
+def test_activations_that_are_not_numbers_are_refused(baseline, rows):
     poisoned = {"image": np.full_like(rows[0]["image"], np.nan)}
-    with pytest.raises(ModelError, match="is not finite on calibration data"):
+    with pytest.raises(ModelError, match="is not a number on calibration data"):
         collect(baseline, [poisoned], threads=1)
+
+
+def test_a_mask_of_minus_infinity_stays_fp32_and_the_rest_is_quantised(tmp_path):
+    import onnx
+    from graphs import masked_attention
+
+    from inc_mlflow.ort.normalize import normalize
+
+    onnx.save(masked_attention(), tmp_path / "source.onnx")
+    (tmp_path / "baseline").mkdir()
+    normalize(tmp_path / "source.onnx", tmp_path / "baseline")
+    path = tmp_path / "baseline" / "model.onnx"
+    generator = np.random.default_rng(3)
+    rows = [
+        {"x": generator.standard_normal((1, 4, 8)).astype("f4"), "mask": np.array([[[1, 1, 1, 0]]], "f4")} for _ in range(8)
+    ]
+    found = collect(path, rows, threads=1, histograms=True)
+    assert found.unbounded == {"masked"}
+    for method in ("minmax", "percentile", "entropy", "mse"):
+        quantize(path, found, Static(calibrate_method=method), tmp_path / "int8.onnx")
+        true, close = (Runner(one, threads=1)(rows[0])["y"] for one in (path, tmp_path / "int8.onnx"))
+        assert np.abs(true - close).max() < 0.2 * np.abs(true).max()
+        left = {node.op_type for node in read_structure(tmp_path / "int8.onnx").graph.node if "masked" in node.input}
+        assert left == {"Softmax"}, "the mask is read as it is"
 
 
 def test_a_fixed_batch_is_filled_up_and_cut_again(tmp_path):

@@ -66,10 +66,24 @@ def test_shards_of_different_models_do_not_merge(other):
         Ranges("sha", 1, {"a": MinMax(0, 1)}).merge(other)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_activations_that_are_not_finite_are_refused(value):
-    with pytest.raises(ModelError, match="tensor 'conv_1' is not finite on calibration data"):
-        MinMax.of("conv_1", np.array([0, value, 1], np.float32))
+def test_activations_that_are_not_numbers_are_refused():
+    with pytest.raises(ModelError, match="tensor 'conv_1' is not a number on calibration data"):
+        MinMax.of("conv_1", np.array([0, np.nan, 1], np.float32))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_a_tensor_that_reaches_infinity_is_not_bounded(value):
+    assert not MinMax.of("mask", np.array([0, value, 1], np.float32)).bounded
+    assert MinMax.of("mask", np.array([0, 1], np.float32)).bounded
+
+
+def test_a_tensor_that_reaches_infinity_in_one_shard_has_no_range_in_the_whole(tmp_path):
+    one = Ranges("sha", 1, {"a": MinMax(0, 1), "mask": MinMax(-3, 0)})
+    other = Ranges("sha", 2, {"a": MinMax(-1, 0)}, unbounded=frozenset({"mask"}))
+    whole = one.merge(other)
+    assert whole == other.merge(one) == Ranges("sha", 3, {"a": MinMax(-1, 1)}, unbounded=frozenset({"mask"}))
+    whole.save(tmp_path / "ranges.json")
+    assert Ranges.load(tmp_path / "ranges.json") == whole
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The search without models: what it keeps, what it writes down, what it tries, and when it stops."""
 
+import math
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,26 +48,40 @@ many = st.lists(numbered, max_size=12, unique_by=lambda one: one.recipe["nodes_t
 
 
 @given(many)
-def test_the_front_has_the_most_exact_trial_and_what_is_faster_than_all_more_exact_ones(trials):
-    best, found = front(trials), accepted(trials)
-    assert bool(best) == bool(found)
-    assert best == sorted(best, key=lambda one: -one.speedup.value)
-    for one in found:
-        exacter = [other for other in found if loss(other) < loss(one)]
-        fastest = max((other.speedup.value for other in exacter), default=0)
-        if one in best:
-            assert one.speedup.value * 0.98 > fastest
-        elif one.speedup.value * 0.98 > fastest:
-            assert any(loss(other) == loss(one) and other.speedup.value > one.speedup.value for other in found)
+def test_every_step_along_the_front_gains_speed_and_loses_exactness(trials):
+    best = front(trials)
+    assert bool(best) == bool(accepted(trials))
+    for fast, slow in pairwise(best):
+        assert fast.speedup.value > slow.speedup.value * 1.02
+        assert loss(fast) > loss(slow)
+
+
+@given(many)
+def test_what_is_not_on_the_front_is_neither_faster_nor_more_exact_beyond_noise(trials):
+    best = front(trials)
+    for one in accepted(trials):
+        beats = [other for other in best if loss(other) <= loss(one) and other.speedup.value * 1.05 > one.speedup.value]
+        assert one in best or beats
 
 
 def loss(one):
-    return one.relative_drop.value, one.output_error
+    return round(one.relative_drop.value, 3), round(math.log(max(one.output_error, 1e-9), 1.1))
 
 
 def test_a_speed_within_noise_does_not_save_a_less_exact_trial():
     exact, lucky = trial(Static(), speed=1.47, drop=0.0), trial(Static(per_channel=False), speed=1.48, drop=0.005)
     assert front([lucky, exact]) == [exact]
+
+
+def test_of_two_alike_the_one_that_was_tried_first_stays():
+    simple, refined = trial(Static(), speed=1.47, error=0.0101), trial(Static(bias_correction=True), speed=1.48, error=0.01)
+    assert front([simple, refined]) == [simple]
+
+
+def test_places_that_are_left_go_to_second_choices_that_are_nearly_as_fast():
+    first, second = trial(Static(), speed=2.0), trial(Static(per_channel=False), speed=1.95, drop=0.004)
+    slow = trial(Dynamic(), speed=1.5, drop=0.004)
+    assert shortlist([first, second, slow]) == [first, second]
 
 
 @given(many)
@@ -75,7 +92,7 @@ def test_the_shortlist_has_at_most_three_and_is_never_empty_where_a_model_was_ma
     best = front(trials)
     if best:
         assert chosen[0] == best[0]
-        assert chosen[-1] == best[-1]
+        assert best[-1] in chosen
 
 
 def test_the_shortlist_takes_the_fastest_that_is_surely_within_the_limit_between_the_ends():
