@@ -52,8 +52,8 @@ class Trial(Frozen):
     accuracy: float | None
     relative_drop: Interval | None
     """Without bounds where the metric does not decompose: its replicates are left to the gate."""
-    surely_within: bool
-    """The upper bound of the drop is within the job's limit."""
+    max_relative_drop: float
+    """What the job allows."""
     output_error: float | None
     """Root mean square of the difference to the baseline's outputs, relative to theirs."""
     rejected: str | None

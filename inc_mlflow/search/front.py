@@ -48,7 +48,7 @@ def shortlist(trials: Sequence[Trial]) -> list[Trial]:
     best = front(trials)
     if not best:
         return _least_bad(trials)
-    sure = [trial for trial in best[1:-1] if trial.surely_within]
+    sure = [trial for trial in best[1:-1] if surely_within(trial)]
     ends = best[1:-1] and (sure or best[1:-1])[:1]
     chosen = [best[0], *ends, *best[1:][-1:]]
     near = [one for one in accepted(trials) if one not in chosen and _speed(one) >= NEARLY * _speed(best[0])]
@@ -73,11 +73,20 @@ def _speed(trial: Trial) -> float:
     return trial.speedup.value if trial.speedup else 0.0
 
 
+def surely_within(trial: Trial) -> bool:
+    """Tell whether the drop is within the limit even at its upper bound."""
+    return trial.relative_drop is not None and trial.relative_drop.high <= trial.max_relative_drop
+
+
 def _loss(trial: Trial) -> tuple[float, float]:
-    """Order by the drop of the metric, then by the distance of the outputs; differences that mean nothing count as none."""
+    """Order by the drop that the rows prove, in halves of the allowed one, then by the distance of the outputs.
+
+    A row or two more or less are luck; the distance has a value for every row and is steady.
+    """
     if trial.relative_drop is None or trial.output_error is None:
         return math.inf, math.inf
-    return round(trial.relative_drop.value, 3), round(math.log(max(trial.output_error, 1e-9), 1.1))
+    proven = max(0.0, trial.relative_drop.low) / max(trial.max_relative_drop / 2, 1e-3)
+    return math.floor(proven), round(math.log(max(trial.output_error, 1e-9), 1.1))
 
 
 def _is_protected(trial: Trial) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inc_mlflow.records import Trial
-from inc_mlflow.search.front import accepted, front, shortlist
+from inc_mlflow.search.front import accepted, front, shortlist, surely_within
 from inc_mlflow.spec import Dynamic, Recipe, Static, parse_recipe
 
 _DENSE = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -99,6 +99,7 @@ def _dynamic(graph: Graph) -> Iterator[Recipe]:
     yield Dynamic(op_types_to_quantize=most, per_channel=False)
     if gaining < kinds:
         yield Dynamic(op_types_to_quantize=tuple(sorted(gaining)))
+        yield Dynamic(op_types_to_quantize=tuple(sorted(gaining)), per_channel=False)
 
 
 def _promising(trials: Sequence[Trial]) -> list[Trial]:
@@ -163,24 +164,31 @@ def _recover(base: Trial, graph: Graph, lab: Lab) -> None:
 def protect(lab: Lab, everywhere: bool) -> None:
     """Try what the gate would get once more with the weights narrowed that saturate on CPUs without VNNI.
 
+    A protected model takes the place of its unprotected form, and another one may then move up: until none does.
     A dynamic recipe can only narrow all of its weights: that is tried where the job is judged on such a CPU
     (``everywhere``), since it costs accuracy on the others.
     """
-    for trial in shortlist(accepted(lab.trials)):
-        recipe = parse_recipe(trial.recipe)
-        if recipe.reduce_range:
-            continue
-        if isinstance(recipe, Static):
-            lab.trial(recipe.model_copy(update={"reduce_range": "saturating"}))
-        elif everywhere:
-            lab.trial(recipe.model_copy(update={"reduce_range": True}))
+    tried = -1
+    while tried != len(lab.trials):
+        tried = len(lab.trials)
+        for trial in shortlist(accepted(lab.trials)):
+            _protect(parse_recipe(trial.recipe), lab, everywhere)
+
+
+def _protect(recipe: Recipe, lab: Lab, everywhere: bool) -> None:
+    if recipe.reduce_range:
+        return
+    if isinstance(recipe, Static):
+        lab.trial(recipe.model_copy(update={"reduce_range": "saturating"}))
+    elif everywhere:
+        lab.trial(recipe.model_copy(update={"reduce_range": True}))
 
 
 def _is_exact(trial: Trial) -> bool:
     """Tell whether a trial has nothing to gain: neither the metric nor the outputs show a loss."""
     if trial.relative_drop is None or trial.output_error is None:
         return False
-    return trial.surely_within and trial.relative_drop.value <= 0 and trial.output_error <= _NEAR
+    return surely_within(trial) and trial.relative_drop.value <= 0 and trial.output_error <= _NEAR
 
 
 def _without(recipe: Recipe, nodes: Sequence[str], graph: Graph) -> Recipe:

@@ -84,7 +84,7 @@ class Lab:
 
     def _try(self, recipe: Recipe) -> Trial:
         """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
-        trial = _untried(recipe, len(self.trials) + 1)
+        trial = _untried(recipe, len(self.trials) + 1, self._job.spec.gate.max_relative_drop)
         model = self._partial / MODEL
         try:
             self._make(recipe, model)
@@ -122,7 +122,6 @@ class Lab:
                 "rows": tuned.rows,
                 "accuracy": tuned.accuracy,
                 "relative_drop": tuned.drop,
-                "surely_within": tuned.drop.high <= limit,
                 "rejected": f"drops by {percent(tuned.drop.value)}, allowed is {percent(limit)}" if dropped else None,
             }
         )
@@ -177,7 +176,7 @@ class Lab:
         return sorted((name for name, seconds in loss.items() if seconds > 0), key=lambda name: -loss[name])
 
 
-def _untried(recipe: Recipe, number: int) -> Trial:
+def _untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
     return Trial(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
         label=label(recipe),
@@ -188,7 +187,7 @@ def _untried(recipe: Recipe, number: int) -> Trial:
         rows=0,
         accuracy=None,
         relative_drop=None,
-        surely_within=False,
+        max_relative_drop=max_relative_drop,
         output_error=None,
         rejected=None,
         cpu_seconds=0.0,

@@ -28,7 +28,7 @@ def trial(recipe=None, *, speed=1.5, drop=0.0, error=0.01, rejected=None, high=N
         rows=100,
         accuracy=1 - drop,
         relative_drop=Interval(value=drop, low=drop, high=drop if high is None else high),
-        surely_within=(drop if high is None else high) <= 0.01,
+        max_relative_drop=0.01,
         output_error=error,
         rejected=rejected,
         cpu_seconds=1.0,
@@ -65,17 +65,24 @@ def test_what_is_not_on_the_front_is_neither_faster_nor_more_exact_beyond_noise(
 
 
 def loss(one):
-    return round(one.relative_drop.value, 3), round(math.log(max(one.output_error, 1e-9), 1.1))
+    proven = max(0, one.relative_drop.low) / 0.005
+    return math.floor(proven), round(math.log(max(one.output_error, 1e-9), 1.1))
 
 
 def test_a_speed_within_noise_does_not_save_a_less_exact_trial():
-    exact, lucky = trial(Static(), speed=1.47, drop=0.0), trial(Static(per_channel=False), speed=1.48, drop=0.005)
+    exact, lucky = trial(Static(), speed=1.47, drop=0.0), trial(Static(per_channel=False), speed=1.48, drop=0.006)
     assert front([lucky, exact]) == [exact]
 
 
 def test_of_two_alike_the_one_that_was_tried_first_stays():
     simple, refined = trial(Static(), speed=1.47, error=0.0101), trial(Static(bias_correction=True), speed=1.48, error=0.01)
     assert front([simple, refined]) == [simple]
+
+
+def test_rows_that_prove_nothing_do_not_outweigh_the_distance_of_the_outputs():
+    lucky = trial(Static(), error=0.056).model_copy(update={"relative_drop": Interval(value=-0.005, low=-0.015, high=0.005)})
+    near = trial(Dynamic(), error=0.047).model_copy(update={"relative_drop": Interval(value=-0.002, low=-0.012, high=0.008)})
+    assert front([lucky, near]) == [near]
 
 
 def test_places_that_are_left_go_to_second_choices_that_are_nearly_as_fast():
@@ -96,9 +103,9 @@ def test_the_shortlist_has_at_most_three_and_is_never_empty_where_a_model_was_ma
 
 
 def test_the_shortlist_takes_the_fastest_that_is_surely_within_the_limit_between_the_ends():
-    ends = [trial(Static(), speed=3, drop=0.009, high=0.02), trial(Static(per_channel=False), speed=1.1, drop=0)]
-    unsure = trial(Dynamic(), speed=2.5, drop=0.008, high=0.02)
-    sure = trial(Dynamic(per_channel=False), speed=2, drop=0.004, high=0.009)
+    ends = [trial(Static(), speed=3, error=0.09, high=0.02), trial(Static(per_channel=False), speed=1.1, error=0.01)]
+    unsure = trial(Dynamic(), speed=2.5, error=0.06, high=0.02)
+    sure = trial(Dynamic(per_channel=False), speed=2, error=0.03, high=0.009)
     assert shortlist([*ends, unsure, sure]) == [ends[0], sure, ends[1]]
 
 
