@@ -134,7 +134,7 @@ def test_store_holds_one_parent_and_a_child_per_candidate(store, result):
         assert run["metrics"]["speedup_low"] == row["speedup"]["low"]
         assert run["outputs"] == 1
         slow = ["why_slow.json", "why_slow.md"] if row["speedup"]["value"] < 1 else []
-        assert run["texts"] == slow
+        assert run["texts"] == ["saturation.json", "saturation.md", *slow]
         assert bool(slow) == (" goes to " in row["reasons"][-1])
 
 
