@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.callables import source_file
 from inc_mlflow.errors import StateError
 from inc_mlflow.ort.model import source_sha256
 from inc_mlflow.records import DataFacts
-from inc_mlflow.spec import CallableSplit, Job
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.inputs import user_files
 from inc_mlflow.steps.stage import STATE
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
 from inc_mlflow.tracking.server import STATE_FOLDER
@@ -31,7 +31,7 @@ def state_folder(job: Job, facts: DataFacts) -> Path:
         "spec": job.spec.to_text(),
         "model": source_sha256(job.model),
         "data": {name: split.sha256 for name, split in facts.splits.items()},
-        "code": {os.path.relpath(file, job.root): sha256_file(file) for file in _user_files(job)},
+        "code": {os.path.relpath(file, job.root): sha256_file(file) for file in user_files(job)},
         "versions": {name: version(name) for name in _COMPUTES},
     }
     return job.root / STATE_FOLDER / sha256_text(canonical_json(content))[:12]
@@ -93,10 +93,3 @@ def _works_on(process: "psutil.Process", state: Path) -> bool:
         return process.pid != os.getpid() and process.environ().get(STATE) == str(state)
     except psutil.Error:
         return False
-
-
-def _user_files(job: Job) -> list[Path]:
-    """Return the files with the user's callables: other code gives other results."""
-    references = [split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)]
-    references += [job.spec.metric.function] if job.spec.metric.function else []
-    return sorted({source_file(reference, job.root) for reference in references})

@@ -1,5 +1,6 @@
 """Intervals for accuracy and for the relative drop of a candidate, from paired outcomes on the same rows."""
 
+import warnings
 from collections.abc import Callable
 from typing import cast
 
@@ -102,18 +103,33 @@ def _bootstrap(
     """Paired BCa bootstrap with a fixed seed; scores without any spread are known exactly."""
     if all(np.ptp(sample) == 0 for sample in samples) or (len(samples) == 2 and np.array_equal(*samples)):
         return Interval.exact(value)
-    result = stats.bootstrap(
-        samples,
-        statistic,
-        n_resamples=RESAMPLES,
-        batch=_batch(len(samples[0])),
-        vectorized=True,
-        paired=True,
-        confidence_level=_two_sided(confidence),
-        method="BCa" if len(samples[0]) <= _BCA_ROWS else "percentile",
-        rng=np.random.default_rng(_SEED),
+    methods = ["BCa", "percentile"] if len(samples[0]) <= _BCA_ROWS else ["percentile"]
+    for method in methods:  # BCa has no bounds where every row left out gives the same value
+        low, high = _bounds(samples, statistic, confidence, method)
+        if np.isfinite(low) and np.isfinite(high):
+            return Interval(value=value, low=low, high=high)
+    raise DataError(
+        "metric: it is 0 for the baseline on some resamples, a relative drop says nothing; use another or more rows"
     )
-    return Interval(value=value, low=float(result.confidence_interval.low), high=float(result.confidence_interval.high))
+
+
+def _bounds(
+    samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], confidence: float, method: str
+) -> tuple[float, float]:
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the caller sees it by the bounds
+        result = stats.bootstrap(
+            samples,
+            statistic,
+            n_resamples=RESAMPLES,
+            batch=_batch(len(samples[0])),
+            vectorized=True,
+            paired=True,
+            confidence_level=_two_sided(confidence),
+            method=method,
+            rng=np.random.default_rng(_SEED),
+        )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def _batch(rows: int) -> int:

@@ -1,6 +1,8 @@
 """What was made: candidates, trials, and where a candidate saturates."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record
 
@@ -43,7 +45,7 @@ class Trial(Frozen):
 
     recipe: dict[str, Any]
     label: str
-    directory: str
+    directory: Annotated[str, Field(pattern=r"^trials/[0-9]+$")]
     """Where the model was made, relative to the search; gone once the trial is beaten."""
     sha256: str | None
     size_bytes: int | None

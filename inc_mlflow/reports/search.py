@@ -12,7 +12,7 @@ def print_search(found: dict[str, Any]) -> None:
 
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH)
-    console.print(_table(found["trials"], {row["label"] for row in found["candidates"]}))
+    console.print(_table(found["trials"], [row["recipe"] for row in found["candidates"]]))
     console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
@@ -21,7 +21,7 @@ def print_search(found: dict[str, Any]) -> None:
         console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
 
 
-def _table(trials: list[dict[str, Any]], chosen: set[str]) -> Any:
+def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
@@ -29,9 +29,16 @@ def _table(trials: list[dict[str, Any]], chosen: set[str]) -> Any:
     for name in ("recipe", "speed-up", "accuracy", "drop", "distance", "outcome"):
         table.add_column(name, overflow="fold", no_wrap=name not in {"recipe", "outcome"})
     for trial in trials:
-        outcome = "[green]candidate[/]" if trial["label"] in chosen else escape(trial["rejected"] or "beaten by a candidate")
-        table.add_row(escape(trial["label"]), *_numbers(trial), outcome)
+        table.add_row(escape(trial["label"]), *_numbers(trial), _outcome(trial, chosen))
     return table
+
+
+def _outcome(trial: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
+    from rich.markup import escape
+
+    if trial["rejected"]:
+        return escape(trial["rejected"])
+    return "[green]candidate[/]" if trial["recipe"] in chosen else "beaten by a candidate"
 
 
 def _numbers(trial: dict[str, Any]) -> list[str]:

@@ -17,20 +17,22 @@ class Cost:
     cpu_seconds: float = 0.0
     seconds: float = 0.0
 
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.cpu_seconds + other.cpu_seconds, self.seconds + other.seconds)
+
 
 @dataclass
 class Budget:
-    """Limits in CPU seconds, and in seconds where a person set some."""
+    """Limits of CPU seconds and of seconds; infinite where there is none."""
 
-    cpu_seconds: float
-    seconds: float | None
+    limit: Cost
     used: Cost = field(default_factory=Cost)
     share: float = 1.0
     """Part of the limits that may be used now: the rest is kept for what must be done at the end."""
 
     @contextmanager
-    def spending(self, expected: float) -> Iterator[Cost]:
-        """Count what is done inside; Spent where ``expected`` CPU seconds more would go beyond the limits."""
+    def spending(self, expected: Cost) -> Iterator[Cost]:
+        """Count what is done inside; Spent where ``expected`` more would go beyond the limits."""
         if self._beyond(expected):
             raise Spent
         cost, cpu, start = Cost(), time.process_time(), time.monotonic()
@@ -38,10 +40,8 @@ class Budget:
             yield cost
         finally:
             cost.cpu_seconds, cost.seconds = time.process_time() - cpu, time.monotonic() - start
-            self.used.cpu_seconds += cost.cpu_seconds
-            self.used.seconds += cost.seconds
+            self.used += cost
 
-    def _beyond(self, expected: float) -> bool:
-        if self.used.cpu_seconds + expected > self.cpu_seconds * self.share:
-            return True
-        return self.seconds is not None and self.used.seconds >= self.seconds * self.share
+    def _beyond(self, expected: Cost) -> bool:
+        total = self.used + expected
+        return total.cpu_seconds > self.limit.cpu_seconds * self.share or total.seconds > self.limit.seconds * self.share

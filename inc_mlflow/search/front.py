@@ -58,7 +58,7 @@ def shortlist(trials: Sequence[Trial]) -> list[Trial]:
 def beaten_by(speedup: float, output_error: float, trials: Sequence[Trial], margin: float) -> Trial | None:
     """Return an accepted trial that is faster by more than ``margin`` and also nearer to the baseline's outputs."""
     for trial in accepted(trials):
-        nearer = trial.output_error is not None and trial.output_error <= output_error
+        nearer = trial.output_error is not None and trial.output_error < output_error
         if nearer and _speed(trial) > speedup * (1 + margin):
             return trial
     return None

@@ -40,16 +40,20 @@ class Journal:
 
     def _read(self, key: str) -> None:
         """Read what is whole; a line that a kill cut off is taken away, so that the next one begins a line."""
-        text = self.path.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            os.truncate(self.path, len(whole.encode()))
-        header, *lines = whole.splitlines() or [canonical_json({"search": key})]
+        content = self.path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            os.truncate(self.path, len(whole))
         if not whole:
             self._append({"search": key})
+            return
+        header, *lines = whole.rstrip(b"\n").split(b"\n")
         try:
             if json.loads(header)["search"] != key:
-                raise StateError(f"{self.path}: is of another search (job, model or data changed); give another directory")
+                raise StateError(
+                    f"{self.path}: is of another search (job, model, data, code or machine changed); give another directory, "
+                    "or measure again with --fresh"
+                )
             self.trials = [Trial.model_validate_json(line) for line in lines]
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             raise StateError(f"{self.path}: not a journal of a search; give another directory") from error

@@ -1,7 +1,9 @@
 """The job's data, read against the inputs of its source model."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from inc_mlflow.callables import source_file
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
@@ -10,7 +12,7 @@ from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.ort.ranges import Ranges
 from inc_mlflow.ort.runner import Arrays, fixed_batch
 from inc_mlflow.records import DataFacts
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
@@ -45,3 +47,10 @@ def check_labels(job: Job, facts: DataFacts, needs_labels: bool) -> None:
     if labels.shape != () or not labels.dtype.startswith(("bool", "int", "uint")):
         shape = "" if labels.shape == () else f" of shape {labels.shape}"
         raise DataError(f"data.validation: metric {name} takes one whole number per row, labels are {labels.dtype}{shape}")
+
+
+def user_files(job: Job) -> list[Path]:
+    """Return the files with the user's callables: other code gives other results."""
+    references = [split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)]
+    references += [job.spec.metric.function] if job.spec.metric.function else []
+    return sorted({source_file(reference, job.root) for reference in references})

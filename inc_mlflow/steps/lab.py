@@ -18,22 +18,20 @@ from inc_mlflow.ort.profile import profile
 from inc_mlflow.ort.runner import Runner
 from inc_mlflow.ort.sensitivity import sensitivity
 from inc_mlflow.records import Trial
-from inc_mlflow.search.budget import Budget
+from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, label, parse_recipe
-from inc_mlflow.steps.tuning import Tuning
+from inc_mlflow.steps.tuning import TIMED, Tuning
 from inc_mlflow.storage import MODEL, canonical_json, model_bytes, model_sha256, sha256_text, write_text
 
-TIMED = 4
-"""Batches that a trial is timed on."""
 _SEEN = 8
 """Calibration batches that node sensitivities come from."""
 _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
 """Differences in speed up to this count as none: repeated measurements differ by 1 to 2 %."""
-BEST = "best.json"
+BEST, QUESTIONS = "best.json", "questions"
 
 
 class Lab:
@@ -47,30 +45,36 @@ class Lab:
         self._runner = Runner(baseline, threads=1)
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """All trials so far, those of earlier runs included."""
-        return self._journal.trials
+        self.trials: list[Trial] = []
+        """What was asked for in this run: after a kill the same questions come in the same order."""
 
     def trial(self, recipe: Recipe) -> Trial:
         """Return the trial of a recipe, made now or known; Spent where the budget does not reach for another."""
-        plain = recipe.model_dump(mode="json", exclude_none=True)
-        known = self._journal.find(plain)
-        if known is not None:
-            return known
-        with self._budget.spending(max((one.cpu_seconds for one in self.trials[-3:]), default=0.0)) as spent:
+        known = self._journal.find(recipe.model_dump(mode="json", exclude_none=True))
+        trial = known or self._made(recipe)
+        if trial not in self.trials:
+            self.trials.append(trial)
+        if known is None:
+            self._tidy()
+        return trial
+
+    def _made(self, recipe: Recipe) -> Trial:
+        with self._budget.spending(self._expected()) as spent:
             found = self._try(recipe)
         trial = found.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
         if trial.sha256 is not None:
             self._keep(trial)
         self._journal.add(trial)
-        self._tidy()
         return trial
+
+    def _expected(self) -> Cost:
+        recent = self._journal.trials[-3:]
+        return Cost(max((one.cpu_seconds for one in recent), default=0), max((one.seconds for one in recent), default=0))
 
     def restore(self, trial: Trial) -> None:
         """Make the model of a trial again that had been beaten, and is not any more; the same recipe gives the same bytes."""
-        if not (self.folder / trial.directory / MODEL).exists():
+        model = self.folder / trial.directory / MODEL
+        if not model.exists() or model_sha256(model) != trial.sha256:
             self._make(parse_recipe(trial.recipe), self._partial / MODEL)
             self._keep(trial)
 
@@ -84,7 +88,7 @@ class Lab:
 
     def _try(self, recipe: Recipe) -> Trial:
         """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
-        trial = _untried(recipe, len(self.trials) + 1, self._job.spec.gate.max_relative_drop)
+        trial = _untried(recipe, len(self._journal.trials) + 1, self._job.spec.gate.max_relative_drop)
         model = self._partial / MODEL
         try:
             self._make(recipe, model)
@@ -93,7 +97,7 @@ class Lab:
         except ModelError as error:
             return trial.model_copy(update={"rejected": str(error)})
         trial = trial.model_copy(update={"sha256": model_sha256(model), "size_bytes": model_bytes(model)})
-        twin = next((one for one in self.trials if one.sha256 == trial.sha256), None)
+        twin = next((one for one in self._journal.trials if one.sha256 == trial.sha256), None)
         if twin is not None:
             return trial.model_copy(update={"sha256": None, "rejected": f"gives the same model as {twin.label}"})
         return self._measure(trial, runner)
@@ -105,6 +109,8 @@ class Lab:
         if speed.value < needed:
             return trial.model_copy(update={"rejected": f"{times(speed.value)} as fast as FP32, needed is {times(needed)}"})
         error = self._tuning.output_error(runner)
+        if not np.isfinite(error):
+            return trial.model_copy(update={"rejected": "gives NaN or infinity where the baseline does not"})
         trial = trial.model_copy(update={"output_error": error})
         better = beaten_by(speed.value, error, self.trials, _MARGIN)
         if better is not None:
@@ -134,7 +140,7 @@ class Lab:
     def _keep(self, trial: Trial) -> None:
         """Give a model its place before the journal speaks of it; a kill in between leaves one that is replaced."""
         place = self.folder / trial.directory
-        shutil.rmtree(place, ignore_errors=True)
+        _remove(place)
         place.parent.mkdir(exist_ok=True)
         self._partial.replace(place)
 
@@ -146,17 +152,18 @@ class Lab:
         kept = {trial.directory for trial in (*best, *front(self.trials))}
         for trial in self.trials:
             if trial.directory not in kept:
-                shutil.rmtree(self.folder / trial.directory, ignore_errors=True)
+                _remove(self.folder / trial.directory)
 
     def _noted(self, question: str, recipe: Recipe, answer: Callable[[Recipe], list[str]]) -> list[str]:
         """Answer a question about a recipe once: after a kill the search must go the same way again."""
         asked = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
-        path = self.folder / "questions" / f"{question}-{sha256_text(asked)[:12]}.json"
+        path = self.folder / QUESTIONS / f"{question}-{sha256_text(asked)[:12]}.json"
         if not path.exists():
-            with self._budget.spending(0.0):
-                write_text(path, json.dumps(answer(recipe)))
-        names: list[str] = json.loads(path.read_text())
-        return names
+            with self._budget.spending(Cost()) as spent:
+                names = answer(recipe)
+            write_text(path, json.dumps({"names": names} | vars(spent)))
+        found: list[str] = json.loads(path.read_text())["names"]
+        return found
 
     def _sensitivity(self, recipe: Recipe) -> list[str]:
         model = self._partial / MODEL
@@ -174,6 +181,15 @@ class Lab:
             if cost.integer and name in before
         }
         return sorted((name for name, seconds in loss.items() if seconds > 0), key=lambda name: -loss[name])
+
+
+def _remove(folder: Path) -> None:
+    """Take a folder out of sight first: a kill must not leave one with a model whose weights are gone."""
+    hidden = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(hidden, ignore_errors=True)
+    if folder.exists():
+        folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import math
 import time
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.ort.ranges import Ranges
 from inc_mlflow.ort.runner import Runner
 from inc_mlflow.ort.survey import survey
@@ -17,8 +19,8 @@ from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.strategy import Graph, explore, protect
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import calibration, open_data
-from inc_mlflow.steps.lab import Lab
+from inc_mlflow.steps.inputs import calibration, open_data, user_files
+from inc_mlflow.steps.lab import QUESTIONS, Lab
 from inc_mlflow.steps.tuning import Tuning
 from inc_mlflow.storage import canonical_json, model_sha256, sha256_file, sha256_text, write_text
 
@@ -32,6 +34,8 @@ _TUNING = 0.2
 _EXPLORING = 0.85
 """Share of the budget for finding candidates; the rest protects the best ones."""
 _TIMED = 8
+_SLOWEST = 3600.0
+"""Seconds for a batch where there is none to time; the tuning split is refused for that later."""
 JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
 
 
@@ -57,13 +61,11 @@ def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Foun
     folder.mkdir(parents=True, exist_ok=True)
     collected = Ranges.load(ranges)
     settings = _settings(job, baseline, collected.rows, folder)
-    begun = time.process_time()
-    tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
+    budget = Budget(_limit(job, settings))
+    with budget.spending(Cost()):
+        tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
     journal = Journal(folder / JOURNAL, _key(job, baseline, sha256_file(ranges), tuning))
-    used = Cost(
-        time.process_time() - begun + sum(one.cpu_seconds for one in journal.trials), sum(one.seconds for one in journal.trials)
-    )
-    budget = Budget(settings["cpu_seconds"], job.spec.search.budget, used)
+    budget.used += _used(journal, folder)
     lab = Lab(job, baseline, calibration(job, collected), tuning, journal, budget)
     with contextlib.suppress(Spent):
         budget.share = _EXPLORING
@@ -78,6 +80,18 @@ def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Foun
     for trial in chosen:
         lab.restore(trial)
     return Found(folder, tuple(chosen), tuple(lab.trials), budget.used.cpu_seconds)
+
+
+def _limit(job: Job, settings: dict[str, float]) -> Cost:
+    seconds = job.spec.search.budget
+    return Cost(settings["cpu_seconds"], math.inf) if seconds is None else Cost(math.inf, seconds)
+
+
+def _used(journal: Journal, folder: Path) -> Cost:
+    """Add up what earlier runs of this search cost."""
+    answers = [json.loads(path.read_text()) for path in (folder / QUESTIONS).glob("*.json")]
+    costs = [Cost(one.cpu_seconds, one.seconds) for one in journal.trials]
+    return sum([*costs, *(Cost(one["cpu_seconds"], one["seconds"]) for one in answers)], Cost())
 
 
 def _graph(baseline: Path) -> Graph:
@@ -102,7 +116,7 @@ def _seconds_per_row(job: Job, baseline: Path) -> float:
         start = time.thread_time()
         runner(inputs)
         least = min(least, time.thread_time() - start)
-    return max(least, 1e-6) / size
+    return min(max(least, 1e-6), _SLOWEST) / size
 
 
 def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
@@ -113,5 +127,7 @@ def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
         "baseline": model_sha256(baseline),
         "ranges": ranges_sha256,
         "tuning": tuning.facts.sha256,
+        "code": {str(file): sha256_file(file) for file in user_files(job)},
+        "host": host_facts().model_dump(mode="json"),
     }
     return sha256_text(canonical_json(found))

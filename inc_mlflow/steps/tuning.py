@@ -16,12 +16,18 @@ from inc_mlflow.measure import paired
 from inc_mlflow.metrics.metric import Outputs
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
-from inc_mlflow.records import Interval
+from inc_mlflow.records import Interval, SplitFacts
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 
 COMPARED = 64
 """Rows on which outputs are compared number by number; more change the second digit of their distance little."""
+TIMED = 4
+"""Batches that a trial is timed on."""
+_LEAST = 2
+"""Batches without which a ratio of speeds has no spread."""
+HELD_BYTES = 2**30
+"""Rows are held in memory up to this size."""
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
 
@@ -42,36 +48,46 @@ class Tuning:
         self._confidence = job.spec.gate.confidence
         runner = Runner(baseline, threads=1)
         self._metric = resolve(job.spec.metric, job.root, runner.outputs)
-        content = Content()
         self.batches: list[Arrays] = []
-        labels: list[np.ndarray | None] = []
-        size = job.layout.batch
-        for inputs, label, digests in islice(open_data(job).rows("tuning", size), max(1, limit // size)):
+        self._labels: list[np.ndarray | None] = []
+        self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
+        self._exact = _run(runner, self.batches[: max(1, COMPARED // job.layout.batch)], "compare outputs")
+        self._reference = self._kept(runner, 0, len(self.batches))
+        self._base = self._tuned(self._reference).accuracy
+        if self._base == 0 or not np.isfinite(self._base):
+            raise DataError(f"data.tuning: the baseline's metric there is {self._base}; check data, labels and metric")
+
+    def _read(self, job: Job, limit: int) -> SplitFacts:
+        content, held = Content(), 0
+        for inputs, label, digests in islice(open_data(job).rows("tuning", job.layout.batch), limit // job.layout.batch):
             content.add(digests, label)
             self.batches.append(inputs)
-            labels.append(label)
-        if not labels:
-            raise DataError("data.tuning: has no rows; give it some, a search chooses by them")
-        self._labels = labels
-        self.facts = content.facts()
-        self._exact = _run(runner, self.batches[: max(1, COMPARED // size)], "compare outputs")
-        self._reference = self._kept(runner, 0, len(self.batches))
+            self._labels.append(label)
+            held += sum(array.nbytes for array in inputs.values())
+            if held > HELD_BYTES and len(self.batches) >= TIMED:
+                break
+        if len(self.batches) < _LEAST:
+            needed = _LEAST * job.layout.batch
+            raise DataError(f"data.tuning: a search needs {needed} rows that validation does not hold; give it more")
+        return content.facts()
 
     def output_error(self, runner: Runner) -> float:
-        """Return the root mean square of the difference to the baseline's outputs, relative to theirs, all float outputs."""
+        """Return how far outputs are from the baseline's: root mean square relative to theirs, over all float outputs.
+
+        The share of values that differ, where all outputs are whole numbers.
+        """
         found = _run(runner, self.batches[: len(self._exact)], "compare outputs")
         pairs = [(true[name], one[name]) for true, one in zip(self._exact, found, strict=True) for name in true]
-        floats = [(a.astype(np.float64), b) for a, b in pairs if np.issubdtype(a.dtype, np.floating)]
-        signal = sum(float(np.square(a).sum()) for a, _ in floats)
-        error = sum(float(np.square(a - b).sum()) for a, b in floats)
-        return float(np.sqrt(error / max(signal, np.finfo(float).tiny)))
+        floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
+        return _distance(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
     def score(self, runner: Runner, limit: float) -> Tuned:
         """Return the metric; a quarter of the rows is enough where they already prove a drop beyond ``limit``."""
         first = max(1, int(len(self.batches) * _FIRST)) if self._metric.decomposable else len(self.batches)
         outputs = self._kept(runner, 0, first)
         tuned = self._tuned(outputs)
-        if first == len(self.batches) or not np.isfinite(tuned.accuracy) or tuned.drop.low > limit:
+        hopeless = np.isfinite(tuned.drop.low) and tuned.drop.low > limit
+        if first == len(self.batches) or not np.isfinite(tuned.accuracy) or hopeless:
             return tuned
         return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))])
 
@@ -88,7 +104,7 @@ class Tuning:
         joined = np.concatenate(given) if len(given) == len(labels) else None
         true = _joined(reference)
         base, value = (float(self._metric.score(one, joined, true)) for one in (true, _joined(outputs)))
-        return Tuned(rows, value, Interval.exact(self._sign * (base - value) / abs(_nonzero(base))))
+        return Tuned(rows, value, _exact(self._sign * (base - value), base))
 
     def _scores(
         self, outputs: Sequence[Outputs], labels: Sequence[np.ndarray | None], reference: Sequence[Outputs]
@@ -97,16 +113,21 @@ class Tuning:
         return np.concatenate([np.asarray(self._metric.score(*triple)) for triple in triples])
 
     def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray) -> Tuned:
-        value = float(scores.mean())
-        if not np.isfinite(value):
-            return Tuned(rows, value, Interval.exact(0.0))
-        drop = paired.relative_drop(
-            (_nonzero(float(base.mean())), base),
-            (value, scores),
-            decomposable=True,
-            higher_is_better=self._metric.higher_is_better,
-            confidence=self._confidence,
-        )
+        """Compare row by row; without bounds where the first rows alone give none."""
+        true, value = float(base.mean()), float(scores.mean())
+        plain = Tuned(rows, value, _exact(self._sign * (true - value), true))
+        if not np.isfinite(value) or true == 0:
+            return plain
+        try:
+            drop = paired.relative_drop(
+                (true, base),
+                (value, scores),
+                decomposable=True,
+                higher_is_better=self._metric.higher_is_better,
+                confidence=self._confidence,
+            )
+        except DataError:
+            return plain  # the gate, which has other rows and decides, says what it cannot tell
         return Tuned(rows, value, drop)
 
     @property
@@ -123,7 +144,16 @@ def _joined(parts: Sequence[Outputs]) -> Outputs:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _nonzero(value: float) -> float:
-    if value == 0 or not np.isfinite(value):
-        raise DataError(f"data.tuning: the baseline's metric there is {value}; check data, labels and metric")
-    return value
+def _exact(lost: float, base: float) -> Interval:
+    """A relative drop without bounds; none is proven where the baseline has nothing to lose or the metric is no number."""
+    return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
+
+
+def _distance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Values that are equal count as no difference, infinities too."""
+    signal = error = 0.0
+    for true, found in pairs:
+        differs = true != found
+        signal += float(np.square(true[np.isfinite(true)], dtype=np.float64).sum())
+        error += float(np.square(true[differs].astype(np.float64) - found[differs]).sum())
+    return float(np.sqrt(error / max(signal, np.finfo(float).tiny)))

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import filelock
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -53,8 +54,32 @@ def test_another_job_does_not_go_on_in_it(searched, run_program):
     done = run_program("search", work.job, "-o", out, "--json")
     work.set("gate.max_relative_drop", 0.01)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is of another search (job, model or data changed); give another directory" in done.stderr
+    assert "is of another search" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_finished_search_gives_the_same_again(searched, run_program):
+    work, out, _ = searched
+    first, second = (json.loads(run_program("search", work.job, "-o", out, "--budget", "1", "--json").stdout) for _ in "ab")
+    assert first["candidates"] == second["candidates"]
+    assert first["trials"] == second["trials"]
+
+
+def test_a_directory_with_other_files_is_left_alone(searched, run_program, tmp_path):
+    (tmp_path / "trials" / "1").mkdir(parents=True)
+    (tmp_path / "trials" / "1" / "mine.txt").write_text("mine")
+    done = run_program("search", searched[0].job, "-o", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "holds other files; give a new directory" in done.stderr
+    assert (tmp_path / "trials" / "1" / "mine.txt").exists()
+
+
+def test_two_searches_do_not_work_in_one_directory(searched, run_program):
+    work, out, _ = searched
+    with filelock.FileLock(out / ".lock"):
+        done = run_program("search", work.job, "-o", out)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "another search works there" in done.stderr
 
 
 def test_prints_a_table_for_people(searched, run_program):

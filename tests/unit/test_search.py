@@ -168,15 +168,21 @@ def test_a_journal_of_another_search_is_refused(tmp_path):
 
 
 def test_a_budget_counts_what_earlier_runs_used_and_stops_before_it_is_exceeded():
-    budget = Budget(10.0, None, Cost(cpu_seconds=6.0))
-    with budget.spending(3.0):
+    budget = Budget(Cost(10.0, math.inf), Cost(cpu_seconds=6.0))
+    with budget.spending(Cost(3.0)):
         pass
-    with pytest.raises(Spent), budget.spending(4.5):
+    with pytest.raises(Spent), budget.spending(Cost(4.5)):
         pass
     budget.share = 0.5
-    with pytest.raises(Spent), budget.spending(0.0):
+    with pytest.raises(Spent), budget.spending(Cost()):
         pass
-    with pytest.raises(Spent), Budget(10.0, 5.0, Cost(seconds=5.0)).spending(0.0):
+
+
+def test_a_person_s_budget_is_in_seconds_and_knows_no_other_limit():
+    budget = Budget(Cost(math.inf, 5.0), Cost(500.0, 3.0))
+    with budget.spending(Cost(50.0, 1.0)):
+        pass
+    with pytest.raises(Spent), budget.spending(Cost(0.0, 2.5)):
         pass
 
 
