@@ -24,14 +24,14 @@ from inc_mlflow.steps.lab import QUESTIONS, Lab
 from inc_mlflow.steps.tuning import Tuning
 from inc_mlflow.storage import canonical_json, model_sha256, sha256_file, sha256_text, write_text
 
-LEAST_CPU_SECONDS = 50.0
+LEAST_CPU_SECONDS = 42.0
 """What a search may always use; with calibration before and predictions of saturation behind it, a minute."""
 PASSES = 36
 """Passes of the baseline over the calibration rows whose CPU time a search may use: about what a dozen default static
 quantisations take, since one of them runs without optimisation and then writes a model (2.6 passes, measured)."""
 _TUNING = 0.2
 """Share of the budget for the baseline's pass over the tuning rows, which bounds their number."""
-_EXPLORING = 0.85
+_EXPLORING = 0.8
 """Share of the budget for finding candidates; the rest protects the best ones."""
 _TIMED = 8
 _SLOWEST = 3600.0
