@@ -1,0 +1,43 @@
+"""Measurements for the gate, made up: counts of rows lost and gained, and speed-ups."""
+
+import numpy as np
+
+from inc_mlflow.measure.gate import Measured
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
+from inc_mlflow.spec import GateSpec
+
+HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={})
+ROWS = 2000
+RIGHT = 1800
+GATE = GateSpec()
+PASS, UNSURE, FAIL = (0, 0), (20, 10), (80, 10)
+"""Rows that a candidate loses and gains: with 2,000 rows and 1 % allowed each has a sure verdict."""
+FAST = Interval(value=2.0, low=1.9, high=2.1)
+SLOW = Interval(value=0.8, low=0.7, high=0.9)
+EVEN = Interval(value=1.0, low=0.9, high=1.1)
+
+
+def scores(lost=0, gained=0):
+    right = np.r_[np.ones(RIGHT), np.zeros(ROWS - RIGHT)]
+    right[:lost] = 0
+    right[RIGHT : RIGHT + gained] = 1
+    return right
+
+
+def model(label, size=100, sha256=None):
+    return Model(label=label, path=f"/{label}/model.onnx", sha256=sha256 or f"sha of {label}", size_bytes=size)
+
+
+def measured(accuracy, speed, pool="local", valid=True, source=None, **changes):
+    """What one pool found out about candidates: label -> (lost, gained), and label -> speed-up."""
+    outcomes = {BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()}
+    evidence = Evidence(pool=pool, host=HOST, data_sha256="d", models={label: f"sha of {label}" for label in outcomes})
+    results = {label: Evaluated(value=float(one.mean())) for label, one in outcomes.items()}
+    evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
+                  "decomposable": True, "rows": ROWS, "results": results, "outcomes_sha256": "o"}  # fmt: skip
+    benchmark = BenchmarkRecord(
+        evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
+        clock="thread CPU time", pinned_to=0, passes=1, models={}, speedup=speed, source_speedup=source or {},
+        latencies_sha256="l",
+    )  # fmt: skip
+    return Measured(EvaluationRecord(**evaluation | changes), outcomes, benchmark)
