@@ -1,8 +1,11 @@
 """The job: one description that the command line, the components and the library share."""
 
+from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
-from inc_mlflow.spec.job import BenchmarkSpec, GateSpec, Job, JobSpec, MetricSpec, TrackingSpec
+from inc_mlflow.spec.gate import GateSpec
+from inc_mlflow.spec.job import Job, JobSpec, TrackingSpec
 from inc_mlflow.spec.layout import Layout
+from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
 

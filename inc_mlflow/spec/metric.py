@@ -1,0 +1,45 @@
+"""What accuracy means in a job."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from inc_mlflow.spec.part import Part
+
+
+class MetricSpec(Part):
+    """What accuracy means: a named metric, or a function of the user's."""
+
+    name: Annotated[str | None, Field(description="A name from `inc-mlflow list metrics`.")] = None
+    output: Annotated[str | None, Field(description="Graph output it reads; the first by default.")] = None
+    function: Annotated[str | None, Field(alias="callable", pattern=r"^.+\.py:\w+$", description="file.py:function")] = None
+    higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
+    decomposable: Annotated[
+        bool | None, Field(description="Of a callable: one score per sample (true, the default), or one for the split.")
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _callable_defaults(cls, data: Any) -> Any:
+        """Fill in what a callable left out, so that equal jobs give equal text."""
+        if isinstance(data, dict) and data.get("callable") is not None:
+            given = {key: value for key, value in data.items() if value is not None}
+            return {"higher_is_better": True, "decomposable": True} | given
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A job may also give the bare name."""
+        return {"anyOf": [{"type": "string", "description": "A name from `inc-mlflow list metrics`."}, handler(schema)]}
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.name is None) == (self.function is None):
+            raise ValueError("give either 'name' or 'callable'")
+        if self.function is not None and self.output is not None:
+            raise ValueError("'output' is for named metrics; a callable gets all outputs")
+        if self.name is not None and (self.higher_is_better, self.decomposable) != (None, None):
+            raise ValueError("'higher_is_better' and 'decomposable' are for callables; a named metric knows its own")
+        return self
