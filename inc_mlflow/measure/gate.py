@@ -7,109 +7,110 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure import paired
-from inc_mlflow.measure.words import decimal, percent, times
-from inc_mlflow.records import (
-    BASELINE,
-    BenchmarkRecord,
-    EvaluationRecord,
-    Interval,
-    JudgementRecord,
-    Model,
-    PoolResult,
-    Row,
-    Verdict,
-)
+from inc_mlflow.measure.evidence import Measured, check_evidence
+from inc_mlflow.measure.holm import holm
+from inc_mlflow.measure.losses import Asked, ask, compare, relative
+from inc_mlflow.measure.questions import Opinion, answer, rank, worst
+from inc_mlflow.measure.words import times
+from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, Model, PoolResult, Row
 from inc_mlflow.spec import GateSpec
+from inc_mlflow.spec.gate import Role
 
-_ORDER: dict[Verdict | None, int] = {None: -1, "pass": 0, "inconclusive": 1, "fail": 2}
 _SLOWEST = -np.inf
 
 
 @dataclass(frozen=True)
-class Measured:
-    """All that one pool found out; ``outcomes`` are the evaluation's replicates by model."""
+class _Judged:
+    """One pool's numbers on one model, and the reasons of its verdict; ``role`` says what counts."""
 
-    evaluation: EvaluationRecord
-    outcomes: Mapping[str, np.ndarray]
-    benchmark: BenchmarkRecord | None
-    """None on an emulated pool: it has no speed, and so can make a candidate fail but never pass."""
-
-
-@dataclass(frozen=True)
-class _Opinion:
-    """One question answered."""
-
-    verdict: Verdict
-    reason: str
+    role: Role
+    result: PoolResult
+    reasons: tuple[str, ...]
 
 
 def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) -> JudgementRecord:
     """Return the table in its order and the verdict of its best row; ``models`` begins with the baseline.
 
-    A candidate fails if it fails on a pool, else is inconclusive if one pool is. Raises DataError where the records
-    are not about these models, not about the same rows, or none of them is about speed.
+    A candidate fails if it fails on a pool whose role counts, else is inconclusive if one is. Having to pass on all of them
+    needs no correction (intersection-union test); several candidates are judged by Holm's. Raises DataError where records
+    are not about these models or not about the same rows, or no real pool is required.
     """
-    for pool, measured in pools.items():
-        check_evidence(models, pool, measured)
-    if len({measured.evaluation.evidence.data_sha256 for measured in pools.values()}) > 1:
-        raise DataError("gate: not all pools were evaluated on the same rows; evaluate again")
-    if all(measured.benchmark is None for measured in pools.values()):
-        raise DataError("gate: no pool has a benchmark, emulated pools alone decide nothing; benchmark and judge again")
-    rows = [_row(model, pools, gate) for model in models]
-    candidates = sorted(rows[1:], key=lambda row: _rank(row, next(iter(pools.values())).evaluation.higher_is_better))
-    best = candidates[0]
-    verdict: Verdict = best.verdict or "fail"
-    return JudgementRecord(verdict=verdict, reasons=best.reasons, table=(rows[0], *candidates), confidence=gate.confidence)
+    check_evidence(models, pools)
+    _check_roles(pools, gate)
+    counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
+    asked = {model.label: ask(model, counting, gate) for model in models[1:]}
+    levels = holm(gate.confidence, {label: one.passes for label, one in asked.items()})
+    baseline = _baseline(models[0], pools, gate)
+    rows = [_candidate(model, pools, gate, asked[model.label], levels[model.label]) for model in models[1:]]
+    table = sorted(rows, key=lambda row: _rank(row, next(iter(pools.values())).evaluation.higher_is_better))
+    return JudgementRecord(
+        verdict=table[0].verdict or "fail",
+        reasons=table[0].reasons,
+        table=(baseline, *table),
+        confidence=gate.confidence,
+        policy_sha256=gate.sha256(),
+    )
 
 
-def check_evidence(models: list[Model], pool: str, measured: Measured) -> None:
-    """Refuse records that are about other models or another pool."""
-    expected = {model.label: model.sha256 for model in models}
-    for name, record in (("evaluation", measured.evaluation), ("benchmark", measured.benchmark)):
-        if record is None:
-            continue
-        evidence = record.evidence
-        found = {label: evidence.models.get(label) for label in expected}
-        if found != expected:
-            raise DataError(f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again")
-        if evidence.pool != pool:
-            raise DataError(f"gate: the {name} was made on pool {evidence.pool!r}, not {pool!r}; measure there")
-    rows = measured.evaluation.rows if measured.evaluation.decomposable else None
-    sizes = {len(measured.outcomes[label]) if label in measured.outcomes else 0 for label in expected}
-    if len(sizes) > 1 or (rows is not None and sizes != {rows}):
-        raise DataError(
-            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; evaluate again"
-        )
+def _check_roles(pools: Mapping[str, Measured], gate: GateSpec) -> None:
+    required = [pool for pool, one in pools.items() if gate.role(pool, one.emulated) == "required"]
+    if not required:
+        raise DataError("gate: no pool is required; emulated ones and others that are not decide nothing: require a real one")
+    for pool in required:
+        if pools[pool].benchmark is None:
+            raise DataError(f"gate: pool {pool!r} is required and has no benchmark; benchmark there and judge again")
 
 
-def _row(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:
-    judged = {pool: _on_pool(model, measured, gate) for pool, measured in pools.items()}
-    results = {pool: result for pool, (result, _) in judged.items()}
-    benchmarks = {pool: measured.benchmark for pool, measured in pools.items() if measured.benchmark is not None}
-    least_accurate = max(results.values(), key=_lost)
-    slowest = max((results[pool] for pool in benchmarks), key=_slowness)
-    sources = [benchmark.source_speedup.get(model.label) for benchmark in benchmarks.values()]
-    is_baseline = model.label == BASELINE
-    verdict = max((result.verdict for result in results.values()), key=lambda one: _ORDER[one])
+def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:
+    def result(measured: Measured) -> PoolResult:
+        speedup = Interval.exact(1.0) if measured.benchmark else None
+        accuracy = _accuracy(model, measured, gate)
+        return PoolResult(accuracy=accuracy, relative_drop=Interval.exact(0.0), speedup=speedup, verdict="pass")
+
+    judged = {pool: _Judged(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
+    return _row(model, pools, judged)
+
+
+def _candidate(model: Model, pools: Mapping[str, Measured], gate: GateSpec, asked: Asked, level: float) -> Row:
+    judged = {pool: _on_pool(asked, pool, measured, gate, level) for pool, measured in pools.items()}
+    between = [answer(group, gate.confidence, level) for group in asked.between_pools]
+    verdicts = [one.result.verdict for one in judged.values() if one.role != "informative"]
+    row = _row(model, pools, judged)
+    return row.model_copy(
+        update={
+            "verdict": worst([*verdicts, *(opinion.verdict for opinion in between)]),
+            "reasons": (*_reasons(judged), *(opinion.reason for opinion in between)),
+        }
+    )
+
+
+def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _Judged]) -> Row:
+    """Put one line of the table together: of what counts, the worst of all pools."""
+    counting = {pool: one for pool, one in judged.items() if one.role != "informative"}
+    fast = [pool for pool, one in judged.items() if one.role == "required"]
+    least_accurate = max((one.result for one in counting.values()), key=_lost)
+    sources = [benchmark.source_speedup.get(model.label) for pool in fast if (benchmark := pools[pool].benchmark)]
     return Row(
         recipe=model.label,
         path=model.path,
         sha256=model.sha256,
         accuracy=least_accurate.accuracy,
         relative_drop=least_accurate.relative_drop,
-        speedup=slowest.speedup,
+        speedup=min((judged[pool].result for pool in fast), key=_slowness).speedup,
         source_speedup=min((one for one in sources if one is not None), key=lambda one: one.low, default=None),
         size_bytes=model.size_bytes,
-        verdict=None if is_baseline else verdict,
-        reasons=() if is_baseline else _reasons({pool: reasons for pool, (_, reasons) in judged.items()}),
-        per_pool=results,
+        verdict=None,
+        reasons=(),
+        per_pool={pool: one.result for pool, one in judged.items()},
     )
 
 
-def _reasons(by_pool: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _reasons(judged: Mapping[str, _Judged]) -> tuple[str, ...]:
     """Join the reasons of all pools; where there are several, each names its own."""
-    several = len(by_pool) > 1
-    return tuple(f"on {pool}: {reason}" if several else reason for pool, reasons in by_pool.items() for reason in reasons)
+    if len(judged) == 1:
+        return next(iter(judged.values())).reasons
+    names = {pool: f"{pool} (informative)" if one.role == "informative" else pool for pool, one in judged.items()}
+    return tuple(f"on {names[pool]}: {reason}" for pool, one in judged.items() for reason in one.reasons)
 
 
 def _lost(result: PoolResult) -> float:
@@ -117,87 +118,49 @@ def _lost(result: PoolResult) -> float:
 
 
 def _slowness(result: PoolResult) -> float:
-    return -(result.speedup.low if result.speedup else _SLOWEST)
+    return result.speedup.low if result.speedup else _SLOWEST
 
 
 def _rank(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
     speed = row.speedup.low if row.speedup else _SLOWEST
     accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
-    return _ORDER[row.verdict], -speed, -accuracy if higher_is_better else accuracy, row.size_bytes, row.sha256
+    return rank(row.verdict), -speed, -accuracy if higher_is_better else accuracy, row.size_bytes, row.sha256
 
 
-def _on_pool(model: Model, measured: Measured, gate: GateSpec) -> tuple[PoolResult, tuple[str, ...]]:
-    accuracy, drop = _accuracy(model, measured, gate.confidence)
-    speedup, opinions = _speed(model, measured.benchmark, gate)
-    opinions = [_judge_drop(model, drop, measured.evaluation, gate), *opinions]
-    verdict = max((opinion.verdict for opinion in opinions), key=lambda one: _ORDER[one])
-    result = PoolResult(accuracy=accuracy, relative_drop=drop, speedup=speedup, verdict=verdict)
-    slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
-    return result, (*(opinion.reason for opinion in opinions), *([slow.summary] if slow else []))
+def _on_pool(asked: Asked, pool: str, measured: Measured, gate: GateSpec, level: float) -> _Judged:
+    model, role, benchmark = asked.model, gate.role(pool, measured.emulated), measured.benchmark
+    speedup = benchmark.speedup.get(model.label) if benchmark and benchmark.valid else None
+    groups = asked.on_pool[pool] if pool in asked.on_pool else ask(model, {pool: measured}, gate).on_pool[pool]
+    opinions = [answer(group, gate.confidence, level) for group in groups] or [_no_number(model, measured)]
+    if benchmark is not None and role != "accuracy_only":
+        opinions.append(_judge_speed(speedup, benchmark, gate))
+    pair = compare(model.label, measured)
+    result = PoolResult(
+        accuracy=_accuracy(model, measured, gate),
+        relative_drop=relative(pair, gate)(gate.confidence) if pair else None,
+        speedup=speedup,
+        verdict=worst(opinion.verdict for opinion in opinions),
+    )
+    slow = benchmark.slow.get(model.label) if benchmark else None
+    return _Judged(role, result, (*(opinion.reason for opinion in opinions), *([slow.summary] if slow else [])))
 
 
-def _speed(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) -> tuple[Interval | None, list[_Opinion]]:
-    """Return the speed-up and the opinion on it; nothing where the pool is emulated."""
-    if benchmark is None:
-        return None, []
-    speedup = Interval.exact(1.0) if model.label == BASELINE else benchmark.speedup.get(model.label)
-    return speedup, [_judge_speed(speedup, benchmark, gate)]
+def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
+    scored = measured.scored(model.label)
+    return paired.accuracy(scored, measured.evaluation.decomposable, gate.confidence) if scored else None
 
 
-def _accuracy(model: Model, measured: Measured, confidence: float) -> tuple[Interval | None, Interval | None]:
-    """Accuracy and relative drop with their bounds; None where the metric is no number."""
+def _no_number(model: Model, measured: Measured) -> Opinion:
     record = measured.evaluation
-    value, base = record.results[model.label].value, record.results[BASELINE].value
-    if base is None or base == 0:
-        raise DataError(f"gate: the baseline's {record.metric} is {base}; check data, labels and metric before compressing")
-    if value is None:
-        return None, None
-    outcomes = measured.outcomes[model.label]
-    accuracy = paired.accuracy(outcomes, value, record.decomposable, confidence)
-    if model.label == BASELINE:
-        return accuracy, Interval.exact(0.0)
-    drop = paired.relative_drop(
-        (base, measured.outcomes[BASELINE]),
-        (value, outcomes),
-        decomposable=record.decomposable,
-        higher_is_better=record.higher_is_better,
-        confidence=confidence,
-    )
-    return accuracy, drop
+    return Opinion("fail", f"{record.metric} is no number: {record.results[model.label].reason}")
 
 
-def _judge_drop(model: Model, drop: Interval | None, record: EvaluationRecord, gate: GateSpec) -> _Opinion:
-    limit, metric = gate.max_relative_drop, record.metric
-    if drop is None:
-        return _Opinion("fail", f"{metric} is no number: {record.results[model.label].reason}")
-    text = f"{metric} drops by {percent(drop.value)}"
-    if drop.high <= limit:
-        return _Opinion("pass", f"{text}, at most {percent(drop.high)}; allowed is {percent(limit)}")
-    if drop.low > limit:
-        return _Opinion("fail", f"{text}, at least {percent(drop.low)}; allowed is {percent(limit)}")
-    return _Opinion(
-        "inconclusive",
-        f"{text}, but it could be {percent(drop.low)} to {percent(drop.high)}; allowed is {percent(limit)}, "
-        f"{_decides(drop, limit, record)}",
-    )
-
-
-def _decides(drop: Interval, limit: float, record: EvaluationRecord) -> str:
-    """Estimate the rows that would decide: an interval shrinks with the square root of their number."""
-    gap = abs(limit - drop.value)
-    reach = drop.high - drop.value if drop.value <= limit else drop.value - drop.low
-    if gap < 1e-9:
-        return "and no number of rows can decide a drop that equals the limit"
-    rows = int(np.ceil(record.rows * (reach / gap) ** 2))
-    return f"about {decimal(rows)} rows would decide, validation has {decimal(record.rows)}"
-
-
-def _judge_speed(speedup: Interval | None, record: BenchmarkRecord, gate: GateSpec) -> _Opinion:
-    if speedup is None or not record.valid:
-        return _Opinion("inconclusive", f"the speed could not be measured: {'; '.join(record.reasons) or 'no ratio'}")
+def _judge_speed(speedup: Interval | None, record: BenchmarkRecord, gate: GateSpec) -> Opinion:
+    if speedup is None:
+        return Opinion("inconclusive", f"the speed could not be measured: {'; '.join(record.reasons) or 'no ratio'}")
     text, needed = f"{times(speedup.value)} as fast as the baseline", f"needed is {times(gate.min_speedup)}"
     if speedup.low >= gate.min_speedup:
-        return _Opinion("pass", f"{text}, at least {times(speedup.low)}; {needed}")
+        return Opinion("pass", f"{text}, at least {times(speedup.low)}; {needed}")
     if speedup.high < gate.min_speedup:
-        return _Opinion("fail", f"{text}, at most {times(speedup.high)}; {needed}")
-    return _Opinion("inconclusive", f"{text}, but it could be {times(speedup.low)} to {times(speedup.high)}; {needed}")
+        return Opinion("fail", f"{text}, at most {times(speedup.high)}; {needed}")
+    return Opinion("inconclusive", f"{text}, but it could be {times(speedup.low)} to {times(speedup.high)}; {needed}")

@@ -1,67 +1,102 @@
-"""Intervals for accuracy and for the relative drop of a candidate, from paired outcomes on the same rows."""
+"""Intervals for accuracy and for what a candidate loses, from paired outcomes on the same rows."""
 
-import warnings
 from collections.abc import Callable
-from typing import cast
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.score_test import quantile, score_statistic
+from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, unseen
+from inc_mlflow.measure.bootstrap import BootstrappedMean
+from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.records import Interval
 
-RESAMPLES = 9999
-_SEED = 20240101
-_BCA_ROWS = 5000
-"""Rows up to which the bootstrap is BCa: its jackknife costs the square of them, and beyond the correction vanishes."""
+Bounds = Callable[[float], Interval]
+"""An estimate, with one-sided bounds at any confidence."""
 _DEFINED = 0.95
 """Least share of resamples on which a relative drop must be defined."""
+_FEW = 5
+"""Rows that differ up to which no bootstrap tells how far the others could."""
 
 
-def accuracy(replicates: np.ndarray, value: float, decomposable: bool, confidence: float) -> Interval:
+@dataclass(frozen=True)
+class Pair:
+    """Outcomes of baseline and candidate on the same rows, or on the same resamples of them."""
+
+    baseline: Outcomes
+    candidate: Outcomes
+    decomposable: bool
+    higher_is_better: bool
+
+    @property
+    def size(self) -> float:
+        """Magnitude of the baseline's metric; DataError where there is nothing to lose."""
+        if not self.baseline.value:
+            raise DataError("metric: the baseline's is 0, a relative drop says nothing; limit the absolute one")
+        return abs(self.baseline.value)
+
+    @property
+    def lost(self) -> float:
+        """What the candidate loses, in the metric's unit; negative where it is better."""
+        return self._sign * (self.baseline.value - self.candidate.value)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The same per row or resample, shape (n,)."""
+        return np.asarray(self._sign * (self.baseline.replicates - self.candidate.replicates))
+
+    @property
+    def binary(self) -> bool:
+        """Tell whether every row is right or wrong."""
+        return self.decomposable and is_binary(self.baseline.replicates) and is_binary(self.candidate.replicates)
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Rows that count 1 in both models, in the baseline only, in the candidate only, and all rows."""
+        one, other = (outcomes.replicates.astype(bool) for outcomes in (self.baseline, self.candidate))
+        return int((one & other).sum()), int((one & ~other).sum()), int((~one & other).sum()), len(one)
+
+    @property
+    def _sign(self) -> float:
+        return 1.0 if self.higher_is_better else -1.0
+
+
+def accuracy(outcomes: Outcomes, decomposable: bool, confidence: float) -> Interval:
     """Return the metric with one-sided bounds: Wilson's for 0/1 scores, else bootstrap."""
+    scores = outcomes.replicates
     if not decomposable:
-        return _percentiles(replicates, value, confidence)
-    if is_binary(replicates):
-        wilson = stats.binomtest(round(float(replicates.sum())), len(replicates)).proportion_ci(
-            _two_sided(confidence), "wilson"
-        )
-        return Interval(value=value, low=float(wilson.low), high=float(wilson.high))
-    return _bootstrap((replicates,), _mean, value, confidence)
+        return _percentiles(scores, outcomes.value, confidence)
+    if is_binary(scores):
+        wilson = stats.binomtest(round(float(scores.sum())), len(scores)).proportion_ci(2 * confidence - 1, "wilson")
+        return Interval(value=outcomes.value, low=float(wilson.low), high=float(wilson.high))
+    return BootstrappedMean(scores).at(confidence)
 
 
-def relative_drop(
-    baseline: tuple[float, np.ndarray],
-    candidate: tuple[float, np.ndarray],
-    *,
-    decomposable: bool,
-    higher_is_better: bool,
-    confidence: float,
-) -> Interval:
-    """Return the share of the baseline's metric that the candidate loses, with one-sided bounds.
+def relative_drop(pair: Pair, limit: float) -> Bounds:
+    """Return the share of the baseline's metric that the candidate loses.
 
-    Each model comes as (value, replicates). Negative where the candidate is better. 0/1 scores: score test of the
-    ratio of paired proportions (Tang, Tang & Chan, Statistics in Medicine 22, 2003), valid with few or no
-    disagreements. Other per-sample scores: paired BCa bootstrap (Efron 1987). Replicates of a metric that does not
-    decompose: their percentiles.
+    The upper bound is within ``limit`` where the mean of z = (1 - limit) x baseline - candidate is shown to be at most 0,
+    the lower one beyond it where it is shown to be above (signs turned where lower is better): the interval is that of z,
+    divided by the baseline's metric. 0/1 scores: score test. Other per-sample scores: BCa bootstrap of z. Replicates of a
+    metric that does not decompose: their percentiles.
     """
-    sign = 1.0 if higher_is_better else -1.0
-    value = sign * (baseline[0] - candidate[0]) / _positive(baseline[0])
-    if not decomposable:
-        defined = baseline[1] != 0
-        if defined.mean() < _DEFINED:
-            raise DataError("metric: it is 0 for the baseline on many resamples, a relative drop says nothing; use another")
-        drops = sign * (baseline[1] - candidate[1])[defined] / np.abs(baseline[1][defined])
-        return _percentiles(drops, value, confidence)
-    if is_binary(baseline[1]) and is_binary(candidate[1]):
-        lost = _paired_ratio(baseline[1].astype(bool), candidate[1].astype(bool), sign * value, confidence)
-        return lost if higher_is_better else Interval(value=value, low=-lost.high, high=-lost.low)
+    if not pair.decomposable:
+        return partial(_percentiles, _relative_losses(pair), pair.lost / pair.size)
+    if pair.binary:
+        return partial(_relative_of_counts, *pair.counts, pair.higher_is_better)
+    allowed = limit * np.sign(pair.baseline.value) * pair.baseline.replicates
+    return _shifted(BootstrappedMean(pair.losses - allowed), pair, 1 / pair.size, limit)
 
-    def drop(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        return cast(np.ndarray, sign * (x.mean(axis) - y.mean(axis)) / np.abs(x.mean(axis)))
 
-    return _bootstrap((baseline[1], candidate[1]), drop, value, confidence)
+def absolute_drop(pair: Pair) -> Bounds:
+    """Return what the candidate loses, in the metric's unit; methods as for the relative drop, with z less a constant."""
+    if not pair.decomposable:
+        return partial(_percentiles, pair.losses, pair.lost)
+    if pair.binary:
+        return partial(_absolute_of_counts, *pair.counts, pair.higher_is_better)
+    return _shifted(BootstrappedMean(pair.losses), pair, 1.0, 0.0)
 
 
 def is_binary(scores: np.ndarray) -> bool:
@@ -69,87 +104,40 @@ def is_binary(scores: np.ndarray) -> bool:
     return bool(np.isin(scores, (0.0, 1.0)).all())
 
 
-def _paired_ratio(baseline: np.ndarray, candidate: np.ndarray, value: float, confidence: float) -> Interval:
-    both = int((baseline & candidate).sum())
-    lost, gained = int((baseline & ~candidate).sum()), int((~baseline & candidate).sum())
-    return ratio_bounds(both, lost, gained, len(baseline), value, confidence)
+def _relative_losses(pair: Pair) -> np.ndarray:
+    sizes = np.abs(pair.baseline.replicates)
+    if (sizes > 0).mean() < _DEFINED:
+        raise DataError("metric: it is 0 for the baseline on many resamples, a relative drop says nothing; use another")
+    return np.asarray(pair.losses[sizes > 0] / sizes[sizes > 0])
 
 
-def ratio_bounds(both: int, lost: int, gained: int, rows: int, value: float, confidence: float) -> Interval:
-    """Invert the score test: the drops that it does not reject at ``confidence``."""
-    z = quantile(confidence)
-    estimate = 1 - value
-
-    def statistic(ratio: float) -> float:
-        return score_statistic(both, lost, gained, rows, ratio)
-
-    worst = min(estimate, _solve(statistic, z, max(estimate * 1e-6, 1e-9), estimate))
-    best = _solve(statistic, -z, estimate, max(estimate, 1.0) * 10)
-    return Interval(value=value, low=1 - best, high=1 - worst)
+def _relative_of_counts(both: int, lost: int, gained: int, rows: int, higher_is_better: bool, confidence: float) -> Interval:
+    bounds = relative_bounds(both, lost, gained, rows, confidence)
+    return bounds if higher_is_better else _negative(bounds)
 
 
-def _solve(statistic: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Find where the falling ``statistic`` meets ``target``; the far end where it never does."""
-    if statistic(low) < target:
-        return low
-    if statistic(high) > target:
-        return high
-    return float(optimize.brentq(lambda ratio: statistic(ratio) - target, low, high, xtol=1e-10))
+def _absolute_of_counts(_: int, lost: int, gained: int, rows: int, higher_is_better: bool, confidence: float) -> Interval:
+    bounds = absolute_bounds(lost, gained, rows, confidence)
+    return bounds if higher_is_better else _negative(bounds)
 
 
-def _bootstrap(
-    samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], value: float, confidence: float
-) -> Interval:
-    """Paired BCa bootstrap with a fixed seed; scores without any spread are known exactly."""
-    if all(np.ptp(sample) == 0 for sample in samples) or (len(samples) == 2 and np.array_equal(*samples)):
-        return Interval.exact(value)
-    methods = ["BCa", "percentile"] if len(samples[0]) <= _BCA_ROWS else ["percentile"]
-    for method in methods:  # BCa has no bounds where every row left out gives the same value
-        low, high = _bounds(samples, statistic, confidence, method)
-        if np.isfinite(low) and np.isfinite(high):
-            return Interval(value=value, low=low, high=high)
-    raise DataError(
-        "metric: it is 0 for the baseline on some resamples, a relative drop says nothing; use another or more rows"
-    )
+def _negative(interval: Interval) -> Interval:
+    return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
 
 
-def _bounds(
-    samples: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], confidence: float, method: str
-) -> tuple[float, float]:
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the caller sees it by the bounds
-        result = stats.bootstrap(
-            samples,
-            statistic,
-            n_resamples=RESAMPLES,
-            batch=_batch(len(samples[0])),
-            vectorized=True,
-            paired=True,
-            confidence_level=_two_sided(confidence),
-            method=method,
-            rng=np.random.default_rng(_SEED),
-        )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+def _shifted(mean: BootstrappedMean, pair: Pair, factor: float, shift: float) -> Bounds:
+    """Turn the mean of z into a drop. Few rows that differ prove no more than they would if rows were right or wrong."""
+    few = np.count_nonzero(pair.losses) <= _FEW
 
+    def bounds(confidence: float) -> Interval:
+        z, value = mean.at(confidence), factor * pair.lost
+        low, high = (shift + factor * one for one in (z.low, z.high))
+        reach = factor * abs(pair.baseline.value) * unseen(len(pair.losses), confidence) if few else 0.0
+        return Interval(value=value, low=min(low, value - reach), high=max(high, value + reach))
 
-def _batch(rows: int) -> int:
-    """Resamples at a time: 20 million numbers, 160 MB."""
-    return max(1, 20_000_000 // rows)
+    return bounds
 
 
 def _percentiles(replicates: np.ndarray, value: float, confidence: float) -> Interval:
     low, high = np.quantile(replicates, [1 - confidence, confidence])
-    return Interval(value=value, low=float(low), high=float(high))
-
-
-def _mean(sample: np.ndarray, axis: int = -1) -> np.ndarray:
-    return cast(np.ndarray, sample.mean(axis))
-
-
-def _two_sided(confidence: float) -> float:
-    """Two-sided level whose ends are one-sided bounds at ``confidence``."""
-    return 2 * confidence - 1
-
-
-def _positive(value: float) -> float:
-    return abs(value) if value else float("nan")
+    return Interval(value=value, low=min(value, float(low)), high=max(value, float(high)))

@@ -1,46 +1,84 @@
 """What a split can decide, said before compute is spent on it."""
 
 import math
+from collections.abc import Sequence
 
-from inc_mlflow.measure.score_test import quantile, score_statistic
-from inc_mlflow.measure.words import decimal, percent
+from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic
+from inc_mlflow.measure.words import decimal, percent, points
 from inc_mlflow.spec import GateSpec
 
 DISAGREEMENTS = (0.01, 0.04)
 """Assumed shares of rows on which FP32 and INT8 differ in being right: a careful candidate, and a usual one."""
-_RIGHT = 0.9
+RIGHT = 0.9
 """Assumed share of rows the baseline has right."""
 
 
-def plan(rows: int, gate: GateSpec) -> str:
-    """Say up to which observed drop a candidate can pass on ``rows`` rows with a metric that is right or wrong per row."""
-    cases = "; ".join(f"with {percent(share)} disagreement {_case(rows, gate, share)}" for share in DISAGREEMENTS)
-    return f"{decimal(rows)} validation rows, allowed drop {percent(gate.max_relative_drop)}: {cases}"
+def plan(
+    rows: int, gate: GateSpec, candidates: int = 1, disagreements: Sequence[float] = DISAGREEMENTS, right: float = RIGHT
+) -> str:
+    """Say up to which observed drop a candidate can pass on ``rows`` rows with a metric that is right or wrong per row.
+
+    Among several candidates the first has to pass at Holm's strictest confidence.
+    """
+    level = strictest(gate, candidates)
+    cases = "; ".join(f"with {percent(share)} disagreement {_case(rows, gate, share, level, right)}" for share in disagreements)
+    together = f", {candidates} candidates" if candidates > 1 else ""
+    return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
 
 
-def _case(rows: int, gate: GateSpec, disagreement: float) -> str:
-    drop = largest_passing_drop(rows, gate, disagreement)
-    if drop is not None:
-        return f"a candidate passes up to an observed drop of {percent(drop)}"
-    needed = next((size for size in _sizes(rows) if largest_passing_drop(size, gate, disagreement) is not None), None)
-    return f"none can pass, {f'about {decimal(needed)} rows' if needed else 'no number of rows'} could show it"
+def plan_by_spread(rows: int, gate: GateSpec, reach: float, tuning_rows: int, limit: float) -> str:
+    """Say the same of scores that are not right or wrong, from the distance ``reach`` of the bound on tuning rows.
+
+    ``reach`` and ``limit`` are shares of the baseline's metric; an interval shrinks with the square root of the rows.
+    """
+    largest = limit - reach * math.sqrt(tuning_rows / rows)
+    by = f"by the spread on {decimal(tuning_rows)} tuning rows"
+    if largest >= 0:
+        case = f"a candidate passes up to an observed drop of {percent(largest)}"
+    else:
+        needed = math.ceil(tuning_rows * (reach / limit) ** 2) if limit else None
+        case = f"none passes without a gain, {f'about {decimal(needed)} rows' if needed else 'no number of rows'} could show it"
+    return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: {by} {case}"
 
 
-def largest_passing_drop(rows: int, gate: GateSpec, disagreement: float) -> float | None:
-    """Return the largest relative drop whose upper bound is within the limit; None where not even 0 is."""
-    differing, right = round(disagreement * rows), round(_RIGHT * rows)
+def strictest(gate: GateSpec, candidates: int) -> float:
+    """Return the confidence at which the first of several candidates has to pass."""
+    return 1 - (1 - gate.confidence) / candidates
+
+
+def allowed(gate: GateSpec) -> str:
+    """Write the limits on the drop."""
+    relative = [percent(gate.max_relative_drop)] if gate.max_relative_drop is not None else []
+    absolute = [f"{points(gate.max_absolute_drop)} absolute"] if gate.max_absolute_drop is not None else []
+    return " and ".join(relative + absolute)
+
+
+def largest_passing_drop(rows: int, gate: GateSpec, disagreement: float, level: float, right: float = RIGHT) -> float | None:
+    """Return the largest relative drop whose upper bound is within the limits; None where not even 0 is."""
+    differing, correct = round(disagreement * rows), round(right * rows)
     best = None
     for net in range(differing % 2, differing + 1, 2):
         lost, gained = (differing + net) // 2, (differing - net) // 2
-        if not _passes(right - lost, lost, gained, rows, gate):
+        if lost > correct or not _passes(correct - lost, lost, gained, rows, gate, quantile(level)):
             break
-        best = net / right
+        best = net / correct
     return best
 
 
-def _passes(both: int, lost: int, gained: int, rows: int, gate: GateSpec) -> bool:
-    statistic = score_statistic(both, lost, gained, rows, 1 - gate.max_relative_drop) if both >= 0 else -math.inf
-    return statistic >= quantile(gate.confidence)
+def _case(rows: int, gate: GateSpec, disagreement: float, level: float, right: float) -> str:
+    drop = largest_passing_drop(rows, gate, disagreement, level, right)
+    if drop is not None:
+        return f"a candidate passes up to an observed drop of {percent(drop)}"
+    larger = (size for size in _sizes(rows) if largest_passing_drop(size, gate, disagreement, level, right) is not None)
+    needed = next(larger, None)
+    return f"none can pass, {f'about {decimal(needed)} rows' if needed else 'no number of rows'} could show it"
+
+
+def _passes(both: int, lost: int, gained: int, rows: int, gate: GateSpec, z: float) -> bool:
+    relative, absolute = gate.max_relative_drop, gate.max_absolute_drop
+    if relative is not None and ratio_statistic(both, lost, gained, rows, 1 - relative) < z:
+        return False
+    return absolute is None or difference_statistic(lost, gained, rows, absolute) >= z
 
 
 def _sizes(rows: int) -> list[int]:

@@ -7,6 +7,11 @@ def percent(share: float) -> str:
     return f"{'0' if text == '-0' else text} %"
 
 
+def points(amount: float) -> str:
+    """0.01234 -> "0.0123": an amount in a metric's own unit."""
+    return f"{amount:.3g}"
+
+
 def times(ratio: float) -> str:
     """1.657 -> "1.66x"."""
     return f"{ratio:.2f}x"

@@ -1,5 +1,6 @@
 """What all records share: JSON in and out, with a schema version."""
 
+import json
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -26,6 +27,9 @@ class Record(Frozen):
     incidental: ClassVar[frozenset[str]] = frozenset({"seconds"})
     """Fields that do not count when a later step asks whether its inputs are still the same."""
 
+    unsealed: ClassVar[frozenset[str]] = frozenset({"seconds"})
+    """Fields that the seal leaves out: they are known only when the raw measurements are written."""
+
     schema_version: Literal[1] = 1
     seconds: float = 0.0
 
@@ -35,16 +39,24 @@ class Record(Frozen):
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read ``record.json`` of a step's output directory; StateError where it is missing or not ours."""
+        """Read ``record.json`` of a step's output directory; StateError where it is missing, not ours, or not whole."""
         path = directory / RECORD
         try:
-            return cls.model_validate_json(path.read_text())
+            text = path.read_text()
+            record = cls.model_validate_json(text)
         except (OSError, ValidationError) as error:
             raise StateError(f"{path}: not a readable {cls.__name__}; run the step again") from error
+        if record.model_dump(mode="json") != json.loads(text):  # a default never stands in for what a file lacks
+            raise StateError(f"{path}: not a whole {cls.__name__}; run the step again")
+        return record
 
     def identity(self) -> str:
         """Digest of what the record says, incidental fields aside."""
         return sha256_text(canonical_json(self.model_dump(mode="json", exclude=set(self.incidental))))
+
+    def seal(self) -> str:
+        """Digest of all that its raw measurements are bound to: what the record says, less what is known only later."""
+        return sha256_text(canonical_json(self.model_dump(mode="json", exclude=set(self.unsealed))))
 
     def settled(self) -> bool:
         """Tell whether the step is finished for good; one that met an absent server must be asked again."""

@@ -54,8 +54,10 @@ class Trial(Frozen):
     accuracy: float | None
     relative_drop: Interval | None
     """Without bounds where the metric does not decompose: its replicates are left to the gate."""
+    disagreement: float | None
+    """Share of the rows that are right in one model only; None where rows are not right or wrong."""
     max_relative_drop: float
-    """What the job allows."""
+    """What the job allows; an absolute limit as a share of the baseline's metric on tuning."""
     output_error: float | None
     """Root mean square of the difference to the baseline's outputs, relative to theirs."""
     rejected: str | None

@@ -35,6 +35,8 @@ class JudgementRecord(Record):
     reasons: tuple[str, ...]
     table: tuple[Row, ...]
     confidence: float
+    policy_sha256: str
+    """Of the gate's limits in canonical form: judgements by other limits differ in it."""
 
     def best(self) -> Row:
         """Return the top row that is not the baseline."""

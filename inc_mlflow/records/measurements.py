@@ -21,10 +21,14 @@ class Evaluated(Frozen):
 
     value: float | None
     reason: str | None = None
+    size_bytes: int
+    """Of the model's file."""
 
 
 class EvaluationRecord(Record):
     """Accuracy of baseline, present champion and candidates on the same rows; outcomes stand in ``outcomes.npz``."""
+
+    unsealed = frozenset({"seconds", "outcomes_sha256"})
 
     evidence: Evidence
     split: str
@@ -73,6 +77,8 @@ class Slow(Frozen):
 
 class BenchmarkRecord(Record):
     """Speed of all models, interleaved; ratios are against the baseline, latencies stand in ``latencies.npz``."""
+
+    unsealed = frozenset({"seconds", "latencies_sha256", "slow"})
 
     evidence: Evidence
     valid: bool

@@ -1,15 +1,94 @@
-"""When a candidate passes."""
+"""When a candidate passes: limits and confidence, in the job or in a policy file that many jobs share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from inc_mlflow.spec.part import Part
+from inc_mlflow.errors import SpecError
+from inc_mlflow.spec.part import Part, spec_error
+from inc_mlflow.spec.text import read_mapping
+from inc_mlflow.storage import canonical_json, sha256_text
+
+Role = Literal["required", "accuracy_only", "informative"]
+DEFAULT_DROP = 0.01
+
+_Share = Annotated[float | None, Field(ge=0, lt=1)]
+_Points = Annotated[float | None, Field(ge=0)]
+
+
+class PoolGate(Part):
+    """What one pool has to say."""
+
+    role: Annotated[
+        Role, Field(description="required: accuracy and speed count; accuracy_only: speed does not; informative: neither does.")
+    ] = "required"
 
 
 class GateSpec(Part):
-    """When a candidate passes."""
+    """When a candidate passes; without a limit on the drop it is 1 % of the baseline's metric."""
 
-    max_relative_drop: Annotated[float, Field(ge=0, lt=1, description="Share of the baseline's metric it may lose.")] = 0.01
+    max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = None
+    max_absolute_drop: Annotated[_Points, Field(description="What it may lose in the metric's own unit.")] = None
+    max_class_drop: Annotated[
+        _Share, Field(description="What the worst class may lose of its share of right rows, as 0.05; for top1 and top5.")
+    ] = None
+    max_pool_spread: Annotated[
+        _Share, Field(description="Share of its metric that a candidate may lose from one pool to another.")
+    ] = None
     min_speedup: Annotated[float, Field(gt=0, description="Against the optimised baseline.")] = 1.0
     confidence: Annotated[float, Field(gt=0.5, lt=1, description="One-sided, of each decision.")] = 0.95
+    pools: Annotated[
+        dict[str, PoolGate],
+        Field(description="Pool -> role; pools that are not named are required, emulated ones accuracy_only."),
+    ] = Field(default_factory=dict)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A job may also give the path of a policy file."""
+        return {"anyOf": [{"type": "string", "description": "A policy file (YAML), relative to the job."}, handler(schema)]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limited(cls, data: Any) -> Any:
+        """Fill in the limit that applies, so that equal gates give equal text."""
+        if isinstance(data, dict) and data.get("max_relative_drop") is None and data.get("max_absolute_drop") is None:
+            return {**data, "max_relative_drop": DEFAULT_DROP}
+        return data
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a policy file; SpecError is one line that names file and field."""
+        try:
+            policy = _Policy.model_validate(read_mapping(path.read_text(), "policy"))
+        except OSError as error:
+            raise SpecError(f"{path}: cannot be read ({error.strerror}); give the path of a gate policy") from error
+        except UnicodeDecodeError as error:
+            raise SpecError(f"{path}: is not text; give the path of a gate policy in YAML") from error
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
+        except ValidationError as error:
+            raise SpecError(f"{path}: {str(spec_error(error)).removeprefix('job: ')}") from error
+        return cls.model_validate(policy.model_dump(exclude={"version"}))
+
+    def role(self, pool: str, emulated: bool) -> Role:
+        """Return what a pool has to say; one that is emulated has no speed, whatever it is called."""
+        role = self.pools.get(pool, PoolGate(role="accuracy_only" if emulated else "required")).role
+        return "accuracy_only" if emulated and role == "required" else role
+
+    def relative_limit(self, baseline: float) -> float:
+        """Return the allowed drop as a share of the baseline's metric: the stricter one where two limits stand."""
+        absolute = None if self.max_absolute_drop is None or not baseline else self.max_absolute_drop / abs(baseline)
+        return min(limit for limit in (self.max_relative_drop, absolute, 1.0) if limit is not None)
+
+    def sha256(self) -> str:
+        """Return the digest that a judgement carries."""
+        return sha256_text(canonical_json(self.model_dump(mode="json", exclude_none=True)))
+
+
+class _Policy(GateSpec):
+    """A gate in a file of its own."""
+
+    version: Annotated[Literal[1], Field(description="Version of this format.")]

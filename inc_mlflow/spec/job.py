@@ -126,7 +126,10 @@ class JobSpec(Part):
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read YAML or JSON; SpecError is one line that names the field."""
-        data = read_mapping(text)
+        return cls._from_mapping(read_mapping(text))
+
+    @classmethod
+    def _from_mapping(cls, data: dict[str, Any]) -> Self:
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -134,9 +137,12 @@ class JobSpec(Part):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a job file."""
+        """Read a job file; a gate policy that it names is taken in, so that the job's text is whole."""
         try:
-            return cls.from_text(path.read_text())
+            data = read_mapping(path.read_text())
+            if isinstance(data.get("gate"), str):
+                data["gate"] = GateSpec.load(path.parent / data["gate"])
+            return cls._from_mapping(data)
         except OSError as error:
             raise SpecError(f"{path}: cannot be read ({error.strerror}); give the path of a job file") from error
         except UnicodeDecodeError as error:

@@ -30,9 +30,17 @@ Pool = Annotated[
 ]
 
 
+_EMULATED = "emulated "
+
+
 def emulated_pool(isa: Isa) -> str:
     """Return what an emulated instruction set is called in records, tables and reasons."""
-    return f"emulated {isa}"
+    return f"{_EMULATED}{isa}"
+
+
+def is_emulated(pool: str) -> bool:
+    """Tell whether a pool of a record is an emulated one."""
+    return pool.startswith(_EMULATED)
 
 
 def parse_isa(text: str) -> Isa:

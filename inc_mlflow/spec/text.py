@@ -9,14 +9,14 @@ import yaml
 from inc_mlflow.errors import SpecError
 
 
-def read_mapping(text: str) -> dict[str, Any]:
-    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text."""
+def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
+    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text. ``what`` it is stands in messages."""
     try:
         data = json.loads(text, object_pairs_hook=_pairs)
     except json.JSONDecodeError:
-        data = _yaml(text)
+        data = _yaml(text, what)
     if not isinstance(data, dict):
-        raise SpecError(f"job: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
+        raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
     return data
 
 
@@ -31,11 +31,11 @@ def _refuse_twice(keys: list[str], where: str) -> None:
         raise SpecError(f"job: {sorted(twice)[0]!r} stands twice{where}; keep one")
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str, what: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError) as error:
-        raise SpecError(f"job: not YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(f"{what}: not YAML: {' '.join(str(error).split())}") from error
 
 
 class _Loader(yaml.SafeLoader):

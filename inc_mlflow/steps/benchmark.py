@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-
 from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import ModelError
@@ -23,8 +21,8 @@ from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
+from inc_mlflow.steps.raw import load_raw, save_raw
 from inc_mlflow.steps.stage import step
-from inc_mlflow.storage import sha256_file
 
 BATCHES = 16
 """Batches that every model is timed on, repeated where validation has fewer; their spread makes the interval."""
@@ -55,10 +53,9 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
         rows = Path(folder) / "batches.npz"
         save_batches(rows, batches)
         timings = interleave({model.label: _command(model, rows, core) for model in models}, _shown)
-    _save(target / LATENCIES, timings)
     ratios = _ratios(timings, BASELINE, job.spec.gate.confidence)
     reasons = sorted({reason for ratio in ratios.values() if (reason := contradiction(ratio))})
-    return BenchmarkRecord(
+    record = BenchmarkRecord(
         evidence=Evidence(
             pool=pools.here(job.spec.pool),
             host=host_facts(),
@@ -74,8 +71,17 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
         models={name: speed(timing, job.layout.batch, sizes[name]) for name, timing in timings.items()},
         speedup=ratios,
         source_speedup=_ratios(timings, SOURCE, job.spec.gate.confidence) if SOURCE in timings else {},
-        latencies_sha256=sha256_file(target / LATENCIES),
+        latencies_sha256="",
     )
+    arrays = {str(index): timing.seconds for index, timing in enumerate(timings.values())}
+    return record.model_copy(update={"latencies_sha256": save_raw(target / LATENCIES, record, arrays)})
+
+
+def load_benchmark(directory: Path) -> BenchmarkRecord:
+    """Read a benchmark as it was when it was made."""
+    record = BenchmarkRecord.load(directory)
+    load_raw(directory / LATENCIES, record, record.latencies_sha256)
+    return record
 
 
 def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
@@ -127,9 +133,3 @@ def _shown(rounds: Iterable[int], total: int) -> Iterable[int]:
 def _ratios(timings: dict[str, Timing], against: str, confidence: float) -> dict[str, Interval]:
     others = {name: timing for name, timing in timings.items() if name not in {against, SOURCE}}
     return {name: speedup(timings[against], timing, confidence) for name, timing in others.items()}
-
-
-def _save(path: Path, timings: dict[str, Timing]) -> None:
-    arrays = {str(index): timing.seconds for index, timing in enumerate(timings.values())}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from inc_mlflow import progress
-from inc_mlflow.errors import ModelError
+from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.measure.plan import plan
 from inc_mlflow.metrics.metric import Metric
@@ -11,6 +11,7 @@ from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.model import read_structure
 from inc_mlflow.ort.quantizer import check_operators
 from inc_mlflow.records import DataFacts
+from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import check_labels, open_data
 
@@ -34,11 +35,20 @@ def check(job: Job) -> Checked:
     data = open_data(job)
     facts = data.survey(progress.track)
     check_labels(job, facts, metric.needs_labels)
+    _check_classes(job, metric, facts)
     return Checked(facts, (*facts.notes, _plan(job, metric, facts)))
+
+
+def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
+    """Refuse a limit on the worst class where rows have none: the gate could only say so after all the work."""
+    labels = facts.splits["validation"].labels
+    is_class = labels is not None and labels.shape == () and labels.dtype.startswith(("bool", "int", "uint"))
+    if job.spec.gate.max_class_drop is not None and not (metric.decomposable and is_class):
+        raise SpecError(f"gate.max_class_drop: {metric.name} has no class per row; use top1 or top5, or leave it out")
 
 
 def _plan(job: Job, metric: Metric, facts: DataFacts) -> str:
     rows = facts.splits["validation"].rows
     if metric.binary:
-        return plan(rows, job.spec.gate)
+        return plan(rows, job.spec.gate, len(job.spec.listed) or SHORTLIST)
     return f"{rows:,} validation rows; what they can decide by {metric.name} depends on its spread and shows with the verdict"

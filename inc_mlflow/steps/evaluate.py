@@ -1,7 +1,8 @@
 """evaluate: the metric of all models on the same rows, with the outcomes that paired statistics need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,20 +11,22 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts, usable_cores
+from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
 from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
-from inc_mlflow.records import BASELINE, Evaluated, EvaluationRecord, Evidence, Model
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, Model
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps.emulate import evaluate_as
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
+from inc_mlflow.steps.raw import load_raw, save_raw
 from inc_mlflow.steps.stage import step
-from inc_mlflow.storage import sha256_file
 
 OUTCOMES = "outcomes.npz"
+_CLASSES = "classes"
 
 
 @step("evaluation", EvaluationRecord)
@@ -33,21 +36,21 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
     So once more for every emulated pool, with record and outcomes in a directory of its name.
     """
     models = side_by_side(baseline, champion, candidates)
-    record = evaluate_models(job, models, "validation", target)
     emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in job.spec.emulated}
-    return record.model_copy(update={"emulated": {isa: one.identity() for isa, one in emulated.items()}})
+    return evaluate_models(job, models, "validation", target, {isa: one.identity() for isa, one in emulated.items()})
 
 
-def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
-    """Evaluate any models, baseline first, on any split of the job."""
+def evaluate_models(
+    job: Job, models: list[Model], split: str, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
+) -> EvaluationRecord:
+    """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
     runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
     _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
-    content = Content()
-    outcomes = collect_outcomes(runners, BASELINE, _rows(job, split, content), _scoring(metric), len(usable_cores()), _shown)
-    _save(target / OUTCOMES, models, outcomes)
-    facts = content.facts()
-    return EvaluationRecord(
+    fed = _Fed()
+    outcomes = collect_outcomes(runners, BASELINE, _rows(job, split, fed), _scoring(metric), len(usable_cores()), _shown)
+    facts = fed.content.facts()
+    record = EvaluationRecord(
         evidence=Evidence(
             pool=pools.here(job.spec.pool),
             host=host_facts(),
@@ -59,9 +62,13 @@ def evaluate_models(job: Job, models: list[Model], split: str, target: Path) -> 
         higher_is_better=metric.higher_is_better,
         decomposable=metric.decomposable,
         rows=facts.rows,
-        results={name: _evaluated(one) for name, one in outcomes.items()},
-        outcomes_sha256=sha256_file(target / OUTCOMES),
+        results={model.label: _evaluated(model, outcomes[model.label]) for model in models},
+        outcomes_sha256="",
+        emulated=dict(emulated),
     )
+    arrays = {str(index): outcomes[model.label].replicates for index, model in enumerate(models)}
+    digest = save_raw(target / OUTCOMES, record, arrays | _classes(metric, fed.labels))
+    return record.model_copy(update={"outcomes_sha256": digest})
 
 
 def _check_outputs(runners: dict[str, Runner]) -> None:
@@ -84,20 +91,36 @@ def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> Evalua
     return emulated
 
 
-def load_outcomes(directory: Path, record: EvaluationRecord) -> dict[str, np.ndarray]:
-    """Read the outcomes of an evaluation by model, as they were when its record was made."""
-    path = directory / OUTCOMES
-    if sha256_file(path) != record.outcomes_sha256:
-        raise DataError(f"{path}: changed since it was measured; evaluate again")
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[str(index)] for index, name in enumerate(record.results)}
+def load_measured(directory: Path, record: EvaluationRecord, benchmark: BenchmarkRecord | None) -> Measured:
+    """Join an evaluation with its outcomes by model, as they were when its record was made."""
+    arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
+    classes = arrays.pop(_CLASSES, None)
+    outcomes = {name: arrays[str(index)] for index, name in enumerate(record.results) if str(index) in arrays}
+    return Measured(record, outcomes, benchmark, classes)
 
 
-def _rows(job: Job, split: str, content: Content) -> Iterator[tuple[Arrays, np.ndarray | None]]:
+class _Fed:
+    """What was really fed to the models."""
+
+    def __init__(self) -> None:
+        self.content = Content()
+        self.labels: list[np.ndarray | None] = []
+
+
+def _classes(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:
+    """Return the class of each row, where labels are classes: a gate may ask for the worst one."""
+    given = [label for label in labels if label is not None and label.ndim == 1 and label.dtype.kind in "biu"]
+    if not metric.decomposable or not given or len(given) < len(labels):
+        return {}
+    return {_CLASSES: np.concatenate(given)}
+
+
+def _rows(job: Job, split: str, fed: _Fed) -> Iterator[tuple[Arrays, np.ndarray | None]]:
     """Stream the split in the layout's batch size, and take down what was really fed."""
     data, size = open_data(job), job.layout.batch
     for inputs, labels, digests in progress.track(data.rows(split, size), f"evaluate on {split}", data.batches(split, size)):
-        content.add(digests, labels)
+        fed.content.add(digests, labels)
+        fed.labels.append(labels)
         yield inputs, labels
 
 
@@ -109,13 +132,7 @@ def _scoring(metric: Metric) -> Scoring:
     return Scoring(metric.keep, metric.score, metric.decomposable)
 
 
-def _save(path: Path, models: list[Model], outcomes: dict[str, Outcomes]) -> None:
-    arrays = {str(index): outcomes[model.label].replicates for index, model in enumerate(models)}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle
-
-
-def _evaluated(outcomes: Outcomes) -> Evaluated:
+def _evaluated(model: Model, outcomes: Outcomes) -> Evaluated:
     if np.isfinite(outcomes.value) and np.isfinite(outcomes.replicates).all():
-        return Evaluated(value=outcomes.value)
-    return Evaluated(value=None, reason="the metric gave NaN or infinity")
+        return Evaluated(value=outcomes.value, size_bytes=model.size_bytes)
+    return Evaluated(value=None, reason="the metric gave NaN or infinity", size_bytes=model.size_bytes)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from inc_mlflow.measure.gate import Measured, judge
-from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, JudgementRecord
+from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.measure.gate import judge
+from inc_mlflow.records import EvaluationRecord, JudgementRecord
 from inc_mlflow.spec import Job, emulated_pool
-from inc_mlflow.steps.evaluate import load_emulated, load_outcomes
+from inc_mlflow.steps.benchmark import load_benchmark
+from inc_mlflow.steps.evaluate import load_emulated, load_measured
 from inc_mlflow.steps.models import side_by_side
 from inc_mlflow.steps.stage import step
 
@@ -21,8 +23,7 @@ def gate(
 def _measured(job: Job, evaluation: Path, benchmark: Path) -> dict[str, Measured]:
     """Read what every pool of the job found out; an emulated one has no speed."""
     record = EvaluationRecord.load(evaluation)
-    pools = {job.spec.pool: Measured(record, load_outcomes(evaluation, record), BenchmarkRecord.load(benchmark))}
+    pools = {job.spec.pool: load_measured(evaluation, record, load_benchmark(benchmark))}
     for isa in job.spec.emulated:
-        emulated = load_emulated(evaluation, record, isa)
-        pools[emulated_pool(isa)] = Measured(emulated, load_outcomes(evaluation / isa, emulated), None)
+        pools[emulated_pool(isa)] = load_measured(evaluation / isa, load_emulated(evaluation, record, isa), None)
     return pools

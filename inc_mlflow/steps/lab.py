@@ -43,6 +43,7 @@ class Lab:
         self._job, self._baseline, self._calibration, self._tuning = job, baseline, calibration, tuning
         self._journal, self._budget = journal, budget
         self._runner = Runner(baseline, threads=1)
+        self._limit = job.spec.gate.relative_limit(tuning.baseline)
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"
         self.trials: list[Trial] = []
@@ -88,7 +89,7 @@ class Lab:
 
     def _try(self, recipe: Recipe) -> Trial:
         """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
-        trial = _untried(recipe, len(self._journal.trials) + 1, self._job.spec.gate.max_relative_drop)
+        trial = _untried(recipe, len(self._journal.trials) + 1, self._limit)
         model = self._partial / MODEL
         try:
             self._make(recipe, model)
@@ -118,17 +119,17 @@ class Lab:
         return self._score(trial, runner)
 
     def _score(self, trial: Trial, runner: Runner) -> Trial:
-        limit = self._job.spec.gate.max_relative_drop
-        tuned = self._tuning.score(runner, limit)
+        tuned = self._tuning.score(runner, self._limit)
         if not np.isfinite(tuned.accuracy):
             return trial.model_copy(update={"rows": tuned.rows, "rejected": "the metric gave NaN or infinity"})
-        dropped = tuned.drop.value > limit
+        dropped = tuned.drop.value > self._limit
         return trial.model_copy(
             update={
                 "rows": tuned.rows,
                 "accuracy": tuned.accuracy,
                 "relative_drop": tuned.drop,
-                "rejected": f"drops by {percent(tuned.drop.value)}, allowed is {percent(limit)}" if dropped else None,
+                "disagreement": tuned.disagreement,
+                "rejected": f"drops by {percent(tuned.drop.value)}, allowed is {percent(self._limit)}" if dropped else None,
             }
         )
 
@@ -203,6 +204,7 @@ def _untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
         rows=0,
         accuracy=None,
         relative_drop=None,
+        disagreement=None,
         max_relative_drop=max_relative_drop,
         output_error=None,
         rejected=None,

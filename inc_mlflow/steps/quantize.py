@@ -63,7 +63,7 @@ def hand_over(job: Job, found: Found, baseline: Path, target: Path) -> Candidate
         copy_model(found.folder / trial.directory / MODEL, path)
         _predict_saturation(job, path)
         made.append(_candidate(parse_recipe(trial.recipe), name, path, target))
-    write_text(target / PICTURE, draw_trials(found.trials, found.shortlist, job.spec.gate.max_relative_drop))
+    write_text(target / PICTURE, draw_trials(found.trials, found.shortlist, found.trials[0].max_relative_drop))
     return CandidatesRecord(baseline_sha256=model_sha256(baseline), candidates=tuple(made), trials=found.trials)
 
 

@@ -12,7 +12,8 @@ from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure import paired
+from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.measure.paired import Pair, relative_drop
 from inc_mlflow.metrics.metric import Outputs
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
@@ -39,6 +40,8 @@ class Tuned:
     rows: int
     accuracy: float
     drop: Interval
+    disagreement: float | None = None
+    """Share of rows that are right in one model only; None where rows are not right or wrong."""
 
 
 class Tuning:
@@ -53,9 +56,10 @@ class Tuning:
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
         self._exact = _run(runner, self.batches[: max(1, COMPARED // job.layout.batch)], "compare outputs")
         self._reference = self._kept(runner, 0, len(self.batches))
-        self._base = self._tuned(self._reference).accuracy
-        if self._base == 0 or not np.isfinite(self._base):
-            raise DataError(f"data.tuning: the baseline's metric there is {self._base}; check data, labels and metric")
+        self.baseline = self._tuned(self._reference, 0.0).accuracy
+        """The baseline's metric."""
+        if self.baseline == 0 or not np.isfinite(self.baseline):
+            raise DataError(f"data.tuning: the baseline's metric there is {self.baseline}; check data, labels and metric")
 
     def _read(self, job: Job, limit: int) -> SplitFacts:
         content, held = Content(), 0
@@ -85,21 +89,21 @@ class Tuning:
         """Return the metric; a quarter of the rows is enough where they already prove a drop beyond ``limit``."""
         first = max(1, int(len(self.batches) * _FIRST)) if self._metric.decomposable else len(self.batches)
         outputs = self._kept(runner, 0, first)
-        tuned = self._tuned(outputs)
+        tuned = self._tuned(outputs, limit)
         hopeless = np.isfinite(tuned.drop.low) and tuned.drop.low > limit
         if first == len(self.batches) or not np.isfinite(tuned.accuracy) or hopeless:
             return tuned
-        return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))])
+        return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))], limit)
 
     def _kept(self, runner: Runner, start: int, end: int) -> list[Outputs]:
         return _run(lambda inputs: self._metric.keep(runner(inputs)), self.batches[start:end], "evaluate on tuning")
 
-    def _tuned(self, outputs: Sequence[Outputs]) -> Tuned:
+    def _tuned(self, outputs: Sequence[Outputs], limit: float) -> Tuned:
         reference, labels = self._reference[: len(outputs)], self._labels[: len(outputs)]
         rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
         if self._metric.decomposable:
             scores = self._scores(outputs, labels, reference)
-            return self._paired(rows, self._scores(reference, labels, reference), scores)
+            return self._paired(rows, self._scores(reference, labels, reference), scores, limit)
         given = [label for label in labels if label is not None]
         joined = np.concatenate(given) if len(given) == len(labels) else None
         true = _joined(reference)
@@ -112,23 +116,14 @@ class Tuning:
         triples = zip(outputs, labels, reference, strict=True)
         return np.concatenate([np.asarray(self._metric.score(*triple)) for triple in triples])
 
-    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray) -> Tuned:
+    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> Tuned:
         """Compare row by row; without bounds where the first rows alone give none."""
         true, value = float(base.mean()), float(scores.mean())
-        plain = Tuned(rows, value, _exact(self._sign * (true - value), true))
         if not np.isfinite(value) or true == 0:
-            return plain
-        try:
-            drop = paired.relative_drop(
-                (true, base),
-                (value, scores),
-                decomposable=True,
-                higher_is_better=self._metric.higher_is_better,
-                confidence=self._confidence,
-            )
-        except DataError:
-            return plain  # the gate, which has other rows and decides, says what it cannot tell
-        return Tuned(rows, value, drop)
+            return Tuned(rows, value, _exact(self._sign * (true - value), true))
+        pair = Pair(Outcomes(true, base), Outcomes(value, scores), True, self._metric.higher_is_better)
+        drop = relative_drop(pair, limit)(self._confidence)
+        return Tuned(rows, value, drop, float((base != scores).mean()) if pair.binary else None)
 
     @property
     def _sign(self) -> float:

@@ -28,13 +28,13 @@ from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware.probe import pinned_core
-from inc_mlflow.measure.gate import Measured, judge
+from inc_mlflow.measure.gate import judge
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import BASELINE, CandidatesRecord, Model, Row
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.benchmark import SOURCE, benchmark_models
-from inc_mlflow.steps.evaluate import evaluate_models, load_outcomes
+from inc_mlflow.steps.evaluate import evaluate_models, load_measured
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.storage import MODEL, model_bytes, model_sha256
 
@@ -136,10 +136,10 @@ def loadable(job: Job, files: list[Path]) -> tuple[list[Model], dict[str, str]]:
 def measured(job: Job, models: list[Model], folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
     """Return the gate's rows, the baseline's first, and each model's outcomes."""
     evaluation = evaluate_models(job, models, "validation", folder)
-    outcomes = load_outcomes(folder, evaluation)
     benchmark = benchmark_models(job, [*models, model(SOURCE, job.model)], folder)
-    pools = {job.spec.pools[0]: Measured(evaluation, outcomes, benchmark)}
-    return list(judge(models, pools, job.spec.gate).table), outcomes | {"decomposable": np.array(evaluation.decomposable)}
+    measured = load_measured(folder, evaluation, benchmark)
+    table = judge(models, {job.spec.pool: measured}, job.spec.gate).table
+    return list(table), dict(measured.outcomes) | {"decomposable": np.array(evaluation.decomposable)}
 
 
 def told(row: Row, outcomes: dict[str, np.ndarray]) -> dict[str, object]:

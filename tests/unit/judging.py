@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inc_mlflow.measure.gate import Measured
+from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
 from inc_mlflow.spec import GateSpec
 
@@ -32,7 +32,7 @@ def measured(accuracy, speed, pool="local", valid=True, source=None, **changes):
     """What one pool found out about candidates: label -> (lost, gained), and label -> speed-up."""
     outcomes = {BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()}
     evidence = Evidence(pool=pool, host=HOST, data_sha256="d", models={label: f"sha of {label}" for label in outcomes})
-    results = {label: Evaluated(value=float(one.mean())) for label, one in outcomes.items()}
+    results = {label: Evaluated(value=float(one.mean()), size_bytes=100) for label, one in outcomes.items()}
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
                   "decomposable": True, "rows": ROWS, "results": results, "outcomes_sha256": "o"}  # fmt: skip
     benchmark = BenchmarkRecord(

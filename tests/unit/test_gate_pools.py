@@ -79,7 +79,7 @@ def test_where_the_real_pool_is_worse_the_row_shows_that_one():
 
 def test_emulated_pools_alone_decide_nothing():
     emulated = replace(measured({"int8": PASS}, {}, AVX2), benchmark=None)
-    with pytest.raises(DataError, match=r"^gate: no pool has a benchmark, emulated pools alone decide nothing"):
+    with pytest.raises(DataError, match=r"^gate: no pool is required; emulated ones"):
         judge([model(BASELINE), model("int8")], {AVX2: emulated}, GATE)
 
 

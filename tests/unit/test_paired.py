@@ -8,16 +8,18 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from inc_mlflow.measure.paired import accuracy, ratio_bounds, relative_drop
-from inc_mlflow.measure.score_test import score_statistic
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.binary import SPARSE, absolute_bounds, relative_bounds
+from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop
+from inc_mlflow.measure.score_test import difference_statistic, ratio_statistic
 
 COUNTS = st.tuples(st.integers(1, 400), st.integers(0, 40), st.integers(0, 40), st.integers(0, 200))
 """Rows right in both models, in the baseline only, in the candidate only, and in neither."""
 
 
 def bounds(both, lost, gained, neither=0, confidence=0.95):
-    value = 1 - (both + gained) / (both + lost)
-    return ratio_bounds(both, lost, gained, both + lost + gained + neither, value, confidence)
+    return relative_bounds(both, lost, gained, both + lost + gained + neither, confidence)
 
 
 def scores(both, lost, gained, neither=0):
@@ -25,9 +27,16 @@ def scores(both, lost, gained, neither=0):
     return baseline, np.repeat([1.0, 0.0, 1.0, 0.0], [both, lost, gained, neither])
 
 
-def drop(baseline, candidate, **changes):
-    options = {"decomposable": True, "higher_is_better": True, "confidence": 0.95} | changes
-    return relative_drop((float(baseline.mean()), baseline), (float(candidate.mean()), candidate), **options)
+def outcomes(scores):
+    return Outcomes(float(scores.mean()), scores)
+
+
+def pair(baseline, candidate, higher_is_better=True):
+    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better)
+
+
+def drop(baseline, candidate, limit=0.01, **changes):
+    return relative_drop(pair(baseline, candidate, **changes), limit)(0.95)
 
 
 def score_by_likelihood(both, lost, gained, neither, ratio):
@@ -59,14 +68,14 @@ CASES = [(1595, 24, 11, 191), (450, 3, 0, 47), (80, 9, 9, 2), (30, 1, 4, 65), (5
 @pytest.mark.parametrize("counts", CASES)
 @pytest.mark.parametrize("ratio", [0.9, 0.99, 1.0, 1.05])
 def test_the_closed_form_agrees_with_a_constrained_maximum_likelihood(counts, ratio):
-    closed = score_statistic(*counts[:3], sum(counts), ratio)
+    closed = ratio_statistic(*counts[:3], sum(counts), ratio)
     assert closed == pytest.approx(score_by_likelihood(*counts, ratio), rel=2e-3, abs=2e-3)
 
 
 @settings(max_examples=40)
 @given(st.tuples(st.integers(20, 400), *[st.integers(1, 40)] * 2, st.integers(1, 200)), st.floats(0.8, 1.2))
 def test_the_closed_form_agrees_with_it_on_any_table(counts, ratio):
-    closed = score_statistic(*counts[:3], sum(counts), ratio)
+    closed = ratio_statistic(*counts[:3], sum(counts), ratio)
     assert closed == pytest.approx(score_by_likelihood(*counts, ratio), rel=1e-2, abs=1e-2)
 
 
@@ -74,8 +83,8 @@ def test_the_closed_form_agrees_with_it_on_any_table(counts, ratio):
 def test_exchanging_the_models_turns_the_sign_of_the_statistic(counts, ratio):
     both, lost, gained, _ = counts
     rows = sum(counts)
-    there = score_statistic(both, lost, gained, rows, ratio)
-    back = score_statistic(both, gained, lost, rows, 1 / ratio)
+    there = ratio_statistic(both, lost, gained, rows, ratio)
+    back = ratio_statistic(both, gained, lost, rows, 1 / ratio)
     assert there == pytest.approx(-back, rel=1e-4, abs=1e-4) or (not lost and not gained and abs(ratio - 1) < 1e-6)
 
 
@@ -84,7 +93,7 @@ def test_the_statistic_falls_as_the_ratio_grows(counts, first, second):
     low, high = sorted((first, second))
     assume(high - low > 1e-6)
     both, lost, gained, _ = counts
-    assert score_statistic(both, lost, gained, sum(counts), low) >= score_statistic(both, lost, gained, sum(counts), high)
+    assert ratio_statistic(both, lost, gained, sum(counts), low) >= ratio_statistic(both, lost, gained, sum(counts), high)
 
 
 @given(COUNTS)
@@ -98,8 +107,10 @@ def test_the_bounds_hold_the_estimate(counts):
 def test_the_bounds_are_where_the_test_is_at_its_edge(counts):
     both, lost, gained, _ = counts
     interval, z = bounds(*counts), stats.norm.ppf(0.95)
-    assert score_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(z, abs=1e-3)
-    assert score_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(-z, abs=1e-3)
+    if lost >= gained or lost + gained > SPARSE:
+        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(z, abs=1e-3)
+    if lost + gained > SPARSE:
+        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(-z, abs=1e-3)
 
 
 @given(COUNTS)
@@ -137,8 +148,47 @@ def test_accuracy_of_right_and_wrong_has_wilsons_interval(right, rows):
     z, share = stats.norm.ppf(0.95), right / rows
     middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     reach = z / (1 + z**2 / rows) * math.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    interval = accuracy(np.repeat([1.0, 0.0], [right, rows - right]), share, True, 0.95)
+    interval = accuracy(outcomes(np.repeat([1.0, 0.0], [right, rows - right])), True, 0.95)
     assert (interval.low, interval.value, interval.high) == pytest.approx((middle - reach, share, middle + reach))
+
+
+def tango_by_likelihood(both, lost, gained, neither, difference):
+    """The score statistic of a difference, with the shares that a general optimiser finds most likely."""
+    counts = np.array([lost, gained, both + neither], float)
+    rows = counts.sum()
+    found = optimize.minimize_scalar(
+        lambda share: -(lost * math.log(share + difference) + gained * math.log(share)
+                        + (both + neither) * math.log(1 - 2 * share - difference)),
+        bounds=(max(0.0, -difference) + 1e-12, (1 - difference) / 2 - 1e-12),
+        method="bounded",
+        options={"xatol": 1e-14},
+    )  # fmt: skip
+    variance = rows * (2 * found.x + difference - difference**2)
+    return (rows * difference - (lost - gained)) / math.sqrt(variance)
+
+
+@pytest.mark.parametrize("counts", [case for case in CASES if case[1] and case[2]])
+@pytest.mark.parametrize("difference", [-0.05, 0.001, 0.01, 0.1])
+def test_tangos_closed_form_agrees_with_a_constrained_maximum_likelihood(counts, difference):
+    closed = difference_statistic(counts[1], counts[2], sum(counts), difference)
+    assert closed == pytest.approx(tango_by_likelihood(*counts, difference), rel=1e-3, abs=1e-3)
+
+
+@given(COUNTS)
+def test_the_absolute_bounds_hold_the_estimate_and_exchanging_the_models_turns_them(counts):
+    _, lost, gained, _ = counts
+    there, back = (absolute_bounds(*pair, sum(counts), 0.95) for pair in ((lost, gained), (gained, lost)))
+    assert there.low <= there.value <= there.high
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "bounds_of", [lambda n: relative_bounds(400, n, 1, 450, 0.95), lambda n: absolute_bounds(n, 1, 450, 0.95)]
+)
+def test_few_disagreements_lower_the_bound_of_a_loss_and_many_do_not(bounds_of):
+    lows = [bounds_of(n).low for n in range(SPARSE + 3)]
+    assert lows == sorted(lows)
+    assert bounds_of(4).low < 0.0015  # the score test alone says 0.002
 
 
 @pytest.fixture(scope="module")
@@ -171,22 +221,28 @@ def test_skewed_scores_have_the_bounds_of_bca_and_not_of_plain_percentiles():
     score = np.random.default_rng(4).lognormal(0, 1.2, 40)
     options = {"vectorized": True, "confidence_level": 0.9, "n_resamples": 5000, "rng": 1}
     bca, plain = (stats.bootstrap((score,), np.mean, method=m, **options).confidence_interval for m in ("BCa", "percentile"))
-    high = accuracy(score, float(score.mean()), True, 0.95).high
+    high = accuracy(outcomes(score), True, 0.95).high
     assert abs(high - bca.high) < 0.2 * abs(high - plain.high)
 
 
 def test_accuracy_of_other_scores_is_near_students_interval(continuous):
     score = continuous[0]
-    interval = accuracy(score, float(score.mean()), True, 0.95)
+    interval = accuracy(outcomes(score), True, 0.95)
     reach = stats.t.ppf(0.95, 299) * stats.sem(score)
     assert (interval.low, interval.high) == pytest.approx((score.mean() - reach, score.mean() + reach), abs=2e-3)
 
 
-def test_equal_scores_drop_by_exactly_nothing(continuous):
-    interval = drop(continuous[0], continuous[0].copy())
-    assert (interval.low, interval.value, interval.high) == (0, 0, 0)
-    constant = np.full(9, 0.25)
-    assert drop(constant, constant * 2).high == drop(constant, constant * 2).low == -1
+def test_equal_scores_prove_no_more_than_equal_right_and_wrong(continuous):
+    equal, right = drop(continuous[0], continuous[0].copy()), drop(np.ones(300), np.ones(300))
+    assert equal.value == 0
+    assert (equal.low, equal.high) == pytest.approx((-right.high, right.high), rel=1e-6)
+
+
+def test_one_row_that_differs_does_not_narrow_what_equal_ones_prove(continuous):
+    baseline = continuous[0]
+    candidate = baseline.copy()
+    candidate[0] -= 1e-3
+    assert drop(baseline, candidate).high >= drop(baseline, baseline).high
 
 
 def test_where_lower_is_better_a_higher_value_is_a_drop(continuous):
@@ -201,29 +257,18 @@ def test_where_lower_is_better_a_higher_value_is_a_drop(continuous):
 def test_replicates_of_a_metric_that_does_not_decompose_give_percentiles():
     baseline = np.full(1001, 0.8)
     candidate = 0.8 - np.linspace(0, 0.08, 1001)
-    options = {"decomposable": False, "higher_is_better": True, "confidence": 0.95}
-    interval = relative_drop((0.8, baseline), (0.77, candidate), **options)
+    replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.77, candidate), False, True)
+    interval = relative_drop(replicates, 0.01)(0.95)
     assert (interval.low, interval.value, interval.high) == pytest.approx((0.005, 0.0375, 0.095))
-    shown = accuracy(candidate, 0.77, False, 0.9)
+    absolute = absolute_drop(replicates)(0.95)
+    assert (absolute.low, absolute.value, absolute.high) == pytest.approx((0.004, 0.03, 0.076))
+    shown = accuracy(Outcomes(0.77, candidate), False, 0.9)
     assert (shown.low, shown.high) == pytest.approx((0.728, 0.792))
-
-
-@pytest.mark.parametrize(("rows", "disagreement"), [(500, 0.04), (1821, 0.04), (5000, 0.02)])
-def test_a_drop_exactly_at_the_limit_passes_in_about_one_of_twenty_tries(rows, disagreement):
-    right, limit, tries = 0.9, 0.01, 10_000
-    lost = (disagreement + limit * right) / 2
-    gained = disagreement - lost
-    shares = [right - lost, lost, gained, 1 - right - gained]
-    draws, times = np.unique(np.random.default_rng(5).multinomial(rows, shares, tries)[:, :3], axis=0, return_counts=True)
-    z = stats.norm.ppf(0.95)
-    passed = sum(n for counts, n in zip(draws.tolist(), times, strict=True) if score_statistic(*counts, rows, 1 - limit) >= z)
-    assert passed / tries <= 0.065 + 2 * math.sqrt(0.05 * 0.95 / tries)
-    assert passed / tries >= 0.02  # nor so strict that nothing could be shown
 
 
 def test_a_baseline_of_zero_on_one_resample_still_gives_bounds():
     baseline, candidate = np.r_[0.0, np.full(999, 0.5)], np.full(1000, 0.5)
-    relative_drop((0.5, baseline), (0.5, candidate), decomposable=False, higher_is_better=True, confidence=0.95)
+    relative_drop(Pair(Outcomes(0.5, baseline), Outcomes(0.5, candidate), False, True), 0.01)(0.95)
 
 
 def test_right_and_wrong_that_never_differ_leave_room_also_where_lower_is_better():
@@ -234,3 +279,29 @@ def test_right_and_wrong_that_never_differ_leave_room_also_where_lower_is_better
 def test_the_bounds_hold_the_estimate_of_a_candidate_that_has_nothing_right():
     interval = bounds(0, 10, 0, 10)
     assert interval.low <= interval.value <= interval.high
+
+
+def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
+    """Within the limit exactly where the bound of the mean of z = (1 - limit) x baseline - candidate is at most 0."""
+    baseline, candidate = continuous
+    for limit in np.linspace(0.0, 0.03, 7):
+        z = (1 - limit) * baseline - candidate
+        high = stats.bootstrap((z,), np.mean, confidence_level=0.9, n_resamples=9999, rng=np.random.default_rng(20240101))
+        bound = drop(baseline, candidate, limit=limit)
+        assert (bound.high <= limit) == (high.confidence_interval.high <= 0)
+        assert (bound.low > limit) == (high.confidence_interval.low > 0)
+
+
+def test_an_absolute_drop_is_in_the_metrics_unit_and_turns_where_lower_is_better(continuous):
+    baseline, candidate = continuous
+    higher, lower = (absolute_drop(pair(baseline, candidate, flag))(0.95) for flag in (True, False))
+    assert higher.value == pytest.approx(baseline.mean() - candidate.mean())
+    assert (lower.low, lower.value, lower.high) == pytest.approx((-higher.high, -higher.value, -higher.low), abs=2e-4)
+    right, wrong = np.repeat([1.0, 0.0], [450, 50]), np.repeat([1.0, 0.0], [440, 60])
+    assert absolute_drop(pair(right, wrong))(0.95).value == pytest.approx(0.02)
+    assert absolute_drop(pair(right, wrong, False))(0.95).value == pytest.approx(-0.02)
+
+
+def test_a_baseline_of_zero_has_no_relative_drop():
+    with pytest.raises(DataError, match=r"^metric: the baseline's is 0"):
+        drop(np.zeros(9), np.ones(9) / 2)

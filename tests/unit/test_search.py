@@ -28,6 +28,7 @@ def trial(recipe=None, *, speed=1.5, drop=0.0, error=0.01, rejected=None, high=N
         rows=100,
         accuracy=1 - drop,
         relative_drop=Interval(value=drop, low=drop, high=drop if high is None else high),
+        disagreement=None,
         max_relative_drop=0.01,
         output_error=error,
         rejected=rejected,

@@ -1,0 +1,93 @@
+"""What a pool found out, and whether it may be believed: about these models, on one kind of hardware, on the same rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.records import BASELINE, BenchmarkRecord, EvaluationRecord, Model
+from inc_mlflow.spec.pools import is_emulated
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that one pool found out; ``outcomes`` are the evaluation's replicates by model."""
+
+    evaluation: EvaluationRecord
+    outcomes: Mapping[str, np.ndarray]
+    benchmark: BenchmarkRecord | None
+    """None where there is no speed, as on an emulated pool."""
+    classes: np.ndarray | None = None
+    """Class of each row, shape (n,), where the metric's labels are classes."""
+
+    @property
+    def emulated(self) -> bool:
+        """Tell whether this machine only stood in for the pool's."""
+        return is_emulated(self.evaluation.evidence.pool)
+
+    def scored(self, label: str) -> Outcomes | None:
+        """Return one model's metric and outcomes; None where it is no number."""
+        value = self.evaluation.results[label].value
+        return None if value is None else Outcomes(value, self.outcomes[label])
+
+
+def check_evidence(models: list[Model], pools: Mapping[str, Measured]) -> None:
+    """Raise DataError where records are about other models, pools, rows or hardware than they are taken for."""
+    for pool, measured in pools.items():
+        _check_subject(models, pool, measured)
+        _check_hardware(pool, measured)
+        _check_outcomes(models, pool, measured)
+    if len({_rows(measured.evaluation) for measured in pools.values()}) > 1:
+        raise DataError("gate: not all pools were evaluated on the same rows by the same metric; evaluate again")
+
+
+def _rows(record: EvaluationRecord) -> tuple[str, str, bool, bool]:
+    return record.evidence.data_sha256, record.metric, record.higher_is_better, record.decomposable
+
+
+def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
+    expected = {model.label: model.sha256 for model in models}
+    for name, record in (("evaluation", measured.evaluation), ("benchmark", measured.benchmark)):
+        if record is None:
+            continue
+        evidence = record.evidence
+        if {label: evidence.models.get(label) for label in expected} != expected:
+            raise DataError(f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again")
+        if evidence.pool != pool:
+            raise DataError(f"gate: the {name} was made on pool {evidence.pool!r}, not {pool!r}; measure there")
+    if measured.evaluation.split != "validation":
+        raise DataError(f"gate: pool {pool!r} was evaluated on {measured.evaluation.split}; validation judges, evaluate on it")
+
+
+def _check_hardware(pool: str, measured: Measured) -> None:
+    if measured.benchmark is None:
+        return
+    one, other = measured.evaluation.evidence.host, measured.benchmark.evidence.host
+    if not one.same_hardware(other):
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated on {one.cpu} and benchmarked on {other.cpu}; measure both on one kind of host"
+        )
+
+
+def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
+    record = measured.evaluation
+    rows = record.rows if record.decomposable else None
+    sizes = {len(measured.outcomes.get(model.label, ())) for model in models}
+    if len(sizes) > 1 or 0 in sizes or (rows is not None and sizes != {rows}):
+        raise DataError(
+            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; evaluate again"
+        )
+    for model in models:
+        if (scored := measured.scored(model.label)) and not _agree(scored, record.decomposable):
+            raise DataError(f"gate: the {record.metric} of {model.label} on pool {pool!r} is not that of its outcomes")
+    if not (value := record.results[BASELINE].value):
+        raise DataError(f"gate: the baseline's {record.metric} is {value}; check data, labels and metric before compressing")
+
+
+def _agree(scored: Outcomes, decomposable: bool) -> bool:
+    finite = bool(np.isfinite(scored.replicates).all())
+    return finite and (not decomposable or abs(float(scored.replicates.mean()) - scored.value) <= _ROUNDING)

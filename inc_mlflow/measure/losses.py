@@ -1,0 +1,111 @@
+"""The questions that a gate asks about a candidate's accuracy: over all rows, in the worst class, between pools."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations
+
+import numpy as np
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.measure.paired import Bounds, Pair, absolute_drop, relative_drop
+from inc_mlflow.measure.questions import Question
+from inc_mlflow.measure.words import percent, points
+from inc_mlflow.records import BASELINE, Model
+from inc_mlflow.spec import GateSpec
+
+Group = Sequence[Question]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All questions about one model: groups per pool, and those between pools; in a group all have to pass."""
+
+    model: Model
+    on_pool: dict[str, list[Group]]
+    between_pools: list[Group]
+
+    def passes(self, confidence: float) -> bool:
+        """Tell whether all of them pass, on every pool: an intersection-union test, whose parts need no correction."""
+        groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
+        return all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
+
+
+def ask(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Asked:
+    """Put the gate's questions about a candidate on these pools."""
+    return Asked(
+        model,
+        {pool: _on_pool(model.label, measured, gate) for pool, measured in pools.items()},
+        _between_pools(model.label, pools, gate),
+    )
+
+
+def _on_pool(label: str, measured: Measured, gate: GateSpec) -> list[Group]:
+    pair = compare(label, measured)
+    if pair is None:
+        return []
+    groups: list[Group] = [[question] for question in _overall(pair, measured, gate)]
+    return [*groups, _by_class(pair, measured, gate)] if gate.max_class_drop is not None else groups
+
+
+def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> list[Group]:
+    """Ask from each pool to each other one: the rows are the same, so they pair up."""
+    scores = {pool: measured.scored(label) for pool, measured in pools.items()}
+    known = {pool: scored for pool, scored in scores.items() if scored is not None}
+    if gate.max_pool_spread is None or len(known) < 2:
+        return []
+    record = next(iter(pools.values())).evaluation
+    questions = []
+    for one, other in permutations(known, 2):
+        pair = Pair(known[one], known[other], record.decomposable, record.higher_is_better)
+        bounds = cache(relative_drop(pair, gate.max_pool_spread))
+        questions.append(Question(f"{record.metric} from {one} to {other}", bounds, gate.max_pool_spread, percent, record.rows))
+    return [questions]
+
+
+def compare(label: str, measured: Measured) -> Pair | None:
+    """Pair a model's outcomes with the baseline's; None where one has no number."""
+    baseline, candidate = measured.scored(BASELINE), measured.scored(label)
+    if baseline is None or candidate is None:
+        return None
+    return Pair(baseline, candidate, measured.evaluation.decomposable, measured.evaluation.higher_is_better)
+
+
+def relative(pair: Pair, gate: GateSpec) -> Bounds:
+    """Return the relative drop, exact around the limit that applies to it."""
+    return relative_drop(pair, gate.relative_limit(pair.baseline.value))
+
+
+def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[Question]:
+    metric, rows = measured.evaluation.metric, measured.evaluation.rows
+    if gate.max_relative_drop is not None:
+        yield Question(metric, cache(relative(pair, gate)), gate.max_relative_drop, percent, rows)
+    if gate.max_absolute_drop is not None:
+        yield Question(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, rows)
+
+
+def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
+    """Ask for every class that validation has rows of."""
+    record, limit = measured.evaluation, gate.max_class_drop or 0.0
+    if measured.classes is None:
+        raise DataError(f"gate.max_class_drop: {record.metric} has no class per row; use top1 or top5, or leave it out")
+    present, counts = np.unique(measured.classes, return_counts=True)
+    return [
+        Question(
+            what=f"{record.metric} of class {one}",
+            bounds=cache(absolute_drop(_only(pair, measured.classes == one))),
+            limit=limit,
+            show=percent,
+            rows=int(count),
+            of="the class",
+        )
+        for one, count in zip(present, counts, strict=True)
+    ]
+
+
+def _only(pair: Pair, rows: np.ndarray) -> Pair:
+    one, other = (outcomes.replicates[rows] for outcomes in (pair.baseline, pair.candidate))
+    scores = Outcomes(float(one.mean()), one), Outcomes(float(other.mean()), other)
+    return Pair(*scores, pair.decomposable, pair.higher_is_better)
