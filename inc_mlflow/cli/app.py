@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-PANELS = START, STEPS, CLUSTER = ("Start", "Steps", "Cluster")
+PANELS = START, STEPS, PROMOTE, CLUSTER = ("Start", "Steps", "Promote", "Cluster")
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
 
@@ -63,6 +63,10 @@ def emit(result: dict[str, Any], as_json: bool) -> None:
         return
     for key, value in result.items():
         print(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+
+
+EXIT = {"pass": 0, "fail": 3, "inconclusive": 4}
+"""Exit code of a command that judges."""
 
 
 def say(note: str) -> None:

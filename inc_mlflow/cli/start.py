@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, START, app, emit, say
+from inc_mlflow.cli.app import EXIT, JSON, START, app, emit, say
 
-_EXIT = {"pass": 0, "fail": 3, "inconclusive": 4}
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML), as examples/digits/job.yaml.")]
 
 
@@ -41,7 +40,7 @@ def run(
 
         print_result(result, finished.slow)
         print(f"See it: inc-mlflow ui {job.parent}")
-    raise typer.Exit(_EXIT[result["verdict"]])
+    raise typer.Exit(EXIT[result["verdict"]])
 
 
 @app.command(rich_help_panel=START)

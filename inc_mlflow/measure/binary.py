@@ -10,7 +10,7 @@ from inc_mlflow.records import Interval
 
 SPARSE = 20
 """Disagreements up to which the score test's bound of a loss is checked by Skellam's distribution: with 4 of them it holds
-the truth in 92 % instead of 95 % of all cases (``tests/long/test_gate_simulation.py``)."""
+the truth in 92 % instead of 95 % of all cases (``tests/statistics/test_simulation.py``)."""
 _EXACT = 1e-10
 
 

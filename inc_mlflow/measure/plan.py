@@ -21,7 +21,12 @@ def plan(
     Among several candidates the first has to pass at Holm's strictest confidence.
     """
     level = strictest(gate, candidates)
-    cases = "; ".join(f"with {percent(share)} disagreement {_case(rows, gate, share, level, right)}" for share in disagreements)
+    if largest_passing_drop(rows, gate, min(disagreements), level, right) is None:
+        disagreements = (0.0, *disagreements)
+    cases = "; ".join(
+        f"with {percent(share) if share else 'no'} disagreement {_case(rows, gate, share, level, right)}"
+        for share in disagreements
+    )
     together = f", {candidates} candidates" if candidates > 1 else ""
     return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
 
@@ -67,6 +72,8 @@ def largest_passing_drop(rows: int, gate: GateSpec, disagreement: float, level: 
 
 def _case(rows: int, gate: GateSpec, disagreement: float, level: float, right: float) -> str:
     drop = largest_passing_drop(rows, gate, disagreement, level, right)
+    if drop is not None and not disagreement:
+        return "a candidate passes"
     if drop is not None:
         return f"a candidate passes up to an observed drop of {percent(drop)}"
     larger = (size for size in _sizes(rows) if largest_passing_drop(size, gate, disagreement, level, right) is not None)

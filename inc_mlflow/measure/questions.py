@@ -1,11 +1,10 @@
 """One question of the gate: whether a loss is within its limit. Three answers, and a sentence."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from inc_mlflow.measure.paired import Bounds
-from inc_mlflow.measure.words import decimal, percent
+from inc_mlflow.measure.words import decimal, percent, rounded_up
 from inc_mlflow.records import Interval, Verdict
 
 _ORDER: dict[Verdict, int] = {"pass": 0, "inconclusive": 1, "fail": 2}
@@ -52,8 +51,8 @@ class Question:
         reach = loss.high - loss.value if loss.value <= self.limit else loss.value - loss.low
         if gap < 1e-9:
             return "and no number of rows can decide a drop that equals the limit"
-        rows = math.ceil(self.rows * (reach / gap) ** 2)
-        return f"about {decimal(rows)} rows would decide, {self.of} has {decimal(self.rows)}"
+        needed = rounded_up(self.rows * (reach / gap) ** 2)
+        return f"about {decimal(needed)} rows would decide, {self.of} has {decimal(self.rows)}"
 
 
 def answer(group: Sequence[Question], confidence: float, to_pass: float) -> Opinion:

@@ -1,5 +1,7 @@
 """Numbers as people read them, the same in reasons, tables and notes."""
 
+import math
+
 
 def percent(share: float) -> str:
     """0.0123 -> "1.23 %"."""
@@ -20,6 +22,12 @@ def times(ratio: float) -> str:
 def decimal(number: int) -> str:
     """17000 -> "17,000"."""
     return f"{number:,}"
+
+
+def rounded_up(number: float) -> int:
+    """16,432.1 -> 17,000: two digits, for estimates."""
+    unit = int(10 ** max(0, math.floor(math.log10(max(number, 1))) - 1))
+    return math.ceil(number / unit) * unit
 
 
 def size(count: int) -> str:

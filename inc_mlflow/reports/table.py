@@ -1,11 +1,14 @@
 """The final table, for a person's eyes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.measure.words import percent, size, times
 from inc_mlflow.records import Slow
 from inc_mlflow.reports.slow import print_slow
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH = 110
 """Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
@@ -14,7 +17,16 @@ _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
 def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
-    """Print the table, the verdict with its reasons, why others are slow, and where to look next, on standard output."""
+    """Print the judgement, why others are slow, and where to look next, on standard output."""
+    console = print_judgement(result)
+    for label, why in slow.items():
+        print_slow(console, label, why)
+    console.print(_outcome(result), markup=False)
+    console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
+
+
+def print_judgement(result: dict[str, Any]) -> "Console":
+    """Print the table and the verdict with its reasons; return the console, which is wide enough for more."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -25,10 +37,7 @@ def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
     for reason in result["reasons"]:
         console.print(f"  {escape(reason)}")
-    for label, why in slow.items():
-        print_slow(console, label, why)
-    console.print(_outcome(result), markup=False)
-    console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
+    return console
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

@@ -1,5 +1,8 @@
 """import: from the source as it was given to the baseline that INT8 must beat."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +31,14 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
     difference, error = compare(job.model, target / MODEL, rows)
     return record(job.model, target, opset, len(rows), difference, error)
+
+
+@contextmanager
+def normalized(job: Job) -> Iterator[Path]:
+    """Make the baseline in a temporary directory, for commands that do one step."""
+    with tempfile.TemporaryDirectory() as folder:
+        normalize(job.model, Path(folder))
+        yield Path(folder) / MODEL
 
 
 def record(source: Path, target: Path, opset: int, rows: int, difference: float | None, error: str | None) -> ImportRecord:

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from inc_mlflow.ort.model import read_structure
 from inc_mlflow.records import BASELINE, CandidatesRecord, ChampionRecord, ImportRecord, Model
-from inc_mlflow.storage import MODEL, model_bytes
+from inc_mlflow.storage import MODEL, model_bytes, model_sha256
+
+CANDIDATE = "candidate"
+"""Label of a model that is measured against the baseline alone."""
 
 
 def side_by_side(baseline: Path, champion: Path, candidates: Path) -> list[Model]:
@@ -12,6 +16,12 @@ def side_by_side(baseline: Path, champion: Path, candidates: Path) -> list[Model
     models = [_model(BASELINE, baseline / MODEL, record.model_sha256)]
     models += [_model(one.label, candidates / one.path, one.sha256) for one in made.candidates]
     return [*models, *_champion(champion, {model.sha256 for model in models})]
+
+
+def model_at(label: str, path: Path) -> Model:
+    """Describe a model file that a user names; ModelError where it is none."""
+    read_structure(path)
+    return _model(label, path, model_sha256(path))
 
 
 def _champion(directory: Path, present: set[str]) -> list[Model]:

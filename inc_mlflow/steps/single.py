@@ -3,29 +3,25 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import ModelError, SpecError
-from inc_mlflow.ort.model import read_structure
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.records import BASELINE, EvaluationRecord, Model
+from inc_mlflow.records import BASELINE, EvaluationRecord
 from inc_mlflow.spec import Isa, Job, Static, parse_isa, parse_recipe
 from inc_mlflow.steps.benchmark import benchmark_models
 from inc_mlflow.steps.calibrate import collect_ranges, methods
 from inc_mlflow.steps.emulate import evaluate_as
 from inc_mlflow.steps.evaluate import evaluate_models
-from inc_mlflow.steps.import_model import COMPARED, compare, record
+from inc_mlflow.steps.import_model import COMPARED, compare, normalized, record
 from inc_mlflow.steps.inputs import calibration
+from inc_mlflow.steps.models import CANDIDATE, model_at
 from inc_mlflow.steps.quantize import make_candidate
 from inc_mlflow.steps.rows import npz_rows
 from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable
-
-CANDIDATE = "candidate"
 
 
 def import_source(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
@@ -42,7 +38,7 @@ def import_source(source: Path, target: Path, data: Path | None) -> dict[str, An
 
 def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
     """Write the ranges of one shard, "I/N"."""
-    with _baseline(job) as baseline:
+    with normalized(job) as baseline:
         ranges = collect_ranges(job, baseline, methods(job), _shard(shard))
     ranges.save(target)
     return {"ranges": str(target), "rows": ranges.rows, "tensors": len(ranges.tensors), "model_sha256": ranges.model_sha256}
@@ -54,7 +50,7 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         recipe = parse_recipe(json.loads(recipe_text))
     except json.JSONDecodeError as error:
         raise SpecError(f'--recipe: not JSON ({error}); write it as {{"method": "static"}}') from error
-    with _baseline(job) as baseline:
+    with normalized(job) as baseline:
         ranges = _ranges(job, baseline, recipe, shards) if isinstance(recipe, Static) else None
         made = baseline.with_name("candidate") / MODEL
         made.parent.mkdir()
@@ -68,8 +64,8 @@ def evaluate_one(job: Job, model: Path, split: str, isa: str | None = None) -> d
     name = parse_isa(isa) if isa else None
     measure = partial(evaluate_as, name) if name else evaluate_models
     start = time.monotonic()
-    with _baseline(job) as baseline, tempfile.TemporaryDirectory() as folder:
-        models = [_model(BASELINE, baseline), _model(CANDIDATE, model)]
+    with normalized(job) as baseline, tempfile.TemporaryDirectory() as folder:
+        models = [model_at(BASELINE, baseline), model_at(CANDIDATE, model)]
         result = measure(job, models, split, Path(folder))
     evaluated = result.results[CANDIDATE]
     if evaluated.value is None:
@@ -93,7 +89,7 @@ def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:
 def benchmark_two(job: Job, baseline: Path, candidate: Path) -> dict[str, Any]:
     """Time two models against each other."""
     with tempfile.TemporaryDirectory() as folder:
-        result = benchmark_models(job, [_model(BASELINE, baseline), _model(CANDIDATE, candidate)], Path(folder))
+        result = benchmark_models(job, [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)], Path(folder))
     return {
         "valid": result.valid,
         "reasons": list(result.reasons),
@@ -102,18 +98,6 @@ def benchmark_two(job: Job, baseline: Path, candidate: Path) -> dict[str, Any]:
         "baseline": result.models[BASELINE].model_dump(),
         "candidate": result.models[CANDIDATE].model_dump(),
     }
-
-
-@contextmanager
-def _baseline(job: Job) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        normalize(job.model, Path(folder))
-        yield Path(folder) / MODEL
-
-
-def _model(label: str, path: Path) -> Model:
-    read_structure(path)
-    return Model(label=label, path=str(path.resolve()), sha256=model_sha256(path), size_bytes=model_bytes(path))
 
 
 def _shard(text: str) -> tuple[int, int]:

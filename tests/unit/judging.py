@@ -28,13 +28,18 @@ def model(label, size=100, sha256=None):
     return Model(label=label, path=f"/{label}/model.onnx", sha256=sha256 or f"sha of {label}", size_bytes=size)
 
 
-def measured(accuracy, speed, pool="local", valid=True, source=None, **changes):
+def measured(accuracy, speed, pool="local", **changes):
     """What one pool found out about candidates: label -> (lost, gained), and label -> speed-up."""
-    outcomes = {BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()}
+    return found({BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()}, speed, pool, **changes)
+
+
+def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
+    """The same from outcomes row by row."""
     evidence = Evidence(pool=pool, host=HOST, data_sha256="d", models={label: f"sha of {label}" for label in outcomes})
     results = {label: Evaluated(value=float(one.mean()), size_bytes=100) for label, one in outcomes.items()}
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
-                  "decomposable": True, "rows": ROWS, "results": results, "outcomes_sha256": "o"}  # fmt: skip
+                  "decomposable": True, "rows": len(outcomes[BASELINE]), "results": results,
+                  "outcomes_sha256": "o"}  # fmt: skip
     benchmark = BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
         clock="thread CPU time", pinned_to=0, passes=1, models={}, speedup=speed, source_speedup=source or {},

@@ -58,7 +58,7 @@ def test_a_split_that_is_too_small_is_told_about_how_many_rows_it_needs():
 
 
 def test_without_any_allowed_drop_no_number_of_rows_can_show_it():
-    assert plan(300, GateSpec(max_relative_drop=0)).count("none can pass, no number of rows could show it") == 2
+    assert plan(300, GateSpec(max_relative_drop=0)).count("none can pass, no number of rows could show it") == 3
 
 
 def test_several_candidates_leave_less_room_and_the_text_says_so():

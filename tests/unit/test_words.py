@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.words import decimal, percent, size, times
+from inc_mlflow.measure.words import decimal, percent, points, rounded_up, size, times
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,13 @@ def test_size(count, text):
 @pytest.mark.parametrize(("count", "text"), [(999_999, "1 MB"), (1_234_000_000_000, "1234 GB")])
 def test_size_at_the_edge_of_a_unit(count, text):
     assert size(count) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0.012345, "0.0123"), (0, "0"), (-0.0004, "-0.0004"), (12, "12")])
+def test_points(number, text):
+    assert points(number) == text
+
+
+@pytest.mark.parametrize(("number", "whole"), [(0.3, 1), (9.2, 10), (99.5, 100), (16_432.1, 17_000), (17_000, 17_000)])
+def test_estimates_are_rounded_up_to_two_digits(number, whole):
+    assert rounded_up(number) == whole

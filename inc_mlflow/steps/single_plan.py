@@ -1,0 +1,50 @@
+"""The gate ahead of the work, for the command line: what a validation split can decide at all."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.measure.losses import compare, relative
+from inc_mlflow.measure.plan import DISAGREEMENTS, plan, plan_by_spread, strictest
+from inc_mlflow.records import BASELINE
+from inc_mlflow.search.front import SHORTLIST
+from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.steps.evaluate import evaluate_models, load_measured
+from inc_mlflow.steps.import_model import normalized
+from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.models import CANDIDATE, model_at
+
+
+def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
+    """Say what a split of that many rows can decide about one candidate that is right or wrong per row."""
+    return {"plan": plan(rows, gate, 1, (disagreement,) if disagreement else DISAGREEMENTS), "rows": rows, "candidates": 1}
+
+
+def plan_job(job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None) -> dict[str, Any]:
+    """Say what the job's validation split can decide; a candidate's disagreement is measured on its tuning split."""
+    gate = gate or job.spec.gate
+    rows = open_data(job).survey().splits["validation"].rows
+    candidates = len(job.spec.listed) or SHORTLIST
+    if candidate is not None:
+        text = _plan_measured(job, gate, candidate, rows, candidates)
+    else:
+        text = plan(rows, gate, candidates, (disagreement,) if disagreement else DISAGREEMENTS)
+    return {"plan": text, "rows": rows, "candidates": candidates}
+
+
+def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> str:
+    if "tuning" not in job.spec.data.splits():
+        raise SpecError("data.tuning: a candidate's disagreement is measured there; give the split, or --disagreement")
+    with normalized(job) as baseline, tempfile.TemporaryDirectory() as folder:
+        models = [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)]
+        tuned = load_measured(Path(folder), evaluate_models(job, models, "tuning", Path(folder)), None)
+    pair = compare(CANDIDATE, tuned)
+    if pair is None:
+        raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")
+    if pair.binary:
+        _, lost, gained, count = pair.counts
+        return plan(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)
+    loss = relative(pair, gate)(strictest(gate, candidates))
+    limit = gate.relative_limit(pair.baseline.value)
+    return plan_by_spread(rows, gate, loss.high - loss.value, tuned.evaluation.rows, limit)
