@@ -42,7 +42,7 @@ def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candida
     pair = compare(CANDIDATE, tuned)
     if pair is None:
         raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")
-    if pair.binary:
+    if pair.binary and pair.higher_is_better:
         _, lost, gained, count = pair.counts
         return plan(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)
     loss = relative(pair, gate)(strictest(gate, candidates))

@@ -2,17 +2,19 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.measure.plan import plan
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate import RANGES, collect_ranges, methods
+from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.quantize import PICTURE, hand_over
 from inc_mlflow.steps.search import JOURNAL, search_recipes
 from inc_mlflow.storage import MODEL, writable
@@ -41,7 +43,19 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "picture": str(target / PICTURE),
         "trials": [_row(trial) for trial in found.trials],
         "cpu_seconds": found.cpu_seconds,
+        "plan": _plan(job, found.shortlist),
     }
+
+
+def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
+    """Say what validation can decide about the candidates, from how often they disagree with the baseline on tuning."""
+    shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
+    first = shortlist[0]
+    if not shares or not first.accuracy or first.relative_drop is None:
+        return None
+    right = first.accuracy / (1 - first.relative_drop.value)
+    rows = open_data(job).judging().total()
+    return plan(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Tuned:
     accuracy: float
     drop: Interval
     disagreement: float | None = None
-    """Share of rows that are right in one model only; None where rows are not right or wrong."""
+    """Share of rows that are right in one model only; None where scores are not right or wrong."""
 
 
 class Tuning:
@@ -123,7 +123,7 @@ class Tuning:
             return Tuned(rows, value, _exact(self._sign * (true - value), true))
         pair = Pair(Outcomes(true, base), Outcomes(value, scores), True, self._metric.higher_is_better)
         drop = relative_drop(pair, limit)(self._confidence)
-        return Tuned(rows, value, drop, float((base != scores).mean()) if pair.binary else None)
+        return Tuned(rows, value, drop, float((base != scores).mean()) if pair.binary and pair.higher_is_better else None)
 
     @property
     def _sign(self) -> float:
