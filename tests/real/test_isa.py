@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from judging import save_benchmark
 
 from inc_mlflow.errors import MissingExtraError
-from inc_mlflow.records import BenchmarkRecord, CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
+from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate import calibrate
 from inc_mlflow.steps.evaluate import evaluate
@@ -75,10 +76,7 @@ def verdict(job: Job, folder: Path):
     quantize(job, inputs["candidates"], baseline=inputs["baseline"], ranges=folder / "ranges")
     record = evaluate(job, folder / "evaluation", **inputs)
     labels = [one.label for one in CandidatesRecord.load(inputs["candidates"]).candidates]
-    BenchmarkRecord(
-        evidence=record.evidence, valid=True, reasons=(), layout="1s1c1ins1bs", clock="c", pinned_to=0, passes=1, models={},
-        speedup=dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3)), source_speedup={}, latencies_sha256="l",
-    ).save(folder / "benchmark")  # fmt: skip
+    save_benchmark(folder / "benchmark", record.evidence, dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3)))
     assert EvaluationRecord.load(folder / "evaluation" / "x86-avx2").evidence.pool == POOL
     judged = gate(job, folder / "judgement", **inputs, evaluation=folder / "evaluation", benchmark=folder / "benchmark")
     return judged.best()

@@ -5,6 +5,8 @@ import numpy as np
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
 from inc_mlflow.spec import GateSpec
+from inc_mlflow.steps.benchmark import LATENCIES
+from inc_mlflow.steps.raw import save_raw
 
 HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
 ROWS = 2000
@@ -40,9 +42,22 @@ def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
                   "decomposable": True, "rows": len(outcomes[BASELINE]), "results": results,
                   "outcomes_sha256": "o"}  # fmt: skip
-    benchmark = BenchmarkRecord(
+    record = benchmark(evidence, speed, valid=valid, source=source)
+    return Measured(EvaluationRecord(**evaluation | changes), outcomes, record)
+
+
+def benchmark(evidence, speed, valid=True, source=None):
+    """A benchmark of these ratios."""
+    return BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
         clock="thread CPU time", pinned_to=0, passes=1, models={}, speedup=speed, source_speedup=source or {},
         latencies_sha256="l",
     )  # fmt: skip
-    return Measured(EvaluationRecord(**evaluation | changes), outcomes, benchmark)
+
+
+def save_benchmark(folder, evidence, speed):
+    """The same in a step's directory, beside raw measurements that it is sealed to."""
+    record = benchmark(evidence, speed)
+    folder.mkdir()
+    digest = save_raw(folder / LATENCIES, record, {})
+    record.model_copy(update={"latencies_sha256": digest}).save(folder)
