@@ -82,7 +82,8 @@ def test_sst2_passes_at_two_percent_and_is_inconclusive_at_one(models, tmp_path)
 
 
 def test_ultraface_needs_no_manual_cleaning(models, tmp_path):
-    result = run(tmp_path, ULTRAFACE.format(models=models), 0, 4)
+    # All operators in INT8 were 1.18x as fast as FP32 on an AMD Zen 4 and 0.95x on an Intel Sapphire Rapids.
+    result = run(tmp_path, ULTRAFACE.format(models=models), 0, 3, 4)
     baseline, best = result["table"]
     assert baseline["accuracy"]["value"] == 1.0
     assert best["accuracy"]["value"] >= 0.97
