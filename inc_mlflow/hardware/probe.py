@@ -2,7 +2,9 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from inc_mlflow.hardware.cpuinfo import cpu_flags, cpuinfo
 from inc_mlflow.hardware.isa.profiles import present
@@ -11,6 +13,10 @@ from inc_mlflow.spec.pools import emulated_pool
 
 _ISA = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 """CPU flags that decide which INT8 kernels run, as Linux spells them on x86 and ARM."""
+INSTANCE_TYPE = "INC_MLFLOW_INSTANCE_TYPE"
+"""Environment variable with the cloud's name of this kind of machine, for pods that cannot see it."""
+_DMI = Path("/sys/class/dmi/id")
+_CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 _RUNTIME = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
 
 
@@ -28,7 +34,27 @@ def host_facts() -> HostFacts:
         cores=len(usable_cores()),
         system=f"{platform.system()} {platform.machine()}",
         runtime={"python": platform.python_version()} | {name: version(name) for name in _RUNTIME},
+        instance_type=instance_type(os.environ, _DMI),
+        governor=_text(_CPUFREQ / "scaling_governor"),
+        max_mhz=float(khz) / 1000 if (khz := _text(_CPUFREQ / "cpuinfo_max_freq")) else None,
     )
+
+
+def instance_type(environment: Mapping[str, str], dmi: Path) -> str | None:
+    """Return what the cloud calls this machine: ``INC_MLFLOW_INSTANCE_TYPE``, or the product name on EC2 Nitro, or None.
+
+    Nitro writes the instance type into the DMI product name; others write the name of their hypervisor.
+    """
+    if given := environment.get(INSTANCE_TYPE):
+        return given
+    return _text(dmi / "product_name") if _text(dmi / "sys_vendor") == "Amazon EC2" else None
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text().strip() or None
+    except OSError:  # not there, or not for this user
+        return None
 
 
 def usable_cores() -> list[int]:

@@ -1,5 +1,7 @@
 """What is known of inputs: tensors, hosts, data, the source and the present champion."""
 
+from typing import Self
+
 from inc_mlflow.records.base import Frozen, Record
 
 
@@ -17,8 +19,23 @@ class HostFacts(Frozen):
     cpu: str
     isa: tuple[str, ...]
     cores: int
+    """CPUs that the process may use."""
     system: str
     runtime: dict[str, str]
+    instance_type: str | None
+    """What the cloud calls this kind of machine; None where nothing on the machine tells."""
+    governor: str | None
+    """Linux's policy for the clock of the CPUs; None where the system does not say, as in most virtual machines."""
+    max_mhz: float | None
+    """Highest clock that the system may set; None where it does not say."""
+
+    def same_hardware(self, other: Self) -> bool:
+        """Tell whether numbers of both hosts may be pooled or compared: one CPU model, instruction sets, instance type.
+
+        A host of unknown type is not the same as one of a known type.
+        """
+        mine, theirs = (self.cpu, self.isa, self.instance_type), (other.cpu, other.isa, other.instance_type)
+        return mine == theirs
 
 
 class SplitFacts(Frozen):

@@ -10,7 +10,7 @@ from inc_mlflow.spec import Job, Static
 from inc_mlflow.steps.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "job.yaml"
-HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={})
+HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
 INT8 = "static u8s8 per-channel"
 
 

@@ -6,7 +6,7 @@ from inc_mlflow.measure.gate import Measured
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
 from inc_mlflow.spec import GateSpec
 
-HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={})
+HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
 ROWS = 2000
 RIGHT = 1800
 GATE = GateSpec()
