@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from judging import CONDITIONS
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.isa import PROFILES, prepare
@@ -75,7 +76,7 @@ def steps(job, tmp_path_factory):
         record = evaluate(job, places["evaluation"], **inputs)
     (label,) = (one.label for one in CandidatesRecord.load(places["candidates"]).candidates)
     BenchmarkRecord(
-        evidence=record.evidence, valid=True, reasons=(), layout="1s1c1ins1bs", clock="c", pinned_to=0, passes=1, models={},
+        evidence=record.evidence, valid=True, reasons=(), layout="1s1c1ins1bs", clock="c", conditions=CONDITIONS, models={},
         speedup={label: Interval(value=2.0, low=1.9, high=2.1)}, source_speedup={}, latencies_sha256="l",
     ).save(places["benchmark"])  # fmt: skip
     return places | {"inputs": inputs}

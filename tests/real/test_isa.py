@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from judging import CONDITIONS
 
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.records import BenchmarkRecord, CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
@@ -76,7 +77,7 @@ def verdict(job: Job, folder: Path):
     record = evaluate(job, folder / "evaluation", **inputs)
     labels = [one.label for one in CandidatesRecord.load(inputs["candidates"]).candidates]
     BenchmarkRecord(
-        evidence=record.evidence, valid=True, reasons=(), layout="1s1c1ins1bs", clock="c", pinned_to=0, passes=1, models={},
+        evidence=record.evidence, valid=True, reasons=(), layout="1s1c1ins1bs", clock="c", conditions=CONDITIONS, models={},
         speedup=dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3)), source_speedup={}, latencies_sha256="l",
     ).save(folder / "benchmark")  # fmt: skip
     assert EvaluationRecord.load(folder / "evaluation" / "x86-avx2").evidence.pool == POOL

@@ -3,10 +3,28 @@
 import numpy as np
 
 from inc_mlflow.measure.gate import Measured
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
+from inc_mlflow.records import (
+    BASELINE,
+    BenchmarkRecord,
+    Conditions,
+    Evaluated,
+    EvaluationRecord,
+    Evidence,
+    HostFacts,
+    Interval,
+    Model,
+    Plan,
+    RuntimeSettings,
+)
 from inc_mlflow.spec import GateSpec
 
 HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
+CONDITIONS = Conditions(
+    plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
+    scenario="throughput", rate=None, passes=1, rounds=None,
+    settings=RuntimeSettings(provider="CPUExecutionProvider", intra_op_threads=1, inter_op_threads=1, thread_affinities="",
+                             spinning="never", optimization_level="ORT_ENABLE_ALL", arena=True),
+)  # fmt: skip
 ROWS = 2000
 RIGHT = 1800
 GATE = GateSpec()
@@ -37,7 +55,7 @@ def measured(accuracy, speed, pool="local", valid=True, source=None, **changes):
                   "decomposable": True, "rows": ROWS, "results": results, "outcomes_sha256": "o"}  # fmt: skip
     benchmark = BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
-        clock="thread CPU time", pinned_to=0, passes=1, models={}, speedup=speed, source_speedup=source or {},
+        clock="thread CPU time", conditions=CONDITIONS, models={}, speedup=speed, source_speedup=source or {},
         latencies_sha256="l",
     )  # fmt: skip
     return Measured(EvaluationRecord(**evaluation | changes), outcomes, benchmark)

@@ -1,0 +1,85 @@
+"""The speed of several instances or cores, or of requests that arrive at a rate: wall time, with validity."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import HardwareError
+from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.hardware.quota import cpu_quota
+from inc_mlflow.measure import disturbance, wall
+from inc_mlflow.measure.group import Group
+from inc_mlflow.measure.rounds import Round, run_rounds
+from inc_mlflow.ort.session import describe
+from inc_mlflow.records import BASELINE, Conditions, Model, Plan
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.speeds import Speeds, command, compared, shown
+
+
+def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
+    """Run models in turns on the CPUs of the plan, all instances of all of them loaded at once.
+
+    ``latencies`` are rows of round, instance, due, start, end and whether the round is clean.
+    """
+    if not plan.pinned:
+        raise HardwareError("benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system")
+    labels, confidence, rate = [model.label for model in models], job.spec.gate.confidence, job.spec.benchmark.rate
+    candidates = compared(labels)[BASELINE]
+    with ExitStack() as stack:
+        groups = {model.label: stack.enter_context(_group(model, batches, plan)) for model in models}
+        rounds = run_rounds(
+            groups,
+            rate,
+            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
+            lambda clean: wall.agree(clean, BASELINE, candidates, confidence),
+            lambda numbers, _: shown(numbers, None),
+        )
+        memory = {name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()}
+    seen = disturbance.summary([one.load for one in rounds])
+    conditions = Conditions(
+        plan=plan,
+        scenario=job.spec.benchmark.scenario,
+        rate=rate,
+        settings=describe(plan.cpus[0]),
+        passes=None,
+        rounds=seen,
+    )
+    clean, latencies = [one for one in rounds if one.clean], {name: _rows(rounds, name) for name in labels}
+    reasons = disturbance.reasons(seen, list(chain(*plan.cpus))) or wall.reasons(clean, BASELINE, candidates, confidence, rate)
+    if reasons:
+        return Speeds("wall time", conditions, latencies, reasons)
+    speeds = {one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes) for one in models}
+    ratios = {
+        against: {name: wall.speedup(clean, against, name, confidence) for name in names}
+        for against, names in compared(labels).items()
+    }
+    return Speeds("wall time", conditions, latencies, [], speeds, ratios)
+
+
+def watch(pids: Sequence[int], plan: Plan) -> Watch:
+    """Watch what disturbs the instances; HardwareError where the kernel tells too little to notice."""
+    quota = cpu_quota()
+    watching = Watch(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
+    load = watching()
+    if load.waited is None and load.other is None:
+        raise HardwareError(
+            "benchmark.layout: neither /proc/PID/schedstat nor /proc/stat can be read, so other load would not be noticed; "
+            "use 1s1c1ins1bs, which is measured in CPU time"
+        )
+    return watching
+
+
+def _group(model: Model, batches: Path, plan: Plan) -> Group:
+    return Group([command(model, batches, cpus) for cpus in plan.cpus], threads=len(plan.cpus[0]))
+
+
+def _rows(rounds: Sequence[Round], model: str) -> np.ndarray:
+    rows = [
+        np.column_stack([np.full(len(calls), number), np.full(len(calls), place), calls[:, :3], np.full(len(calls), one.clean)])
+        for number, one in enumerate(rounds)
+        for place, calls in enumerate(one.turns[model].calls)
+    ]
+    return np.concatenate(rows)
