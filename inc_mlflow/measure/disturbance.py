@@ -54,14 +54,15 @@ def reasons(rounds: Rounds, cpus: Sequence[int]) -> list[str]:
 
 
 def _reason(cause: Disturbance, count: int, rounds: Rounds, places: str) -> str:
+    one = f"one of {places}" if places.startswith("CPUs") else places
     amount = float(np.median([getattr(load, cause) for load in rounds.loads if _DISTURBED[cause](load)]))
     share, times = percent(round(amount, 2)), f"{amount:g} times"
     told = {
         "waited": f"the instances waited for their CPUs {share} of the time: other processes run on {places}",
-        "stolen": f"the hypervisor took {share} of the time of one of {places}: other machines run on this host",
-        "other": f"other processes used {share} of the time of one of {places}",
+        "stolen": f"the hypervisor took {share} of the time of {one}: other machines run on this host",
+        "other": f"other processes used {share} of the time of {one}",
         "throttled": f"the CPU quota stopped the instances {times}",
         "migrated": f"threads of the instances were moved to other CPUs {times}",
-        "slowed": f"one of {places} ran at {share} of its highest clock",
+        "slowed": f"{one} ran at {share} of its highest clock",
     }
     return f"in {count} of {len(rounds.loads)} rounds {told[cause]}"

@@ -20,6 +20,8 @@ CALLS = 4
 """Calls of the slowest model in a round, at least."""
 ARRIVALS = 30
 """Arrivals in a round, at least."""
+_APART = 0.5
+"""Share of a turn in which not all instances ran, above which it is the fault of other load and not of its edges."""
 _SEED = 20240101
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -57,7 +59,7 @@ def run_rounds(
     for number, order in zip(progress(range(MOST), MOST), in_turns(list(groups)), strict=False):
         load()
         turns = {name: _turn(groups[name], rate, seconds, number) for name in order}
-        rounds.append(Round(turns, _seen(load(), turns, threads)))
+        rounds.append(Round(turns, _seen(load(), turns, threads, seconds)))
         clean = [one for one in rounds if one.clean]
         if len(clean) + MOST - len(rounds) < NEEDED or (len(clean) >= NEEDED and enough(clean)):
             break
@@ -68,11 +70,17 @@ def _turn(group: Group, rate: float | None, seconds: float, number: int) -> Turn
     return group.run(seconds) if rate is None else group.serve(poisson(rate, seconds, len(group.instances), number))
 
 
-def _seen(load: Load, turns: Mapping[str, Turn], threads: int) -> Load:
-    """Where the kernel does not count waiting, take wall time less CPU time of the calls, if one thread makes them."""
-    if load.waited is not None or threads > 1:
-        return load
-    return load.model_copy(update={"waited": max(turn.waited() for turn in turns.values())})
+def _seen(load: Load, turns: Mapping[str, Turn], threads: int, seconds: float) -> Load:
+    """Add what the kernel's counters do not show.
+
+    Where it does not count waiting: wall time less CPU time of the calls, if one thread makes them. And instances that
+    were asked too late to run together for half of the time: whoever asks them waited.
+    """
+    waited = load.waited
+    if waited is None and threads == 1:
+        waited = max(turn.waited() for turn in turns.values())
+    apart = max((1 - turn.seconds / seconds for turn in turns.values() if turn.arrivals is None), default=0.0)
+    return load.model_copy(update={"waited": apart if apart > _APART else waited})
 
 
 def poisson(rate: float, seconds: float, instances: int, number: int) -> list[np.ndarray]:

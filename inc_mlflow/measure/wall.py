@@ -1,6 +1,5 @@
 """Speed in wall time: the ratio of two models over paired rounds, the summary of one, and why neither can be believed."""
 
-import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,6 +18,8 @@ WIDEST = 0.10
 """Half-width, relative to the ratio, above which rounds are added, and in the end the times contradict each other."""
 BUSIEST = 0.9
 """Share of the time that instances may be busy with arrivals: nearer to 1, waiting depends on how long one looks."""
+_SAME = 1e-9
+"""Spread of logarithms that is rounding: BCa divides by it."""
 _RESAMPLES, _SEED = 9999, 20240101
 
 
@@ -30,7 +31,7 @@ def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) ->
     """
     ratios = np.log([one.turns[fast].pace() / one.turns[slow].pace() for one in rounds])
     centre = float(ratios.mean())
-    low, high = _bounds(ratios, 2 * confidence - 1) if np.ptp(ratios) > 0 else (centre, centre)
+    low, high = _bounds(ratios, 2 * confidence - 1) if np.ptp(ratios) > _SAME else (centre, centre)
     return joined(float(np.exp(centre)), low - centre, high - centre, quantile(confidence) * REPEATABILITY)
 
 
@@ -82,9 +83,8 @@ def overloaded(rounds: Sequence[Round], rate: float) -> list[str]:
 
 
 def _bounds(ratios: np.ndarray, level: float) -> tuple[float, float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # then the bounds are not finite
-        interval = stats.bootstrap(
-            (ratios,), np.mean, n_resamples=_RESAMPLES, confidence_level=level, method="BCa", rng=np.random.default_rng(_SEED)
-        ).confidence_interval
+    generator = np.random.default_rng(_SEED)
+    interval = stats.bootstrap(
+        (ratios,), np.mean, n_resamples=_RESAMPLES, confidence_level=level, method="BCa", rng=generator
+    ).confidence_interval
     return float(interval.low), float(interval.high)

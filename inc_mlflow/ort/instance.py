@@ -8,13 +8,16 @@ thread anywhere. Each line on standard input is a request, each answer one JSON 
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs; none after stop
 
 Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of the calling thread; and
-``peak_rss_bytes``. The batches come round and round. The end of standard input ends the process.
+``peak_rss_bytes``. The batches come round and round. The end of standard input ends the process, on Linux
+also the end of its parent.
 """
 
+import ctypes
 import gc
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -28,6 +31,7 @@ from inc_mlflow.errors import IncError
 from inc_mlflow.ort.runner import Arrays, Runner
 
 ANY = "any"
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _AWAKE = 0.0005
 """Seconds before a given time that a sleeping thread begins to look at the clock: it may be woken that much too late."""
 
@@ -35,6 +39,7 @@ _AWAKE = 0.0005
 def main(model: str, batches: str, places: str) -> int:
     """Serve until standard input ends; an IncError is the last line."""
     sys.stdout, answers = sys.stderr, sys.stdout  # nothing but answers may reach the parent
+    _end_with_parent()
     cpus = [] if places == ANY else [int(place) for place in places.split(",")]
     if cpus:
         os.sched_setaffinity(0, cpus)
@@ -50,6 +55,12 @@ def main(model: str, batches: str, places: str) -> int:
     except IncError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
     return 0
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process with its parent: in a long turn it does not see its input end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def save_batches(path: Path, batches: list[Arrays]) -> None:
