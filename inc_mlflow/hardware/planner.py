@@ -113,7 +113,8 @@ def _check(layout: Layout, pool: _Pool, topology: Topology) -> None:
     there = len(_sockets(topology))
     if sockets > there:
         raise HardwareError(
-            f"benchmark.layout: {layout} needs {sockets} sockets; the CPUs of this process are on {there}; use {there}s…"
+            f"benchmark.layout: {layout} needs {sockets} sockets; the CPUs of this process are on {there}; "
+            f"use {_fitting(replace(layout, sockets=there), topology)}"
         )
     if cores * instances > pool.size:
         raise HardwareError(

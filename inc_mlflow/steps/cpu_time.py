@@ -5,10 +5,11 @@ from pathlib import Path
 
 from inc_mlflow.measure.bench import interleave
 from inc_mlflow.measure.ratio import contradiction, speed, speedup
-from inc_mlflow.ort.session import describe
-from inc_mlflow.records import BASELINE, Conditions, Model, Plan
+from inc_mlflow.records import BASELINE, Model, Plan
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.speeds import Speeds, command, compared, shown
+from inc_mlflow.steps.speeds import Speeds, command, compared, conditions, shown
+
+CLOCK = "thread CPU time"
 
 
 def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
@@ -20,16 +21,9 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
         for against, names in compared(list(timings)).items()
     }
     latencies = {name: timing.seconds for name, timing in timings.items()}
-    conditions = Conditions(
-        plan=plan,
-        scenario=job.spec.benchmark.scenario,
-        rate=None,
-        settings=describe(plan.cpus[0]),
-        passes=len(next(iter(latencies.values()))),
-        rounds=None,
-    )
+    told = conditions(job, plan, passes=len(next(iter(latencies.values()))))
     reasons = sorted({reason for one in ratios[BASELINE].values() if (reason := contradiction(one))})
     if reasons:
-        return Speeds("thread CPU time", conditions, latencies, reasons)
+        return Speeds(CLOCK, told, latencies, reasons)
     speeds = {one.label: speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models}
-    return Speeds("thread CPU time", conditions, latencies, [], speeds, ratios)
+    return Speeds(CLOCK, told, latencies, [], speeds, ratios)

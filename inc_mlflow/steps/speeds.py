@@ -9,7 +9,9 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.ort.instance import ANY
-from inc_mlflow.records import BASELINE, Conditions, Interval, Model, Speed
+from inc_mlflow.ort.session import describe
+from inc_mlflow.records import BASELINE, Conditions, Interval, Model, Plan, Rounds, Speed
+from inc_mlflow.spec import Job
 
 SOURCE = "source"
 
@@ -31,6 +33,12 @@ def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
     """Return what starts one instance, bound to ``cpus``; to none if there are none."""
     places = ",".join(map(str, cpus)) or ANY
     return [sys.executable, "-m", "inc_mlflow.ort.instance", model.path, str(batches), places]
+
+
+def conditions(job: Job, plan: Plan, passes: int | None = None, rounds: Rounds | None = None) -> Conditions:
+    """Return how a job's benchmark was measured."""
+    scenario, rate, settings = job.spec.benchmark.scenario, job.spec.benchmark.rate, describe(plan.cpus[0])
+    return Conditions(plan=plan, scenario=scenario, rate=rate, settings=settings, passes=passes, rounds=rounds)
 
 
 def compared(labels: Sequence[str]) -> dict[str, list[str]]:

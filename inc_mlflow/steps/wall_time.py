@@ -13,10 +13,11 @@ from inc_mlflow.hardware.quota import cpu_quota
 from inc_mlflow.measure import disturbance, wall
 from inc_mlflow.measure.group import Group
 from inc_mlflow.measure.rounds import Round, run_rounds
-from inc_mlflow.ort.session import describe
-from inc_mlflow.records import BASELINE, Conditions, Model, Plan
+from inc_mlflow.records import BASELINE, Model, Plan
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.speeds import Speeds, command, compared, shown
+from inc_mlflow.steps.speeds import Speeds, command, compared, conditions, shown
+
+CLOCK = "wall time"
 
 
 def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
@@ -26,37 +27,42 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
     """
     if not plan.pinned:
         raise HardwareError("benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system")
-    labels, confidence, rate = [model.label for model in models], job.spec.gate.confidence, job.spec.benchmark.rate
-    candidates = compared(labels)[BASELINE]
-    with ExitStack() as stack:
-        groups = {model.label: stack.enter_context(_group(model, batches, plan)) for model in models}
-        rounds = run_rounds(
-            groups,
-            rate,
-            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
-            lambda clean: wall.agree(clean, BASELINE, candidates, confidence),
-            lambda numbers, _: shown(numbers, None),
-        )
-        memory = {name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()}
+    rounds, memory = _run(job, plan, models, batches)
     seen = disturbance.summary([one.load for one in rounds])
-    conditions = Conditions(
-        plan=plan,
-        scenario=job.spec.benchmark.scenario,
-        rate=rate,
-        settings=describe(plan.cpus[0]),
-        passes=None,
-        rounds=seen,
-    )
-    clean, latencies = [one for one in rounds if one.clean], {name: _rows(rounds, name) for name in labels}
-    reasons = disturbance.reasons(seen, list(chain(*plan.cpus))) or wall.reasons(clean, BASELINE, candidates, confidence, rate)
+    told, latencies = conditions(job, plan, rounds=seen), {model.label: _rows(rounds, model.label) for model in models}
+    clean = [one for one in rounds if one.clean]
+    reasons = disturbance.reasons(seen, list(chain(*plan.cpus))) or _contradictions(job, clean)
     if reasons:
-        return Speeds("wall time", conditions, latencies, reasons)
+        return Speeds(CLOCK, told, latencies, reasons)
     speeds = {one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes) for one in models}
     ratios = {
-        against: {name: wall.speedup(clean, against, name, confidence) for name in names}
-        for against, names in compared(labels).items()
+        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
+        for against, names in compared(list(speeds)).items()
     }
-    return Speeds("wall time", conditions, latencies, [], speeds, ratios)
+    return Speeds(CLOCK, told, latencies, [], speeds, ratios)
+
+
+def _run(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> tuple[list[Round], dict[str, list[int]]]:
+    """Return all rounds, and the peak memory of each instance by model."""
+    candidates = compared([model.label for model in models])[BASELINE]
+    with ExitStack() as stack:
+        groups = {
+            model.label: stack.enter_context(Group([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0])))
+            for model in models
+        }
+        rounds = run_rounds(
+            groups,
+            job.spec.benchmark.rate,
+            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
+            lambda clean: wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence),
+            lambda numbers, _: shown(numbers, None),
+        )
+        return rounds, {name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()}
+
+
+def _contradictions(job: Job, clean: Sequence[Round]) -> list[str]:
+    candidates = compared(list(clean[0].turns))[BASELINE]
+    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, job.spec.benchmark.rate)
 
 
 def watch(pids: Sequence[int], plan: Plan) -> Watch:
@@ -70,10 +76,6 @@ def watch(pids: Sequence[int], plan: Plan) -> Watch:
             "use 1s1c1ins1bs, which is measured in CPU time"
         )
     return watching
-
-
-def _group(model: Model, batches: Path, plan: Plan) -> Group:
-    return Group([command(model, batches, cpus) for cpus in plan.cpus], threads=len(plan.cpus[0]))
 
 
 def _rows(rounds: Sequence[Round], model: str) -> np.ndarray:

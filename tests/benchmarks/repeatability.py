@@ -2,7 +2,7 @@
 
 The relative standard deviation is what ``REPEATABILITY`` in ``inc_mlflow.measure.ratio`` (CPU time: layout 1s1c1ins1bs) and
 in ``inc_mlflow.measure.wall`` (all other layouts) stand for. Run as
-``.venv/bin/python tests/benchmarks/repeatability.py JOB BASELINE CANDIDATE [REPEATS]``.
+``.venv/bin/python tests/benchmarks/repeatability.py JOB BASELINE CANDIDATE [REPEATS] [LAYOUT]``.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import BenchmarkSpec, Job, JobSpec
 from inc_mlflow.steps.single import benchmark_two
 
 ATTEMPTS = 10
@@ -43,4 +43,7 @@ def measure(job: Job, baseline: Path, candidate: Path, repeats: int) -> dict[str
 if __name__ == "__main__":
     job, baseline, candidate = map(Path, sys.argv[1:4])
     repeats = int(sys.argv[4]) if len(sys.argv) > 4 else 5
-    print(json.dumps(measure(Job.load(job), baseline, candidate, repeats), indent=1))
+    spec = JobSpec.load(job)
+    if len(sys.argv) > 5:
+        spec = spec.model_copy(update={"benchmark": BenchmarkSpec(layout=sys.argv[5])})
+    print(json.dumps(measure(Job(spec, job.resolve().parent), baseline, candidate, repeats), indent=1))

@@ -2,13 +2,17 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from inc_mlflow.measure import disturbance, rounds
+from inc_mlflow.spec import Job
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CPUS = sorted(os.sched_getaffinity(0))
 HOG = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")]
@@ -24,6 +28,19 @@ def hogs():
     for process in busy:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.long
+def test_five_benchmarks_agree_in_at_least_nine_of_ten_pairs_of_intervals(answer, work):
+    recipe = json.dumps({"method": "static"})
+    answer("quantize", work.job, "--recipe", recipe, "-o", work.folder / "int8.onnx")
+    work.set("benchmark", {"layout": "2ins"})
+    measure = runpy.run_path(str(BENCHMARKS / "repeatability.py"))["measure"]
+    try:
+        result = measure(Job.load(work.job), work.folder / "fp32.onnx", work.folder / "int8.onnx", 5)
+    except SystemExit as busy:
+        pytest.skip(str(busy))
+    assert int(result["overlapping_pairs"].removesuffix(" of 10")) >= 9, result
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_what_a_refusal_recommends_is_accepted(layout, host):
     try:
         plan(layout, host)
     except HardwareError as error:
-        recommended = re.search(r"; use (\S+)$", str(error))[1].removesuffix("…")
+        recommended = re.search(r"; use (\S+)$", str(error))[1]
         plan(Layout.parse(recommended), host)
 
 
@@ -187,7 +187,7 @@ def test_an_instance_that_must_span_memory_nodes_is_said():
         ("1s40c2ins1bs", machine(sockets=2, cores=32),
          "1s40c2ins1bs needs 2 x 40 = 80 cores; this process may use 32 (64 CPUs in its cpuset, 32 on 1 socket); "
          "use 1s32c1ins1bs"),
-        ("2s", machine(), "2s4c1ins1bs needs 2 sockets; the CPUs of this process are on 1; use 1s…"),
+        ("2s", machine(), "2s4c1ins1bs needs 2 sockets; the CPUs of this process are on 1; use 1s4c1ins1bs"),
         ("2ins", machine(pinnable=False),
          "1s2c2ins1bs needs processes bound to CPUs, which this system cannot do; use 1s1c1ins1bs"),
     ],
