@@ -17,6 +17,7 @@ import gc
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -50,6 +51,8 @@ def main(model: str, batches: str, places: str) -> int:
             os.sched_setaffinity(0, cpus[:1])  # the other threads are bound by now
         following = cycle(rows)
         for line in sys.stdin:
+            if _parent_is_gone():
+                break
             calls = [_call(runner, next(following), due) for due in _due(json.loads(line), len(rows))]
             print(json.dumps({"calls": calls, "peak_rss_bytes": _peak_rss_bytes()}), file=answers, flush=True)
     except IncError as error:
@@ -61,6 +64,13 @@ def _end_with_parent() -> None:
     """Ask Linux to kill this process with its parent: in a long turn it does not see its input end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _parent_is_gone() -> bool:
+    """Tell whether nobody can write to standard input any more: the parent died before it was asked to take us along."""
+    inputs = select.poll()
+    inputs.register(sys.stdin, 0)  # hang-ups are reported without being asked for
+    return bool(inputs.poll(0))
 
 
 def save_batches(path: Path, batches: list[Arrays]) -> None:

@@ -88,11 +88,12 @@ def test_a_model_that_cannot_be_loaded_is_told(command, tmp_path):
         instance.ask({"passes": 1})
 
 
-def test_a_killed_parent_leaves_no_instances_behind(command):
+@pytest.mark.parametrize("seconds", [0.0, 2.0], ids=["while they start", "while they run"])
+def test_a_killed_parent_leaves_no_instances_behind(command, seconds):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, "|".join(command(CPUS[-1]))], stdout=subprocess.PIPE, text=True)
     instances = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
     assert len(instances) == 2
-    time.sleep(0.5)
+    time.sleep(seconds)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
