@@ -14,7 +14,7 @@ def benchmark(
     candidates: dsl.Input[dsl.Model],
     speed: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Measure the speed of source, baseline, present champion and candidates, interleaved on one core."""
+    """Measure the speed of source, baseline, present champion and candidates, interleaved in the job's layout."""
     from pathlib import Path
 
     from inc_mlflow.steps.benchmark import benchmark

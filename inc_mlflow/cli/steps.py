@@ -1,11 +1,11 @@
-"""Commands that do one step: import, calibrate, quantize, evaluate, benchmark."""
+"""Commands that do one step: import, calibrate, quantize, evaluate, benchmark, probe."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, STEPS, app, emit
+from inc_mlflow.cli.app import JSON, STEPS, app, emit, say
 from inc_mlflow.cli.start import JobFile
 
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="File to write.")]
@@ -84,8 +84,24 @@ def benchmark(
     candidate: Annotated[Path, typer.Option(help="The model that should be faster.")],
     as_json: JSON = False,
 ) -> None:
-    """Measure the speed of two models, interleaved on one core; the ratio comes with its interval."""
+    """Measure the speed of two models, interleaved in the job's layout; the ratio comes with its interval.
+
+    Exit code 4 and no numbers where other load disturbed too many rounds, or the times contradict each other.
+    """
     from inc_mlflow.spec import Job
     from inc_mlflow.steps.single import benchmark_two
 
-    emit(benchmark_two(Job.load(job), baseline, candidate), as_json)
+    result = benchmark_two(Job.load(job), baseline, candidate, say)
+    emit(result, as_json)
+    raise typer.Exit(0 if result["valid"] else 4)
+
+
+@app.command("probe", rich_help_panel=STEPS)
+def probe_(
+    layout: Annotated[str, typer.Option(help="As in a job: 1s4c14ins1bs, a part of it (4c, 14ins), or auto.")] = "auto",
+    as_json: JSON = False,
+) -> None:
+    """Show what this machine is, and on which CPUs a layout's instances would run here."""
+    from inc_mlflow.steps.probe import probe
+
+    emit(probe(layout), as_json)

@@ -62,8 +62,3 @@ def usable_cores() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
-
-
-def pinned_core() -> int | None:
-    """Return the core to pin a benchmark to: the last usable one, where less else runs; None where pinning is not possible."""
-    return usable_cores()[-1] if hasattr(os, "sched_setaffinity") else None

@@ -14,6 +14,7 @@ lie differently in memory and caches each time. Measured with ``tests/benchmarks
 LOW = 0.05
 """Quantile that stands for the minimum. The minimum itself falls for a clock that undercounts once: under heavy load a
 virtual machine reported no CPU time at all for one pass among thousands."""
+PERCENTILES = (50, 90, 99, 99.9)
 WIDEST = 0.25
 """Half-width, relative to the ratio, above which the times contradict each other."""
 
@@ -30,9 +31,14 @@ def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
     ratios = np.log(slow_minima / fast_minima)
     deviation = ratios.std(ddof=1) / np.sqrt(len(ratios))
     seen = stdtrit(len(ratios) - 1, confidence) * deviation
-    reach = float(np.hypot(seen, quantile(confidence) * REPEATABILITY))
     value = float(slow_minima.sum() / fast_minima.sum())
-    return Interval(value=value, low=value * float(np.exp(-reach)), high=value * float(np.exp(reach)))
+    return joined(value, -seen, seen, quantile(confidence) * REPEATABILITY)
+
+
+def joined(value: float, below: float, above: float, type_b: float) -> Interval:
+    """Join distances on the logarithm that were seen within a benchmark with one that cannot be."""
+    low, high = -np.hypot(below, type_b), np.hypot(above, type_b)
+    return Interval(value=value, low=value * float(np.exp(low)), high=value * float(np.exp(high)))
 
 
 def _least(timing: Timing) -> np.ndarray:
@@ -49,12 +55,14 @@ def contradiction(ratio: Interval) -> str | None:
 
 def speed(timing: Timing, batch: int, size_bytes: int) -> Speed:
     """Summarise one model: percentiles over all rounds and batches, samples per second at the median."""
-    p50, p90, p99 = (float(value) for value in np.percentile(timing.seconds, [50, 90, 99]))
+    p50, p90, p99, p99_9 = (float(value) for value in np.percentile(timing.seconds, PERCENTILES))
     return Speed(
         samples_per_second=batch / p50,
         p50_ms=p50 * 1e3,
         p90_ms=p90 * 1e3,
         p99_ms=p99 * 1e3,
+        p99_9_ms=p99_9 * 1e3,
         peak_rss_bytes=timing.peak_rss_bytes,
+        instance_rss_bytes=(timing.peak_rss_bytes,),
         size_bytes=size_bytes,
     )

@@ -1,36 +1,76 @@
-"""One benchmark instance: a pinned process that holds one model and times it on request.
+"""One benchmark instance: a process bound to its CPUs that holds one model and times it on request.
 
-Run as ``python -m inc_mlflow.ort.instance MODEL BATCHES.npz CORE THREADS``. Each line on standard input is a number of
-passes over the batches; each answer is one JSON line: latencies in seconds per pass and batch, and peak RSS in bytes.
+Run as ``python -m inc_mlflow.ort.instance MODEL BATCHES.npz CPUS``: ``3`` or ``0,1``, one thread each, or ``any`` for one
+thread anywhere. Each line on standard input is a request, each answer one JSON line. Requests:
+
+- ``{"passes": n}``: that many passes over the batches, at once
+- ``{"start": t, "stop": t}``: one call after the other, from and to a time of CLOCK_MONOTONIC
+- ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs; none after stop
+
+Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of the calling thread; and
+``peak_rss_bytes``. The batches come round and round. The end of standard input ends the process, on Linux
+also the end of its parent.
 """
 
+import ctypes
+import gc
 import json
 import os
 import resource
+import select
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from inc_mlflow.errors import IncError
 from inc_mlflow.ort.runner import Arrays, Runner
 
+ANY = "any"
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_AWAKE = 0.0005
+"""Seconds before a given time that a sleeping thread begins to look at the clock: it may be woken that much too late."""
 
-def main(model: str, batches: str, core: str, threads: str) -> int:
+
+def main(model: str, batches: str, places: str) -> int:
     """Serve until standard input ends; an IncError is the last line."""
     sys.stdout, answers = sys.stderr, sys.stdout  # nothing but answers may reach the parent
-    if int(core) >= 0:
-        os.sched_setaffinity(0, {int(core)})
+    _end_with_parent()
+    cpus = [] if places == ANY else [int(place) for place in places.split(",")]
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    gc.disable()  # calls make no cycles, and a collection among them would be the longest call
     try:
-        runner = Runner(Path(model), int(threads))
-        rows = load_batches(Path(batches))
+        runner, rows = Runner(Path(model), max(1, len(cpus)), cpus), load_batches(Path(batches))
+        if cpus:
+            os.sched_setaffinity(0, cpus[:1])  # the other threads are bound by now
+        following = cycle(rows)
         for line in sys.stdin:
-            seconds = [_times(runner, rows) for _ in range(int(line))]
-            print(json.dumps({"seconds": seconds, "peak_rss_bytes": _peak_rss_bytes()}), file=answers, flush=True)
+            if _parent_is_gone():
+                break
+            calls = [_call(runner, next(following), due) for due in _due(json.loads(line), len(rows))]
+            print(json.dumps({"calls": calls, "peak_rss_bytes": _peak_rss_bytes()}), file=answers, flush=True)
     except IncError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
     return 0
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process with its parent: in a long turn it does not see its input end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _parent_is_gone() -> bool:
+    """Tell whether nobody can write to standard input any more: the parent died before it was asked to take us along."""
+    inputs = select.poll()
+    inputs.register(sys.stdin, 0)  # hang-ups are reported without being asked for
+    return bool(inputs.poll(0))
 
 
 def save_batches(path: Path, batches: list[Arrays]) -> None:
@@ -50,14 +90,40 @@ def load_batches(path: Path) -> list[Arrays]:
     return [batches[index] for index in sorted(batches)]
 
 
-def _times(runner: Runner, batches: list[Arrays]) -> list[float]:
-    """Thread CPU time of each batch: with one thread it counts the model's work and nobody else's."""
-    seconds = []
-    for batch in batches:
-        start = time.thread_time()
-        runner(batch)
-        seconds.append(time.thread_time() - start)
-    return seconds
+def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:
+    """Yield when each call is due; None is at once."""
+    if "passes" in request:
+        yield from [None] * (request["passes"] * batches)
+    elif "arrivals" in request:
+        for arrival in request["arrivals"]:
+            if time.monotonic() >= request["stop"]:
+                return
+            yield arrival
+    else:
+        _sleep_until(request["start"])
+        yield None
+        while time.monotonic() < request["stop"]:
+            yield None
+
+
+def _call(runner: Runner, batch: Arrays, due: float | None) -> tuple[float, float, float, float]:
+    """Thread CPU time stands within wall time: with one thread it counts the model's work and nobody else's."""
+    if due is not None:
+        _sleep_until(due)
+    start = time.monotonic()
+    began = time.thread_time()
+    runner(batch)
+    cpu = time.thread_time() - began
+    end = time.monotonic()
+    return start if due is None else due, start, end, cpu
+
+
+def _sleep_until(at: float) -> None:
+    rest = at - time.monotonic() - _AWAKE
+    if rest > 0:
+        time.sleep(rest)
+    while time.monotonic() < at:
+        pass
 
 
 def _peak_rss_bytes() -> int:

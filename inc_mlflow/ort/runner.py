@@ -12,11 +12,14 @@ Arrays = dict[str, np.ndarray]
 
 
 class Runner:
-    """A loaded model with all optimisations on; may be called from several threads at once."""
+    """A loaded model with all optimisations on; may be called from several threads at once.
 
-    def __init__(self, model: Path, threads: int) -> None:
+    With ``cpus`` the threads of the session are bound to all of them but the first.
+    """
+
+    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = ()) -> None:
         self.model = model
-        self._session = open_file(model, options(threads))
+        self._session = open_file(model, options(threads, cpus=cpus))
         self.outputs = [output.name for output in self._session.get_outputs()]
         self._inputs = {value.name for value in self._session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in self._session.get_inputs())

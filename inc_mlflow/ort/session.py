@@ -1,5 +1,6 @@
 """Sessions of ONNX Runtime, all made in one place: CPU provider, given threads, quiet log."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -7,6 +8,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from inc_mlflow.errors import ModelError
+from inc_mlflow.records import RuntimeSettings
 
 RUNTIME_ERRORS = (
     state.EPFail,
@@ -24,22 +26,48 @@ ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 
 
-def options(threads: int, level: onnxruntime.GraphOptimizationLevel = ALL) -> onnxruntime.SessionOptions:
-    """Return session options: ``threads`` inside an operator, none between operators."""
+_SPINNING, _AFFINITIES = "session.intra_op.allow_spinning", "session.intra_op_thread_affinities"
+_PROVIDER = "CPUExecutionProvider"
+
+
+def options(
+    threads: int, level: onnxruntime.GraphOptimizationLevel = ALL, cpus: Sequence[int] = ()
+) -> onnxruntime.SessionOptions:
+    """Return session options: ``threads`` inside an operator, none between operators.
+
+    With several ``cpus``, one thread is bound to each but the first, which the caller's own thread is to run on.
+    """
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.graph_optimization_level = level
     settings.log_severity_level = 3
     # Idle threads that spin take the core from whatever runs next: measured 2.7 times the CPU time with three models.
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.add_session_config_entry(_SPINNING, "1" if len(cpus) > 1 else "0")
+    if len(cpus) > 1:  # CPUs of its own: threads may spin within a call, and stop when it ends
+        settings.add_session_config_entry("session.force_spinning_stop", "1")
+        settings.add_session_config_entry(_AFFINITIES, ";".join(str(cpu + 1) for cpu in cpus[1:]))
     return settings
+
+
+def describe(cpus: Sequence[int]) -> RuntimeSettings:
+    """Return how an instance on these CPUs runs a model, for the record."""
+    settings = options(max(1, len(cpus)), cpus=cpus)
+    return RuntimeSettings(
+        provider=_PROVIDER,
+        intra_op_threads=settings.intra_op_num_threads,
+        inter_op_threads=settings.inter_op_num_threads,
+        thread_affinities=settings.get_session_config_entry(_AFFINITIES) if len(cpus) > 1 else "",
+        spinning="within a call" if settings.get_session_config_entry(_SPINNING) == "1" else "never",
+        optimization_level=settings.graph_optimization_level.name,
+        arena=settings.enable_cpu_mem_arena,
+    )
 
 
 def open_file(model: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Load a model file; ModelError is ONNX Runtime's complaint in one line."""
     try:
-        return onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(model), settings, providers=[_PROVIDER])
     except RUNTIME_ERRORS as error:
         raise ModelError(f"{model}: onnxruntime cannot load it: {one_line(error)}") from error
 
@@ -47,7 +75,7 @@ def open_file(model: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.
 def open_proto(model: onnx.ModelProto, folder: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Load a model from memory; its external weights stand in ``folder``."""
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[_PROVIDER])
 
 
 def one_line(error: Exception) -> str:

@@ -16,6 +16,15 @@ from inc_mlflow.records.candidates import (
     SaturationReport,
     Trial,
 )
+from inc_mlflow.records.conditions import (
+    Conditions,
+    Disturbance,
+    Load,
+    Plan,
+    Rounds,
+    RuntimeSettings,
+    ranges,
+)
 from inc_mlflow.records.facts import (
     CalibrationRecord,
     ChampionRecord,
@@ -51,7 +60,9 @@ __all__ = [
     "CandidatesRecord",
     "Cause",
     "ChampionRecord",
+    "Conditions",
     "DataFacts",
+    "Disturbance",
     "Evaluated",
     "EvaluationRecord",
     "Evidence",
@@ -61,11 +72,15 @@ __all__ = [
     "Interval",
     "JudgementRecord",
     "LayerSaturation",
+    "Load",
     "Model",
+    "Plan",
     "PoolResult",
     "PromotionRecord",
     "Record",
+    "Rounds",
     "Row",
+    "RuntimeSettings",
     "SaturationReport",
     "Slow",
     "Speed",
@@ -74,4 +89,5 @@ __all__ = [
     "TrackingRecord",
     "Trial",
     "Verdict",
+    "ranges",
 ]

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record
+from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
 
 
@@ -43,14 +44,21 @@ class EvaluationRecord(Record):
 
 
 class Speed(Frozen):
-    """One model's speed; times are of the record's clock."""
+    """One model's speed; times are of the record's clock, percentiles of the pooled latencies of all rounds and instances."""
 
     samples_per_second: float
+    """Of all instances together."""
     p50_ms: float
     p90_ms: float
     p99_ms: float
+    p99_9_ms: float
+    """Near the longest latency where there are few thousand."""
     peak_rss_bytes: int
+    """Of the largest instance."""
+    instance_rss_bytes: tuple[int, ...]
+    """Peak of each instance."""
     size_bytes: int
+    """Of the model file."""
 
 
 class Cause(Frozen):
@@ -82,14 +90,21 @@ class BenchmarkRecord(Record):
 
     evidence: Evidence
     valid: bool
+    """False where the host was too disturbed or the times contradict each other: then there are no numbers."""
     reasons: tuple[str, ...]
+    """Why it is not valid."""
     layout: str
+    """With nothing left open."""
     clock: str
-    pinned_to: int | None
-    passes: int
+    """What times are of: the thread's CPU time, or wall time."""
+    conditions: Conditions
+    """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]
+    """Label -> speed; empty where it is not valid."""
     speedup: dict[str, Interval]
+    """Candidate label -> times as fast as the baseline: throughput, or with arrivals mean latency."""
     source_speedup: dict[str, Interval]
+    """The same against the file as it was given; empty where that cannot run."""
     latencies_sha256: str
     slow: dict[str, Slow] = Field(default_factory=dict)
     """Candidates that are not faster, with the reasons."""

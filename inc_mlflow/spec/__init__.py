@@ -1,6 +1,6 @@
 """The job: one description that the command line, the components and the library share."""
 
-from inc_mlflow.spec.benchmark import BenchmarkSpec
+from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.job import Job, JobSpec, TrackingSpec
@@ -25,6 +25,7 @@ __all__ = [
     "Layout",
     "MetricSpec",
     "Recipe",
+    "Scenario",
     "Split",
     "Static",
     "TrackingSpec",

@@ -4,26 +4,40 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+AUTO = "auto"
+_PARTS = re.compile(r"(?:(\d+)s)?(?:(\d+)c)?(?:(\d+)ins)?(?:(\d+)bs)?", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Sockets, cores per instance, instances and batch size."""
+    """Sockets, cores of one instance, instances in total, rows of one batch; None is for the planner to fill."""
 
-    sockets: int
-    cores: int
-    instances: int
-    batch: int
+    sockets: int | None
+    cores: int | None
+    instances: int | None
+    batch: int = 1
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the notation; ValueError where it is wrong or asks for more than one pinned instance on one core."""
-        match = re.fullmatch(r"(\d+)s(\d+)c(\d+)ins(\d+)bs", text)
-        if not match:
-            raise ValueError(f"{text!r} is not like '1s1c1ins1bs' (sockets, cores per instance, instances, batch size)")
-        layout = cls(*map(int, match.groups()))
-        if (layout.sockets, layout.cores, layout.instances) != (1, 1, 1) or layout.batch < 1:
-            raise ValueError(f"{text!r} is not supported; one instance on one core is: 1s1c1ins<batch>bs, batch at least 1")
-        return layout
+        """Read the notation, whole or in part; ValueError says what is wrong with it."""
+        match = _PARTS.fullmatch(text)
+        if not text or (match is None and text != AUTO):
+            raise ValueError(
+                f"{text!r} is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), a part of it "
+                "in this order, or 'auto'"
+            )
+        sockets, cores, instances, batch = (int(part) if part else None for part in match.groups()) if match else [None] * 4
+        if 0 in (sockets, cores, instances, batch):
+            raise ValueError(f"{text!r} asks for none of something; every number is at least 1")
+        return cls(sockets, cores, instances, batch or 1)
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether nothing is left to the planner."""
+        return None not in (self.sockets, self.cores, self.instances)
 
     def __str__(self) -> str:
-        return f"{self.sockets}s{self.cores}c{self.instances}ins{self.batch}bs"
+        """Write what ``parse`` reads; a batch of 1 stands only in whole layouts."""
+        parts = [f"{self.sockets}s", f"{self.cores}c", f"{self.instances}ins", f"{self.batch}bs"]
+        given = [self.sockets, self.cores, self.instances, self.batch if self.whole or self.batch > 1 else None]
+        return "".join(part for part, number in zip(parts, given, strict=True) if number is not None) or AUTO

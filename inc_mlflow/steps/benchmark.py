@@ -1,33 +1,32 @@
-"""benchmark: the speed of all models, interleaved on one pinned core."""
+"""benchmark: the speed of all models, interleaved on the CPUs that the layout asks for."""
 
-import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.probe import host_facts, pinned_core
-from inc_mlflow.measure.bench import Timing, interleave
-from inc_mlflow.measure.ratio import contradiction, speed, speedup
+from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.ort.explain import explain
 from inc_mlflow.ort.instance import save_batches
 from inc_mlflow.ort.profile import profile
 from inc_mlflow.ort.runner import Arrays
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Interval, Model, Slow
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.cpu_time import by_cpu_time
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
+from inc_mlflow.steps.probe import planned
 from inc_mlflow.steps.raw import load_raw, save_raw
+from inc_mlflow.steps.speeds import SOURCE, Speeds
 from inc_mlflow.steps.stage import step
+from inc_mlflow.steps.wall_time import by_wall_time
 
 BATCHES = 16
 """Batches that every model is timed on, repeated where validation has fewer; their spread makes the interval."""
 LATENCIES = "latencies.npz"
-SOURCE = "source"
 PROFILED_BATCHES, PROFILED_SECONDS = 4, 3.0
 
 
@@ -46,15 +45,13 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
 
 
 def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRecord:
-    """Time any models, one of them the baseline, in turns."""
+    """Time any models, one of them the baseline, in turns; HardwareError where the layout does not fit this machine."""
+    where = planned(job.layout)
     batches, content = _batches(job)
-    core, sizes = pinned_core(), {model.label: model.size_bytes for model in models}
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "batches.npz"
         save_batches(rows, batches)
-        timings = interleave({model.label: _command(model, rows, core) for model in models}, _shown)
-    ratios = _ratios(timings, BASELINE, job.spec.gate.confidence)
-    reasons = sorted({reason for ratio in ratios.values() if (reason := contradiction(ratio))})
+        speeds = _measure(job, where)(job, where, models, rows)
     record = BenchmarkRecord(
         evidence=Evidence(
             pool=pools.here(job.spec.pool),
@@ -62,18 +59,17 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},
         ),
-        valid=not reasons,
-        reasons=tuple(reasons),
-        layout=str(job.layout),
-        clock="thread CPU time",
-        pinned_to=core,
-        passes=len(next(iter(timings.values())).seconds),
-        models={name: speed(timing, job.layout.batch, sizes[name]) for name, timing in timings.items()},
-        speedup=ratios,
-        source_speedup=_ratios(timings, SOURCE, job.spec.gate.confidence) if SOURCE in timings else {},
+        valid=not speeds.reasons,
+        reasons=tuple(speeds.reasons),
+        layout=where.layout,
+        clock=speeds.clock,
+        conditions=speeds.conditions,
+        models=speeds.models,
+        speedup=speeds.ratios.get(BASELINE, {}),
+        source_speedup=speeds.ratios.get(SOURCE, {}),
         latencies_sha256="",
     )
-    arrays = {str(index): timing.seconds for index, timing in enumerate(timings.values())}
+    arrays = {str(index): one for index, one in enumerate(speeds.latencies.values())}
     return record.model_copy(update={"latencies_sha256": save_raw(target / LATENCIES, record, arrays)})
 
 
@@ -82,6 +78,12 @@ def load_benchmark(directory: Path) -> BenchmarkRecord:
     record = BenchmarkRecord.load(directory)
     load_raw(directory / LATENCIES, record, record.latencies_sha256)
     return record
+
+
+def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Path], Speeds]:
+    """Choose the clock: CPU time where one thread works and nothing waits."""
+    alone = len(where.cpus) * len(where.cpus[0]) == 1
+    return by_cpu_time if alone and job.spec.benchmark.scenario == "throughput" else by_wall_time
 
 
 def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
@@ -119,17 +121,3 @@ def _batches(job: Job) -> tuple[list[Arrays], Content]:
         content.add(digests, labels)
         batches.append(inputs)
     return list(islice(cycle(batches), BATCHES)), content
-
-
-def _command(model: Model, batches: Path, core: int | None) -> list[str]:
-    pin = "-1" if core is None else str(core)
-    return [sys.executable, "-m", "inc_mlflow.ort.instance", model.path, str(batches), pin, "1"]
-
-
-def _shown(rounds: Iterable[int], total: int) -> Iterable[int]:
-    return progress.track(rounds, "benchmark", total)
-
-
-def _ratios(timings: dict[str, Timing], against: str, confidence: float) -> dict[str, Interval]:
-    others = {name: timing for name, timing in timings.items() if name not in {against, SOURCE}}
-    return {name: speedup(timings[against], timing, confidence) for name, timing in others.items()}

@@ -14,6 +14,7 @@ from inc_mlflow.records import DataFacts
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import check_labels, open_data
+from inc_mlflow.steps.probe import planned
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Checked:
 def check(job: Job) -> Checked:
     """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
     pools.check(job.spec.pools)
+    where = planned(job.layout)
     if not job.model.is_file():
         raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
     for recipe in job.spec.listed:
@@ -36,7 +38,7 @@ def check(job: Job) -> Checked:
     facts = data.survey(progress.track)
     check_labels(job, facts, metric.needs_labels)
     _check_classes(job, metric, facts)
-    return Checked(facts, (*facts.notes, _plan(job, metric, facts)))
+    return Checked(facts, (*facts.notes, where.text(), _plan(job, metric, facts)))
 
 
 def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:

@@ -1,6 +1,7 @@
 """The job's data, read against the inputs of its source model."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow.callables import source_file
@@ -22,9 +23,8 @@ def open_data(job: Job) -> Data:
         raise DataError(f"{job.model}: the model has no inputs to feed")
     fixed = fixed_batch(spec.shape for spec in inputs)
     if fixed is not None and job.layout.batch > fixed:
-        raise DataError(
-            f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use 1s1c1ins{fixed}bs"
-        )
+        fitting = replace(job.layout, batch=fixed)
+        raise DataError(f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}")
     return Data(job.spec.data, job.root, inputs)
 
 

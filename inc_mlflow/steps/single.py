@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from inc_mlflow.steps.evaluate import evaluate_models
 from inc_mlflow.steps.import_model import COMPARED, compare, normalized, record
 from inc_mlflow.steps.inputs import calibration
 from inc_mlflow.steps.models import CANDIDATE, model_at
+from inc_mlflow.steps.probe import planned
 from inc_mlflow.steps.quantize import make_candidate
 from inc_mlflow.steps.rows import npz_rows
 from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable
@@ -86,17 +88,21 @@ def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:
     return {"isa": isa, "pool": result.evidence.pool, "host": result.evidence.host.model_dump(mode="json")}
 
 
-def benchmark_two(job: Job, baseline: Path, candidate: Path) -> dict[str, Any]:
-    """Time two models against each other."""
+def benchmark_two(job: Job, baseline: Path, candidate: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Time two models against each other; ``tell`` gets the plan first. Without validity there are no numbers."""
+    models = [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)]
+    tell(planned(job.layout).text())
     with tempfile.TemporaryDirectory() as folder:
-        result = benchmark_models(job, [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)], Path(folder))
+        result = benchmark_models(job, models, Path(folder))
+    speeds = {label: result.models[label].model_dump() if result.valid else None for label in (BASELINE, CANDIDATE)}
     return {
         "valid": result.valid,
         "reasons": list(result.reasons),
         "layout": result.layout,
-        "speedup": result.speedup[CANDIDATE].model_dump(),
-        "baseline": result.models[BASELINE].model_dump(),
-        "candidate": result.models[CANDIDATE].model_dump(),
+        "speedup": result.speedup[CANDIDATE].model_dump() if result.valid else None,
+        **speeds,
+        "clock": result.clock,
+        "conditions": result.conditions.model_dump(mode="json"),
     }
 
 

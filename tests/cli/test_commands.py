@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 import inc_mlflow
 
-COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark"]
+COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
 COMMANDS += ["search", "saturation", "compile"]
 RECIPES = [
     {"method": "static"},
@@ -120,13 +121,40 @@ def test_evaluate(answer, work, split, rows):
 def test_benchmark(answer, work):
     models = ["--baseline", work.folder / "fp32.onnx", "--candidate", work.folder / "fp32.onnx"]
     result = answer("benchmark", work.job, *models)
-    assert list(result) == ["valid", "reasons", "layout", "speedup", "baseline", "candidate"]
-    speed = ["samples_per_second", "p50_ms", "p90_ms", "p99_ms", "peak_rss_bytes", "size_bytes"]
+    assert list(result) == ["valid", "reasons", "layout", "speedup", "baseline", "candidate", "clock", "conditions"]
+    speed = [
+        "samples_per_second",
+        "p50_ms",
+        "p90_ms",
+        "p99_ms",
+        "p99_9_ms",
+        "peak_rss_bytes",
+        "instance_rss_bytes",
+        "size_bytes",
+    ]
     assert list(result["baseline"]) == list(result["candidate"]) == speed
-    assert all(value > 0 for value in (result["baseline"] | result["candidate"]).values())
+    assert all(value > 0 for key, value in (result["baseline"] | result["candidate"]).items() if key != "instance_rss_bytes")
+    assert result["baseline"]["instance_rss_bytes"] == [result["baseline"]["peak_rss_bytes"]]
+    assert result["conditions"]["plan"]["layout"] == result["layout"]
+    assert result["conditions"]["rounds"] is None
     assert result["layout"] == "1s1c1ins1bs"
     assert result["speedup"]["low"] <= result["speedup"]["value"] <= result["speedup"]["high"]
     assert result["speedup"]["value"] == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("layout", ["1s1c1ins1bs", "auto"])
+def test_probe_says_what_this_machine_is_and_where_a_layout_would_run(answer, layout):
+    result = answer("probe", "--layout", layout)
+    assert list(result) == ["text", "plan", "host"]
+    assert result["plan"]["usable"] == result["host"]["cores"] == len(os.sched_getaffinity(0))
+    assert result["text"].startswith(f"layout {result['plan']['layout']} on CPUs ")
+
+
+@pytest.mark.parametrize(("layout", "fragment"), [("4", "--layout: '4' is not like"), ("1000c", "needs 1 x 1000 = 1000 cores")])
+def test_probe_refuses_a_layout_that_cannot_be(call, layout, fragment):
+    code, out, err = call("probe", "--layout", layout)
+    assert (code, out) == (2, "")
+    assert fragment in err
 
 
 def test_compile(run_program, work):

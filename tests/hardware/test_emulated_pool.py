@@ -112,7 +112,7 @@ def test_an_emulated_result_that_changed_is_refused(job, steps, tmp_path, file):
         place.write_text(place.read_text().replace('"rows": 500', '"rows": 499'))
     else:
         np.savez(place, **{"0": np.ones(500), "1": np.ones(500)})
-    with pytest.raises(DataError, match="x86-avx2.*changed since it was measured; "):
+    with pytest.raises(DataError, match=r"x86-avx2.*changed since it was measured; "):
         judged(job, steps, tmp_path / "judged", copy)
 
 

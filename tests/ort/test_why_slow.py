@@ -3,22 +3,23 @@
 from pathlib import Path
 
 import pytest
+from judging import CONDITIONS, HOST
 
 from inc_mlflow.ort.quantizer import quantize
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, HostFacts, Interval, Model, Speed
+from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
 from inc_mlflow.spec import Job, Static
 from inc_mlflow.steps.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "job.yaml"
-HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
 INT8 = "static u8s8 per-channel"
 
 
 def _record(speedup, milliseconds=1.0):
-    speed = Speed(samples_per_second=1, p50_ms=milliseconds, p90_ms=1, p99_ms=1, peak_rss_bytes=1, size_bytes=1)
+    speed = Speed(samples_per_second=1, p50_ms=milliseconds, p90_ms=1, p99_ms=1, p99_9_ms=1,
+                  peak_rss_bytes=1, instance_rss_bytes=(1,), size_bytes=1)  # fmt: skip
     return BenchmarkRecord(
         evidence=Evidence(pool="local", host=HOST, data_sha256="d", models={}),
-        valid=True, reasons=(), layout="1s1c1ins1bs", clock="thread CPU time", pinned_to=0, passes=1,
+        valid=True, reasons=(), layout="1s1c1ins1bs", clock="thread CPU time", conditions=CONDITIONS,
         models={BASELINE: speed, INT8: speed}, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",
     )  # fmt: skip

@@ -3,12 +3,30 @@
 import numpy as np
 
 from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, HostFacts, Interval, Model
+from inc_mlflow.records import (
+    BASELINE,
+    BenchmarkRecord,
+    Conditions,
+    Evaluated,
+    EvaluationRecord,
+    Evidence,
+    HostFacts,
+    Interval,
+    Model,
+    Plan,
+    RuntimeSettings,
+)
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.steps.benchmark import LATENCIES
 from inc_mlflow.steps.raw import save_raw
 
 HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
+CONDITIONS = Conditions(
+    plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
+    scenario="throughput", rate=None, passes=1, rounds=None,
+    settings=RuntimeSettings(provider="CPUExecutionProvider", intra_op_threads=1, inter_op_threads=1, thread_affinities="",
+                             spinning="never", optimization_level="ORT_ENABLE_ALL", arena=True),
+)  # fmt: skip
 ROWS = 2000
 RIGHT = 1800
 GATE = GateSpec()
@@ -50,7 +68,7 @@ def benchmark(evidence, speed, valid=True, source=None):
     """A benchmark of these ratios."""
     return BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
-        clock="thread CPU time", pinned_to=0, passes=1, models={}, speedup=speed, source_speedup=source or {},
+        clock="thread CPU time", conditions=CONDITIONS, models={}, speedup=speed, source_speedup=source or {},
         latencies_sha256="l",
     )  # fmt: skip
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.measure import bench
-from inc_mlflow.measure.bench import Instance, Timing, interleave
+from inc_mlflow.measure.bench import Timing, interleave
+from inc_mlflow.measure.instance import Instance
 from inc_mlflow.measure.ratio import REPEATABILITY, WIDEST, contradiction, speed, speedup
 from inc_mlflow.records import Interval
 
@@ -92,10 +93,12 @@ for number, line in enumerate(sys.stdin):
             os._exit(9)
         print(json.dumps({"error": trouble}), flush=True)
         break
+    passes = json.loads(line)["passes"]
     time.sleep(float(seconds))
     with open(log, "a") as file:
-        file.write(json.dumps([name, int(line)]) + chr(10))
-    print(json.dumps({"seconds": [[float(seconds)] * 3] * int(line), "peak_rss_bytes": 1000 + number}), flush=True)
+        file.write(json.dumps([name, passes]) + chr(10))
+    calls = [[0, 0, 0, float(seconds)]] * 3 * passes
+    print(json.dumps({"calls": calls, "peak_rss_bytes": 1000 + number}), flush=True)
 """
 
 

@@ -1,0 +1,90 @@
+"""Speed in wall time: the ratio of two models over paired rounds, the summary of one, and why neither can be believed."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy import stats
+
+from inc_mlflow.measure.ratio import PERCENTILES, joined
+from inc_mlflow.measure.rounds import Round
+from inc_mlflow.measure.score_test import quantile
+from inc_mlflow.measure.words import percent
+from inc_mlflow.records import Interval, Speed
+
+REPEATABILITY = 0.015
+"""Relative standard deviation of the ratio between whole benchmarks in wall time. Measured with
+``tests/benchmarks/repeatability.py``."""
+WIDEST = 0.10
+"""Half-width, relative to the ratio, above which rounds are added, and in the end the times contradict each other."""
+BUSIEST = 0.9
+"""Share of the time that instances may be busy with arrivals: nearer to 1, waiting depends on how long one looks."""
+_SAME = 1e-9
+"""Spread of logarithms that is rounding: BCa divides by it."""
+_RESAMPLES, _SEED = 9999, 20240101
+
+
+def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) -> Interval:
+    """Return how many times faster ``fast`` is, with one-sided bounds.
+
+    The geometric mean of the rounds' ratios of pace, BCa bootstrap over rounds (Efron 1987) with a fixed seed on
+    logarithms, joined with the repeatability of whole benchmarks (GUM, type B).
+    """
+    ratios = np.log([one.turns[fast].pace() / one.turns[slow].pace() for one in rounds])
+    centre = float(ratios.mean())
+    low, high = _bounds(ratios, 2 * confidence - 1) if np.ptp(ratios) > _SAME else (centre, centre)
+    return joined(float(np.exp(centre)), low - centre, high - centre, quantile(confidence) * REPEATABILITY)
+
+
+def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float) -> bool:
+    """Tell whether the rounds agree about every speed-up."""
+    ratios = [speedup(rounds, baseline, name, confidence) for name in candidates]
+    return all((ratio.high - ratio.low) / 2 <= WIDEST * ratio.value for ratio in ratios)
+
+
+def reasons(
+    rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float, rate: float | None
+) -> list[str]:
+    """Say why clean rounds give no speed-up: too many arrivals for a model, or rounds that contradict each other."""
+    if rate is not None and (found := overloaded(rounds, rate)):
+        return found
+    if agree(rounds, baseline, candidates, confidence):
+        return []
+    return [f"{len(rounds)} undisturbed rounds disagree by more than {percent(WIDEST)} about the speed-up; run again"]
+
+
+def speed(rounds: Sequence[Round], model: str, batch: int, rss: Sequence[int], size_bytes: int) -> Speed:
+    """Summarise one model: percentiles of the pooled latencies, samples over the seconds of all windows."""
+    turns = [one.turns[model] for one in rounds]
+    p50, p90, p99, p99_9 = np.percentile(np.concatenate([turn.latencies() for turn in turns]), PERCENTILES) * 1e3
+    return Speed(
+        samples_per_second=batch * sum(turn.completed() for turn in turns) / sum(turn.seconds for turn in turns),
+        p50_ms=float(p50),
+        p90_ms=float(p90),
+        p99_ms=float(p99),
+        p99_9_ms=float(p99_9),
+        peak_rss_bytes=max(rss),
+        instance_rss_bytes=tuple(rss),
+        size_bytes=size_bytes,
+    )
+
+
+def overloaded(rounds: Sequence[Round], rate: float) -> list[str]:
+    """Say which models cannot keep up with the arrivals: their latency only depends on how long one looks."""
+    found = []
+    for model in rounds[0].turns:
+        turns = [one.turns[model] for one in rounds]
+        demand = float(np.mean([turn.demand() for turn in turns]))
+        if demand > BUSIEST or any(turn.unserved() for turn in turns):
+            found.append(
+                f"{model} cannot keep up with {rate:g} requests per second: they take {percent(round(demand, 2))} of its "
+                f"instances' time; give a rate below {rate * BUSIEST / demand:.3g}"
+            )
+    return found
+
+
+def _bounds(ratios: np.ndarray, level: float) -> tuple[float, float]:
+    generator = np.random.default_rng(_SEED)
+    interval = stats.bootstrap(
+        (ratios,), np.mean, n_resamples=_RESAMPLES, confidence_level=level, method="BCa", rng=generator
+    ).confidence_interval
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,100 @@
+"""How a benchmark was measured: where its instances ran, with which settings, and what else the machine did."""
+
+from typing import Literal
+
+from inc_mlflow.records.base import Frozen
+
+Disturbance = Literal["waited", "stolen", "other", "throttled", "migrated", "slowed"]
+"""What can disturb a round: waiting for a CPU, the hypervisor, other processes, the cgroup, moving, a slower clock."""
+
+
+class Plan(Frozen):
+    """Where the instances of one layout run on one host."""
+
+    layout: str
+    """With nothing left open."""
+    cpus: tuple[tuple[int, ...], ...]
+    """CPUs of each instance, as Linux numbers them; one thread each."""
+    pinned: bool
+    """False where the system cannot bind a process to CPUs; ``cpus`` then only counts threads."""
+    usable: int
+    """CPUs that this process may use."""
+    quota: float | None
+    """CPUs' worth of time that cgroups allow; None where they set no limit."""
+    notes: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return the plan in one line, for a person."""
+        places = " | ".join(ranges(cpus) for cpus in self.cpus) if self.pinned else "not pinned: this system cannot"
+        limit = f", of which cgroups allow {self.quota:g} at a time" if self.quota is not None else ""
+        return "; ".join((f"layout {self.layout} on CPUs {places} ({self.usable} usable{limit})", *self.notes))
+
+
+class RuntimeSettings(Frozen):
+    """How ONNX Runtime runs every instance."""
+
+    provider: str
+    intra_op_threads: int
+    inter_op_threads: int
+    thread_affinities: str
+    """``session.intra_op_thread_affinities`` of the first instance: CPUs counted from 1, the calling thread's left out."""
+    spinning: str
+    """Whether threads spin for work, as ``never`` or ``within a call``."""
+    optimization_level: str
+    arena: bool
+    """Whether the allocator keeps memory between calls."""
+
+
+class Load(Frozen):
+    """What disturbed the instances in one round; None is what this system does not let us read."""
+
+    waited: float | None
+    """Share of the round that the worst-off instance was ready to run and waited for its CPUs."""
+    stolen: float | None
+    """Share of the round that the hypervisor took from the CPU it took most from."""
+    other: float | None
+    """Share of the round that the CPU with most other load worked for neither instances nor their parent."""
+    throttled: int | None
+    """Periods in which a cgroup with a quota stopped its processes."""
+    migrated: int | None
+    """Times that a working thread of an instance changed its CPU."""
+    slowed: float | None
+    """Lowest clock of the CPUs at the end of the round, as a share of the highest seen in this benchmark."""
+
+
+class Rounds(Frozen):
+    """Rounds of a benchmark in wall time: how many count, and what disturbed the others."""
+
+    clean: int
+    dropped: int
+    disturbed: dict[Disturbance, int]
+    """Cause -> rounds dropped for it; one round may have several."""
+    unread: tuple[Disturbance, ...]
+    """Causes that this system does not let us see."""
+    loads: tuple[Load, ...]
+    """Of all rounds in their order."""
+
+
+class Conditions(Frozen):
+    """How the numbers of one benchmark were made."""
+
+    plan: Plan
+    scenario: str
+    rate: float | None
+    """Requests per second to all instances together; None where they run as fast as possible."""
+    settings: RuntimeSettings
+    passes: int | None
+    """Passes over the batches of each model, by CPU time; None in wall time."""
+    rounds: Rounds | None
+    """None by CPU time, where other load is not noise."""
+
+
+def ranges(numbers: tuple[int, ...]) -> str:
+    """Write whole numbers as Linux lists CPUs: (0, 1, 2, 5) -> "0-2,5"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,0 +1,24 @@
+"""probe: what this machine is, and what a layout would do here."""
+
+from typing import Any
+
+from inc_mlflow.errors import SpecError
+from inc_mlflow.hardware.planner import plan
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.hardware.topology import topology
+from inc_mlflow.records import Plan
+from inc_mlflow.spec import Layout
+
+
+def planned(layout: Layout) -> Plan:
+    """Return where a layout runs on this machine; HardwareError where it does not fit."""
+    return plan(layout, topology())
+
+
+def probe(layout: str) -> dict[str, Any]:
+    """Return host facts and the plan of a layout, also as one line."""
+    try:
+        where = planned(Layout.parse(layout))
+    except ValueError as error:
+        raise SpecError(f"--layout: {error}") from error
+    return {"text": where.text(), "plan": where.model_dump(mode="json"), "host": host_facts().model_dump(mode="json")}

@@ -1,0 +1,51 @@
+"""What the two ways to measure speed share: the commands of instances, which models are compared, and the result."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.ort.instance import ANY
+from inc_mlflow.ort.session import describe
+from inc_mlflow.records import BASELINE, Conditions, Interval, Model, Plan, Rounds, Speed
+from inc_mlflow.spec import Job
+
+SOURCE = "source"
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """What was measured of several models; with ``reasons`` it is not valid, and there are no numbers."""
+
+    clock: str
+    conditions: Conditions
+    latencies: dict[str, np.ndarray]
+    reasons: list[str]
+    models: dict[str, Speed] = field(default_factory=dict)
+    ratios: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    """Baseline and source -> label -> times as fast."""
+
+
+def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
+    """Return what starts one instance, bound to ``cpus``; to none if there are none."""
+    places = ",".join(map(str, cpus)) or ANY
+    return [sys.executable, "-m", "inc_mlflow.ort.instance", model.path, str(batches), places]
+
+
+def conditions(job: Job, plan: Plan, passes: int | None = None, rounds: Rounds | None = None) -> Conditions:
+    """Return how a job's benchmark was measured."""
+    scenario, rate, settings = job.spec.benchmark.scenario, job.spec.benchmark.rate, describe(plan.cpus[0])
+    return Conditions(plan=plan, scenario=scenario, rate=rate, settings=settings, passes=passes, rounds=rounds)
+
+
+def compared(labels: Sequence[str]) -> dict[str, list[str]]:
+    """Return for baseline and source, where it runs, the models whose speed-up against it is asked for."""
+    return {one: [name for name in labels if name not in {one, SOURCE}] for one in (BASELINE, SOURCE) if one in labels}
+
+
+def shown(rounds: Iterable[int], total: int | None) -> Iterable[int]:
+    """Show how far the rounds are."""
+    return progress.track(rounds, "benchmark", total)

@@ -1,0 +1,87 @@
+"""The speed of several instances or cores, or of requests that arrive at a rate: wall time, with validity."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import HardwareError
+from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.hardware.quota import cpu_quota
+from inc_mlflow.measure import disturbance, wall
+from inc_mlflow.measure.group import Group
+from inc_mlflow.measure.rounds import Round, run_rounds
+from inc_mlflow.records import BASELINE, Model, Plan
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.speeds import Speeds, command, compared, conditions, shown
+
+CLOCK = "wall time"
+
+
+def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
+    """Run models in turns on the CPUs of the plan, all instances of all of them loaded at once.
+
+    ``latencies`` are rows of round, instance, due, start, end and whether the round is clean.
+    """
+    if not plan.pinned:
+        raise HardwareError("benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system")
+    rounds, memory = _run(job, plan, models, batches)
+    seen = disturbance.summary([one.load for one in rounds])
+    told, latencies = conditions(job, plan, rounds=seen), {model.label: _rows(rounds, model.label) for model in models}
+    clean = [one for one in rounds if one.clean]
+    reasons = disturbance.reasons(seen, list(chain(*plan.cpus))) or _contradictions(job, clean)
+    if reasons:
+        return Speeds(CLOCK, told, latencies, reasons)
+    speeds = {one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes) for one in models}
+    ratios = {
+        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
+        for against, names in compared(list(speeds)).items()
+    }
+    return Speeds(CLOCK, told, latencies, [], speeds, ratios)
+
+
+def _run(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> tuple[list[Round], dict[str, list[int]]]:
+    """Return all rounds, and the peak memory of each instance by model."""
+    candidates = compared([model.label for model in models])[BASELINE]
+    with ExitStack() as stack:
+        groups = {
+            model.label: stack.enter_context(Group([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0])))
+            for model in models
+        }
+        rounds = run_rounds(
+            groups,
+            job.spec.benchmark.rate,
+            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
+            lambda clean: wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence),
+            lambda numbers, _: shown(numbers, None),
+        )
+        return rounds, {name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()}
+
+
+def _contradictions(job: Job, clean: Sequence[Round]) -> list[str]:
+    candidates = compared(list(clean[0].turns))[BASELINE]
+    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, job.spec.benchmark.rate)
+
+
+def watch(pids: Sequence[int], plan: Plan) -> Watch:
+    """Watch what disturbs the instances; HardwareError where the kernel tells too little to notice."""
+    quota = cpu_quota()
+    watching = Watch(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
+    load = watching()
+    if load.waited is None and load.other is None:
+        raise HardwareError(
+            "benchmark.layout: neither /proc/PID/schedstat nor /proc/stat can be read, so other load would not be noticed; "
+            "use 1s1c1ins1bs, which is measured in CPU time"
+        )
+    return watching
+
+
+def _rows(rounds: Sequence[Round], model: str) -> np.ndarray:
+    rows = [
+        np.column_stack([np.full(len(calls), number), np.full(len(calls), place), calls[:, :3], np.full(len(calls), one.clean)])
+        for number, one in enumerate(rounds)
+        for place, calls in enumerate(one.turns[model].calls)
+    ]
+    return np.concatenate(rows)

@@ -1,0 +1,95 @@
+"""`benchmark` in layouts of several instances: numbers from a quiet machine, none from a busy one."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inc_mlflow.measure import disturbance, rounds
+from inc_mlflow.spec import Job
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+CPUS = sorted(os.sched_getaffinity(0))
+HOG = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")]
+
+
+@pytest.fixture
+def hogs():
+    """Two busy loops, bound to the CPUs that two instances get."""
+    busy = [subprocess.Popen([sys.executable, "-S", "-c", HOG, str(cpu)], stdout=subprocess.PIPE) for cpu in CPUS[-2:]]
+    for process in busy:
+        process.stdout.readline()
+    yield
+    for process in busy:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.long
+def test_five_benchmarks_agree_in_at_least_nine_of_ten_pairs_of_intervals(answer, work):
+    recipe = json.dumps({"method": "static"})
+    answer("quantize", work.job, "--recipe", recipe, "-o", work.folder / "int8.onnx")
+    work.set("benchmark", {"layout": "2ins"})
+    measure = runpy.run_path(str(BENCHMARKS / "repeatability.py"))["measure"]
+    try:
+        result = measure(Job.load(work.job), work.folder / "fp32.onnx", work.folder / "int8.onnx", 5)
+    except SystemExit as busy:
+        pytest.skip(str(busy))
+    assert int(result["overlapping_pairs"].removesuffix(" of 10")) >= 9, result
+
+
+@pytest.fixture
+def few_rounds(monkeypatch):
+    for module in (rounds, disturbance):
+        monkeypatch.setattr(module, "NEEDED", 3)
+    monkeypatch.setattr(rounds, "MOST", 9)
+
+
+@pytest.fixture
+def benchmark(call, work, few_rounds):
+    def run(**settings):
+        work.set("benchmark", settings)
+        models = ["--baseline", work.folder / "fp32.onnx", "--candidate", work.folder / "fp32.onnx"]
+        code, out, err = call("benchmark", work.job, *models, "--json")
+        return code, json.loads(out), err
+
+    return run
+
+
+@pytest.mark.parametrize("settings", [{}, {"scenario": "arrival_rate", "rate": 2000.0}], ids=["throughput", "arrival_rate"])
+def test_busy_loops_on_the_same_cpus_leave_no_number(benchmark, hogs, settings):
+    code, result, err = benchmark(layout="2ins", **settings)
+    assert code == 4
+    assert result["valid"] is False
+    assert (result["speedup"], result["baseline"], result["candidate"]) == (None, None, None)
+    assert any("other processes" in reason for reason in result["reasons"]), result["reasons"]
+    assert result["layout"] == "1s1c2ins1bs"
+    assert result["conditions"]["rounds"]["clean"] < 3
+    assert err.startswith(f"layout 1s1c2ins1bs on CPUs {CPUS[-1]} | {CPUS[-2]} ")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"layout": "2ins"}, {"layout": "1s2c1ins2bs"}, {"layout": "1c1ins", "scenario": "arrival_rate", "rate": 500.0}],
+    ids=["instances", "cores", "arrivals"],
+)
+def test_a_model_is_as_fast_as_itself_where_the_machine_is_quiet(benchmark, settings):
+    """Under other load it says so, which is right too; the numbers are then checked by nobody."""
+    code, result, _ = benchmark(**settings)
+    assert code == (0 if result["valid"] else 4)
+    assert result["clock"] == "wall time"
+    assert result["conditions"]["settings"]["intra_op_threads"] == (2 if "2c" in settings["layout"] else 1)
+    if not result["valid"]:
+        pytest.skip(f"other load: {result['reasons']}")
+    assert result["speedup"]["low"] <= 1.05
+    assert result["speedup"]["high"] >= 0.95
+    speed = result["candidate"]
+    assert 0 < speed["p50_ms"] <= speed["p90_ms"] <= speed["p99_ms"] <= speed["p99_9_ms"]
+    assert len(speed["instance_rss_bytes"]) == len(result["conditions"]["plan"]["cpus"])
+    if result["conditions"]["rate"]:
+        assert speed["samples_per_second"] == pytest.approx(500, rel=0.25)
