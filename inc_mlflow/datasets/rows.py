@@ -56,4 +56,6 @@ def _label_spec(labels: np.ndarray) -> TensorSpec:
 
 def _label_bytes(label: np.ndarray) -> bytes:
     array = np.asarray(label)
+    if array.dtype.kind == "U":  # its dtype is as wide as the longest text of the batch
+        return b"".join(f"text {len(one)}\n".encode() + one for one in (text.encode() for text in array.ravel().tolist()))
     return f"{array.dtype.str} {array.shape}\n".encode() + array.tobytes()

@@ -106,7 +106,7 @@ def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
 
 
 def _scoring(metric: Metric) -> Scoring:
-    return Scoring(metric.keep, metric.score, metric.decomposable)
+    return Scoring(metric.keep, metric.score, metric.decomposable, metric.group)
 
 
 def _save(path: Path, models: list[Model], outcomes: dict[str, Outcomes]) -> None:

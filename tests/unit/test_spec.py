@@ -148,7 +148,7 @@ WRONG = [
     ("metric", {}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "a", "callable": "a.py:f"}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "a", "decomposable": True}, "metric: 'higher_is_better' and 'decomposable' are for callables; a named metric knows its own"),
-    ("metric", {"callable": "a.py:f", "output": "x"}, "metric: 'output' is for named metrics; a callable gets all outputs"),
+    ("metric", {"callable": "a.py:f", "output": "x"}, "metric: 'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"),
     ("benchmark.layout", "1s4c14ins1bs", "benchmark.layout: '1s4c14ins1bs' is not supported; one instance on one core is: 1s1c1ins<batch>bs, batch at least 1"),
     ("benchmark.layout", "fast", "benchmark.layout: 'fast' is not like '1s1c1ins1bs' (sockets, cores per instance, instances, batch size)"),
     ("data.validation", {"path": "a", "start": 5, "stop": 5}, "data.validation: stop (5) must be above start (5)"),
