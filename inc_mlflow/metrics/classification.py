@@ -153,4 +153,5 @@ class Matthews(_Confusion):
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
         from sklearn.metrics import matthews_corrcoef
 
-        return float(matthews_corrcoef(label, predicted))
+        constant = (predicted == predicted[0]).all() or (label == label[0]).all()
+        return 0.0 if constant else float(matthews_corrcoef(label, predicted))

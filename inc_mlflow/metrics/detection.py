@@ -146,7 +146,7 @@ def _checked(outputs: Arrays, where: str, rank: int) -> tuple[np.ndarray, np.nda
 def _finite(places: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Tell which rows have a number in all detections, (n,)."""
     there = ~(classes < 0)
-    wrong = np.isnan(places.reshape(*scores.shape, -1)).any(axis=2) | np.isnan(scores) | np.isnan(classes)
+    wrong = np.isnan(places).any(axis=tuple(range(2, places.ndim))) | np.isnan(scores) | np.isnan(classes)
     return np.asarray(~(there & wrong).any(axis=1))
 
 

@@ -21,17 +21,19 @@ class LabelKind:
     fits: Callable[[np.ndarray], bool]
     structure: type[Part] | None = None
 
-    def check(self, metric: str, labels: np.ndarray | None) -> np.ndarray:
-        """Return the labels of a batch; DataError where a metric cannot take them."""
+    def check(self, metric: str, labels: np.ndarray | None) -> None:
+        """Raise DataError where a metric cannot take the labels of a batch; the inside of JSON texts is left to ``read``."""
         if labels is None:
             raise DataError(f"metric {metric} needs labels and the split has none; add them")
         if not self.fits(labels):
             dtype = labels.dtype.name if labels.dtype.kind in "biuf" else "text" if labels.dtype.kind == "U" else labels.dtype
             shape = f" of shape {labels.shape[1:]}" if labels.ndim > 1 else ""
             raise DataError(f"metric {metric} takes {self.words}, labels are {dtype}{shape}{_not_finite(labels)}")
+
+    def read(self, labels: np.ndarray) -> None:
+        """Raise DataError where the JSON text of a row is not what it should be."""
         if self.structure is not None:
             structured(labels, self.structure)
-        return labels
 
 
 def structured(labels: np.ndarray, structure: type[Structure]) -> list[Structure]:

@@ -93,9 +93,11 @@ def _from_table(name: str, named: NamedMetric, after: Postprocess | None, source
     def check_labels(labels: np.ndarray | None) -> None:
         for kind in kinds:
             kind.check(name, labels)
+            kind.read(np.asarray(labels))
 
     def keep(outputs: Arrays, labels: np.ndarray | None) -> Arrays:
-        check_labels(labels)
+        for kind in kinds:
+            kind.check(name, labels)
         picked = {role: _picked(outputs, output, labels) for role, output in sources.items()}
         return named.statistics(after(picked, labels) if after else picked, labels)
 

@@ -42,6 +42,29 @@ def test_the_digest_of_a_row_and_of_a_split_does_not_depend_on_batching(sizes):
     assert len(set(digests)) == sum(sizes) == once.facts().rows
 
 
+@given(SIZES)
+def test_the_digest_of_text_labels_does_not_depend_on_the_longest_of_a_batch(sizes):
+    inputs, _ = rows(sum(sizes))
+    labels = [f"{'é' * (row % 5)}{row}" for row in range(sum(sizes))]
+    once, parts = Content(), Content()
+    once.add(row_digests(inputs), np.array(labels))
+    for batch, numbers in cut((inputs, np.arange(sum(sizes))), sizes):
+        parts.add(row_digests(batch), np.array([labels[row] for row in numbers]))
+    assert parts.facts() == once.facts()
+    assert once.facts().labels.dtype == "text"
+
+
+@pytest.mark.parametrize("other", [["a", "bc"], ["ab ", "c"], ["ab", "C"], ["ab\x001", "c"], ["c", "ab"]])
+def test_other_text_labels_are_another_split(other):
+    inputs, _ = rows(2)
+    digests = set()
+    for labels in (["ab", "c"], other):
+        content = Content()
+        content.add(row_digests(inputs), np.array(labels))
+        digests.add(content.facts().sha256)
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [
