@@ -13,7 +13,6 @@ from inc_mlflow.metrics.metric import Arrays, NamedMetric
 from inc_mlflow.metrics.text import broken, texts
 from inc_mlflow.spec.part import Part
 
-
 Place = Annotated[list[int], Field(min_length=2, max_length=2)]
 """First letter of a token in the context, and the one after its last."""
 
@@ -23,9 +22,9 @@ class Question(Part):
 
     answers: Annotated[list[str], Field(description="Any of them is right; none: there is no answer (v2).")]
     context: Annotated[str, Field(description="The text that holds the answer.")] = ""
-    offsets: Annotated[
-        list[Place | None], Field(description="Of each token, its place in the context; null outside of it.")
-    ] = []
+    offsets: list[Place | None] = Field(
+        default_factory=list, description="Of each token, its place in the context; null outside of it."
+    )
 
 
 QUESTION = json_text(Question)

@@ -12,7 +12,7 @@ from sklearn.model_selection import KFold
 
 from inc_mlflow.metrics import METRICS
 
-WORDS = "the cat sat on a mat while dogs ran over seven green hills and rivers".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "while", "dogs", "ran", "over", "seven", "green", "hills", "and", "rivers"]
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 OPTIONS = {"entity_f1": {"tags": TAGS}}
 SIZE = 24

@@ -103,7 +103,7 @@ def test_nan_is_no_answer_even_where_there_is_none():
 )
 def test_a_label_that_is_wrong_is_shown(label, says):
     kind = POSTPROCESS.get("squad_span").labels
-    with pytest.raises(DataError, match="a label is JSON text with answers, context, offsets$") as raised:
+    with pytest.raises(DataError, match=r"a label is JSON text with answers, context, offsets$") as raised:
         kind.read(np.array([label]))
     assert says in str(raised.value)
 
