@@ -40,7 +40,7 @@ class _Detection(NamedMetric):
     def _statistics(self, images: list[Any], finite: np.ndarray) -> Arrays:
         """One object per row: images have different numbers of detections."""
         names = ("classes", "scores", "matches", "truths")
-        return {name: _objects([image[at] for image in images]) for at, name in enumerate(names)} | {"finite": finite}
+        return {name: one_per_row([image[at] for image in images]) for at, name in enumerate(names)} | {"finite": finite}
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a detection has NaN, or no row has an object."""
@@ -133,9 +133,10 @@ def _run_lengths(annotation: Annotation, label: Picture) -> Any:
 
 
 def _checked(outputs: Arrays, where: str, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where objects are, scores and classes of all rows."""
+    """Where objects are, scores and classes of all rows; masks of pictures of several sizes are objects, one per row."""
     places, scores, classes = outputs[where], outputs["scores"], outputs["classes"]
-    if places.ndim != rank or scores.shape != places.shape[:2] or classes.shape != scores.shape:
+    fits = places.dtype == object or (places.ndim == rank and places.shape[:2] == scores.shape)
+    if not fits or scores.ndim != 2 or classes.shape != scores.shape:
         raise DataError(
             f"metric: needs {where} of {rank} axes, scores and classes (n, most), got {places.shape}, {scores.shape} and "
             f"{classes.shape}; set metric.outputs, and metric.postprocess where they must be decoded"
@@ -146,12 +147,14 @@ def _checked(outputs: Arrays, where: str, rank: int) -> tuple[np.ndarray, np.nda
 def _finite(places: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Tell which rows have a number in all detections, (n,)."""
     there = ~(classes < 0)
-    wrong = np.isnan(places).any(axis=tuple(range(2, places.ndim))) | np.isnan(scores) | np.isnan(classes)
+    wrong = np.isnan(scores) | np.isnan(classes)
+    if places.dtype != object:  # objects are masks that a postprocess has made of numbers
+        wrong |= np.isnan(places).any(axis=tuple(range(2, places.ndim)))
     return np.asarray(~(there & wrong).any(axis=1))
 
 
-def _objects(values: list[np.ndarray]) -> np.ndarray:
-    """One object per row, also where all have the same shape."""
+def one_per_row(values: list[np.ndarray]) -> np.ndarray:
+    """Return an array of objects (n,), also where all have the same shape."""
     result = np.empty(len(values), object)
     for row, value in enumerate(values):
         result[row] = value

@@ -147,7 +147,7 @@ def test_compile(run_program, work):
 NAMES = {
     "methods": ["static", "dynamic"],
     "metrics": list(METRICS),
-    "postprocess": ["argmax", "ctc", "decode", "nms", "squad_span", "ssd", "yolo"],
+    "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],
     "pools": ["local", "{emulate: x86-avx2}", "{emulate: x86-avx512}", "{emulate: x86-vnni}"],
 }

@@ -1,5 +1,7 @@
 """From outputs of a graph to what a metric reads."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.boxes import overlap
 from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.postprocess.detection import suppress
@@ -110,6 +113,50 @@ def test_outputs_of_another_shape_are_refused(name):
     options = {"vocabulary": ["", "a"]} if name == "ctc" else {"axis": 2} if name == "argmax" else {}
     with pytest.raises(DataError, match=r"^metric"):
         run(name, dict.fromkeys(kind.reads, np.zeros((2, 3))), **options)
+
+
+def picture(height, width, *boxes):
+    """A label with one object of class 1 in each box, as polygons."""
+    each = [[x1, y1, x2, y1, x2, y2, x1, y2] for x1, y1, x2, y2 in boxes]
+    annotations = [{"category_id": 1, "segmentation": [list(map(float, one))]} for one in each]
+    return json.dumps({"height": height, "width": width, "annotations": annotations})
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+def test_small_masks_fill_their_boxes_in_pictures_of_any_size(normalized):
+    labels = np.array([picture(40, 60, BOX, [20, 10, 50, 30]), picture(80, 100, [50, 50, 60, 70])])
+    boxes = np.array([[BOX, [20, 10, 50, 30], BOX], [[50, 50, 60, 70], BOX, BOX]], float)
+    if normalized:
+        boxes /= np.array([[60, 40, 60, 40], [100, 80, 100, 80]])[:, None]
+    outputs = {"boxes": boxes, "scores": np.array([[0.9, 0.8, 0.0], [0.7, 0.0, 0.0]]), "classes": np.ones((2, 3))}
+    outputs["masks"] = np.ones((2, 3, 14, 14), np.float32)
+    decode = POSTPROCESS.get("mask_rcnn").model_validate({"normalized": normalized})
+    result = decode(outputs, labels)
+    assert [mask.shape for mask in result["masks"]] == [(3, 40, 60), (3, 80, 100)]
+    assert result["masks"][0][:2].sum(axis=(1, 2)).tolist() == [100, 600]
+    assert result["classes"].tolist() == [[1, 1, -1], [1, -1, -1]]
+    metric = METRICS.get("coco_mask_map")()
+    assert metric.aggregate(metric.statistics(result, labels)) == pytest.approx(1.0)
+    outputs["masks"][1, 0, 3, 3] = np.nan
+    assert np.isnan(metric.aggregate(metric.statistics(decode(outputs, labels), labels)))
+
+
+def test_half_of_a_mask_fills_half_of_its_box():
+    mask = np.zeros((1, 1, 8, 8))
+    mask[..., :4] = 1
+    outputs = {"boxes": np.array([[[10, 0, 30, 16]]]), "scores": np.ones((1, 1)), "classes": np.ones((1, 1)), "masks": mask}
+    (found_,) = POSTPROCESS.get("mask_rcnn")()(outputs, np.array([picture(20, 40)]))["masks"]
+    assert np.argwhere(found_[0]).min(0).tolist() == [0, 10]
+    assert np.argwhere(found_[0]).max(0).tolist() == [15, 19]
+
+
+def test_duc_puts_channels_into_blocks_of_pixels():
+    whole = np.random.default_rng(0).random((2, 3, 8, 12))
+    channels = whole.reshape(2, 3, 2, 4, 3, 4).transpose(0, 1, 3, 5, 2, 4).reshape(2, 3 * 16, 2, 3)
+    result = run("duc", {"logits": channels}, classes=3, height=8, width=12)
+    np.testing.assert_array_equal(result["logits"], whole)
+    with pytest.raises(DataError, match="duc needs 288 values per row"):
+        run("duc", {"logits": channels[..., :2]}, classes=3, height=8, width=12)
 
 
 def test_argmax_takes_the_axis_of_classes_and_nan_is_no_class():

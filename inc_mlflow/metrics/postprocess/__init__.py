@@ -9,6 +9,8 @@ POSTPROCESS: Registry[type[Postprocess]] = Registry(
         "argmax": "inc_mlflow.metrics.postprocess.classes:Argmax",
         "ctc": "inc_mlflow.metrics.postprocess.text:Ctc",
         "decode": "inc_mlflow.metrics.postprocess.text:Decode",
+        "duc": "inc_mlflow.metrics.postprocess.masks:Duc",
+        "mask_rcnn": "inc_mlflow.metrics.postprocess.masks:MaskRcnn",
         "nms": "inc_mlflow.metrics.postprocess.detection:Nms",
         "squad_span": "inc_mlflow.metrics.postprocess.span:SquadSpan",
         "ssd": "inc_mlflow.metrics.postprocess.detection:Ssd",

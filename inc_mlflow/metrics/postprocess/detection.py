@@ -18,7 +18,9 @@ _BROKEN: Detections = (np.zeros((1, 4)), np.array([np.nan]), np.zeros(1, np.int6
 _Box = Literal["xyxy", "yxyx", "xywh", "cxcywh"]
 
 
-class _Detector(Postprocess):
+class Detector(Postprocess):
+    """Options that all decoders of detections have."""
+
     box: Annotated[_Box, Field(description="Corners, corners with y first, or corner or centre with width and height.")] = (
         "xyxy"
     )
@@ -54,7 +56,7 @@ class _Detector(Postprocess):
         return boxes
 
 
-class Ssd(_Detector):
+class Ssd(Detector):
     """For graphs that end in their own suppression; what they pad with scores 0."""
 
     summary = "boxes, classes and scores that the graph has decoded (SSD, Faster and Mask R-CNN)"
@@ -79,7 +81,7 @@ class Ssd(_Detector):
         return self._decoded(len(boxes), image)
 
 
-class Nms(_Detector):
+class Nms(Detector):
     """Non-maximum suppression class by class: a box goes where a better one of its class overlaps it by more."""
 
     iou_threshold: Annotated[float, Field(ge=0, le=1, description="Overlap beyond which the lower score goes.")] = 0.5
