@@ -41,9 +41,10 @@ compile: $(BASE)  ## the example's Kubeflow package, in dist/
 	mkdir -p dist
 	$(BIN)/inc-mlflow compile examples/digits/job.yaml --out dist/int8.yaml
 
-docs: $(BASE)  ## generated files: the job's schema and the command-line reference
+docs: $(BASE)  ## generated files: the job's schema, the command-line reference and the table of metrics
 	$(BIN)/inc-mlflow schema > examples/job.schema.json
 	$(BIN)/python docs/reference.py > docs/reference.md
+	$(BIN)/python docs/metrics.py > docs/metrics.md
 
 clean:
 	rm -rf $(VENV) dist build *.egg-info

@@ -56,4 +56,7 @@ def _label_spec(labels: np.ndarray) -> TensorSpec:
 
 def _label_bytes(label: np.ndarray) -> bytes:
     array = np.asarray(label)
+    if array.dtype.kind in "US":  # as wide as the longest text of the batch
+        texts = [text.encode() if isinstance(text, str) else text for text in array.ravel().tolist()]
+        return b"".join(f"text {array.shape} {len(text)}\n".encode() + text for text in texts)
     return f"{array.dtype.str} {array.shape}\n".encode() + array.tobytes()

@@ -17,6 +17,8 @@ from inc_mlflow.spec import DataSpec
 Rows = tuple[Arrays, np.ndarray | None, list[bytes]]
 """Inputs, labels and row digests of one batch."""
 Shown = Callable[[Iterable[Batch], str, int | None], Iterator[Batch]]
+LabelCheck = Callable[[str, np.ndarray | None], None]
+"""Takes the name of a split and the labels of a batch of it."""
 LIMIT = 0.01
 """Share of the validation rows that may stand in calibration or tuning too: real data has duplicates."""
 
@@ -28,17 +30,17 @@ class Data:
         self._readers = {name: SplitReader(name, split, root, inputs) for name, split in spec.splits().items()}
         self._judging: Counter[bytes] | None = None
 
-    def survey(self, shown: Shown = lambda batches, *_: iter(batches)) -> DataFacts:
+    def survey(self, shown: Shown = lambda batches, *_: iter(batches), check_labels: LabelCheck = lambda *_: None) -> DataFacts:
         """Read every row once; DataError where one does not fit, or where more than 1 % of validation is not its own.
 
-        ``shown`` wraps each split's batches, to show progress.
+        ``shown`` wraps each split's batches, to show progress; ``check_labels`` raises on labels that are no use.
         """
         splits: dict[str, SplitFacts] = {}
         left_out: dict[str, int] = {}
         shared: set[bytes] = set()
         for name in ("validation", "calibration", "tuning"):
             if name in self._readers:
-                splits[name], overlap, left_out[name] = self._survey(name, shown)
+                splits[name], overlap, left_out[name] = self._survey(name, shown, check_labels)
                 shared |= overlap
         left_out.pop("validation", None)
         self._check(shared, splits["validation"].rows, left_out)
@@ -69,10 +71,11 @@ class Data:
             raise DataError(f"data.{name}: the job has no such split; it has {', '.join(self._readers)}")
         return self._readers[name]
 
-    def _survey(self, name: str, shown: Shown) -> tuple[SplitFacts, set[bytes], int]:
+    def _survey(self, name: str, shown: Shown, check_labels: LabelCheck) -> tuple[SplitFacts, set[bytes], int]:
         content, overlap, count = Content(), set[bytes](), 0
         seen: Counter[bytes] = Counter()
         for inputs, labels in shown(self._readers[name].batches(), f"check {name}", self.batches(name)):
+            check_labels(name, labels)
             digests = row_digests(inputs)
             content.add(digests, labels)
             seen.update(digests)

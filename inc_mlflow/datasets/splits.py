@@ -73,9 +73,16 @@ class SplitReader:
 
     def _array(self, labels: Any) -> np.ndarray:
         try:
-            return np.asarray(labels)
+            array = np.asarray(labels)
         except ValueError as error:
             raise DataError(f"{self.where}: labels are no array ({error}); give one per row") from error
+        return self._text(array) if array.dtype.kind in "OT" else array
+
+    def _text(self, labels: np.ndarray) -> np.ndarray:
+        """Texts as pandas and NumPy's own strings hold them; other objects have no bytes that say what they are."""
+        if not all(isinstance(label, str) for label in labels.ravel().tolist()):
+            raise DataError(f"{self.where}: labels are Python objects; give numbers or texts, JSON where they have structure")
+        return np.array(labels.tolist(), np.str_)
 
 
 def chosen_rows(split: FileSplit, count: int, where: str) -> list[int]:

@@ -12,13 +12,14 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import FileSplit
+from inc_mlflow.tokenizer import read_tokenizer
 
 ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 """Name of an encoding in a job -> attribute of the tokenizer's result."""
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
-    """Open a table; rows are tokenised when they are asked for, labels are numbers."""
+    """Open a table; rows are tokenised when they are asked for, labels are numbers or else texts."""
     table = _table(root / split.path, where)
     columns = split.transform.columns or (_first_text_column(table, split.label, where),)
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
@@ -69,34 +70,24 @@ def _first_text_column(table: list[dict[str, str]], label: str, where: str) -> s
     return name
 
 
-def _labels(values: list[str], where: str) -> np.ndarray:
-    try:
-        return np.array([int(value) for value in values])
-    except (TypeError, ValueError):
-        pass
-    try:
-        return np.array([float(value) for value in values])
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: labels must be numbers, one in each row ({error})") from error
-
-
-def _read_tokenizer(path: Path, where: str) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:
-        if type(error) is not Exception:  # for a file it cannot read the library raises the bare class, nothing narrower
-            raise
-        raise DataError(f"{where}.transform.tokenizer: {path} is no tokenizer.json ({error})") from error
+def _labels(values: list[str | None], where: str) -> np.ndarray:
+    """Whole numbers where all are, else numbers where all are, else texts."""
+    given = [value for value in values if value is not None]
+    if len(given) < len(values):
+        raise DataError(f"{where}: row {values.index(None) + 1} has no label; give every row one")
+    for kind in (int, float):
+        try:
+            return np.array([kind(value) for value in given])
+        except ValueError:
+            continue
+    return np.array(given)
 
 
 def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
     transform = split.transform
     if transform.tokenizer is None or transform.max_length is None:
         raise DataError(f"{where}: text needs transform: {{tokenizer: tokenizer.json, max_length: 128}}")
-    path = root / transform.tokenizer
-    if not path.is_file():
-        raise DataError(f"{where}.transform.tokenizer: no file {path}; give a tokenizer.json")
-    tokenizer = _read_tokenizer(path, where)
+    tokenizer = read_tokenizer(root / transform.tokenizer, f"{where}.transform.tokenizer")
     special = tokenizer.num_special_tokens_to_add(is_pair=len(transform.columns or ()) == 2)
     if transform.max_length <= special:
         raise DataError(f"{where}.transform.max_length: {transform.max_length} leaves no room beside {special} special tokens")

@@ -18,9 +18,11 @@ Runner = Callable[[Arrays], Arrays]
 class Scoring:
     """The part of a metric that this module needs, see ``metrics.metric.Metric``."""
 
-    keep: Callable[[Arrays], Arrays]
-    score: Callable[[Arrays, np.ndarray | None, Arrays], np.ndarray | float]
+    keep: Callable[[Arrays, np.ndarray | None], Arrays]
+    score: Callable[[Arrays, Arrays], np.ndarray | float]
     decomposable: bool
+    group: Callable[[Arrays], Arrays] = dict
+    """From all rows to what is resampled; the rows themselves by default."""
 
 
 @dataclass(frozen=True)
@@ -52,47 +54,43 @@ def collect_outcomes(
 ) -> dict[str, Outcomes]:
     """Return outcomes by model, in one pass over ``workers`` batches at a time; every model sees the very same batches.
 
-    A metric that decomposes keeps one number per row. Any other keeps what it needs of all outputs and is then called
+    A metric that decomposes keeps one number per row. Any other keeps what it needs of all rows and is then called
     again on the resamples; ``shown`` wraps that loop, to show progress.
     """
     parts = {name: _Parts() for name in models}
-    labels: list[np.ndarray | None] = []
-    for label, kept in _run(models, rows, scoring, workers):
-        labels.append(label)
+    for kept in _run(models, rows, scoring, workers):
         for name, part in parts.items():
-            _add(part, kept[name], label, kept[baseline], scoring)
-    if not labels:
+            _add(part, kept[name], kept[baseline], scoring)
+    if not any((*part.scores, *part.kept) for part in parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
     if scoring.decomposable:
         return {name: _mean(part.scores) for name, part in parts.items()}
-    outputs = {name: _join(part.kept) for name, part in parts.items()}
-    joined = _join_labels(labels)
-    values = {name: float(scoring.score(kept, joined, outputs[baseline])) for name, kept in outputs.items()}
-    replicates = resample(outputs, baseline, joined, scoring.score, workers, shown)
-    return {name: Outcomes(values[name], replicates[name]) for name in outputs}
+    kept = {name: scoring.group(_join(part.kept)) for name, part in parts.items()}
+    values = {name: float(scoring.score(one, kept[baseline])) for name, one in kept.items()}
+    replicates = resample(kept, baseline, scoring.score, workers, shown)
+    return {name: Outcomes(values[name], replicates[name]) for name in kept}
 
 
 def _run(
     models: Mapping[str, Runner], rows: Iterable[tuple[Arrays, np.ndarray | None]], scoring: Scoring, workers: int
-) -> Iterator[tuple[np.ndarray | None, dict[str, Arrays]]]:
-    """Yield the labels and every model's kept outputs of each batch, in the order of the rows."""
+) -> Iterator[dict[str, Arrays]]:
+    """Yield what is kept of every model of each batch, in the order of the rows."""
 
-    def run(inputs: Arrays) -> dict[str, Arrays]:
-        return {name: scoring.keep(model(inputs)) for name, model in models.items()}
+    def run(inputs: Arrays, label: np.ndarray | None) -> dict[str, Arrays]:
+        return {name: scoring.keep(model(inputs), label) for name, model in models.items()}
 
-    waiting: deque[tuple[np.ndarray | None, Future[dict[str, Arrays]]]] = deque()
+    waiting: deque[Future[dict[str, Arrays]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for inputs, label in rows:
-            waiting.append((label, pool.submit(run, inputs)))
+            waiting.append(pool.submit(run, inputs, label))
             if len(waiting) > workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        yield from ((label, future.result()) for label, future in waiting)
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
 
-def _add(part: _Parts, kept: Arrays, label: np.ndarray | None, baseline: Arrays, scoring: Scoring) -> None:
+def _add(part: _Parts, kept: Arrays, baseline: Arrays, scoring: Scoring) -> None:
     if scoring.decomposable:
-        part.scores.append(np.asarray(scoring.score(kept, label, baseline)))
+        part.scores.append(np.asarray(scoring.score(kept, baseline)))
     else:
         part.kept.append(kept)
 
@@ -104,8 +102,3 @@ def _mean(scores: list[np.ndarray]) -> Outcomes:
 
 def _join(parts: list[Arrays]) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _join_labels(labels: list[np.ndarray | None]) -> np.ndarray | None:
-    given = [label for label in labels if label is not None]
-    return np.concatenate(given) if len(given) == len(labels) else None

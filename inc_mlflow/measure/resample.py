@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
-Score = Callable[[Arrays, np.ndarray | None, Arrays], np.ndarray | float]
+Score = Callable[[Arrays, Arrays], np.ndarray | float]
 RESAMPLES = 1000
 SEED = 20240101
 """Seed of the resampled rows: the same for every model of every job, so that replicates pair up."""
@@ -17,25 +17,23 @@ _replicate: Callable[[int], list[float]] | None = None
 
 
 def resample(
-    outputs: Mapping[str, Arrays],
+    kept: Mapping[str, Arrays],
     baseline: str,
-    labels: np.ndarray | None,
     score: Score,
     workers: int,
     shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
 ) -> dict[str, np.ndarray]:
     """Return ``score`` of each model on 1,000 resamples of the rows; ``shown`` wraps the loop, to show progress."""
-    count = len(next(iter(outputs[baseline].values())))
+    count = len(next(iter(kept[baseline].values())))
     drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
 
     def replicate(index: int) -> list[float]:
         rows = drawn[index]
-        reference = _take(outputs[baseline], rows)
-        picked = None if labels is None else labels[rows]
-        return [float(score(_take(kept, rows), picked, reference)) for kept in outputs.values()]
+        reference = _take(kept[baseline], rows)
+        return [float(score(_take(one, rows), reference)) for one in kept.values()]
 
     replicates = np.array(list(shown(_map(replicate, workers))))
-    return {name: replicates[:, column] for column, name in enumerate(outputs)}
+    return {name: replicates[:, column] for column, name in enumerate(kept)}
 
 
 def _map(replicate: Callable[[int], list[float]], workers: int) -> Iterator[list[float]]:

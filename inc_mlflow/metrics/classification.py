@@ -1,49 +1,157 @@
-"""Metrics of classifiers; the kept output is what ``score`` compares with integer labels of shape (n,)."""
+"""Metrics of one class per row. Outputs are logits (n, classes), or whole numbers (n,): the classes themselves."""
 
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics.metric import NamedMetric
+from inc_mlflow.metrics.labels import BINARY, CLASS
+from inc_mlflow.metrics.metric import Arrays, NamedMetric
 
 _NO_ANSWER = np.iinfo(np.int64).min
-"""Class of a sample whose outputs are NaN: no label is that."""
+"""Class of a row whose outputs are NaN: no label is that."""
 
 
 def _classes(logits: np.ndarray) -> np.ndarray:
-    """Class of each sample, (n, classes) -> (n,); of a tie the first."""
+    """Class of each row, (n, classes) -> (n,); of a tie the first."""
+    if logits.ndim == 1 and logits.dtype.kind in "iu":
+        return logits.astype(np.int64)
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise DataError(f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output")
-    predicted = logits.argmax(axis=1)
-    # argmax takes NaN for the largest; a sample without an answer must not count as one.
-    return np.where(np.isnan(logits).any(axis=1), _NO_ANSWER, predicted)
+    # argmax takes NaN for the largest; a row without an answer must not count as one.
+    return np.where(np.isnan(logits).any(axis=1), _NO_ANSWER, logits.argmax(axis=1))
 
 
 def _five(logits: np.ndarray) -> np.ndarray:
-    """The five best classes of each sample, (n, classes) -> (n, 5)."""
+    """The five best classes of each row, (n, classes) -> (n, 5)."""
     if logits.ndim != 2 or logits.shape[1] < 5:
         raise DataError(f"metric: top5 needs outputs of shape (n, at least 5), got {logits.shape}; set metric.output")
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     return np.where(np.isnan(logits).any(axis=1, keepdims=True), _NO_ANSWER, best)
 
 
-def _top1(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return np.asarray(predicted == labels, np.float64)
+class Top1(NamedMetric):
+    """Accuracy."""
+
+    summary = "share of rows whose best class is the label"
+    unit = "share"
+    reads = ("logits",)
+    labels = CLASS
+    decomposable = True
+    binary = True
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """Whether each row is right."""
+        return {"right": _classes(outputs["logits"]) == labels}
+
+    def aggregate(self, statistics: Arrays) -> np.ndarray:
+        """1 or 0 per row."""
+        return np.asarray(statistics["right"], np.float64)
 
 
-def _top5(best: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return np.asarray((best == labels[:, None]).any(axis=1), np.float64)
+class Top5(Top1):
+    """Accuracy of five guesses."""
+
+    summary = "share of rows with the label among the best five classes"
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """Whether each row is right."""
+        return {"right": (_five(outputs["logits"]) == np.asarray(labels)[:, None]).any(axis=1)}
 
 
-def _f1(predicted: np.ndarray, labels: np.ndarray) -> float:
-    """Binary F1 of class 1 where labels are 0 and 1, else the macro average (scikit-learn's definitions)."""
+class Agreement(NamedMetric):
+    """Fidelity to the baseline, whose own agreement is 1; needs no labels."""
+
+    summary = "share of rows where the model chooses the baseline's class"
+    unit = "share"
+    reads = ("logits",)
+    labels = None  # the baseline is what it compares with
+    decomposable = True
+    binary = True
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """The class of each row."""
+        return {"predicted": _classes(outputs["logits"])}
+
+    def aggregate(self, statistics: Arrays) -> np.ndarray:
+        """1 per row that has a class."""
+        return np.asarray(statistics["predicted"] != _NO_ANSWER, np.float64)
+
+    def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray:
+        """1 per row with the class that the baseline chose."""
+        same = statistics["predicted"] == reference["predicted"]
+        return np.asarray(np.where(same, self.aggregate(statistics), 0.0))
+
+
+class _Confusion(NamedMetric):
+    """A metric of predicted classes against labels, both (n,)."""
+
+    reads = ("logits",)
+    labels = CLASS
+    decomposable = False
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """The class and the label of each row."""
+        return {"predicted": _classes(outputs["logits"]), "label": np.asarray(labels).astype(np.int64)}
+
+    def aggregate(self, statistics: Arrays) -> float:
+        """NaN where a row has no answer: to count it as no class at all could be better than as a wrong one."""
+        predicted, label = statistics["predicted"], statistics["label"]
+        return float("nan") if (predicted == _NO_ANSWER).any() else self._of(predicted, label)
+
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
+        raise NotImplementedError
+
+
+def _f1_binary(predicted: np.ndarray, label: np.ndarray) -> float:
     from sklearn.metrics import f1_score
 
-    if np.isin(labels, (0, 1)).all():  # by the labels alone: predictions must not change what is measured
-        return float(f1_score(labels == 1, predicted == 1, zero_division=0.0))
-    classes = np.setdiff1d(np.union1d(labels, predicted), [_NO_ANSWER])
-    return float(f1_score(labels, predicted, labels=classes, average="macro", zero_division=0.0))
+    return float(f1_score(label == 1, predicted == 1, zero_division=0.0))
 
 
-TOP1 = NamedMetric("top1", "share of samples whose best class is the label", _classes, _top1, True, binary=True)
-TOP5 = NamedMetric("top5", "share of samples with the label among the best five classes", _five, _top5, True, binary=True)
-F1 = NamedMetric("f1", "F1 of class 1 for labels 0 and 1, else the macro average", _classes, _f1, False)
+def _f1_macro(predicted: np.ndarray, label: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(label, predicted, average="macro", zero_division=0.0))
+
+
+class F1Binary(_Confusion):
+    """scikit-learn's ``f1_score``; 0 where class 1 is neither predicted nor a label."""
+
+    summary = "F1 of class 1"
+    unit = "F1"
+    labels = BINARY
+
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
+        return _f1_binary(predicted, label)
+
+
+class F1Macro(_Confusion):
+    """scikit-learn's ``f1_score(average="macro")`` over the classes that are predicted or labels."""
+
+    summary = "mean of the F1 of all classes"
+    unit = "F1"
+
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
+        return _f1_macro(predicted, label)
+
+
+class F1(_Confusion):
+    """By the labels alone: predictions must not change what is measured."""
+
+    summary = "F1 of class 1 for labels 0 and 1, else the mean of all classes"
+    unit = "F1"
+
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
+        return _f1_binary(predicted, label) if np.isin(label, (0, 1)).all() else _f1_macro(predicted, label)
+
+
+class Matthews(_Confusion):
+    """scikit-learn's ``matthews_corrcoef``; 0 where predictions or labels are all of one class."""
+
+    summary = "Matthews correlation of classes and labels"
+    unit = "correlation"
+
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
+        from sklearn.metrics import matthews_corrcoef
+
+        constant = (predicted == predicted[0]).all() or (label == label[0]).all()
+        return 0.0 if constant else float(matthews_corrcoef(label, predicted))

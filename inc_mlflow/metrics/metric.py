@@ -1,39 +1,68 @@
 """A metric knows its direction, and whether it is a mean of per-sample scores."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-Outputs = dict[str, np.ndarray]
+from inc_mlflow.metrics.labels import LabelKind
+from inc_mlflow.spec.part import Part
+
+Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class NamedMetric:
-    """A metric of the table, on one graph output.
+class NamedMetric(Part):
+    """A metric of the table; its fields are the options that a job can set.
 
-    ``keep`` reduces a batch of that output to what ``score`` needs, batch axis first. ``score`` takes what was kept
-    and the labels, and returns one score per sample, or one number where the metric does not decompose.
+    Outputs come by role, see ``reads``. NaN in them is never better than any number: it makes the score of its row the
+    worst one where a metric decomposes, and the whole metric NaN, which passes no gate, where it does not.
     """
 
-    name: str
-    summary: str
-    keep: Callable[[np.ndarray], np.ndarray]
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray | float]
-    decomposable: bool
-    higher_is_better: bool = True
-    binary: bool = False
+    summary: ClassVar[str]
+    unit: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]]
+    """Roles of the outputs it takes."""
+    labels: ClassVar[LabelKind | None]
+    """None where it needs none."""
+    decomposable: ClassVar[bool]
+    higher_is_better: ClassVar[bool] = True
+    binary: ClassVar[bool] = False
+    """Per-sample scores are 0 or 1 only."""
+    needs: ClassVar[dict[str, str]] = {}
+    """Package it imports -> extra that brings it."""
+
+    @abstractmethod
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """Reduce one batch to what the metric needs of each row, batch axis first."""
+
+    @abstractmethod
+    def aggregate(self, statistics: Arrays) -> np.ndarray | float:
+        """Return one score per row where the metric decomposes, else one number for all rows."""
+
+    def group(self, statistics: Arrays) -> Arrays:
+        """Turn all rows into what is resampled: the rows themselves, unless several of them belong together."""
+        return statistics
+
+    def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray | float:
+        """Aggregate, where need be against the baseline's statistics of the same rows."""
+        return self.aggregate(statistics)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric ready for use on all outputs of a model: ``score(kept, labels, kept of the baseline)``."""
+    """A metric ready for use on all outputs of a model: ``score(kept, kept of the baseline)``."""
 
     name: str
-    keep: Callable[[Outputs], Outputs]
-    score: Callable[[Outputs, np.ndarray | None, Outputs], np.ndarray | float]
+    keep: Callable[[Arrays, np.ndarray | None], Arrays]
+    """Reduce a batch of outputs and labels, batch axis first."""
+    group: Callable[[Arrays], Arrays]
+    """From all rows to what is resampled; only where the metric does not decompose."""
+    score: Callable[[Arrays, Arrays], np.ndarray | float]
     decomposable: bool
     higher_is_better: bool
     binary: bool
     """Per-sample scores are 0 or 1 only."""
-    needs_labels: bool
+    check_labels: Callable[[np.ndarray | None], object]
+    """Raise DataError on labels of a batch that it cannot take."""

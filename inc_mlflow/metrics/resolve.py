@@ -1,77 +1,152 @@
 """From the job's metric to one that can be computed."""
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import ValidationError
 
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.errors import CallableError, DataError
+from inc_mlflow.errors import CallableError, DataError, MissingExtraError, SpecError
 from inc_mlflow.metrics import METRICS
-from inc_mlflow.metrics.metric import Metric, NamedMetric, Outputs
+from inc_mlflow.metrics.metric import Arrays, Metric, NamedMetric
+from inc_mlflow.metrics.postprocess import POSTPROCESS
+from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import MetricSpec
+from inc_mlflow.spec.part import spec_error
+
+LABELS = ""
+"""Name under which the labels of a callable are kept with its outputs; no output of a graph is called that."""
+Options = TypeVar("Options", NamedMetric, Postprocess)
 
 
 def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
-    """Return the job's metric on a model with these ``outputs``."""
+    """Return the job's metric on a model with these ``outputs``; an IncError names the field that is wrong."""
     if spec.function is not None:
         return _from_callable(spec, spec.function, root)
-    named = METRICS.get(spec.name or "")
-    return _from_table(named, _output(spec, outputs))
+    name = spec.name or ""
+    metric = _configured(METRICS.get(name), f"metrics: {name!r}", spec.options, root, "metric.options")
+    after = _postprocess(spec, root, name, metric)
+    return _from_table(name, metric, after, _sources(spec, (after or metric).reads, outputs))
 
 
-def _output(spec: MetricSpec, outputs: list[str]) -> str:
-    if spec.output is not None and spec.output not in outputs:
-        raise DataError(
-            f"metric.output: the model has no output {spec.output!r}{did_you_mean(spec.output, outputs)}; "
-            f"it has {', '.join(outputs)}"
+def _configured(kind: type[Options], what: str, options: dict[str, Any], root: Path, where: str) -> Options:
+    """Make one of a table; its packages are asked for here, since they are imported only when rows are there."""
+    for package, extra in kind.needs.items():
+        if find_spec(package) is None:
+            raise MissingExtraError(f"{what} needs the package {package!r}; pip install 'inc-mlflow[{extra}]'")
+    try:
+        return kind.model_validate(options, context={"root": root})
+    except ValidationError as error:
+        raise SpecError(f"{where}.{spec_error(error)}") from error
+
+
+def _postprocess(spec: MetricSpec, root: Path, name: str, metric: NamedMetric) -> Postprocess | None:
+    if spec.postprocess is None:
+        return None
+    after, options = spec.postprocess["name"], {key: value for key, value in spec.postprocess.items() if key != "name"}
+    found = _configured(POSTPROCESS.get(after), f"postprocess: {after!r}", options, root, "metric.postprocess")
+    if missing := set(metric.reads) - set(found.gives):
+        raise SpecError(
+            f"metric.postprocess: {after} gives {', '.join(found.gives)}, {name} also reads {', '.join(sorted(missing))}; "
+            "see `inc-mlflow list postprocess`"
         )
-    return spec.output or outputs[0]
+    return found
 
 
-def _from_table(named: NamedMetric, output: str) -> Metric:
-    def keep(outputs: Outputs) -> Outputs:
+def _sources(spec: MetricSpec, roles: tuple[str, ...], outputs: list[str]) -> dict[str, str]:
+    """Return role -> graph output: as the job says, else those with the roles' names, else the only one."""
+    given = dict(spec.outputs)
+    if spec.output is not None:
+        if len(roles) > 1:
+            raise SpecError(f"metric.output: the metric reads several; give outputs: {{{_example(roles)}}}")
+        given = {roles[0]: spec.output}
+    for role, output in given.items():
+        where = "metric.output" if spec.output is not None else f"metric.outputs.{role}"
+        if role not in roles:
+            raise SpecError(f"{where}: no role {role!r}{did_you_mean(role, list(roles))}; there are {', '.join(roles)}")
         if output not in outputs:
-            raise DataError(f"metric: a model has no output {output!r}; it has {', '.join(outputs)}")
-        return {output: named.keep(outputs[output])}
+            raise DataError(
+                f"{where}: the model has no output {output!r}{did_you_mean(output, outputs)}; it has {', '.join(outputs)}"
+            )
+    return {role: given.get(role) or _default(role, roles, outputs) for role in roles}
 
-    def score(kept: Outputs, labels: np.ndarray | None, _: Outputs) -> np.ndarray | float:
-        if labels is None:
-            raise DataError(f"metric: {named.name} needs labels; add them to the split, or use a metric callable")
-        if labels.shape != (len(kept[output]),):
-            raise DataError(f"metric: {named.name} takes one label per row, got labels of shape {labels.shape}")
-        return named.score(kept[output], labels)
+
+def _default(role: str, roles: tuple[str, ...], outputs: list[str]) -> str:
+    if role in outputs:
+        return role
+    if len(roles) == len(outputs) == 1:
+        return outputs[0]
+    field = "output: <output>" if len(roles) == 1 else f"outputs: {{{_example(roles)}}}"
+    raise SpecError(f"metric: no output of the model is called {role!r}; it has {', '.join(outputs)}; set {field}")
+
+
+def _example(roles: tuple[str, ...]) -> str:
+    return ", ".join(f"{role}: <output>" for role in roles)
+
+
+def _from_table(name: str, named: NamedMetric, after: Postprocess | None, sources: dict[str, str]) -> Metric:
+    kinds = [kind for kind in (named.labels, after.labels if after else None) if kind is not None]
+
+    def check_labels(labels: np.ndarray | None) -> None:
+        for kind in kinds:
+            kind.check(name, labels)
+            kind.read(np.asarray(labels))
+
+    def keep(outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        for kind in kinds:
+            kind.check(name, labels)
+        picked = {role: _picked(outputs, output, labels) for role, output in sources.items()}
+        return named.statistics(after(picked, labels) if after else picked, labels)
 
     return Metric(
-        name=named.name,
+        name=name,
         keep=keep,
-        score=score,
+        group=named.group,
+        score=named.score,
         decomposable=named.decomposable,
         higher_is_better=named.higher_is_better,
         binary=named.binary,
-        needs_labels=True,
+        check_labels=check_labels,
     )
+
+
+def _picked(outputs: Arrays, name: str, labels: np.ndarray | None) -> np.ndarray:
+    if name not in outputs:
+        raise DataError(f"metric: a model has no output {name!r}; it has {', '.join(outputs)}")
+    rows = outputs[name].shape[:1]
+    if labels is not None and rows != labels.shape[:1]:
+        raise DataError(
+            f"metric: output {name!r} has shape {outputs[name].shape} for {len(labels)} labels; its first axis is rows"
+        )
+    return outputs[name]
 
 
 def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
     function = load_callable(reference, root, "metric.callable")
     file, decomposable = source_file(reference, root), spec.decomposable is not False
 
-    def score(kept: Outputs, labels: np.ndarray | None, baseline: Outputs) -> np.ndarray | float:
+    def keep(outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        return outputs if labels is None else outputs | {LABELS: labels}
+
+    def score(kept: Arrays, baseline: Arrays) -> np.ndarray | float:
+        outputs, reference = ({name: array for name, array in one.items() if name != LABELS} for one in (kept, baseline))
         with user_code(file, "metric.callable"):
-            value = function(kept, labels, baseline)
-        rows = len(next(iter(kept.values())))
+            value = function(outputs, kept.get(LABELS), reference)
+        rows = len(next(iter(outputs.values())))
         return _scores(value, rows) if decomposable else _number(value)
 
     return Metric(
         name=reference.rpartition(":")[2],
-        keep=lambda outputs: outputs,
+        keep=keep,
+        group=lambda kept: kept,
         score=score,
         decomposable=decomposable,
         higher_is_better=spec.higher_is_better is not False,
         binary=False,
-        needs_labels=False,
+        check_labels=lambda labels: None,
     )
 
 

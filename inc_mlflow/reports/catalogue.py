@@ -6,6 +6,8 @@ from inc_mlflow.datasets import DATASETS
 from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.hardware import pools
 from inc_mlflow.metrics import METRICS
+from inc_mlflow.metrics.metric import NamedMetric
+from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import Dynamic, Static
 
@@ -21,6 +23,7 @@ def catalogue(what: str) -> dict[str, str]:
     kinds: dict[str, Callable[[], dict[str, str]]] = {
         "methods": _methods,
         "metrics": _metrics,
+        "postprocess": _postprocess,
         "datasets": _datasets,
         "pools": pools.summaries,
     }
@@ -34,7 +37,17 @@ def _methods() -> dict[str, str]:
 
 
 def _metrics() -> dict[str, str]:
-    return {name: METRICS.get(name).summary for name in METRICS}
+    return {name: _described(METRICS.get(name)) for name in METRICS}
+
+
+def _described(metric: type[NamedMetric]) -> str:
+    direction = "higher" if metric.higher_is_better else "lower"
+    scope = "per sample" if metric.decomposable else "whole split"
+    return f"{metric.summary} ({metric.unit}, {direction} is better, {scope})"
+
+
+def _postprocess() -> dict[str, str]:
+    return {name: POSTPROCESS.get(name).summary for name in POSTPROCESS}
 
 
 def _datasets() -> dict[str, str]:

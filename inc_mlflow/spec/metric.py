@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -13,7 +13,13 @@ class MetricSpec(Part):
     """What accuracy means: a named metric, or a function of the user's."""
 
     name: Annotated[str | None, Field(description="A name from `inc-mlflow list metrics`.")] = None
-    output: Annotated[str | None, Field(description="Graph output it reads; the first by default.")] = None
+    output: Annotated[str | None, Field(description="Graph output it reads, where it reads one.")] = None
+    outputs: dict[str, str] = Field(default_factory=dict, description="Role of the metric or its postprocess -> graph output.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Of the named metric, see docs/metrics.md.")
+    postprocess: Annotated[
+        dict[str, Any] | None,
+        Field(description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."),
+    ] = None
     function: Annotated[str | None, Field(alias="callable", pattern=r"^.+\.py:\w+$", description="file.py:function")] = None
     higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
     decomposable: Annotated[
@@ -29,6 +35,14 @@ class MetricSpec(Part):
             return {"higher_is_better": True, "decomposable": True} | given
         return data
 
+    @field_validator("postprocess", mode="before")
+    @classmethod
+    def _postprocess_by_name(cls, value: Any) -> Any:
+        given = {"name": value} if isinstance(value, str) else value
+        if isinstance(given, dict) and not isinstance(given.get("name"), str):
+            raise ValueError("give its name, as {name: nms, iou_threshold: 0.5}")
+        return given
+
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A job may also give the bare name."""
@@ -38,8 +52,12 @@ class MetricSpec(Part):
     def _one_of_two(self) -> Self:
         if (self.name is None) == (self.function is None):
             raise ValueError("give either 'name' or 'callable'")
-        if self.function is not None and self.output is not None:
-            raise ValueError("'output' is for named metrics; a callable gets all outputs")
+        if self.function is not None and (self.output or self.outputs or self.options or self.postprocess):
+            raise ValueError(
+                "'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"
+            )
+        if self.output is not None and self.outputs:
+            raise ValueError("give either 'output' or 'outputs'")
         if self.name is not None and (self.higher_is_better, self.decomposable) != (None, None):
             raise ValueError("'higher_is_better' and 'decomposable' are for callables; a named metric knows its own")
         return self

@@ -34,7 +34,8 @@ class Part(BaseModel):
 def spec_error(error: ValidationError) -> SpecError:
     """Return the first complaint as one line, and how many more there are."""
     # A list whose items are wrong also counts as too short: that second complaint is noise.
-    details = [d for d in error.errors(include_url=False) if not (d["type"] == "too_short" and d["input"])]
+    found = error.errors(include_url=False)
+    details = [d for d in found if not (d["type"] == "too_short" and d["input"])] or found
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return SpecError(f"{_message(details[0])}{more}")
 

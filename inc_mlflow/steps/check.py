@@ -13,7 +13,7 @@ from inc_mlflow.ort.quantizer import check_operators
 from inc_mlflow.records import DataFacts
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import check_labels, open_data
+from inc_mlflow.steps.inputs import label_check, open_data
 from inc_mlflow.steps.probe import planned
 
 
@@ -34,9 +34,7 @@ def check(job: Job) -> Checked:
     for recipe in job.spec.listed:
         check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
-    data = open_data(job)
-    facts = data.survey(progress.track)
-    check_labels(job, facts, metric.needs_labels)
+    facts = open_data(job).survey(progress.track, label_check(job, metric))
     _check_classes(job, metric, facts)
     return Checked(facts, (*facts.notes, where.text(), _plan(job, metric, facts)))
 

@@ -1,18 +1,20 @@
 """The job's data, read against the inputs of its source model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from inc_mlflow.callables import source_file
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.ort.compress import Calibration
 from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.ort.ranges import Ranges
 from inc_mlflow.ort.runner import Arrays, fixed_batch
-from inc_mlflow.records import DataFacts
 from inc_mlflow.spec import CallableSplit, Job
 
 
@@ -37,20 +39,25 @@ def calibration(job: Job, ranges: Ranges | None) -> Calibration:
     return Calibration(rows, ranges, threads=len(usable_cores()))
 
 
-def check_labels(job: Job, facts: DataFacts, needs_labels: bool) -> None:
-    """Refuse a metric that compares classes with labels on rows that have none, or have something else."""
-    labels, name = facts.splits["validation"].labels, job.spec.metric.name
-    if not needs_labels:
-        return
-    if labels is None:
-        raise DataError(f"data.validation: metric {name} needs labels and the split has none; add them")
-    if labels.shape != () or not labels.dtype.startswith(("bool", "int", "uint")):
-        shape = "" if labels.shape == () else f" of shape {labels.shape}"
-        raise DataError(f"data.validation: metric {name} takes one whole number per row, labels are {labels.dtype}{shape}")
+def label_check(job: Job, metric: Metric) -> Callable[[str, np.ndarray | None], None]:
+    """Return what refuses labels that the metric cannot take, in the splits that it will be computed on."""
+    judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
+
+    def check(split: str, labels: np.ndarray | None) -> None:
+        if split in judged:
+            try:
+                metric.check_labels(labels)
+            except DataError as error:
+                raise DataError(f"data.{split}: {error}") from error
+
+    return check
 
 
 def user_files(job: Job) -> list[Path]:
-    """Return the files with the user's callables: other code gives other results."""
+    """Return the files with the user's callables, and those that a postprocess reads: others give other results."""
     references = [split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)]
     references += [job.spec.metric.function] if job.spec.metric.function else []
-    return sorted({source_file(reference, job.root) for reference in references})
+    options = [job.root / value for value in (job.spec.metric.postprocess or {}).values() if isinstance(value, str)]
+    return sorted(
+        {source_file(reference, job.root) for reference in references} | {p.resolve() for p in options if p.is_file()}
+    )

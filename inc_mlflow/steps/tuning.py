@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Pair, relative_drop
-from inc_mlflow.metrics.metric import Outputs
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import Interval, SplitFacts
@@ -31,6 +31,7 @@ HELD_BYTES = 2**30
 """Rows are held in memory up to this size."""
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -95,26 +96,24 @@ class Tuning:
             return tuned
         return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))], limit)
 
-    def _kept(self, runner: Runner, start: int, end: int) -> list[Outputs]:
-        return _run(lambda inputs: self._metric.keep(runner(inputs)), self.batches[start:end], "evaluate on tuning")
+    def _kept(self, runner: Runner, start: int, end: int) -> list[Arrays]:
+        def keep(batch: tuple[Arrays, np.ndarray | None]) -> Arrays:
+            return self._metric.keep(runner(batch[0]), batch[1])
 
-    def _tuned(self, outputs: Sequence[Outputs], limit: float) -> Tuned:
-        reference, labels = self._reference[: len(outputs)], self._labels[: len(outputs)]
+        batches = list(zip(self.batches, self._labels, strict=True))[start:end]
+        return _run(keep, batches, "evaluate on tuning")
+
+    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> Tuned:
+        reference = self._reference[: len(outputs)]
         rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
         if self._metric.decomposable:
-            scores = self._scores(outputs, labels, reference)
-            return self._paired(rows, self._scores(reference, labels, reference), scores, limit)
-        given = [label for label in labels if label is not None]
-        joined = np.concatenate(given) if len(given) == len(labels) else None
-        true = _joined(reference)
-        base, value = (float(self._metric.score(one, joined, true)) for one in (true, _joined(outputs)))
+            return self._paired(rows, self._scores(reference, reference), self._scores(outputs, reference), limit)
+        true, found = (self._metric.group(_joined(parts)) for parts in (reference, outputs))
+        base, value = (float(self._metric.score(one, true)) for one in (true, found))
         return Tuned(rows, value, _exact(self._sign * (base - value), base))
 
-    def _scores(
-        self, outputs: Sequence[Outputs], labels: Sequence[np.ndarray | None], reference: Sequence[Outputs]
-    ) -> np.ndarray:
-        triples = zip(outputs, labels, reference, strict=True)
-        return np.concatenate([np.asarray(self._metric.score(*triple)) for triple in triples])
+    def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
+        return np.concatenate([np.asarray(self._metric.score(*pair)) for pair in zip(outputs, reference, strict=True)])
 
     def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> Tuned:
         """Compare row by row; without bounds where the first rows alone give none."""
@@ -130,12 +129,12 @@ class Tuning:
         return 1.0 if self._metric.higher_is_better else -1.0
 
 
-def _run(model: Callable[[Arrays], Arrays], batches: Sequence[Arrays], label: str) -> list[Arrays]:
+def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str) -> list[Arrays]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
 
 
-def _joined(parts: Sequence[Outputs]) -> Outputs:
+def _joined(parts: Sequence[Arrays]) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -52,7 +52,9 @@ def evaluate(job: Job, run: Runner) -> None:
     """Do what the evaluate step does."""
     metric = resolve(job.spec.metric, job.root, run.outputs)
     rows = ((inputs, labels) for inputs, labels, _ in open_data(job).rows("validation", size=1))
-    collect_outcomes({BASELINE: run}, BASELINE, rows, Scoring(metric.keep, metric.score, metric.decomposable), workers=1)
+    collect_outcomes(
+        {BASELINE: run}, BASELINE, rows, Scoring(metric.keep, metric.score, metric.decomposable, metric.group), workers=1
+    )
 
 
 def run_ratio(job_file: Path) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import inc_mlflow
+from inc_mlflow.metrics import METRICS
 
 COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
 COMMANDS += ["search", "saturation", "compile"]
@@ -173,7 +174,8 @@ def test_compile(run_program, work):
 
 NAMES = {
     "methods": ["static", "dynamic"],
-    "metrics": ["f1", "top1", "top5"],
+    "metrics": list(METRICS),
+    "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],
     "pools": ["local", "{emulate: x86-avx2}", "{emulate: x86-avx512}", "{emulate: x86-vnni}"],
 }
@@ -184,6 +186,9 @@ def test_list(answer, call, what):
     result = answer("list", what)
     assert list(result) == NAMES[what]
     assert all(result.values())
+    if what == "metrics":
+        assert result["perplexity"].endswith("(perplexity, lower is better, whole split)")
+        assert result["top1"].endswith("(share, higher is better, per sample)")
     assert call("list", what)[1].splitlines() == [f"{name}: {summary}" for name, summary in result.items()]
 
 

@@ -152,12 +152,15 @@ def test_labels_may_be_missing_or_decimal(text):
     assert text("sentence\tlabel\ngood\t0.5\nbad\t1\n")[1].tolist() == [0.5, 1.0]
 
 
+def test_labels_that_are_no_numbers_are_texts(text):
+    assert text("sentence\tlabel\ngood\ta summary\nbad\t1\n")[1].tolist() == ["a summary", "1"]
+
+
 @pytest.mark.parametrize(
     ("content", "transform", "says"),
     [
         ("sentence\tlabel\n", {}, "has no rows below its header"),
-        ("sentence\tlabel\ngood\tyes\n", {}, "labels must be numbers, one in each row"),
-        ("sentence\tlabel\ngood\n", {}, "labels must be numbers, one in each row"),
+        ("sentence\tlabel\nbad\t1\ngood\n", {}, "data.tuning: row 2 has no label; give every row one"),
         ("label\n1\n", {}, "the table has no column beside 'label'"),
         ("sentence\ngood\n", {"columns": ("text",)}, "no text in column 'text'; the table has sentence"),
         ("sentence\ngood\n", {"tokenizer": "gone.json"}, "data.tuning.transform.tokenizer: no file"),

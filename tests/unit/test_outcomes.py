@@ -27,9 +27,9 @@ def wrong_on_odd_rows(inputs):
 
 
 MODELS = {"baseline": right, "int8": wrong_on_odd_rows}
-KEEP = {"keep": lambda outputs: {"y": outputs["y"]}}
-BY_ROW = Scoring(**KEEP, score=lambda kept, labels, _: np.asarray(kept["y"] == labels, float), decomposable=True)
-WHOLE = Scoring(**KEEP, score=lambda kept, labels, _: float((kept["y"] == labels).mean()), decomposable=False)
+KEEP = {"keep": lambda outputs, labels: {"right": outputs["y"] == labels}}
+BY_ROW = Scoring(**KEEP, score=lambda kept, _: kept["right"].astype(float), decomposable=True)
+WHOLE = Scoring(**KEEP, score=lambda kept, _: float(kept["right"].mean()), decomposable=False)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -43,7 +43,9 @@ def test_scores_come_in_the_order_of_the_rows(workers, size):
 
 def test_a_score_may_compare_with_the_baselines_outputs_of_the_same_rows():
     agreement = Scoring(
-        **KEEP, score=lambda kept, _, baseline: np.asarray(kept["y"] == baseline["y"], float), decomposable=True
+        keep=lambda outputs, _: {"y": outputs["y"]},
+        score=lambda kept, baseline: np.asarray(kept["y"] == baseline["y"], float),
+        decomposable=True,
     )
     unlabelled = ((inputs, None) for inputs, _ in batches())
     found = collect_outcomes(MODELS, "baseline", unlabelled, agreement, 2)
@@ -62,6 +64,18 @@ def test_a_metric_of_the_whole_split_is_called_again_on_the_same_resamples_for_e
         np.testing.assert_array_equal(found["int8"].replicates, found["copy"].replicates)
         np.testing.assert_array_equal(found["int8"].replicates, runs[0]["int8"].replicates)
     assert found["int8"].replicates.std() == pytest.approx(np.sqrt(0.25 / 40), rel=0.1)
+
+
+def test_rows_that_belong_together_are_resampled_together():
+    pairs = Scoring(
+        **KEEP,
+        group=lambda kept: {"right": kept["right"].reshape(-1, 2)},
+        score=lambda kept, _: float(np.ptp(kept["right"].mean(axis=1))),
+        decomposable=False,
+    )
+    found = collect_outcomes(MODELS, "baseline", batches(7), pairs, 2)["int8"]
+    assert found.value == 0
+    assert set(found.replicates) == {0.0}  # every pair has one row that is right
 
 
 def test_no_rows_are_refused():

@@ -42,6 +42,60 @@ def test_the_digest_of_a_row_and_of_a_split_does_not_depend_on_batching(sizes):
     assert len(set(digests)) == sum(sizes) == once.facts().rows
 
 
+@given(SIZES)
+def test_the_digest_of_text_labels_does_not_depend_on_the_longest_of_a_batch(sizes):
+    inputs, _ = rows(sum(sizes))
+    labels = [f"{'é' * (row % 5)}{row}" for row in range(sum(sizes))]
+    once, parts = Content(), Content()
+    once.add(row_digests(inputs), np.array(labels))
+    for batch, numbers in cut((inputs, np.arange(sum(sizes))), sizes):
+        parts.add(row_digests(batch), np.array([labels[row] for row in numbers]))
+    assert parts.facts() == once.facts()
+    assert once.facts().labels.dtype == "text"
+
+
+LABELLED = """
+import numpy as np
+def f(split):
+    for text in ("a", "longer"):
+        yield {"x": np.zeros((1, 2), "f4")}, LABEL
+"""
+
+
+def labelled(folder, label):
+    """A callable split whose labels are what the expression gives for a text."""
+    (folder / "d.py").write_text(LABELLED.replace("LABEL", label))
+    spec = (TensorSpec(name="x", dtype="float32", shape=None),)
+    return SplitReader("tuning", CallableSplit(callable="d.py:f"), folder, spec)
+
+
+def test_texts_of_a_callable_are_texts_whatever_holds_them(tmp_path):
+    found = []
+    for label in ("[text]", "np.array([text], object)", "np.array([text], np.dtypes.StringDType())"):
+        content = Content()
+        for inputs, labels in labelled(tmp_path, label).batches(2):
+            content.add(row_digests(inputs), labels)
+        found.append(content.facts())
+    assert found[0] == found[1] == found[2]
+    assert found[0].labels.dtype == "text"
+
+
+def test_labels_that_are_objects_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"^data\.tuning: labels are Python objects; give numbers or texts"):
+        list(labelled(tmp_path, "np.array([{text: 1}])").batches())
+
+
+@pytest.mark.parametrize("other", [["a", "bc"], ["ab ", "c"], ["ab", "C"], ["ab\x001", "c"], ["c", "ab"]])
+def test_other_text_labels_are_another_split(other):
+    inputs, _ = rows(2)
+    digests = set()
+    for labels in (["ab", "c"], other):
+        content = Content()
+        content.add(row_digests(inputs), np.array(labels))
+        digests.add(content.facts().sha256)
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -150,7 +150,7 @@ WRONG = [
     ("metric", {}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "a", "callable": "a.py:f"}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "a", "decomposable": True}, "metric: 'higher_is_better' and 'decomposable' are for callables; a named metric knows its own"),
-    ("metric", {"callable": "a.py:f", "output": "x"}, "metric: 'output' is for named metrics; a callable gets all outputs"),
+    ("metric", {"callable": "a.py:f", "output": "x"}, "metric: 'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"),
     ("benchmark.layout", "1s0c", "benchmark.layout: '1s0c' asks for none of something; every number is at least 1"),
     ("benchmark.layout", "fast", "benchmark.layout: 'fast' is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), a part of it in this order, or 'auto'"),
     ("benchmark", {"scenario": "arrival_rate"}, "benchmark: scenario arrival_rate and rate come together; scenario throughput has no rate"),

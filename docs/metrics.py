@@ -1,0 +1,83 @@
+"""Print the table of metrics in Markdown, from the metrics themselves. `make docs` writes it to metrics.md."""
+
+from pydantic import BaseModel
+
+from inc_mlflow.metrics import METRICS
+from inc_mlflow.metrics.postprocess import POSTPROCESS
+
+HEAD = """# Metrics
+
+Made from the program's own tables by `make docs`; do not edit.
+
+```yaml
+metric: top1
+metric: {name: miou, options: {ignore: 0}}
+metric: {name: coco_map, outputs: {boxes: dets, scores: probs}, postprocess: {name: nms, iou_threshold: 0.45}}
+```
+
+A metric reads outputs by role. An output with the name of the role is taken, or the only one; else the job says
+`output:` or, where there are several roles, `outputs: {role: output}`. With a postprocess the roles are those that it reads.
+
+NaN in outputs is never better than a number: a metric per sample counts the row as wrong, any other becomes NaN, and a model
+without a value passes no gate. So does a metric that the rows leave undefined: correlation and AUROC where all labels are the
+same, perplexity and error rates where nothing counts, mAP without an object. Correlation with a model that always answers the
+same is 0, as is F1 where there is nothing to find; a class that a mean is taken over and that no row has is left out of it.
+
+A metric per sample is a mean over rows, and rows are what the gate compares. Any other is computed again on 1,000 resamples of
+the rows, from statistics of each row that are kept once; of verification pairs, the pairs are drawn.
+"""
+
+
+def options(kind: type[BaseModel]) -> str:
+    """Return each option with its default and what it means."""
+    return "; ".join(
+        f"`{name}`{'' if field.is_required() else f' ({field.default})'} {(field.description or '').rstrip('.')}"
+        for name, field in kind.model_fields.items()
+    )
+
+
+def codes(names: tuple[str, ...]) -> str:
+    """Return names as code."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def row(*cells: str) -> str:
+    """Return a row of a table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def metric(name: str) -> str:
+    """Return a metric's row."""
+    one = METRICS.get(name)
+    return row(
+        f"`{name}`",
+        one.summary,
+        f"{one.unit}, {'higher' if one.higher_is_better else 'lower'}",
+        "sample" if one.decomposable else "split",
+        codes(one.reads),
+        one.labels.words if one.labels else "none",
+        options(one),
+        codes(tuple(one.needs.values())),
+    )
+
+
+def postprocess(name: str) -> str:
+    """Return a postprocess's row."""
+    one = POSTPROCESS.get(name)
+    return row(f"`{name}`", one.summary, codes(one.reads), codes(one.gives), options(one), codes(tuple(one.needs.values())))
+
+
+def main() -> None:
+    """Print both tables."""
+    print(HEAD)
+    print(row("metric", "what", "unit, better", "per", "reads", "labels", "options", "extra"))
+    print("|---" * 8 + "|")
+    print("\n".join(metric(name) for name in METRICS))
+    print("\n## Postprocess\n")
+    print(row("postprocess", "what", "reads", "gives", "options", "extra"))
+    print("|---" * 6 + "|")
+    print("\n".join(postprocess(name) for name in POSTPROCESS))
+
+
+if __name__ == "__main__":
+    main()

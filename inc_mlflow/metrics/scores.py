@@ -1,0 +1,81 @@
+"""Metrics of one number per row: correlation with labels, and how well it ranks positives first."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.metrics.labels import BINARY, NUMBER
+from inc_mlflow.metrics.metric import Arrays, NamedMetric
+
+
+class _Scores(NamedMetric):
+    """Outputs (n,) or (n, 1) against labels (n,)."""
+
+    reads = ("scores",)
+    decomposable = False
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """The number and the label of each row."""
+        return {"score": self._column(outputs["scores"]).astype(np.float64), "label": np.asarray(labels).astype(np.float64)}
+
+    def aggregate(self, statistics: Arrays) -> float:
+        """NaN where an output is no finite number, or all labels are the same: then there is nothing to tell apart."""
+        score, label = statistics["score"], statistics["label"]
+        if not np.isfinite(score).all() or (label == label[0]).all():
+            return float("nan")
+        return self._of(score, label)
+
+    def _column(self, scores: np.ndarray) -> np.ndarray:
+        if scores.ndim == 2 and scores.shape[1] == 1:
+            return scores[:, 0]
+        if scores.ndim != 1:
+            raise DataError(f"metric: needs outputs of shape (n,) or (n, 1), got {scores.shape}; set metric.output")
+        return scores
+
+    @abstractmethod
+    def _of(self, score: np.ndarray, label: np.ndarray) -> float:
+        """Return the metric of numbers that are finite and labels that differ."""
+
+
+class Pearson(_Scores):
+    """scipy's ``pearsonr``; 0 for a model that always answers the same."""
+
+    summary = "Pearson correlation of outputs and labels"
+    unit = "correlation"
+    labels = NUMBER
+
+    def _of(self, score: np.ndarray, label: np.ndarray) -> float:
+        from scipy.stats import pearsonr
+
+        return 0.0 if (score == score[0]).all() else float(pearsonr(score, label).statistic)
+
+
+class Spearman(_Scores):
+    """scipy's ``spearmanr``; 0 for a model that always answers the same."""
+
+    summary = "Spearman rank correlation of outputs and labels"
+    unit = "correlation"
+    labels = NUMBER
+
+    def _of(self, score: np.ndarray, label: np.ndarray) -> float:
+        from scipy.stats import spearmanr
+
+        return 0.0 if (score == score[0]).all() else float(spearmanr(score, label).statistic)
+
+
+class Auroc(_Scores):
+    """scikit-learn's ``roc_auc_score``; of logits (n, 2) the score is class 1's less class 0's, which ranks as softmax does."""
+
+    summary = "area under the ROC curve: chance that a row of class 1 scores above one of class 0"
+    unit = "area"
+    labels = BINARY
+
+    def _column(self, scores: np.ndarray) -> np.ndarray:
+        two = scores.ndim == 2 and scores.shape[1] == 2
+        return scores[:, 1].astype(np.float64) - scores[:, 0] if two else super()._column(scores)
+
+    def _of(self, score: np.ndarray, label: np.ndarray) -> float:
+        from sklearn.metrics import roc_auc_score
+
+        return float(roc_auc_score(label, score))

@@ -1,0 +1,73 @@
+"""Face verification: are two images of the same person?"""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.metrics.labels import PAIR
+from inc_mlflow.metrics.metric import Arrays, NamedMetric
+
+_THRESHOLDS = np.arange(0, 4, 0.01)
+"""Squared distances of unit vectors lie in 0..4; the grid is that of the published ArcFace results."""
+
+
+class VerificationAccuracy(NamedMetric):
+    """The protocol of LFW (Huang et al. 2007): each fold of pairs is judged by the threshold that is best on the others.
+
+    Two rows belong to a pair, so pairs are what is resampled; each keeps its fold, so that none judges its own copy.
+    """
+
+    folds: Annotated[int, Field(ge=2, description="Parts of the pairs, in the order of their numbers.")] = 10
+
+    summary = "share of pairs told right by the distance of their embeddings"
+    unit = "share"
+    reads = ("embedding",)
+    labels = PAIR
+    decomposable = False
+
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """Embeddings of length 1, and which pair they belong to."""
+        embedding = outputs["embedding"].reshape(len(outputs["embedding"]), -1).astype(np.float64)
+        length = np.sqrt(np.square(embedding).sum(axis=1, keepdims=True))
+        unit = np.divide(embedding, length, out=np.full_like(embedding, np.nan), where=length > 0)
+        return {"embedding": unit.astype(np.float32), "pair": np.asarray(labels)[:, 0], "same": np.asarray(labels)[:, 1]}
+
+    def group(self, statistics: Arrays) -> Arrays:
+        """From rows to pairs; a row whose other half is in no split, or in another, says nothing."""
+        order = np.argsort(statistics["pair"], kind="stable")
+        pairs, first, count = np.unique(statistics["pair"][order], return_index=True, return_counts=True)
+        if (count > 2).any():
+            raise DataError(
+                f"metric: pair {pairs[count > 2][0]} has {count.max()} rows; give every two rows a number of their own"
+            )
+        whole = first[count == 2]
+        if len(whole) < self.folds:
+            raise DataError(f"metric: {len(whole)} whole pairs for {self.folds} folds; give more rows, or set options.folds")
+        left, right = order[whole], order[whole + 1]
+        embedding = statistics["embedding"].astype(np.float64)
+        return {
+            "distance": np.square(embedding[left] - embedding[right]).sum(axis=1),
+            "same": statistics["same"][left],
+            "fold": np.arange(len(whole)) * self.folds // len(whole),
+        }
+
+    def aggregate(self, statistics: Arrays) -> float:
+        """Mean over the folds that hold a pair; NaN where an embedding is NaN or zero."""
+        if not np.isfinite(statistics["distance"]).all():
+            return float("nan")
+        right = self._right(statistics)
+        pairs = np.bincount(statistics["fold"], minlength=self.folds)
+        best = (right.sum(axis=0) - right).argmax(axis=1)  # chosen on all folds but the one it judges
+        judged = right[np.arange(self.folds), best]
+        return float((judged[pairs > 0] / pairs[pairs > 0]).mean())
+
+    def _right(self, statistics: Arrays) -> np.ndarray:
+        """Pairs of each fold that each threshold tells right, (folds, thresholds): a pair is the same if nearer than it."""
+        bins = np.searchsorted(_THRESHOLDS, statistics["distance"], side="right")  # the first threshold beyond the distance
+        size = len(_THRESHOLDS) + 1
+        counts = np.zeros((2, self.folds, size))
+        np.add.at(counts, (statistics["same"], statistics["fold"], bins), 1)
+        nearer = counts.cumsum(axis=2)[..., :-1]
+        return np.asarray(nearer[1] + counts[0].sum(axis=1, keepdims=True) - nearer[0])
