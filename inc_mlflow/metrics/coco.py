@@ -46,13 +46,13 @@ def mean_average_precision(classes: np.ndarray, scores: np.ndarray, matches: np.
 
 def _average_precision(matches: np.ndarray, objects: int) -> float:
     """Mean over thresholds of the precision at 101 recalls, of one class with detections best first."""
-    found = (matches == FOUND).cumsum(axis=0)
-    wrong = (matches == MISSED).cumsum(axis=0)
-    precision = found / np.maximum(found + wrong, 1)
-    envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    return float(np.mean([_at_recalls(found[:, one] / objects, envelope[:, one]) for one in range(matches.shape[1])]))
+    needed = np.searchsorted(np.arange(1, objects + 1) / objects, _RECALLS, side="left")
+    return float(np.mean([_at_recalls(one, needed) for one in matches.T]))
 
 
-def _at_recalls(recall: np.ndarray, precision: np.ndarray) -> float:
-    at = np.searchsorted(recall, _RECALLS, side="left")
-    return float(precision[at[at < len(precision)]].sum()) / len(_RECALLS)
+def _at_recalls(matches: np.ndarray, needed: np.ndarray) -> float:
+    """Mean over recalls of the best precision from there on; precision only falls until the next object is found."""
+    at = np.flatnonzero(matches == FOUND)
+    precision = np.arange(1, len(at) + 1) / (matches != IGNORED).cumsum()[at]
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[needed[needed < len(at)]].sum()) / len(_RECALLS)

@@ -1,6 +1,6 @@
 """Print as JSON what 1,000 resamples of two models cost for every metric that does not decompose, and its statistics.
 
-    python tests/benchmarks/metrics.py [rows]
+    python tests/benchmarks/metrics.py [rows [metric …]]
 
 5,000 rows by default: sentences of 20 words, rows of 128 tokens, 19 classes of pixels; images with 7 objects and 36
 detections of 80 classes, as a detector gives on COCO, and with 100 detections, the most that COCO counts.
@@ -94,7 +94,8 @@ def measure(name, rows):
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    result = {"rows": rows, "cores": len(usable_cores())} | {name: measure(name, rows) for name in CASES}
+    names = sys.argv[2:] or list(CASES)
+    result = {"rows": rows, "cores": len(usable_cores())} | {name: measure(name, rows) for name in names}
     print(json.dumps(result, indent=1))
 
 

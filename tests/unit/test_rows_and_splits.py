@@ -42,10 +42,11 @@ def test_the_digest_of_a_row_and_of_a_split_does_not_depend_on_batching(sizes):
     assert len(set(digests)) == sum(sizes) == once.facts().rows
 
 
+@pytest.mark.parametrize("width", [1, 2])
 @given(SIZES)
-def test_the_digest_of_text_labels_does_not_depend_on_the_longest_of_a_batch(sizes):
+def test_the_digest_of_text_labels_does_not_depend_on_the_longest_of_a_batch(width, sizes):
     inputs, _ = rows(sum(sizes))
-    labels = [f"{'é' * (row % 5)}{row}" for row in range(sum(sizes))]
+    labels = [[f"{'é' * (row % 5)}{row}"] * width for row in range(sum(sizes))]
     once, parts = Content(), Content()
     once.add(row_digests(inputs), np.array(labels))
     for batch, numbers in cut((inputs, np.arange(sum(sizes))), sizes):

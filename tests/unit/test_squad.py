@@ -26,6 +26,7 @@ JUDGED = [
     ("Denver", ["the", "Denver"], 1, 1),
     (BROKEN, [], 0, 0),
     (BROKEN, ["Denver"], 0, 0),
+    (BROKEN, [BROKEN], 0, 0),
 ]
 """Answer, those that are right, exact match and F1."""
 
