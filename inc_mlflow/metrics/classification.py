@@ -1,5 +1,7 @@
 """Metrics of one class per row. Outputs are logits (n, classes), or whole numbers (n,): the classes themselves."""
 
+from abc import abstractmethod
+
 import numpy as np
 
 from inc_mlflow.errors import DataError
@@ -97,20 +99,8 @@ class _Confusion(NamedMetric):
         predicted, label = statistics["predicted"], statistics["label"]
         return float("nan") if (predicted == _NO_ANSWER).any() else self._of(predicted, label)
 
-    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
-        raise NotImplementedError
-
-
-def _f1_binary(predicted: np.ndarray, label: np.ndarray) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(label == 1, predicted == 1, zero_division=0.0))
-
-
-def _f1_macro(predicted: np.ndarray, label: np.ndarray) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(label, predicted, average="macro", zero_division=0.0))
+    @abstractmethod
+    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float: ...
 
 
 class F1Binary(_Confusion):
@@ -121,7 +111,9 @@ class F1Binary(_Confusion):
     labels = BINARY
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
-        return _f1_binary(predicted, label)
+        from sklearn.metrics import f1_score
+
+        return float(f1_score(label == 1, predicted == 1, zero_division=0.0))
 
 
 class F1Macro(_Confusion):
@@ -131,17 +123,32 @@ class F1Macro(_Confusion):
     unit = "F1"
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
-        return _f1_macro(predicted, label)
+        from sklearn.metrics import f1_score
+
+        return float(f1_score(label, predicted, average="macro", zero_division=0.0))
 
 
-class F1(_Confusion):
-    """By the labels alone: predictions must not change what is measured."""
+class F1(NamedMetric):
+    """One of the other two, by the labels of the whole split: neither predictions nor a resample change what is measured."""
 
     summary = "F1 of class 1 for labels 0 and 1, else the mean of all classes"
     unit = "F1"
+    reads = ("logits",)
+    labels = CLASS
+    decomposable = False
 
-    def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
-        return _f1_binary(predicted, label) if np.isin(label, (0, 1)).all() else _f1_macro(predicted, label)
+    def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
+        """The class and the label of each row."""
+        return F1Macro().statistics(outputs, labels)
+
+    def group(self, statistics: Arrays) -> Arrays:
+        """Note with every row whether all labels are 0 or 1."""
+        return statistics | {"binary": np.full(len(statistics["label"]), np.isin(statistics["label"], (0, 1)).all())}
+
+    def aggregate(self, statistics: Arrays) -> float:
+        """NaN where a row has no answer."""
+        kind = F1Binary() if statistics["binary"].all() else F1Macro()
+        return kind.aggregate(statistics)
 
 
 class Matthews(_Confusion):

@@ -2,6 +2,7 @@
 
 import re
 import string
+from abc import abstractmethod
 from collections import Counter
 from typing import Annotated
 
@@ -51,8 +52,8 @@ class _Squad(NamedMetric):
         """0 to 1 per row."""
         return statistics["score"]
 
-    def _one(self, written: list[str], answer: list[str]) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _one(self, written: list[str], answer: list[str]) -> float: ...
 
 
 class SquadEm(_Squad):

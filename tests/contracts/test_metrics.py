@@ -117,7 +117,7 @@ def test_rows_that_are_drawn_twice_count_twice(name):
     outputs, labels = case(name, ROWS, 4, 0.7)
     metric = make(name)
     drawn = np.random.default_rng(0).integers(0, ROWS, ROWS)
-    kept = {key: array[drawn] for key, array in metric.statistics(outputs, labels).items()}
+    kept = {key: array[drawn] for key, array in metric.group(metric.statistics(outputs, labels)).items()}
     assert metric.score(kept, kept) == pytest.approx(value(name, *take(outputs, labels, drawn)))
 
 

@@ -169,3 +169,12 @@ def test_agreement_is_with_the_baseline_and_a_row_without_an_answer_agrees_with_
     base, int8 = metric.statistics({"logits": broken}, None), metric.statistics({"logits": np.eye(3)[[0, 2, 2, 2]]}, None)
     assert metric.score(int8, base).tolist() == [1, 0, 1, 0]
     assert metric.score(base, base).tolist() == [1, 1, 1, 0]
+
+
+def test_f1_stays_the_mean_of_all_classes_on_a_resample_without_the_rare_ones():
+    labels = np.array([0, 1] * 10 + [2])
+    metric = METRICS.get("f1")()
+    kept = metric.group(metric.statistics(logits([0, 0] * 10 + [2]), labels))
+    common = {name: array[:20] for name, array in kept.items()}
+    assert metric.aggregate(common) == pytest.approx((2 / 3 + 0) / 2)
+    assert value("f1", logits([0, 0] * 10), labels[:20]) == 0.0
