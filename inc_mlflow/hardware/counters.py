@@ -87,9 +87,10 @@ class Watch:
 
     def _slowest(self) -> float | None:
         files = [self._sysfs / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq" for cpu in self._cpus]
-        if not all(file.is_file() for file in files):
+        texts = [file.read_text().strip() if file.is_file() else "" for file in files]
+        if not all(text.isdecimal() for text in texts):  # some drivers write <unknown>
             return None
-        clocks = [float(file.read_text()) for file in files]
+        clocks = [float(text) for text in texts]
         self._fastest = max(self._fastest, *clocks)
         return min(clocks) / self._fastest
 

@@ -198,7 +198,7 @@ def _notes(places: Sequence[Sequence[Cpu]], pool: _Pool, topology: Topology) -> 
             yield f"{_count(spanning, 'instance')} of {len(places)} on several {what}"
             break
     if topology.quota and topology.quota.cpus < 1:
-        yield f"the CPU quota of {topology.quota.cpus:g} stops the instance now and then; its CPU time does not count that"
+        yield f"the CPU quota of {topology.quota.cpus:g} stops the instance now and then; only CPU time does not count that"
 
 
 def _count(number: int, what: str) -> str:

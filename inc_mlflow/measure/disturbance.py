@@ -57,8 +57,9 @@ def _reason(cause: Disturbance, count: int, rounds: Rounds, places: str) -> str:
     one = f"one of {places}" if places.startswith("CPUs") else places
     amount = float(np.median([getattr(load, cause) for load in rounds.loads if _DISTURBED[cause](load)]))
     share, times = percent(round(amount, 2)), f"{amount:g} times"
+    blamed = "" if "throttled" in rounds.disturbed else f": other processes run on {places}"
     told = {
-        "waited": f"the instances waited for their CPUs {share} of the time: other processes run on {places}",
+        "waited": f"the instances waited for their CPUs {share} of the time{blamed}",
         "stolen": f"the hypervisor took {share} of the time of {one}: other machines run on this host",
         "other": f"other processes used {share} of the time of {one}",
         "throttled": f"the CPU quota stopped the instances {times}",

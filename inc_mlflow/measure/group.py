@@ -23,8 +23,9 @@ class Group:
 
     def __init__(self, commands: Sequence[Sequence[str]], threads: int) -> None:
         self.threads = threads
-        self._stack = ExitStack()
-        self.instances = [self._stack.enter_context(Instance(command)) for command in commands]
+        with ExitStack() as stack:  # if one cannot be started, those before it end
+            self.instances = [stack.enter_context(Instance(command)) for command in commands]
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self

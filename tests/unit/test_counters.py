@@ -139,6 +139,13 @@ def test_a_slower_clock_is_told_as_a_share_of_the_highest_seen(host):
     assert watching().slowed == pytest.approx(0.5)
 
 
+def test_a_driver_that_does_not_know_the_clock_is_not_read(host):
+    host.frequency("<unknown>", 3000000)
+    watching = watch(host)
+    host.clock = 1.0
+    assert watching().slowed is None
+
+
 def test_a_thread_that_ended_is_no_error(host):
     watching = watch(host)
     host.clock = 1.0

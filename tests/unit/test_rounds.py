@@ -131,6 +131,13 @@ def test_the_reasons_have_numbers():
     ]
 
 
+def test_waiting_for_a_quota_is_not_blamed_on_other_processes():
+    assert disturbance.reasons(disturbance.summary([loaded(waited=0.3, throttled=5)] * 41), [1]) == [
+        "in 41 of 41 rounds the instances waited for their CPUs 30 % of the time",
+        "in 41 of 41 rounds the CPU quota stopped the instances 5 times",
+    ]
+
+
 def test_enough_clean_rounds_need_no_reason():
     assert disturbance.reasons(disturbance.summary([QUIET] * NEEDED + [loaded(waited=0.5)] * 40), [0]) == []
     assert disturbance.reasons(disturbance.summary([QUIET] * (NEEDED - 1) + [loaded(waited=0.5)] * 40), [0]) != []
