@@ -32,6 +32,7 @@ from inc_mlflow.errors import IncError
 from inc_mlflow.ort.runner import Arrays, Runner
 
 ANY = "any"
+_STATUS = Path("/proc/self/status")
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _AWAKE = 0.0005
 """Seconds before a given time that a sleeping thread begins to look at the clock: it may be woken that much too late."""
@@ -127,6 +128,9 @@ def _sleep_until(at: float) -> None:
 
 
 def _peak_rss_bytes() -> int:
+    """On Linux getrusage would tell the parent's peak, if that is higher: it survives fork and exec."""
+    if _STATUS.exists():
+        return int(_STATUS.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -66,6 +66,14 @@ def test_one_pass_is_one_call_per_batch_with_cpu_time_within_wall_time(command):
     assert not psutil.pid_exists(instance.pid) or psutil.Process(instance.pid).status() == psutil.STATUS_ZOMBIE
 
 
+def test_the_peak_memory_is_the_instances_own_and_not_its_parents(command):
+    held = np.ones(40_000_000)  # 320 MB
+    with Instance(command()) as instance:
+        instance.ask({"passes": 1})
+        now = psutil.Process(instance.pid).memory_info().rss
+        assert 0.9 * now < instance.peak_rss_bytes < 250e6 < held.nbytes
+
+
 @two_cpus
 def test_each_thread_of_an_instance_has_a_cpu_of_its_own(command):
     with Instance(command(CPUS[1], CPUS[0])) as instance:
