@@ -19,7 +19,8 @@ def gate(
         typer.Argument(metavar="RECORDS", help="Directories of evaluations and benchmarks, or of a job's state."),
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="A gate policy (YAML); by default the gate of --job, or 1 % at 95 % confidence.")
+        Path | None,
+        typer.Option(help="A gate policy (YAML); by default 1 % at 95 % confidence, and with --plan the gate of --job."),
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say what a split can decide, before any work.")] = False,
     job: Annotated[Path | None, typer.Option(help="With --plan: the job whose validation split it is about.")] = None,

@@ -7,7 +7,8 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.records import BASELINE, BenchmarkRecord, EvaluationRecord, Model
+from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, EvaluationRecord, Model
+from inc_mlflow.spec import Layout
 from inc_mlflow.spec.pools import is_emulated
 
 _ROUNDING = 1e-9
@@ -35,12 +36,19 @@ class Measured:
         return None if value is None else Outcomes(value, self.outcomes[label])
 
 
-def check_evidence(models: list[Model], pools: Mapping[str, Measured]) -> None:
-    """Raise DataError where records are about other models, pools, rows or hardware than they are taken for."""
+def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_size: bool) -> None:
+    """Raise DataError where records are about other models, pools, rows or hardware than they are taken for.
+
+    ``needs_size``: the baseline's metric must not be 0, since a share of it is asked for.
+    """
+    labels = [model.label for model in models]
+    if labels[:1] != [BASELINE] or len(labels) < 2 or len(set(labels)) < len(labels):
+        raise DataError(f"gate: judges the baseline and candidates of different names, not {', '.join(labels) or 'nothing'}")
     for pool, measured in pools.items():
         _check_subject(models, pool, measured)
-        _check_hardware(pool, measured)
+        _check_place(pool, measured)
         _check_outcomes(models, pool, measured)
+        _check_baseline(measured.evaluation, needs_size)
     if len({_rows(measured.evaluation) for measured in pools.values()}) > 1:
         raise DataError("gate: not all pools were evaluated on the same rows by the same metric; evaluate again")
 
@@ -55,7 +63,7 @@ def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
         if record is None:
             continue
         evidence = record.evidence
-        if {label: evidence.models.get(label) for label in expected} != expected:
+        if {label: digest for label, digest in evidence.models.items() if label != SOURCE} != expected:
             raise DataError(f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again")
         if evidence.pool != pool:
             raise DataError(f"gate: the {name} was made on pool {evidence.pool!r}, not {pool!r}; measure there")
@@ -63,7 +71,8 @@ def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
         raise DataError(f"gate: pool {pool!r} was evaluated on {measured.evaluation.split}; validation judges, evaluate on it")
 
 
-def _check_hardware(pool: str, measured: Measured) -> None:
+def _check_place(pool: str, measured: Measured) -> None:
+    """A pool's accuracy and speed are of one kind of host, one runtime and one batch size."""
     if measured.benchmark is None:
         return
     one, other = measured.evaluation.evidence.host, measured.benchmark.evidence.host
@@ -71,6 +80,20 @@ def _check_hardware(pool: str, measured: Measured) -> None:
         raise DataError(
             f"gate: pool {pool!r} was evaluated on {one.cpu} and benchmarked on {other.cpu}; measure both on one kind of host"
         )
+    if one.runtime != other.runtime:
+        raise DataError(f"gate: pool {pool!r} was evaluated and benchmarked with other versions; measure both with one image")
+    batch = Layout.parse(measured.benchmark.layout).batch
+    if batch != measured.evaluation.batch:
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated with batch {measured.evaluation.batch} and benchmarked with {batch}; "
+            "measure both with one layout"
+        )
+
+
+def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:
+    value = record.results[BASELINE].value
+    if value is None or (needs_size and not value):
+        raise DataError(f"gate: the baseline's {record.metric} is {value}; check data, labels and metric before compressing")
 
 
 def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
@@ -84,8 +107,6 @@ def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
     for model in models:
         if (scored := measured.scored(model.label)) and not _agree(scored, record.decomposable):
             raise DataError(f"gate: the {record.metric} of {model.label} on pool {pool!r} is not that of its outcomes")
-    if not (value := record.results[BASELINE].value):
-        raise DataError(f"gate: the baseline's {record.metric} is {value}; check data, labels and metric before compressing")
 
 
 def _agree(scored: Outcomes, decomposable: bool) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure import paired
 from inc_mlflow.measure.evidence import Measured, check_evidence
+from inc_mlflow.measure.faster import Faster
 from inc_mlflow.measure.holm import holm
 from inc_mlflow.measure.losses import Asked, ask, compare, relative
 from inc_mlflow.measure.questions import Opinion, answer, rank, worst
-from inc_mlflow.measure.words import times
-from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, Model, PoolResult, Row
+from inc_mlflow.records import Interval, JudgementRecord, Model, PoolResult, Row
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
 
@@ -35,10 +35,10 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     needs no correction (intersection-union test); several candidates are judged by Holm's. Raises DataError where records
     are not about these models or not about the same rows, or no real pool is required.
     """
-    check_evidence(models, pools)
-    _check_roles(pools, gate)
+    check_evidence(models, pools, needs_size=gate.max_relative_drop is not None)
+    required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
-    asked = {model.label: ask(model, counting, gate) for model in models[1:]}
+    asked = {model.label: ask(model, counting, required, gate) for model in models[1:]}
     levels = holm(gate.confidence, {label: one.passes for label, one in asked.items()})
     baseline = _baseline(models[0], pools, gate)
     rows = [_candidate(model, pools, gate, asked[model.label], levels[model.label]) for model in models[1:]]
@@ -52,13 +52,15 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     )
 
 
-def _check_roles(pools: Mapping[str, Measured], gate: GateSpec) -> None:
+def _required(pools: Mapping[str, Measured], gate: GateSpec) -> list[str]:
+    """Return the pools that a candidate must be fast on, one at least."""
     required = [pool for pool, one in pools.items() if gate.role(pool, one.emulated) == "required"]
     if not required:
         raise DataError("gate: no pool is required; emulated ones and others that are not decide nothing: require a real one")
     for pool in required:
         if pools[pool].benchmark is None:
             raise DataError(f"gate: pool {pool!r} is required and has no benchmark; benchmark there and judge again")
+    return required
 
 
 def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:
@@ -129,20 +131,24 @@ def _rank(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str
 
 def _on_pool(asked: Asked, pool: str, measured: Measured, gate: GateSpec, level: float) -> _Judged:
     model, role, benchmark = asked.model, gate.role(pool, measured.emulated), measured.benchmark
-    speedup = benchmark.speedup.get(model.label) if benchmark and benchmark.valid else None
-    groups = asked.on_pool[pool] if pool in asked.on_pool else ask(model, {pool: measured}, gate).on_pool[pool]
-    opinions = [answer(group, gate.confidence, level) for group in groups] or [_no_number(model, measured)]
-    if benchmark is not None and role != "accuracy_only":
-        opinions.append(_judge_speed(speedup, benchmark, gate))
-    pair = compare(model.label, measured)
+    if role == "informative":
+        asked, level = ask(model, {pool: measured}, [pool], gate), gate.confidence
+    opinions = [answer(group, gate.confidence, level) for group in asked.on_pool[pool]] or [_no_number(model, measured)]
+    opinions += [asked.speed[pool].opinion(gate.confidence, level)] if pool in asked.speed else []
     result = PoolResult(
         accuracy=_accuracy(model, measured, gate),
-        relative_drop=relative(pair, gate)(gate.confidence) if pair else None,
-        speedup=speedup,
+        relative_drop=_relative_drop(model, measured, gate),
+        speedup=Faster(model.label, benchmark, gate.min_speedup).at(gate.confidence) if benchmark else None,
         verdict=worst(opinion.verdict for opinion in opinions),
     )
     slow = benchmark.slow.get(model.label) if benchmark else None
     return _Judged(role, result, (*(opinion.reason for opinion in opinions), *([slow.summary] if slow else [])))
+
+
+def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
+    """Return the relative drop for the table; None where a model has no number, or the baseline nothing to lose."""
+    pair = compare(model.label, measured)
+    return relative(pair, gate)(gate.confidence) if pair and pair.baseline.value else None
 
 
 def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
@@ -153,14 +159,3 @@ def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | No
 def _no_number(model: Model, measured: Measured) -> Opinion:
     record = measured.evaluation
     return Opinion("fail", f"{record.metric} is no number: {record.results[model.label].reason}")
-
-
-def _judge_speed(speedup: Interval | None, record: BenchmarkRecord, gate: GateSpec) -> Opinion:
-    if speedup is None:
-        return Opinion("inconclusive", f"the speed could not be measured: {'; '.join(record.reasons) or 'no ratio'}")
-    text, needed = f"{times(speedup.value)} as fast as the baseline", f"needed is {times(gate.min_speedup)}"
-    if speedup.low >= gate.min_speedup:
-        return Opinion("pass", f"{text}, at least {times(speedup.low)}; {needed}")
-    if speedup.high < gate.min_speedup:
-        return Opinion("fail", f"{text}, at most {times(speedup.high)}; {needed}")
-    return Opinion("inconclusive", f"{text}, but it could be {times(speedup.low)} to {times(speedup.high)}; {needed}")

@@ -1,6 +1,6 @@
-"""The questions that a gate asks about a candidate's accuracy: over all rows, in the worst class, between pools."""
+"""The questions that a gate asks about a candidate: over all rows, in the worst class, between pools, and its speed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
@@ -9,6 +9,7 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.measure.faster import Faster
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Bounds, Pair, absolute_drop, relative_drop
 from inc_mlflow.measure.questions import Question
@@ -21,24 +22,28 @@ Group = Sequence[Question]
 
 @dataclass(frozen=True)
 class Asked:
-    """All questions about one model: groups per pool, and those between pools; in a group all have to pass."""
+    """All questions about one model: groups per pool, those between pools, and speed; in a group all have to pass."""
 
     model: Model
     on_pool: dict[str, list[Group]]
     between_pools: list[Group]
+    speed: dict[str, Faster]
 
     def passes(self, confidence: float) -> bool:
         """Tell whether all of them pass, on every pool: an intersection-union test, whose parts need no correction."""
         groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
-        return all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
+        near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
+        return near and all(one.passes(confidence) for one in self.speed.values())
 
 
-def ask(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Asked:
-    """Put the gate's questions about a candidate on these pools."""
+def ask(model: Model, pools: Mapping[str, Measured], fast: Collection[str], gate: GateSpec) -> Asked:
+    """Put the gate's questions about a candidate on these pools; ``fast`` are those whose speed is asked for."""
+    benchmarks = {pool: pools[pool].benchmark for pool in fast}
     return Asked(
         model,
         {pool: _on_pool(model.label, measured, gate) for pool, measured in pools.items()},
         _between_pools(model.label, pools, gate),
+        {pool: Faster(model.label, one, gate.min_speedup) for pool, one in benchmarks.items() if one},
     )
 
 
@@ -53,16 +58,19 @@ def _on_pool(label: str, measured: Measured, gate: GateSpec) -> list[Group]:
 def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> list[Group]:
     """Ask from each pool to each other one: the rows are the same, so they pair up."""
     scores = {pool: measured.scored(label) for pool, measured in pools.items()}
+    # From a pool where the metric is 0 nothing can drop; the way back to it fails.
     known = {pool: scored for pool, scored in scores.items() if scored is not None}
     if gate.max_pool_spread is None or len(known) < 2:
         return []
     record = next(iter(pools.values())).evaluation
     questions = []
     for one, other in permutations(known, 2):
-        pair = Pair(known[one], known[other], record.decomposable, record.higher_is_better)
+        if not known[one].value:
+            continue
+        pair = Pair(known[one], known[other], record.decomposable, record.higher_is_better, record.rows)
         bounds = cache(relative_drop(pair, gate.max_pool_spread))
         questions.append(Question(f"{record.metric} from {one} to {other}", bounds, gate.max_pool_spread, percent, record.rows))
-    return [questions]
+    return [questions] if questions else []
 
 
 def compare(label: str, measured: Measured) -> Pair | None:
@@ -70,11 +78,12 @@ def compare(label: str, measured: Measured) -> Pair | None:
     baseline, candidate = measured.scored(BASELINE), measured.scored(label)
     if baseline is None or candidate is None:
         return None
-    return Pair(baseline, candidate, measured.evaluation.decomposable, measured.evaluation.higher_is_better)
+    record = measured.evaluation
+    return Pair(baseline, candidate, record.decomposable, record.higher_is_better, record.rows)
 
 
 def relative(pair: Pair, gate: GateSpec) -> Bounds:
-    """Return the relative drop, exact around the limit that applies to it."""
+    """Return the relative drop, exact around the limit that applies to it; DataError where the baseline has nothing to lose."""
     return relative_drop(pair, gate.relative_limit(pair.baseline.value))
 
 
@@ -108,4 +117,4 @@ def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
 def _only(pair: Pair, rows: np.ndarray) -> Pair:
     one, other = (outcomes.replicates[rows] for outcomes in (pair.baseline, pair.candidate))
     scores = Outcomes(float(one.mean()), one), Outcomes(float(other.mean()), other)
-    return Pair(*scores, pair.decomposable, pair.higher_is_better)
+    return Pair(*scores, pair.decomposable, pair.higher_is_better, int(rows.sum()))

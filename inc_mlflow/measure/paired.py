@@ -11,14 +11,11 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, unseen
 from inc_mlflow.measure.bootstrap import BootstrappedMean
 from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.measure.score_test import quantile
 from inc_mlflow.records import Interval
 
 Bounds = Callable[[float], Interval]
 """An estimate, with one-sided bounds at any confidence."""
-_DEFINED = 0.95
-"""Least share of resamples on which a relative drop must be defined."""
-_FEW = 5
-"""Rows that differ up to which no bootstrap tells how far the others could."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,8 @@ class Pair:
     candidate: Outcomes
     decomposable: bool
     higher_is_better: bool
+    rows: int
+    """Of the split: replicates of a metric that does not decompose are 1,000 however few rows there are."""
 
     @property
     def size(self) -> float:
@@ -80,35 +79,24 @@ def relative_drop(pair: Pair, limit: float) -> Bounds:
     The upper bound is within ``limit`` where the mean of z = (1 - limit) x baseline - candidate is shown to be at most 0,
     the lower one beyond it where it is shown to be above (signs turned where lower is better): the interval is that of z,
     divided by the baseline's metric. 0/1 scores: score test. Other per-sample scores: BCa bootstrap of z. Replicates of a
-    metric that does not decompose: their percentiles.
+    metric that does not decompose: percentiles of their z.
     """
-    if not pair.decomposable:
-        return partial(_percentiles, _relative_losses(pair), pair.lost / pair.size)
     if pair.binary:
         return partial(_relative_of_counts, *pair.counts, pair.higher_is_better)
     allowed = limit * np.sign(pair.baseline.value) * pair.baseline.replicates
-    return _shifted(BootstrappedMean(pair.losses - allowed), pair, 1 / pair.size, limit)
+    return _bounds(pair, pair.losses - allowed, 1 / pair.size, limit)
 
 
 def absolute_drop(pair: Pair) -> Bounds:
     """Return what the candidate loses, in the metric's unit; methods as for the relative drop, with z less a constant."""
-    if not pair.decomposable:
-        return partial(_percentiles, pair.losses, pair.lost)
     if pair.binary:
         return partial(_absolute_of_counts, *pair.counts, pair.higher_is_better)
-    return _shifted(BootstrappedMean(pair.losses), pair, 1.0, 0.0)
+    return _bounds(pair, pair.losses, 1.0, 0.0)
 
 
 def is_binary(scores: np.ndarray) -> bool:
     """Tell whether all scores are 0 or 1."""
     return bool(np.isin(scores, (0.0, 1.0)).all())
-
-
-def _relative_losses(pair: Pair) -> np.ndarray:
-    sizes = np.abs(pair.baseline.replicates)
-    if (sizes > 0).mean() < _DEFINED:
-        raise DataError("metric: it is 0 for the baseline on many resamples, a relative drop says nothing; use another")
-    return np.asarray(pair.losses[sizes > 0] / sizes[sizes > 0])
 
 
 def _relative_of_counts(both: int, lost: int, gained: int, rows: int, higher_is_better: bool, confidence: float) -> Interval:
@@ -125,19 +113,46 @@ def _negative(interval: Interval) -> Interval:
     return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
 
 
-def _shifted(mean: BootstrappedMean, pair: Pair, factor: float, shift: float) -> Bounds:
-    """Turn the mean of z into a drop. Few rows that differ prove no more than they would if rows were right or wrong."""
-    few = np.count_nonzero(pair.losses) <= _FEW
+def _bounds(pair: Pair, z: np.ndarray, factor: float, shift: float) -> Bounds:
+    """Turn the bounds of z's mean, or of its replicates, into those of a drop."""
+    mean = BootstrappedMean(z) if pair.decomposable else None
 
     def bounds(confidence: float) -> Interval:
-        z, value = mean.at(confidence), factor * pair.lost
-        low, high = (shift + factor * one for one in (z.low, z.high))
-        reach = factor * abs(pair.baseline.value) * unseen(len(pair.losses), confidence) if few else 0.0
-        return Interval(value=value, low=min(low, value - reach), high=max(high, value + reach))
+        value = factor * pair.lost
+        found = mean.at(confidence) if mean else _percentiles(z, float(z.mean()), confidence)
+        low, high = (shift + factor * one for one in (found.low, found.high))
+        reach = factor * unseen_loss(pair, confidence)
+        return Interval(value=value, low=min(low - reach / 2, value - reach), high=max(high + reach / 2, value + reach))
 
     return bounds
 
 
+def unseen_loss(pair: Pair, confidence: float) -> float:
+    """Return what rows may lose that no resampling shows, in the metric's unit: the bootstrap's few-rows error.
+
+    The score interval of a rare loss reaches z^2 / n rows beyond what was seen where none was, z^2 / 2n where many were; the
+    bootstrap does not. A row may lose as much as scores differ, or its share of a metric that does not decompose.
+    """
+    if pair.decomposable:
+        scores = pair.baseline.replicates, pair.candidate.replicates
+        return float(np.max(scores) - np.min(scores)) * unseen(pair.rows, confidence)
+    return abs(pair.baseline.value) * unseen(
+        min(_weighty_rows(one, pair.rows) for one in (pair.baseline, pair.candidate)), confidence
+    )
+
+
+def _weighty_rows(outcomes: Outcomes, rows: int) -> int:
+    """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone."""
+    value, variance = outcomes.value, float(outcomes.replicates.var())
+    if not 0 < value < 1 or variance == 0:
+        return rows
+    return max(1, min(rows, round(value * (1 - value) / variance)))
+
+
 def _percentiles(replicates: np.ndarray, value: float, confidence: float) -> Interval:
-    low, high = np.quantile(replicates, [1 - confidence, confidence])
-    return Interval(value=value, low=min(value, float(low)), high=max(value, float(high)))
+    """Return one-sided percentiles; beyond what so many replicates resolve, at least the normal law's."""
+    low, high = (float(one) for one in np.quantile(replicates, [1 - confidence, confidence]))
+    if (1 - confidence) * len(replicates) < 1:
+        reach = quantile(confidence) * float(replicates.std())
+        low, high = min(low, value - reach), max(high, value + reach)
+    return Interval(value=value, low=min(value, low), high=max(value, high))

@@ -21,7 +21,7 @@ def plan(
     Among several candidates the first has to pass at Holm's strictest confidence.
     """
     level = strictest(gate, candidates)
-    if largest_passing_drop(rows, gate, min(disagreements), level, right) is None:
+    if min(disagreements) > 0 and largest_passing_drop(rows, gate, min(disagreements), level, right) is None:
         disagreements = (0.0, *disagreements)
     cases = "; ".join(
         f"with {percent(share) if share else 'no'} disagreement {_case(rows, gate, share, level, right)}"
@@ -34,9 +34,11 @@ def plan(
 def plan_by_spread(rows: int, gate: GateSpec, reach: float, tuning_rows: int, limit: float) -> str:
     """Say the same of scores that are not right or wrong, from the distance ``reach`` of the bound on tuning rows.
 
-    ``reach`` and ``limit`` are shares of the baseline's metric; an interval shrinks with the square root of the rows.
+    ``reach`` and ``limit`` are shares of the baseline's metric. An interval shrinks with the square root of the rows; on fewer
+    rows than tuning has it may grow with their number, where it is about rare losses.
     """
-    largest = limit - reach * math.sqrt(tuning_rows / rows)
+    more = tuning_rows / rows
+    largest = limit - reach * max(more, math.sqrt(more))
     by = f"by the spread on {decimal(tuning_rows)} tuning rows"
     if largest >= 0:
         case = f"a candidate passes up to an observed drop of {percent(largest)}"

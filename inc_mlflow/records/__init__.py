@@ -3,6 +3,7 @@
 from inc_mlflow.records.base import (
     BASELINE,
     RECORD,
+    SOURCE,
     Frozen,
     Interval,
     Record,
@@ -54,6 +55,7 @@ from inc_mlflow.records.measurements import (
 __all__ = [
     "BASELINE",
     "RECORD",
+    "SOURCE",
     "BenchmarkRecord",
     "CalibrationRecord",
     "Candidate",

@@ -13,6 +13,8 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 RECORD = "record.json"
 BASELINE = "baseline"
 """Label of the model that all others are compared with."""
+SOURCE = "source"
+"""Label of the file as it was given, in benchmarks."""
 
 
 class Frozen(BaseModel):
@@ -44,7 +46,7 @@ class Record(Frozen):
         try:
             text = path.read_text()
             record = cls.model_validate_json(text)
-        except (OSError, ValidationError) as error:
+        except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise StateError(f"{path}: not a readable {cls.__name__}; run the step again") from error
         if record.model_dump(mode="json") != json.loads(text):  # a default never stands in for what a file lacks
             raise StateError(f"{path}: not a whole {cls.__name__}; run the step again")

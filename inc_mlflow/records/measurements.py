@@ -37,6 +37,8 @@ class EvaluationRecord(Record):
     higher_is_better: bool
     decomposable: bool
     rows: int
+    batch: int
+    """Rows at a time: the scale of dynamic INT8 depends on it."""
     results: dict[str, Evaluated]
     outcomes_sha256: str
     emulated: dict[str, str] = Field(default_factory=dict)
@@ -86,7 +88,7 @@ class Slow(Frozen):
 class BenchmarkRecord(Record):
     """Speed of all models, interleaved; ratios are against the baseline, latencies stand in ``latencies.npz``."""
 
-    unsealed = frozenset({"seconds", "latencies_sha256", "slow"})
+    unsealed = frozenset({"seconds", "latencies_sha256"})
 
     evidence: Evidence
     valid: bool
@@ -101,6 +103,8 @@ class BenchmarkRecord(Record):
     """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]
     """Label -> speed; empty where it is not valid."""
+    confidence: float
+    """One-sided, of the bounds of all ratios."""
     speedup: dict[str, Interval]
     """Candidate label -> times as fast as the baseline: throughput, or with arrivals mean latency."""
     source_speedup: dict[str, Interval]

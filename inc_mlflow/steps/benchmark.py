@@ -13,14 +13,14 @@ from inc_mlflow.ort.explain import explain
 from inc_mlflow.ort.instance import save_batches
 from inc_mlflow.ort.profile import profile
 from inc_mlflow.ort.runner import Arrays
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow
+from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.cpu_time import by_cpu_time
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
 from inc_mlflow.steps.probe import planned
 from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.steps.speeds import SOURCE, Speeds
+from inc_mlflow.steps.speeds import Speeds
 from inc_mlflow.steps.stage import step
 from inc_mlflow.steps.wall_time import by_wall_time
 
@@ -40,11 +40,10 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
     models = side_by_side(baseline, champion, candidates)
     if imported.source_error is None:
         models.append(_source(job, imported))
-    record = benchmark_models(job, models, target)
-    return record.model_copy(update={"slow": why_slow(job, models, record)})
+    return benchmark_models(job, models, target, explained=True)
 
 
-def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRecord:
+def benchmark_models(job: Job, models: list[Model], target: Path, explained: bool = False) -> BenchmarkRecord:
     """Time any models, one of them the baseline, in turns; HardwareError where the layout does not fit this machine."""
     where = planned(job.layout)
     batches, content = _batches(job)
@@ -65,12 +64,14 @@ def benchmark_models(job: Job, models: list[Model], target: Path) -> BenchmarkRe
         clock=speeds.clock,
         conditions=speeds.conditions,
         models=speeds.models,
+        confidence=job.spec.gate.confidence,
         speedup=speeds.ratios.get(BASELINE, {}),
         source_speedup=speeds.ratios.get(SOURCE, {}),
         latencies_sha256="",
     )
-    arrays = {str(index): one for index, one in enumerate(speeds.latencies.values())}
-    return record.model_copy(update={"latencies_sha256": save_raw(target / LATENCIES, record, arrays)})
+    if explained:
+        record = record.model_copy(update={"slow": why_slow(job, models, record)})
+    return record.model_copy(update={"latencies_sha256": save_raw(target / LATENCIES, record, speeds.latencies)})
 
 
 def load_benchmark(directory: Path) -> BenchmarkRecord:

@@ -26,7 +26,8 @@ from inc_mlflow.steps.raw import load_raw, save_raw
 from inc_mlflow.steps.stage import step
 
 OUTCOMES = "outcomes.npz"
-_CLASSES = "classes"
+_CLASSES = " classes"
+"""Name among the outcomes that no model has: labels begin with no blank."""
 
 
 @step("evaluation", EvaluationRecord)
@@ -62,11 +63,12 @@ def evaluate_models(
         higher_is_better=metric.higher_is_better,
         decomposable=metric.decomposable,
         rows=facts.rows,
+        batch=job.layout.batch,
         results={model.label: _evaluated(model, outcomes[model.label]) for model in models},
         outcomes_sha256="",
         emulated=dict(emulated),
     )
-    arrays = {str(index): outcomes[model.label].replicates for index, model in enumerate(models)}
+    arrays = {model.label: outcomes[model.label].replicates for model in models}
     digest = save_raw(target / OUTCOMES, record, arrays | _classes(metric, fed.labels))
     return record.model_copy(update={"outcomes_sha256": digest})
 
@@ -95,8 +97,7 @@ def load_measured(directory: Path, record: EvaluationRecord, benchmark: Benchmar
     """Join an evaluation with its outcomes by model, as they were when its record was made."""
     arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
     classes = arrays.pop(_CLASSES, None)
-    outcomes = {name: arrays[str(index)] for index, name in enumerate(record.results) if str(index) in arrays}
-    return Measured(record, outcomes, benchmark, classes)
+    return Measured(record, arrays, benchmark, classes)
 
 
 class _Fed:

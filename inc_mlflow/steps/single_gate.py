@@ -55,7 +55,7 @@ def _kind(directory: Path) -> str:
     except ValueError as error:
         raise DataError(f"{directory / RECORD}: not JSON ({error}); run the step again") from error
     kinds = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
-    kind = next((kind for field, kind in kinds.items() if field in fields), None)
+    kind = next((kind for field, kind in kinds.items() if isinstance(fields, dict) and field in fields), None)
     if kind is None:
         raise DataError(f"{directory / RECORD}: neither an evaluation nor a benchmark; give directories of those steps")
     return kind

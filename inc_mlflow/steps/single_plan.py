@@ -18,7 +18,11 @@ from inc_mlflow.steps.models import CANDIDATE, model_at
 
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
     """Say what a split of that many rows can decide about one candidate that is right or wrong per row."""
-    return {"plan": plan(rows, gate, 1, (disagreement,) if disagreement else DISAGREEMENTS), "rows": rows, "candidates": 1}
+    return {
+        "plan": plan(rows, gate, 1, (disagreement,) if disagreement is not None else DISAGREEMENTS),
+        "rows": rows,
+        "candidates": 1,
+    }
 
 
 def plan_job(job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def plan_job(job: Job, gate: GateSpec | None, candidate: Path | None, disagreeme
     if candidate is not None:
         text = _plan_measured(job, gate, candidate, rows, candidates)
     else:
-        text = plan(rows, gate, candidates, (disagreement,) if disagreement else DISAGREEMENTS)
+        text = plan(rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS)
     return {"plan": text, "rows": rows, "candidates": candidates}
 
 

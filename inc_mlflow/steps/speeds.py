@@ -10,10 +10,8 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.ort.instance import ANY
 from inc_mlflow.ort.session import describe
-from inc_mlflow.records import BASELINE, Conditions, Interval, Model, Plan, Rounds, Speed
+from inc_mlflow.records import BASELINE, SOURCE, Conditions, Interval, Model, Plan, Rounds, Speed
 from inc_mlflow.spec import Job
-
-SOURCE = "source"
 
 
 @dataclass(frozen=True)

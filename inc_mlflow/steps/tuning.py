@@ -120,7 +120,7 @@ class Tuning:
         true, value = float(base.mean()), float(scores.mean())
         if not np.isfinite(value) or true == 0:
             return Tuned(rows, value, _exact(self._sign * (true - value), true))
-        pair = Pair(Outcomes(true, base), Outcomes(value, scores), True, self._metric.higher_is_better)
+        pair = Pair(Outcomes(true, base), Outcomes(value, scores), True, self._metric.higher_is_better, rows)
         drop = relative_drop(pair, limit)(self._confidence)
         return Tuned(rows, value, drop, float((base != scores).mean()) if pair.binary and pair.higher_is_better else None)
 

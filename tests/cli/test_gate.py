@@ -132,6 +132,27 @@ def test_evidence_that_was_sealed_again_must_still_fit_the_other_records(copy, s
         judge_records([copy], GateSpec())
 
 
+def test_a_record_written_in_another_order_is_the_same_record(copy):
+    """As a tool that sorts keys leaves it: outcomes are found by name."""
+    before = judge_records([copy], GateSpec())
+    for file in copy.glob("*/record.json"):
+        file.write_text(json.dumps(dict(reversed(json.loads(file.read_text()).items())), sort_keys=False))
+        fields = json.loads(file.read_text())
+        fields["evidence"]["models"] = dict(reversed(fields["evidence"]["models"].items()))
+        if "results" in fields:
+            fields["results"] = dict(reversed(fields["results"].items()))
+        file.write_text(json.dumps(fields))
+    assert judge_records([copy], GateSpec())["table"] == before["table"]
+
+
+@pytest.mark.parametrize("content", [b"5", b"null", b"[]", b"{", b"\xff\xfe"])
+def test_a_file_that_is_no_record_is_one_line(copy, call, content):
+    (copy / "evaluation" / "record.json").write_bytes(content)
+    for place in (copy, copy / "evaluation"):
+        code, out, err = call("gate", place)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+
+
 def test_outcomes_that_were_touched_are_refused(copy):
     path = copy / "evaluation" / "outcomes.npz"
     with np.load(path) as archive:

@@ -20,7 +20,7 @@ def _record(speedup, milliseconds=1.0):
     return BenchmarkRecord(
         evidence=Evidence(pool="local", host=HOST, data_sha256="d", models={}),
         valid=True, reasons=(), layout="1s1c1ins1bs", clock="thread CPU time", conditions=CONDITIONS,
-        models={BASELINE: speed, INT8: speed}, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
+        models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",
     )  # fmt: skip
 

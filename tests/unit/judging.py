@@ -58,18 +58,18 @@ def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
     evidence = Evidence(pool=pool, host=HOST, data_sha256="d", models={label: f"sha of {label}" for label in outcomes})
     results = {label: Evaluated(value=float(one.mean()), size_bytes=100) for label, one in outcomes.items()}
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
-                  "decomposable": True, "rows": len(outcomes[BASELINE]), "results": results,
+                  "decomposable": True, "rows": len(outcomes[BASELINE]), "results": results, "batch": 1,
                   "outcomes_sha256": "o"}  # fmt: skip
     record = benchmark(evidence, speed, valid=valid, source=source)
     return Measured(EvaluationRecord(**evaluation | changes), outcomes, record)
 
 
-def benchmark(evidence, speed, valid=True, source=None):
+def benchmark(evidence, speed, valid=True, source=None, confidence=0.95):
     """A benchmark of these ratios."""
     return BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
-        clock="thread CPU time", conditions=CONDITIONS, models={}, speedup=speed, source_speedup=source or {},
-        latencies_sha256="l",
+        clock="thread CPU time", conditions=CONDITIONS, models={}, confidence=confidence, speedup=speed,
+        source_speedup=source or {}, latencies_sha256="l",
     )  # fmt: skip
 
 

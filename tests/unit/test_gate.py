@@ -202,3 +202,35 @@ def test_the_reasons_say_why_a_candidate_is_slow():
     record = judge([model(BASELINE), model("int8")], {"local": explained}, GATE)
     assert (record.verdict, record.best().reasons[-1]) == ("fail", why.summary)
     assert record.table[0].reasons == ()
+
+
+@pytest.mark.parametrize("labels", [[], [BASELINE], [BASELINE, BASELINE], ["int8", BASELINE], [BASELINE, "int8", "int8"]])
+def test_models_without_a_name_of_their_own_are_not_judged(labels):
+    with pytest.raises(DataError, match=r"^gate: judges the baseline and candidates of different names"):
+        judge([model(label) for label in labels], {"local": measured({"int8": PASS}, {"int8": FAST})}, GATE)
+
+
+def test_records_about_more_models_than_are_judged_are_refused():
+    pool = measured({"int8": PASS, "int4": PASS}, {"int8": FAST, "int4": FAST})
+    with pytest.raises(DataError, match="is about other models"):
+        judge([model(BASELINE), model("int8")], {"local": pool}, GATE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"host": {"cpu": "b"}}, "was evaluated on a and benchmarked on b; measure both on one kind of host"),
+        ({"host": {"runtime": {"onnxruntime": "2"}}}, "with other versions; measure both with one image"),
+        ({"layout": "1s1c1ins64bs"}, "was evaluated with batch 1 and benchmarked with 64; measure both with one layout"),
+    ],
+)
+def test_accuracy_and_speed_of_different_set_ups_are_not_joined(change, message):
+    pool = measured({"int8": PASS}, {"int8": FAST})
+    record = pool.benchmark
+    if "host" in change:
+        evidence = record.evidence.model_copy(update={"host": record.evidence.host.model_copy(update=change["host"])})
+        record = record.model_copy(update={"evidence": evidence})
+    else:
+        record = record.model_copy(update=change)
+    with pytest.raises(DataError, match=message):
+        judge([model(BASELINE), model("int8")], {"local": replace(pool, benchmark=record)}, GATE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import FAIL, FAST, GATE, PASS, ROWS, SLOW, UNSURE, measured, model
+from judging import FAIL, FAST, GATE, PASS, ROWS, SLOW, UNSURE, found, measured, model
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate import judge
@@ -205,3 +205,27 @@ def test_a_candidate_without_a_number_takes_no_ones_place():
 def test_the_judgement_carries_the_digest_of_its_policy():
     digests = {judged(one(), **gate).policy_sha256 for gate in ({}, {"max_relative_drop": 0.01}, {"max_relative_drop": 0.02})}
     assert len(digests) == 2
+
+
+def test_a_candidate_that_is_broken_on_one_pool_fails_the_spread_and_stops_nobody():
+    pools = {name: measured({"int8": PASS, "other": PASS}, {"int8": FAST, "other": FAST}, name) for name in ("x86", "arm")}
+    arm = pools["arm"]
+    results = {**arm.evaluation.results, "int8": arm.evaluation.results["int8"].model_copy(update={"value": 0.0})}
+    evaluation = arm.evaluation.model_copy(update={"results": results})
+    pools["arm"] = replace(arm, outcomes={**arm.outcomes, "int8": np.zeros(ROWS)}, evaluation=evaluation)
+    record = judge([model(BASELINE), model("int8"), model("other")], pools, GateSpec(max_pool_spread=0.01))
+    assert {row.recipe: row.verdict for row in record.table[1:]} == {"int8": "fail", "other": "pass"}
+
+
+def perfect(metric_value):
+    """A metric that is 0 for the baseline, as a word error rate may be."""
+    outcomes = {BASELINE: np.zeros(ROWS), "int8": np.r_[np.full(2, metric_value), np.zeros(ROWS - 2)]}
+    return {"local": found(outcomes, {"int8": FAST}, higher_is_better=False)}
+
+
+def test_a_baseline_of_zero_is_judged_by_an_absolute_limit_alone():
+    record = judged(perfect(0.5), max_absolute_drop=0.01)
+    assert (record.verdict, record.best().relative_drop) == ("pass", None)
+    assert judged(perfect(0.5), max_absolute_drop=0.0001).verdict == "inconclusive"
+    with pytest.raises(DataError, match=r"^gate: the baseline's top1 is 0.0"):
+        judged(perfect(0.5))

@@ -1,30 +1,13 @@
-"""Intervals from paired outcomes, against numbers found in other ways."""
-
-import math
+"""Intervals from paired outcomes that are not right or wrong, against numbers found in other ways."""
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from scipy import optimize, stats
+from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import SPARSE, absolute_bounds, relative_bounds
+from inc_mlflow.measure.binary import unseen
 from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop
-from inc_mlflow.measure.score_test import difference_statistic, ratio_statistic
-
-COUNTS = st.tuples(st.integers(1, 400), st.integers(0, 40), st.integers(0, 40), st.integers(0, 200))
-"""Rows right in both models, in the baseline only, in the candidate only, and in neither."""
-
-
-def bounds(both, lost, gained, neither=0, confidence=0.95):
-    return relative_bounds(both, lost, gained, both + lost + gained + neither, confidence)
-
-
-def scores(both, lost, gained, neither=0):
-    baseline = np.repeat([1.0, 1.0, 0.0, 0.0], [both, lost, gained, neither])
-    return baseline, np.repeat([1.0, 0.0, 1.0, 0.0], [both, lost, gained, neither])
+from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop, unseen_loss
 
 
 def outcomes(scores):
@@ -32,163 +15,11 @@ def outcomes(scores):
 
 
 def pair(baseline, candidate, higher_is_better=True):
-    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better)
+    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better, len(baseline))
 
 
 def drop(baseline, candidate, limit=0.01, **changes):
     return relative_drop(pair(baseline, candidate, **changes), limit)(0.95)
-
-
-def score_by_likelihood(both, lost, gained, neither, ratio):
-    """The score statistic with the shares that a general optimiser finds most likely where the ratio holds."""
-    counts = np.array([both, lost, gained, neither], float)
-    rows = counts.sum()
-    constraint = np.array([1 - ratio, -ratio, 1.0, 0.0])
-    start = np.array([0.9, 0.05, 0.05, 0.0]) * 0.8 + 0.05
-    found = optimize.minimize(
-        lambda shares: -(counts * np.log(shares)).sum() / rows,
-        start / start.sum(),
-        jac=lambda shares: -counts / shares / rows,
-        bounds=[(1e-9, 1)] * 4,
-        constraints=[
-            {"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": lambda _: np.ones(4)},
-            {"type": "eq", "fun": lambda shares: constraint @ shares, "jac": lambda _: constraint},
-        ],
-        method="SLSQP",
-        options={"maxiter": 500, "ftol": 1e-14},
-    )
-    assert abs(found.x.sum() - 1) + abs(constraint @ found.x) < 1e-6
-    variance = rows * (constraint**2 @ found.x)
-    return (constraint @ counts) / math.sqrt(variance)
-
-
-CASES = [(1595, 24, 11, 191), (450, 3, 0, 47), (80, 9, 9, 2), (30, 1, 4, 65), (500, 20, 2, 78)]
-
-
-@pytest.mark.parametrize("counts", CASES)
-@pytest.mark.parametrize("ratio", [0.9, 0.99, 1.0, 1.05])
-def test_the_closed_form_agrees_with_a_constrained_maximum_likelihood(counts, ratio):
-    closed = ratio_statistic(*counts[:3], sum(counts), ratio)
-    assert closed == pytest.approx(score_by_likelihood(*counts, ratio), rel=2e-3, abs=2e-3)
-
-
-@settings(max_examples=40)
-@given(st.tuples(st.integers(20, 400), *[st.integers(1, 40)] * 2, st.integers(1, 200)), st.floats(0.8, 1.2))
-def test_the_closed_form_agrees_with_it_on_any_table(counts, ratio):
-    closed = ratio_statistic(*counts[:3], sum(counts), ratio)
-    assert closed == pytest.approx(score_by_likelihood(*counts, ratio), rel=1e-2, abs=1e-2)
-
-
-@given(COUNTS, st.floats(0.5, 2))
-def test_exchanging_the_models_turns_the_sign_of_the_statistic(counts, ratio):
-    both, lost, gained, _ = counts
-    rows = sum(counts)
-    there = ratio_statistic(both, lost, gained, rows, ratio)
-    back = ratio_statistic(both, gained, lost, rows, 1 / ratio)
-    assert there == pytest.approx(-back, rel=1e-4, abs=1e-4) or (not lost and not gained and abs(ratio - 1) < 1e-6)
-
-
-@given(COUNTS, st.floats(0.7, 1.3), st.floats(0.7, 1.3))
-def test_the_statistic_falls_as_the_ratio_grows(counts, first, second):
-    low, high = sorted((first, second))
-    assume(high - low > 1e-6)
-    both, lost, gained, _ = counts
-    assert ratio_statistic(both, lost, gained, sum(counts), low) >= ratio_statistic(both, lost, gained, sum(counts), high)
-
-
-@given(COUNTS)
-def test_the_bounds_hold_the_estimate(counts):
-    interval = bounds(*counts)
-    assert interval.low - 1e-9 <= interval.value <= interval.high + 1e-9
-    assert interval.high <= 1
-
-
-@given(COUNTS)
-def test_the_bounds_are_where_the_test_is_at_its_edge(counts):
-    both, lost, gained, _ = counts
-    interval, z = bounds(*counts), stats.norm.ppf(0.95)
-    if lost >= gained or lost + gained > SPARSE:
-        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(z, abs=1e-3)
-    if lost + gained > SPARSE:
-        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(-z, abs=1e-3)
-
-
-@given(COUNTS)
-def test_more_rows_and_less_confidence_both_narrow_the_bounds(counts):
-    width = [one.high - one.low for one in (bounds(*counts), bounds(*(4 * n for n in counts)), bounds(*counts, 0.8))]
-    assert width[1] < width[0]
-    assert width[2] < width[0]
-
-
-@given(COUNTS)
-def test_exchanging_the_models_inverts_the_bounds(counts):
-    both, lost, gained, neither = counts
-    there, back = bounds(both, lost, gained, neither), bounds(both, gained, lost, neither)
-    assert (1 - there.high) * (1 - back.low) == pytest.approx(1, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "value", "high"),
-    [
-        ((1595, 24, 11, 191), 0.0021, 0.0080, 0.0145),
-        ((500, 0, 0, 0), -0.0054, 0.0, 0.0054),
-    ],
-)
-def test_known_cases(counts, low, value, high):
-    interval = drop(*scores(*counts))
-    assert (interval.low, interval.value, interval.high) == pytest.approx((low, value, high), abs=1e-4)
-
-
-def test_rows_that_both_have_wrong_do_not_change_the_drop():
-    assert bounds(400, 9, 4, 0).high == pytest.approx(bounds(400, 9, 4, 500).high, abs=2e-3)
-
-
-@pytest.mark.parametrize(("right", "rows"), [(1619, 1821), (500, 500), (1, 40)])
-def test_accuracy_of_right_and_wrong_has_wilsons_interval(right, rows):
-    z, share = stats.norm.ppf(0.95), right / rows
-    middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    reach = z / (1 + z**2 / rows) * math.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    interval = accuracy(outcomes(np.repeat([1.0, 0.0], [right, rows - right])), True, 0.95)
-    assert (interval.low, interval.value, interval.high) == pytest.approx((middle - reach, share, middle + reach))
-
-
-def tango_by_likelihood(both, lost, gained, neither, difference):
-    """The score statistic of a difference, with the shares that a general optimiser finds most likely."""
-    counts = np.array([lost, gained, both + neither], float)
-    rows = counts.sum()
-    found = optimize.minimize_scalar(
-        lambda share: -(lost * math.log(share + difference) + gained * math.log(share)
-                        + (both + neither) * math.log(1 - 2 * share - difference)),
-        bounds=(max(0.0, -difference) + 1e-12, (1 - difference) / 2 - 1e-12),
-        method="bounded",
-        options={"xatol": 1e-14},
-    )  # fmt: skip
-    variance = rows * (2 * found.x + difference - difference**2)
-    return (rows * difference - (lost - gained)) / math.sqrt(variance)
-
-
-@pytest.mark.parametrize("counts", [case for case in CASES if case[1] and case[2]])
-@pytest.mark.parametrize("difference", [-0.05, 0.001, 0.01, 0.1])
-def test_tangos_closed_form_agrees_with_a_constrained_maximum_likelihood(counts, difference):
-    closed = difference_statistic(counts[1], counts[2], sum(counts), difference)
-    assert closed == pytest.approx(tango_by_likelihood(*counts, difference), rel=1e-3, abs=1e-3)
-
-
-@given(COUNTS)
-def test_the_absolute_bounds_hold_the_estimate_and_exchanging_the_models_turns_them(counts):
-    _, lost, gained, _ = counts
-    there, back = (absolute_bounds(*pair, sum(counts), 0.95) for pair in ((lost, gained), (gained, lost)))
-    assert there.low <= there.value <= there.high
-    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-8)
-
-
-@pytest.mark.parametrize(
-    "bounds_of", [lambda n: relative_bounds(400, n, 1, 450, 0.95), lambda n: absolute_bounds(n, 1, 450, 0.95)]
-)
-def test_few_disagreements_lower_the_bound_of_a_loss_and_many_do_not(bounds_of):
-    lows = [bounds_of(n).low for n in range(SPARSE + 3)]
-    assert lows == sorted(lows)
-    assert bounds_of(4).low < 0.0015  # the score test alone says 0.002
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +41,10 @@ def test_other_scores_have_the_bounds_of_scipys_bca_bootstrap(continuous):
         n_resamples=5000,
         rng=1,
     ).confidence_interval
-    interval = drop(baseline, candidate)
+    interval, reach = drop(baseline, candidate), unseen_loss(pair(baseline, candidate), 0.95) / baseline.mean()
     assert interval.value == pytest.approx(1 - candidate.mean() / baseline.mean())
-    assert (interval.low, interval.high) == pytest.approx((found.low, found.high), abs=3e-4)
+    wide = min(found.low - reach / 2, interval.value - reach), max(found.high + reach / 2, interval.value + reach)
+    assert (interval.low, interval.high) == pytest.approx(wide, abs=3e-4)
     assert interval.low < interval.value < interval.high
     assert interval == drop(baseline, candidate)
 
@@ -235,7 +67,8 @@ def test_accuracy_of_other_scores_is_near_students_interval(continuous):
 def test_equal_scores_prove_no_more_than_equal_right_and_wrong(continuous):
     equal, right = drop(continuous[0], continuous[0].copy()), drop(np.ones(300), np.ones(300))
     assert equal.value == 0
-    assert (equal.low, equal.high) == pytest.approx((-right.high, right.high), rel=1e-6)
+    spread = np.ptp(continuous[0]) / continuous[0].mean()
+    assert (equal.low, equal.high) == pytest.approx((-right.high * spread, right.high * spread), rel=1e-6)
 
 
 def test_one_row_that_differs_does_not_narrow_what_equal_ones_prove(continuous):
@@ -257,28 +90,24 @@ def test_where_lower_is_better_a_higher_value_is_a_drop(continuous):
 def test_replicates_of_a_metric_that_does_not_decompose_give_percentiles():
     baseline = np.full(1001, 0.8)
     candidate = 0.8 - np.linspace(0, 0.08, 1001)
-    replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.77, candidate), False, True)
-    interval = relative_drop(replicates, 0.01)(0.95)
-    assert (interval.low, interval.value, interval.high) == pytest.approx((0.005, 0.0375, 0.095))
+    replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.77, candidate), False, True, 100_000)
+    interval, reach = relative_drop(replicates, 0.01)(0.95), unseen_loss(replicates, 0.95) / 2
+    assert interval.low + reach / 0.8 == pytest.approx(0.005)
+    assert (interval.value, interval.high - reach / 0.8) == pytest.approx((0.0375, 0.095))
     absolute = absolute_drop(replicates)(0.95)
-    assert (absolute.low, absolute.value, absolute.high) == pytest.approx((0.004, 0.03, 0.076))
+    assert (absolute.low + reach, absolute.value, absolute.high - reach) == pytest.approx((0.004, 0.03, 0.076))
     shown = accuracy(Outcomes(0.77, candidate), False, 0.9)
     assert (shown.low, shown.high) == pytest.approx((0.728, 0.792))
 
 
 def test_a_baseline_of_zero_on_one_resample_still_gives_bounds():
     baseline, candidate = np.r_[0.0, np.full(999, 0.5)], np.full(1000, 0.5)
-    relative_drop(Pair(Outcomes(0.5, baseline), Outcomes(0.5, candidate), False, True), 0.01)(0.95)
+    relative_drop(Pair(Outcomes(0.5, baseline), Outcomes(0.5, candidate), False, True, 1000), 0.01)(0.95)
 
 
 def test_right_and_wrong_that_never_differ_leave_room_also_where_lower_is_better():
     errors = np.repeat([1.0, 0.0], [20, 480])
     assert drop(errors, errors, higher_is_better=False).high > 0
-
-
-def test_the_bounds_hold_the_estimate_of_a_candidate_that_has_nothing_right():
-    interval = bounds(0, 10, 0, 10)
-    assert interval.low <= interval.value <= interval.high
 
 
 def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
@@ -287,9 +116,11 @@ def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
     for limit in np.linspace(0.0, 0.03, 7):
         z = (1 - limit) * baseline - candidate
         high = stats.bootstrap((z,), np.mean, confidence_level=0.9, n_resamples=9999, rng=np.random.default_rng(20240101))
-        bound = drop(baseline, candidate, limit=limit)
-        assert (bound.high <= limit) == (high.confidence_interval.high <= 0)
-        assert (bound.low > limit) == (high.confidence_interval.low > 0)
+        bound, reach = drop(baseline, candidate, limit=limit), unseen_loss(pair(baseline, candidate), 0.95)
+        z_high = max(high.confidence_interval.high + reach / 2, float(z.mean()) + reach)
+        z_low = min(high.confidence_interval.low - reach / 2, float(z.mean()) - reach)
+        assert (bound.high <= limit) == (z_high <= 0)
+        assert (bound.low > limit) == (z_low > 0)
 
 
 def test_an_absolute_drop_is_in_the_metrics_unit_and_turns_where_lower_is_better(continuous):
@@ -305,3 +136,51 @@ def test_an_absolute_drop_is_in_the_metrics_unit_and_turns_where_lower_is_better
 def test_a_baseline_of_zero_has_no_relative_drop():
     with pytest.raises(DataError, match=r"^metric: the baseline's is 0"):
         drop(np.zeros(9), np.ones(9) / 2)
+
+
+def f1_pair(rows, same=True, replicates=1000):
+    """Replicates of an F1 of 0.8 that only differ by resampling, of a model that answers as the baseline does."""
+    values = np.clip(np.random.default_rng(2).normal(0.8, np.sqrt(0.8 * 0.2 / rows), replicates), 0, 1)
+    return Pair(Outcomes(0.8, values), Outcomes(0.8, values if same else values - 0.05), False, True, rows)
+
+
+@pytest.mark.parametrize(("rows", "passes"), [(1, False), (12, False), (100, False), (1000, True)])
+def test_a_metric_that_does_not_decompose_proves_nothing_on_a_handful_of_rows(rows, passes):
+    assert (relative_drop(f1_pair(rows), 0.01)(0.95).high <= 0.01) == passes
+
+
+def test_a_metric_that_hangs_on_few_of_the_rows_counts_those():
+    """F1 of 20 positives among 2,000 rows is as uncertain as a share of few rows."""
+    wide = f1_pair(20)
+    sparse = Pair(wide.baseline, wide.candidate, False, True, 2000)
+    assert relative_drop(sparse, 0.01)(0.95).high == pytest.approx(unseen(20, 0.95), rel=0.2)
+
+
+def test_constant_replicates_leave_what_no_row_shows():
+    """As where the baseline is its own reference: equal on every resample of 50 rows is not equal on all that could come."""
+    perfect = Outcomes(1.0, np.ones(1000))
+    found = relative_drop(Pair(perfect, perfect, False, True, 50), 0.01)(0.95)
+    assert (found.low, found.value, found.high) == pytest.approx((-unseen(50, 0.95), 0, unseen(50, 0.95)))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_one_row_that_is_neither_right_nor_wrong_does_not_free_the_others(share):
+    """An error of 1 %: equal models, one row of which has half an error."""
+    errors = (np.arange(1000) < 10).astype(float)
+    mixed = errors.copy()
+    mixed[5] = share
+    binary, other = drop(errors, errors, higher_is_better=False), drop(mixed, mixed, higher_is_better=False)
+    assert other.high > 0.8 * binary.high > 0.1
+
+
+def test_beyond_what_the_replicates_resolve_the_bounds_go_on():
+    random = np.random.default_rng(0)
+    pair_ = Pair(Outcomes(0.8, np.full(1000, 0.8)), Outcomes(0.8, random.normal(0.8, 0.01, 1000)), False, True, 10**6)
+    bounds = [absolute_drop(pair_)(level).high for level in (0.99, 0.999, 0.99999, 0.9999999)]
+    assert bounds == sorted(set(bounds))
+
+
+def test_a_metric_near_zero_has_an_absolute_drop_on_every_resample():
+    values = np.random.default_rng(1).choice([0.0, 0.02], 1000, p=[0.2, 0.8])
+    found = absolute_drop(Pair(Outcomes(0.016, values), Outcomes(0.016, values), False, True, 5000))(0.95)
+    assert found.value == 0 < found.high < 0.001

@@ -16,7 +16,7 @@ def upper_bound(rows, lost, gained, gate):
     baseline = np.r_[np.ones(right), np.zeros(rows - right)]
     candidate = baseline.copy()
     candidate[:lost], candidate[right : right + gained] = 0, 1
-    pair = Pair(*(Outcomes(float(one.mean()), one) for one in (baseline, candidate)), True, True)
+    pair = Pair(*(Outcomes(float(one.mean()), one) for one in (baseline, candidate)), True, True, rows)
     return relative_drop(pair, gate.max_relative_drop)(gate.confidence).high
 
 

@@ -68,6 +68,6 @@ def test_too_few_rows_for_the_batch_are_refused_with_the_number_that_is_needed(t
 @pytest.mark.parametrize("scores", [([0.5, 0.7, 0.9], [0.55, 0.77, 0.99]), ([1.0, 0.5, 2.0], [1.0, 0.5, 1.9])])
 def test_bounds_are_numbers_where_bca_has_none(scores):
     base, other = map(np.array, scores)
-    drop = relative_drop(Pair(Outcomes(base.mean(), base), Outcomes(other.mean(), other), True, True), 0.01)(0.95)
+    drop = relative_drop(Pair(Outcomes(base.mean(), base), Outcomes(other.mean(), other), True, True, 3), 0.01)(0.95)
     assert drop.low <= drop.value + 1e-12
     assert drop.value - 1e-12 <= drop.high
