@@ -54,11 +54,6 @@ def absolute_bounds(lost: int, gained: int, rows: int, confidence: float) -> Int
     return Interval(value=value, low=low, high=high)
 
 
-def unseen(rows: int, confidence: float) -> float:
-    """Return the largest share of rows that may differ when none of ``rows`` did: the score test without disagreements."""
-    return quantile(confidence) ** 2 / (rows + quantile(confidence) ** 2)
-
-
 def _sparse(lost: int, gained: int, scale: int, low: float, confidence: float) -> float:
     """Lower a bound of the loss to where few disagreements become likely enough: mid-p of Skellam's distribution.
 

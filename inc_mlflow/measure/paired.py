@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, unseen
+from inc_mlflow.measure.binary import absolute_bounds, relative_bounds
 from inc_mlflow.measure.bootstrap import BootstrappedMean
 from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.score_test import quantile
+from inc_mlflow.measure.score_test import quantile, unseen
 from inc_mlflow.records import Interval
 
 Bounds = Callable[[float], Interval]

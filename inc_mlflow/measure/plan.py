@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic
-from inc_mlflow.measure.words import decimal, percent, points
+from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic, unseen
+from inc_mlflow.measure.words import decimal, percent, points, rounded_up
 from inc_mlflow.spec import GateSpec
 
 DISAGREEMENTS = (0.01, 0.04)
@@ -29,6 +29,17 @@ def plan(
     )
     together = f", {candidates} candidates" if candidates > 1 else ""
     return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
+
+
+def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1) -> str:
+    """Say what ``rows`` rows can show at best by a metric that is not right or wrong per row: where nothing changes."""
+    level = strictest(gate, candidates)
+    least, limit = unseen(rows, level), gate.max_relative_drop
+    text = f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
+    if limit is None or least <= limit:
+        return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
+    needed = f"about {decimal(rounded_up(quantile(level) ** 2 * (1 - limit) / limit))} rows" if limit else "no number of rows"
+    return f"{text} {percent(least)} of the metric, so none can pass; {needed} could show it"
 
 
 def plan_by_spread(rows: int, gate: GateSpec, reach: float, tuning_rows: int, limit: float) -> str:

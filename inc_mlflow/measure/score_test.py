@@ -37,6 +37,11 @@ def difference_statistic(lost: int, gained: int, rows: int, drop: float) -> floa
     return _standardised(rows * drop - (lost - gained), variance)
 
 
+def unseen(rows: int, confidence: float) -> float:
+    """Return the largest share of rows that may differ when none of ``rows`` did: the score test without disagreements."""
+    return quantile(confidence) ** 2 / (rows + quantile(confidence) ** 2)
+
+
 def _standardised(difference: float, variance: float) -> float:
     if difference == 0:
         return 0.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inc_mlflow import progress
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
-from inc_mlflow.measure.plan import plan
+from inc_mlflow.measure.plan import plan, plan_at_best
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.model import read_structure
@@ -48,7 +48,5 @@ def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
 
 
 def _plan(job: Job, metric: Metric, facts: DataFacts) -> str:
-    rows = facts.splits["validation"].rows
-    if metric.binary:
-        return plan(rows, job.spec.gate, len(job.spec.listed) or SHORTLIST)
-    return f"{rows:,} validation rows; what they can decide by {metric.name} depends on its spread and shows with the verdict"
+    rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
+    return (plan if metric.binary else plan_at_best)(rows, job.spec.gate, candidates)

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import unseen
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop, unseen_loss
+from inc_mlflow.measure.score_test import unseen
 
 
 def outcomes(scores):

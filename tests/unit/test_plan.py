@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Pair, relative_drop
-from inc_mlflow.measure.plan import largest_passing_drop, plan, plan_by_spread, strictest
+from inc_mlflow.measure.plan import largest_passing_drop, plan, plan_at_best, plan_by_spread, strictest
 from inc_mlflow.spec import GateSpec
 
 
@@ -88,3 +88,25 @@ def test_a_measured_disagreement_replaces_the_assumed_ones():
 )
 def test_other_scores_are_planned_by_their_spread_on_tuning(reach, says):
     assert plan_by_spread(1600, GateSpec(), reach, 400, 0.01) == f"1,600 validation rows, allowed drop 1 %: {says}"
+
+
+def test_fewer_rows_than_tuning_had_are_planned_with_care():
+    assert "none passes without a gain" in plan_by_spread(12, GateSpec(), 0.0027, 997, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (50, "they show one of at most 5.13 % of the metric, so none can pass; about 270 rows could show it"),
+        (1000, "they show one of at most 0.27 % of the metric; how much may change depends on its spread"),
+    ],
+)
+def test_a_metric_that_is_not_right_or_wrong_is_told_what_rows_show_at_best(rows, says):
+    assert plan_at_best(rows, GateSpec()).endswith(says)
+
+
+@pytest.mark.parametrize("rows", [267, 268, 269])
+def test_what_they_show_at_best_is_what_the_gate_then_says(rows):
+    same = Outcomes(1.0, np.ones(1000))
+    passes = relative_drop(Pair(same, same, False, True, rows), 0.01)(0.95).high <= 0.01
+    assert ("none can pass" in plan_at_best(rows, GateSpec())) != passes
