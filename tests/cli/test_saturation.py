@@ -102,7 +102,7 @@ def test_the_report_beside_a_candidate_becomes_two_artifacts(work, quantized):
 def judged(*models):
     """Judge models without having measured them; the baseline stands in the first place."""
     rows = [row("baseline.onnx", None), *(row(model, "inconclusive") for model in models)]
-    return JudgementRecord(verdict="inconclusive", reasons=(), table=tuple(rows), confidence=0.95)
+    return JudgementRecord(verdict="inconclusive", reasons=(), table=tuple(rows), confidence=0.95, policy_sha256="p")
 
 
 def row(path, verdict):
