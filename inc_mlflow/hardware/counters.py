@@ -9,7 +9,9 @@ from pathlib import Path
 from inc_mlflow.records import Load
 
 _WORKING = 0.01
-"""Share of a round that a thread runs at least to count as one that works; helpers of libraries sleep."""
+"""Share of a turn that a thread runs at least to count as one that works; helpers of libraries sleep."""
+_STOLEN_TICKS, _BUSY_TICKS = 1, 2
+"""Ticks that rounding alone can make between two readings: stolen time is one counter, busy time those of user and system."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Watch:
         return _Snapshot(time.monotonic(), threads, parent, _cpu_times(self._proc / "stat"), _throttled(self._groups))
 
     def _busy(self, first: _Snapshot, last: _Snapshot) -> tuple[float | None, float | None]:
-        """Return the most seconds stolen from one CPU, and the most that others ran on one.
+        """Return the most seconds stolen from one CPU, and the most that others ran on one; ticks of rounding do not count.
 
         The parent may have run on any of them: its time counts as none of others' on each.
         """
@@ -81,9 +83,10 @@ class Watch:
         for key, thread in last.threads.items():
             if thread.cpu in ours:
                 ours[thread.cpu] += thread.ran - (first.threads[key].ran if key in first.threads else 0.0)
+        tick = 1 / os.sysconf("SC_CLK_TCK")
         stolen = max(last.cpus[cpu][1] - first.cpus[cpu][1] for cpu in self._cpus)
         other = max(last.cpus[cpu][0] - first.cpus[cpu][0] - ours[cpu] for cpu in self._cpus)
-        return stolen, max(0.0, other)
+        return max(0.0, stolen - _STOLEN_TICKS * tick), max(0.0, other - _BUSY_TICKS * tick)
 
     def _slowest(self) -> float | None:
         files = [self._sysfs / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq" for cpu in self._cpus]

@@ -4,6 +4,7 @@ import pytest
 
 from inc_mlflow.hardware import counters
 from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.measure import disturbance
 
 SECOND = 10**9
 
@@ -87,7 +88,34 @@ def test_other_load_is_what_neither_instances_nor_their_parent_used_of_the_busie
     host.thread("20", ran=1.0, cpu=1)
     host.thread("1", "self", ran=0.1)
     host.cpus((110, 0, 0), (150, 40, 0))
-    assert watching().other == pytest.approx((1.9 - 1.1) / 2)
+    assert watching().other == pytest.approx((1.9 - 1.1 - 2 * 0.01) / 2)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.22])
+def test_ticks_that_rounding_makes_disturb_no_turn(host, seconds):
+    """User and system time are each rounded to 10 ms at both ends, stolen time too."""
+    watching = watch(host)
+    host.clock = seconds
+    host.thread("10", ran=seconds)
+    ticks = round(seconds * 100)
+    host.cpus((ticks + 1, 1, 1), (0, 0, 0))
+    load = watching()
+    assert (load.other, load.stolen) == (0, 0)
+    assert disturbance.causes(load) == []
+
+
+def test_a_process_that_takes_a_quarter_of_the_shortest_turn_is_seen_in_ticks(host):
+    watching = watch(host)
+    host.clock = 0.2
+    host.thread("10", ran=0.15)
+    host.cpus((20, 0, 3), (0, 0, 0))
+    load = watching()
+    assert load.stolen == pytest.approx(0.1)
+    host.clock = 0.4
+    host.thread("10", ran=0.3)
+    host.cpus((40, 0, 3), (0, 0, 0))
+    assert disturbance.causes(load) == ["stolen", "other"]
+    assert disturbance.causes(watching()) == ["other"]
 
 
 def test_steal_throttling_and_migrations_are_counted_since_the_last_call(host):
@@ -97,7 +125,7 @@ def test_steal_throttling_and_migrations_are_counted_since_the_last_call(host):
     host.cpus((100, 0, 20), (0, 0, 5))
     host.throttled(4)
     load = watching()
-    assert (load.stolen, load.throttled, load.migrated) == (pytest.approx(0.2), 4, 3)
+    assert (load.stolen, load.throttled, load.migrated) == (pytest.approx(0.2 - 0.01), 4, 3)
     host.clock = 2.0
     again = watching()
     assert (again.stolen, again.throttled, again.migrated) == (0, 0, 0)

@@ -41,15 +41,41 @@ class Fake:
 
 
 def run(loads, groups=None, enough=lambda _: True):
-    """``loads`` are those of the rounds; each round asks once before it and once after it."""
-    answers = iter(loads)
-    state = {"asked": 0}
+    """``loads`` are those of the rounds' turns; a round asks before it and after each turn."""
+    groups = groups or {"a": Fake(1.0)}
+    answers = (answer for load in loads for answer in [QUIET, *[load] * len(groups)])
+    return run_rounds(groups, None, lambda: lambda: next(answers), enough, lambda rounds, _: rounds)
 
-    def watch():
-        state["asked"] += 1
-        return next(answers) if state["asked"] % 2 == 0 else QUIET
 
-    return run_rounds(groups or {"a": Fake(1.0)}, None, lambda: watch, enough, lambda rounds, _: rounds)
+class Stall:
+    """A watch on models that run 0.2 s each, of which one loses a share of its turns to something else."""
+
+    def __init__(self, models, lost):
+        self.ran = self.waited = 0.0
+        self.groups = {str(n): Fake(lambda n=n: self.turn(lost if n == 5 else 0.0)) for n in range(models)}
+
+    def turn(self, lost):
+        self.ran, self.waited = self.ran + 0.2, self.waited + 0.2 * lost
+        return 0.01
+
+    def __call__(self):
+        share = self.waited / self.ran if self.ran else 0.0
+        self.ran = self.waited = 0.0
+        return loaded(waited=share)
+
+
+@pytest.mark.parametrize("models", [6, 12, 40])
+def test_a_turn_that_was_half_lost_disturbs_its_round_however_many_models_there_are(models):
+    stall = Stall(models, 0.5)
+    rounds = run_rounds(stall.groups, None, lambda: stall, lambda _: True, lambda numbers, _: numbers)
+    assert not any(one.clean for one in rounds)
+    assert rounds[0].load.waited == pytest.approx(0.5)
+
+
+def test_the_load_of_a_round_is_that_of_the_worst_turn_for_each_cause():
+    loads = [loaded(waited=0.3, slowed=0.9, throttled=2), loaded(stolen=0.2, slowed=None, migrated=None)]
+    assert disturbance.worst(loads) == loaded(waited=0.3, stolen=0.2, slowed=0.9, throttled=2)
+    assert disturbance.worst([loaded(slowed=None)] * 2) == loaded(slowed=None)
 
 
 def test_quiet_rounds_are_as_many_as_needed():
