@@ -157,6 +157,31 @@ def test_what_is_not_there_is_not_read_rather_than_zero(host):
     assert (load.waited, load.stolen, load.other, load.throttled, load.slowed) == (None,) * 5
 
 
+def test_a_stat_file_without_one_of_the_cpus_is_not_read(host):
+    """As lxcfs shows it in containers: fewer CPUs than there are, numbered from 0."""
+    watching = Watch([10, 20], [0, 3], [host.group], host.proc, host.sysfs)
+    host.clock = 1.0
+    load = watching()
+    assert (load.waited, load.stolen, load.other) == (0, None, None)
+
+
+def test_a_kernel_that_leaves_schedstat_at_zero_is_read_in_ticks(host):
+    def ran(seconds):
+        host.thread("10", ran=seconds)
+        host.thread("20", ran=seconds, cpu=1)
+        host.thread("1", "self", ran=seconds / 10)
+        for file in host.proc.glob("*/task/*/schedstat"):
+            file.write_text("0 0 0\n")
+
+    ran(0.5)  # and the parent a tenth of it
+    watching = watch(host)
+    host.clock = 1.0
+    host.cpus((103, 0, 0), (100, 0, 0))
+    ran(1.4)
+    load = watching()
+    assert (load.waited, load.other) == (None, pytest.approx(0, abs=1e-9))
+
+
 def test_a_slower_clock_is_told_as_a_share_of_the_highest_seen(host):
     host.frequency(3000000, 2900000)
     watching = watch(host)
