@@ -1,6 +1,6 @@
 """Speed in wall time: the ratio of two models over paired rounds, the summary of one, and why neither can be believed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -42,12 +42,16 @@ def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], con
 
 
 def reasons(
-    rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float, rate: float | None
+    rounds: Sequence[Round], baseline: str, candidates: Sequence[str], confidence: float, slow: Mapping[str, str]
 ) -> list[str]:
-    """Say why clean rounds give no speed-up: too many arrivals for a model, or rounds that contradict each other."""
-    if rate is not None and (found := overloaded(rounds, rate)):
-        return found
-    if agree(rounds, baseline, candidates, confidence):
+    """Say why clean rounds give no speed-up: rounds that contradict each other, or too many arrivals.
+
+    ``slow`` are the models that cannot keep up with these: the baseline is needed, and one of the candidates.
+    """
+    kept = able(candidates, slow)
+    if baseline in slow or (candidates and not kept):
+        return [slow[name] for name in (baseline, *candidates) if name in slow]
+    if agree(rounds, baseline, kept, confidence):
         return []
     return [f"{len(rounds)} undisturbed rounds disagree by more than {percent(WIDEST)} about the speed-up; run again"]
 
@@ -68,14 +72,21 @@ def speed(rounds: Sequence[Round], model: str, batch: int, rss: Sequence[int], s
     )
 
 
-def overloaded(rounds: Sequence[Round], rate: float) -> list[str]:
+def able(models: Iterable[str], slow: Mapping[str, str]) -> list[str]:
+    """Return the models that are not slow."""
+    return [name for name in models if name not in slow]
+
+
+def overloaded(rounds: Sequence[Round], rate: float | None) -> dict[str, str]:
     """Say which models cannot keep up with the arrivals: their latency only depends on how long one looks."""
-    found = []
+    if rate is None:
+        return {}
+    found = dict[str, str]()
     for model in rounds[0].turns:
         turns = [one.turns[model] for one in rounds]
         demand = float(np.mean([turn.demand() for turn in turns]))
         if demand > BUSIEST or any(turn.unserved() for turn in turns):
-            found.append(
+            found[model] = (
                 f"{model} cannot keep up with {rate:g} requests per second: they take {percent(round(demand, 2))} of its "
                 f"instances' time; give a rate below {rate * BUSIEST / demand:.3g}"
             )

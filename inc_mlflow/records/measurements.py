@@ -92,7 +92,7 @@ class BenchmarkRecord(Record):
     valid: bool
     """False where the host was too disturbed or the times contradict each other: then there are no numbers."""
     reasons: tuple[str, ...]
-    """Why it is not valid."""
+    """Why it is not valid; or if it is, which models have no numbers, and why."""
     layout: str
     """With nothing left open."""
     clock: str
@@ -100,7 +100,7 @@ class BenchmarkRecord(Record):
     conditions: Conditions
     """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]
-    """Label -> speed; empty where it is not valid."""
+    """Label -> speed; empty where it is not valid, without those that could not keep up with arrivals."""
     speedup: dict[str, Interval]
     """Candidate label -> times as fast as the baseline: throughput, or with arrivals mean latency."""
     source_speedup: dict[str, Interval]

@@ -206,10 +206,10 @@ def test_the_same_rounds_give_the_same_interval_and_exchanged_models_the_inverse
 
 def test_rounds_that_contradict_each_other_are_a_reason():
     wild = paired([1.0, 4.0] * 10)
-    assert wall.reasons(wild, "a", ["b"], 0.95, None) == [
+    assert wall.reasons(wild, "a", ["b"], 0.95, {}) == [
         "20 undisturbed rounds disagree by more than 10 % about the speed-up; run again"
     ]
-    assert wall.reasons(paired([2.0, 2.1] * 10), "a", ["b"], 0.95, None) == []
+    assert wall.reasons(paired([2.0, 2.1] * 10), "a", ["b"], 0.95, {}) == []
 
 
 def test_latencies_are_pooled_and_not_averaged_over_rounds():
@@ -236,11 +236,26 @@ def served(service, gap, count=40):
 def test_a_rate_that_cannot_be_sustained_is_a_reason_and_says_which_can():
     slow, fast = served(0.012, 0.01), served(0.005, 0.01)
     rounds = [Round({"a": slow, "b": fast}, QUIET)] * 20
-    (reason,) = wall.reasons(rounds, "a", ["b"], 0.95, rate=100.0)
-    assert reason == (
-        "a cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
-    )
-    assert wall.reasons([Round({"a": fast, "b": fast}, QUIET)] * 20, "a", ["b"], 0.95, rate=100.0) == []
+    told = "a cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
+    assert wall.overloaded(rounds, 100.0) == {"a": told}
+    assert wall.reasons(rounds, "a", ["b"], 0.95, wall.overloaded(rounds, 100.0)) == [told]
+    assert wall.overloaded(rounds, None) == {}
+
+
+def test_a_candidate_that_cannot_keep_up_takes_only_its_own_ratio():
+    slow, fast = served(0.012, 0.01), served(0.005, 0.01)
+    rounds = [Round({"baseline": fast, "a": slow, "b": fast, "source": slow}, QUIET)] * 20
+    slow_ones = wall.overloaded(rounds, 100.0)
+    assert list(slow_ones) == ["a", "source"]
+    assert wall.reasons(rounds, "baseline", ["a", "b"], 0.95, slow_ones) == []
+    assert wall.reasons(rounds, "baseline", ["a"], 0.95, slow_ones) == [slow_ones["a"]], "no candidate is left"
+    assert wall.able(["a", "b"], slow_ones) == ["b"]
+
+
+def test_candidates_that_cannot_keep_up_need_not_agree_about_anything():
+    wild = [Round({"baseline": turn(1.0), "a": turn(n % 2 + 1.0), "b": turn(0.5)}, QUIET) for n in range(20)]
+    assert wall.reasons(wild, "baseline", ["a", "b"], 0.95, {}) != []
+    assert wall.reasons(wild, "baseline", ["a", "b"], 0.95, {"a": "slow"}) == []
 
 
 def test_latency_grows_without_end_when_the_rate_exceeds_capacity():
