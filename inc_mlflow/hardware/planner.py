@@ -34,11 +34,15 @@ class _Pool:
         return min(len(self.tiers[0]), self.allowed)
 
 
-def plan(layout: Layout, topology: Topology) -> Plan:
-    """Fill what the layout leaves open and choose CPUs; HardwareError has the arithmetic where it needs more than there is."""
+def plan(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
+    """Fill what the layout leaves open and choose CPUs.
+
+    HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was given.
+    """
     whole = _whole(layout, topology)
     pool = _pool(topology, whole.sockets)
-    _check(whole, pool, topology)
+    if lacking := _lacking(whole, pool, topology):
+        raise HardwareError(f"{option}: {whole} needs {lacking}")
     places = _places(whole, pool)
     return Plan(
         layout=str(whole),
@@ -103,29 +107,24 @@ def _sockets(topology: Topology) -> list[int]:
     return sorted(counts, key=lambda socket: (-counts[socket], -socket))
 
 
-def _check(layout: Layout, pool: _Pool, topology: Topology) -> None:
+def _lacking(layout: Layout, pool: _Pool, topology: Topology) -> str | None:
+    """Say what a layout needs and this machine has not, with a layout that fits."""
     sockets, cores, instances = layout.sockets or 1, layout.cores or 1, layout.instances or 1
-    if not topology.pinnable and cores * instances > 1:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs processes bound to CPUs, which this system cannot do; "
-            f"use 1s1c1ins{layout.batch}bs"
-        )
-    there = len(_sockets(topology))
+    needed, there = cores * instances, len(_sockets(topology))
+    if not topology.pinnable and needed > 1:
+        return f"processes bound to CPUs, which this system cannot do; use 1s1c1ins{layout.batch}bs"
     if sockets > there:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs {sockets} sockets; the CPUs of this process are on {there}; "
-            f"use {_fitting(replace(layout, sockets=there), topology)}"
+        fitting = _fitting(replace(layout, sockets=there), topology)
+        return f"{sockets} sockets; the CPUs of this process are on {there}; use {fitting}"
+    if needed > pool.size:
+        return (
+            f"{instances} x {cores} = {needed} cores; this process may use {pool.size} ({_room(layout, pool, topology)}); "
+            f"use {_fitting(layout, topology)}"
         )
-    if cores * instances > pool.size:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs {instances} x {cores} = {cores * instances} cores; this process may use "
-            f"{pool.size} ({_room(layout, pool, topology)}); use {_fitting(layout, topology)}"
-        )
-    if cores * instances < sockets:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs a CPU on each of its {sockets} sockets and has {instances} x {cores} = "
-            f"{cores * instances}; use {replace(layout, sockets=cores * instances)}"
-        )
+    if needed < sockets:
+        fitting = replace(layout, sockets=needed)
+        return f"a CPU on each of its {sockets} sockets and has {instances} x {cores} = {needed}; use {fitting}"
+    return None
 
 
 def _room(layout: Layout, pool: _Pool, topology: Topology) -> str:
