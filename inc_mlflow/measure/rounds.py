@@ -9,6 +9,7 @@ import numpy as np
 from inc_mlflow.measure.bench import in_turns
 from inc_mlflow.measure.disturbance import NEEDED, causes, worst
 from inc_mlflow.measure.group import Group
+from inc_mlflow.measure.seed import SEED
 from inc_mlflow.measure.window import Turn
 from inc_mlflow.records import Load
 
@@ -22,7 +23,6 @@ ARRIVALS = 30
 """Arrivals in a round, at least."""
 _APART = 0.5
 """Share of a turn in which not all instances ran, above which it is the fault of other load and not of its edges."""
-_SEED = 20240101
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 Watch = Callable[[], Load]
@@ -93,7 +93,7 @@ def poisson(rate: float, seconds: float, instances: int, number: int) -> list[np
 
     A Poisson process of ``rate`` per second, each arrival sent to any instance at random; the same for all models.
     """
-    generator = np.random.default_rng([_SEED, number])
+    generator = np.random.default_rng([SEED, number])
     count = max(ARRIVALS, math.ceil(rate * seconds))
     times = np.cumsum(generator.exponential(1 / rate, count))
     places = generator.integers(instances, size=count)

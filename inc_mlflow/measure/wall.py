@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
+from inc_mlflow.measure.bootstrap import BootstrappedMean
 from inc_mlflow.measure.ratio import PERCENTILES, joined
 from inc_mlflow.measure.rounds import Round
 from inc_mlflow.measure.score_test import quantile
@@ -18,9 +18,6 @@ WIDEST = 0.10
 """Half-width, relative to the ratio, above which rounds are added, and in the end the times contradict each other."""
 BUSIEST = 0.9
 """Share of the time that instances may be busy with arrivals: nearer to 1, waiting depends on how long one looks."""
-_SAME = 1e-9
-"""Spread of logarithms that is rounding: BCa divides by it."""
-_RESAMPLES, _SEED = 9999, 20240101
 
 
 def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) -> Interval:
@@ -30,9 +27,9 @@ def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) ->
     logarithms, joined with the repeatability of whole benchmarks (GUM, type B).
     """
     ratios = np.log([one.turns[fast].pace() / one.turns[slow].pace() for one in rounds])
-    centre = float(ratios.mean())
-    low, high = _bounds(ratios, 2 * confidence - 1) if np.ptp(ratios) > _SAME else (centre, centre)
-    return joined(float(np.exp(centre)), low - centre, high - centre, quantile(confidence) * REPEATABILITY)
+    mean = BootstrappedMean(ratios).at(confidence)
+    below, above = mean.low - mean.value, mean.high - mean.value
+    return joined(float(np.exp(mean.value)), below, above, quantile(confidence) * REPEATABILITY)
 
 
 def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float) -> bool:
@@ -91,11 +88,3 @@ def overloaded(rounds: Sequence[Round], rate: float | None) -> dict[str, str]:
                 f"instances' time; give a rate below {rate * BUSIEST / demand:.3g}"
             )
     return found
-
-
-def _bounds(ratios: np.ndarray, level: float) -> tuple[float, float]:
-    generator = np.random.default_rng(_SEED)
-    interval = stats.bootstrap(
-        (ratios,), np.mean, n_resamples=_RESAMPLES, confidence_level=level, method="BCa", rng=generator
-    ).confidence_interval
-    return float(interval.low), float(interval.high)

@@ -1,11 +1,13 @@
 """Rounds: which are dropped, how many are added, when to give up; and the ratio over those that count."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure import disturbance, wall
+from inc_mlflow.measure import bootstrap, disturbance, wall
 from inc_mlflow.measure.disturbance import NEEDED
 from inc_mlflow.measure.rounds import MOST, Round, run_rounds
 from inc_mlflow.measure.window import Turn, together
@@ -187,13 +189,27 @@ def test_rounds_that_agree_leave_the_repeatability_however_the_host_drifts(ratio
 
 
 def test_the_bounds_hold_the_truth_as_often_as_they_say(monkeypatch):
-    monkeypatch.setattr(wall, "_RESAMPLES", 999)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 999)
     generator, below, above = np.random.default_rng(0), 0, 0
     for _ in range(200):
         interval = wall.speedup(paired(2 * np.exp(generator.normal(0, 0.3, 20))), "a", "b", 0.9)
         below, above = below + (interval.low > 2), above + (interval.high < 2)
     assert 14 <= below <= 34, "a tenth of 200, and three standard deviations"
     assert 14 <= above <= 34
+
+
+def test_the_bounds_are_those_of_the_one_bootstrap_there_is(monkeypatch):
+    monkeypatch.setattr(wall, "REPEATABILITY", 0.0)
+    rounds = paired(np.random.default_rng(2).uniform(1.5, 2.5, 20))
+    ratios = np.array([one.turns["b"].pace() / one.turns["a"].pace() for one in rounds])
+    mean = bootstrap.BootstrappedMean(np.log(ratios)).at(0.95)
+    interval = wall.speedup(rounds, "a", "b", 0.95)
+    assert (interval.value, interval.low, interval.high) == pytest.approx(np.exp((mean.value, mean.low, mean.high)), rel=1e-9)
+
+
+def test_one_place_has_the_seed():
+    sources = Path(wall.__file__).parents[1].rglob("*.py")
+    assert [file.name for file in sources if "20240101" in file.read_text()] == ["seed.py"]
 
 
 def test_the_same_rounds_give_the_same_interval_and_exchanged_models_the_inverse():
