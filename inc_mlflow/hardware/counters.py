@@ -9,7 +9,10 @@ from pathlib import Path
 from inc_mlflow.records import Load
 
 _WORKING = 0.01
-"""Share of a round that a thread runs at least to count as one that works; helpers of libraries sleep."""
+"""Share of a turn that a thread runs at least to count as one that works; helpers of libraries sleep."""
+_STOLEN_TICKS, _BUSY_TICKS = 1, 2
+"""Ticks that rounding alone can make between two readings: stolen time is one counter, busy time those of user and system,
+as is that of a thread where it is in ticks too."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,20 @@ class Watch:
         return _Snapshot(time.monotonic(), threads, parent, _cpu_times(self._proc / "stat"), _throttled(self._groups))
 
     def _busy(self, first: _Snapshot, last: _Snapshot) -> tuple[float | None, float | None]:
-        """Return the most seconds stolen from one CPU, and the most that others ran on one.
+        """Return the most seconds stolen from one CPU, and the most that others ran on one; ticks of rounding do not count.
 
         The parent may have run on any of them: its time counts as none of others' on each.
         """
-        if first.cpus is None or last.cpus is None:
-            return None, None
-        ours = dict.fromkeys(self._cpus, last.parent - first.parent)
+        if first.cpus is None or last.cpus is None or not set(self._cpus) <= first.cpus.keys() & last.cpus.keys():
+            return None, None  # lxcfs shows a container fewer CPUs than there are
+        ours, tick = dict.fromkeys(self._cpus, last.parent - first.parent), 1 / os.sysconf("SC_CLK_TCK")
         for key, thread in last.threads.items():
-            if thread.cpu in ours:
-                ours[thread.cpu] += thread.ran - (first.threads[key].ran if key in first.threads else 0.0)
+            ran = thread.ran - (first.threads[key].ran if key in first.threads else 0.0)
+            if thread.cpu in ours and ran > 0:
+                ours[thread.cpu] += ran + (_BUSY_TICKS * tick if thread.waited is None else 0.0)
         stolen = max(last.cpus[cpu][1] - first.cpus[cpu][1] for cpu in self._cpus)
         other = max(last.cpus[cpu][0] - first.cpus[cpu][0] - ours[cpu] for cpu in self._cpus)
-        return stolen, max(0.0, other)
+        return max(0.0, stolen - _STOLEN_TICKS * tick), max(0.0, other - _BUSY_TICKS * tick)
 
     def _slowest(self) -> float | None:
         files = [self._sysfs / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq" for cpu in self._cpus]
@@ -125,12 +129,16 @@ def _threads(process: Path) -> Iterator[tuple[int, _Thread]]:
 
 
 def _thread(folder: Path) -> _Thread:
-    """Read one thread: schedstat in nanoseconds where the kernel has it, else stat in ticks; see proc_pid_stat(5)."""
+    """Read one thread: schedstat in nanoseconds where the kernel counts, else stat in ticks; see proc_pid_stat(5).
+
+    A kernel built without these counters has the file too, with zeros.
+    """
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     cpu, ticks = int(fields[36]), int(fields[11]) + int(fields[12])
-    if not (folder / "schedstat").is_file():
+    file = folder / "schedstat"
+    ran, waited, _ = map(int, file.read_text().split()) if file.is_file() else (0, 0, 0)
+    if not file.is_file() or (ticks and not ran):
         return _Thread(ticks / os.sysconf("SC_CLK_TCK"), None, cpu, _moved(folder))
-    ran, waited, _ = map(int, (folder / "schedstat").read_text().split())
     return _Thread(ran / 1e9, waited / 1e9, cpu, _moved(folder))
 
 

@@ -1,12 +1,12 @@
 """Plan where the instances of a layout run: pure arithmetic on what ``topology`` read.
 
 Physical cores come before hyperthread siblings. An instance stays within one memory node, else within one socket, where
-enough CPUs are free; those with higher numbers come first, since less else runs there.
+enough CPUs are free; those with higher numbers come first, since less else runs there. All sockets of a layout are used.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from inc_mlflow.errors import HardwareError
@@ -34,11 +34,15 @@ class _Pool:
         return min(len(self.tiers[0]), self.allowed)
 
 
-def plan(layout: Layout, topology: Topology) -> Plan:
-    """Fill what the layout leaves open and choose CPUs; HardwareError has the arithmetic where it needs more than there is."""
+def plan(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
+    """Fill what the layout leaves open and choose CPUs.
+
+    HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was given.
+    """
     whole = _whole(layout, topology)
     pool = _pool(topology, whole.sockets)
-    _check(whole, pool, topology)
+    if lacking := _lacking(whole, pool, topology):
+        raise HardwareError(f"{option}: {whole} needs {lacking}")
     places = _places(whole, pool)
     return Plan(
         layout=str(whole),
@@ -103,24 +107,24 @@ def _sockets(topology: Topology) -> list[int]:
     return sorted(counts, key=lambda socket: (-counts[socket], -socket))
 
 
-def _check(layout: Layout, pool: _Pool, topology: Topology) -> None:
+def _lacking(layout: Layout, pool: _Pool, topology: Topology) -> str | None:
+    """Say what a layout needs and this machine has not, with a layout that fits."""
     sockets, cores, instances = layout.sockets or 1, layout.cores or 1, layout.instances or 1
-    if not topology.pinnable and cores * instances > 1:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs processes bound to CPUs, which this system cannot do; "
-            f"use 1s1c1ins{layout.batch}bs"
-        )
-    there = len(_sockets(topology))
+    needed, there = cores * instances, len(_sockets(topology))
+    if not topology.pinnable and needed > 1:
+        return f"processes bound to CPUs, which this system cannot do; use 1s1c1ins{layout.batch}bs"
     if sockets > there:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs {sockets} sockets; the CPUs of this process are on {there}; "
-            f"use {_fitting(replace(layout, sockets=there), topology)}"
+        fitting = _fitting(replace(layout, sockets=there), topology)
+        return f"{sockets} sockets; the CPUs of this process are on {there}; use {fitting}"
+    if needed > pool.size:
+        return (
+            f"{instances} x {cores} = {needed} cores; this process may use {pool.size} ({_room(layout, pool, topology)}); "
+            f"use {_fitting(layout, topology)}"
         )
-    if cores * instances > pool.size:
-        raise HardwareError(
-            f"benchmark.layout: {layout} needs {instances} x {cores} = {cores * instances} cores; this process may use "
-            f"{pool.size} ({_room(layout, pool, topology)}); use {_fitting(layout, topology)}"
-        )
+    if needed < sockets:
+        fitting = replace(layout, sockets=needed)
+        return f"a CPU on each of its {sockets} sockets and has {instances} x {cores} = {needed}; use {fitting}"
+    return None
 
 
 def _room(layout: Layout, pool: _Pool, topology: Topology) -> str:
@@ -138,23 +142,52 @@ def _fitting(layout: Layout, topology: Topology) -> Layout:
     """Return the layout nearest to this one that fits: as many cores per instance, then as many instances."""
     pool = _pool(topology, layout.sockets)
     cores = min(layout.cores or 1, pool.size)
-    return replace(layout, cores=cores, instances=max(1, pool.size // cores))
+    instances = max(1, pool.size // cores)
+    return replace(layout, sockets=min(layout.sockets or 1, cores * instances), cores=cores, instances=instances)
 
 
 def _places(layout: Layout, pool: _Pool) -> list[list[Cpu]]:
-    free = [list(tier) for tier in pool.tiers]
-    return [_place(layout.cores or 1, free) for _ in range(layout.instances or 1)]
+    free, cores = [list(tier) for tier in pool.tiers], layout.cores or 1
+    unused, places = {cpu.socket for cpu in free[0]}, list[list[Cpu]]()
+    for left in range(layout.instances or 1, 0, -1):
+        places.append(_place(cores, free, _due(unused, left, cores, free[0])))
+        unused -= {cpu.socket for cpu in places[-1]}
+    return places
 
 
-def _place(cores: int, free: list[list[Cpu]]) -> list[Cpu]:
-    """Take the CPUs of one instance out of ``free``: all of a tier before the first of the next."""
+def _due(unused: Set[int], left: int, cores: int, free: Iterable[Cpu]) -> list[list[int]]:
+    """Return sets of sockets, of each of which the next of the ``left`` instances takes an equal share.
+
+    One set of all unused sockets that hold it; else, if there are no instances to spare, as many sockets as it must span.
+    """
+    rooms = Counter(cpu.socket for cpu in free if cpu.socket in unused)
+    count = math.ceil(len(rooms) / left)
+    fitting = [socket for socket, room in rooms.items() if room >= cores]
+    if count == 1 and fitting:
+        return [fitting]
+    if len(rooms) < left:
+        return []
+    return [[socket] for socket in sorted(rooms, key=lambda socket: (-rooms[socket], -socket))[:count]]
+
+
+def _place(cores: int, free: list[list[Cpu]], due: Sequence[Sequence[int]]) -> list[Cpu]:
+    """Take the CPUs of one instance out of ``free``: all of a tier before the first of the next, siblings of its own first."""
     taken: list[Cpu] = []
+    for sockets in due:
+        _take([cpu for cpu in free[0] if cpu.socket in sockets], cores // len(due), free[0], taken)
     for tier in free:
-        new = _nearest(tier, cores - len(taken), taken)
-        for cpu in new:
-            tier.remove(cpu)
-        taken += new
+        own = {cpu.core for cpu in taken}
+        _take([cpu for cpu in tier if cpu.core in own], cores - len(taken), tier, taken)
+        _take(tier, cores - len(taken), tier, taken)
     return taken
+
+
+def _take(among: Sequence[Cpu], most: int, tier: list[Cpu], taken: list[Cpu]) -> None:
+    """Move up to ``most`` CPUs from ``tier`` to ``taken``."""
+    new = _nearest(among, min(most, len(among)), taken)
+    for cpu in new:
+        tier.remove(cpu)
+    taken += new
 
 
 def _nearest(tier: Sequence[Cpu], needed: int, beside: Sequence[Cpu]) -> list[Cpu]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from inc_mlflow.measure.seed import SEED
 from inc_mlflow.records import Interval
 
 RESAMPLES = 9999
-_SEED = 20240101
 _BCA_ROWS = 5000
 """Rows up to which the bootstrap is BCa: its jackknife costs the square of them, and beyond the correction vanishes."""
 
@@ -52,5 +52,5 @@ class BootstrappedMean:
                 batch=max(1, 20_000_000 // len(self._sample)),  # numbers at a time: 160 MB
                 confidence_level=level,
                 method=method,
-                rng=np.random.default_rng(_SEED),
+                rng=np.random.default_rng(SEED),
             )

@@ -11,8 +11,8 @@ from inc_mlflow.measure.words import percent
 from inc_mlflow.records import Disturbance, Load, Rounds, ranges
 
 WAITED, STOLEN, OTHER, SLOWED = 0.05, 0.05, 0.10, 0.70
-"""Shares of a round above which, for SLOWED below which, it does not count. A quiet virtual machine stays below 0.02; a busy
-process on the same CPU makes 0.3 to 0.5. OTHER is wider: CPU times of the kernel come in ticks of 10 ms."""
+"""Shares of a turn above which, for SLOWED below which, its round does not count. A busy process on the same CPU makes 0.3 to
+0.5. OTHER is wider: kernels that sample CPU times at ticks are wrong by some ticks for CPUs that are busy half of the time."""
 
 NEEDED = 20
 """Clean rounds that a ratio needs."""
@@ -30,6 +30,12 @@ _DISTURBED: dict[Disturbance, Callable[[Load], bool]] = {
 def causes(load: Load) -> list[Disturbance]:
     """Return what disturbed a round; what cannot be read on this system is no cause."""
     return [cause for cause, disturbed in _DISTURBED.items() if disturbed(load)]
+
+
+def worst(loads: Sequence[Load]) -> Load:
+    """Return for each cause the load of the turn that it disturbed most; None where no turn's can be read."""
+    read = {cause: [one for load in loads if (one := getattr(load, cause)) is not None] for cause in _DISTURBED}
+    return Load(**{cause: (min if cause == "slowed" else max)(one, default=None) for cause, one in read.items()})
 
 
 def summary(loads: Sequence[Load]) -> Rounds:

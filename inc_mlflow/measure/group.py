@@ -22,7 +22,7 @@ class Group:
     """One process of ``threads`` threads per command; instances load at the same time and end with this object."""
 
     def __init__(self, commands: Sequence[Sequence[str]], threads: int) -> None:
-        self.threads = threads
+        self.threads, self._call = threads, 0.0
         with ExitStack() as stack:  # if one cannot be started, those before it end
             self.instances = [stack.enter_context(Instance(command)) for command in commands]
             self._stack = stack.pop_all()
@@ -43,13 +43,14 @@ class Group:
             if last.seconds > 0 and turn.seconds > 0 and abs(turn.pace() / last.pace() - 1) < STEADY:
                 break
         calls = np.concatenate(turn.calls)
-        return float((calls[:, END] - calls[:, START]).mean())
+        self._call = float((calls[:, END] - calls[:, START]).mean())
+        return self._call
 
     def run(self, seconds: float) -> Turn:
-        """Run all instances as fast as they can, from a common start."""
+        """Run all instances as fast as they can, from a common start; the last mean call begins too late for latency."""
         start = time.monotonic() + LEAD
         calls = self._all([{"start": start, "stop": start + seconds}] * len(self.instances), start + seconds)
-        return Turn(calls, together(calls))
+        return Turn(calls, together(calls), until=start + seconds - self._call)
 
     def serve(self, arrivals: Sequence[np.ndarray]) -> Turn:
         """Run one call for each arrival, seconds after a common start, of each instance; give up at twice the time."""

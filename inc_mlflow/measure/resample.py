@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
+from inc_mlflow.measure.seed import SEED
+
 Arrays = dict[str, np.ndarray]
 Score = Callable[[Arrays, Arrays], np.ndarray | float]
 RESAMPLES = 1000
-SEED = 20240101
-"""Seed of the resampled rows: the same for every model of every job, so that replicates pair up."""
 
 _replicate: Callable[[int], list[float]] | None = None
 """What a forked worker computes; a closure cannot be sent to it, but it is there already when the fork happens."""

@@ -1,10 +1,10 @@
 """Speed in wall time: the ratio of two models over paired rounds, the summary of one, and why neither can be believed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
+from inc_mlflow.measure.bootstrap import BootstrappedMean
 from inc_mlflow.measure.ratio import PERCENTILES, joined
 from inc_mlflow.measure.rounds import Round
 from inc_mlflow.measure.score_test import quantile
@@ -18,9 +18,6 @@ WIDEST = 0.10
 """Half-width, relative to the ratio, above which rounds are added, and in the end the times contradict each other."""
 BUSIEST = 0.9
 """Share of the time that instances may be busy with arrivals: nearer to 1, waiting depends on how long one looks."""
-_SAME = 1e-9
-"""Spread of logarithms that is rounding: BCa divides by it."""
-_RESAMPLES, _SEED = 9999, 20240101
 
 
 def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) -> Interval:
@@ -30,9 +27,9 @@ def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) ->
     logarithms, joined with the repeatability of whole benchmarks (GUM, type B).
     """
     ratios = np.log([one.turns[fast].pace() / one.turns[slow].pace() for one in rounds])
-    centre = float(ratios.mean())
-    low, high = _bounds(ratios, 2 * confidence - 1) if np.ptp(ratios) > _SAME else (centre, centre)
-    return joined(float(np.exp(centre)), low - centre, high - centre, quantile(confidence) * REPEATABILITY)
+    mean = BootstrappedMean(ratios).at(confidence)
+    below, above = mean.low - mean.value, mean.high - mean.value
+    return joined(float(np.exp(mean.value)), below, above, quantile(confidence) * REPEATABILITY)
 
 
 def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float) -> bool:
@@ -42,12 +39,16 @@ def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], con
 
 
 def reasons(
-    rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float, rate: float | None
+    rounds: Sequence[Round], baseline: str, candidates: Sequence[str], confidence: float, slow: Mapping[str, str]
 ) -> list[str]:
-    """Say why clean rounds give no speed-up: too many arrivals for a model, or rounds that contradict each other."""
-    if rate is not None and (found := overloaded(rounds, rate)):
-        return found
-    if agree(rounds, baseline, candidates, confidence):
+    """Say why clean rounds give no speed-up: rounds that contradict each other, or too many arrivals.
+
+    ``slow`` are the models that cannot keep up with these: the baseline is needed, and one of the candidates.
+    """
+    kept = able(candidates, slow)
+    if baseline in slow or (candidates and not kept):
+        return [slow[name] for name in (baseline, *candidates) if name in slow]
+    if agree(rounds, baseline, kept, confidence):
         return []
     return [f"{len(rounds)} undisturbed rounds disagree by more than {percent(WIDEST)} about the speed-up; run again"]
 
@@ -68,23 +69,22 @@ def speed(rounds: Sequence[Round], model: str, batch: int, rss: Sequence[int], s
     )
 
 
-def overloaded(rounds: Sequence[Round], rate: float) -> list[str]:
+def able(models: Iterable[str], slow: Mapping[str, str]) -> list[str]:
+    """Return the models that are not slow."""
+    return [name for name in models if name not in slow]
+
+
+def overloaded(rounds: Sequence[Round], rate: float | None) -> dict[str, str]:
     """Say which models cannot keep up with the arrivals: their latency only depends on how long one looks."""
-    found = []
+    if rate is None:
+        return {}
+    found = dict[str, str]()
     for model in rounds[0].turns:
         turns = [one.turns[model] for one in rounds]
         demand = float(np.mean([turn.demand() for turn in turns]))
         if demand > BUSIEST or any(turn.unserved() for turn in turns):
-            found.append(
+            found[model] = (
                 f"{model} cannot keep up with {rate:g} requests per second: they take {percent(round(demand, 2))} of its "
                 f"instances' time; give a rate below {rate * BUSIEST / demand:.3g}"
             )
     return found
-
-
-def _bounds(ratios: np.ndarray, level: float) -> tuple[float, float]:
-    generator = np.random.default_rng(_SEED)
-    interval = stats.bootstrap(
-        (ratios,), np.mean, n_resamples=_RESAMPLES, confidence_level=level, method="BCa", rng=generator
-    ).confidence_interval
-    return float(interval.low), float(interval.high)

@@ -12,12 +12,14 @@ from inc_mlflow.measure.instance import CPU, DUE, END, START
 class Turn:
     """One model's calls in one round: an array of shape (calls, 4) per instance.
 
-    ``window`` is (begin, end) in seconds; with ``arrivals`` (their number) calls are due by a schedule.
+    ``window`` is (begin, end) in seconds; with ``arrivals`` (their number) calls are due by a schedule. Calls begun after
+    ``until`` do not count for latencies.
     """
 
     calls: tuple[np.ndarray, ...]
     window: tuple[float, float]
     arrivals: int | None = None
+    until: float = np.inf
 
     @property
     def seconds(self) -> float:
@@ -25,11 +27,15 @@ class Turn:
         return self.window[1] - self.window[0]
 
     def latencies(self) -> np.ndarray:
-        """Seconds from due to end: of all arrivals, or of the calls that lie whole in the window."""
-        begin, end = self.window
+        """Seconds from due to end: of all arrivals, or of the calls begun in the window and not after ``until``.
+
+        No call is left out for its end: which one lies over a given time depends on its length, and longer ones do more
+        often. By their begin the number of calls is a stopping time, and their mean is that of all calls (Wald).
+        """
         calls = np.concatenate(self.calls)
-        inside = calls if self.arrivals is not None else calls[(calls[:, START] >= begin) & (calls[:, END] <= end)]
-        return np.asarray(inside[:, END] - inside[:, DUE])
+        if self.arrivals is None:
+            calls = calls[(calls[:, START] >= self.window[0]) & (calls[:, START] < min(self.until, self.window[1]))]
+        return np.asarray(calls[:, END] - calls[:, DUE])
 
     def completed(self) -> float:
         """Count the calls in the window; one that overlaps its edge counts by its share."""

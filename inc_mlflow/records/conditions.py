@@ -46,20 +46,24 @@ class RuntimeSettings(Frozen):
 
 
 class Load(Frozen):
-    """What disturbed the instances in one round; None is what this system does not let us read."""
+    """What disturbed the instances in one round: of each cause that of the worst turn.
+
+    None is what this system does not let us read. Times that the kernel gives in ticks of 10 ms count without what
+    rounding alone can make.
+    """
 
     waited: float | None
-    """Share of the round that the worst-off instance was ready to run and waited for its CPUs."""
+    """Share of the turn that the worst-off instance was ready to run and waited for its CPUs."""
     stolen: float | None
-    """Share of the round that the hypervisor took from the CPU it took most from."""
+    """Share of the turn that the hypervisor took from the CPU it took most from."""
     other: float | None
-    """Share of the round that the CPU with most other load worked for neither instances nor their parent."""
+    """Share of the turn that the CPU with most other load worked for neither instances nor their parent."""
     throttled: int | None
     """Periods in which a cgroup with a quota stopped its processes."""
     migrated: int | None
     """Times that a working thread of an instance changed its CPU."""
     slowed: float | None
-    """Lowest clock of the CPUs at the end of the round, as a share of the highest seen in this benchmark."""
+    """Lowest clock of the CPUs at the end of the turn, as a share of the highest seen in this benchmark."""
 
 
 class Rounds(Frozen):

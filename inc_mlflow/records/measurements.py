@@ -94,7 +94,7 @@ class BenchmarkRecord(Record):
     valid: bool
     """False where the host was too disturbed or the times contradict each other: then there are no numbers."""
     reasons: tuple[str, ...]
-    """Why it is not valid."""
+    """Why it is not valid; or if it is, which models have no numbers, and why."""
     layout: str
     """With nothing left open."""
     clock: str
@@ -102,7 +102,7 @@ class BenchmarkRecord(Record):
     conditions: Conditions
     """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]
-    """Label -> speed; empty where it is not valid."""
+    """Label -> speed; empty where it is not valid, without those that could not keep up with arrivals."""
     confidence: float
     """One-sided, of the bounds of all ratios."""
     speedup: dict[str, Interval]

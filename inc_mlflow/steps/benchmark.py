@@ -59,7 +59,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
             models={model.label: model.sha256 for model in models},
         ),
         valid=not speeds.reasons,
-        reasons=tuple(speeds.reasons),
+        reasons=(*speeds.reasons, *speeds.left_out),
         layout=where.layout,
         clock=speeds.clock,
         conditions=speeds.conditions,

@@ -9,6 +9,8 @@ from inc_mlflow.hardware.topology import topology
 from inc_mlflow.records import Plan
 from inc_mlflow.spec import Layout
 
+_OPTION = "--layout"
+
 
 def planned(layout: Layout) -> Plan:
     """Return where a layout runs on this machine; HardwareError where it does not fit."""
@@ -18,7 +20,8 @@ def planned(layout: Layout) -> Plan:
 def probe(layout: str) -> dict[str, Any]:
     """Return host facts and the plan of a layout, also as one line."""
     try:
-        where = planned(Layout.parse(layout))
+        asked = Layout.parse(layout)
     except ValueError as error:
-        raise SpecError(f"--layout: {error}") from error
+        raise SpecError(f"{_OPTION}: {error}") from error
+    where = plan(asked, topology(), _OPTION)
     return {"text": where.text(), "plan": where.model_dump(mode="json"), "host": host_facts().model_dump(mode="json")}

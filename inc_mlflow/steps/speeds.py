@@ -25,6 +25,8 @@ class Speeds:
     models: dict[str, Speed] = field(default_factory=dict)
     ratios: dict[str, dict[str, Interval]] = field(default_factory=dict)
     """Baseline and source -> label -> times as fast."""
+    left_out: list[str] = field(default_factory=list)
+    """Why models of a valid benchmark have no numbers."""
 
 
 def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:

@@ -1,6 +1,6 @@
 """The speed of several instances or cores, or of requests that arrive at a rate: wall time, with validity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from inc_mlflow.hardware.quota import cpu_quota
 from inc_mlflow.measure import disturbance, wall
 from inc_mlflow.measure.group import Group
 from inc_mlflow.measure.rounds import Round, run_rounds
-from inc_mlflow.records import BASELINE, Model, Plan
+from inc_mlflow.records import BASELINE, Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.speeds import Speeds, command, compared, conditions, shown
 
@@ -31,20 +31,19 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
     seen = disturbance.summary([one.load for one in rounds])
     told, latencies = conditions(job, plan, rounds=seen), {model.label: _rows(rounds, model.label) for model in models}
     clean = [one for one in rounds if one.clean]
-    reasons = disturbance.reasons(seen, list(chain(*plan.cpus))) or _contradictions(job, clean)
-    if reasons:
+    if reasons := disturbance.reasons(seen, list(chain(*plan.cpus))):
         return Speeds(CLOCK, told, latencies, reasons)
-    speeds = {one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes) for one in models}
-    ratios = {
-        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
-        for against, names in compared(list(speeds)).items()
-    }
-    return Speeds(CLOCK, told, latencies, [], speeds, ratios)
+    slow = wall.overloaded(clean, job.spec.benchmark.rate)
+    if reasons := _contradictions(job, clean, slow):
+        return Speeds(CLOCK, told, latencies, reasons)
+    kept = [model for model in models if model.label not in slow]
+    speeds = {one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes) for one in kept}
+    return Speeds(CLOCK, told, latencies, [], speeds, _ratios(job, clean, list(speeds)), list(slow.values()))
 
 
 def _run(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> tuple[list[Round], dict[str, list[int]]]:
     """Return all rounds, and the peak memory of each instance by model."""
-    candidates = compared([model.label for model in models])[BASELINE]
+    rate = job.spec.benchmark.rate
     with ExitStack() as stack:
         groups = {
             model.label: stack.enter_context(Group([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0])))
@@ -52,17 +51,30 @@ def _run(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> tuple[
         }
         rounds = run_rounds(
             groups,
-            job.spec.benchmark.rate,
+            rate,
             lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
-            lambda clean: wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence),
+            lambda clean: _agree(job, clean, wall.overloaded(clean, rate)),
             lambda numbers, _: shown(numbers, None),
         )
         return rounds, {name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()}
 
 
-def _contradictions(job: Job, clean: Sequence[Round]) -> list[str]:
+def _ratios(job: Job, clean: Sequence[Round], labels: Sequence[str]) -> dict[str, dict[str, Interval]]:
+    return {
+        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
+        for against, names in compared(labels).items()
+    }
+
+
+def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:
+    """Tell whether more rounds would change nothing: they agree, or the baseline cannot keep up however many there are."""
+    candidates = wall.able(compared(list(clean[0].turns))[BASELINE], slow)
+    return BASELINE in slow or wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence)
+
+
+def _contradictions(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> list[str]:
     candidates = compared(list(clean[0].turns))[BASELINE]
-    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, job.spec.benchmark.rate)
+    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, slow)
 
 
 def watch(pids: Sequence[int], plan: Plan) -> Watch:

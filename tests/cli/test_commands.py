@@ -151,7 +151,10 @@ def test_probe_says_what_this_machine_is_and_where_a_layout_would_run(answer, la
     assert result["text"].startswith(f"layout {result['plan']['layout']} on CPUs ")
 
 
-@pytest.mark.parametrize(("layout", "fragment"), [("4", "--layout: '4' is not like"), ("1000c", "needs 1 x 1000 = 1000 cores")])
+@pytest.mark.parametrize(
+    ("layout", "fragment"),
+    [("4", "inc-mlflow: --layout: '4' is not like"), ("9999c", "inc-mlflow: --layout: 1s9999c1ins1bs needs 1 x 9999 = 9999")],
+)
 def test_probe_refuses_a_layout_that_cannot_be(call, layout, fragment):
     code, out, err = call("probe", "--layout", layout)
     assert (code, out) == (2, "")

@@ -51,7 +51,7 @@ def test_two_cores_are_refused_in_a_cgroup_of_one_and_a_half_cpus_and_it_says_wh
     cpus = len(os.sched_getaffinity(0))
     source = cgroup / ("cpu.cfs_quota_us" if cgroup.parent == VERSION_1 else "cpu.max")
     assert refused.stderr == (
-        "inc-mlflow: benchmark.layout: 1s2c1ins1bs needs 1 x 2 = 2 cores; this process may use 1 "
+        "inc-mlflow: --layout: 1s2c1ins1bs needs 1 x 2 = 2 cores; this process may use 1 "
         f"({cpus} CPUs in its cpuset, a CPU quota of 1.5 in {source}); use 1s1c1ins1bs\n"
     )
 

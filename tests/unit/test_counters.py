@@ -4,6 +4,7 @@ import pytest
 
 from inc_mlflow.hardware import counters
 from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.measure import disturbance
 
 SECOND = 10**9
 
@@ -87,7 +88,34 @@ def test_other_load_is_what_neither_instances_nor_their_parent_used_of_the_busie
     host.thread("20", ran=1.0, cpu=1)
     host.thread("1", "self", ran=0.1)
     host.cpus((110, 0, 0), (150, 40, 0))
-    assert watching().other == pytest.approx((1.9 - 1.1) / 2)
+    assert watching().other == pytest.approx((1.9 - 1.1 - 2 * 0.01) / 2)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.22])
+def test_ticks_that_rounding_makes_disturb_no_turn(host, seconds):
+    """User and system time are each rounded to 10 ms at both ends, stolen time too."""
+    watching = watch(host)
+    host.clock = seconds
+    host.thread("10", ran=seconds)
+    ticks = round(seconds * 100)
+    host.cpus((ticks + 1, 1, 1), (0, 0, 0))
+    load = watching()
+    assert (load.other, load.stolen) == (0, 0)
+    assert disturbance.causes(load) == []
+
+
+def test_a_process_that_takes_a_quarter_of_the_shortest_turn_is_seen_in_ticks(host):
+    watching = watch(host)
+    host.clock = 0.2
+    host.thread("10", ran=0.15)
+    host.cpus((20, 0, 3), (0, 0, 0))
+    load = watching()
+    assert load.stolen == pytest.approx(0.1)
+    host.clock = 0.4
+    host.thread("10", ran=0.3)
+    host.cpus((40, 0, 3), (0, 0, 0))
+    assert disturbance.causes(load) == ["stolen", "other"]
+    assert disturbance.causes(watching()) == ["other"]
 
 
 def test_steal_throttling_and_migrations_are_counted_since_the_last_call(host):
@@ -97,7 +125,7 @@ def test_steal_throttling_and_migrations_are_counted_since_the_last_call(host):
     host.cpus((100, 0, 20), (0, 0, 5))
     host.throttled(4)
     load = watching()
-    assert (load.stolen, load.throttled, load.migrated) == (pytest.approx(0.2), 4, 3)
+    assert (load.stolen, load.throttled, load.migrated) == (pytest.approx(0.2 - 0.01), 4, 3)
     host.clock = 2.0
     again = watching()
     assert (again.stolen, again.throttled, again.migrated) == (0, 0, 0)
@@ -127,6 +155,31 @@ def test_what_is_not_there_is_not_read_rather_than_zero(host):
     host.clock = 1.0
     load = watching()
     assert (load.waited, load.stolen, load.other, load.throttled, load.slowed) == (None,) * 5
+
+
+def test_a_stat_file_without_one_of_the_cpus_is_not_read(host):
+    """As lxcfs shows it in containers: fewer CPUs than there are, numbered from 0."""
+    watching = Watch([10, 20], [0, 3], [host.group], host.proc, host.sysfs)
+    host.clock = 1.0
+    load = watching()
+    assert (load.waited, load.stolen, load.other) == (0, None, None)
+
+
+def test_a_kernel_that_leaves_schedstat_at_zero_is_read_in_ticks(host):
+    def ran(seconds):
+        host.thread("10", ran=seconds)
+        host.thread("20", ran=seconds, cpu=1)
+        host.thread("1", "self", ran=seconds / 10)
+        for file in host.proc.glob("*/task/*/schedstat"):
+            file.write_text("0 0 0\n")
+
+    ran(0.5)  # and the parent a tenth of it
+    watching = watch(host)
+    host.clock = 1.0
+    host.cpus((103, 0, 0), (100, 0, 0))
+    ran(1.4)
+    load = watching()
+    assert (load.waited, load.other) == (None, pytest.approx(0, abs=1e-9))
 
 
 def test_a_slower_clock_is_told_as_a_share_of_the_highest_seen(host):

@@ -92,8 +92,8 @@ def test_as_many_instances_as_possible_stay_on_one_memory_node_and_one_socket(la
     places = [[by_number[number] for number in cpus] for cpus in made.cpus]
     cores = len(places[0])
     used_sockets = {cpu.socket for place in places for cpu in place}
-    assert len(used_sockets) <= Layout.parse(made.layout).sockets
-    if any("hyperthread" in note for note in made.notes):
+    assert len(used_sockets) == Layout.parse(made.layout).sockets
+    if (layout.sockets is not None and len(used_sockets) > 1) or any("hyperthread" in note for note in made.notes):
         return
     physical = {cpu.core: cpu for cpu in host.cpus if cpu.socket in used_sockets}.values()
     for part in ("node", "socket"):
@@ -106,7 +106,8 @@ def test_as_many_instances_as_possible_stay_on_one_memory_node_and_one_socket(la
 @given(WHOLE, machines())
 def test_a_whole_layout_is_refused_if_and_only_if_there_is_too_little(layout, host):
     there = len({cpu.socket for cpu in host.cpus})
-    fits = layout.sockets <= there and layout.cores * layout.instances <= allowed(host, layout.sockets)
+    needed = layout.cores * layout.instances
+    fits = layout.sockets <= min(there, needed) and needed <= allowed(host, layout.sockets)
     assert (planned(layout, host) is not None) == fits
 
 
@@ -164,10 +165,45 @@ def test_the_layout_of_intels_tables_fills_one_socket_of_a_xeon_8480():
     assert made.text().startswith("layout 1s4c14ins1bs on CPUs 108-111 | 104-107 | ")
 
 
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), machines())
+def test_an_instance_stays_on_one_socket_where_each_socket_has_room_for_its_share(sockets, cores, instances, host):
+    made = planned(Layout(sockets, cores, instances, 1), host)
+    if made is None:
+        return
+    by_number = {cpu.number: cpu for cpu in host.cpus}
+    used = {by_number[number].socket for cpus in made.cpus for number in cpus}
+    room = min(len({cpu.core for cpu in host.cpus if cpu.socket == socket}) for socket in used)
+    if room >= cores * instances >= cores * sockets:
+        assert all(len({by_number[number].socket for number in cpus}) == 1 for cpus in made.cpus)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "cpus"),
+    [
+        ("2s1c2ins", machine(sockets=2, cores=4, keep={0, 1, 2, 4}), ((2,), (4,))),
+        ("2s1c3ins", machine(sockets=2, cores=4, keep={0, 1, 2, 4}), ((2,), (4,), (1,))),
+        ("2s4c1ins", machine(sockets=2, cores=4), ((2, 3, 6, 7),)),
+        ("2s4c1ins", machine(sockets=2, cores=4, keep={0, 1, 2, 4}), ((0, 1, 2, 4),)),
+        ("2s2c2ins", machine(sockets=2, cores=4, keep={0, 1, 2, 3, 4}), ((2, 3), (1, 4))),
+        ("3s2c2ins", machine(sockets=3, cores=2), ((3, 5), (0, 1))),
+        ("2s1c4ins", machine(sockets=2, cores=4), ((7,), (3,), (6,), (2,))),
+    ],
+)
+def test_a_layout_that_names_sockets_uses_all_of_them(text, host, cpus):
+    assert plan(Layout.parse(f"{text}1bs"), host).cpus == cpus
+
+
 def test_hyperthreads_come_last_and_are_said():
     made = plan(Layout.parse("1s3c2ins1bs"), machine(cores=4, threads=2))
-    assert made.cpus == ((1, 2, 3), (0, 6, 7))
+    assert made.cpus == ((1, 2, 3), (0, 4, 7))
     assert made.notes == ("2 of the CPUs are hyperthread siblings: there are 4 physical cores",)
+
+
+def test_an_instance_takes_siblings_of_its_own_cores_before_those_of_others():
+    made = plan(Layout.parse("1s3c2ins1bs"), machine(sockets=2, cores=4, threads=2))
+    assert made.cpus == ((5, 6, 7), (4, 12, 15))
+    assert plan(Layout.parse("1s4c2ins1bs"), machine(cores=4, threads=2)).cpus == ((0, 1, 2, 3), (4, 5, 6, 7))
+    assert plan(Layout.parse("1s4c1ins1bs"), machine(cores=2, threads=3)).cpus == ((0, 1, 2, 3),)
 
 
 def test_an_instance_that_must_span_memory_nodes_is_said():
@@ -188,6 +224,8 @@ def test_an_instance_that_must_span_memory_nodes_is_said():
          "1s40c2ins1bs needs 2 x 40 = 80 cores; this process may use 32 (64 CPUs in its cpuset, 32 on 1 socket); "
          "use 1s32c1ins1bs"),
         ("2s", machine(), "2s4c1ins1bs needs 2 sockets; the CPUs of this process are on 1; use 1s4c1ins1bs"),
+        ("2s1c1ins1bs", machine(sockets=2),
+         "2s1c1ins1bs needs a CPU on each of its 2 sockets and has 1 x 1 = 1; use 1s1c1ins1bs"),
         ("2ins", machine(pinnable=False),
          "1s2c2ins1bs needs processes bound to CPUs, which this system cannot do; use 1s1c1ins1bs"),
     ],

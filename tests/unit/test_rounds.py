@@ -1,11 +1,13 @@
 """Rounds: which are dropped, how many are added, when to give up; and the ratio over those that count."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure import disturbance, wall
+from inc_mlflow.measure import bootstrap, disturbance, wall
 from inc_mlflow.measure.disturbance import NEEDED
 from inc_mlflow.measure.rounds import MOST, Round, run_rounds
 from inc_mlflow.measure.window import Turn, together
@@ -41,15 +43,41 @@ class Fake:
 
 
 def run(loads, groups=None, enough=lambda _: True):
-    """``loads`` are those of the rounds; each round asks once before it and once after it."""
-    answers = iter(loads)
-    state = {"asked": 0}
+    """``loads`` are those of the rounds' turns; a round asks before it and after each turn."""
+    groups = groups or {"a": Fake(1.0)}
+    answers = (answer for load in loads for answer in [QUIET, *[load] * len(groups)])
+    return run_rounds(groups, None, lambda: lambda: next(answers), enough, lambda rounds, _: rounds)
 
-    def watch():
-        state["asked"] += 1
-        return next(answers) if state["asked"] % 2 == 0 else QUIET
 
-    return run_rounds(groups or {"a": Fake(1.0)}, None, lambda: watch, enough, lambda rounds, _: rounds)
+class Stall:
+    """A watch on models that run 0.2 s each, of which one loses a share of its turns to something else."""
+
+    def __init__(self, models, lost):
+        self.ran = self.waited = 0.0
+        self.groups = {str(n): Fake(lambda n=n: self.turn(lost if n == 5 else 0.0)) for n in range(models)}
+
+    def turn(self, lost):
+        self.ran, self.waited = self.ran + 0.2, self.waited + 0.2 * lost
+        return 0.01
+
+    def __call__(self):
+        share = self.waited / self.ran if self.ran else 0.0
+        self.ran = self.waited = 0.0
+        return loaded(waited=share)
+
+
+@pytest.mark.parametrize("models", [6, 12, 40])
+def test_a_turn_that_was_half_lost_disturbs_its_round_however_many_models_there_are(models):
+    stall = Stall(models, 0.5)
+    rounds = run_rounds(stall.groups, None, lambda: stall, lambda _: True, lambda numbers, _: numbers)
+    assert not any(one.clean for one in rounds)
+    assert rounds[0].load.waited == pytest.approx(0.5)
+
+
+def test_the_load_of_a_round_is_that_of_the_worst_turn_for_each_cause():
+    loads = [loaded(waited=0.3, slowed=0.9, throttled=2), loaded(stolen=0.2, slowed=None, migrated=None)]
+    assert disturbance.worst(loads) == loaded(waited=0.3, stolen=0.2, slowed=0.9, throttled=2)
+    assert disturbance.worst([loaded(slowed=None)] * 2) == loaded(slowed=None)
 
 
 def test_quiet_rounds_are_as_many_as_needed():
@@ -161,13 +189,27 @@ def test_rounds_that_agree_leave_the_repeatability_however_the_host_drifts(ratio
 
 
 def test_the_bounds_hold_the_truth_as_often_as_they_say(monkeypatch):
-    monkeypatch.setattr(wall, "_RESAMPLES", 999)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 999)
     generator, below, above = np.random.default_rng(0), 0, 0
     for _ in range(200):
         interval = wall.speedup(paired(2 * np.exp(generator.normal(0, 0.3, 20))), "a", "b", 0.9)
         below, above = below + (interval.low > 2), above + (interval.high < 2)
     assert 14 <= below <= 34, "a tenth of 200, and three standard deviations"
     assert 14 <= above <= 34
+
+
+def test_the_bounds_are_those_of_the_one_bootstrap_there_is(monkeypatch):
+    monkeypatch.setattr(wall, "REPEATABILITY", 0.0)
+    rounds = paired(np.random.default_rng(2).uniform(1.5, 2.5, 20))
+    ratios = np.array([one.turns["b"].pace() / one.turns["a"].pace() for one in rounds])
+    mean = bootstrap.BootstrappedMean(np.log(ratios)).at(0.95)
+    interval = wall.speedup(rounds, "a", "b", 0.95)
+    assert (interval.value, interval.low, interval.high) == pytest.approx(np.exp((mean.value, mean.low, mean.high)), rel=1e-9)
+
+
+def test_one_place_has_the_seed():
+    sources = Path(wall.__file__).parents[1].rglob("*.py")
+    assert [file.name for file in sources if "20240101" in file.read_text()] == ["seed.py"]
 
 
 def test_the_same_rounds_give_the_same_interval_and_exchanged_models_the_inverse():
@@ -180,10 +222,10 @@ def test_the_same_rounds_give_the_same_interval_and_exchanged_models_the_inverse
 
 def test_rounds_that_contradict_each_other_are_a_reason():
     wild = paired([1.0, 4.0] * 10)
-    assert wall.reasons(wild, "a", ["b"], 0.95, None) == [
+    assert wall.reasons(wild, "a", ["b"], 0.95, {}) == [
         "20 undisturbed rounds disagree by more than 10 % about the speed-up; run again"
     ]
-    assert wall.reasons(paired([2.0, 2.1] * 10), "a", ["b"], 0.95, None) == []
+    assert wall.reasons(paired([2.0, 2.1] * 10), "a", ["b"], 0.95, {}) == []
 
 
 def test_latencies_are_pooled_and_not_averaged_over_rounds():
@@ -210,11 +252,26 @@ def served(service, gap, count=40):
 def test_a_rate_that_cannot_be_sustained_is_a_reason_and_says_which_can():
     slow, fast = served(0.012, 0.01), served(0.005, 0.01)
     rounds = [Round({"a": slow, "b": fast}, QUIET)] * 20
-    (reason,) = wall.reasons(rounds, "a", ["b"], 0.95, rate=100.0)
-    assert reason == (
-        "a cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
-    )
-    assert wall.reasons([Round({"a": fast, "b": fast}, QUIET)] * 20, "a", ["b"], 0.95, rate=100.0) == []
+    told = "a cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
+    assert wall.overloaded(rounds, 100.0) == {"a": told}
+    assert wall.reasons(rounds, "a", ["b"], 0.95, wall.overloaded(rounds, 100.0)) == [told]
+    assert wall.overloaded(rounds, None) == {}
+
+
+def test_a_candidate_that_cannot_keep_up_takes_only_its_own_ratio():
+    slow, fast = served(0.012, 0.01), served(0.005, 0.01)
+    rounds = [Round({"baseline": fast, "a": slow, "b": fast, "source": slow}, QUIET)] * 20
+    slow_ones = wall.overloaded(rounds, 100.0)
+    assert list(slow_ones) == ["a", "source"]
+    assert wall.reasons(rounds, "baseline", ["a", "b"], 0.95, slow_ones) == []
+    assert wall.reasons(rounds, "baseline", ["a"], 0.95, slow_ones) == [slow_ones["a"]], "no candidate is left"
+    assert wall.able(["a", "b"], slow_ones) == ["b"]
+
+
+def test_candidates_that_cannot_keep_up_need_not_agree_about_anything():
+    wild = [Round({"baseline": turn(1.0), "a": turn(n % 2 + 1.0), "b": turn(0.5)}, QUIET) for n in range(20)]
+    assert wall.reasons(wild, "baseline", ["a", "b"], 0.95, {}) != []
+    assert wall.reasons(wild, "baseline", ["a", "b"], 0.95, {"a": "slow"}) == []
 
 
 def test_latency_grows_without_end_when_the_rate_exceeds_capacity():

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.rounds import ARRIVALS, poisson
+from inc_mlflow.measure import group
+from inc_mlflow.measure.group import Group
+from inc_mlflow.measure.rounds import ARRIVALS, CALLS, poisson
 from inc_mlflow.measure.window import Turn, together
 
 
@@ -28,11 +30,67 @@ def test_the_window_is_from_the_latest_first_start_to_the_earliest_last_end():
     assert turn(ONE, OTHER).window == (1, 6)
 
 
-def test_a_call_over_the_edge_counts_by_its_share_for_throughput_and_not_for_latency():
+def test_a_call_over_the_edge_counts_by_its_share_for_throughput():
     both = turn(ONE, OTHER)
     assert both.completed() == pytest.approx(0.5 + 1 + 1 + 1 + 2 / 3)
-    assert sorted(both.latencies()) == [2, 2, 3]
     assert both.pace() == pytest.approx((2.5 + 5 / 3) / 5)
+
+
+def test_latencies_are_of_calls_begun_in_the_window_until_the_given_time_whenever_they_end():
+    assert sorted(turn(ONE, OTHER).latencies()) == [2, 2, 3, 3]
+    assert sorted(Turn((ONE, OTHER), (1, 6), until=4.0).latencies()) == [2, 3]
+
+
+class Simulated:
+    """The parent's side of an instance whose calls take 30 ms, a tenth of them 120 ms, all of them a little more or less."""
+
+    def __init__(self, generator):
+        self.generator, self.pid, self.request = generator, 0, {}
+
+    def ask(self, _):
+        return np.empty((0, 4))
+
+    def send(self, request):
+        self.request = request
+
+    def calls(self):
+        begin, rows = self.request["start"] + self.generator.uniform(0, 0.001), []
+        while not rows or begin < self.request["stop"]:
+            seconds = float(self.draw(1)[0])
+            rows.append((begin, begin, begin + seconds, seconds))
+            begin += seconds
+        return np.array(rows)
+
+    def draw(self, count):
+        return np.where(self.generator.random(count) < 0.1, 0.120, 0.030) * self.generator.lognormal(0, 0.1, count)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pooled_latencies_have_the_mean_and_percentiles_of_the_calls(monkeypatch, seed):
+    """The call over the end of a turn is longer than others, so leaving it out would make all figures too low."""
+    monkeypatch.setattr(group.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(group.time, "sleep", lambda _: None)
+    generator = np.random.default_rng(seed)
+    running = Group([], threads=1)
+    running.instances = [Simulated(generator) for _ in range(4)]
+    seconds = CALLS * running.warm_up()
+    pooled = np.concatenate([running.run(seconds).latencies() for _ in range(4000)])
+    true = Simulated(generator).draw(1_000_000)
+    noise = true.std() / np.sqrt(len(pooled))
+    assert pooled.mean() == pytest.approx(true.mean(), abs=4 * noise), "0.5 of 39 ms"
+    assert (pooled > 0.06).mean() == pytest.approx(0.1, abs=0.005)
+    assert np.percentile(pooled, 99) == pytest.approx(np.percentile(true, 99), rel=0.01)
+
+
+def test_calls_that_count_for_latency_begin_a_whole_call_before_instances_stop(monkeypatch):
+    monkeypatch.setattr(group.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(group.time, "sleep", lambda _: None)
+    running = Group([], threads=1)
+    running.instances = [Simulated(np.random.default_rng(0)) for _ in range(4)]
+    call = running.warm_up()
+    one = running.run(1.0)
+    assert one.until == pytest.approx(group.LEAD + 1.0 - call)
+    assert one.window[1] - one.until >= call
 
 
 def test_all_calls_of_a_single_instance_count():
