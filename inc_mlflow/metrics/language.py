@@ -69,7 +69,8 @@ class Bleu(_Text):
         if np.isnan(counts).any():
             return float("nan")
         *grams, written, references = (int(count) for count in counts)
-        return float(self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references).score)
+        smooth = self._bleu.smooth_method, self._bleu.smooth_value
+        return float(self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references, *smooth).score)
 
     @cached_property
     def _bleu(self) -> "BLEU":
