@@ -50,6 +50,10 @@ class _Detection(NamedMetric):
             *(np.concatenate(statistics[name]) for name in ("classes", "scores", "matches", "truths"))
         )
 
+    def missing(self, statistics: Arrays) -> str:
+        """An object that is no crowd."""
+        return "" if any(len(truths) for truths in statistics["truths"]) else "object"
+
 
 class CocoMap(_Detection):
     """The figure of ``pycocotools``' COCOeval, ``bbox``; 100 detections per class as there. Boxes are x1, y1, x2, y2."""

@@ -151,6 +151,10 @@ class WordErrorRate(NamedMetric):
         words = statistics["words"].sum()
         return float(statistics["edits"].sum() / words) if words else float("nan")
 
+    def missing(self, statistics: Arrays) -> str:
+        """A word to find."""
+        return "" if statistics["words"].any() else "word in a reference"
+
 
 def _edits(reference: str, written: str) -> tuple[int, int]:
     """Edits and words of the reference; without one, every word written is an edit."""

@@ -54,6 +54,10 @@ class TokenAccuracy(NamedMetric):
         tokens = statistics["tokens"].sum()
         return float(statistics["right"].sum() / tokens) if tokens else float("nan")
 
+    def missing(self, statistics: Arrays) -> str:
+        """A token that counts."""
+        return "" if statistics["tokens"].any() else "token that counts"
+
 
 class Perplexity(NamedMetric):
     """The exponential of the mean negative log likelihood of all tokens (Jelinek et al. 1977)."""
@@ -78,6 +82,10 @@ class Perplexity(NamedMetric):
         tokens = statistics["tokens"].sum()
         with np.errstate(over="ignore"):
             return float(np.exp(statistics["loss"].sum() / tokens)) if tokens else float("nan")
+
+    def missing(self, statistics: Arrays) -> str:
+        """A token that counts."""
+        return "" if statistics["tokens"].any() else "token that counts"
 
 
 def _losses(logits: np.ndarray, label: np.ndarray) -> list[float]:
