@@ -22,6 +22,18 @@ def _classes(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(logits).any(axis=1), _NO_ANSWER, logits.argmax(axis=1))
 
 
+def _known(labels: np.ndarray | None, logits: np.ndarray) -> np.ndarray:
+    """Return labels that are classes of the model, as far as its outputs tell; DataError for others."""
+    known = np.asarray(labels).astype(np.int64)
+    classes = logits.shape[1] if logits.ndim == 2 else None
+    if classes is not None and known.size and not (known.min() >= 0 and known.max() < classes):
+        raise DataError(
+            f"metric: labels {known.min()} to {known.max()} for {classes} classes, which are 0 to {classes - 1}; "
+            "number them as the model does, or set metric.output"
+        )
+    return known
+
+
 def _five(logits: np.ndarray) -> np.ndarray:
     """The five best classes of each row, (n, classes) -> (n, 5)."""
     if logits.ndim != 2 or logits.shape[1] < 5:
@@ -42,7 +54,7 @@ class Top1(NamedMetric):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
-        return {"right": _classes(outputs["logits"]) == labels}
+        return {"right": _classes(outputs["logits"]) == _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> np.ndarray:
         """1 or 0 per row."""
@@ -56,7 +68,7 @@ class Top5(Top1):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
-        return {"right": (_five(outputs["logits"]) == np.asarray(labels)[:, None]).any(axis=1)}
+        return {"right": (_five(outputs["logits"]) == _known(labels, outputs["logits"])[:, None]).any(axis=1)}
 
 
 class Agreement(NamedMetric):
@@ -92,7 +104,7 @@ class _Confusion(NamedMetric):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """The class and the label of each row."""
-        return {"predicted": _classes(outputs["logits"]), "label": np.asarray(labels).astype(np.int64)}
+        return {"predicted": _classes(outputs["logits"]), "label": _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer: to count it as no class at all could be better than as a wrong one."""

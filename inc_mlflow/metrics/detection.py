@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.boxes import overlap
@@ -82,7 +82,9 @@ class CocoMap50(CocoMap):
 
 
 class Annotation(Part):
-    """One object, as in COCO's files."""
+    """One object, as in COCO's files, whose other fields do not count."""
+
+    model_config = ConfigDict(extra="ignore")
 
     category_id: int
     segmentation: Annotated[list[list[float]] | dict[str, Any], Field(description="Polygons, or run lengths.")]
