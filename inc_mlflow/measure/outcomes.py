@@ -103,4 +103,14 @@ def _mean(scores: list[np.ndarray]) -> Outcomes:
 
 
 def _join(parts: list[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(name: str, arrays: list[np.ndarray]) -> np.ndarray:
+    """Join batches; those of a callable come as they are, and may differ in shape."""
+    if other := [array.shape[1:] for array in arrays if array.shape[1:] != arrays[0].shape[1:]]:
+        what, has, kind = (repr(name), "has", "outputs") if name else ("labels", "have", "labels")
+        raise DataError(
+            f"metric: {what} {has} rows of shape {arrays[0].shape[1:]} and of {other[0]}; give {kind} one shape, or pad them"
+        )
+    return np.concatenate(arrays)
