@@ -11,6 +11,8 @@ from inc_mlflow.metrics.labels import LabelKind
 from inc_mlflow.spec.part import Part
 
 Arrays = dict[str, np.ndarray]
+NO_CLASS = np.iinfo(np.int64).min
+"""Class of outputs that are NaN: no label is that."""
 
 
 class NamedMetric(Part):
