@@ -19,12 +19,16 @@ A metric reads outputs by role. An output with the name of the role is taken, or
 `output:` or, where there are several roles, `outputs: {role: output}`. With a postprocess the roles are those that it reads.
 
 NaN in outputs is never better than a number: a metric per sample counts the row as wrong, any other becomes NaN, and a model
-without a value passes no gate. So does a metric that the rows leave undefined: correlation and AUROC where all labels are the
+without a value passes no gate. A metric that labels leave undefined is refused: correlation and AUROC where all labels are the
 same, perplexity and error rates where nothing counts, mAP without an object. Correlation with a model that always answers the
 same is 0, as is F1 where there is nothing to find; a class that a mean is taken over and that no row has is left out of it.
 
 A metric per sample is a mean over rows, and rows are what the gate compares. Any other is computed again on 1,000 resamples of
-the rows, from statistics of each row that are kept once; of verification pairs, the pairs are drawn. On 5,000 rows and two
+the rows, from statistics of each row that are kept once; of verification pairs, the pairs are drawn. Resamples whose labels
+leave it undefined, as AUROC is where no row of class 1 is drawn, are left out for all models alike, at most 50 of them: with
+more the job is refused, for correlation and AUROC before any work, else when the baseline is evaluated. Four rows of the rare
+class are about as few as can do. A resample that is NaN by what a model answers is never left out. A callable must give a
+number on all of them, since its labels are its own. On 5,000 rows and two
 cores that takes seconds, for mAP a minute or two (`tests/benchmarks/metrics.py`).
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.resample import resample
+from inc_mlflow.measure.resample import Missing, resample
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[Arrays], Arrays]
@@ -23,13 +23,15 @@ class Scoring:
     decomposable: bool
     group: Callable[[Arrays], Arrays] = dict
     """From all rows to what is resampled; the rows themselves by default."""
+    missing: Missing | None = None
+    """What labels lack; resamples that lack something are left out for all models alike."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """One model's metric, and what paired statistics need.
 
-    ``replicates`` are per-sample scores, or the metric on each of 1,000 resamples where it does not decompose.
+    ``replicates`` are per-sample scores, or the metric on each of up to 1,000 resamples where it does not decompose.
     """
 
     value: float
@@ -67,7 +69,7 @@ def collect_outcomes(
         return {name: _mean(part.scores) for name, part in parts.items()}
     kept = {name: scoring.group(_join(part.kept)) for name, part in parts.items()}
     values = {name: float(scoring.score(one, kept[baseline])) for name, one in kept.items()}
-    replicates = resample(kept, baseline, scoring.score, workers, shown)
+    replicates = resample(kept, baseline, scoring.score, workers, shown, scoring.missing)
     return {name: Outcomes(values[name], replicates[name]) for name in kept}
 
 
@@ -101,4 +103,14 @@ def _mean(scores: list[np.ndarray]) -> Outcomes:
 
 
 def _join(parts: list[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(name: str, arrays: list[np.ndarray]) -> np.ndarray:
+    """Join batches; those of a callable come as they are, and may differ in shape."""
+    if other := [array.shape[1:] for array in arrays if array.shape[1:] != arrays[0].shape[1:]]:
+        what, has, kind = (repr(name), "has", "outputs") if name else ("labels", "have", "labels")
+        raise DataError(
+            f"metric: {what} {has} rows of shape {arrays[0].shape[1:]} and of {other[0]}; give {kind} one shape, or pad them"
+        )
+    return np.concatenate(arrays)

@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.measure.seed import SEED
 
 Arrays = dict[str, np.ndarray]
 Score = Callable[[Arrays, Arrays], np.ndarray | float]
+Missing = Callable[[Arrays], str]
+"""What rows lack by their labels alone for a metric to be defined on them; empty where nothing."""
 RESAMPLES = 1000
+LEFT_OUT = 0.05
+"""Largest share of resamples that may be left out because their labels leave the metric undefined."""
 
 _replicate: Callable[[int], list[float]] | None = None
 """What a forked worker computes; a closure cannot be sent to it, but it is there already when the fork happens."""
@@ -22,30 +27,52 @@ def resample(
     score: Score,
     workers: int,
     shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
+    missing: Missing | None = None,
 ) -> dict[str, np.ndarray]:
     """Return ``score`` of each model on 1,000 resamples of the rows; ``shown`` wraps the loop, to show progress."""
-    count = len(next(iter(kept[baseline].values())))
-    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+    drawn = draw(kept[baseline], missing)
 
     def replicate(index: int) -> list[float]:
         rows = drawn[index]
         reference = _take(kept[baseline], rows)
         return [float(score(_take(one, rows), reference)) for one in kept.values()]
 
-    replicates = np.array(list(shown(_map(replicate, workers))))
+    replicates = np.array(list(shown(_map(replicate, len(drawn), workers))))
     return {name: replicates[:, column] for column, name in enumerate(kept)}
 
 
-def _map(replicate: Callable[[int], list[float]], workers: int) -> Iterator[list[float]]:
+def draw(kept: Arrays, missing: Missing | None) -> np.ndarray:
+    """Return the rows of each resample, (resamples, n); DataError where too many leave the metric undefined.
+
+    Those are left out by their labels alone, which all models share: what a model answers leaves out nothing.
+    """
+    count = len(next(iter(kept.values())))
+    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+    if missing is None:
+        return drawn
+    if what := missing(kept):
+        raise DataError(f"metric: undefined on these {count:,} rows, which have no {what}; give some")
+    lacking = [missing(_take(kept, rows)) for rows in drawn]
+    lost, most = np.array([what != "" for what in lacking]), int(LEFT_OUT * RESAMPLES)
+    if lost.sum() > most:
+        what = " or no ".join(sorted(set(lacking) - {""}))
+        raise DataError(
+            f"metric: undefined on {lost.sum():,} of {RESAMPLES:,} resamples of the {count:,} rows, which have no {what}; "
+            f"{most} may be; give more rows of the rare kind"
+        )
+    return drawn[~lost] if lost.any() else drawn
+
+
+def _map(replicate: Callable[[int], list[float]], count: int, workers: int) -> Iterator[list[float]]:
     """Call ``replicate`` for every resample, in order; forked workers where the system forks safely."""
     if workers < 2 or sys.platform != "linux":
-        yield from map(replicate, range(RESAMPLES))
+        yield from map(replicate, range(count))
         return
     global _replicate
     _replicate = replicate
     try:
         with multiprocessing.get_context("fork").Pool(workers) as pool:
-            yield from pool.imap(_in_worker, range(RESAMPLES), chunksize=8)
+            yield from pool.imap(_in_worker, range(count), chunksize=8)
     finally:
         _replicate = None
 

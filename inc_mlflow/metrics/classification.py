@@ -6,10 +6,7 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import BINARY, CLASS
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
-
-_NO_ANSWER = np.iinfo(np.int64).min
-"""Class of a row whose outputs are NaN: no label is that."""
+from inc_mlflow.metrics.metric import NO_CLASS, Arrays, NamedMetric
 
 
 def _classes(logits: np.ndarray) -> np.ndarray:
@@ -19,7 +16,19 @@ def _classes(logits: np.ndarray) -> np.ndarray:
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise DataError(f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output")
     # argmax takes NaN for the largest; a row without an answer must not count as one.
-    return np.where(np.isnan(logits).any(axis=1), _NO_ANSWER, logits.argmax(axis=1))
+    return np.where(np.isnan(logits).any(axis=1), NO_CLASS, logits.argmax(axis=1))
+
+
+def _known(labels: np.ndarray | None, logits: np.ndarray) -> np.ndarray:
+    """Return labels that are classes of the model, as far as its outputs tell; DataError for others."""
+    known = np.asarray(labels).astype(np.int64)
+    classes = logits.shape[1] if logits.ndim == 2 else None
+    if classes is not None and known.size and not (known.min() >= 0 and known.max() < classes):
+        raise DataError(
+            f"metric: labels {known.min()} to {known.max()} for {classes} classes, which are 0 to {classes - 1}; "
+            "number them as the model does, or set metric.output"
+        )
+    return known
 
 
 def _five(logits: np.ndarray) -> np.ndarray:
@@ -27,7 +36,7 @@ def _five(logits: np.ndarray) -> np.ndarray:
     if logits.ndim != 2 or logits.shape[1] < 5:
         raise DataError(f"metric: top5 needs outputs of shape (n, at least 5), got {logits.shape}; set metric.output")
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
-    return np.where(np.isnan(logits).any(axis=1, keepdims=True), _NO_ANSWER, best)
+    return np.where(np.isnan(logits).any(axis=1, keepdims=True), NO_CLASS, best)
 
 
 class Top1(NamedMetric):
@@ -42,7 +51,7 @@ class Top1(NamedMetric):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
-        return {"right": _classes(outputs["logits"]) == labels}
+        return {"right": _classes(outputs["logits"]) == _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> np.ndarray:
         """1 or 0 per row."""
@@ -56,7 +65,7 @@ class Top5(Top1):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
-        return {"right": (_five(outputs["logits"]) == np.asarray(labels)[:, None]).any(axis=1)}
+        return {"right": (_five(outputs["logits"]) == _known(labels, outputs["logits"])[:, None]).any(axis=1)}
 
 
 class Agreement(NamedMetric):
@@ -75,7 +84,7 @@ class Agreement(NamedMetric):
 
     def aggregate(self, statistics: Arrays) -> np.ndarray:
         """1 per row that has a class."""
-        return np.asarray(statistics["predicted"] != _NO_ANSWER, np.float64)
+        return np.asarray(statistics["predicted"] != NO_CLASS, np.float64)
 
     def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray:
         """1 per row with the class that the baseline chose."""
@@ -92,12 +101,12 @@ class _Confusion(NamedMetric):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """The class and the label of each row."""
-        return {"predicted": _classes(outputs["logits"]), "label": np.asarray(labels).astype(np.int64)}
+        return {"predicted": _classes(outputs["logits"]), "label": _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer: to count it as no class at all could be better than as a wrong one."""
         predicted, label = statistics["predicted"], statistics["label"]
-        return float("nan") if (predicted == _NO_ANSWER).any() else self._of(predicted, label)
+        return float("nan") if (predicted == NO_CLASS).any() else self._of(predicted, label)
 
     @abstractmethod
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float: ...

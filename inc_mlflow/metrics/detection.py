@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.boxes import overlap
@@ -50,6 +50,10 @@ class _Detection(NamedMetric):
             *(np.concatenate(statistics[name]) for name in ("classes", "scores", "matches", "truths"))
         )
 
+    def missing(self, statistics: Arrays) -> str:
+        """An object that is no crowd."""
+        return "" if any(len(truths) for truths in statistics["truths"]) else "object"
+
 
 class CocoMap(_Detection):
     """The figure of ``pycocotools``' COCOeval, ``bbox``; 100 detections per class as there. Boxes are x1, y1, x2, y2."""
@@ -78,7 +82,9 @@ class CocoMap50(CocoMap):
 
 
 class Annotation(Part):
-    """One object, as in COCO's files."""
+    """One object, as in COCO's files, whose other fields do not count."""
+
+    model_config = ConfigDict(extra="ignore")
 
     category_id: int
     segmentation: Annotated[list[list[float]] | dict[str, Any], Field(description="Polygons, or run lengths.")]

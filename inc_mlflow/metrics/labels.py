@@ -15,11 +15,15 @@ Structure = TypeVar("Structure", bound=Part)
 
 @dataclass(frozen=True)
 class LabelKind:
-    """``words`` say what a metric takes; ``structure`` is what the JSON text of each row holds."""
+    """``words`` say what a metric takes; ``structure`` is what the JSON text of each row holds.
+
+    ``wrong`` says what is wrong with values of a shape and type that fit; empty where nothing.
+    """
 
     words: str
     fits: Callable[[np.ndarray], bool]
     structure: type[Part] | None = None
+    wrong: Callable[[np.ndarray], str] = lambda labels: ""
 
     def check(self, metric: str, labels: np.ndarray | None) -> None:
         """Raise DataError where a metric cannot take the labels of a batch; the inside of JSON texts is left to ``read``."""
@@ -29,6 +33,8 @@ class LabelKind:
             dtype = labels.dtype.name if labels.dtype.kind in "biuf" else "text" if labels.dtype.kind == "U" else labels.dtype
             shape = f" of shape {labels.shape[1:]}" if labels.ndim > 1 else ""
             raise DataError(f"metric {metric} takes {self.words}, labels are {dtype}{shape}{_not_finite(labels)}")
+        if wrong := self.wrong(labels):
+            raise DataError(f"metric {metric} takes {self.words}; {wrong}")
 
     def read(self, labels: np.ndarray) -> None:
         """Raise DataError where the JSON text of a row is not what it should be."""
@@ -70,7 +76,16 @@ def _text(labels: np.ndarray) -> bool:
 
 
 def _boxes(labels: np.ndarray) -> bool:
-    return labels.ndim == 3 and labels.shape[2] >= 5 and labels.dtype.kind in "biuf" and bool(np.isfinite(labels).all())
+    return labels.ndim == 3 and labels.shape[2] in (5, 6) and labels.dtype.kind in "biuf" and bool(np.isfinite(labels).all())
+
+
+def _wrong_box(labels: np.ndarray) -> str:
+    boxes = labels[labels[..., 4] >= 0]
+    if (boxes[:, 2:4] < boxes[:, :2]).any():
+        return "a box ends before it starts, as x, y, width, height would"
+    if (labels[..., 4] % 1 != 0).any():
+        return "a class is no whole number"
+    return "crowd is neither 0 nor 1" if not np.isin(boxes[:, 5:], (0, 1)).all() else ""
 
 
 def _pair(labels: np.ndarray) -> bool:
@@ -88,5 +103,7 @@ NUMBER = LabelKind("one finite number per row", _number)
 TOKENS = LabelKind("whole numbers of shape (length,) per row, -100 where none counts", _whole(2))
 MASK = LabelKind("whole numbers of shape (height, width) per row", _whole(3))
 TEXT = LabelKind("one text per row", _text)
-BOXES = LabelKind("boxes of shape (most, 5 or 6) per row: x1, y1, x2, y2, class (-1 where there is none), crowd", _boxes)
+BOXES = LabelKind(
+    "boxes of shape (most, 5 or 6) per row: x1, y1, x2, y2, class (-1 where there is none), crowd", _boxes, wrong=_wrong_box
+)
 PAIR = LabelKind("two whole numbers per row: the pair, and 1 where both are the same, else 0", _pair)

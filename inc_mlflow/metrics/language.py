@@ -69,7 +69,8 @@ class Bleu(_Text):
         if np.isnan(counts).any():
             return float("nan")
         *grams, written, references = (int(count) for count in counts)
-        return float(self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references).score)
+        smooth = self._bleu.smooth_method, self._bleu.smooth_value
+        return float(self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references, *smooth).score)
 
     @cached_property
     def _bleu(self) -> "BLEU":
@@ -149,6 +150,10 @@ class WordErrorRate(NamedMetric):
         """NaN where a row has no answer, or no reference has a word."""
         words = statistics["words"].sum()
         return float(statistics["edits"].sum() / words) if words else float("nan")
+
+    def missing(self, statistics: Arrays) -> str:
+        """A word to find."""
+        return "" if statistics["words"].any() else "word in a reference"
 
 
 def _edits(reference: str, written: str) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from inc_mlflow.metrics.labels import LabelKind
 from inc_mlflow.spec.part import Part
 
 Arrays = dict[str, np.ndarray]
+NO_CLASS = np.iinfo(np.int64).min
+"""Class of outputs that are NaN: no label is that."""
 
 
 class NamedMetric(Part):
@@ -30,6 +32,8 @@ class NamedMetric(Part):
     higher_is_better: ClassVar[bool] = True
     binary: ClassVar[bool] = False
     """Per-sample scores are 0 or 1 only."""
+    foresees: ClassVar[bool] = False
+    """``missing`` reads only ``label``, as the data has it: it can be asked before any work."""
     needs: ClassVar[dict[str, str]] = {}
     """Package it imports -> extra that brings it."""
 
@@ -44,6 +48,10 @@ class NamedMetric(Part):
     def group(self, statistics: Arrays) -> Arrays:
         """Turn all rows into what is resampled: the rows themselves, unless several of them belong together."""
         return statistics
+
+    def missing(self, statistics: Arrays) -> str:
+        """Say what the rows lack, by their labels alone, for the metric to be defined; empty where nothing."""
+        return ""
 
     def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray | float:
         """Aggregate, where need be against the baseline's statistics of the same rows."""
@@ -64,5 +72,9 @@ class Metric:
     higher_is_better: bool
     binary: bool
     """Per-sample scores are 0 or 1 only."""
+    missing: Callable[[Arrays], str] | None
+    """Say what grouped rows lack by their labels alone; None of a callable, whose labels nobody else understands."""
+    foresees: bool
+    """``missing`` takes the labels themselves, as ``label``."""
     check_labels: Callable[[np.ndarray | None], object]
     """Raise DataError on labels of a batch that it cannot take."""

@@ -109,6 +109,8 @@ def _from_table(name: str, named: NamedMetric, after: Postprocess | None, source
         decomposable=named.decomposable,
         higher_is_better=named.higher_is_better,
         binary=named.binary,
+        missing=named.missing,
+        foresees=named.foresees,
         check_labels=check_labels,
     )
 
@@ -146,6 +148,8 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         decomposable=decomposable,
         higher_is_better=spec.higher_is_better is not False,
         binary=False,
+        missing=None,
+        foresees=False,
         check_labels=lambda labels: None,
     )
 

@@ -14,6 +14,7 @@ class _Scores(NamedMetric):
 
     reads = ("scores",)
     decomposable = False
+    foresees = True
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """The number and the label of each row."""
@@ -25,6 +26,11 @@ class _Scores(NamedMetric):
         if not np.isfinite(score).all() or (label == label[0]).all():
             return float("nan")
         return self._of(score, label)
+
+    def missing(self, statistics: Arrays) -> str:
+        """Labels that are not all the same."""
+        label = statistics["label"]
+        return "two labels that differ" if (label == label[0]).all() else ""
 
     def _column(self, scores: np.ndarray) -> np.ndarray:
         if scores.ndim == 2 and scores.shape[1] == 1:
@@ -74,6 +80,10 @@ class Auroc(_Scores):
     def _column(self, scores: np.ndarray) -> np.ndarray:
         two = scores.ndim == 2 and scores.shape[1] == 2
         return scores[:, 1].astype(np.float64) - scores[:, 0] if two else super()._column(scores)
+
+    def missing(self, statistics: Arrays) -> str:
+        """A row of each class."""
+        return next((f"row of class {one}" for one in (1, 0) if not (statistics["label"] == one).any()), "")
 
     def _of(self, score: np.ndarray, label: np.ndarray) -> float:
         from sklearn.metrics import roc_auc_score

@@ -41,6 +41,10 @@ class MeanIoU(NamedMetric):
             return float("nan")
         return float((right[union > 0] / union[union > 0]).mean())
 
+    def missing(self, statistics: Arrays) -> str:
+        """A pixel that counts; those of a model with NaN are not known, and its metric is NaN."""
+        return "" if statistics["labelled"].any() else "pixel that counts"
+
     def _count(self, logits: np.ndarray, masks: np.ndarray) -> int:
         chosen = logits.ndim == 3 and logits.dtype.kind in "iu"
         if not chosen and logits.ndim != 4:

@@ -1,9 +1,10 @@
 """Metrics of one answer per token. Outputs are logits (n, length, classes), labels (n, length) with -100 where none counts."""
 
+import re
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import TOKENS
@@ -54,6 +55,10 @@ class TokenAccuracy(NamedMetric):
         tokens = statistics["tokens"].sum()
         return float(statistics["right"].sum() / tokens) if tokens else float("nan")
 
+    def missing(self, statistics: Arrays) -> str:
+        """A token that counts."""
+        return "" if statistics["tokens"].any() else "token that counts"
+
 
 class Perplexity(NamedMetric):
     """The exponential of the mean negative log likelihood of all tokens (Jelinek et al. 1977)."""
@@ -78,6 +83,10 @@ class Perplexity(NamedMetric):
         tokens = statistics["tokens"].sum()
         with np.errstate(over="ignore"):
             return float(np.exp(statistics["loss"].sum() / tokens)) if tokens else float("nan")
+
+    def missing(self, statistics: Arrays) -> str:
+        """A token that counts."""
+        return "" if statistics["tokens"].any() else "token that counts"
 
 
 def _losses(logits: np.ndarray, label: np.ndarray) -> list[float]:
@@ -105,6 +114,14 @@ class EntityF1(NamedMetric):
     reads = ("logits",)
     labels = TOKENS
     decomposable = False
+
+    @field_validator("tags")
+    @classmethod
+    def _of_conll(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        for tag in tags:
+            if not re.fullmatch(r"O|[BI]-.+", tag):
+                raise ValueError(f"{tag!r} is neither O nor B-type nor I-type; no other scheme is known, as IOBES or bare B, I")
+        return tags
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Entities of each row that are right, predicted and labelled; NaN where a token that counts has NaN."""

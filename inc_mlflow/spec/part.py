@@ -23,7 +23,7 @@ class Part(BaseModel):
     @classmethod
     def _known_fields(cls, data: Any) -> Any:
         """Suggest the field that was meant; pydantic's own message does not know its neighbours."""
-        if isinstance(data, Mapping):
+        if isinstance(data, Mapping) and cls.model_config["extra"] == "forbid":
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
                 if key not in allowed:

@@ -13,7 +13,7 @@ from inc_mlflow.ort.quantizer import check_operators
 from inc_mlflow.records import DataFacts
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import label_check, open_data
+from inc_mlflow.steps.inputs import LabelCheck, open_data
 from inc_mlflow.steps.probe import planned
 
 
@@ -34,7 +34,9 @@ def check(job: Job) -> Checked:
     for recipe in job.spec.listed:
         check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
-    facts = open_data(job).survey(progress.track, label_check(job, metric))
+    labels = LabelCheck(job, metric)
+    facts = open_data(job).survey(progress.track, labels)
+    labels.finish()
     _check_classes(job, metric, facts)
     return Checked(facts, (*facts.notes, where.text(), _plan(job, metric, facts)))
 

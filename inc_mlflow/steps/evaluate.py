@@ -130,7 +130,7 @@ def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
 
 
 def _scoring(metric: Metric) -> Scoring:
-    return Scoring(metric.keep, metric.score, metric.decomposable, metric.group)
+    return Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
 
 
 def _evaluated(model: Model, outcomes: Outcomes) -> Evaluated:

@@ -1,6 +1,7 @@
 """The job's data, read against the inputs of its source model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from inc_mlflow.callables import source_file
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.measure.resample import draw
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.ort.compress import Calibration
 from inc_mlflow.ort.model import read_structure, signature
@@ -39,18 +41,39 @@ def calibration(job: Job, ranges: Ranges | None) -> Calibration:
     return Calibration(rows, ranges, threads=len(usable_cores()))
 
 
-def label_check(job: Job, metric: Metric) -> Callable[[str, np.ndarray | None], None]:
-    """Return what refuses labels that the metric cannot take, in the splits that it will be computed on."""
-    judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
+class LabelCheck:
+    """Refuses labels that the metric cannot take, in the splits that it will be computed on."""
 
-    def check(split: str, labels: np.ndarray | None) -> None:
-        if split in judged:
-            try:
-                metric.check_labels(labels)
-            except DataError as error:
-                raise DataError(f"data.{split}: {error}") from error
+    def __init__(self, job: Job, metric: Metric) -> None:
+        self._metric = metric
+        self._seen: dict[str, list[np.ndarray]] = {name: [] for name in ("validation", "tuning")}
+        if job.spec.recipes != "auto":
+            del self._seen["tuning"]
 
-    return check
+    def __call__(self, split: str, labels: np.ndarray | None) -> None:
+        """Check a batch."""
+        if split not in self._seen:
+            return
+        with _of(split):
+            self._metric.check_labels(labels)
+        if self._metric.foresees:
+            self._seen[split].append(np.asarray(labels))
+
+    def finish(self) -> None:
+        """Check all batches together: labels that are too seldom there to resample are refused before any work."""
+        for split, seen in self._seen.items():
+            if seen:
+                with _of(split):
+                    draw({"label": np.concatenate(seen)}, self._metric.missing)
+
+
+@contextmanager
+def _of(split: str) -> Iterator[None]:
+    """Name the split in a DataError."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"data.{split}: {error}") from error
 
 
 def user_files(job: Job) -> list[Path]:

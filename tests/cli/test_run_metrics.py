@@ -144,3 +144,16 @@ def test_boxes_in_another_shape_are_refused_before_any_work(job, call):
     assert code == 2
     assert "data.validation: metric coco_map takes boxes of shape (most, 5 or 6) per row" in err
     assert "labels are float64 of shape (6, 4)" in err
+
+
+def test_a_class_that_is_too_rare_to_resample_is_refused_before_any_work(work, call):
+    labels = np.zeros_like(work.arrays("dev.npz")["label"])
+    labels[:2] = 1
+    work.change("dev.npz", label=labels)
+    work.set("metric", "auroc")
+    code, _, err = call("run", work.job, "--json")
+    (line,) = err.splitlines()
+    assert code == 2
+    assert line.startswith("inc-mlflow: data.validation: metric: undefined on 1")
+    assert "resamples of the " in line
+    assert "have no row of class 1; 50 may be" in line

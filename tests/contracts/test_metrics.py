@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_cases import OPTIONS, REFERENCES, case, make, take, value
+from metric_cases import OPTIONS, case, make, take, value
+from metric_references import REFERENCES
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
 from inc_mlflow.measure import resample

@@ -121,6 +121,16 @@ def test_bleu_of_sacrebleus_readme():
     ) == pytest.approx(100)
 
 
+@pytest.mark.parametrize("right", ["the cat sat down", "the dog sat on a mat", "the cat"])
+def test_bleu_of_short_texts_is_smoothed_as_sacrebleu_does(right):
+    """One of them has no four words in common with its reference, another no four words."""
+    import sacrebleu
+
+    for written in ("the cat sat on a mat", "the cat", "a dog sat on a mat", ""):
+        expected = sacrebleu.corpus_bleu([written, "yes"], [[right, "yes"]]).score
+        assert value("bleu", {"text": np.array([written, "yes"])}, [right, "yes"]) == pytest.approx(expected, abs=1e-9)
+
+
 def test_rouge_takes_the_best_of_several_references_and_stems_if_asked():
     outputs = {"text": np.array(["the cats sat"])}
     assert value("rouge1", outputs, [json.dumps(["a dog", "the cat sat"])], several=True) == pytest.approx(2 / 3)

@@ -7,6 +7,8 @@ import pytest
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.outcomes import Scoring, collect_outcomes
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.spec import MetricSpec
 
 LABELS = np.arange(40) % 3
 
@@ -76,6 +78,21 @@ def test_rows_that_belong_together_are_resampled_together():
     found = collect_outcomes(MODELS, "baseline", batches(7), pairs, 2)["int8"]
     assert found.value == 0
     assert set(found.replicates) == {0.0}  # every pair has one row that is right
+
+
+def test_outputs_of_several_shapes_are_no_whole(tmp_path):
+    """A callable of the whole split keeps all outputs; a batch of longer texts gives longer rows."""
+    (tmp_path / "own.py").write_text("def length(outputs, labels, reference):\n    return 1.0")
+    whole = resolve(MetricSpec(callable="own.py:length", decomposable=False), tmp_path, ["y"])
+    scoring = Scoring(whole.keep, whole.score, whole.decomposable)
+    growing = {"baseline": lambda inputs: {"y": np.zeros((4, 5 + int(inputs["x"][0] > 0)))}}
+    with pytest.raises(
+        DataError, match=r"^metric: 'y' has rows of shape \(5,\) and of \(6,\); give outputs one shape, or pad them$"
+    ):
+        collect_outcomes(growing, "baseline", batches(), scoring, 2)
+    ragged = (({"x": rows["x"]}, np.zeros((4, 1 + (at > 2)))) for at, (rows, _) in enumerate(batches()))
+    with pytest.raises(DataError, match=r"^metric: labels have rows of shape \(1,\) and of \(2,\); give labels one shape, or"):
+        collect_outcomes({"baseline": lambda inputs: {"y": np.zeros(4)}}, "baseline", ragged, scoring, 2)
 
 
 def test_no_rows_are_refused():

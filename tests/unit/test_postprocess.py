@@ -141,6 +141,31 @@ def test_small_masks_fill_their_boxes_in_pictures_of_any_size(normalized):
     assert np.isnan(metric.aggregate(metric.statistics(decode(outputs, labels), labels)))
 
 
+@pytest.mark.parametrize("role", ["scores", "boxes", "classes", "masks", "predictions"])
+@pytest.mark.parametrize("name", ["nms", "ssd", "yolo", "mask_rcnn"])
+def test_nan_is_not_cut_off_with_the_detections_beyond_the_most(name, role):
+    """The first is right and the best; the second has NaN, and only one may stay."""
+    kind = POSTPROCESS.get(name)
+    if role not in kind.reads:
+        return
+    boxes, scores, labels = np.array([[BOX, FAR]], float), np.array([[0.9, 0.1]]), np.array([picture(80, 80, BOX)])
+    outputs = {"boxes": boxes, "scores": scores, "classes": np.ones((1, 2)), "masks": np.ones((1, 2, 4, 4))}
+    if name in {"nms", "yolo"}:
+        each = scores[..., None] * [0, 1]
+        outputs |= {"scores": each, "predictions": np.concatenate([boxes, each], axis=2)}
+    options = {"objectness": False, "box": "xyxy"} if name == "yolo" else {}
+    decode = kind.model_validate({"max_detections": 1} | options)
+    metric = METRICS.get("coco_mask_map" if name == "mask_rcnn" else "coco_map")()
+    truths = labels if name == "mask_rcnn" else np.array([[[*BOX, 1]]], float)
+
+    def value():
+        return metric.aggregate(metric.statistics(decode({one: outputs[one] for one in kind.reads}, labels), truths))
+
+    assert value() == pytest.approx(1.0)
+    outputs[role][0, 1, ...] = np.nan
+    assert np.isnan(value())
+
+
 def test_half_of_a_mask_fills_half_of_its_box():
     mask = np.zeros((1, 1, 8, 8))
     mask[..., :4] = 1

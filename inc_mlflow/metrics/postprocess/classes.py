@@ -6,10 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics.metric import Arrays
+from inc_mlflow.metrics.metric import NO_CLASS, Arrays
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
-
-_NO_CLASS = np.iinfo(np.int64).min
 
 
 class Argmax(Postprocess):
@@ -27,4 +25,4 @@ class Argmax(Postprocess):
         if self.axis % logits.ndim == 0 or not -logits.ndim <= self.axis < logits.ndim:
             raise DataError(f"metric.postprocess.axis: {self.axis} is no axis of classes in outputs of shape {logits.shape}")
         lost = np.isnan(logits).any(axis=self.axis)
-        return {"logits": np.where(lost, _NO_CLASS, logits.argmax(axis=self.axis))}
+        return {"logits": np.where(lost, NO_CLASS, logits.argmax(axis=self.axis))}

@@ -31,9 +31,12 @@ class MaskRcnn(Detector):
                 f"metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), masks (n, most, side, side), got "
                 f"{boxes.shape}, {scores.shape}, {classes.shape} and {masks.shape}; set metric.outputs"
             )
-        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.max_detections]
-        boxes, scores, classes, masks = (one[np.arange(len(best))[:, None], best] for one in (boxes, scores, classes, masks))
         lost = np.isnan(boxes).any(axis=2) | np.isnan(scores) | np.isnan(classes) | np.isnan(masks).any(axis=(2, 3))
+        # NaN comes first: a metric must see it, however few detections stay.
+        best = np.argsort(np.where(lost, -np.inf, -scores), axis=1, kind="stable")[:, : self.max_detections]
+        boxes, scores, classes, masks, lost = (
+            one[np.arange(len(best))[:, None], best] for one in (boxes, scores, classes, masks, lost)
+        )
         return {
             "masks": self._pasted(self._corners(boxes), masks, structured(np.asarray(labels), Picture)),
             "scores": np.where(lost, np.nan, scores),

@@ -62,6 +62,14 @@ class Ctc(Postprocess):
     reads = ("logits",)
     gives = ("text",)
 
+    @field_validator("blank")
+    @classmethod
+    def _of_the_vocabulary(cls, blank: int, info: ValidationInfo) -> int:
+        size = len(info.data.get("vocabulary", ()))  # none where it is wrong itself
+        if 0 < size <= blank:
+            raise ValueError(f"{blank} is no class of a vocabulary of {size}; 0 to {size - 1} are")
+        return blank
+
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Logits (n, frames, classes) -> texts (n,)."""
         logits = outputs["logits"]
