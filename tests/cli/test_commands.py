@@ -12,7 +12,7 @@ import inc_mlflow
 from inc_mlflow.metrics import METRICS
 
 COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
-COMMANDS += ["search", "saturation", "compile"]
+COMMANDS += ["search", "saturation", "gate", "compile"]
 RECIPES = [
     {"method": "static"},
     {"method": "static", "quant_format": "QOperator"},
@@ -33,7 +33,7 @@ def test_help_lists_every_command_in_panels(call):
     code, out, err = call("--help")
     assert (code, err) == (0, "")
     assert re.findall(r"^  ([a-z]+) {2,}[A-Z]", out, re.MULTILINE) == COMMANDS
-    assert re.findall(r"^([A-Z]\w+):$", out, re.MULTILINE) == ["Options", "Start", "Steps", "Cluster"]
+    assert re.findall(r"^([A-Z]\w+):$", out, re.MULTILINE) == ["Options", "Start", "Steps", "Promote", "Cluster"]
 
 
 def test_no_arguments_show_the_help(call):
