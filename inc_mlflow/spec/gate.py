@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.text import read_mapping
+from inc_mlflow.spec.text import read_mapping, reading
 from inc_mlflow.storage import canonical_json, sha256_text
 
 Role = Literal["required", "accuracy_only", "informative"]
@@ -61,16 +61,11 @@ class GateSpec(Part):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a policy file; SpecError is one line that names file and field."""
-        try:
-            policy = _Policy.model_validate(read_mapping(path.read_text(), "policy"))
-        except OSError as error:
-            raise SpecError(f"{path}: cannot be read ({error.strerror}); give the path of a gate policy") from error
-        except UnicodeDecodeError as error:
-            raise SpecError(f"{path}: is not text; give the path of a gate policy in YAML") from error
-        except SpecError as error:
-            raise SpecError(f"{path}: {error}") from error
-        except ValidationError as error:
-            raise SpecError(f"{path}: {str(spec_error(error)).removeprefix('job: ')}") from error
+        with reading(path, "a gate policy"):
+            try:
+                policy = _Policy.model_validate(read_mapping(path.read_text(), "policy"))
+            except ValidationError as error:
+                raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
         return cls.model_validate(policy.model_dump(exclude={"version"}))
 
     def role(self, pool: str, emulated: bool) -> Role:

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from inc_mlflow.errors import SpecError
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.gate import GateSpec
@@ -15,7 +14,7 @@ from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
-from inc_mlflow.spec.text import read_mapping
+from inc_mlflow.spec.text import read_mapping, reading
 from inc_mlflow.storage import canonical_json
 
 
@@ -138,17 +137,11 @@ class JobSpec(Part):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a job file; a gate policy that it names is taken in, so that the job's text is whole."""
-        try:
+        with reading(path, "a job file"):
             data = read_mapping(path.read_text())
             if isinstance(data.get("gate"), str):
                 data["gate"] = GateSpec.load(path.parent / data["gate"])
             return cls._from_mapping(data)
-        except OSError as error:
-            raise SpecError(f"{path}: cannot be read ({error.strerror}); give the path of a job file") from error
-        except UnicodeDecodeError as error:
-            raise SpecError(f"{path}: is not text; give the path of a job file in YAML") from error
-        except SpecError as error:
-            raise SpecError(f"{path}: {error}") from error
 
     def to_text(self) -> str:
         """Return canonical JSON: equal jobs give equal bytes."""

@@ -1,7 +1,9 @@
 """Job text: JSON as this program writes it, or YAML as people do."""
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +20,19 @@ def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
     if not isinstance(data, dict):
         raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
     return data
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Say of anything that is wrong with a file, in one line, which file it is; ``what`` it should be, as "a job file"."""
+    try:
+        yield
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror}); give the path of {what}") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is not text; give the path of {what} in YAML") from error
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from error
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
