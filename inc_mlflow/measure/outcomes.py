@@ -1,7 +1,7 @@
 """Run several models over the same rows and keep each one's outcomes."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ def collect_outcomes(
         raise DataError("data: the split has no rows to evaluate on; give it some")
     if scoring.decomposable:
         return {name: _mean(part.scores) for name, part in parts.items()}
-    kept = {name: scoring.group(_join(part.kept)) for name, part in parts.items()}
+    kept = {name: scoring.group(join(part.kept)) for name, part in parts.items()}
     values = {name: float(scoring.score(one, kept[baseline])) for name, one in kept.items()}
     replicates = resample(kept, baseline, scoring.score, workers, shown, scoring.missing)
     return {name: Outcomes(values[name], replicates[name]) for name in kept}
@@ -102,12 +102,12 @@ def _mean(scores: list[np.ndarray]) -> Outcomes:
     return Outcomes(float(joined.mean()), joined)
 
 
-def _join(parts: list[Arrays]) -> Arrays:
+def join(parts: Sequence[Arrays]) -> Arrays:
+    """Join what is kept of batches; DataError where a callable's outputs, kept as they are, differ in shape."""
     return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
 
 
 def _joined(name: str, arrays: list[np.ndarray]) -> np.ndarray:
-    """Join batches; those of a callable come as they are, and may differ in shape."""
     if other := [array.shape[1:] for array in arrays if array.shape[1:] != arrays[0].shape[1:]]:
         what, has, kind = (repr(name), "has", "outputs") if name else ("labels", "have", "labels")
         raise DataError(

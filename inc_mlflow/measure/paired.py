@@ -122,7 +122,7 @@ def _bounds(pair: Pair, z: np.ndarray, factor: float, shift: float) -> Bounds:
         found = mean.at(confidence) if mean else _percentiles(z, float(z.mean()), confidence)
         low, high = (shift + factor * one for one in (found.low, found.high))
         reach = factor * unseen_loss(pair, confidence)
-        return Interval(value=value, low=min(low - reach / 2, value - reach), high=max(high + reach / 2, value + reach))
+        return Interval(value=value, low=min(low, value - reach), high=max(high + reach / 2, value + reach))
 
     return bounds
 

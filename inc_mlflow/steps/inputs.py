@@ -46,25 +46,23 @@ class LabelCheck:
 
     def __init__(self, job: Job, metric: Metric) -> None:
         self._metric = metric
-        self._seen: dict[str, list[np.ndarray]] = {name: [] for name in ("validation", "tuning")}
-        if job.spec.recipes != "auto":
-            del self._seen["tuning"]
+        self._judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
+        self._seen: list[np.ndarray] = []
 
     def __call__(self, split: str, labels: np.ndarray | None) -> None:
         """Check a batch."""
-        if split not in self._seen:
+        if split not in self._judged:
             return
         with _of(split):
             self._metric.check_labels(labels)
-        if self._metric.foresees:
-            self._seen[split].append(np.asarray(labels))
+        if split == "validation" and self._metric.foresees:
+            self._seen.append(np.asarray(labels))
 
     def finish(self) -> None:
-        """Check all batches together: labels that are too seldom there to resample are refused before any work."""
-        for split, seen in self._seen.items():
-            if seen:
-                with _of(split):
-                    draw({"label": np.concatenate(seen)}, self._metric.missing)
+        """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
+        if self._seen:
+            with _of("validation"):
+                draw({"label": np.concatenate(self._seen)}, self._metric.missing)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.outcomes import Outcomes
+from inc_mlflow.measure.outcomes import Outcomes, join
 from inc_mlflow.measure.paired import Pair, relative_drop
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
@@ -108,7 +108,7 @@ class Tuning:
         rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
         if self._metric.decomposable:
             return self._paired(rows, self._scores(reference, reference), self._scores(outputs, reference), limit)
-        true, found = (self._metric.group(_joined(parts)) for parts in (reference, outputs))
+        true, found = (self._metric.group(join(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, found))
         return Tuned(rows, value, _exact(self._sign * (base - value), base))
 
@@ -132,10 +132,6 @@ class Tuning:
 def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str) -> list[Arrays]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
-
-
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _exact(lost: float, base: float) -> Interval:

@@ -73,6 +73,7 @@ def test_busy_loops_on_the_same_cpus_leave_no_number(benchmark, hogs, settings):
     assert err.startswith(f"layout 1s1c2ins1bs on CPUs {CPUS[-1]} | {CPUS[-2]} ")
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize(
     "settings",
     [{"layout": "2ins"}, {"layout": "1s2c1ins2bs"}, {"layout": "1c1ins", "scenario": "arrival_rate", "rate": 2000.0}],

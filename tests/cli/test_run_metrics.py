@@ -12,6 +12,7 @@ from inc_mlflow.ort.runner import Runner
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.benchmark import benchmark_models
+from inc_mlflow.steps.check import check
 from inc_mlflow.steps.evaluate import evaluate_models
 from inc_mlflow.steps.import_model import normalized
 from inc_mlflow.steps.models import model_at
@@ -174,3 +175,11 @@ def test_a_class_that_is_too_rare_to_resample_is_refused_before_any_work(work, c
     assert line.startswith("inc-mlflow: data.validation: metric: undefined on 1")
     assert "resamples of the " in line
     assert "have no row of class 1; 50 may be" in line
+
+
+def test_a_rare_class_is_enough_for_tuning_which_is_not_resampled(work):
+    for name, positives in (("tune.npz", 2), ("dev.npz", 40)):
+        work.change(name, label=(np.arange(len(work.arrays(name)["label"])) < positives).astype(int))
+    for field, wanted in (("metric", "auroc"), ("recipes", "auto"), ("data.tuning", {"path": "tune.npz"})):
+        work.set(field, wanted)
+    assert check(Job.load(work.job)).facts.splits["tuning"].rows

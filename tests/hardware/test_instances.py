@@ -123,6 +123,7 @@ def test_a_rate_above_capacity_makes_a_queue_that_one_below_does_not(command):
     assert np.median(flooded.latencies()) > 3 * np.median(calm.latencies())
 
 
+@pytest.mark.quiet
 @pytest.mark.slow
 @two_cpus
 def test_two_instances_on_two_cores_do_more_than_1_7_times_the_work_of_one(command, monkeypatch):

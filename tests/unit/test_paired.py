@@ -43,7 +43,7 @@ def test_other_scores_have_the_bounds_of_scipys_bca_bootstrap(continuous):
     ).confidence_interval
     interval, reach = drop(baseline, candidate), unseen_loss(pair(baseline, candidate), 0.95) / baseline.mean()
     assert interval.value == pytest.approx(1 - candidate.mean() / baseline.mean())
-    wide = min(found.low - reach / 2, interval.value - reach), max(found.high + reach / 2, interval.value + reach)
+    wide = min(found.low, interval.value - reach), max(found.high + reach / 2, interval.value + reach)
     assert (interval.low, interval.high) == pytest.approx(wide, abs=3e-4)
     assert interval.low < interval.value < interval.high
     assert interval == drop(baseline, candidate)
@@ -92,10 +92,9 @@ def test_replicates_of_a_metric_that_does_not_decompose_give_percentiles():
     candidate = 0.8 - np.linspace(0, 0.08, 1001)
     replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.77, candidate), False, True, 100_000)
     interval, reach = relative_drop(replicates, 0.01)(0.95), unseen_loss(replicates, 0.95) / 2
-    assert interval.low + reach / 0.8 == pytest.approx(0.005)
-    assert (interval.value, interval.high - reach / 0.8) == pytest.approx((0.0375, 0.095))
+    assert (interval.low, interval.value, interval.high - reach / 0.8) == pytest.approx((0.005, 0.0375, 0.095))
     absolute = absolute_drop(replicates)(0.95)
-    assert (absolute.low + reach, absolute.value, absolute.high - reach) == pytest.approx((0.004, 0.03, 0.076))
+    assert (absolute.low, absolute.value, absolute.high - reach) == pytest.approx((0.004, 0.03, 0.076))
     shown = accuracy(Outcomes(0.77, candidate), False, 0.9)
     assert (shown.low, shown.high) == pytest.approx((0.728, 0.792))
 
@@ -118,7 +117,7 @@ def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
         high = stats.bootstrap((z,), np.mean, confidence_level=0.9, n_resamples=9999, rng=np.random.default_rng(20240101))
         bound, reach = drop(baseline, candidate, limit=limit), unseen_loss(pair(baseline, candidate), 0.95)
         z_high = max(high.confidence_interval.high + reach / 2, float(z.mean()) + reach)
-        z_low = min(high.confidence_interval.low - reach / 2, float(z.mean()) - reach)
+        z_low = min(high.confidence_interval.low, float(z.mean()) - reach)
         assert (bound.high <= limit) == (z_high <= 0)
         assert (bound.low > limit) == (z_low > 0)
 
@@ -127,7 +126,8 @@ def test_an_absolute_drop_is_in_the_metrics_unit_and_turns_where_lower_is_better
     baseline, candidate = continuous
     higher, lower = (absolute_drop(pair(baseline, candidate, flag))(0.95) for flag in (True, False))
     assert higher.value == pytest.approx(baseline.mean() - candidate.mean())
-    assert (lower.low, lower.value, lower.high) == pytest.approx((-higher.high, -higher.value, -higher.low), abs=2e-4)
+    assert lower.value == pytest.approx(-higher.value)
+    assert lower.low < -higher.value < lower.high
     right, wrong = np.repeat([1.0, 0.0], [450, 50]), np.repeat([1.0, 0.0], [440, 60])
     assert absolute_drop(pair(right, wrong))(0.95).value == pytest.approx(0.02)
     assert absolute_drop(pair(right, wrong, False))(0.95).value == pytest.approx(-0.02)
