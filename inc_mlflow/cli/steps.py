@@ -92,7 +92,12 @@ def benchmark(
     from inc_mlflow.steps.single import benchmark_two
 
     result = benchmark_two(Job.load(job), baseline, candidate, say)
-    emit(result, as_json)
+    if as_json:
+        emit(result, as_json)
+    else:
+        from inc_mlflow.reports.benchmark import print_benchmark
+
+        print_benchmark(result)
     raise typer.Exit(0 if result["valid"] else 4)
 
 
@@ -104,4 +109,10 @@ def probe_(
     """Show what this machine is, and on which CPUs a layout's instances would run here."""
     from inc_mlflow.steps.probe import probe
 
-    emit(probe(layout), as_json)
+    found = probe(layout)
+    if as_json:
+        emit(found, as_json)
+    else:
+        from inc_mlflow.reports.benchmark import print_probe
+
+        print_probe(found)

@@ -203,3 +203,31 @@ def test_schema(call):
     assert schema["additionalProperties"] is False
     assert {"version", "name", "model", "data", "metric", "recipes", "pools", "gate", "tracking"} <= set(schema["properties"])
     assert {"version", "name", "model", "data", "metric", "recipes"} == set(schema["required"])
+
+
+def test_probe_shows_a_person_the_plan(call):
+    code, out, _ = call("probe", "--layout", "1s1c1ins1bs")
+    assert code == 0
+    assert [line.partition(":")[0] for line in out.splitlines()][::5] == ["CPU", "plan"]
+
+
+def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
+    code, out, err = call(
+        "benchmark", work.job, "--baseline", work.folder / "fp32.onnx", "--candidate", work.folder / "fp32.onnx"
+    )
+    assert code == 0
+    first, head, *rows = out.splitlines()
+    assert re.match(r"\d\.\d\dx as fast \[\d\.\d\dx, \d\.\d\dx\]: 1s1c1ins1bs, thread CPU time", first)
+    assert head.split()[:2] == ["model", "samples/s"]
+    assert [row.split()[0] for row in rows] == ["baseline", "candidate"]
+    assert err.startswith("layout 1s1c1ins1bs on CPUs ")
+
+
+def test_an_invalid_benchmark_shows_a_person_why(capsys):
+    from inc_mlflow.reports.benchmark import print_benchmark
+
+    print_benchmark({"valid": False, "layout": "1s1c2ins1bs", "clock": "wall time", "reasons": ["in 41 of 41 rounds [x]"]})
+    assert capsys.readouterr().out.splitlines() == [
+        "invalid: 1s1c2ins1bs, wall time; no number can be given",
+        "  in 41 of 41 rounds [x]",
+    ]
