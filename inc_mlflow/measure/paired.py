@@ -84,14 +84,15 @@ def relative_drop(pair: Pair, limit: float) -> Bounds:
     if pair.binary:
         return partial(_relative_of_counts, *pair.counts, pair.higher_is_better)
     allowed = limit * np.sign(pair.baseline.value) * pair.baseline.replicates
-    return _bounds(pair, pair.losses - allowed, 1 / pair.size, limit)
+    share = pair.size if pair.higher_is_better else max(pair.size, 1.0)  # an error grows beyond what it is
+    return _bounds(pair, pair.losses - allowed, 1 / pair.size, limit, share)
 
 
 def absolute_drop(pair: Pair) -> Bounds:
     """Return what the candidate loses, in the metric's unit; methods as for the relative drop, with z less a constant."""
     if pair.binary:
         return partial(_absolute_of_counts, *pair.counts, pair.higher_is_better)
-    return _bounds(pair, pair.losses, 1.0, 0.0)
+    return _bounds(pair, pair.losses, 1.0, 0.0, max(abs(pair.baseline.value), 1.0))
 
 
 def is_binary(scores: np.ndarray) -> bool:
@@ -113,32 +114,32 @@ def _negative(interval: Interval) -> Interval:
     return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
 
 
-def _bounds(pair: Pair, z: np.ndarray, factor: float, shift: float) -> Bounds:
-    """Turn the bounds of z's mean, or of its replicates, into those of a drop."""
+def _bounds(pair: Pair, z: np.ndarray, factor: float, shift: float, share: float) -> Bounds:
+    """Turn the bounds of z's mean, or of its replicates, into those of a drop; ``share`` as for ``unseen_loss``."""
     mean = BootstrappedMean(z) if pair.decomposable else None
 
     def bounds(confidence: float) -> Interval:
         value = factor * pair.lost
         found = mean.at(confidence) if mean else _percentiles(z, float(z.mean()), confidence)
         low, high = (shift + factor * one for one in (found.low, found.high))
-        reach = factor * unseen_loss(pair, confidence)
+        reach = factor * unseen_loss(pair, confidence, share)
         return Interval(value=value, low=min(low, value - reach), high=max(high + reach / 2, value + reach))
 
     return bounds
 
 
-def unseen_loss(pair: Pair, confidence: float) -> float:
+def unseen_loss(pair: Pair, confidence: float, share: float) -> float:
     """Return what rows may lose that no resampling shows, in the metric's unit: the bootstrap's few-rows error.
 
     The score interval of a rare loss reaches z^2 / n rows beyond what was seen where none was, z^2 / 2n where many were; the
-    bootstrap does not. A row may lose as much as scores differ, or its share of a metric that does not decompose.
+    bootstrap does not. A row may lose as much as scores differ; of a metric that does not decompose, of which all rows
+    together could lose ``share``, its part of that.
     """
     if pair.decomposable:
         scores = pair.baseline.replicates, pair.candidate.replicates
         return float(np.max(scores) - np.min(scores)) * unseen(pair.rows, confidence)
-    return abs(pair.baseline.value) * unseen(
-        min(_weighty_rows(one, pair.rows) for one in (pair.baseline, pair.candidate)), confidence
-    )
+    rows = min(_weighty_rows(one, pair.rows) for one in (pair.baseline, pair.candidate))
+    return share * unseen(rows, confidence)
 
 
 def _weighty_rows(outcomes: Outcomes, rows: int) -> int:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pairing import drop, outcomes
 from scipy import optimize, stats
 
 from inc_mlflow.measure.binary import SPARSE, absolute_bounds, relative_bounds
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, accuracy, relative_drop
+from inc_mlflow.measure.paired import accuracy
 from inc_mlflow.measure.score_test import difference_statistic, ratio_statistic
 
 COUNTS = st.tuples(st.integers(1, 400), st.integers(0, 40), st.integers(0, 40), st.integers(0, 200))
@@ -24,18 +24,6 @@ def bounds(both, lost, gained, neither=0, confidence=0.95):
 def scores(both, lost, gained, neither=0):
     baseline = np.repeat([1.0, 1.0, 0.0, 0.0], [both, lost, gained, neither])
     return baseline, np.repeat([1.0, 0.0, 1.0, 0.0], [both, lost, gained, neither])
-
-
-def outcomes(scores):
-    return Outcomes(float(scores.mean()), scores)
-
-
-def pair(baseline, candidate, higher_is_better=True):
-    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better, len(baseline))
-
-
-def drop(baseline, candidate, limit=0.01, **changes):
-    return relative_drop(pair(baseline, candidate, **changes), limit)(0.95)
 
 
 def score_by_likelihood(both, lost, gained, neither, ratio):

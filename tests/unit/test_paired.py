@@ -2,24 +2,13 @@
 
 import numpy as np
 import pytest
+from pairing import drop, outcomes, pair
 from scipy import stats
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop, unseen_loss
 from inc_mlflow.measure.score_test import unseen
-
-
-def outcomes(scores):
-    return Outcomes(float(scores.mean()), scores)
-
-
-def pair(baseline, candidate, higher_is_better=True):
-    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better, len(baseline))
-
-
-def drop(baseline, candidate, limit=0.01, **changes):
-    return relative_drop(pair(baseline, candidate, **changes), limit)(0.95)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +30,7 @@ def test_other_scores_have_the_bounds_of_scipys_bca_bootstrap(continuous):
         n_resamples=5000,
         rng=1,
     ).confidence_interval
-    interval, reach = drop(baseline, candidate), unseen_loss(pair(baseline, candidate), 0.95) / baseline.mean()
+    interval, reach = drop(baseline, candidate), unseen_loss(pair(baseline, candidate), 0.95, 1.0) / baseline.mean()
     assert interval.value == pytest.approx(1 - candidate.mean() / baseline.mean())
     wide = min(found.low, interval.value - reach), max(found.high + reach / 2, interval.value + reach)
     assert (interval.low, interval.high) == pytest.approx(wide, abs=3e-4)
@@ -91,8 +80,8 @@ def test_replicates_of_a_metric_that_does_not_decompose_give_percentiles():
     baseline = np.full(1001, 0.8)
     candidate = 0.8 - np.linspace(0, 0.08, 1001)
     replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.77, candidate), False, True, 100_000)
-    interval, reach = relative_drop(replicates, 0.01)(0.95), unseen_loss(replicates, 0.95) / 2
-    assert (interval.low, interval.value, interval.high - reach / 0.8) == pytest.approx((0.005, 0.0375, 0.095))
+    interval, reach = relative_drop(replicates, 0.01)(0.95), unseen_loss(replicates, 0.95, 1.0) / 2
+    assert (interval.low, interval.value, interval.high - reach) == pytest.approx((0.005, 0.0375, 0.095))
     absolute = absolute_drop(replicates)(0.95)
     assert (absolute.low, absolute.value, absolute.high - reach) == pytest.approx((0.004, 0.03, 0.076))
     shown = accuracy(Outcomes(0.77, candidate), False, 0.9)
@@ -115,7 +104,7 @@ def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
     for limit in np.linspace(0.0, 0.03, 7):
         z = (1 - limit) * baseline - candidate
         high = stats.bootstrap((z,), np.mean, confidence_level=0.9, n_resamples=9999, rng=np.random.default_rng(20240101))
-        bound, reach = drop(baseline, candidate, limit=limit), unseen_loss(pair(baseline, candidate), 0.95)
+        bound, reach = drop(baseline, candidate, limit=limit), unseen_loss(pair(baseline, candidate), 0.95, 1.0)
         z_high = max(high.confidence_interval.high + reach / 2, float(z.mean()) + reach)
         z_low = min(high.confidence_interval.low, float(z.mean()) - reach)
         assert (bound.high <= limit) == (z_high <= 0)
@@ -183,4 +172,12 @@ def test_beyond_what_the_replicates_resolve_the_bounds_go_on():
 def test_a_metric_near_zero_has_an_absolute_drop_on_every_resample():
     values = np.random.default_rng(1).choice([0.0, 0.02], 1000, p=[0.2, 0.8])
     found = absolute_drop(Pair(Outcomes(0.016, values), Outcomes(0.016, values), False, True, 5000))(0.95)
-    assert found.value == 0 < found.high < 0.001
+    assert found.value == 0 < found.high < 0.02
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_a_baseline_of_zero_that_never_changes_is_not_known_exactly(higher_is_better):
+    """A word error rate, or a correlation, of 0 on three rows."""
+    nothing = Outcomes(0.0, np.zeros(1000))
+    found = absolute_drop(Pair(nothing, nothing, False, higher_is_better, 3))(0.95)
+    assert found.high == pytest.approx(unseen(3, 0.95))
