@@ -3,20 +3,26 @@
 from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
 from inc_mlflow.spec.gate import GateSpec
-from inc_mlflow.spec.job import Job, JobSpec, TrackingSpec
+from inc_mlflow.spec.job import Bundle, Job, JobSpec, TrackingSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
+from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, Expression, PoolSpec, Provider, Toleration
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
 
 __all__ = [
     "ISAS",
+    "LOCAL",
+    "SYSTEM",
     "BenchmarkSpec",
+    "Bundle",
     "CalibrateMethod",
     "CallableSplit",
     "DataSpec",
     "Dynamic",
     "Emulated",
+    "Expect",
+    "Expression",
     "FileSplit",
     "GateSpec",
     "Isa",
@@ -24,10 +30,13 @@ __all__ = [
     "JobSpec",
     "Layout",
     "MetricSpec",
+    "PoolSpec",
+    "Provider",
     "Recipe",
     "Scenario",
     "Split",
     "Static",
+    "Toleration",
     "TrackingSpec",
     "Transform",
     "emulated_pool",

@@ -1,18 +1,23 @@
 """The whole job: read from YAML or JSON, written as canonical JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from inc_mlflow.errors import UnknownNameError
+from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.data import DataSpec
-from inc_mlflow.spec.gate import GateSpec
+from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.part import Part, spec_error
+from inc_mlflow.spec.placement import LOCAL, SYSTEM, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
+from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
 from inc_mlflow.spec.text import read_mapping, reading
 from inc_mlflow.storage import canonical_json
@@ -45,6 +50,13 @@ class TrackingSpec(Part):
         return uri
 
 
+class Bundle(Part):
+    """The job's local files where a cluster finds them; `submit` and `compile --bundle` write it, nobody else."""
+
+    uri: Annotated[str, Field(description="Folder of the files, each under its sha256.")]
+    files: Annotated[dict[str, str], Field(description="Path relative to the job -> sha256 of the file.")]
+
+
 def _auto_or_list(value: Any) -> str:
     return "auto" if isinstance(value, str) else "list"
 
@@ -68,7 +80,12 @@ class JobSpec(Part):
     pools: Annotated[
         tuple[Pool, ...],
         Field(min_length=1, strict=False, description="Kinds of hardware, as [local, {emulate: x86-avx2}]; the first is real."),
-    ] = ("local",)
+    ] = (LOCAL,)
+    placement: Annotated[
+        dict[str, PoolSpec],
+        Field(description="What the pools are; in a job file also the name of a preset, or the path of a file with own pools."),
+    ] = Field(default_factory=dict)
+    bundle: Bundle | None = None
     benchmark: BenchmarkSpec = BenchmarkSpec()
     gate: GateSpec = GateSpec()
     tracking: TrackingSpec = TrackingSpec()
@@ -108,13 +125,18 @@ class JobSpec(Part):
         return () if self.recipes == "auto" else self.recipes
 
     @property
+    def real_pools(self) -> tuple[str, ...]:
+        """The pools that are hardware, in their order."""
+        return tuple(pool for pool in self.pools if isinstance(pool, str))
+
+    @property
     def pool(self) -> str:
-        """The real pool, where all measurements are made."""
-        return next(pool for pool in self.pools if isinstance(pool, str))
+        """The first real pool: a search works there, unless it names others."""
+        return self.real_pools[0]
 
     @property
     def emulated(self) -> tuple[Isa, ...]:
-        """The instruction sets that are emulated on it."""
+        """The instruction sets that are emulated on the first real pool."""
         return tuple(pool.emulate for pool in self.pools if isinstance(pool, Emulated))
 
     def _searchable(self) -> None:
@@ -135,13 +157,33 @@ class JobSpec(Part):
             raise spec_error(error) from error
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a job file; a gate policy that it names is taken in, so that the job's text is whole."""
+    def load(cls, path: Path, placement: str | None = None) -> Self:
+        """Read a job file; what it names (a gate policy, what pools are) is taken in, so that the job's text is whole.
+
+        ``placement`` is a preset or a file with pools, and comes before what the job says.
+        """
         with reading(path, "a job file"):
             data = read_mapping(path.read_text())
             if isinstance(data.get("gate"), str):
                 data["gate"] = GateSpec.load(path.parent / data["gate"])
-            return cls._from_mapping(data)
+            source = placement or data.get("placement")
+            if placement or not isinstance(source, dict):
+                data.pop("placement", None)
+                return cls._from_mapping(data)._placed(definitions(source, path.parent))
+            return cls._from_mapping(data)._placed({})
+
+    def _placed(self, known: Mapping[str, PoolSpec]) -> Self:
+        """Take in what the pools are; UnknownNameError where one is not known."""
+        known = {**known, **self.placement}
+        named = [pool for pool in self.real_pools if pool != LOCAL]
+        for pool in named:
+            if pool not in known:
+                there = [LOCAL, *sorted(set(known) - {SYSTEM})]
+                raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}")
+        used = [*named, *([SYSTEM] if SYSTEM in known and named else [])]
+        roles = {pool: PoolGate(role=known[pool].role) for pool in named if known[pool].role != "required"}
+        gate = self.gate.model_copy(update={"pools": roles | self.gate.pools})
+        return self.model_copy(update={"placement": {pool: known[pool] for pool in used}, "gate": gate})
 
     def to_text(self) -> str:
         """Return canonical JSON: equal jobs give equal bytes."""
@@ -150,15 +192,27 @@ class JobSpec(Part):
 
 @dataclass(frozen=True)
 class Job:
-    """A job and the directory that its relative paths start from: the job file's own."""
+    """A job, the directory that its relative paths start from (the job file's own), and the pool that this process is of."""
 
     spec: JobSpec
     root: Path
+    on: str | None = None
+    """None where nothing is measured, or on the first pool."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a job file."""
-        return cls(JobSpec.load(path), path.resolve().parent)
+    def load(cls, path: Path, placement: str | None = None) -> Self:
+        """Read a job file; ``placement`` is a preset or a file with pools, and comes before what the job says."""
+        return cls(JobSpec.load(path, placement), path.resolve().parent)
+
+    @property
+    def pool(self) -> str:
+        """The pool that a number of this process belongs to."""
+        return self.on or self.spec.pool
+
+    @property
+    def hardware(self) -> PoolSpec:
+        """What that pool is."""
+        return self.spec.placement.get(self.pool, PoolSpec())
 
     @property
     def model(self) -> Path:

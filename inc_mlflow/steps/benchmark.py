@@ -53,7 +53,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         speeds = _measure(job, where)(job, where, models, rows)
     record = BenchmarkRecord(
         evidence=Evidence(
-            pool=pools.here(job.spec.pool),
+            pool=pools.here(job.pool),
             host=host_facts(),
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},

@@ -34,10 +34,11 @@ _CLASSES = " classes"
 def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> EvaluationRecord:
     """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``.
 
-    So once more for every emulated pool, with record and outcomes in a directory of its name.
+    On the job's first pool once more for every emulated one, with record and outcomes in a directory of its name.
     """
     models = side_by_side(baseline, champion, candidates)
-    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in job.spec.emulated}
+    isas = job.spec.emulated if job.pool == job.spec.pool else ()
+    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
     return evaluate_models(job, models, "validation", target, {isa: one.identity() for isa, one in emulated.items()})
 
 
@@ -53,7 +54,7 @@ def evaluate_models(
     facts = fed.content.facts()
     record = EvaluationRecord(
         evidence=Evidence(
-            pool=pools.here(job.spec.pool),
+            pool=pools.here(job.pool),
             host=host_facts(),
             data_sha256=facts.sha256,
             models={model.label: model.sha256 for model in models},

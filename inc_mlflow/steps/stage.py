@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.records import Record
-from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
 from inc_mlflow.storage import writable, write_text
 
@@ -41,11 +41,10 @@ def step(
             state = os.environ.get(STATE)
             if state is None:
                 return _work(work, job, target, *args, **kwargs)
-            directory = Path(state) / name
-            inputs = {key: _identity(path) for key, path in kwargs.items() if isinstance(path, Path)}
-            inputs["asks"] = asks(job)
+            directory = Path(state) / directory_name(name, job)
+            inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
             if not is_finished(directory, kind, inputs):
-                _announced(Path(state), name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
+                _announced(Path(state), directory.name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
             _link(directory, target)
             return kind.load(directory)
 
@@ -54,9 +53,17 @@ def step(
     return decorate
 
 
-def located(job: str, root: str) -> Job:
-    """Return the job a component was handed as text."""
-    return Job(JobSpec.from_text(job), Path(root))
+def located(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
+    """Return the job a component was handed as text; empty texts say nothing."""
+    spec = JobSpec.from_text(job)
+    if tracking_uri:
+        spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
+    return Job(spec, Path(root), pool or None)
+
+
+def directory_name(step: str, job: Job) -> str:
+    """Return where a step keeps its result below the state folder: each pool but this machine has its own."""
+    return step if job.on in (None, LOCAL) else f"{step}-{job.on}"
 
 
 def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:
@@ -106,8 +113,11 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
         note.unlink(missing_ok=True)
 
 
-def _identity(directory: Path) -> str:
-    return str(json.loads((directory / _MARK).read_text())["identity"])
+def _identities(value: Any) -> str:
+    """Tell what an input is: of directories what their steps found, of anything else the value itself."""
+    if isinstance(value, Path):
+        return str(json.loads((value / _MARK).read_text())["identity"])
+    return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)
 
 
 def _link(directory: Path, target: Path) -> None:

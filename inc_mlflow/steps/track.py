@@ -7,6 +7,7 @@ from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord, ImportRecord, JudgementRecord, TrackingRecord
 from inc_mlflow.reports.slow import markdown
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.evidence import measured
 from inc_mlflow.steps.quantize import PICTURE
 from inc_mlflow.steps.saturation import saturation_texts
 from inc_mlflow.steps.stage import step
@@ -20,16 +21,19 @@ SESSION = "INC_MLFLOW_SESSION"
 
 
 @step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
-def track(
-    job: Job, target: Path, *, baseline: Path, candidates: Path, evaluation: Path, benchmark: Path, judgement: Path
-) -> TrackingRecord:
-    """Log parent run, candidates, models and evidence; ``target`` gets the record alone."""
+def track(job: Job, target: Path, *, baseline: Path, candidates: Path, judgement: Path, records: list[Path]) -> TrackingRecord:
+    """Log parent run, candidates, models and evidence; ``target`` gets the record alone.
+
+    ``records`` are the evaluations and benchmarks of all pools.
+    """
     server, judged = Server.of(job), JudgementRecord.load(judgement)
-    files = [(directory / RECORD).resolve() for directory in (baseline, candidates, evaluation, benchmark, judgement)]
-    files += [emulated.resolve() for emulated in sorted(evaluation.glob(f"*/{RECORD}"))]
+    files = [(directory / RECORD).resolve() for directory in (baseline, candidates, judgement, *records)]
+    files += [emulated.resolve() for directory in records for emulated in sorted(directory.glob(f"*/{RECORD}"))]
     files += [picture.resolve() for picture in candidates.glob(PICTURE)]
+    pools = list(measured(records).values())
     with connected(server) as client:
-        session = _session(job, baseline, evaluation, judged, _together(why_slow(benchmark), saturation_texts(judged)))
+        texts = _together(*(why_slow(pool.benchmark) for pool in pools if pool.benchmark), saturation_texts(judged))
+        session = _session(job, baseline, pools[0].evaluation, judged, texts)
         logged = log_job(client, server, session, judged, files)
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
@@ -40,9 +44,8 @@ def track(
     )
 
 
-def why_slow(benchmark: Path) -> Texts:
+def why_slow(record: BenchmarkRecord) -> Texts:
     """Return the explanations of candidates that are not faster, for people and for programs, by sha256 of the model."""
-    record = BenchmarkRecord.load(benchmark)
     return {
         record.evidence.models[label]: {
             "why_slow.md": markdown(label, slow),
@@ -57,8 +60,8 @@ def _together(*parts: Texts) -> Texts:
     return {model: {name: text for part in parts for name, text in part.get(model, {}).items()} for model in models}
 
 
-def _session(job: Job, baseline: Path, evaluation: Path, judged: JudgementRecord, texts: Texts) -> Session:
-    evaluated, imported = EvaluationRecord.load(evaluation), ImportRecord.load(baseline)
+def _session(job: Job, baseline: Path, evaluated: EvaluationRecord, judged: JudgementRecord, texts: Texts) -> Session:
+    imported = ImportRecord.load(baseline)
     job_sha256 = sha256_text(job.spec.to_text())
     return Session(
         key=os.environ.get(SESSION) or judged.identity(),

@@ -112,7 +112,7 @@ def test_another_job_gives_another_text():
 
 
 WRONG = [
-    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, data, gate, metric, model, name, pools, recipes, search, tracking, version"),
+    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, bundle, data, gate, metric, model, name, placement, pools, recipes, search, tracking, version"),
     ("data.calibration.sampels", 3, "data.calibration.sampels: unknown field, did you mean 'samples'?; allowed are batch, format, inputs, label, path, samples, seed, start, stop, transform"),
     ("gate.zzz", 3, "gate.zzz: unknown field; allowed are confidence, max_absolute_drop, max_class_drop, max_pool_spread, max_relative_drop, min_speedup, pools"),
     ("recipes.1.quant_format", "QDQ", "recipes[1].quant_format: unknown field; allowed are method, nodes_to_exclude, op_types_to_quantize, per_channel, reduce_range, weight_type"),

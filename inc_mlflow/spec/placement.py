@@ -1,0 +1,76 @@
+"""Where a pool's work runs on a cluster, what it gets there, and what its hardware must prove to be."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from inc_mlflow.spec.gate import Role
+from inc_mlflow.spec.part import Part
+
+LOCAL, SYSTEM = "local", "system"
+"""This machine, whatever it is; and the pool of the steps that measure nothing."""
+POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+_Cpus = Annotated[int, Field(ge=1)]
+_Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
+
+
+class Expression(Part):
+    """One requirement on the labels of a node, as Kubernetes writes it."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _counted(self) -> "Expression":
+        least, most = {"Exists": (0, 0), "DoesNotExist": (0, 0), "Gt": (1, 1), "Lt": (1, 1)}.get(self.operator, (1, 1000))
+        if not least <= len(self.values) <= most:
+            raise ValueError(f"{self.operator} takes {'no values' if not most else 'one value' if most == 1 else 'values'}")
+        return self
+
+
+class Toleration(Part):
+    """A taint that the pool's nodes have to keep other work out."""
+
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
+
+    @model_validator(mode="after")
+    def _valued(self) -> "Toleration":
+        if (self.operator == "Equal") != (self.value is not None):
+            raise ValueError("Equal needs a value, Exists takes none")
+        return self
+
+
+class Expect(Part):
+    """What a step proves about its machine before it measures; a step whose machine is another one fails."""
+
+    arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
+    vendor: Annotated[Literal["Intel", "AMD", "ARM"] | None, Field(description="Maker of the CPU.")] = None
+    has: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags as Linux spells them.")] = ()
+    lacks: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags that must not be there.")] = ()
+    gpu: Annotated[str | None, Field(description="Part of the GPU's name, as A100.")] = None
+    compute_capability: Annotated[str | None, Field(pattern=r"^[0-9]+\.[0-9]+$", description="Of the GPU, as 8.0.")] = None
+
+
+class PoolSpec(Part):
+    """One kind of hardware: how Kubernetes finds its nodes, what a task gets there, and what it must be."""
+
+    selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(default_factory=dict)
+    required: Annotated[
+        tuple[Expression, ...], Field(strict=False, description="Requirements on labels: all of them hold together.")
+    ] = ()
+    tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
+    cpu: Annotated[_Cpus, Field(description="Whole CPUs of a task: requested and limited alike.")] = 4
+    memory: _Memory = "8Gi"
+    exclusive: Annotated[
+        _Cpus | None, Field(description="CPUs that a whole node gives: benchmarks ask for them all and run alone there.")
+    ] = None
+    gpu: Annotated[int, Field(ge=0, description="NVIDIA GPUs of a task.")] = 0
+    image: Annotated[str, Field(description="Name of the image in images.lock.")] = "onnxruntime"
+    provider: Annotated[Provider, Field(description="What of ONNX Runtime runs the models.")] = "CPUExecutionProvider"
+    expect: Expect = Expect()
+    role: Annotated[Role, Field(description="What the pool has to say, unless the gate names another role.")] = "required"

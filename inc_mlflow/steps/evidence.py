@@ -1,0 +1,66 @@
+"""What pools found out, from the directories that ``evaluate`` and ``benchmark`` left."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
+from inc_mlflow.spec import ISAS
+from inc_mlflow.steps.benchmark import load_benchmark
+from inc_mlflow.steps.evaluate import load_emulated, load_measured
+
+EVIDENCE = ("evaluation", "benchmark")
+"""Steps whose records a gate judges by."""
+_KINDS = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
+"""What only the record of that kind has."""
+
+
+def measured(directories: Iterable[Path]) -> dict[str, Measured]:
+    """Join evaluations and benchmarks by pool, emulated ones included; DataError where one is missing or stands twice."""
+    found = [(directory, _kind(directory)) for directory in directories]
+    benchmarks = _by_pool(load_benchmark(path) for path, kind in found if kind == "benchmark")
+    evaluations = [path for path, kind in found if kind == "evaluation"]
+    pools: dict[str, Measured] = {}
+    for one in (one for path in evaluations for one in _evaluated(path)):
+        pool = one.evaluation.evidence.pool
+        if pool in pools:
+            raise DataError(f"gate: pool {pool!r} is evaluated twice; give one evaluation of it")
+        pools[pool] = Measured(one.evaluation, one.outcomes, benchmarks.pop(pool, None), one.classes)
+    if benchmarks or not pools:
+        raise DataError(
+            f"gate: no evaluation of {', '.join(benchmarks) or 'any pool'}; give the directory that `evaluate` left"
+        )
+    return pools
+
+
+def _kind(directory: Path) -> str:
+    try:
+        fields = json.loads((directory / RECORD).read_text())
+    except ValueError as error:
+        raise DataError(f"{directory / RECORD}: not JSON ({error}); run the step again") from error
+    kind = next((kind for field, kind in _KINDS.items() if isinstance(fields, dict) and field in fields), None)
+    if kind is None:
+        raise DataError(f"{directory / RECORD}: neither an evaluation nor a benchmark; give directories of those steps")
+    return kind
+
+
+def _evaluated(directory: Path) -> Iterator[Measured]:
+    """Yield an evaluation and those on emulated pools beside it."""
+    record = EvaluationRecord.load(directory)
+    yield load_measured(directory, record, None)
+    if unknown := set(record.emulated) - set(ISAS):
+        raise DataError(f"{directory}: {sorted(unknown)[0]!r} is no instruction set; there are {', '.join(ISAS)}")
+    for isa in (isa for isa in ISAS if isa in record.emulated):
+        yield load_measured(directory / isa, load_emulated(directory, record, isa), None)
+
+
+def _by_pool(records: Iterable[BenchmarkRecord]) -> dict[str, BenchmarkRecord]:
+    found: dict[str, BenchmarkRecord] = {}
+    for record in records:
+        pool = record.evidence.pool
+        if pool in found:
+            raise DataError(f"gate: pool {pool!r} is benchmarked twice; give one")
+        found[pool] = record
+    return found
