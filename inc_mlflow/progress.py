@@ -47,7 +47,7 @@ class _File:
         self._path = path
 
     def update(self, label: str, done: int, total: int | None) -> None:
-        partial = self._path.with_suffix(".partial")
+        partial = self._path.with_suffix(f".{os.getpid()}")  # steps may work side by side
         partial.write_text(json.dumps({"label": label, "done": done, "total": total}))
         partial.replace(self._path)
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from inc_mlflow.measure.resample import Missing, resample
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[Arrays], Arrays]
+_SCORE = "score"
 
 
 @dataclass(frozen=True)
@@ -38,39 +39,49 @@ class Outcomes:
     replicates: np.ndarray
 
 
-@dataclass
-class _Parts:
-    """What is kept of one model while the rows stream by."""
-
-    scores: list[np.ndarray] = field(default_factory=list)
-    kept: list[Arrays] = field(default_factory=list)
-
-
-def collect_outcomes(
+def keep(
     models: Mapping[str, Runner],
     baseline: str,
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
-    shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
-) -> dict[str, Outcomes]:
-    """Return outcomes by model, in one pass over ``workers`` batches at a time; every model sees the very same batches.
+) -> dict[str, Arrays]:
+    """Return by model what outcomes are made from, in one pass over ``workers`` batches at a time.
 
-    A metric that decomposes keeps one number per row. Any other keeps what it needs of all rows and is then called
-    again on the resamples; ``shown`` wraps that loop, to show progress.
+    That is one score per row where the metric decomposes, else what it needs of all rows. Every model sees the very same
+    batches.
     """
-    parts = {name: _Parts() for name in models}
+    parts: dict[str, list[Arrays]] = {name: [] for name in models}
     for kept in _run(models, rows, scoring, workers):
         for name, part in parts.items():
-            _add(part, kept[name], kept[baseline], scoring)
-    if not any((*part.scores, *part.kept) for part in parts.values()):
+            part.append({_SCORE: np.asarray(scoring.score(kept[name], kept[baseline]))} if scoring.decomposable else kept[name])
+    if not all(parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
+    return {name: join(part) for name, part in parts.items()}
+
+
+def interleave(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
+    """Join what shards kept, each of every n-th batch, in the order that the rows had."""
+    return {name: join(list(_in_turn([shard[name] for shard in shards], batch))) for name in shards[0]}
+
+
+def outcomes_of(
+    kept: Mapping[str, Arrays],
+    baseline: str,
+    scoring: Scoring,
+    workers: int,
+    shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
+) -> dict[str, Outcomes]:
+    """Return outcomes by model from what is kept of all rows.
+
+    A metric that does not decompose is called again on the resamples; ``shown`` wraps that loop, to show progress.
+    """
     if scoring.decomposable:
-        return {name: _mean(part.scores) for name, part in parts.items()}
-    kept = {name: scoring.group(join(part.kept)) for name, part in parts.items()}
-    values = {name: float(scoring.score(one, kept[baseline])) for name, one in kept.items()}
-    replicates = resample(kept, baseline, scoring.score, workers, shown, scoring.missing)
-    return {name: Outcomes(values[name], replicates[name]) for name in kept}
+        return {name: Outcomes(float(one[_SCORE].mean()), one[_SCORE]) for name, one in kept.items()}
+    grouped = {name: scoring.group(one) for name, one in kept.items()}
+    values = {name: float(scoring.score(one, grouped[baseline])) for name, one in grouped.items()}
+    replicates = resample(grouped, baseline, scoring.score, workers, shown, scoring.missing)
+    return {name: Outcomes(values[name], replicates[name]) for name in grouped}
 
 
 def _run(
@@ -90,16 +101,13 @@ def _run(
         yield from (future.result() for future in waiting)
 
 
-def _add(part: _Parts, kept: Arrays, baseline: Arrays, scoring: Scoring) -> None:
-    if scoring.decomposable:
-        part.scores.append(np.asarray(scoring.score(kept, baseline)))
-    else:
-        part.kept.append(kept)
-
-
-def _mean(scores: list[np.ndarray]) -> Outcomes:
-    joined = np.concatenate(scores)
-    return Outcomes(float(joined.mean()), joined)
+def _in_turn(shards: Sequence[Arrays], batch: int) -> Iterator[Arrays]:
+    """Yield the shards' batches: the first of each, then the second of each; the last shards may have one less."""
+    lengths = [len(next(iter(shard.values()))) for shard in shards]
+    for start in range(0, lengths[0], batch):
+        for shard, length in zip(shards, lengths, strict=True):
+            if start < length:
+                yield {name: array[start : start + batch] for name, array in shard.items()}
 
 
 def join(parts: Sequence[Arrays]) -> Arrays:

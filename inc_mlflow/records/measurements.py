@@ -26,10 +26,8 @@ class Evaluated(Frozen):
     """Of the model's file."""
 
 
-class EvaluationRecord(Record):
-    """Accuracy of baseline, present champion and candidates on the same rows; outcomes stand in ``outcomes.npz``."""
-
-    unsealed = frozenset({"seconds", "outcomes_sha256"})
+class Evaluation(Record):
+    """What an evaluation is about, whether of all rows or of one shard."""
 
     evidence: Evidence
     split: str
@@ -39,10 +37,17 @@ class EvaluationRecord(Record):
     rows: int
     batch: int
     """Rows at a time: the scale of dynamic INT8 depends on it."""
-    results: dict[str, Evaluated]
-    outcomes_sha256: str
     emulated: dict[str, str] = Field(default_factory=dict)
     """Emulated instruction set -> identity of the record that stands in the directory of its name."""
+
+
+class EvaluationRecord(Evaluation):
+    """Accuracy of baseline, present champion and candidates on the same rows; outcomes stand in ``outcomes.npz``."""
+
+    unsealed = frozenset({"seconds", "outcomes_sha256"})
+
+    results: dict[str, Evaluated]
+    outcomes_sha256: str
 
 
 class Speed(Frozen):

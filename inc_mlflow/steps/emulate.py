@@ -6,30 +6,40 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.isa import prepare
-from inc_mlflow.records import EvaluationRecord, Model
+from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps import failure
 
 EVALUATION = "inc_mlflow.steps.emulated"
+E = TypeVar("E", bound=Evaluation)
 
 
 def evaluate_as(isa: Isa, job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
-    """Evaluate models, baseline first, under an emulated instruction set; ``target`` gets record and outcomes.
+    """Evaluate models, baseline first, under an emulated instruction set; ``target`` gets record and outcomes."""
+    _emulated(isa, job, models, target, {"split": split})
+    return _belonging(EvaluationRecord.load(target), isa, models)
 
-    An IncError of the process is raised here as it was there; of anything else it leaves the traceback on standard error.
-    """
+
+def evaluate_shard_as(isa: Isa, job: Job, models: list[Model], shard: Shard, target: Path) -> EvaluationShardRecord:
+    """Evaluate a shard of validation under an emulated instruction set; ``target`` gets record and what is kept."""
+    _emulated(isa, job, models, target, {"split": "validation", "shard": str(shard)})
+    return _belonging(EvaluationShardRecord.load(target), isa, models)
+
+
+def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, str]) -> None:
+    """Run the process; an IncError of it is raised here as it was there, of anything else it leaves the traceback."""
     environment = os.environ | prepare(isa)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "failure.json"
-        request = {
+        request = what | {
             "job": job.spec.to_text(),
             "root": str(job.root),
             "models": [model.model_dump(mode="json") for model in models],
-            "split": split,
             "target": str(target),
             "failure": str(told),
         }
@@ -39,10 +49,9 @@ def evaluate_as(isa: Isa, job: Job, models: list[Model], split: str, target: Pat
         )
         if done.returncode:
             raise failure.load(told) or RuntimeError(f"{EVALUATION} ended with code {done.returncode}, see above")
-    return _belonging(EvaluationRecord.load(target), isa, models)
 
 
-def _belonging(record: EvaluationRecord, isa: Isa, models: list[Model]) -> EvaluationRecord:
+def _belonging(record: E, isa: Isa, models: list[Model]) -> E:
     """Refuse a result that is not about this pool and these models."""
     expected = emulated_pool(isa), {model.label: model.sha256 for model in models}
     if (record.evidence.pool, record.evidence.models) != expected:

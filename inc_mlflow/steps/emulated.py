@@ -9,9 +9,10 @@ from typing import Any
 from inc_mlflow.errors import HardwareError, IncError
 from inc_mlflow.hardware import isa
 from inc_mlflow.ort.kernels import saturates
-from inc_mlflow.records import Model
+from inc_mlflow.records import Model, Record, Shard
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.evaluate import evaluate_models
+from inc_mlflow.steps.evaluate_shards import keep_shard
 from inc_mlflow.steps.stage import located
 
 
@@ -39,7 +40,12 @@ def _confirm() -> None:
 def _evaluate(request: dict[str, Any]) -> None:
     start, target = time.monotonic(), Path(request["target"])
     models = [Model.model_validate(model) for model in request["models"]]
-    record = evaluate_models(located(request["job"], request["root"]), models, request["split"], target)
+    job = located(request["job"], request["root"])
+    record: Record
+    if "shard" in request:
+        record = keep_shard(job, models, Shard.parse(request["shard"]), target)
+    else:
+        record = evaluate_models(job, models, request["split"], target)
     record.model_copy(update={"seconds": time.monotonic() - start}).save(target)
 
 

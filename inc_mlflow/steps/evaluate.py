@@ -1,32 +1,44 @@
 """evaluate: the metric of all models on the same rows, with the outcomes that paired statistics need."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from inc_mlflow import progress
-from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
+from inc_mlflow.measure.outcomes import Outcomes, Scoring, keep, outcomes_of
 from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays, Runner
-from inc_mlflow.records import BASELINE, BenchmarkRecord, Evaluated, EvaluationRecord, Evidence, Model
+from inc_mlflow.records import (
+    BASELINE,
+    WHOLE,
+    BenchmarkRecord,
+    Evaluated,
+    Evaluation,
+    EvaluationRecord,
+    Evidence,
+    Model,
+    Shard,
+    SplitFacts,
+)
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps.emulate import evaluate_as
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.models import side_by_side
 from inc_mlflow.steps.raw import load_raw, save_raw
+from inc_mlflow.steps.shards import Share
 from inc_mlflow.steps.stage import step
 
 OUTCOMES = "outcomes.npz"
-_CLASSES = " classes"
+CLASSES = " classes"
 """Name among the outcomes that no model has: labels begin with no blank."""
 
 
@@ -46,31 +58,67 @@ def evaluate_models(
     job: Job, models: list[Model], split: str, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
 ) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
+    run = run_models(job, models, split)
+    sizes = {model.label: model.size_bytes for model in models}
+    return conclude(run.about(job, models, split, emulated), run.metric, run.kept, sizes, run.classes, target)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What models gave on the rows of a shard, and what the whole split is."""
+
+    metric: Metric
+    outputs: list[str]
+    """Of the baseline."""
+    kept: dict[str, Arrays]
+    classes: dict[str, np.ndarray]
+    facts: SplitFacts
+    rows: int
+    """Of the shard."""
+
+    def about(self, job: Job, models: list[Model], split: str, emulated: Mapping[str, str]) -> Evaluation:
+        """Return what the record says of it before there are results."""
+        return Evaluation(
+            evidence=Evidence(
+                pool=pools.here(job.pool),
+                host=host_facts(),
+                data_sha256=self.facts.sha256,
+                models={model.label: model.sha256 for model in models},
+            ),
+            split=split,
+            metric=self.metric.name,
+            higher_is_better=self.metric.higher_is_better,
+            decomposable=self.metric.decomposable,
+            rows=self.facts.rows,
+            batch=job.layout.batch,
+            emulated=dict(emulated),
+        )
+
+
+def run_models(job: Job, models: list[Model], split: str, shard: Shard = WHOLE) -> Run:
+    """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
     runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
     _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
-    fed = _Fed()
-    outcomes = collect_outcomes(runners, BASELINE, _rows(job, split, fed), _scoring(metric), len(usable_cores()), _shown)
-    facts = fed.content.facts()
-    record = EvaluationRecord(
-        evidence=Evidence(
-            pool=pools.here(job.pool),
-            host=host_facts(),
-            data_sha256=facts.sha256,
-            models={model.label: model.sha256 for model in models},
-        ),
-        split=split,
-        metric=metric.name,
-        higher_is_better=metric.higher_is_better,
-        decomposable=metric.decomposable,
-        rows=facts.rows,
-        batch=job.layout.batch,
-        results={model.label: _evaluated(model, outcomes[model.label]) for model in models},
-        outcomes_sha256="",
-        emulated=dict(emulated),
-    )
-    arrays = {model.label: outcomes[model.label].replicates for model in models}
-    digest = save_raw(target / OUTCOMES, record, arrays | _classes(metric, fed.labels))
+    share = Share(open_data(job), split, job.layout.batch, shard)
+    kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), _scoring(metric), len(usable_cores()))
+    return Run(metric, runners[BASELINE].outputs, kept, _classes(metric, share.labels), share.facts(), share.rows)
+
+
+def conclude(
+    about: Evaluation,
+    metric: Metric,
+    kept: Mapping[str, Arrays],
+    sizes: Mapping[str, int],
+    classes: Arrays,
+    target: Path,
+) -> EvaluationRecord:
+    """Write the outcomes of what is kept of all rows, and return the record."""
+    outcomes = outcomes_of(kept, BASELINE, _scoring(metric), len(usable_cores()), _shown)
+    results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
+    record = EvaluationRecord(**dict(about), results=results, outcomes_sha256="")
+    arrays = {label: one.replicates for label, one in outcomes.items()}
+    digest = save_raw(target / OUTCOMES, record, arrays | classes)
     return record.model_copy(update={"outcomes_sha256": digest})
 
 
@@ -97,16 +145,8 @@ def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> Evalua
 def load_measured(directory: Path, record: EvaluationRecord, benchmark: BenchmarkRecord | None) -> Measured:
     """Join an evaluation with its outcomes by model, as they were when its record was made."""
     arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
-    classes = arrays.pop(_CLASSES, None)
+    classes = arrays.pop(CLASSES, None)
     return Measured(record, arrays, benchmark, classes)
-
-
-class _Fed:
-    """What was really fed to the models."""
-
-    def __init__(self) -> None:
-        self.content = Content()
-        self.labels: list[np.ndarray | None] = []
 
 
 def _classes(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:
@@ -114,16 +154,7 @@ def _classes(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.nd
     given = [label for label in labels if label is not None and label.ndim == 1 and label.dtype.kind in "biu"]
     if not metric.decomposable or not given or len(given) < len(labels):
         return {}
-    return {_CLASSES: np.concatenate(given)}
-
-
-def _rows(job: Job, split: str, fed: _Fed) -> Iterator[tuple[Arrays, np.ndarray | None]]:
-    """Stream the split in the layout's batch size, and take down what was really fed."""
-    data, size = open_data(job), job.layout.batch
-    for inputs, labels, digests in progress.track(data.rows(split, size), f"evaluate on {split}", data.batches(split, size)):
-        fed.content.add(digests, labels)
-        fed.labels.append(labels)
-        yield inputs, labels
+    return {CLASSES: np.concatenate(given)}
 
 
 def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
@@ -134,7 +165,7 @@ def _scoring(metric: Metric) -> Scoring:
     return Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
 
 
-def _evaluated(model: Model, outcomes: Outcomes) -> Evaluated:
+def _evaluated(outcomes: Outcomes, size_bytes: int) -> Evaluated:
     if np.isfinite(outcomes.value) and np.isfinite(outcomes.replicates).all():
-        return Evaluated(value=outcomes.value, size_bytes=model.size_bytes)
-    return Evaluated(value=None, reason="the metric gave NaN or infinity", size_bytes=model.size_bytes)
+        return Evaluated(value=outcomes.value, size_bytes=size_bytes)
+    return Evaluated(value=None, reason="the metric gave NaN or infinity", size_bytes=size_bytes)

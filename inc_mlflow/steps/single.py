@@ -11,7 +11,7 @@ from typing import Any
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.records import BASELINE, EvaluationRecord
+from inc_mlflow.records import BASELINE, EvaluationRecord, Shard
 from inc_mlflow.spec import Isa, Job, Static, parse_isa, parse_recipe
 from inc_mlflow.steps.benchmark import benchmark_models
 from inc_mlflow.steps.calibrate import collect_ranges, methods
@@ -41,7 +41,7 @@ def import_source(source: Path, target: Path, data: Path | None) -> dict[str, An
 def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
     """Write the ranges of one shard, "I/N"."""
     with normalized(job) as baseline:
-        ranges = collect_ranges(job, baseline, methods(job), _shard(shard))
+        ranges = collect_ranges(job, baseline, methods(job), Shard.parse(shard, "--shard"))
     ranges.save(target)
     return {"ranges": str(target), "rows": ranges.rows, "tensors": len(ranges.tensors), "model_sha256": ranges.model_sha256}
 
@@ -104,13 +104,6 @@ def benchmark_two(job: Job, baseline: Path, candidate: Path, tell: Callable[[str
         "clock": result.clock,
         "conditions": result.conditions.model_dump(mode="json", exclude={"rounds": {"loads"}}),
     }
-
-
-def _shard(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise SpecError(f"--shard: {text!r} is not like 1/4: the first of four parts")
-    return int(number), int(count)
 
 
 def _ranges(job: Job, baseline: Path, recipe: Static, shards: list[Path]) -> Ranges:

@@ -41,7 +41,7 @@ def step(
             state = os.environ.get(STATE)
             if state is None:
                 return _work(work, job, target, *args, **kwargs)
-            directory = Path(state) / directory_name(name, job)
+            directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
             inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
             if not is_finished(directory, kind, inputs):
                 _announced(Path(state), directory.name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
@@ -61,9 +61,10 @@ def located(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
     return Job(spec, Path(root), pool or None)
 
 
-def directory_name(step: str, job: Job) -> str:
-    """Return where a step keeps its result below the state folder: each pool but this machine has its own."""
-    return step if job.on in (None, LOCAL) else f"{step}-{job.on}"
+def directory_name(step: str, job: Job, shard: str = "") -> str:
+    """Return where a step keeps its result below the state folder: each pool but this machine has its own, and each shard."""
+    place = step if job.on in (None, LOCAL) else f"{step}-{job.on}"
+    return f"{place}_{shard.replace('/', '-of-')}" if shard else place  # no pool has an underscore in its name
 
 
 def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:

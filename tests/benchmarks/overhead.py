@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from inc_mlflow.measure.gate import BASELINE
-from inc_mlflow.measure.outcomes import Scoring, collect_outcomes
+from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Runner
 from inc_mlflow.spec import Job
@@ -52,9 +52,8 @@ def evaluate(job: Job, run: Runner) -> None:
     """Do what the evaluate step does."""
     metric = resolve(job.spec.metric, job.root, run.outputs)
     rows = ((inputs, labels) for inputs, labels, _ in open_data(job).rows("validation", size=1))
-    collect_outcomes(
-        {BASELINE: run}, BASELINE, rows, Scoring(metric.keep, metric.score, metric.decomposable, metric.group), workers=1
-    )
+    scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group)
+    outcomes_of(keep({BASELINE: run}, BASELINE, rows, scoring, workers=1), BASELINE, scoring, workers=1)
 
 
 def run_ratio(job_file: Path) -> dict[str, float]:

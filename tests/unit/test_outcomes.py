@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Scoring, collect_outcomes
+from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -34,10 +34,14 @@ BY_ROW = Scoring(**KEEP, score=lambda kept, _: kept["right"].astype(float), deco
 WHOLE = Scoring(**KEEP, score=lambda kept, _: float(kept["right"].mean()), decomposable=False)
 
 
+def collect(models, baseline, rows, scoring, workers):
+    return outcomes_of(keep(models, baseline, rows, scoring, workers), baseline, scoring, workers)
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("size", [1, 7, 40])
 def test_scores_come_in_the_order_of_the_rows(workers, size):
-    found = collect_outcomes(MODELS, "baseline", batches(size), BY_ROW, workers)
+    found = collect(MODELS, "baseline", batches(size), BY_ROW, workers)
     assert found["baseline"].replicates.tolist() == [1.0] * 40
     assert found["int8"].replicates.tolist() == [1.0, 0.0] * 20
     assert (found["baseline"].value, found["int8"].value) == (1.0, 0.5)
@@ -50,13 +54,13 @@ def test_a_score_may_compare_with_the_baselines_outputs_of_the_same_rows():
         decomposable=True,
     )
     unlabelled = ((inputs, None) for inputs, _ in batches())
-    found = collect_outcomes(MODELS, "baseline", unlabelled, agreement, 2)
+    found = collect(MODELS, "baseline", unlabelled, agreement, 2)
     assert (found["baseline"].value, found["int8"].value) == (1.0, 0.5)
 
 
 def test_a_metric_of_the_whole_split_is_called_again_on_the_same_resamples_for_every_model():
     runs = [
-        collect_outcomes(MODELS | {"copy": wrong_on_odd_rows}, "baseline", batches(size), WHOLE, workers)
+        collect(MODELS | {"copy": wrong_on_odd_rows}, "baseline", batches(size), WHOLE, workers)
         for size, workers in ((4, 1), (9, 2))
     ]
     for found in runs:
@@ -75,7 +79,7 @@ def test_rows_that_belong_together_are_resampled_together():
         score=lambda kept, _: float(np.ptp(kept["right"].mean(axis=1))),
         decomposable=False,
     )
-    found = collect_outcomes(MODELS, "baseline", batches(7), pairs, 2)["int8"]
+    found = collect(MODELS, "baseline", batches(7), pairs, 2)["int8"]
     assert found.value == 0
     assert set(found.replicates) == {0.0}  # every pair has one row that is right
 
@@ -89,15 +93,15 @@ def test_outputs_of_several_shapes_are_no_whole(tmp_path):
     with pytest.raises(
         DataError, match=r"^metric: 'y' has rows of shape \(5,\) and of \(6,\); give outputs one shape, or pad them$"
     ):
-        collect_outcomes(growing, "baseline", batches(), scoring, 2)
+        collect(growing, "baseline", batches(), scoring, 2)
     ragged = (({"x": rows["x"]}, np.zeros((4, 1 + (at > 2)))) for at, (rows, _) in enumerate(batches()))
     with pytest.raises(DataError, match=r"^metric: labels have rows of shape \(1,\) and of \(2,\); give labels one shape, or"):
-        collect_outcomes({"baseline": lambda inputs: {"y": np.zeros(4)}}, "baseline", ragged, scoring, 2)
+        collect({"baseline": lambda inputs: {"y": np.zeros(4)}}, "baseline", ragged, scoring, 2)
 
 
 def test_no_rows_are_refused():
     with pytest.raises(DataError, match=r"^data: the split has no rows to evaluate on; give it some$"):
-        collect_outcomes(MODELS, "baseline", iter(()), BY_ROW, 2)
+        collect(MODELS, "baseline", iter(()), BY_ROW, 2)
 
 
 def test_an_error_of_a_model_ends_the_evaluation():
@@ -105,4 +109,4 @@ def test_an_error_of_a_model_ends_the_evaluation():
         raise DataError("broken")
 
     with pytest.raises(DataError, match="broken"):
-        collect_outcomes(MODELS | {"broken": broken}, "baseline", batches(), BY_ROW, 2)
+        collect(MODELS | {"broken": broken}, "baseline", batches(), BY_ROW, 2)

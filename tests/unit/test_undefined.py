@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Scoring, collect_outcomes
+from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
 from inc_mlflow.measure.resample import RESAMPLES, draw
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
@@ -23,7 +23,8 @@ def collect(tmp_path, labels, noise, name="auroc", workers=1):
     metric = resolve(MetricSpec(name=name), tmp_path, ["scores"])
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
     models = {one: lambda inputs, added=added: {"scores": labels[inputs["row"]] + added} for one, added in noise.items()}
-    return collect_outcomes(models, "baseline", [({"row": np.arange(ROWS)}, labels)], scoring, workers)
+    kept = keep(models, "baseline", [({"row": np.arange(ROWS)}, labels)], scoring, workers)
+    return outcomes_of(kept, "baseline", scoring, workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

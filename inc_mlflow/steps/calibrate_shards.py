@@ -1,0 +1,46 @@
+"""calibrate in shards: ranges of parts of the rows, and the merge to the bytes of one pass."""
+
+from functools import reduce
+from pathlib import Path
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.ort.ranges import Ranges
+from inc_mlflow.records import CalibrationRecord, CalibrationShardRecord, ImportRecord, Shard
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.calibrate import RANGES, collect_share, methods, save_ranges
+from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.shards import Share, load_shards
+from inc_mlflow.steps.stage import step
+from inc_mlflow.storage import MODEL, sha256_file
+
+
+@step("ranges", CalibrationShardRecord)
+def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> CalibrationShardRecord:
+    """Write ``ranges.json`` of one shard, "1/4" as the first of four; nothing where no recipe needs ranges."""
+    imported, needed = ImportRecord.load(baseline), methods(job)
+    share = Share(open_data(job), "calibration", None, Shard.parse(shard))
+    ranges = collect_share(share, baseline / MODEL, needed) if needed else None
+    saved = save_ranges(ranges, imported.model_sha256, target)
+    return CalibrationShardRecord(
+        shard=Shard.parse(shard),
+        host=host_facts(),
+        data_sha256=share.facts().sha256 if needed else None,
+        **saved.model_dump(),
+    )
+
+
+@step("ranges", CalibrationRecord)
+def merge_ranges(job: Job, target: Path, *, shards: list[Path]) -> CalibrationRecord:
+    """Write what ``calibrate`` writes; DataError where the shards do not make up one whole."""
+    found = load_shards(shards, CalibrationShardRecord.load)
+    parts = [_load(path, record) for path, record in found.items() if record.ranges_sha256]
+    return save_ranges(reduce(Ranges.merge, parts) if parts else None, next(iter(found.values())).model_sha256, target)
+
+
+def _load(directory: Path, record: CalibrationShardRecord) -> Ranges:
+    """Read a shard's ranges, as they were when its record was made."""
+    path = directory / RANGES
+    if not path.is_file() or sha256_file(path) != record.ranges_sha256:
+        raise DataError(f"{path}: missing, or changed since it was collected; calibrate again")
+    return Ranges.load(path)
