@@ -1,5 +1,6 @@
 """What all pipelines end with: measure on every pool, judge, log, and promote what passed."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
@@ -13,11 +14,16 @@ Models = dict[str, Any]
 """Baseline, present champion and candidates."""
 
 
-def measure(tasks: Tasks, models: Models) -> list[Any]:
+def evaluate(tasks: Tasks, pool: str, models: Models) -> dsl.PipelineTask:
+    """Evaluate all models on a pool in one task."""
+    return tasks("evaluate", pool, **models)
+
+
+def measure(tasks: Tasks, models: Models, evaluate: Callable[[Tasks, str, Models], dsl.PipelineTask] = evaluate) -> list[Any]:
     """Evaluate all models on every pool and benchmark them where speed counts; nothing else runs while speed is measured."""
     records = []
     for pool in tasks.graph.spec.real_pools:
-        evaluated = tasks("evaluate", pool, **models)
+        evaluated = evaluate(tasks, pool, models)
         records.append(evaluated.outputs["evaluation"])
         if tasks.graph.spec.timed(pool):
             records.append(tasks("benchmark", pool, **models).after(evaluated).outputs["speed"])

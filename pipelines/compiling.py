@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.registry import Registry
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.storage import write_text
@@ -19,18 +20,19 @@ PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
     {
         "cross_hardware": "inc_mlflow.pipelines.cross_hardware:cross_hardware",
         "int8": "inc_mlflow.pipelines.int8:int8",
+        "sharded": "inc_mlflow.pipelines.sharded:sharded",
     },
 )
 
 
-def inline(pipeline: str, spec: JobSpec) -> "GraphComponent":
+def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
     """Build a pipeline whose tasks are functions of this machine's Python."""
     from inc_mlflow.pipelines.graph import Graph
 
-    return PIPELINES.get(pipeline)(Graph(spec, inline=True))
+    return PIPELINES.get(pipeline)(Graph(spec, inline=True, shards=shards))
 
 
-def compile_package(job: Job, pipeline: str, target: Path, registry: str | None = None) -> None:
+def compile_package(job: Job, pipeline: str, target: Path, registry: str | None = None, shards: int = SHARDS) -> None:
     """Write the KFP package of a job: container tasks, placed on the job's pools; the job's text is a parameter's default.
 
     The same job gives the same bytes. ``registry`` takes the place of the one that images.lock names.
@@ -39,7 +41,7 @@ def compile_package(job: Job, pipeline: str, target: Path, registry: str | None 
 
     from inc_mlflow.pipelines.graph import Graph
 
-    built = PIPELINES.get(pipeline)(Graph(job.spec, inline=False, registry=registry))
+    built = PIPELINES.get(pipeline)(Graph(job.spec, inline=False, registry=registry, shards=shards))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"
         compiler.Compiler().compile(

@@ -10,6 +10,7 @@ from kfp import dsl
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.components._base import container
 from inc_mlflow.errors import SpecError
+from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.dress import dress
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
@@ -27,6 +28,8 @@ class Graph:
     """Tasks are functions of this process' Python; else containers of the images that the pools name."""
     registry: str | None = None
     """Where a cluster without internet access finds the images."""
+    shards: int = SHARDS
+    """Parts that calibration and evaluation are split into, where the pipeline splits them."""
 
     def tasks(self, job: Any, root: Any, tracking_uri: Any) -> "Tasks":
         """Begin a pipeline's body; the arguments are its parameters."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
 from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
@@ -33,12 +34,12 @@ class Finished:
     slow: dict[str, Slow]
 
 
-def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8") -> Finished:
+def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS) -> Finished:
     """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
 
     ``tell`` gets what a person should know before the work: rows left out, what the split can decide.
     """
-    built = inline(pipeline, job.spec)
+    built = inline(pipeline, job.spec, shards)
     checked = check(job)
     state = state_folder(job, checked.facts, pipeline)
     with claimed(state):

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from inc_mlflow.cli.app import EXIT, JSON, START, app, emit, say
+from inc_mlflow.pipelines import SHARDS
 
+Shards = Annotated[int, typer.Option(min=1, help="Parts that the pipeline `sharded` splits the rows into.")]
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML), as examples/digits/job.yaml.")]
 
 
@@ -17,7 +19,8 @@ JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML
 def run(
     job: JobFile,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what is already finished.")] = False,
-    pipeline: Annotated[str, typer.Option(help="int8, or cross_hardware: search on each of `search.pools`.")] = "int8",
+    pipeline: Annotated[str, typer.Option(help="int8; cross_hardware: search on each of `search.pools`; or sharded.")] = "int8",
+    shards: Shards = SHARDS,
     placement: Annotated[str | None, typer.Option(help="What the job's pools are: a preset, or a file with own pools.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow server; a SQLite file beside the job by default.")] = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment; the job's name by default.")] = None,
@@ -33,7 +36,7 @@ def run(
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
-    finished = run_job(Job.load(job, placement), fresh, say, pipeline)
+    finished = run_job(Job.load(job, placement), fresh, say, pipeline, shards)
     result = finished.result
     if as_json:
         emit(result, as_json)

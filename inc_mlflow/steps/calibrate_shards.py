@@ -19,11 +19,13 @@ from inc_mlflow.storage import MODEL, sha256_file
 def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> CalibrationShardRecord:
     """Write ``ranges.json`` of one shard, "1/4" as the first of four; nothing where no recipe needs ranges."""
     imported, needed = ImportRecord.load(baseline), methods(job)
-    share = Share(open_data(job), "calibration", None, Shard.parse(shard))
+    data, part = open_data(job), Shard.parse(shard)
+    Share(data, "validation", job.layout.batch, part).check()  # not after the quantising in between
+    share = Share(data, "calibration", None, part)
     ranges = collect_share(share, baseline / MODEL, needed) if needed else None
     saved = save_ranges(ranges, imported.model_sha256, target)
     return CalibrationShardRecord(
-        shard=Shard.parse(shard),
+        shard=part,
         host=host_facts(),
         data_sha256=share.facts().sha256 if needed else None,
         **saved.model_dump(),

@@ -32,9 +32,8 @@ class Share:
 
     def batches(self, label: str) -> Iterator[Batch]:
         """Yield the shard's batches, whole ones; DataError where there are too few batches for all shards to have one."""
+        self.check()
         known, count = self._data.batches(self._split, self._size), 0
-        if known is not None:
-            self._check(known)
         for inputs, labels, digests in progress.track(self._data.rows(self._split, self._size), label, known):
             self._content.add(digests, labels)
             self.labels.append(labels)
@@ -42,13 +41,19 @@ class Share:
                 self.rows += len(digests)
                 yield inputs, labels
             count += 1
-        self._check(count)
+        self._enough(count)
 
     def facts(self) -> SplitFacts:
         """Return the content of the whole split, after the pass."""
         return self._content.facts(f"data.{self._split}")
 
-    def _check(self, batches: int) -> None:
+    def check(self) -> None:
+        """Raise DataError where it is known before any work that a shard would be left without a batch."""
+        known = self._data.batches(self._split, self._size)
+        if known is not None:
+            self._enough(known)
+
+    def _enough(self, batches: int) -> None:
         if batches < self._shard.count:
             raise DataError(f"data.{self._split}: {batches} batches are too few for shard {self._shard}; use fewer shards")
 

@@ -1,0 +1,27 @@
+"""KFP shell over ``inc_mlflow.steps.evaluate_shards``."""
+
+from kfp import dsl
+
+from inc_mlflow.components._base import component
+
+
+@component
+def evaluate_shard(
+    job: str,
+    root: str,
+    pool: str,
+    shard: str,
+    baseline: dsl.Input[dsl.Model],
+    champion: dsl.Input[dsl.Model],
+    candidates: dsl.Input[dsl.Model],
+    kept: dsl.Output[dsl.Artifact],
+) -> None:
+    """Run baseline, present champion and candidates on one shard of the validation rows, "1/4" as the first of four."""
+    from pathlib import Path
+
+    from inc_mlflow.reports.preview import facts
+    from inc_mlflow.steps.evaluate_shards import evaluate_shard
+    from inc_mlflow.steps.stage import located
+
+    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
+    kept.metadata.update(facts(evaluate_shard(located(job, root, pool), Path(kept.path), **models, shard=shard)))

@@ -1,0 +1,48 @@
+"""sharded: int8 with calibration and evaluation split over pods, each with every n-th batch of the rows."""
+
+from typing import TYPE_CHECKING, Any
+
+from kfp import dsl
+
+from inc_mlflow.pipelines.common import Models, conclude, measure, promotion
+from inc_mlflow.pipelines.graph import Graph, Tasks
+from inc_mlflow.records import Shard
+
+if TYPE_CHECKING:
+    from kfp.dsl.graph_component import GraphComponent
+
+
+def sharded(graph: Graph) -> "GraphComponent":
+    """Build the pipeline of one job with the graph's number of shards."""
+    ending = promotion(graph)
+
+    @dsl.pipeline(name="sharded", description="int8 with calibration and evaluation split over pods.")
+    def sharded(job: str, root: str = ".", tracking_uri: str = "") -> None:
+        """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
+        tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool
+        with tasks.guarded():
+            baseline = tasks("import_model").outputs["baseline"]
+            champion = tasks("fetch_champion").outputs["champion"]
+            candidates = tasks("quantize", pool, baseline=baseline, ranges=_ranges(tasks, pool, baseline)).outputs["candidates"]
+            models = {"baseline": baseline, "champion": champion, "candidates": candidates}
+            conclude(tasks, models, measure(tasks, models, _evaluate), ending)
+
+    return sharded
+
+
+def _ranges(tasks: Tasks, pool: str, baseline: Any) -> Any:
+    with _each(tasks) as shard:
+        part = tasks("calibrate_shard", pool, baseline=baseline, shard=shard)
+    return tasks("merge_ranges", pool, shards=dsl.Collected(part.outputs["ranges"])).outputs["ranges"]
+
+
+def _evaluate(tasks: Tasks, pool: str, models: Models) -> dsl.PipelineTask:
+    with _each(tasks) as shard:
+        part = tasks("evaluate_shard", pool, shard=shard, **models)
+    return tasks("merge_evaluations", pool, shards=dsl.Collected(part.outputs["kept"]))
+
+
+def _each(tasks: Tasks) -> dsl.ParallelFor:
+    """Make the tasks inside once for each shard, all at a time."""
+    count = tasks.graph.shards
+    return dsl.ParallelFor([str(shard) for shard in Shard.all(count)], parallelism=count)
