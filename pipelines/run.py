@@ -14,6 +14,7 @@ from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
 from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
 from inc_mlflow.steps.track import SESSION
 from inc_mlflow.storage import write_text
@@ -41,6 +42,8 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
     """
     built = inline(pipeline, job.spec, shards)
     checked = check(job)
+    if pipeline == "sharded":  # KFP would run all tasks of a loop before it tells that one failed
+        check_shards(job, shards)
     state = state_folder(job, checked.facts, pipeline)
     with claimed(state):
         if fresh:

@@ -19,9 +19,9 @@ from inc_mlflow.storage import MODEL, sha256_file
 def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> CalibrationShardRecord:
     """Write ``ranges.json`` of one shard, "1/4" as the first of four; nothing where no recipe needs ranges."""
     imported, needed = ImportRecord.load(baseline), methods(job)
-    data, part = open_data(job), Shard.parse(shard)
-    Share(data, "validation", job.layout.batch, part).check()  # not after the quantising in between
-    share = Share(data, "calibration", None, part)
+    part = Shard.parse(shard)
+    check_shards(job, part.count)
+    share = Share(open_data(job), "calibration", None, part)
     ranges = collect_share(share, baseline / MODEL, needed) if needed else None
     saved = save_ranges(ranges, imported.model_sha256, target)
     return CalibrationShardRecord(
@@ -30,6 +30,14 @@ def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> Ca
         data_sha256=share.facts().sha256 if needed else None,
         **saved.model_dump(),
     )
+
+
+def check_shards(job: Job, count: int) -> None:
+    """Raise DataError where it is known before any work that a shard of calibration or validation has no batch."""
+    data, first = open_data(job), Shard(number=1, count=count)
+    if methods(job):
+        Share(data, "calibration", None, first).check()
+    Share(data, "validation", job.layout.batch, first).check()
 
 
 @step("ranges", CalibrationRecord)

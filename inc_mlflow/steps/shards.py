@@ -55,7 +55,9 @@ class Share:
 
     def _enough(self, batches: int) -> None:
         if batches < self._shard.count:
-            raise DataError(f"data.{self._split}: {batches} batches are too few for shard {self._shard}; use fewer shards")
+            raise DataError(
+                f"data.{self._split}: {batches} batches are too few for {self._shard.count} shards; use fewer shards"
+            )
 
 
 def load_shards(directories: Sequence[Path], load: Callable[[Path], R]) -> dict[Path, R]:

@@ -40,7 +40,9 @@ def test_shard(refused, work, shard):
 
 def test_more_shards_than_rows(refused, work):
     work.set("data.calibration.samples", 2)
-    refused("calibrate", work.job, "--shard", "3/3", "-o", work.folder / "r", holds=("data.calibration", "3/3", "fewer shards"))
+    refused(
+        "calibrate", work.job, "--shard", "3/3", "-o", work.folder / "r", holds=("data.calibration", "3 shards", "fewer shards")
+    )
 
 
 RECIPES = [
