@@ -15,11 +15,12 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.isa import PROFILES, prepare
 from inc_mlflow.hardware.isa.needs import missing
 from inc_mlflow.hardware.isa.profiles import NAME
-from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
+from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, EvaluationShardRecord, Interval
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.calibrate import calibrate
 from inc_mlflow.steps.evaluate import evaluate
+from inc_mlflow.steps.evaluate_shards import evaluate_shard, merge_evaluations
 from inc_mlflow.steps.gate import gate
 from inc_mlflow.steps.import_model import import_model
 from inc_mlflow.steps.quantize import quantize
@@ -101,6 +102,21 @@ def test_the_verdict_has_the_accuracy_of_both_pools_and_the_speed_of_the_real_on
     assert row.per_pool[POOL].accuracy is not None
     assert row.speedup == row.per_pool["local"].speedup == Interval(value=2.0, low=1.9, high=2.1)
     assert [reason.partition(": ")[0] for reason in row.reasons] == ["on local", "on local", f"on {POOL}"]
+
+
+def test_shards_merge_to_the_same_on_both_pools(job, steps, tmp_path):
+    shards = [tmp_path / "1", tmp_path / "2"]
+    for number, target in enumerate(shards, 1):
+        evaluate_shard(job, target, **steps["inputs"], shard=f"{number}/2")
+    merge_evaluations(job, tmp_path / "merged", shards=shards)
+    for place in ("", "x86-avx2"):
+        merged, whole = tmp_path / "merged" / place, steps["evaluation"] / place
+        assert (merged / "outcomes.npz").read_bytes() == (whole / "outcomes.npz").read_bytes()
+        assert EvaluationRecord.load(merged).identity() == EvaluationRecord.load(whole).identity()
+    change = EvaluationShardRecord.load(shards[0] / "x86-avx2").model_copy(update={"higher_is_better": False})
+    change.save(shards[0] / "x86-avx2")
+    with pytest.raises(DataError, match=r"1/x86-avx2: changed since it was measured; evaluate again$"):
+        merge_evaluations(job, tmp_path / "changed", shards=shards)
 
 
 @pytest.mark.parametrize("file", ["record.json", "outcomes.npz"])

@@ -179,9 +179,9 @@ def test_what_is_no_shard_is_refused(make, models, tmp_path, text):
 @pytest.mark.parametrize("shard", ["1/9", "9/9"])
 def test_too_many_shards_are_refused_before_any_work(make, models, tmp_path, shard, monkeypatch):
     monkeypatch.setattr("inc_mlflow.ort.runner.Runner.__call__", lambda *_: pytest.fail("a model ran"))
-    with pytest.raises(DataError, match="^data.validation: 8 batches are too few for 9 shards; use fewer shards$"):
+    with pytest.raises(DataError, match=r"^data.validation: 8 batches are too few for 9 shards; use fewer shards$"):
         evaluate_shard(make(30, 4), tmp_path / "a", **models, shard=shard)
-    with pytest.raises(DataError, match="^data.calibration: 8 batches are too few for 9 shards; use fewer shards$"):
+    with pytest.raises(DataError, match=r"^data.calibration: 8 batches are too few for 9 shards; use fewer shards$"):
         calibrate_shard(make(30, 4), tmp_path / "a", baseline=models["baseline"], shard=shard)
 
 
