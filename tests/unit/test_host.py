@@ -6,7 +6,7 @@ from inc_mlflow.hardware.probe import INSTANCE_TYPE, host_facts, instance_type
 from inc_mlflow.records import HostFacts
 
 HOST = HostFacts(
-    cpu="Xeon", isa=("avx2", "avx512_vnni"), cores=4, system="Linux x86_64", runtime={"onnxruntime": "1"},
+    cpu="Xeon", isa=("avx2", "avx512_vnni"), gpu=None, cores=4, system="Linux x86_64", runtime={"onnxruntime": "1"},
     instance_type="c6i.large", governor="performance", max_mhz=3500.0,
 )  # fmt: skip
 
