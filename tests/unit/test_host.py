@@ -12,7 +12,14 @@ HOST = HostFacts(
 
 
 @pytest.mark.parametrize(
-    "change", [{"cpu": "EPYC"}, {"isa": ("avx2",)}, {"instance_type": "c6a.large"}, {"instance_type": None}]
+    "change",
+    [
+        {"cpu": "EPYC"},
+        {"isa": ("avx2",)},
+        {"gpu": "NVIDIA A100, compute capability 8.0"},
+        {"instance_type": "c6a.large"},
+        {"instance_type": None},
+    ],
 )
 def test_another_cpu_or_instance_type_is_other_hardware(change):
     other = HOST.model_copy(update=change)
