@@ -49,7 +49,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
 
     Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
     """
-    pool = pools.timed(job.pool, job.hardware)
+    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = planned(job.layout)
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
     record = BenchmarkRecord(
         evidence=Evidence(
             pool=pool,
-            host=host_facts(gpu_of(job.hardware)),
+            host=host,
             provider=job.hardware.provider,
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},

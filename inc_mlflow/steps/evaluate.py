@@ -49,7 +49,8 @@ def evaluate_models(
     job: Job, models: list[Model], split: str, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
 ) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
-    pool, provider = pools.here(job.pool, job.hardware), job.hardware.provider
+    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    provider = job.hardware.provider
     runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
     _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
@@ -59,7 +60,7 @@ def evaluate_models(
     record = EvaluationRecord(
         evidence=Evidence(
             pool=pool,
-            host=host_facts(gpu_of(job.hardware)),
+            host=host,
             provider=provider,
             data_sha256=facts.sha256,
             models={model.label: model.sha256 for model in models},

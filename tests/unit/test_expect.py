@@ -1,5 +1,6 @@
 """A pool's expectation holds on its own kind of machine and nowhere else, and never because something cannot be told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ from machines import A100, GRAVITON_2, ICE_LAKE, ZEN_3, ZEN_4, cpu, gpu, no_gpu
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import cpuinfo, pools
 from inc_mlflow.hardware.expect import _named, confirm, is_met, words
+from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.isa.profiles import NAME
-from inc_mlflow.spec import CPU_PROVIDER, Expect, PoolSpec
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.spec import CPU_PROVIDER, Expect, Job, JobSpec, PoolSpec
 from inc_mlflow.spec.presets import definitions
+from inc_mlflow.steps.benchmark import benchmark_models
+from inc_mlflow.steps.evaluate import evaluate, evaluate_models
+from inc_mlflow.steps.quantize import quantize
 
 KNOWN = definitions(None, Path())
 CUDA = "CUDAExecutionProvider"
@@ -156,3 +162,42 @@ def test_only_cpus_are_timed_and_only_cpus_stand_in_for_others(monkeypatch):
     assert pools.here("local", PoolSpec(provider=CPU_PROVIDER)) == "emulated x86-avx2"
     with pytest.raises(HardwareError, match=f"^emulation of x86-avx2: pool 'a100' runs models by {CUDA}"):
         pools.here("a100", a100)
+
+
+JOB = """
+{version: 1, name: a, model: a.onnx, metric: top1, recipes: auto, pools: [amd, {emulate: x86-avx2}],
+ data: {calibration: {path: a.npz}, tuning: {path: a.npz}, validation: {path: a.npz}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda job, place: evaluate(job, place, baseline=place, champion=place, candidates=place),
+        lambda job, place: quantize(job, place, baseline=place, ranges=place),
+        lambda job, place: evaluate_models(job, [], "validation", place),
+        lambda job, place: benchmark_models(job, [], place),
+    ],
+    ids=["evaluate", "quantize", "evaluate_models", "benchmark_models"],
+)
+def test_what_measures_proves_its_pool_before_it_reads_anything(monkeypatch, tmp_path, measure):
+    cpu(monkeypatch, tmp_path, ICE_LAKE)
+    (tmp_path / "job.yaml").write_text(JOB)
+    with pytest.raises(HardwareError, match="'amd' expects vendor AMD, no avx512_vnni, but this is Xeon 8375C"):
+        measure(Job.load(tmp_path / "job.yaml"), tmp_path / "place")
+
+
+def test_without_a_gpu_to_ask_a_pool_of_gpus_measures_nothing(monkeypatch, tmp_path):
+    no_gpu(monkeypatch, tmp_path)
+    job = Job(JobSpec.from_text(JOB.replace("amd", "gpu")), tmp_path, on="gpu")
+    placement = {"gpu": PoolSpec(provider=CUDA)}
+    job = replace(job, spec=job.spec.model_copy(update={"placement": placement}))
+    with pytest.raises(HardwareError, match="^nvidia-smi: not there"):
+        evaluate_models(job, [], "validation", tmp_path / "place")
+
+
+def test_the_gpu_is_part_of_the_hardware_where_numbers_depend_on_it(monkeypatch, tmp_path):
+    gpu(monkeypatch, tmp_path, A100)
+    told = "NVIDIA A100-SXM4-40GB, compute capability 8.0"
+    assert gpu_of(PoolSpec(provider=CUDA)) == gpu_of(PoolSpec(expect=Expect(gpu="A100"))) == host_facts(told).gpu == told
+    assert gpu_of(PoolSpec()) is None
