@@ -192,7 +192,7 @@ def test_without_a_gpu_to_ask_a_pool_of_gpus_measures_nothing(monkeypatch, tmp_p
     job = Job(JobSpec.from_text(JOB.replace("amd", "gpu")), tmp_path, on="gpu")
     placement = {"gpu": PoolSpec(provider=CUDA)}
     job = replace(job, spec=job.spec.model_copy(update={"placement": placement}))
-    with pytest.raises(HardwareError, match="^nvidia-smi: not there"):
+    with pytest.raises(HardwareError, match=r"^nvidia-smi: not there"):
         evaluate_models(job, [], "validation", tmp_path / "place")
 
 
