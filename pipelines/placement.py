@@ -1,0 +1,51 @@
+"""Puts a Kubeflow task on a pool: which nodes take it, and what it gets there."""
+
+from typing import TYPE_CHECKING
+
+from inc_mlflow.spec import LOCAL, PoolSpec
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
+
+POOL_LABEL = "inc-mlflow/pool"
+"""Label of a pod: the pool that its task was meant for. `inc-mlflow pools check` holds the nodes against it."""
+ALONE_LABEL = "inc-mlflow/alone"
+"""Label of a pod that has a node to itself."""
+
+
+def place(task: "PipelineTask", pool: str, hardware: PoolSpec, alone: bool = False) -> "PipelineTask":
+    """Let a task run on the nodes of its pool only, once per task; on `local` it takes what it gets, anywhere.
+
+    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are.
+    """
+    from kfp import kubernetes
+
+    kubernetes.add_pod_label(task, POOL_LABEL, pool)
+    if pool == LOCAL:
+        return task
+    whole_node = hardware.exclusive if alone else None
+    if whole_node:
+        kubernetes.add_pod_label(task, ALONE_LABEL, "true")
+    _choose_nodes(task, hardware)
+    return _give(task, hardware, whole_node or hardware.cpu)
+
+
+def _choose_nodes(task: "PipelineTask", hardware: PoolSpec) -> None:
+    from kfp import kubernetes
+
+    for key, value in hardware.selector.items():
+        kubernetes.add_node_selector(task, key, value)
+    if hardware.required:
+        # One call: Kubernetes joins the expressions of a term by "and", but the terms of several calls by "or".
+        kubernetes.add_node_affinity(task, [expression.model_dump() for expression in hardware.required])
+    for toleration in hardware.tolerations:
+        kubernetes.add_toleration(task, **toleration.model_dump())
+
+
+def _give(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
+    # Requests equal to limits in whole CPUs: only then does a static CPU manager give the pod CPUs of its own.
+    task.set_cpu_request(str(cpu)).set_cpu_limit(str(cpu))
+    task.set_memory_request(hardware.memory).set_memory_limit(hardware.memory)
+    if hardware.gpu:
+        task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(hardware.gpu)
+    return task
