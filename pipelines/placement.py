@@ -43,7 +43,7 @@ def _choose_nodes(task: "PipelineTask", hardware: PoolSpec) -> None:
 
 
 def _give(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
-    # Requests equal to limits in whole CPUs: only then does a static CPU manager give the pod CPUs of its own.
+    # Requests equal to limits: no pod takes CPUs that another one was promised, and layouts are planned on whole CPUs.
     task.set_cpu_request(str(cpu)).set_cpu_limit(str(cpu))
     task.set_memory_request(hardware.memory).set_memory_limit(hardware.memory)
     if hardware.gpu:
