@@ -27,7 +27,7 @@ def fit_together(one: Pod, other: Pod, node: Node) -> bool:
 def _selector(pod: Pod, node: Node) -> Iterator[str]:
     for key, value in pod.selector.items():
         if key not in node.labels:
-            yield f"label {key} is missing, not {value}"
+            yield f"label {key}={value} is missing"
         elif node.labels[key] != value:
             yield f"label {key} is {node.labels[key]}, not {value}"
 

@@ -19,10 +19,14 @@ class Placed:
 
 
 def prove(tasks: list[Task], fleet: Fleet) -> list[Placed]:
-    """Hold the nodes that each task may run on against those of its pool; a task on `local` may run anywhere."""
+    """Hold the nodes that each task may run on against those of its pool; where all are on `local`, any node will do."""
     found = {task.path: _feasible(task, fleet) for task in tasks}
-    crowds = {task.path: list(_crowds(task, tasks, found, fleet)) for task in tasks}
-    return [Placed(task, found[task.path], (*_misplaced(task, found[task.path], fleet), *crowds[task.path])) for task in tasks]
+    if all(task.pool == LOCAL for task in tasks):
+        return [Placed(task, found[task.path], ()) for task in tasks]
+    return [
+        Placed(task, found[task.path], (*_misplaced(task, found[task.path], fleet), *_crowds(task, tasks, found, fleet)))
+        for task in tasks
+    ]
 
 
 def _feasible(task: Task, fleet: Fleet) -> tuple[str, ...]:
@@ -30,10 +34,10 @@ def _feasible(task: Task, fleet: Fleet) -> tuple[str, ...]:
 
 
 def _misplaced(task: Task, feasible: tuple[str, ...], fleet: Fleet) -> Iterator[str]:
-    if task.pool == LOCAL:
-        return
     if task.pool is None:
         yield "nobody put it on a pool"
+    elif task.pool == LOCAL:
+        yield "may run on any node, while other tasks have pools"
     elif not fleet.of(task.pool):
         yield f"the fleet has no node of pool {task.pool}"
     for node in fleet.nodes:

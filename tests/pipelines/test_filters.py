@@ -43,7 +43,7 @@ CORDON = "node.kubernetes.io/unschedulable"
         ({}, {}, None),
         ({"selector": {"arch": "amd64"}}, {}, None),
         ({"selector": {"arch": "arm64"}}, {}, "label arch is amd64, not arm64"),
-        ({"selector": {"zone": "a"}}, {}, "label zone is missing, not a"),
+        ({"selector": {"zone": "a"}}, {}, "label zone=a is missing"),
         (terms([where("arch", "In", "arm64", "amd64")]), {}, None),
         (terms([where("zone", "In", "a")]), {}, "label zone In a fails"),
         (terms([where("zone", "NotIn", "a")]), {}, None),

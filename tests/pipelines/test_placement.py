@@ -64,10 +64,17 @@ def test_alone_is_nothing_where_the_pool_does_not_say_how_many_cpus_a_node_gives
     assert task.pod.requests["cpu"] == 3
 
 
-def test_local_is_any_machine(package):
-    task = task_of(package, lambda: place(work(), "local", PoolSpec(), alone=True))
+@pytest.mark.parametrize("pool", ["local", "system"])
+def test_a_job_without_pools_runs_on_any_machine(package, pool):
+    task = task_of(package, lambda: place(work(), pool, PoolSpec(), alone=True))
     assert (task.pool, task.alone) == ("local", False)
     assert (task.pod.selector, task.pod.terms, task.pod.tolerations, task.pod.requests) == ({}, None, (), {})
+
+
+def test_a_pool_without_nodes_is_refused(package):
+    spec = PoolSpec(tolerations=AMD.tolerations)
+    with pytest.raises(SpecError, match=r"pools\.amd: its tasks would run on any node; give a selector, required labels"):
+        task_of(package, lambda: place(work(), "amd", spec))
 
 
 def test_two_pools_whose_containers_are_alike_keep_their_own_placement(package):

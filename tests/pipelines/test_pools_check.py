@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from kfp import kubernetes
+from packages import FLEET_JOB, NAMES, bundled
+from packages import compiled as whole
 from placing import compiled, every_pool, spoil, work
 
 from inc_mlflow.cli import main
@@ -85,6 +87,15 @@ def test_every_task_may_run_on_its_pool_and_nowhere_else(packages, preset, check
     assert [task["feasible"] for task in result["tasks"]] == [list(fleet.of(task["pool"])) for task in result["tasks"]]
     assert all(task["feasible"] for task in result["tasks"])
     assert {task["pool"] for task in result["tasks"]} == set(definitions(preset, FLEETS))
+
+
+@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("pipeline", NAMES)
+def test_every_pipeline_stands_on_its_pools(pipeline, preset, tmp_path):
+    package = whole(tmp_path, pipeline, bundled(FLEET_JOB, preset))
+    assert wrong(package, preset) == {}
+    alone = {task.name for task in tasks_of(package) if task.alone}
+    assert alone == {task.name for task in tasks_of(package) if task.name.endswith("benchmark")} != set()
 
 
 @pytest.mark.parametrize("preset", presets())
@@ -209,6 +220,16 @@ def test_tasks_on_local_may_run_anywhere(tmp_path, check):
     code, out, _ = check(compiled(tmp_path / "p.yaml", lambda: place(work(), "local", PoolSpec())), "eks")
     assert code == 0
     assert out == "work  local: system, web-c6i, web-c7g\nverdict: pass\n"
+
+
+def test_local_is_no_pool_beside_others(tmp_path):
+    def build():
+        place(work(), "local", PoolSpec())
+        place(work(), "amd", definitions("eks", tmp_path)["amd"])
+
+    found = wrong(compiled(tmp_path / "p.yaml", build), "eks")
+    assert set(found) == {"local"}
+    assert found["local"][0] == "may run on any node, while other tasks have pools"
 
 
 def test_what_is_wrong_is_one_line_per_task_that_says_why(tmp_path, check):

@@ -138,7 +138,6 @@ def test_an_own_file_without_a_preset_keeps_what_the_hardware_is(own, tmp_path):
             "version: 1\npools: {x: {tolerations: [{key: a, operator: Exists, value: b}]}}",
             "pools.x.tolerations[0]: Equal",
         ),
-        ("version: 1\npools: {x: {cpu: 2}}", "pools.x: its tasks would run on any node; give a selector, required labels"),
         ("version: 1\npools: {local: {selector: {a: b}}}", "pools.local: is any machine"),
         ("- 1", "pools: expected a mapping of fields, got list"),
         ("a: [", "pools: not YAML"),

@@ -69,12 +69,9 @@ def _pool(name: str, fields: Mapping[str, Any]) -> PoolSpec:
     if name == LOCAL:
         raise SpecError(f"pools.{name}: is any machine, as it is; call the pool something else")
     try:
-        pool = PoolSpec.model_validate(fields)
+        return PoolSpec.model_validate(fields)
     except ValidationError as error:
         raise SpecError(f"pools.{name}.{spec_error(error)}") from error
-    if not pool.selector and not pool.required:
-        raise SpecError(f"pools.{name}: its tasks would run on any node; give a selector, required labels, or a preset")
-    return pool
 
 
 def _read(path: Path) -> _PoolFile:
