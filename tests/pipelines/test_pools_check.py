@@ -1,6 +1,7 @@
 """The proof of placement: every preset on its fleet, and what it must catch."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -269,6 +270,21 @@ def test_a_fleet_that_is_not_there_is_one_line(packages, check):
     code, out, err = check(packages["eks"], "azure")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "azure.yaml: cannot be read" in err
+
+
+def test_the_examples_of_the_documentation_are_what_happens(tmp_path, monkeypatch, capsys):
+    page = (FLEETS.parents[1] / "docs" / "pools.md").read_text()
+    own, fleet = re.findall(r"```yaml\n(version: 1\n.*?)```", page, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "own.yaml").write_text(own)
+    (tmp_path / "fleet.yaml").write_text(fleet)
+    assert definitions("own.yaml", tmp_path)["sapphire-rapids"].exclusive == 31
+    amd = definitions("nfd", tmp_path)["amd"]
+    package = compiled(tmp_path / "p.yaml", lambda: place(work().set_display_name("amd · evaluate"), "amd", amd))
+    monkeypatch.setattr("sys.argv", ["inc-mlflow", "pools", "check", str(package), "--fleet", str(tmp_path / "fleet.yaml")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().out) == (3, shown)
 
 
 def test_a_fleet_is_no_package():
