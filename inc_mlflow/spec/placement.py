@@ -31,6 +31,9 @@ class Expression(Part):
             raise ValueError(f"{self.operator} takes {'no values' if not most else 'one value' if most == 1 else 'values'}")
         return self
 
+    def __str__(self) -> str:
+        return f"{self.key} {self.operator} {', '.join(self.values)}".rstrip()
+
 
 class Toleration(Part):
     """A taint that the pool's nodes have to keep other work out."""
