@@ -104,7 +104,7 @@ class EvaluationShardRecord(Evaluation, ShardRecord):
     def common(self) -> dict[str, Any]:
         """Return what the merged record says of all rows, and what its metric is made from."""
         return {
-            "pool": self.evidence.pool,
+            "pool": [self.evidence.pool, self.evidence.provider],
             "data": [self.evidence.data_sha256, self.rows],
             "models": [self.evidence.models, self.sizes, list(self.outputs)],
             "split": self.split,

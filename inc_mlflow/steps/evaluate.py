@@ -10,6 +10,8 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, keep, outcomes_of
@@ -27,7 +29,6 @@ from inc_mlflow.records import (
     Evidence,
     Model,
     Shard,
-    SplitFacts,
 )
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps.emulate import evaluate_as
@@ -48,6 +49,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
 
     On the job's first pool once more for every emulated one, with record and outcomes in a directory of its name.
     """
+    confirm(job.pool, job.hardware)  # also before the emulated pools
     models = side_by_side(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
@@ -60,36 +62,32 @@ def evaluate_models(
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
     run = run_models(job, models, split)
     sizes = {model.label: model.size_bytes for model in models}
-    return conclude(run.about(job, models, split, emulated), run.metric, run.kept, sizes, run.classes, target)
+    return conclude(run.about(job, split, emulated), run.metric, run.kept, sizes, run.classes, target)
 
 
 @dataclass(frozen=True)
 class Run:
     """What models gave on the rows of a shard, and what the whole split is."""
 
+    evidence: Evidence
     metric: Metric
     outputs: list[str]
     """Of the baseline."""
     kept: dict[str, Arrays]
     classes: dict[str, np.ndarray]
-    facts: SplitFacts
+    split_rows: int
     rows: int
     """Of the shard."""
 
-    def about(self, job: Job, models: list[Model], split: str, emulated: Mapping[str, str]) -> Evaluation:
+    def about(self, job: Job, split: str, emulated: Mapping[str, str]) -> Evaluation:
         """Return what the record says of it before there are results."""
         return Evaluation(
-            evidence=Evidence(
-                pool=pools.here(job.pool),
-                host=host_facts(),
-                data_sha256=self.facts.sha256,
-                models={model.label: model.sha256 for model in models},
-            ),
+            evidence=self.evidence,
             split=split,
             metric=self.metric.name,
             higher_is_better=self.metric.higher_is_better,
             decomposable=self.metric.decomposable,
-            rows=self.facts.rows,
+            rows=self.split_rows,
             batch=job.layout.batch,
             emulated=dict(emulated),
         )
@@ -97,12 +95,24 @@ class Run:
 
 def run_models(job: Job, models: list[Model], split: str, shard: Shard = WHOLE) -> Run:
     """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
-    runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
+    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    provider = job.hardware.provider
+    runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
     _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
     share = Share(open_data(job), split, job.layout.batch, shard)
     kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), _scoring(metric), len(usable_cores()))
-    return Run(metric, runners[BASELINE].outputs, kept, _classes(metric, share.labels), share.facts(), share.rows)
+    facts, digests = share.facts(), {model.label: model.sha256 for model in models}
+    evidence = Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests)
+    return Run(
+        evidence=evidence,
+        metric=metric,
+        outputs=runners[BASELINE].outputs,
+        kept=kept,
+        classes=_classes(metric, share.labels),
+        split_rows=facts.rows,
+        rows=share.rows,
+    )
 
 
 def conclude(

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.measure.outcomes import interleave
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.runner import Arrays
@@ -33,6 +34,7 @@ def evaluate_shard(
 
     On the job's first pool once more for every emulated one, in a directory of its name.
     """
+    confirm(job.pool, job.hardware)  # also before the emulated pools
     models, part = side_by_side(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {isa: evaluate_shard_as(isa, job, models, part, target / isa).identity() for isa in isas}
@@ -45,7 +47,7 @@ def keep_shard(
     """Run any models, baseline first, on one shard of validation; ``emulated`` are identities of records beside this one."""
     run = run_models(job, models, "validation", shard)
     record = EvaluationShardRecord(
-        **dict(run.about(job, models, "validation", emulated)),
+        **dict(run.about(job, "validation", emulated)),
         shard=shard,
         metric_sha256=_metric_sha256(job),
         outputs=tuple(run.outputs),
