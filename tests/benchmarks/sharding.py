@@ -1,7 +1,8 @@
 """Print, as JSON, how much faster two workers of one core each evaluate a job than one does, interleaved in one run.
 
 Run as ``.venv/bin/python tests/benchmarks/sharding.py JOB [ROUNDS]``. Seconds are the steps' own, so without the start of
-a process; the two workers' are those of the slower one, and the merge. The ratio is one of minima over the rounds.
+a process; the two workers' are those of the slower one, and the merge. Ratios are of minima over the rounds: ``times`` of
+wall time, which needs the machine to itself; ``cpu_times`` of the workers' CPU time, in which other load hardly shows.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.records import RECORD, ChampionRecord
@@ -21,7 +23,7 @@ from inc_mlflow.steps.import_model import import_model
 from inc_mlflow.steps.quantize import quantize
 
 WORKER = """
-import json, os, sys
+import json, os, sys, time
 from pathlib import Path
 cpu, job, target, models, shard = json.loads(sys.argv[1])
 os.sched_setaffinity(0, [cpu])
@@ -29,14 +31,16 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.evaluate import evaluate
 from inc_mlflow.steps.evaluate_shards import evaluate_shard
 inputs = {name: Path(models) / name for name in ("baseline", "champion", "candidates")}
+start = time.process_time()
 if shard:
     evaluate_shard(Job.load(Path(job)), Path(target), **inputs, shard=shard)
 else:
     evaluate(Job.load(Path(job)), Path(target), **inputs)
+Path(target, "cpu.json").write_text(str(time.process_time() - start))
 """
 
 
-def measure(job_file: Path, rounds: int) -> dict[str, object]:
+def measure(job_file: Path, rounds: int) -> dict[str, Any]:
     """Evaluate with one worker and with two, in turns."""
     first, second = islice(usable_cores(), 2)
     job = Job.load(job_file)
@@ -51,9 +55,14 @@ def measure(job_file: Path, rounds: int) -> dict[str, object]:
             two = _run(job_file, folder, shards)
             merge = merge_evaluations(job, here / "merged", shards=list(shards)).seconds
             same = (here / "merged" / "outcomes.npz").read_bytes() == (here / "whole" / "outcomes.npz").read_bytes()
+            two = {clock: seconds + merge for clock, seconds in two.items()}
             pairs.append({"one": one, "two": two, "merge": merge, "same": same})
-    one, two = (min(pair["one"] for pair in pairs), min(pair["two"] + pair["merge"] for pair in pairs))
-    return {"times": one / two, "rounds": pairs}
+    return {"times": _ratio(pairs, "wall"), "cpu_times": _ratio(pairs, "cpu"), "rounds": pairs}
+
+
+def _ratio(pairs: list[dict[str, Any]], clock: str) -> float:
+    one, two = (min(pair[which][clock] for pair in pairs) for which in ("one", "two"))
+    return float(one / two)
 
 
 def _models(job: Job, folder: Path) -> None:
@@ -64,13 +73,16 @@ def _models(job: Job, folder: Path) -> None:
     quantize(job, places["candidates"], baseline=places["baseline"], ranges=places["ranges"])
 
 
-def _run(job_file: Path, models: Path, work: dict[Path, tuple[int, str]]) -> float:
-    """Run workers side by side, each on a CPU of its own; return the seconds of the slowest one's step."""
+def _run(job_file: Path, models: Path, work: dict[Path, tuple[int, str]]) -> dict[str, float]:
+    """Run workers side by side, each on a CPU of its own; return the seconds of the slowest one's step by clock."""
     requests = [json.dumps([cpu, str(job_file), str(target), str(models), shard]) for target, (cpu, shard) in work.items()]
     workers = [subprocess.Popen([sys.executable, "-c", WORKER, request], env=os.environ) for request in requests]
     if any([worker.wait() for worker in workers]):
         raise SystemExit("a worker failed, see above")
-    return max(float(json.loads((target / RECORD).read_text())["seconds"]) for target in work)
+    return {
+        "wall": max(json.loads((target / RECORD).read_text())["seconds"] for target in work),
+        "cpu": max(json.loads((target / "cpu.json").read_text()) for target in work),
+    }
 
 
 if __name__ == "__main__":
