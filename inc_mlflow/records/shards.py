@@ -67,6 +67,8 @@ class CalibrationShardRecord(ShardRecord):
     host: HostFacts
     data_sha256: str | None
     """None, as ``ranges_sha256``, where no recipe of the job needs ranges."""
+    batches_sha256: str
+    """Of the sizes of all batches of the split: they say which rows are whose."""
     model_sha256: str
     ranges_sha256: str | None
     tensors: int
@@ -78,8 +80,8 @@ class CalibrationShardRecord(ShardRecord):
         return self.host
 
     def common(self) -> dict[str, Any]:
-        """Return model and data."""
-        return {"model": self.model_sha256, "data": self.data_sha256}
+        """Return model, data, and how the data is shared out."""
+        return {"model": self.model_sha256, "data": self.data_sha256, "batches": self.batches_sha256}
 
 
 class EvaluationShardRecord(Evaluation, ShardRecord):

@@ -12,7 +12,7 @@ from inc_mlflow.steps.calibrate import RANGES, collect_share, methods, save_rang
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.shards import Share, load_shards
 from inc_mlflow.steps.stage import step
-from inc_mlflow.storage import MODEL, sha256_file
+from inc_mlflow.storage import MODEL, canonical_json, sha256_file, sha256_text
 
 
 @step("ranges", CalibrationShardRecord)
@@ -28,6 +28,7 @@ def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> Ca
         shard=part,
         host=host_facts(),
         data_sha256=share.facts().sha256 if needed else None,
+        batches_sha256=sha256_text(canonical_json(share.sizes)),
         **saved.model_dump(),
     )
 

@@ -27,21 +27,23 @@ class Share:
         self._content = Content()
         self.labels: list[np.ndarray | None] = []
         """Of the whole split, by batch."""
+        self.sizes: list[int] = []
+        """Rows of all batches of the split."""
         self.rows = 0
         """Of this shard, so far."""
 
     def batches(self, label: str) -> Iterator[Batch]:
         """Yield the shard's batches, whole ones; DataError where there are too few batches for all shards to have one."""
         self.check()
-        known, count = self._data.batches(self._split, self._size), 0
+        known = self._data.batches(self._split, self._size)
         for inputs, labels, digests in progress.track(self._data.rows(self._split, self._size), label, known):
             self._content.add(digests, labels)
             self.labels.append(labels)
-            if self._shard.has(count):
+            self.sizes.append(len(digests))
+            if self._shard.has(len(self.sizes) - 1):
                 self.rows += len(digests)
                 yield inputs, labels
-            count += 1
-        self._enough(count)
+        self._enough(len(self.sizes))
 
     def facts(self) -> SplitFacts:
         """Return the content of the whole split, after the pass."""

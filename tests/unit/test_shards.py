@@ -267,6 +267,13 @@ def test_ranges_of_other_data_are_refused(good, make, models, shards):
     refused(good, shards, "ranges", [1, 2], says)
 
 
+def test_ranges_of_other_batches_are_refused(good, make, models, shards):
+    """The same rows, but which of them are whose is another question then."""
+    shutil.rmtree(shards / "ranges" / "2")
+    calibrate_shard(make(batch=3), shards / "ranges" / "2", baseline=models["baseline"], shard="2/2")
+    refused(good, shards, "ranges", [1, 2], "^merge: shards 1/2 and 2/2 differ in batches; calibrate all of them again")
+
+
 def test_ranges_of_other_models_are_refused(good, shards):
     change(shards / "ranges" / "2", model_sha256="0" * 64)
     refused(good, shards, "ranges", [1, 2], "^merge: shards 1/2 and 2/2 differ in model; calibrate")
