@@ -252,6 +252,14 @@ def test_evaluations_of_other_jobs_are_refused(good, make, models, shards, chang
     refused(good, shards, "evaluation", [1, 2], says)
 
 
+def test_evaluations_on_other_labels_are_refused(good, make, models, shards, folder):
+    archive = dict(np.load(folder / "dev.npz"))
+    np.savez(folder / "other.npz", **archive | {"label": archive["label"][::-1]})
+    splits = {"calibration": {"path": "calib.npz"}, "validation": {"path": "other.npz", "stop": 30}}
+    other_evaluation(make, models, shards, data=splits)
+    refused(good, shards, "evaluation", [1, 2], "^merge: shards 1/2 and 2/2 differ in data; evaluate all of them again")
+
+
 def test_evaluations_of_other_models_are_refused(good, make, models, shards, tmp_path):
     job = make(recipe={"method": "dynamic"})
     calibrate(job, tmp_path / "ranges", baseline=models["baseline"])
