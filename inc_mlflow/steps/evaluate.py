@@ -60,40 +60,27 @@ def evaluate_models(
     job: Job, models: list[Model], split: str, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
 ) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
-    run = run_models(job, models, split)
+    run = run_models(job, models, split, emulated)
     sizes = {model.label: model.size_bytes for model in models}
-    return conclude(run.about(job, split, emulated), run.metric, run.kept, sizes, run.classes, target)
+    return conclude(run.about, run.metric, run.kept, sizes, run.classes, target)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What models gave on the rows of a shard, and what the whole split is."""
+    """What models gave on the rows of a shard."""
 
-    evidence: Evidence
+    about: Evaluation
+    """Of the whole split."""
     metric: Metric
     outputs: list[str]
     """Of the baseline."""
     kept: dict[str, Arrays]
-    classes: dict[str, np.ndarray]
-    split_rows: int
     rows: int
-    """Of the shard."""
-
-    def about(self, job: Job, split: str, emulated: Mapping[str, str]) -> Evaluation:
-        """Return what the record says of it before there are results."""
-        return Evaluation(
-            evidence=self.evidence,
-            split=split,
-            metric=self.metric.name,
-            higher_is_better=self.metric.higher_is_better,
-            decomposable=self.metric.decomposable,
-            rows=self.split_rows,
-            batch=job.layout.batch,
-            emulated=dict(emulated),
-        )
+    classes: dict[str, np.ndarray]
+    """Of the whole split."""
 
 
-def run_models(job: Job, models: list[Model], split: str, shard: Shard = WHOLE) -> Run:
+def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE) -> Run:
     """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
     pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
@@ -103,16 +90,17 @@ def run_models(job: Job, models: list[Model], split: str, shard: Shard = WHOLE) 
     share = Share(open_data(job), split, job.layout.batch, shard)
     kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), _scoring(metric), len(usable_cores()))
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
-    evidence = Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests)
-    return Run(
-        evidence=evidence,
-        metric=metric,
-        outputs=runners[BASELINE].outputs,
-        kept=kept,
-        classes=_classes(metric, share.labels),
-        split_rows=facts.rows,
-        rows=share.rows,
+    about = Evaluation(
+        evidence=Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests),
+        split=split,
+        metric=metric.name,
+        higher_is_better=metric.higher_is_better,
+        decomposable=metric.decomposable,
+        rows=facts.rows,
+        batch=job.layout.batch,
+        emulated=dict(emulated),
     )
+    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, _classes(metric, share.labels))
 
 
 def conclude(

@@ -45,9 +45,9 @@ def keep_shard(
     job: Job, models: list[Model], shard: Shard, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
 ) -> EvaluationShardRecord:
     """Run any models, baseline first, on one shard of validation; ``emulated`` are identities of records beside this one."""
-    run = run_models(job, models, "validation", shard)
+    run = run_models(job, models, "validation", emulated, shard)
     record = EvaluationShardRecord(
-        **dict(run.about(job, "validation", emulated)),
+        **dict(run.about),
         shard=shard,
         metric_sha256=_metric_sha256(job),
         outputs=tuple(run.outputs),

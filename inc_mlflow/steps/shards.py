@@ -34,8 +34,7 @@ class Share:
 
     def batches(self, label: str) -> Iterator[Batch]:
         """Yield the shard's batches, whole ones; DataError where there are too few batches for all shards to have one."""
-        self.check()
-        known = self._data.batches(self._split, self._size)
+        known = self.check()
         for inputs, labels, digests in progress.track(self._data.rows(self._split, self._size), label, known):
             self._content.add(digests, labels)
             self.labels.append(labels)
@@ -49,11 +48,12 @@ class Share:
         """Return the content of the whole split, after the pass."""
         return self._content.facts(f"data.{self._split}")
 
-    def check(self) -> None:
-        """Raise DataError where it is known before any work that a shard would be left without a batch."""
+    def check(self) -> int | None:
+        """Return how many batches there are, None where only a pass tells; DataError where a shard would get none."""
         known = self._data.batches(self._split, self._size)
         if known is not None:
             self._enough(known)
+        return known
 
     def _enough(self, batches: int) -> None:
         if batches < self._shard.count:
