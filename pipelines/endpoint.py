@@ -31,6 +31,11 @@ class Endpoint:
         page = os.environ.get("KF_PIPELINES_UI_ENDPOINT")
         return cls(address, _with_scheme(page) if page else address, namespace, _token(token))
 
+    @staticmethod
+    def experiment(given: str | None, job: str) -> str:
+        """Return the name of the experiment to use."""
+        return given or os.environ.get("KF_PIPELINES_DEFAULT_EXPERIMENT_NAME") or job
+
     def run_url(self, run: str) -> str:
         """Return the page of a run."""
         return f"{self.page}/#/runs/details/{run}"

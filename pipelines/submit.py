@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from inc_mlflow.errors import ClusterError, SpecError
 from inc_mlflow.pipelines.bundle import bundle, local_files
-from inc_mlflow.pipelines.compiling import compile_package
+from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
 from inc_mlflow.pipelines.endpoint import Endpoint
 from inc_mlflow.pipelines.secrets import refuse_secrets
 from inc_mlflow.spec import Job, TrackingSpec
+from inc_mlflow.spec.part import spec_error
 from inc_mlflow.tracking.server import Server
 
 if TYPE_CHECKING:
@@ -31,10 +34,13 @@ class Order:
 
 
 def submit(job: Job, pipeline: str, endpoint: Endpoint, order: Order, registry: str | None, tell: Callable[[str], None]) -> str:
-    """Start one run of a job and return its id; ``tell`` gets what is uploaded. Nothing leaves before all is checked."""
+    """Start one run of a job that names its server, and return its id; ``tell`` gets what is uploaded.
+
+    Nothing leaves this machine before all is checked.
+    """
     from inc_mlflow.pipelines.client import connected
 
-    job = with_server(job)
+    PIPELINES.get(pipeline)
     refuse_secrets(job.spec.to_text(), endpoint.token)
     with connected(endpoint):
         pass  # before anything is uploaded
@@ -54,13 +60,19 @@ def with_server(job: Job) -> Job:
                 "tracking.uri: a local MLflow store, which no pod can reach; set MLFLOW_TRACKING_URI, or tracking.uri in the "
                 "job, to a server's http(s) URL"
             )
-    tracking = TrackingSpec(
-        uri=server.tracking_uri,
-        registry_uri=server.registry_uri,
-        experiment=server.experiment,
-        registered_model=server.registered_model,
-    )
-    return replace(job, spec=job.spec.model_copy(update={"tracking": tracking}))
+    return replace(job, spec=job.spec.model_copy(update={"tracking": _tracking(server)}))
+
+
+def _tracking(server: Server) -> TrackingSpec:
+    try:
+        return TrackingSpec(
+            uri=server.tracking_uri,
+            registry_uri=server.registry_uri,
+            experiment=server.experiment,
+            registered_model=server.registered_model,
+        )
+    except ValidationError as error:
+        raise SpecError(f"tracking.{spec_error(error)}") from error
 
 
 def start(package: Path, endpoint: Endpoint, order: Order) -> str:

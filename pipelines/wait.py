@@ -1,11 +1,15 @@
 """Wait for a run on Kubeflow, tell how its tasks fare, and find its verdict."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inc_mlflow.errors import ClusterError, TrackingError
+from inc_mlflow.errors import ClusterError, SpecError, TrackingError
 from inc_mlflow.pipelines.endpoint import Endpoint
+from inc_mlflow.pipelines.submit import with_server
+from inc_mlflow.spec import Job
 from inc_mlflow.tracking.server import Server
 from inc_mlflow.tracking.verdicts import verdict_of
 
@@ -29,6 +33,16 @@ def wait(endpoint: Endpoint, run: str, tell: Callable[[str], None], interval: fl
     _tell_changes(state, seen, tell)
     if state.state != "SUCCEEDED":
         raise ClusterError(f"run {run}: {state.state.lower()}{_cause(state)}; see {endpoint.run_url(run)}")
+
+
+def server_of(job: Path | None) -> Server:
+    """Return the MLflow server that knows the verdict: a job's, or without one that of MLFLOW_TRACKING_URI."""
+    if job is not None:
+        return Server.of(with_server(Job.load(job)))
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri is None:
+        raise SpecError("JOB: only MLflow knows the verdict; give the job that was submitted, or set MLFLOW_TRACKING_URI")
+    return Server(tracking_uri=uri, registry_uri=uri, experiment="", registered_model="")
 
 
 def verdict(server: Server, run: str) -> str:

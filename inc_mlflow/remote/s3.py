@@ -53,6 +53,8 @@ def _client() -> "S3Client":
     from botocore.config import Config
 
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+    if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+        raise StateError(f"AWS_ENDPOINT_URL: {endpoint!r} is no URL; write it as https://host")
     config = Config(
         connect_timeout=5,
         read_timeout=60,
