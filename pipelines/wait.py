@@ -21,15 +21,15 @@ _PATIENCE = 300.0  # seconds without an answer: a server that is renewed, a lapt
 _UNFINISHED = {None, "RUNTIME_STATE_UNSPECIFIED", "PENDING", "RUNNING", "CANCELING", "PAUSED"}
 
 
-def wait(endpoint: Endpoint, run: str, tell: Callable[[str], None], interval: float = _INTERVAL) -> None:
+def wait(endpoint: Endpoint, run: str, tell: Callable[[str], None]) -> None:
     """Return when a run has succeeded; ClusterError names the task that failed. ``tell`` gets every change of a task."""
     from inc_mlflow.pipelines.client import connected
 
     seen: dict[str, str] = {}
     with connected(endpoint) as client:
-        while (state := _look(client, run, interval)).state in _UNFINISHED:
+        while (state := _look(client, run)).state in _UNFINISHED:
             _tell_changes(state, seen, tell)
-            time.sleep(interval)
+            time.sleep(_INTERVAL)
     _tell_changes(state, seen, tell)
     if state.state != "SUCCEEDED":
         raise ClusterError(f"run {run}: {state.state.lower()}{_cause(state)}; see {endpoint.run_url(run)}")
@@ -56,7 +56,7 @@ def verdict(server: Server, run: str) -> str:
     return found
 
 
-def _look(client: "QuickClient", run: str, interval: float) -> Any:
+def _look(client: "QuickClient", run: str) -> Any:
     """Return the run; lost connections and failures of the server are waited out for some minutes."""
     from inc_mlflow.pipelines.client import TRANSIENT, is_transient
 
@@ -67,7 +67,7 @@ def _look(client: "QuickClient", run: str, interval: float) -> Any:
         except TRANSIENT as error:
             if not is_transient(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(interval)
+        time.sleep(_INTERVAL)
 
 
 def _tell_changes(state: Any, seen: dict[str, str], tell: Callable[[str], None]) -> None:

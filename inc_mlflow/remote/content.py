@@ -2,19 +2,16 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.remote.address import Address
 from inc_mlflow.remote.cache import cache
 from inc_mlflow.remote.stores import Store, open_store
-from inc_mlflow.remote.whole import whole_file, whole_folder
+from inc_mlflow.remote.whole import whole_folder
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text
 
 FILES = "inc-mlflow/files"
@@ -58,53 +55,38 @@ def unpack(uri: str, files: Mapping[str, str]) -> Path:
     if folder.is_dir():
         return folder
     place = Address.parse(uri)
-    store = open_store(place)
     with whole_folder(folder) as partial:
-        for name, digest in _expanded(store, place, files):
-            _put(store, place, digest, partial / name)
+        _unpack(open_store(place), place, files, partial)
     return folder
 
 
-def _expanded(store: Store, place: Address, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the files themselves, those of folders included; an empty folder has no digest."""
+def _unpack(store: Store, place: Address, files: Mapping[str, str], folder: Path) -> None:
     for name, digest in files.items():
         check_file(name, digest)
-        if name.endswith("/") and digest:
-            inside = json.loads(_content(store, place, digest).read_text())
-            yield from _expanded(store, place, {f"{name}{inner}": value for inner, value in inside.items()})
-        else:
-            yield name, digest
-
-
-def _put(store: Store, place: Address, digest: str, target: Path) -> None:
-    if not digest:
+        target = folder / name
+        if not name.endswith("/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _fetch(store, place.child(digest), digest, target)
+            continue
         target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file = _content(store, place, digest)
-    with suppress(OSError):  # not every file system has links
-        os.link(file, target)
-    if not target.exists():
-        shutil.copyfile(file, target)
+        if digest:
+            _unpack(store, place, _listed(store, place.child(digest), digest), target)
 
 
-def _content(store: Store, place: Address, digest: str) -> Path:
-    """Return the cached file of a digest; fetched where it is missing or damaged."""
-    target = cache() / "files" / digest
-    if target.is_file() and sha256_file(target) == digest:
-        return target
-    with whole_file(target) as partial:
-        found = _fetch(store, place.child(digest), partial)
-        if found != digest:
-            raise DataError(f"{place.child(digest)}: its bytes have another sha256 ({found[:12]}); submit the job again")
-        partial.chmod(0o444)  # jobs share it
-    return target
+def _listed(store: Store, address: Address, digest: str) -> dict[str, str]:
+    """Return what stands in a folder: names and digests."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _fetch(store, address, digest, Path(scratch) / "list")
+        found: dict[str, str] = json.loads((Path(scratch) / "list").read_text())
+    return found
 
 
-def _fetch(store: Store, address: Address, target: Path) -> str:
-    digest = hashlib.sha256()
-    with store.read(address) as pieces, target.open("wb") as file:
+def _fetch(store: Store, address: Address, digest: str, target: Path) -> None:
+    """Copy a file and check its bytes on the way. No links: onnx refuses weights whose file has several names."""
+    found = hashlib.sha256()
+    with store.read(address) as pieces, target.open("xb") as file:
         for piece in pieces:
-            digest.update(piece)
+            found.update(piece)
             file.write(piece)
-    return digest.hexdigest()
+    if found.hexdigest() != digest:
+        raise DataError(f"{address}: its bytes have another sha256 ({found.hexdigest()[:12]}); submit the job again")

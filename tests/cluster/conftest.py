@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 import stub
 
@@ -20,21 +21,16 @@ KEY, SECRET = "user", "user's secret"
 
 @dataclass
 class S3:
-    """A server and the folder that holds its buckets."""
+    """A server, and the folder that holds its buckets."""
 
     url: str
     folder: Path
-    uri: str = ""
-
-    @property
-    def files(self):
-        return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("s3")
-    command = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "0", folder]
+    command = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", folder]
     environment = {"PATH": os.environ["PATH"], "RCLONE_CONFIG": str(folder.with_name("rclone.conf"))}
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     lines = iter(server.stderr.readline, "")
@@ -59,14 +55,13 @@ def _plain_environment(monkeypatch, tmp_path):
 
 @pytest.fixture
 def s3(s3_server, tmp_path, monkeypatch):
-    """The server with an empty bucket, and the environment that reaches it."""
+    """The URI of an empty bucket, in an environment that reaches it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    bucket = s3_server.folder / "bucket"
-    shutil.rmtree(bucket, ignore_errors=True)
-    bucket.mkdir()
-    return S3(s3_server.url, bucket, "s3://bucket")
+    bucket = f"bucket-{len(list(s3_server.folder.iterdir()))}"
+    boto3.client("s3", endpoint_url=s3_server.url).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def place(request, tmp_path):
     """An empty place in each kind of store."""
     if request.param == "file":
         return Address.parse(f"file://{tmp_path}/store")
-    return Address.parse(f"{request.getfixturevalue('s3').uri}/store")
+    return Address.parse(f"{request.getfixturevalue('s3')}/store")
 
 
 def put(place, name, text, tmp_path):
@@ -60,21 +60,10 @@ def test_bytes_with_another_digest_are_never_unpacked(place, tmp_path):
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
-def test_a_cached_file_that_was_damaged_is_fetched_again(place, tmp_path):
-    digest = sha256_text("right")
-    put(place, digest, "right", tmp_path)
-    folder = unpack(str(place), {"a": digest})
-    cached = tmp_path / "cache" / "files" / digest
-    cached.unlink()
-    cached.write_text("wrong")
-    assert (unpack(str(place), {"b": digest}) / "b").read_text() == "right"
-    assert (folder / "a").read_text() == "right"
-
-
 def test_an_absent_object_is_an_error_of_the_data(place):
     with pytest.raises(DataError, match=r"/nothing\.onnx: no such object"):
         fetch(str(place.child("nothing.onnx")))
-    with pytest.raises(DataError, match="no such object|cannot be read"):
+    with pytest.raises(DataError, match=r"no such object|cannot be read"):
         unpack(str(place), {"a": sha256_text("a")})
 
 
@@ -95,8 +84,8 @@ def test_another_version_of_a_remote_file_is_fetched_by_the_next_process(place, 
 
 
 def test_minio_addresses_are_s3_with_the_endpoint_of_the_environment(s3, tmp_path):
-    put(Address.parse(f"{s3.uri}/x"), "a.npz", "a", tmp_path)
-    assert fetch("minio://bucket/x/a.npz").read_text() == "a"
+    put(Address.parse(f"{s3}/x"), "a.npz", "a", tmp_path)
+    assert fetch(f"{s3.replace('s3', 'minio', 1)}/x/a.npz").read_text() == "a"
 
 
 def closed_port():
@@ -121,7 +110,7 @@ def test_what_s3_refuses_is_one_line_without_secrets(s3, monkeypatch, environmen
     for name, value in environment.items():
         monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name)
     with pytest.raises(StateError) as refused:
-        fetch(uri)
+        fetch(uri.replace("bucket", s3.removeprefix("s3://")))
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
     assert os.environ.get("AWS_SECRET_ACCESS_KEY", "secret") not in str(refused.value)
@@ -199,12 +188,13 @@ def test_a_name_that_is_taken_stays_inside(name):
     assert os.path.normpath(f"/folder/{name}").startswith("/folder/")
 
 
-def test_a_name_below_a_file_is_one_line(tmp_path):
+@pytest.mark.parametrize("names", [["a", "a/b"], ["a", "./a"], ["a/b", "a"], ["a/", "a"]])
+def test_names_that_are_in_each_others_way_are_one_line(tmp_path, names):
     place = Address.parse(f"file://{tmp_path}/store")
     digest = sha256_text("a")
     put(place, digest, "a", tmp_path)
     with pytest.raises(StateError, match="cannot be written"):
-        unpack(str(place), {"a": digest, "a/b": digest})
+        unpack(str(place), dict.fromkeys(names, digest) | {name: "" for name in names if name.endswith("/")})
     assert not list((tmp_path / "cache" / "bundles").iterdir())
 
 
@@ -220,7 +210,6 @@ def test_many_processes_unpack_one_bundle_at_once(tmp_path):
     assert [process.returncode for process in processes] == [0] * 6
     assert sorted(os.listdir(folder)) == sorted(files)  # noqa: PTH208 - a text
     assert [path.name for path in (tmp_path / "cache" / "bundles").iterdir()] == [os.path.basename(folder)]  # noqa: PTH119
-    assert len(list((tmp_path / "cache" / "files").iterdir())) == len(files)
 
 
 def test_the_cache_of_another_user_is_not_used(tmp_path, monkeypatch):
