@@ -63,9 +63,10 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the run and exit by its verdict.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Upload a job's files, start one run of it on Kubeflow, and print the run's URL.
+    """Start a run of a job on Kubeflow, and print its URL.
 
-    With --wait the exit code is that of `run`: 0 pass, 2 something to mend, 3 fail, 4 inconclusive.
+    The job's local files are uploaded below --pipeline-root. With --wait the exit code is that of `run`: 0 pass,
+    2 something to mend, 3 fail, 4 inconclusive.
     """
     from inc_mlflow.pipelines.endpoint import Endpoint
     from inc_mlflow.pipelines.submit import Order, with_server
@@ -94,7 +95,10 @@ def wait(
     token_file: TokenFile = None,
     as_json: JSON = False,
 ) -> None:
-    """Wait for a run on Kubeflow and exit by its verdict: 0 pass, 2 something to mend, 3 fail, 4 inconclusive."""
+    """Wait for a run on Kubeflow and exit by its verdict.
+
+    Exit code: 0 pass, 2 something to mend (the run failed, or its verdict is not known), 3 fail, 4 inconclusive.
+    """
     from inc_mlflow.pipelines.endpoint import Endpoint
     from inc_mlflow.pipelines.wait import server_of
 
