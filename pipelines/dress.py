@@ -53,7 +53,6 @@ def dress(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) -> dsl.Pi
         task.set_retry(num_retries=3, backoff_duration="30s", backoff_factor=2, backoff_max_duration="10m")
     place(task, pool, hardware, alone=manner.alone)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_non_root=True)
-    kubernetes.use_field_path_as_env(task, "NODE_NAME", "spec.nodeName")
     _connect(task, manner)
     return task
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from inc_mlflow.errors import UnknownNameError
+from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.remote import check_file, local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
@@ -16,7 +16,7 @@ from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.placement import LOCAL, SYSTEM, PoolSpec
+from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
@@ -198,6 +198,8 @@ class JobSpec(Part):
             if pool not in known:
                 there = [LOCAL, *sorted(set(known) - {SYSTEM})]
                 raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}")
+            if known[pool].expect == Expect():
+                raise SpecError(f"placement: pool {pool!r} expects nothing, so any machine could be it; give `expect`, as arch")
         used = [*named, *([SYSTEM] if SYSTEM in known and named else [])]
         roles = {pool: PoolGate(role=known[pool].role) for pool in named if known[pool].role != "required"}
         gate = self.gate.model_copy(update={"pools": roles | self.gate.pools})
@@ -229,8 +231,12 @@ class Job:
 
     @property
     def hardware(self) -> PoolSpec:
-        """What that pool is."""
-        return self.spec.placement.get(self.pool, PoolSpec())
+        """What that pool is; SpecError where the job's text does not say it, since nothing could prove to be that."""
+        if self.pool == LOCAL:
+            return PoolSpec()
+        if self.pool not in self.spec.placement:
+            raise SpecError(f"placement: does not say what the pool {self.pool!r} is; load the job from its file")
+        return self.spec.placement[self.pool]
 
     @property
     def model(self) -> Path:
