@@ -1,9 +1,9 @@
 """Kubeflow's client, quiet and with its refusals in one line; imported only where a server is talked to."""
 
+import io
 import json
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -17,16 +17,15 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from inc_mlflow.errors import ClusterError
 from inc_mlflow.pipelines.endpoint import Endpoint
 
-LOST = HTTPError
-"""The connection broke: whether the server did what it was asked is not known."""
-_PATIENCE = (5, 30)  # seconds to connect, and to be answered
+FAILURES = (HTTPError, ApiException)
+"""What Kubeflow's client raises, whatever it is asked."""
+_ANSWER = (5, 30)  # seconds to connect, and to be answered
+_PRESENCE = (3, 5)  # the same where the question is whether a server is there; urllib3 asks four times
 
-TRANSIENT = (HTTPError, ApiException)
 
-
-def is_transient(error: Exception) -> bool:
-    """Tell whether a read may do better when it is tried again."""
-    return not isinstance(error, ApiException) or (error.status or 0) >= 500
+def is_unclear(error: Exception) -> bool:
+    """Tell whether what was asked for may be there all the same: the answer was lost, or somebody else was first (409)."""
+    return not isinstance(error, ApiException) or error.status == 409 or (error.status or 0) >= 500
 
 
 class QuickClient(Client):
@@ -34,14 +33,14 @@ class QuickClient(Client):
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
         """Return the server's state; ClusterError where what answers is no Kubeflow Pipelines."""
-        state, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info(_request_timeout=_PATIENCE)
+        state, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info(_request_timeout=_PRESENCE)
         if "json" not in headers.get("Content-Type", ""):
             raise ClusterError(f"--host: {self._existing_config.host} answers with a web page; {_NOT_KFP}")
         return state
 
     def run(self, run_id: str) -> Any:
         """Return a run; Client's own ``get_run`` waits forever for an answer."""
-        return self.runs.run_service_get_run(run_id, _request_timeout=_PATIENCE)
+        return self.runs.run_service_get_run(run_id, _request_timeout=_ANSWER)
 
 
 _NOT_KFP = "give the URL below which /apis/v2beta1 is, as https://host/pipeline; if it asks for a login, give --token-file"
@@ -65,7 +64,7 @@ def refusals(endpoint: Endpoint) -> Iterator[None]:
     except ApiException as error:
         raise _refused(endpoint, error) from error
     except HTTPError as error:
-        raise ClusterError(f"--host: {endpoint.host} cannot be reached ({_reason(error)}); check URL and network") from error
+        raise ClusterError(f"--host: {endpoint.host} cannot be reached ({reason(error)}); check URL and network") from error
     except OSError as error:
         if error.filename is None:
             raise
@@ -79,12 +78,12 @@ def _client(endpoint: Endpoint) -> QuickClient:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep standard output for results, and standard error for people: kfp prints, warns and logs every retry."""
+    """Keep what kfp prints, warns and logs of every retry from standard output and error: those are for results and people."""
     logger = logging.getLogger("urllib3.connectionpool")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="This client only works with", category=FutureWarning)
             yield
     finally:
@@ -92,14 +91,14 @@ def _quiet() -> Iterator[None]:
 
 
 def _refused(endpoint: Endpoint, error: ApiException) -> ClusterError:
-    where, said = f"--host: {endpoint.host}", _said(error.body)
+    where, said = f"--host: {endpoint.host}", reason(error)
     if error.status in {401, 403}:
-        return ClusterError(f"{where} refuses the token ({error.status}{said}); renew it, or ask for access; see --token-file")
-    if error.status == 404 and not said:
+        return ClusterError(f"{where} refuses the token ({said}); renew it, or ask for access; see --token-file")
+    if error.status == 404 and said == "404":
         return ClusterError(f"{where} is no Kubeflow server (404); {_NOT_KFP}")
     if error.status is not None and error.status >= 500:
-        return ClusterError(f"{where} failed ({error.status}{said}); try again, or ask who runs it")
-    return ClusterError(f"{where} refuses ({error.status}{said}); mend that and try again")
+        return ClusterError(f"{where} failed ({said}); try again, or ask who runs it")
+    return ClusterError(f"{where} refuses ({said}); mend that and try again")
 
 
 def _said(body: str | None) -> str:
@@ -112,6 +111,9 @@ def _said(body: str | None) -> str:
     return f": {' '.join(str(message).split())[:300]}" if message else ""
 
 
-def _reason(error: HTTPError) -> str:
-    reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-    return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(reason).split()))
+def reason(error: HTTPError | ApiException) -> str:
+    """Return what went wrong, without addresses of objects and web pages."""
+    if isinstance(error, ApiException):
+        return f"{error.status}{_said(error.body)}"
+    cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(cause).split()))

@@ -94,20 +94,24 @@ def _bundled(job: Job, order: Order, tell: Callable[[str], None]) -> Job:
 
 
 def _experiment(client: "QuickClient", name: str, namespace: str | None) -> str:
-    """Return the id of the one experiment of that name: asked again, Kubeflow's client looks first whether it is there."""
-    from inc_mlflow.pipelines.client import LOST
+    """Return the id of the one experiment of that name."""
+    from inc_mlflow.pipelines.client import FAILURES, is_unclear
 
     try:
-        return str(client.create_experiment(name, namespace=namespace).experiment_id)
-    except LOST:
-        return str(client.create_experiment(name, namespace=namespace).experiment_id)
+        try:
+            made = client.create_experiment(name, namespace=namespace)
+        except FAILURES as error:
+            if not is_unclear(error):
+                raise
+            made = client.create_experiment(name, namespace=namespace)  # it looks first whether the experiment is there
     except ValueError as error:
         raise ClusterError(f"--experiment: {' '.join(str(error).split())} Choose another name") from error
+    return str(made.experiment_id)
 
 
 def _run(client: "QuickClient", package: Path, experiment: str, endpoint: Endpoint, order: Order) -> str:
     """Create a run once: where the answer is lost it is looked for, never asked for again."""
-    from inc_mlflow.pipelines.client import LOST
+    from inc_mlflow.pipelines.client import FAILURES, is_unclear, reason
 
     name = order.run_name or package.stem
     before = _runs(client, experiment, name)
@@ -115,13 +119,16 @@ def _run(client: "QuickClient", package: Path, experiment: str, endpoint: Endpoi
         made = client.run_pipeline(
             experiment, name, str(package), pipeline_root=order.pipeline_root, service_account=order.service_account
         )
-    except LOST as error:
+    except FAILURES as error:
+        if not is_unclear(error):
+            raise
         found = _runs(client, experiment, name) - before
         if len(found) == 1:
             return found.pop()
+        where = f"{endpoint.page}/#/experiments/details/{experiment}"
         raise ClusterError(
-            f"--host: the answer of {endpoint.host} was lost, and {len(found) or 'no'} new runs are called {name!r}; "
-            f"look at {endpoint.page}/#/experiments/details/{experiment} before you submit again"
+            f"--host: {endpoint.host} did not answer ({reason(error)}) and has {len(found) or 'no'} new runs called {name!r}; "
+            f"look at {where} before you submit again"
         ) from error
     return str(made.run_id)
 

@@ -58,14 +58,14 @@ def verdict(server: Server, run: str) -> str:
 
 def _look(client: "QuickClient", run: str) -> Any:
     """Return the run; lost connections and failures of the server are waited out for some minutes."""
-    from inc_mlflow.pipelines.client import TRANSIENT, is_transient
+    from inc_mlflow.pipelines.client import FAILURES, is_unclear
 
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             return client.run(run)
-        except TRANSIENT as error:
-            if not is_transient(error) or time.monotonic() > deadline:
+        except FAILURES as error:
+            if not is_unclear(error) or time.monotonic() > deadline:
                 raise
         time.sleep(_INTERVAL)
 

@@ -105,6 +105,35 @@ def test_a_lost_answer_makes_nothing_twice(submit, kubeflow, path):
     assert next(iter(kubeflow.runs)) in out
 
 
+def answer_once(kubeflow, monkeypatch, path, instead):
+    """Do what the next POST asks for, and give another answer."""
+    usual, waiting = kubeflow.answer, [API + path]
+
+    def answer(asked):
+        done = usual(asked)
+        if asked.method == "POST" and asked.path in waiting:
+            waiting.clear()
+            return instead
+        return done
+
+    monkeypatch.setattr(kubeflow, "answer", answer)
+
+
+@pytest.mark.parametrize("path", ["/runs", "/experiments"])
+def test_nor_does_a_gateway_that_gave_up(submit, kubeflow, monkeypatch, path):
+    answer_once(kubeflow, monkeypatch, path, (504, "text/html", b"<html>"))
+    code, out, err = submit("--run-name", "again")
+    assert code == 0, err
+    submitted(kubeflow)
+    assert next(iter(kubeflow.runs)) in out
+
+
+def test_an_experiment_that_somebody_else_makes_at_the_same_moment_is_taken(submit, kubeflow, monkeypatch):
+    answer_once(kubeflow, monkeypatch, "/experiments", json_error(409, "already exists"))
+    assert submit()[0] == 0
+    submitted(kubeflow)
+
+
 def test_an_older_run_of_that_name_is_not_taken_for_the_lost_one(submit, kubeflow):
     submit("--run-name", "again")
     (old,) = kubeflow.runs
@@ -119,7 +148,8 @@ def test_a_lost_answer_without_a_run_is_refused_and_not_tried_again(submit, kube
     monkeypatch.setattr(type(kubeflow), "_made", forgetful(type(kubeflow)._made))
     code, _, err = submit("--run-name", "again")
     assert code == 2
-    assert "was lost, and no new runs are called 'again'; look at" in err.splitlines()[-1]
+    assert "did not answer (('Connection aborted.'" in err.splitlines()[-1]
+    assert "and has no new runs called 'again'; look at" in err.splitlines()[-1]
     assert len(kubeflow.posts("/runs")) == 1
 
 
@@ -202,7 +232,11 @@ def json_error(status, message):
         ("/healthz", (403, "text/plain", b"RBAC: access denied"), ["refuses the token (403)"]),
         ("/experiments", json_error(401, "token is expired"), ["refuses the token (401: token is expired)"]),
         ("/healthz", (503, "text/html", b"<html>"), ["failed (503)", "try again"]),
-        ("/runs", json_error(500, "no such\nservice account"), ["failed (500: no such service account)"]),
+        (
+            "/runs",
+            json_error(500, "no such\nservice account"),
+            ["failed (500: no such service account)"],
+        ),
         ("/experiments", json_error(400, "Namespace is empty"), ["refuses (400: Namespace is empty)"]),
     ],
 )
@@ -235,6 +269,14 @@ def test_a_server_that_is_not_there_is_one_line_within_seconds(refused, digits, 
     line = refused("submit", digits, *options, holds=holds)
     assert "pw" not in line
     assert time.monotonic() - begun < 10
+
+
+def test_a_server_that_accepts_and_never_answers_is_one_line(refused, digits, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", MLFLOW)
+    monkeypatch.setattr("inc_mlflow.pipelines.client._PRESENCE", (0.2, 0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        refused("submit", digits, "--host", host, holds=[f"--host: {host} cannot be reached (Read timed out"])
 
 
 def test_a_missing_namespace_is_refused(submit, kubeflow):
