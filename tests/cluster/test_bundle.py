@@ -17,7 +17,7 @@ from inc_mlflow.pipelines.bundle import bundle, check_visible, local_files, pinn
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import Address, open_store
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.single import evaluate_one
+from inc_mlflow.steps.single_measure import evaluate_one
 from inc_mlflow.steps.stage import located
 from inc_mlflow.storage import sha256_file
 
