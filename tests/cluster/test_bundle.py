@@ -99,6 +99,20 @@ def test_a_job_whose_model_and_data_are_remote_needs_no_bundle(digits, s3):
 SPLITS = {"calibration": "calib", "tuning": "tune", "validation": "dev"}
 
 
+def test_what_is_half_remote_is_not_pinned(digits, store):
+    job = bundle(change(digits, model=f"{store}/fp32.onnx"), store, silent)
+    assert list(job.spec.bundle.files) == ["calib.npz", "tune.npz", "dev.npz"]
+    assert not pinned(job.spec)
+
+
+def test_of_a_link_the_bytes_travel(digits, store, tmp_path):
+    shutil.move(digits.with_name("dev.npz"), tmp_path / "elsewhere.npz")
+    digits.with_name("dev.npz").symlink_to(tmp_path / "elsewhere.npz")
+    there = located(bundle(Job.load(digits), store, silent).spec.to_text(), ".").root / "dev.npz"
+    assert not there.is_symlink()
+    assert there.read_bytes() == (tmp_path / "elsewhere.npz").read_bytes()
+
+
 def test_weights_beside_the_model_come_along(digits, store):
     folder = digits.parent / "models"
     folder.mkdir()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, IncError, SpecError, StateError
 from inc_mlflow.remote import Address, check_file, fetch, is_remote, open_store, unpack, upload
+from inc_mlflow.remote.whole import whole_folder
 from inc_mlflow.spec import Bundle
 from inc_mlflow.storage import sha256_text
 
@@ -210,6 +211,14 @@ def test_many_processes_unpack_one_bundle_at_once(tmp_path):
     assert [process.returncode for process in processes] == [0] * 6
     assert sorted(os.listdir(folder)) == sorted(files)  # noqa: PTH208 - a text
     assert [path.name for path in (tmp_path / "cache" / "bundles").iterdir()] == [os.path.basename(folder)]  # noqa: PTH119
+
+
+def test_the_folder_of_a_faster_process_stays(tmp_path):
+    with whole_folder(tmp_path / "folder") as partial:
+        (partial / "mine").touch()
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "theirs").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "theirs"]
 
 
 def test_the_cache_of_another_user_is_not_used(tmp_path, monkeypatch):

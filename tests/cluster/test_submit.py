@@ -271,6 +271,16 @@ def test_a_server_that_is_not_there_is_one_line_within_seconds(refused, digits, 
     assert time.monotonic() - begun < 10
 
 
+def test_the_program_prints_that_line_alone(digits):
+    """In a process of its own, where nothing of pytest's takes warnings and logs away."""
+    command = [PROGRAM, "submit", digits, "--host", f"http://127.0.0.1:{closed_port()}"]
+    ended = subprocess.run(
+        command, env=os.environ | {"MLFLOW_TRACKING_URI": MLFLOW}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+
+
 def test_a_server_that_accepts_and_never_answers_is_one_line(refused, digits, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", MLFLOW)
     monkeypatch.setattr("inc_mlflow.pipelines.client._PRESENCE", (0.2, 0.2))
