@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -78,16 +77,10 @@ def _client(endpoint: Endpoint) -> QuickClient:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what kfp prints, warns and logs of every retry from standard output and error: those are for results and people."""
-    logger = logging.getLogger("urllib3.connectionpool")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="This client only works with", category=FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
+    """Keep what kfp prints and warns of from standard output and error: those are for results and people."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This client only works with", category=FutureWarning)
+        yield
 
 
 def _refused(endpoint: Endpoint, error: ApiException) -> ClusterError:
