@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,23 @@ def test_a_bundled_job_evaluates_where_its_files_are_not(digits, s3):
     assert job.root != Path("/nowhere")
     found = evaluate_one(job, job.model, "validation")
     assert {**found, "seconds": 0} == {**expected, "seconds": 0}
+
+
+@pytest.mark.slow
+def test_a_containers_program_works_on_a_bundle_from_an_empty_folder(digits, s3, tmp_path):
+    text = bundle(Job.load(digits), s3, silent).spec.to_text()
+    shutil.rmtree(digits.parent)
+    pod = tmp_path / "pod"
+    pod.mkdir()
+    baseline = {"name": "baseline", "type": {"schemaTitle": "system.Model"}, "uri": str(pod / "baseline"), "metadata": {}}
+    given = {
+        "inputs": {"parameterValues": {"job": text, "root": "."}},
+        "outputs": {"artifacts": {"baseline": {"artifacts": [baseline]}}, "outputFile": str(pod / "executor_output.json")},
+    }
+    command = [sys.executable, "-m", "inc_mlflow.component", "import_model", "--executor-input", json.dumps(given)]
+    done = subprocess.run(command, cwd=pod, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (pod / "baseline" / "model.onnx").exists()
 
 
 def test_a_job_whose_model_and_data_are_remote_needs_no_bundle(digits, s3):
