@@ -19,8 +19,8 @@ _WEIGHTS = ("", ".data", "_data")
 
 def cache() -> Path:
     """Return the directory; StateError where what has the default name belongs to somebody else."""
-    if CACHE in os.environ:
-        return Path(os.environ[CACHE])
+    if named := os.environ.get(CACHE):
+        return Path(named)
     path = Path(tempfile.gettempdir()) / f"inc-mlflow-cache-{os.getuid()}"
     with writable(path):
         path.mkdir(mode=0o700, exist_ok=True)
