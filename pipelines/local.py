@@ -32,7 +32,7 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             STATE: str(state),
             FAILURE: str(root / "failure.json"),
             progress.VARIABLE: str(state / "progress.json"),
-            remote.CACHE: str(remote.cache()),  # not below TMPDIR: it would be gone with the run
+            remote.CACHE: str(remote.cache_path()),  # not below TMPDIR: it would be gone with the run
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])

@@ -17,11 +17,16 @@ _WEIGHTS = ("", ".data", "_data")
 """Endings beside a model's name under which exporters keep the weights that do not fit into the file."""
 
 
+def cache_path() -> Path:
+    """Return where the directory is, or will be once something is fetched."""
+    return Path(os.environ.get(CACHE) or Path(tempfile.gettempdir()) / f"inc-mlflow-cache-{os.getuid()}")
+
+
 def cache() -> Path:
     """Return the directory; StateError where what has the default name belongs to somebody else."""
-    if named := os.environ.get(CACHE):
-        return Path(named)
-    path = Path(tempfile.gettempdir()) / f"inc-mlflow-cache-{os.getuid()}"
+    path = cache_path()
+    if os.environ.get(CACHE):
+        return path
     with writable(path):
         path.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.getuid():
