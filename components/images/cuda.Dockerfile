@@ -9,8 +9,7 @@ RUN python3 -m pip install --no-cache-dir --disable-pip-version-check --no-deps 
 RUN mkdir /opt/cuda/lib \
     && find /opt/cuda/nvidia -name '*.so*' -exec ln -s -t /opt/cuda/lib {} + \
     && for found in /opt/cuda/onnxruntime_gpu-*.dist-info; do \
-         cp -r "$found" "$(echo "$found" | sed s/onnxruntime_gpu/onnxruntime/)"; done \
-    && python3 -m compileall -q /opt/cuda/onnxruntime
+         cp -r "$found" "$(echo "$found" | sed s/onnxruntime_gpu/onnxruntime/)"; done
 
 FROM ${ONNXRUNTIME_IMAGE}
 COPY --from=build /opt/cuda /opt/cuda

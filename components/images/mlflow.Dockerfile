@@ -7,7 +7,7 @@ COPY constraints.txt components/images/mlflow.txt /source/
 RUN python3 -m venv --without-pip /opt/mlflow \
     && python3 -m pip --python /opt/mlflow/bin/python install --no-cache-dir --disable-pip-version-check \
         --constraint /source/constraints.txt --requirement /source/mlflow.txt \
-    && /opt/mlflow/bin/python -m compileall -q /opt/mlflow/lib
+    && find /opt/mlflow/lib -type d -name tests -prune -exec rm -r {} +
 
 FROM ${BASE}
 COPY --from=build /opt/mlflow /opt/mlflow
