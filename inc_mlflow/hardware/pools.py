@@ -1,8 +1,6 @@
 """Pools a job can run on."""
 
-from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.hardware import isa
-from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.pools import Emulated, emulated_pool
 
 POOLS = {"local": "this machine"}
@@ -21,8 +19,6 @@ def check(pools: tuple[str | Emulated, ...]) -> None:
     for pool in pools:
         if isinstance(pool, Emulated):
             isa.check(pool.emulate)
-        elif pool not in POOLS:
-            raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, list(POOLS))}; there are {', '.join(POOLS)}")
 
 
 def here(pool: str) -> str:
