@@ -27,4 +27,4 @@ LABEL org.opencontainers.image.title="inc-mlflow mlflow" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /tmp
-USER 65532:65532
+USER 10001:10001

@@ -148,7 +148,7 @@ def test_lock_dockerfiles_and_bake_file_name_the_same_images():
 def test_an_image_has_a_numeric_user_and_a_command_from_the_pipeline(path):
     text = path.read_text()
     base = re.search(r"^FROM \$\{ONNXRUNTIME_IMAGE\}$", text, re.MULTILINE)
-    assert base or re.findall(r"^USER (.+)$", text, re.MULTILINE)[-1] == "65532:65532"
+    assert base or re.findall(r"^USER (.+)$", text, re.MULTILINE)[-1] == "10001:10001"
     assert not re.search(r"^(ENTRYPOINT|CMD|ADD)\b", text, re.MULTILINE)
     last = text[text.rindex("\nFROM ") :]
     assert "\nRUN" not in last
