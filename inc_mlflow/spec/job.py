@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from inc_mlflow.errors import UnknownNameError
+from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.data import DataSpec
@@ -219,8 +219,12 @@ class Job:
 
     @property
     def hardware(self) -> PoolSpec:
-        """What that pool is."""
-        return self.spec.placement.get(self.pool, PoolSpec())
+        """What that pool is; SpecError where the job's text does not say it, since nothing could prove to be that."""
+        if self.pool == LOCAL:
+            return PoolSpec()
+        if self.pool not in self.spec.placement:
+            raise SpecError(f"placement: does not say what the pool {self.pool!r} is; load the job from its file")
+        return self.spec.placement[self.pool]
 
     @property
     def model(self) -> Path:
