@@ -3,8 +3,8 @@ variable "REGISTRY" { default = "inc-mlflow" }
 variable "VERSION" { default = "0.1.0" }
 variable "REVISION" { default = "unknown" }
 variable "SOURCE" { default = "unknown" }
-variable "BASE" { default = "python:3.11-slim-bookworm" }
-variable "BUILD_BASE" { default = "python:3.11-bookworm" }
+variable "PYTHON_IMAGE" { default = "python:3.11-slim-bookworm" }
+variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
 
 group "default" {
   targets = ["onnxruntime", "cuda", "mlflow"]
@@ -12,11 +12,11 @@ group "default" {
 
 target "_common" {
   args = {
-    BASE       = BASE
-    BUILD_BASE = BUILD_BASE
-    VERSION    = VERSION
-    REVISION   = REVISION
-    SOURCE     = SOURCE
+    PYTHON_IMAGE = PYTHON_IMAGE
+    BUILD_IMAGE  = BUILD_IMAGE
+    VERSION      = VERSION
+    REVISION     = REVISION
+    SOURCE       = SOURCE
   }
 }
 
@@ -30,7 +30,7 @@ target "onnxruntime" {
 target "cuda" {
   dockerfile = "components/images/cuda.Dockerfile"
   platforms  = ["linux/amd64"]
-  args       = { BUILD_BASE = BUILD_BASE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
   contexts   = { onnxruntime = "target:onnxruntime" }
   tags       = ["${REGISTRY}/cuda:${VERSION}"]
 }

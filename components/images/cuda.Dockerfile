@@ -1,8 +1,8 @@
 # The onnxruntime image with ONNX Runtime's CUDA provider in front of it; amd64. The driver comes from the node.
-ARG BUILD_BASE=python:3.11-bookworm
+ARG BUILD_IMAGE=python:3.11-bookworm
 ARG ONNXRUNTIME_IMAGE=inc-mlflow/onnxruntime:0.1.0
 
-FROM ${BUILD_BASE} AS build
+FROM ${BUILD_IMAGE} AS build
 COPY constraints.txt components/images/cuda.txt /source/
 RUN python3 -m pip install --no-cache-dir --disable-pip-version-check --no-deps --target /opt/cuda --requirement /source/cuda.txt
 # One place for the loader, wherever the wheels keep their libraries; and one answer to "which onnxruntime runs here?".

@@ -1,15 +1,15 @@
 # The MLflow server of k8s/: PostgreSQL behind it, artifacts in S3, a login in front; amd64 and arm64.
-ARG BUILD_BASE=python:3.11-bookworm
-ARG BASE=python:3.11-slim-bookworm
+ARG BUILD_IMAGE=python:3.11-bookworm
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-FROM ${BUILD_BASE} AS build
+FROM ${BUILD_IMAGE} AS build
 COPY constraints.txt components/images/mlflow.txt /source/
 RUN python3 -m venv --without-pip /opt/mlflow \
     && python3 -m pip --python /opt/mlflow/bin/python install --no-cache-dir --disable-pip-version-check \
         --constraint /source/constraints.txt --requirement /source/mlflow.txt \
     && find /opt/mlflow/lib -type d -name tests -prune -exec rm -r {} +
 
-FROM ${BASE}
+FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/mlflow /opt/mlflow
 ENV PATH=/opt/mlflow/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \

@@ -1,10 +1,10 @@
 # Every step of every pipeline but those on GPUs; amd64 and arm64. Built from the top of the repository.
-# BUILD_BASE needs Python with pip and a C compiler, BASE the same Python and nothing else: give your own for an air-gapped
-# site, and by digest for a release.
-ARG BUILD_BASE=python:3.11-bookworm
-ARG BASE=python:3.11-slim-bookworm
+# BUILD_IMAGE needs Python with pip and a C compiler, PYTHON_IMAGE the same Python and nothing else: give your own for an
+# air-gapped site, and by digest for a release.
+ARG BUILD_IMAGE=python:3.11-bookworm
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-FROM ${BUILD_BASE} AS build
+FROM ${BUILD_IMAGE} AS build
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE /source/
 COPY inc_mlflow /source/inc_mlflow
 COPY components /source/components
@@ -15,7 +15,7 @@ RUN python3 -m venv --without-pip /opt/inc-mlflow \
         --constraint /source/constraints.txt '/source[vision,text,detection,language]' \
     && find /opt/inc-mlflow/lib -type d -name tests -prune -exec rm -r {} +
 
-FROM ${BASE}
+FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/inc-mlflow /opt/inc-mlflow
 # Everything that is written goes below /tmp, the one place that is left where the root is read-only.
 # USER is a name too: the number that a cluster chooses has no line in /etc/passwd.
