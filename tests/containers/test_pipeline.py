@@ -26,14 +26,14 @@ def shared(tmp_path):
 
 @pytest.fixture
 def job(shared):
-    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts; speed does not count."""
+    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts; any speed will do."""
     folder = shared / "digits"
     shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns(".inc-mlflow", "*.py"))
     folder.chmod(0o777)
     path = folder / "job.yaml"
-    path.write_text(path.read_text().replace("min_speedup: 1.0", "pools: {local: {role: accuracy_only}}"))
+    path.write_text(path.read_text().replace("min_speedup: 1.0", "min_speedup: 0.1"))
     found = Job.load(path)
-    assert found.spec.gate.pools["local"].role == "accuracy_only"
+    assert found.spec.gate.min_speedup == 0.1
     return Job(found.spec.model_copy(update={"recipes": found.spec.recipes[:1]}), folder)
 
 
