@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 DEPLOYMENT = Path(__file__).parents[2] / "k8s" / "base" / "mlflow" / "deployment.yaml"
 AUTH = """[mlflow]
 default_permission = READ
-database_uri = sqlite:////tmp/auth.db
+database_uri = sqlite:////tmp/mlflow.db
 admin_username = admin
 admin_password = only-for-this-test
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
@@ -35,7 +35,7 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 @pytest.fixture(scope="module")
 def server(mlflow_image, tmp_path_factory):
-    """Start the server as the Deployment does, with databases in memory's place."""
+    """Start the server as the Deployment does, with one database for runs and logins, as the README has it."""
     (container,) = yaml.safe_load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]["containers"]
     values = {one["name"]: one.get("value", "") for one in container["env"]}
     values |= {
