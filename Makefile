@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: setup demo test test-long lint check compile docs schema clean
+.PHONY: setup demo test test-long lint check compile image image-push docs schema clean
 
 setup: $(BASE)  ## what `inc-mlflow` needs, in .venv
 
@@ -41,6 +43,19 @@ check: lint test  ## what CI runs
 compile: $(BASE)  ## the example's Kubeflow package, in dist/
 	mkdir -p dist
 	$(BIN)/inc-mlflow compile examples/digits/job.yaml --out dist/int8.yaml
+
+image:  ## the onnxruntime image, for this machine
+	@docker info >/dev/null 2>&1 || { echo "make image: no container engine runs; install and start docker" >&2; exit 1; }
+	docker build --file components/images/onnxruntime.Dockerfile --tag inc-mlflow/onnxruntime:$(VERSION) \
+	    --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	    $(foreach name,PYTHON_IMAGE BUILD_IMAGE SOURCE,$(if $($(name)),--build-arg $(name)=$($(name)))) .
+
+image-push: $(BASE)  ## all images for all machines to REGISTRY; images.lock and k8s/images say which
+	@test -n "$(REGISTRY)" || { echo "make image-push: where to? REGISTRY=HOST/PATH" >&2; exit 1; }
+	@docker buildx version >/dev/null 2>&1 || { echo "make image-push: needs docker with buildx" >&2; exit 1; }
+	mkdir -p dist
+	REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$(REVISION) docker buildx bake --push --metadata-file dist/images.json
+	$(BIN)/python components/images/lock.py dist/images.json
 
 docs: $(BASE)  ## generated files: the job's schema, the command-line reference, the table of metrics, component.yaml files
 	$(BIN)/inc-mlflow schema > examples/job.schema.json

@@ -1,0 +1,43 @@
+# All images for all machines: docker buildx bake --push --metadata-file metadata.json
+variable "REGISTRY" { default = "inc-mlflow" }
+variable "VERSION" { default = "0.1.0" }
+variable "REVISION" { default = "unknown" }
+variable "SOURCE" { default = "unknown" }
+variable "PYTHON_IMAGE" { default = "python:3.11-slim-bookworm" }
+variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
+
+group "default" {
+  targets = ["onnxruntime", "cuda", "mlflow"]
+}
+
+target "_common" {
+  args = {
+    PYTHON_IMAGE = PYTHON_IMAGE
+    BUILD_IMAGE  = BUILD_IMAGE
+    VERSION      = VERSION
+    REVISION     = REVISION
+    SOURCE       = SOURCE
+  }
+}
+
+target "onnxruntime" {
+  inherits   = ["_common"]
+  dockerfile = "components/images/onnxruntime.Dockerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  tags       = ["${REGISTRY}/onnxruntime:${VERSION}"]
+}
+
+target "cuda" {
+  dockerfile = "components/images/cuda.Dockerfile"
+  platforms  = ["linux/amd64"]
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  contexts   = { onnxruntime = "target:onnxruntime" }
+  tags       = ["${REGISTRY}/cuda:${VERSION}"]
+}
+
+target "mlflow" {
+  inherits   = ["_common"]
+  dockerfile = "components/images/mlflow.Dockerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  tags       = ["${REGISTRY}/mlflow:${VERSION}"]
+}
