@@ -15,9 +15,6 @@ from inc_mlflow.pipelines.dress import dress
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
 
-RECORDS = 12
-"""Evaluations and benchmarks that gate and track take at most."""
-
 
 @dataclass(frozen=True)
 class Graph:

@@ -49,6 +49,17 @@ def unpublished(names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if _image(name, images).digest is None})
 
 
+def not_published(names: Iterable[str]) -> str | None:
+    """Say in one line which images nobody can pull yet and what to do; None where all are there."""
+    missing = unpublished(names)
+    if not missing:
+        return None
+    return (
+        f"images.lock: no digest of {', '.join(missing)}, so no cluster can pull it; build and lock your own with "
+        f"`make image-push REGISTRY=…`, or name another lock with {LOCK}"
+    )
+
+
 def _image(name: str, images: Mapping[str, _Image]) -> _Image:
     if name not in images:
         raise UnknownNameError(f"images: no {name!r}{did_you_mean(name, list(images))}; there are {', '.join(sorted(images))}")

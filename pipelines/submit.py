@@ -15,6 +15,7 @@ from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.bundle import bundle, local_files
 from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
 from inc_mlflow.pipelines.endpoint import Endpoint
+from inc_mlflow.pipelines.images import not_published
 from inc_mlflow.pipelines.secrets import refuse_secrets
 from inc_mlflow.spec import Job, TrackingSpec
 from inc_mlflow.spec.part import spec_error
@@ -50,6 +51,8 @@ def submit(
     from inc_mlflow.pipelines.client import connected
 
     PIPELINES.get(pipeline)
+    if missing := not_published(job.spec.images):
+        raise ClusterError(missing)
     refuse_secrets(job.spec.to_text(), endpoint.token)
     with connected(endpoint):
         pass  # before anything is uploaded

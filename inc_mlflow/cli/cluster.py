@@ -38,11 +38,14 @@ def compile_(
     """
     from inc_mlflow.pipelines import bundle as bundles
     from inc_mlflow.pipelines.compiling import compile_package
+    from inc_mlflow.pipelines.images import not_published
     from inc_mlflow.spec import Job
 
     given = Job.load(job, placement)
     given = bundles.bundle(given, bundle, say) if bundle else given
     bundles.check_visible(given)
+    if missing := not_published(given.spec.images):
+        say(f"note: {missing}")
     compile_package(given, pipeline, out, image_registry, shards)
     emit({"package": str(out), "pipeline": pipeline}, as_json)
 

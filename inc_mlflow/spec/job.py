@@ -149,6 +149,12 @@ class JobSpec(Part):
         """The pools that candidates are made on."""
         return self.search.pools or (self.pool,)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that tasks on a cluster run."""
+        used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
+        return tuple(sorted(used))
+
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool has a say, or is shown."""
         return self.gate.role(pool, emulated=False) != "accuracy_only"

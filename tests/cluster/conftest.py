@@ -41,16 +41,25 @@ def s3_server(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch, tmp_path):
+def _plain_environment(monkeypatch, tmp_path, published):
     """No server, credential or cache of this machine; what a process fetched is forgotten between tests."""
     for name in os.environ:
         if name.startswith(("AWS_", "MLFLOW_", "INC_MLFLOW_", "KF_PIPELINES_", "KUBERNETES_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("INC_MLFLOW_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("INC_MLFLOW_IMAGES", str(published))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     fetch.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A lock of images that somebody has pushed."""
+    lock = tmp_path_factory.mktemp("lock") / "images.lock"
+    lock.write_text(f"onnxruntime: {{repository: registry.test/inc-mlflow, digest: 'sha256:{'1' * 64}'}}\n")
+    return lock
 
 
 @pytest.fixture

@@ -75,6 +75,14 @@ def test_exactly_one_experiment_and_one_run_arrive(submit, kubeflow, tmp_path, d
     assert str(digits.parent) not in json.dumps(run.body)
 
 
+def test_images_that_nobody_can_pull_are_refused_before_anything_is_sent(submit, kubeflow, monkeypatch):
+    monkeypatch.delenv("INC_MLFLOW_IMAGES")
+    code, out, err = submit()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "images.lock: no digest of onnxruntime" in err
+    assert not kubeflow.asked
+
+
 def spec_of(run):
     return run.body["pipeline_spec"].get("pipeline_spec", run.body["pipeline_spec"])
 
