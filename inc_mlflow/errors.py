@@ -39,3 +39,7 @@ class StateError(IncError):
 
 class TrackingError(IncError):
     """The MLflow server cannot be reached, refuses, or holds something that is not ours."""
+
+
+class StaleError(TrackingError):
+    """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""

@@ -36,9 +36,12 @@ from inc_mlflow.records.facts import (
     TensorSpec,
 )
 from inc_mlflow.records.judgements import (
+    Decision,
     JudgementRecord,
+    Outcome,
     PoolResult,
     PromotionRecord,
+    RequestRecord,
     Row,
     TrackingRecord,
 )
@@ -64,6 +67,7 @@ __all__ = [
     "ChampionRecord",
     "Conditions",
     "DataFacts",
+    "Decision",
     "Disturbance",
     "Evaluated",
     "EvaluationRecord",
@@ -76,10 +80,12 @@ __all__ = [
     "LayerSaturation",
     "Load",
     "Model",
+    "Outcome",
     "Plan",
     "PoolResult",
     "PromotionRecord",
     "Record",
+    "RequestRecord",
     "Rounds",
     "Row",
     "RuntimeSettings",

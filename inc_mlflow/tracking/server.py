@@ -25,15 +25,30 @@ _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
 @dataclass(frozen=True)
-class Server:
-    """Names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+class Stores:
+    """Where runs and versions are kept."""
 
     tracking_uri: str
     registry_uri: str
+
+    @classmethod
+    def of_environment(cls) -> "Stores":
+        """Resolve the stores of somebody who has no job; TrackingError where none is named."""
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            raise TrackingError("MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI")
+        return Stores(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
+
+
+@dataclass(frozen=True)
+class Server(Stores):
+    """A job's names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+
     experiment: str
     registered_model: str
 
@@ -65,7 +80,7 @@ class Server:
         return self.tracking_uri.rstrip("/") if self.tracking_uri.startswith("http") else "http://127.0.0.1:5000"
 
 
-def check_reachable(server: Server) -> None:
+def check_reachable(server: Stores) -> None:
     """Raise TrackingError in seconds, not minutes, where a server does not answer."""
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
@@ -75,7 +90,7 @@ def check_reachable(server: Server) -> None:
 
 
 @contextmanager
-def connected(server: Server) -> Iterator["MlflowClient"]:
+def connected(server: Stores) -> Iterator["MlflowClient"]:
     """Give a client; what the server refuses becomes a TrackingError in one line."""
     check_reachable(server)
     for name, value in _DEFAULTS.items():
