@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -75,11 +76,30 @@ class Measured:
         gate(self.job, self / "judgement", **models, records=[self / "evaluation", self / "benchmark"])
         return self
 
-    def track(self, target: Path) -> TrackingRecord:
-        from inc_mlflow.steps.track import track
+    def write(self, name: str, text: str) -> Path:
+        (self / name).write_text(text)
+        return self / name
 
-        steps = self.of("baseline", "candidates", "judgement")
-        return track(self.job, target / "tracking", **steps, records=[self / "evaluation", self / "benchmark"])
+    def track(
+        self,
+        target: Path,
+        job: Job | None = None,
+        judgement: Path | None = None,
+        records: list[Path] | None = None,
+        candidates: Path | None = None,
+        session: str = "the-session",
+    ) -> TrackingRecord:
+        from inc_mlflow.steps.track import SESSION, track
+
+        os.environ[SESSION] = session  # plain_environment takes it away
+        return track(
+            job or self.job,
+            target / "tracking",
+            baseline=self / "baseline",
+            candidates=candidates or self / "candidates",
+            judgement=judgement or self / "judgement",
+            records=records or [self / "evaluation", self / "benchmark"],
+        )
 
     def request(self, target: Path) -> str:
         """Request promotion of what was tracked; return the run that holds the request."""
@@ -106,7 +126,11 @@ class Store:
 
     def file(self, run_id: str, path: str) -> Path:
         """Return where an artifact of a run really is, to be spoiled."""
-        return Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / path
+        return self.local(self.client.get_run(run_id).info.artifact_uri) / path
+
+    @staticmethod
+    def local(uri: str) -> Path:
+        return Path(unquote(urlsplit(uri).path))
 
     def versions(self) -> list[str]:
         return sorted(str(one.version) for one in self.client.search_model_versions())
@@ -118,9 +142,9 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
+    for name in [*os.environ, "INC_MLFLOW_SESSION"]:
         if name.startswith(("MLFLOW_", "INC_MLFLOW_")):
-            monkeypatch.delenv(name)
+            monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +169,6 @@ def new_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         shutil.copyfile(empty_store, folder / "mlflow.db")
         store = Store(folder)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", store.stores.tracking_uri)
-        monkeypatch.setenv("INC_MLFLOW_SESSION", "the-session")
         return store
 
     return make

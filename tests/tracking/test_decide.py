@@ -124,13 +124,13 @@ def test_what_is_no_request_is_refused(store, requested):
 def test_a_model_that_was_altered_is_refused(store, requested):
     request = RequestRecord.load(store.folder / "request")
     uri = store.client.get_logged_model(request.model_id).artifact_location
-    spoil(Path(uri.removeprefix("file://")) / "model.onnx")
+    spoil(store.local(uri) / "model.onnx")
     refused(store, requested, "it was altered")
 
 
-def ask(store, measured, **changes) -> str:
+def ask(store, measured, session="the-session", **changes) -> str:
     """Request something else than what the pipeline's own step would."""
-    measured.track(store.folder)
+    measured.track(store.folder, session=session)
     request = RequestRecord.model_validate(honest(store, measured) | changes)
     open_request(store.client, request)
     return request.run_id
@@ -237,12 +237,10 @@ def test_killed_at_any_write_it_ends_with_one_version_when_called_again(new_stor
     assert fatal > 8
 
 
-def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_other(store, requested, measured, monkeypatch):
-    monkeypatch.setenv("INC_MLFLOW_SESSION", "another-session")
-    measured.track(store.folder / "second")
+def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_other(store, requested, measured):
+    measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
-    monkeypatch.setenv("INC_MLFLOW_SESSION", "a-third-session")
-    foreign = ask(store, measured, registered_model="theirs")
+    foreign = ask(store, measured, session="a third", registered_model="theirs")
     store.client.create_registered_model("theirs")
     answers = list(decide_all(store.stores, None, OWN))
     assert [one.run_id for one in answers] == [requested, second, foreign]
