@@ -42,10 +42,11 @@ compile: $(BASE)  ## the example's Kubeflow package, in dist/
 	mkdir -p dist
 	$(BIN)/inc-mlflow compile examples/digits/job.yaml --out dist/int8.yaml
 
-docs: $(BASE)  ## generated files: the job's schema, the command-line reference and the table of metrics
+docs: $(BASE)  ## generated files: the job's schema, the command-line reference, the table of metrics, component.yaml files
 	$(BIN)/inc-mlflow schema > examples/job.schema.json
 	$(BIN)/python docs/reference.py > docs/reference.md
 	$(BIN)/python docs/metrics.py > docs/metrics.md
+	$(BIN)/python docs/components.py components/yaml
 
 clean:
 	rm -rf $(VENV) dist build *.egg-info

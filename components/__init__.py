@@ -1,1 +1,29 @@
 """KFP components: thin shells over the steps. KFP copies each body's source, so its imports stand inside."""
+
+from typing import TYPE_CHECKING
+
+from inc_mlflow.registry import Registry
+
+if TYPE_CHECKING:
+    from kfp.dsl.python_component import PythonComponent
+
+_HERE = "inc_mlflow.components"
+COMPONENTS: "Registry[PythonComponent]" = Registry(
+    "components",
+    {
+        name: f"{_HERE}.{name}:{name}"
+        for name in (
+            "benchmark",
+            "calibrate",
+            "evaluate",
+            "fetch_champion",
+            "gate",
+            "import_model",
+            "merge_candidates",
+            "promote",
+            "quantize",
+            "track",
+        )
+    },
+)
+"""Every component, as the function that runs inline; ``container`` makes the other form of it."""

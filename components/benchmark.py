@@ -9,16 +9,21 @@ from inc_mlflow.components._base import component
 def benchmark(
     job: str,
     root: str,
+    pool: str,
     baseline: dsl.Input[dsl.Model],
     champion: dsl.Input[dsl.Model],
     candidates: dsl.Input[dsl.Model],
     speed: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    summary: dsl.Output[dsl.Markdown],
 ) -> None:
     """Measure the speed of source, baseline, present champion and candidates, interleaved in the job's layout."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import preview
     from inc_mlflow.steps.benchmark import benchmark
     from inc_mlflow.steps.stage import located
 
-    models = {"baseline": baseline, "champion": champion, "candidates": candidates}
-    benchmark(located(job, root), Path(speed.path), **{name: Path(model.path) for name, model in models.items()})
+    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
+    record = benchmark(located(job, root, pool), Path(speed.path), **models)
+    preview(record, about=speed, metrics=metrics, markdown=summary)

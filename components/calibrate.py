@@ -10,7 +10,8 @@ def calibrate(job: str, root: str, baseline: dsl.Input[dsl.Model], ranges: dsl.O
     """Collect the activation ranges that static recipes need."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import facts
     from inc_mlflow.steps.calibrate import calibrate
     from inc_mlflow.steps.stage import located
 
-    calibrate(located(job, root), Path(ranges.path), baseline=Path(baseline.path))
+    ranges.metadata.update(facts(calibrate(located(job, root), Path(ranges.path), baseline=Path(baseline.path))))

@@ -9,16 +9,21 @@ from inc_mlflow.components._base import component
 def evaluate(
     job: str,
     root: str,
+    pool: str,
     baseline: dsl.Input[dsl.Model],
     champion: dsl.Input[dsl.Model],
     candidates: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    summary: dsl.Output[dsl.Markdown],
 ) -> None:
     """Measure the metric of baseline, present champion and candidates on the same validation rows."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import preview
     from inc_mlflow.steps.evaluate import evaluate
     from inc_mlflow.steps.stage import located
 
-    models = {"baseline": baseline, "champion": champion, "candidates": candidates}
-    evaluate(located(job, root), Path(evaluation.path), **{name: Path(model.path) for name, model in models.items()})
+    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
+    record = evaluate(located(job, root, pool), Path(evaluation.path), **models)
+    preview(record, about=evaluation, metrics=metrics, markdown=summary)

@@ -10,7 +10,8 @@ def import_model(job: str, root: str, baseline: dsl.Output[dsl.Model]) -> None:
     """Write the baseline: the source at a current opset, folded, checked against the source on real rows."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import facts
     from inc_mlflow.steps.import_model import import_model
     from inc_mlflow.steps.stage import located
 
-    import_model(located(job, root), Path(baseline.path))
+    baseline.metadata.update(facts(import_model(located(job, root), Path(baseline.path))))

@@ -9,6 +9,7 @@ from inc_mlflow.components._base import component
 def promote(
     job: str,
     root: str,
+    tracking_uri: str,
     champion: dsl.Input[dsl.Model],
     judgement: dsl.Input[dsl.Artifact],
     tracking: dsl.Input[dsl.Artifact],
@@ -17,8 +18,10 @@ def promote(
     """Register the best candidate's logged model and point the champion's alias at it."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import facts
     from inc_mlflow.steps.promote import promote_best
     from inc_mlflow.steps.stage import located
 
-    inputs = {"champion": champion, "judgement": judgement, "tracking": tracking}
-    promote_best(located(job, root), Path(promotion.path), **{name: Path(artifact.path) for name, artifact in inputs.items()})
+    inputs = {"champion": Path(champion.path), "judgement": Path(judgement.path), "tracking": Path(tracking.path)}
+    record = promote_best(located(job, root, tracking_uri=tracking_uri), Path(promotion.path), **inputs)
+    promotion.metadata.update(facts(record))

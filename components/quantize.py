@@ -9,14 +9,19 @@ from inc_mlflow.components._base import component
 def quantize(
     job: str,
     root: str,
+    pool: str,
     baseline: dsl.Input[dsl.Model],
     ranges: dsl.Input[dsl.Artifact],
     candidates: dsl.Output[dsl.Model],
+    summary: dsl.Output[dsl.Markdown],
 ) -> None:
-    """Write one INT8 candidate per recipe of the job."""
+    """Write one INT8 candidate per recipe of the job, or those that a search on this pool finds."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import preview
     from inc_mlflow.steps.quantize import quantize
     from inc_mlflow.steps.stage import located
 
-    quantize(located(job, root), Path(candidates.path), baseline=Path(baseline.path), ranges=Path(ranges.path))
+    inputs = {"baseline": Path(baseline.path), "ranges": Path(ranges.path)}
+    record = quantize(located(job, root, pool), Path(candidates.path), **inputs)
+    preview(record, about=candidates, markdown=summary)

@@ -16,13 +16,13 @@ from inc_mlflow.steps.stage import FAILURE, STATE
 from inc_mlflow.storage import write_text
 
 if TYPE_CHECKING:
-    from kfp.dsl.base_component import BaseComponent
+    from kfp.dsl.graph_component import GraphComponent
 
 LOG = "kfp.log"
 _PREFIX = "inc-mlflow-"
 
 
-def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Path) -> None:
+def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path) -> None:
     """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here as it was there.
 
     Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
@@ -34,7 +34,8 @@ def run_local(pipeline: "BaseComponent", arguments: Mapping[str, str], state: Pa
             progress.VARIABLE: str(state / "progress.json"),
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
-        with _environment(environment), _watched(state) as log, _stdout_to(log):
+        steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
+        with _environment(environment), _watched(state, steps) as log, _stdout_to(log):
             _run(pipeline, arguments, root, state)
 
 
@@ -54,7 +55,7 @@ def _scratch(state: Path) -> Iterator[Path]:
     note.unlink()
 
 
-def _run(pipeline: "BaseComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
+def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
     from kfp import local
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
@@ -86,14 +87,14 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(state: Path) -> Iterator[TextIO]:
+def _watched(state: Path, steps: int) -> Iterator[TextIO]:
     """Give the stream for KFP's output, and draw the steps' progress while it is not the person's own."""
     if not sys.stderr.isatty():
         yield sys.stderr
         return
     from inc_mlflow.pipelines.watch import Watch
 
-    with (state / LOG).open("w") as log, Watch(state):
+    with (state / LOG).open("w") as log, Watch(state, steps):
         yield log
 
 

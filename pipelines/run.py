@@ -2,22 +2,25 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inc_mlflow.pipelines.compiling import PIPELINES
+from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
 from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
 from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
-from inc_mlflow.reports.result import job_result
+from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.check import check
 from inc_mlflow.steps.track import SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server
+
+if TYPE_CHECKING:
+    from kfp.dsl.graph_component import GraphComponent
 
 RESULT, SERVER = "result.json", "server"
 
@@ -30,29 +33,38 @@ class Finished:
     slow: dict[str, Slow]
 
 
-def run_job(job: Job, fresh: bool, tell: Callable[[str], None]) -> Finished:
+def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8") -> Finished:
     """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
 
     ``tell`` gets what a person should know before the work: rows left out, what the split can decide.
     """
+    built = inline(pipeline, job.spec)
     checked = check(job)
-    state = state_folder(job, checked.facts)
+    state = state_folder(job, checked.facts, pipeline)
     with claimed(state):
         if fresh:
             clear(state)
         if not _told(job, state):
             for note in checked.notes:
                 tell(note)
-            _work(job, state)
+            _work(job, built, state)
         result: dict[str, Any] = json.loads((state / RESULT).read_text())
-        return Finished(result, BenchmarkRecord.load(state / "benchmark").slow)
+        return Finished(result, dict(_slow(state)))
 
 
-def _work(job: Job, state: Path) -> None:
+def _work(job: Job, pipeline: "GraphComponent", state: Path) -> None:
     os.environ[SESSION] = session(state)
-    run_local(PIPELINES.get("int8"), {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
     write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+
+
+def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
+    """Yield why candidates are slow; of several pools each is named."""
+    records = [BenchmarkRecord.load(directory) for directory in step_directories(state, "benchmark")]
+    for record in records:
+        for label, slow in record.slow.items():
+            yield (label if len(records) == 1 else f"{label} on {record.evidence.pool}"), slow
 
 
 def _told(job: Job, state: Path) -> bool:

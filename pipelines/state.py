@@ -25,9 +25,10 @@ _COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
 """Packages whose version decides what a step gives."""
 
 
-def state_folder(job: Job, facts: DataFacts) -> Path:
-    """Return ``<job dir>/.inc-mlflow/<first 12 of sha256(spec, model, data, versions)>``."""
+def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
+    """Return ``<job dir>/.inc-mlflow/<first 12 of sha256(pipeline, spec, model, data, versions)>``."""
     content = {
+        "pipeline": pipeline,
         "spec": job.spec.to_text(),
         "model": source_sha256(job.model),
         "data": {name: split.sha256 for name, split in facts.splits.items()},

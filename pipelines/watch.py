@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from inc_mlflow import progress
-from inc_mlflow.reports.result import STEPS
+from inc_mlflow.records import RECORD
 
 _INTERVAL = 0.2  # seconds
 
@@ -13,10 +13,10 @@ _INTERVAL = 0.2  # seconds
 class Watch:
     """A bar on standard error, fed from the files that steps leave in the state folder."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    def __init__(self, state: Path, steps: int) -> None:
+        self._state, self._count = state, steps
         self._bar = progress.bar()
-        self._task = self._bar.add_task("", total=len(STEPS))
+        self._task = self._bar.add_task("", total=steps)
         self._label = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -44,5 +44,5 @@ class Watch:
     def _steps(self) -> tuple[str, int, int]:
         """Tell the step under way, and how many of all are finished."""
         running = [note.stem for note in self._state.glob("*.pid")]
-        finished = sum((self._state / name).is_dir() for name in STEPS)
-        return (running[0] if running else self._label or "start"), finished, len(STEPS)
+        finished = sum(1 for _ in self._state.glob(f"[!.]*/{RECORD}"))
+        return (running[0] if running else self._label or "start"), finished, self._count

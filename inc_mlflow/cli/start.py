@@ -17,6 +17,8 @@ JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML
 def run(
     job: JobFile,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what is already finished.")] = False,
+    pipeline: Annotated[str, typer.Option(help="int8, or cross_hardware: search on each of `search.pools`.")] = "int8",
+    placement: Annotated[str | None, typer.Option(help="What the job's pools are: a preset, or a file with own pools.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow server; a SQLite file beside the job by default.")] = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment; the job's name by default.")] = None,
     as_json: JSON = False,
@@ -31,7 +33,7 @@ def run(
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
-    finished = run_job(Job.load(job), fresh, say)
+    finished = run_job(Job.load(job, placement), fresh, say, pipeline)
     result = finished.result
     if as_json:
         emit(result, as_json)

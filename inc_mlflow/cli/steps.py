@@ -9,6 +9,12 @@ from inc_mlflow.cli.app import JSON, STEPS, app, emit, say
 from inc_mlflow.cli.start import JobFile
 
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="File to write.")]
+OutFolder = Annotated[
+    Path | None, typer.Option("-o", "--out", help="Directory for the record and what it is made of, for `gate` to judge.")
+]
+Pool = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Pool of the job that this machine belongs to; the first by default.")
+]
 
 
 @app.command("import", rich_help_panel=STEPS)
@@ -57,6 +63,9 @@ def quantize(
 def evaluate(
     job: JobFile,
     model: Annotated[Path, typer.Option(help="The model to evaluate.")],
+    baseline: Annotated[
+        Path | None, typer.Option(help="The model to evaluate beside it; what `import` makes of the job's by default.")
+    ] = None,
     split: Annotated[str, typer.Option(help="calibration, tuning or validation.")] = "validation",
     isa: Annotated[
         str | None,
@@ -64,34 +73,42 @@ def evaluate(
             metavar="CPU", help="Evaluate as this CPU would: x86-avx2 (no AVX-512), x86-avx512 (no VNNI) or x86-vnni."
         ),
     ] = None,
+    pool: Pool = None,
+    out: OutFolder = None,
     as_json: JSON = False,
 ) -> None:
     """Measure the job's metric of one model, on this CPU or as on another one.
 
-    The same INT8 file can answer differently on CPUs without VNNI. With --isa this machine emulates one, at its own speed:
-    x86-64 Linux with a C compiler and objdump; the first time takes some seconds. Numbers made so are called emulated.
+    Refused where this machine is not what the pool expects. The same INT8 file can answer differently on CPUs without VNNI.
+    With --isa this machine emulates one, at its own speed: x86-64 Linux with a C compiler and objdump; the first time takes
+    some seconds. Numbers made so are called emulated.
     """
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single import evaluate_one
+    from inc_mlflow.steps.single_measure import evaluate_one, on_pool
 
-    emit(evaluate_one(Job.load(job), model, split, isa), as_json)
+    emit(evaluate_one(on_pool(Job.load(job), pool), model, split, baseline, isa, out), as_json)
 
 
 @app.command(rich_help_panel=STEPS)
 def benchmark(
     job: JobFile,
-    baseline: Annotated[Path, typer.Option(help="The model to compare with.")],
     candidate: Annotated[Path, typer.Option(help="The model that should be faster.")],
+    baseline: Annotated[
+        Path | None, typer.Option(help="The model to compare with; what `import` makes of the job's by default.")
+    ] = None,
+    pool: Pool = None,
+    out: OutFolder = None,
     as_json: JSON = False,
 ) -> None:
     """Measure the speed of two models, interleaved in the job's layout; the ratio comes with its interval.
 
-    Exit code 4 and no numbers where other load disturbed too many rounds, or the times contradict each other.
+    Refused where this machine is not what the pool expects. Exit code 4 and no numbers where other load disturbed too many
+    rounds, or the times contradict each other.
     """
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single import benchmark_two
+    from inc_mlflow.steps.single_measure import benchmark_two, on_pool
 
-    result = benchmark_two(Job.load(job), baseline, candidate, say)
+    result = benchmark_two(on_pool(Job.load(job), pool), baseline, candidate, say, out)
     if as_json:
         emit(result, as_json)
     else:

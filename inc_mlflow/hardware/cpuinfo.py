@@ -3,6 +3,8 @@
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
+_VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "0x41": "ARM"}
+"""By vendor on x86 and by implementer on ARM."""
 
 
 def cpuinfo() -> dict[str, str]:
@@ -18,3 +20,10 @@ def cpu_flags() -> frozenset[str]:
     """Return the instruction sets of the CPU itself, as Linux spells them on x86 and ARM."""
     facts = cpuinfo()
     return frozenset((facts.get("flags") or facts.get("Features") or "").split())
+
+
+def vendor() -> str | None:
+    """Return the maker of the CPU: one that pools can expect, or what Linux says of another; None where it says nothing."""
+    facts = cpuinfo()
+    told = facts.get("vendor_id") or facts.get("CPU implementer")
+    return _VENDORS.get(told, told) if told else None

@@ -1,31 +1,71 @@
-"""Pools a job can run on."""
+"""Pools a job can run on, and the proof that this process is on one."""
 
-from inc_mlflow.errors import UnknownNameError
+from collections.abc import Mapping
+from pathlib import Path
+
+from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import isa
-from inc_mlflow.registry import did_you_mean
+from inc_mlflow.hardware.expect import confirm, is_met, words
+from inc_mlflow.spec import CPU_PROVIDER, LOCAL, SYSTEM, PoolSpec
 from inc_mlflow.spec.pools import Emulated, emulated_pool
+from inc_mlflow.spec.presets import definitions
 
-POOLS = {"local": "this machine"}
+_ELSEWHERE = f"submit the job to a cluster, or write pools: [{LOCAL}]"
 
 
 def summaries() -> dict[str, str]:
     """Return what a job can write under ``pools``, with a summary each."""
-    return POOLS | {
-        f"{{emulate: {name}}}": f"accuracy as on {profile.summary}; x86-64 Linux with a C compiler and objdump"
-        for name, profile in isa.PROFILES.items()
-    }
+    return (
+        {LOCAL: "this machine"}
+        | {name: _summary(pool) for name, pool in _known().items()}
+        | {
+            f"{{emulate: {name}}}": f"accuracy as on {profile.summary}; x86-64 Linux with a C compiler and objdump"
+            for name, profile in isa.PROFILES.items()
+        }
+    )
 
 
-def check(pools: tuple[str | Emulated, ...]) -> None:
-    """Raise an IncError where a job names a pool that is not there, or asks for emulation that is not possible here."""
+def met() -> list[str]:
+    """Return the known pools that expect a machine like this one."""
+    return [name for name, pool in _known().items() if is_met(pool.expect)]
+
+
+def check(pools: tuple[str | Emulated, ...], placement: Mapping[str, PoolSpec]) -> None:
+    """Raise an IncError where this machine is not all pools of a job, or cannot emulate what it is to emulate."""
     for pool in pools:
         if isinstance(pool, Emulated):
             isa.check(pool.emulate)
-        elif pool not in POOLS:
-            raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, list(POOLS))}; there are {', '.join(POOLS)}")
+        elif pool != LOCAL:
+            confirm(pool, placement[pool], _ELSEWHERE)
 
 
-def here(pool: str) -> str:
-    """Return the pool that a number of this process belongs to: the job's, or the CPU that the process emulates."""
+def here(pool: str, hardware: PoolSpec) -> str:
+    """Return the pool that a number of this process belongs to: the job's, or the CPU that the process emulates.
+
+    Raises HardwareError where the machine is not what the job's pool expects.
+    """
     profile = isa.present()
-    return emulated_pool(profile.name) if profile else pool
+    if profile is None:
+        confirm(pool, hardware)
+        return pool
+    if hardware.provider != CPU_PROVIDER:
+        raise HardwareError(f"emulation of {profile.name}: pool {pool!r} runs models by {hardware.provider}; use one on CPUs")
+    return emulated_pool(profile.name)
+
+
+def timed(pool: str, hardware: PoolSpec) -> str:
+    """Return the same where speed is measured; HardwareError where it cannot be."""
+    if hardware.provider != CPU_PROVIDER:
+        raise HardwareError(
+            f"pools: {pool!r} runs models by {hardware.provider}, and only the speed of CPUs is measured; "
+            "give it the role accuracy_only and leave benchmark and search to other pools"
+        )
+    return here(pool, hardware)
+
+
+def _known() -> dict[str, PoolSpec]:
+    return {name: pool for name, pool in definitions(None, Path()).items() if name != SYSTEM}
+
+
+def _summary(pool: PoolSpec) -> str:
+    return words(pool.expect) + (f"; {pool.role.replace('_', ' ')}" if pool.role != "required" else "")

@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 from inc_mlflow.hardware.cpuinfo import cpu_flags, cpuinfo
@@ -17,27 +17,43 @@ INSTANCE_TYPE = "INC_MLFLOW_INSTANCE_TYPE"
 """Environment variable with the cloud's name of this kind of machine, for pods that cannot see it."""
 _DMI = Path("/sys/class/dmi/id")
 _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-_RUNTIME = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
+_RUNTIME = ("inc-mlflow", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu")
 
 
-def host_facts() -> HostFacts:
-    """Return CPU, instruction sets, cores this process may use, and versions of what computes.
+def host_facts(gpu: str | None = None) -> HostFacts:
+    """Return CPU, instruction sets, cores this process may use, and versions of what computes; ``gpu`` where one counts.
 
     Under emulation the instruction sets are those that onnxruntime sees, and the name of the CPU says so.
     """
-    facts, emulated = cpuinfo(), present()
-    flags = cpu_flags() - (emulated.hidden if emulated else frozenset())
-    cpu = facts.get("model name") or platform.processor() or platform.machine()
+    flags = visible_flags()
     return HostFacts(
-        cpu=f"{cpu}, {emulated_pool(emulated.name)}" if emulated else cpu,
+        cpu=cpu_name(),
         isa=tuple(name for name in _ISA if name in flags),
+        gpu=gpu,
         cores=len(usable_cores()),
         system=f"{platform.system()} {platform.machine()}",
-        runtime={"python": platform.python_version()} | {name: version(name) for name in _RUNTIME},
+        runtime={"python": platform.python_version()} | _versions(),
         instance_type=instance_type(os.environ, _DMI),
         governor=_text(_CPUFREQ / "scaling_governor"),
         max_mhz=float(khz) / 1000 if (khz := _text(_CPUFREQ / "cpuinfo_max_freq")) else None,
     )
+
+
+def cpu_name() -> str:
+    """Return the name of the CPU, and whether this process emulates one with fewer instructions."""
+    name, emulated = cpuinfo().get("model name") or platform.processor() or platform.machine(), present()
+    return f"{name}, {emulated_pool(emulated.name)}" if emulated else name
+
+
+def visible_flags() -> frozenset[str]:
+    """Return the instruction sets that onnxruntime sees in this process."""
+    emulated = present()
+    return cpu_flags() - (emulated.hidden if emulated else frozenset())
+
+
+def _versions() -> dict[str, str]:
+    """ONNX Runtime has another name where it runs on GPUs."""
+    return {name: found.version for name in _RUNTIME for found in distributions(name=name)}
 
 
 def instance_type(environment: Mapping[str, str], dmi: Path) -> str | None:

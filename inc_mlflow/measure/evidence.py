@@ -82,6 +82,9 @@ def _check_place(pool: str, measured: Measured) -> None:
         )
     if one.runtime != other.runtime:
         raise DataError(f"gate: pool {pool!r} was evaluated and benchmarked with other versions; measure both with one image")
+    providers = measured.evaluation.evidence.provider, measured.benchmark.evidence.provider
+    if len(set(providers)) > 1:
+        raise DataError(f"gate: pool {pool!r} was evaluated by {providers[0]} and benchmarked by {providers[1]}; use one")
     batch = Layout.parse(measured.benchmark.layout).batch
     if batch != measured.evaluation.batch:
         raise DataError(

@@ -7,6 +7,7 @@ import numpy as np
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_file, options
+from inc_mlflow.spec import CPU_PROVIDER, Provider
 
 Arrays = dict[str, np.ndarray]
 
@@ -17,9 +18,9 @@ class Runner:
     With ``cpus`` the threads of the session are bound to all of them but the first.
     """
 
-    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = ()) -> None:
+    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = (), provider: Provider = CPU_PROVIDER) -> None:
         self.model = model
-        self._session = open_file(model, options(threads, cpus=cpus))
+        self._session = open_file(model, options(threads, cpus=cpus), provider)
         self.outputs = [output.name for output in self._session.get_outputs()]
         self._inputs = {value.name for value in self._session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in self._session.get_inputs())

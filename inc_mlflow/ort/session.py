@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime, all made in one place: CPU provider, given threads, quiet log."""
+"""Sessions of ONNX Runtime, all made in one place: one provider and no other instead, given threads, quiet log."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,9 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from inc_mlflow.errors import ModelError
+from inc_mlflow.errors import HardwareError, ModelError
 from inc_mlflow.records import RuntimeSettings
+from inc_mlflow.spec import CPU_PROVIDER, Provider
 
 RUNTIME_ERRORS = (
     state.EPFail,
@@ -27,7 +28,6 @@ BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 
 
 _SPINNING, _AFFINITIES = "session.intra_op.allow_spinning", "session.intra_op_thread_affinities"
-_PROVIDER = "CPUExecutionProvider"
 
 
 def options(
@@ -54,7 +54,7 @@ def describe(cpus: Sequence[int]) -> RuntimeSettings:
     """Return how an instance on these CPUs runs a model, for the record."""
     settings = options(max(1, len(cpus)), cpus=cpus)
     return RuntimeSettings(
-        provider=_PROVIDER,
+        provider=CPU_PROVIDER,
         intra_op_threads=settings.intra_op_num_threads,
         inter_op_threads=settings.inter_op_num_threads,
         thread_affinities=settings.get_session_config_entry(_AFFINITIES) if len(cpus) > 1 else "",
@@ -64,18 +64,33 @@ def describe(cpus: Sequence[int]) -> RuntimeSettings:
     )
 
 
-def open_file(model: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """Load a model file; ModelError is ONNX Runtime's complaint in one line."""
+def open_file(
+    model: Path, settings: onnxruntime.SessionOptions, provider: Provider = CPU_PROVIDER
+) -> onnxruntime.InferenceSession:
+    """Load a model file; ModelError is ONNX Runtime's complaint in one line, HardwareError says that the provider is not there.
+
+    ONNX Runtime itself would go on with the CPU: where it cannot load the model, finds no GPU, or a call fails there.
+    """
+    _check_built(provider)
     try:
-        return onnxruntime.InferenceSession(str(model), settings, providers=[_PROVIDER])
+        session = onnxruntime.InferenceSession(str(model), settings, providers=[provider], enable_fallback=0)
     except RUNTIME_ERRORS as error:
         raise ModelError(f"{model}: onnxruntime cannot load it: {one_line(error)}") from error
+    if session.get_providers()[0] != provider:
+        raise HardwareError(f"provider: onnxruntime cannot start {provider} here; check the GPU, its driver, CUDA and cuDNN")
+    return session
 
 
 def open_proto(model: onnx.ModelProto, folder: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """Load a model from memory; its external weights stand in ``folder``."""
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[_PROVIDER])
+    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+
+
+def _check_built(provider: Provider) -> None:
+    built = onnxruntime.get_available_providers()
+    if provider not in built:
+        raise HardwareError(f"provider: this onnxruntime has no {provider}, only {', '.join(built)}; use an image that has it")
 
 
 def one_line(error: Exception) -> str:

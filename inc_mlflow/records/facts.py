@@ -18,6 +18,8 @@ class HostFacts(Frozen):
 
     cpu: str
     isa: tuple[str, ...]
+    gpu: str | None
+    """Name and compute capability; None where the numbers depend on none."""
     cores: int
     """CPUs that the process may use."""
     system: str
@@ -30,12 +32,15 @@ class HostFacts(Frozen):
     """Highest clock that the system may set; None where it does not say."""
 
     def same_hardware(self, other: Self) -> bool:
-        """Tell whether numbers of both hosts may be pooled or compared: one CPU model, instruction sets, instance type.
+        """Tell whether numbers of both hosts may be pooled or compared: one CPU model, instruction sets, GPU, instance type.
 
         A host of unknown type is not the same as one of a known type.
         """
-        mine, theirs = (self.cpu, self.isa, self.instance_type), (other.cpu, other.isa, other.instance_type)
-        return mine == theirs
+        return self._kind == other._kind
+
+    @property
+    def _kind(self) -> tuple[object, ...]:
+        return self.cpu, self.isa, self.gpu, self.instance_type
 
 
 class SplitFacts(Frozen):

@@ -12,6 +12,8 @@ class Evidence(Frozen):
 
     pool: str
     host: HostFacts
+    provider: str
+    """What of ONNX Runtime ran the models."""
     data_sha256: str
     models: dict[str, str]
     """Role or candidate label -> sha256 of the model file."""

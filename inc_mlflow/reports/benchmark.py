@@ -37,6 +37,7 @@ def print_probe(found: dict[str, Any]) -> None:
         ("instructions", ", ".join(host["isa"])),
         ("CPUs to use", host["cores"]),
         ("instance type", host["instance_type"] or "not told by the machine"),
+        ("pools", ", ".join(["local", *found["pools"]])),
         ("versions", ", ".join(f"{package} {number}" for package, number in host["runtime"].items())),
         ("plan", found["text"]),
     ):

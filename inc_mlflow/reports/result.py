@@ -6,8 +6,8 @@ from typing import Any
 
 from inc_mlflow.records import RECORD, JudgementRecord, PromotionRecord, Row
 
-STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement", "tracking", "promotion")
-"""Directories of the steps in a state folder, in their order."""
+_STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement", "tracking", "promotion")
+"""Directories of the steps in a state folder, in their order; a pool other than this machine stands behind a hyphen."""
 
 
 def job_result(state: Path, links: dict[str, str]) -> dict[str, Any]:
@@ -34,6 +34,11 @@ def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:
     return row.model_dump(mode="json") | {"registered_model": promoted.registered_model, "version": promoted.version}
 
 
+def step_directories(state: Path, step: str) -> list[Path]:
+    """Return the finished directories of one step, of all pools."""
+    return sorted(record.parent for pattern in (step, f"{step}-*") for record in state.glob(f"{pattern}/{RECORD}"))
+
+
 def _seconds(state: Path) -> dict[str, float]:
-    present = [name for name in STEPS if (state / name / RECORD).exists()]
-    return {name: json.loads((state / name / RECORD).read_text())["seconds"] for name in present}
+    present = [directory for step in _STEPS for directory in step_directories(state, step)]
+    return {one.name: json.loads((one / RECORD).read_text())["seconds"] for one in present}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
-from inc_mlflow.errors import UnknownNameError
+from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.data import DataSpec
@@ -135,6 +135,15 @@ class JobSpec(Part):
         return self.real_pools[0]
 
     @property
+    def searching_pools(self) -> tuple[str, ...]:
+        """The pools that candidates are made on."""
+        return self.search.pools or (self.pool,)
+
+    def timed(self, pool: str) -> bool:
+        """Tell whether the speed on a pool has a say, or is shown."""
+        return self.gate.role(pool, emulated=False) != "accuracy_only"
+
+    @property
     def emulated(self) -> tuple[Isa, ...]:
         """The instruction sets that are emulated on the first real pool."""
         return tuple(pool.emulate for pool in self.pools if isinstance(pool, Emulated))
@@ -167,14 +176,13 @@ class JobSpec(Part):
             if isinstance(data.get("gate"), str):
                 data["gate"] = GateSpec.load(path.parent / data["gate"])
             source = placement or data.get("placement")
-            if placement or not isinstance(source, dict):
-                data.pop("placement", None)
-                return cls._from_mapping(data)._placed(definitions(source, path.parent))
-            return cls._from_mapping(data)._placed({})
+            whole = source if isinstance(source, dict) else {}
+            known = {} if whole else definitions(source, path.parent)
+            return cls._from_mapping(data | {"placement": whole})._placed(known)
 
     def _placed(self, known: Mapping[str, PoolSpec]) -> Self:
         """Take in what the pools are; UnknownNameError where one is not known."""
-        known = {**known, **self.placement}
+        known = {**self.placement, **known}
         named = [pool for pool in self.real_pools if pool != LOCAL]
         for pool in named:
             if pool not in known:
@@ -211,8 +219,12 @@ class Job:
 
     @property
     def hardware(self) -> PoolSpec:
-        """What that pool is."""
-        return self.spec.placement.get(self.pool, PoolSpec())
+        """What that pool is; SpecError where the job's text does not say it, since nothing could prove to be that."""
+        if self.pool == LOCAL:
+            return PoolSpec()
+        if self.pool not in self.spec.placement:
+            raise SpecError(f"placement: does not say what the pool {self.pool!r} is; load the job from its file")
+        return self.spec.placement[self.pool]
 
     @property
     def model(self) -> Path:

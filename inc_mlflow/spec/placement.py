@@ -11,6 +11,7 @@ LOCAL, SYSTEM = "local", "system"
 """This machine, whatever it is; and the pool of the steps that measure nothing."""
 POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+CPU_PROVIDER: Provider = "CPUExecutionProvider"
 _Cpus = Annotated[int, Field(ge=1)]
 _Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 
@@ -71,6 +72,6 @@ class PoolSpec(Part):
     ] = None
     gpu: Annotated[int, Field(ge=0, description="NVIDIA GPUs of a task.")] = 0
     image: Annotated[str, Field(description="Name of the image in images.lock.")] = "onnxruntime"
-    provider: Annotated[Provider, Field(description="What of ONNX Runtime runs the models.")] = "CPUExecutionProvider"
+    provider: Annotated[Provider, Field(description="What of ONNX Runtime runs the models.")] = CPU_PROVIDER
     expect: Expect = Expect()
     role: Annotated[Role, Field(description="What the pool has to say, unless the gate names another role.")] = "required"

@@ -8,6 +8,7 @@ from pathlib import Path
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.ort.explain import explain
 from inc_mlflow.ort.instance import save_batches
@@ -44,7 +45,11 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
 
 
 def benchmark_models(job: Job, models: list[Model], target: Path, explained: bool = False) -> BenchmarkRecord:
-    """Time any models, one of them the baseline, in turns; HardwareError where the layout does not fit this machine."""
+    """Time any models, one of them the baseline, in turns.
+
+    Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
+    """
+    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = planned(job.layout)
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
@@ -53,8 +58,9 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         speeds = _measure(job, where)(job, where, models, rows)
     record = BenchmarkRecord(
         evidence=Evidence(
-            pool=pools.here(job.pool),
-            host=host_facts(),
+            pool=pool,
+            host=host,
+            provider=job.hardware.provider,
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},
         ),

@@ -27,7 +27,7 @@ class Checked:
 
 def check(job: Job) -> Checked:
     """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
-    pools.check(job.spec.pools)
+    pools.check(job.spec.pools, job.spec.placement)
     where = planned(job.layout)
     if not job.model.is_file():
         raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")

@@ -10,6 +10,8 @@ from inc_mlflow import progress
 from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.outcomes import Outcomes, Scoring, collect_outcomes
@@ -36,6 +38,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
 
     On the job's first pool once more for every emulated one, with record and outcomes in a directory of its name.
     """
+    confirm(job.pool, job.hardware)  # also before the emulated pools
     models = side_by_side(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
@@ -46,7 +49,9 @@ def evaluate_models(
     job: Job, models: list[Model], split: str, target: Path, emulated: Mapping[str, str] = MappingProxyType({})
 ) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
-    runners = {model.label: Runner(Path(model.path), threads=1) for model in models}
+    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    provider = job.hardware.provider
+    runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
     _check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
     fed = _Fed()
@@ -54,8 +59,9 @@ def evaluate_models(
     facts = fed.content.facts()
     record = EvaluationRecord(
         evidence=Evidence(
-            pool=pools.here(job.pool),
-            host=host_facts(),
+            pool=pool,
+            host=host,
+            provider=provider,
             data_sha256=facts.sha256,
             models={model.label: model.sha256 for model in models},
         ),

@@ -15,7 +15,7 @@ from inc_mlflow.steps.calibrate import RANGES
 from inc_mlflow.steps.inputs import calibration, open_data
 from inc_mlflow.steps.saturation import saturation_report
 from inc_mlflow.steps.search import Found, search_recipes
-from inc_mlflow.steps.stage import STATE, step
+from inc_mlflow.steps.stage import STATE, directory_name, step
 from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable, write_text
 
 SEARCH, PICTURE = "search", "search.svg"
@@ -50,7 +50,7 @@ def make_candidate(job: Job, baseline: Path, rows: Calibration, recipe: Static |
 def _search(job: Job, target: Path, baseline: Path, ranges: Path) -> CandidatesRecord:
     """Search where a kill leaves the trials: in the state folder, where there is one."""
     state = os.environ.get(STATE)
-    folder = (Path(state) if state else target) / SEARCH
+    folder = (Path(state) if state else target) / directory_name(SEARCH, job)
     return hand_over(job, search_recipes(job, baseline / MODEL, ranges / RANGES, folder), baseline / MODEL, target)
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.ort.ranges import Ranges
 from inc_mlflow.ort.runner import Runner
@@ -54,8 +55,9 @@ def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Foun
 
     ``ranges`` is the file that calibration wrote, with histograms.
 
-    Raises ModelError where nothing in the model can be quantised.
+    Raises ModelError where nothing in the model can be quantised, HardwareError where this machine is not of the job's pool.
     """
+    pools.timed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
         raise DataError("data.tuning: the job has no such split; a search chooses by it")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,26 +1,17 @@
 """One step on its own, for the command line: what a step needs from others is made in a temporary directory."""
 
 import json
-import tempfile
-import time
-from collections.abc import Callable
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.records import BASELINE, EvaluationRecord
-from inc_mlflow.spec import Isa, Job, Static, parse_isa, parse_recipe
-from inc_mlflow.steps.benchmark import benchmark_models
+from inc_mlflow.spec import Job, Static, parse_recipe
 from inc_mlflow.steps.calibrate import collect_ranges, methods
-from inc_mlflow.steps.emulate import evaluate_as
-from inc_mlflow.steps.evaluate import evaluate_models
 from inc_mlflow.steps.import_model import COMPARED, compare, normalized, record
 from inc_mlflow.steps.inputs import calibration
-from inc_mlflow.steps.models import CANDIDATE, model_at
-from inc_mlflow.steps.probe import planned
 from inc_mlflow.steps.quantize import make_candidate
 from inc_mlflow.steps.rows import npz_rows
 from inc_mlflow.storage import MODEL, copy_model, model_bytes, model_sha256, writable
@@ -59,51 +50,6 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         make_candidate(job, baseline, calibration(job, ranges), recipe, made)
         copy_model(made, target)
     return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
-
-
-def evaluate_one(job: Job, model: Path, split: str, isa: str | None = None) -> dict[str, Any]:
-    """Evaluate one model, natively or as the CPU ``isa``; the baseline runs beside it, for metrics that compare with it."""
-    name = parse_isa(isa) if isa else None
-    measure = partial(evaluate_as, name) if name else evaluate_models
-    start = time.monotonic()
-    with normalized(job) as baseline, tempfile.TemporaryDirectory() as folder:
-        models = [model_at(BASELINE, baseline), model_at(CANDIDATE, model)]
-        result = measure(job, models, split, Path(folder))
-    evaluated = result.results[CANDIDATE]
-    if evaluated.value is None:
-        raise ModelError(f"{model}: {evaluated.reason}")
-    return {
-        "metric": result.metric,
-        "value": evaluated.value,
-        "n": result.rows,
-        "model_sha256": result.evidence.models[CANDIDATE],
-        "data_sha256": result.evidence.data_sha256,
-        "seconds": time.monotonic() - start,
-        **(_emulated(name, result) if name else {}),
-    }
-
-
-def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:
-    """Say in the answer which CPU it is about, and that this machine only emulated it."""
-    return {"isa": isa, "pool": result.evidence.pool, "host": result.evidence.host.model_dump(mode="json")}
-
-
-def benchmark_two(job: Job, baseline: Path, candidate: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Time two models against each other; ``tell`` gets the plan first. Without validity there are no numbers."""
-    models = [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)]
-    tell(planned(job.layout).text())
-    with tempfile.TemporaryDirectory() as folder:
-        result = benchmark_models(job, models, Path(folder))
-    speeds = {label: result.models[label].model_dump() if result.valid else None for label in (BASELINE, CANDIDATE)}
-    return {
-        "valid": result.valid,
-        "reasons": list(result.reasons),
-        "layout": result.layout,
-        "speedup": result.speedup[CANDIDATE].model_dump() if result.valid else None,
-        **speeds,
-        "clock": result.clock,
-        "conditions": result.conditions.model_dump(mode="json", exclude={"rounds": {"loads"}}),
-    }
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.spec import BenchmarkSpec, Job, JobSpec
-from inc_mlflow.steps.single import benchmark_two
+from inc_mlflow.steps.single_measure import benchmark_two
 
 ATTEMPTS = 10
 

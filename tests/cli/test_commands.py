@@ -146,7 +146,7 @@ def test_benchmark(answer, work):
 @pytest.mark.parametrize("layout", ["1s1c1ins1bs", "auto"])
 def test_probe_says_what_this_machine_is_and_where_a_layout_would_run(answer, layout):
     result = answer("probe", "--layout", layout)
-    assert list(result) == ["text", "plan", "host"]
+    assert list(result) == ["text", "plan", "host", "pools"]
     assert result["plan"]["usable"] == result["host"]["cores"] == len(os.sched_getaffinity(0))
     assert result["text"].startswith(f"layout {result['plan']['layout']} on CPUs ")
 
@@ -180,7 +180,17 @@ NAMES = {
     "metrics": list(METRICS),
     "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],
-    "pools": ["local", "{emulate: x86-avx2}", "{emulate: x86-avx512}", "{emulate: x86-vnni}"],
+    "pools": [
+        "local",
+        "intel",
+        "amd",
+        "amd-vnni",
+        "arm",
+        "a100",
+        "{emulate: x86-avx2}",
+        "{emulate: x86-avx512}",
+        "{emulate: x86-vnni}",
+    ],
 }
 
 
@@ -208,7 +218,7 @@ def test_schema(call):
 def test_probe_shows_a_person_the_plan(call):
     code, out, _ = call("probe", "--layout", "1s1c1ins1bs")
     assert code == 0
-    assert [line.partition(":")[0] for line in out.splitlines()][::5] == ["CPU", "plan"]
+    assert [line.partition(":")[0] for line in out.splitlines()][::6] == ["CPU", "plan"]
 
 
 def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):

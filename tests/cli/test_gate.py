@@ -112,6 +112,8 @@ def test_every_mutant_of_the_evidence_is_refused(copy, step):
         ("evaluation", {"models": {"baseline": "0" * 64}}, "is about other models"),
         ("benchmark", {"models": {"int8": "0" * 64}}, "is about other models"),
         ("benchmark", {"host": {"cpu": "another"}}, "measure both on one kind of host"),
+        ("evaluation", {"host": {"gpu": "NVIDIA A100"}}, "measure both on one kind of host"),
+        ("evaluation", {"provider": "CUDAExecutionProvider"}, "was evaluated by CUDAExecutionProvider and benchmarked by CPU"),
     ],
 )
 def test_evidence_that_was_sealed_again_must_still_fit_the_other_records(copy, step, change, message):
@@ -125,7 +127,7 @@ def test_evidence_that_was_sealed_again_must_still_fit_the_other_records(copy, s
     arrays = load_raw(folder / raw, record, getattr(record, field))
     ((name, value),) = change.items()
     before = getattr(record.evidence, name)
-    after = value if name == "pool" else before | value if name == "models" else before.model_copy(update=value)
+    after = value if isinstance(value, str) else before | value if name == "models" else before.model_copy(update=value)
     forged = record.model_copy(update={"evidence": record.evidence.model_copy(update={name: after})})
     forged.model_copy(update={field: save_raw(folder / raw, forged, arrays)}).save(folder)
     with pytest.raises(IncError, match=message):

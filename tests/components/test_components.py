@@ -8,6 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from kfp import compiler
+
+from inc_mlflow.components import COMPONENTS
+from inc_mlflow.components._base import container
+from inc_mlflow.pipelines.images import reference
 
 ROOT = Path(__file__).parents[2]
 JOB = ROOT / "examples" / "digits" / "job.yaml"
@@ -24,6 +30,20 @@ job = Job.load(Path(sys.argv[1]))
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[2])
 task = import_model(job=job.spec.to_text(), root=str(job.root))
 print("TARGET", task.outputs["baseline"].path, file=sys.stderr)
+"""
+STRANGER = """
+import sys
+from kfp import compiler, components, dsl
+folder, target = sys.argv[1:]
+import_model = components.load_component_from_file(f"{folder}/import_model.yaml")
+calibrate = components.load_component_from_file(f"{folder}/calibrate.yaml")
+
+@dsl.pipeline
+def stranger(job: str):
+    calibrate(job=job, root=".", baseline=import_model(job=job, root=".").outputs["baseline"])
+
+compiler.Compiler().compile(stranger, f"{target}/stranger.yaml")
+assert not any(name.startswith("inc_mlflow") for name in sys.modules)
 """
 
 
@@ -94,11 +114,40 @@ def test_a_component_calls_one_step(function):
     assert len(steps) == 1
 
 
-def test_a_component_is_used_by_the_pipeline(file):
-    imported = {
-        node.module for node in ast.parse((ROOT / "pipelines" / "int8.py").read_text()).body if isinstance(node, ast.ImportFrom)
-    }
-    assert f"inc_mlflow.components.{file.stem}" in imported
+def test_a_component_is_known_by_the_name_of_its_file(file):
+    assert file.stem in COMPONENTS
+    assert COMPONENTS.get(file.stem).python_func.__name__ == file.stem
+
+
+def test_a_component_is_used_by_a_pipeline(file):
+    used = "".join(path.read_text() for path in (ROOT / "pipelines").glob("*.py"))
+    assert f'"{file.stem}"' in used
+
+
+def test_inline_and_container_form_have_the_same_inputs_and_outputs(file):
+    inline, contained = COMPONENTS.get(file.stem), container(file.stem, "image@sha256:0")
+    assert contained.component_spec.inputs == inline.component_spec.inputs
+    assert contained.component_spec.outputs == inline.component_spec.outputs
+    assert contained.description == inline.description
+
+
+def test_the_component_yaml_is_the_one_that_make_docs_writes(file, tmp_path):
+    compiler.Compiler().compile(container(file.stem, reference("onnxruntime")), str(tmp_path / "made.yaml"))
+    shipped = ROOT / "components" / "yaml" / f"{file.stem}.yaml"
+    assert shipped.read_text() == (tmp_path / "made.yaml").read_text(), "run `make docs`"
+
+
+def test_there_is_no_component_yaml_of_something_else():
+    assert {path.stem for path in (ROOT / "components" / "yaml").iterdir()} == set(COMPONENTS)
+
+
+def test_a_stranger_builds_a_pipeline_from_the_component_yaml(tmp_path):
+    """With nothing of this package: only KFP and the files."""
+    done = subprocess.run([sys.executable, "-c", STRANGER, ROOT / "components" / "yaml", tmp_path], text=True, check=False)
+    assert done.returncode == 0
+    ir = next(yaml.safe_load_all((tmp_path / "stranger.yaml").read_text()))
+    args = [one["container"]["args"] for one in ir["deploymentSpec"]["executors"].values()]
+    assert args == [["--executor-input", "{{$}}"]] * 2
 
 
 @pytest.mark.parametrize("folder", ["components", "pipelines"])

@@ -80,7 +80,7 @@ def steps(job, tmp_path_factory):
 
 
 def judged(job, steps, target, evaluation=None):
-    return gate(job, target, **steps["inputs"], evaluation=evaluation or steps["evaluation"], benchmark=steps["benchmark"])
+    return gate(job, target, **steps["inputs"], records=[evaluation or steps["evaluation"], steps["benchmark"]])
 
 
 def test_record_and_outcomes_of_the_emulated_pool_are_bound_to_the_evaluation(steps):
@@ -118,13 +118,13 @@ def test_an_emulated_result_that_changed_is_refused(job, steps, tmp_path, file):
 
 def test_a_pool_that_was_not_evaluated_is_not_passed_over(job, steps, tmp_path):
     other = Job(JobSpec.from_text(json.dumps(JOB | {"pools": ["local", {"emulate": "x86-avx512"}]})), job.root)
-    with pytest.raises(DataError, match="holds no evaluation on emulated x86-avx512; evaluate again"):
+    with pytest.raises(DataError, match="asks for the pools local, emulated x86-avx512; there are records of local, emu"):
         judged(other, steps, tmp_path)
 
 
 def test_an_evaluation_of_the_emulated_pool_never_stands_for_the_real_one(job, steps, tmp_path):
     only = Job(JobSpec.from_text(json.dumps(JOB | {"pools": ["local"]})), job.root)
-    with pytest.raises(DataError, match=f"the evaluation was made on pool '{POOL}', not 'local'"):
+    with pytest.raises(DataError, match="no evaluation of local"):
         judged(only, steps, tmp_path, steps["evaluation"] / "x86-avx2")
 
 

@@ -18,7 +18,7 @@ def _record(speedup, milliseconds=1.0):
     speed = Speed(samples_per_second=1, p50_ms=milliseconds, p90_ms=1, p99_ms=1, p99_9_ms=1,
                   peak_rss_bytes=1, instance_rss_bytes=(1,), size_bytes=1)  # fmt: skip
     return BenchmarkRecord(
-        evidence=Evidence(pool="local", host=HOST, data_sha256="d", models={}),
+        evidence=Evidence(pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={}),
         valid=True, reasons=(), layout="1s1c1ins1bs", clock="thread CPU time", conditions=CONDITIONS,
         models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",

@@ -1,71 +1,219 @@
-"""The Kubeflow package of the example, as `inc-mlflow compile` writes it."""
+"""The Kubeflow packages of the examples, as `inc-mlflow compile` writes them."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from packages import EXAMPLES, FLEET_JOB, NAMES, ROOT, bundled, compiled, documents, step_of, tasks
 
+from inc_mlflow.components import COMPONENTS
+from inc_mlflow.errors import SpecError
+from inc_mlflow.pipelines.dress import MANNERS, USER
 from inc_mlflow.spec import JobSpec
 
-ROOT = Path(__file__).parents[2]
 JOB = Path("examples/digits/job.yaml")
-GOLDEN = Path(__file__).parent / "golden" / "int8.yaml"
-REGENERATE = f"inc-mlflow compile {JOB} -o {GOLDEN.relative_to(ROOT)}"
+GOLDEN = Path(__file__).parent / "golden"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-PURE = {"quantize", "gate"}
-"""Tasks that KFP may answer from its cache: they measure nothing and talk to no server."""
+ASKING = {"fetch_champion", "track", "request_promotion", "close_runs"}
+"""Steps that talk to MLflow."""
+MEASURING = {"evaluate", "benchmark"}
 
 
-def compiled(target, *options):
+def program(target, *options):
     command = [PROGRAM, "compile", JOB, "-o", target, *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    path = tmp_path_factory.mktemp("package") / "int8.yaml"
-    done = compiled(path)
-    assert done.returncode == 0, done.stderr
-    return path
+@pytest.fixture(scope="module", params=NAMES)
+def pipeline(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def ir(package):
-    return yaml.safe_load(package.read_text())
+def job():
+    return bundled(FLEET_JOB)
 
 
 @pytest.fixture(scope="module")
-def tasks(ir):
-    """All tasks of the graph by name, also those inside conditions."""
-    graphs = [ir["root"]["dag"], *(one["dag"] for one in ir["components"].values() if "dag" in one)]
-    return {name: task for graph in graphs for name, task in graph["tasks"].items()}
+def package(tmp_path_factory, pipeline, job):
+    return compiled(tmp_path_factory.mktemp("package"), pipeline, job)
 
 
 @pytest.fixture(scope="module")
-def executors(ir):
-    return ir["deploymentSpec"]["executors"]
+def spec(package):
+    return documents(package)[0]
 
 
-def test_compiling_twice_gives_the_same_bytes(package, tmp_path):
-    assert compiled(tmp_path / "again.yaml").returncode == 0
-    assert (tmp_path / "again.yaml").read_bytes() == package.read_bytes()
+@pytest.fixture(scope="module")
+def platform(package):
+    return documents(package)[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
-def test_the_package_is_the_one_that_was_reviewed(package):
-    assert package.read_text() == GOLDEN.read_text(), f"the package changed; look at the difference of: {REGENERATE}"
+@pytest.fixture(scope="module")
+def executors(spec):
+    return spec["deploymentSpec"]["executors"]
+
+
+def named(spec, *steps):
+    """Tasks by display name that run one of these steps."""
+    found = {task["taskInfo"]["name"]: task for task in tasks(spec).values() if step_of(spec, task) in steps}
+    assert found
+    return found
+
+
+def test_a_package_has_both_documents(package, platform, executors):
+    assert len(documents(package)) == 2
+    assert set(platform) == set(executors)
+
+
+def test_compiling_twice_gives_the_same_bytes(package, pipeline, job, tmp_path):
+    assert compiled(tmp_path, pipeline, job).read_bytes() == package.read_bytes()
+
+
+def test_the_package_is_the_one_that_was_reviewed(package, pipeline):
+    """Where it changed on purpose: look at the difference, then `python tests/pipelines/golden/make.py`."""
+    assert package.read_text() == (GOLDEN / f"{pipeline}.yaml").read_text()
+
+
+def test_every_task_is_our_program_with_what_kubeflow_hands_over_and_installs_nothing(executors):
+    for executor in executors.values():
+        *command, step = executor["container"]["command"]
+        assert command == ["python", "-m", "inc_mlflow.component"]
+        assert step in COMPONENTS
+        assert executor["container"]["args"] == ["--executor-input", "{{$}}"]
+
+
+def test_images_are_named_by_digest(executors):
+    for executor in executors.values():
+        name, _, digest = executor["container"]["image"].partition("@sha256:")
+        assert len(digest) == 64
+        assert ":" not in name.rpartition("/")[2]
+
+
+def test_images_come_from_the_registry_of_an_air_gapped_cluster(pipeline, job, tmp_path):
+    spec = documents(compiled(tmp_path, pipeline, job, registry="registry.local:5000/mirror"))[0]
+    images = {one["container"]["image"] for one in spec["deploymentSpec"]["executors"].values()}
+    assert all(image.startswith("registry.local:5000/mirror/") for image in images)
+
+
+def test_each_pool_has_one_evaluation_and_where_speed_counts_one_benchmark(spec, job, pipeline):
+    if pipeline != "sharded":
+        assert set(named(spec, "evaluate")) == {f"{pool} · evaluate" for pool in job.spec.real_pools}
+    assert set(named(spec, "benchmark")) == {f"{pool} · benchmark" for pool in job.spec.real_pools if pool != "a100"}
+
+
+def test_a_task_is_told_the_pool_that_it_runs_on(spec):
+    for name, task in named(spec, "evaluate", "benchmark").items():
+        assert task["inputs"]["parameters"]["pool"]["runtimeValue"]["constant"] == name.partition(" · ")[0]
+
+
+def test_only_what_is_pure_may_come_from_the_cache(spec):
+    for name, task in tasks(spec).items():
+        cached = task.get("cachingOptions", {}).get("enableCache", False)
+        step = step_of(spec, task)
+        assert not cached or MANNERS[step].pure, name
+        assert not cached or step not in ASKING | MEASURING | {"quantize"}, name  # a search times models
+
+
+def test_without_a_bundle_nothing_comes_from_the_cache(tmp_path):
+    """Files under a path may have changed since."""
+    assert program(tmp_path / "int8.yaml").returncode == 0
+    spec = documents(tmp_path / "int8.yaml")[0]
+    assert not any(task["cachingOptions"].get("enableCache") for task in tasks(spec).values())
+
+
+def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in(spec, platform):
+    for task in tasks(spec).values():
+        executor = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        secrets = {one["secretName"] for one in platform[executor]["secretAsEnv"]}
+        asks = step_of(spec, task) in ASKING
+        assert ("retryPolicy" in task) == asks
+        assert ("inc-mlflow-tracking" in secrets) == asks
+
+
+def test_no_secret_stands_in_the_package_and_all_may_be_absent(platform):
+    for one in platform.values():
+        assert all(secret["optional"] and set(secret) <= {"keyToEnv", "optional", "secretName", "secretNameParameter"}
+                   for secret in one["secretAsEnv"])  # fmt: skip
+
+
+def test_tasks_run_as_a_user_without_rights(platform):
+    assert {(one["securityContext"]["runAsUser"], one["securityContext"]["runAsNonRoot"]) for one in platform.values()} == {
+        (str(USER), True)
+    }
+
+
+def test_the_pipelines_identity_only_requests_promotion_and_only_where_the_gate_says_pass(spec):
+    assert "promote" not in {step_of(spec, task) for task in tasks(spec).values()}
+    requests = [place for place, task in tasks(spec).items() if step_of(spec, task) == "request_promotion"]
+    assert len(requests) == 1
+    condition = next(
+        task
+        for one in spec["components"].values()
+        for task in one.get("dag", {}).get("tasks", {}).values()
+        if task["componentRef"]["name"] == requests[0][0]
+    )
+    assert condition["triggerPolicy"]["condition"] == "inputs.parameter_values['pipelinechannel--verdict'] == 'pass'"
+
+
+def test_runs_are_closed_however_the_pipeline_ends(spec):
+    task = named(spec, "close_runs")["close runs"]
+    assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+
+
+def test_the_gate_sees_the_records_of_all_pools(spec):
+    gate = named(spec, "gate")["gate"]
+    records = [source["taskOutputArtifact"]["producerTask"] for name, source in gate["inputs"]["artifacts"].items()
+               if name.startswith("record_")]  # fmt: skip
+    assert len(records) == len(set(records)) == 5 + 4
+
+
+def before(graph, name):
+    """All tasks that end before this one starts."""
+    direct = graph[name].get("dependentTasks", [])
+    return set(direct).union(*(before(graph, one) for one in direct))
+
+
+def test_nothing_else_of_the_job_runs_on_a_pool_while_speed_is_measured_there(spec):
+    holder = next(place[0] for place, task in tasks(spec).items() if step_of(spec, task) == "benchmark")
+    graph = spec["components"][holder]["dag"]["tasks"]
+    pools = {name: task["taskInfo"]["name"].partition(" · ") for name, task in graph.items()}
+    for name, (pool, _, what) in pools.items():
+        if what == "benchmark":
+            same = {one for one, (other, sep, _) in pools.items() if sep and other == pool} - {name}
+            assert same <= before(graph, name)
+
+
+def test_the_job_travels_as_its_canonical_text(spec, job):
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["job"]["parameterType"] == "STRING"
+    assert parameters["job"]["defaultValue"] == job.spec.to_text()
+    assert JobSpec.from_text(job.spec.to_text()) == job.spec
+
+
+def test_the_package_names_nothing_of_this_machine(package):
+    text = package.read_text()
+    assert str(ROOT) not in text
+    assert str(Path.home()) + "/" not in text
+    assert sys.prefix not in text
+
+
+def test_more_pools_than_a_gate_takes_are_refused_in_one_line(tmp_path):
+    pools = [f"pool-{number}" for number in range(7)]
+    spec = JobSpec.load(EXAMPLES / "job.yaml").model_copy(update={"pools": tuple(pools)})
+    with pytest.raises(SpecError, match=r"^pools: gate takes 12 records at most, not 14; name fewer pools$"):
+        compiled(tmp_path, "int8", bundled("job.yaml").__class__(spec, EXAMPLES))
 
 
 def test_with_json_compile_prints_one_object(tmp_path):
-    done = compiled(tmp_path / "int8.yaml", "--json")
+    done = program(tmp_path / "int8.yaml", "--json")
     assert json.loads(done.stdout) == {"package": str(tmp_path / "int8.yaml"), "pipeline": "int8"}
 
 
 def test_an_unknown_pipeline_is_refused_in_one_line_and_writes_nothing(tmp_path):
-    done = compiled(tmp_path / "int8.yaml", "--pipeline", "int9")
+    done = program(tmp_path / "int8.yaml", "--pipeline", "int9")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "did you mean 'int8'?" in done.stderr
@@ -74,82 +222,6 @@ def test_an_unknown_pipeline_is_refused_in_one_line_and_writes_nothing(tmp_path)
 
 def test_a_target_below_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    done = compiled(tmp_path / "file" / "int8.yaml")
+    done = program(tmp_path / "file" / "int8.yaml")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-
-
-def test_no_step_installs_anything(executors):
-    for name, executor in executors.items():
-        text = " ".join([*executor["container"]["command"], *executor["container"]["args"]])
-        assert not re.search(r"\bpip3?\b.*\binstall\b", text), name
-        assert "ensurepip" not in text, name
-
-
-def test_every_step_runs_in_the_image_of_the_components(executors):
-    from inc_mlflow.components._base import IMAGE
-
-    assert {executor["container"]["image"] for executor in executors.values()} == {IMAGE}
-
-
-def test_every_step_that_measures_or_talks_to_a_server_is_never_answered_from_a_cache(tasks):
-    cached = {name for name, task in tasks.items() if task.get("cachingOptions", {}).get("enableCache")}
-    assert cached <= PURE
-    live = {"import-model", "fetch-champion", "calibrate", "evaluate", "benchmark", "track", "promote"}
-    assert live <= set(tasks)
-    assert all(tasks[name]["cachingOptions"].get("enableCache", False) is False for name in live)
-
-
-def test_promotion_stands_under_the_condition_that_the_gate_says_pass(ir):
-    holders = [name for name, one in ir["components"].items() if "promote" in one.get("dag", {}).get("tasks", {})]
-    assert "promote" not in ir["root"]["dag"]["tasks"]
-    assert len(holders) == 1
-    condition = next(task for task in ir["root"]["dag"]["tasks"].values() if task["componentRef"]["name"] == holders[0])
-    assert condition["triggerPolicy"]["condition"] == "inputs.parameter_values['pipelinechannel--gate-Output'] == 'pass'"
-    source = condition["inputs"]["parameters"]["pipelinechannel--gate-Output"]["taskOutputParameter"]
-    assert source == {"outputParameterKey": "Output", "producerTask": "gate"}
-
-
-def test_nothing_but_promotion_is_conditional(ir):
-    graphs = [one["dag"] for one in ir["components"].values() if "dag" in one]
-    assert [list(graph["tasks"]) for graph in graphs] == [["promote"]]
-
-
-def before(tasks, name):
-    """All tasks that end before this one starts."""
-    direct = tasks[name].get("dependentTasks", [])
-    return set(direct).union(*(before(tasks, one) for one in direct))
-
-
-def test_nothing_else_runs_while_speed_is_measured(tasks, ir):
-    assert "evaluate" in before(tasks, "benchmark")
-    graph = ir["root"]["dag"]["tasks"]
-    for name in set(graph) - {"benchmark"}:
-        assert name in before(tasks, "benchmark") or "benchmark" in before(tasks, name), name
-
-
-def test_runs_are_logged_after_the_verdict_and_promoted_after_that(tasks, ir):
-    assert "gate" in before(tasks, "track")
-    condition = next(name for name, task in ir["root"]["dag"]["tasks"].items() if "triggerPolicy" in task)
-    assert "track" in before(tasks, condition)
-
-
-def test_the_job_travels_as_its_canonical_text(ir):
-    parameters = ir["root"]["inputDefinitions"]["parameters"]
-    text = parameters["job"]["defaultValue"]
-    assert parameters["job"]["parameterType"] == "STRING"
-    assert text == JobSpec.load(ROOT / JOB).to_text()
-    assert JobSpec.from_text(text).to_text() == text
-
-
-def test_every_task_gets_job_and_root(tasks):
-    for name, task in tasks.items():
-        if "triggerPolicy" not in task:
-            assert {"job", "root"} <= set(task["inputs"]["parameters"]), name
-
-
-def test_the_package_names_nothing_of_this_machine(package):
-    text = package.read_text()
-    assert str(ROOT) not in text
-    assert str(Path.home()) + "/" not in text
-    assert sys.prefix not in text

@@ -26,7 +26,7 @@ def score(outputs, labels, reference):
 
 def folder_of(job_file):
     job = Job.load(job_file)
-    return state_folder(job, check(job).facts)
+    return state_folder(job, check(job).facts, "int8")
 
 
 def edit(job_file, change):

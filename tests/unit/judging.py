@@ -20,7 +20,9 @@ from inc_mlflow.spec import GateSpec
 from inc_mlflow.steps.benchmark import LATENCIES
 from inc_mlflow.steps.raw import save_raw
 
-HOST = HostFacts(cpu="a", isa=(), cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None)
+HOST = HostFacts(
+    cpu="a", isa=(), gpu=None, cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None
+)
 CONDITIONS = Conditions(
     plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
     scenario="throughput", rate=None, passes=1, rounds=None,
@@ -55,7 +57,13 @@ def measured(accuracy, speed, pool="local", **changes):
 
 def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
     """The same from outcomes row by row."""
-    evidence = Evidence(pool=pool, host=HOST, data_sha256="d", models={label: f"sha of {label}" for label in outcomes})
+    evidence = Evidence(
+        pool=pool,
+        host=HOST,
+        provider="CPUExecutionProvider",
+        data_sha256="d",
+        models={label: f"sha of {label}" for label in outcomes},
+    )
     results = {label: Evaluated(value=float(one.mean()), size_bytes=100) for label, one in outcomes.items()}
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,
                   "decomposable": True, "rows": len(outcomes[BASELINE]), "results": results, "batch": 1,

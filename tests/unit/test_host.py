@@ -6,13 +6,20 @@ from inc_mlflow.hardware.probe import INSTANCE_TYPE, host_facts, instance_type
 from inc_mlflow.records import HostFacts
 
 HOST = HostFacts(
-    cpu="Xeon", isa=("avx2", "avx512_vnni"), cores=4, system="Linux x86_64", runtime={"onnxruntime": "1"},
+    cpu="Xeon", isa=("avx2", "avx512_vnni"), gpu=None, cores=4, system="Linux x86_64", runtime={"onnxruntime": "1"},
     instance_type="c6i.large", governor="performance", max_mhz=3500.0,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "change", [{"cpu": "EPYC"}, {"isa": ("avx2",)}, {"instance_type": "c6a.large"}, {"instance_type": None}]
+    "change",
+    [
+        {"cpu": "EPYC"},
+        {"isa": ("avx2",)},
+        {"gpu": "NVIDIA A100, compute capability 8.0"},
+        {"instance_type": "c6a.large"},
+        {"instance_type": None},
+    ],
 )
 def test_another_cpu_or_instance_type_is_other_hardware(change):
     other = HOST.model_copy(update=change)

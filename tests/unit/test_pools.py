@@ -1,6 +1,8 @@
 """Pools of a job: how they are written, what is refused, and what an emulated one lacks."""
 
 import json
+import platform
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from inc_mlflow.errors import HardwareError, MissingExtraError, SpecError, Unkno
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.isa import PROFILES, check, confirm, needs
 from inc_mlflow.hardware.isa.profiles import NAME
-from inc_mlflow.spec import ISAS, Emulated, JobSpec, parse_isa
+from inc_mlflow.spec import ISAS, Emulated, Expect, Job, JobSpec, PoolSpec, parse_isa
 
 JOB = {
     "version": 1,
@@ -72,7 +74,13 @@ def test_the_json_schema_knows_both_kinds(names, valid):
 def test_every_name_of_the_job_has_its_profile():
     assert set(PROFILES) == set(ISAS)
     assert all(profile.name == name for name, profile in PROFILES.items())
-    assert list(pools.summaries()) == ["local", *(f"{{emulate: {name}}}" for name in PROFILES)]
+
+
+def test_all_pools_are_listed_with_what_they_expect():
+    names = ["local", "intel", "amd", "amd-vnni", "arm", "a100", *(f"{{emulate: {name}}}" for name in PROFILES)]
+    assert list(pools.summaries()) == names
+    assert pools.summaries()["amd"] == "x86_64, vendor AMD, avx2, no avx512_vnni, no avx_vnni"
+    assert pools.summaries()["a100"] == "x86_64, a whole GPU, GPU A100, compute capability 8.0; accuracy only"
 
 
 def test_a_name_on_the_command_line_is_suggested():
@@ -85,7 +93,7 @@ def test_all_that_is_missing_is_listed_at_once(monkeypatch):
     monkeypatch.setattr(needs.shutil, "which", lambda _: None)
     monkeypatch.setattr(needs, "cpu_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(MissingExtraError) as raised:
-        pools.check(("local", Emulated(emulate="x86-vnni")))
+        pools.check(("local", Emulated(emulate="x86-vnni")), {})
     assert str(raised.value) == (
         "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), objdump (binutils), "
         "a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
@@ -101,11 +109,26 @@ def test_a_cpu_cannot_be_more_than_it_is(monkeypatch, name, flags):
 
 def test_numbers_of_an_emulated_process_are_called_so(monkeypatch):
     monkeypatch.delenv(NAME, raising=False)
-    assert pools.here("local") == "local"
+    assert pools.here("local", PoolSpec()) == "local"
     monkeypatch.setenv(NAME, "x86-avx2")
-    assert pools.here("local") == "emulated x86-avx2"
+    assert pools.here("local", PoolSpec()) == "emulated x86-avx2"
 
 
 def test_an_environment_alone_makes_no_emulation():
     with pytest.raises(HardwareError, match="was not asked through the handler; nothing was measured"):
         confirm(PROFILES["x86-avx2"], saturates=True)
+
+
+def test_a_job_runs_here_only_where_this_machine_is_all_of_its_pools():
+    mine, other = PoolSpec(expect=Expect(arch=platform.machine())), PoolSpec(expect=Expect(lacks=("avx2", "asimd")))
+    pools.check(("local", "mine"), {"mine": mine})
+    with pytest.raises(
+        HardwareError, match=r"^pools: 'other' expects no .+, but this is .+; submit the job to a cluster, or wri"
+    ):
+        pools.check(("mine", "other"), {"mine": mine, "other": other})
+
+
+def test_a_pool_that_the_jobs_text_does_not_describe_proves_nothing():
+    with pytest.raises(SpecError, match=r"^placement: does not say what the pool 'amd' is"):
+        _ = Job(read("amd"), Path()).hardware
+    assert Job(read("local"), Path()).hardware == PoolSpec()

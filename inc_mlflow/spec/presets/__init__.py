@@ -58,7 +58,7 @@ def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, PoolSpec]:
     fields: dict[str, dict[str, Any]] = {}
     for layer in all_layers:
         for name, own in layer.items():
-            fields[name] = fields.get(name, {}) | own
+            fields[name] = {**fields.get(name, {}), **own}
     return {name: _pool(name, found) for name, found in fields.items()}
 
 

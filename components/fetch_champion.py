@@ -6,11 +6,13 @@ from inc_mlflow.components._base import component
 
 
 @component
-def fetch_champion(job: str, root: str, champion: dsl.Output[dsl.Model]) -> None:
+def fetch_champion(job: str, root: str, tracking_uri: str, champion: dsl.Output[dsl.Model]) -> None:
     """Fetch the present champion, which candidates must beat on the same rows."""
     from pathlib import Path
 
+    from inc_mlflow.reports.preview import facts
     from inc_mlflow.steps.champion import fetch_champion
     from inc_mlflow.steps.stage import located
 
-    fetch_champion(located(job, root), Path(champion.path))
+    record = fetch_champion(located(job, root, tracking_uri=tracking_uri), Path(champion.path))
+    champion.metadata.update(facts(record))

@@ -1,0 +1,50 @@
+"""Program of every container task: ``python -m inc_mlflow.component STEP --executor-input '{{$}}'``.
+
+It exits with 0 whatever a gate's verdict is: that is an output. What the user can mend is one line and exit code 2.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from inc_mlflow.components import COMPONENTS
+from inc_mlflow.errors import IncError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one step on what KFP hands over."""
+    asked = _parser().parse_args(arguments)
+    from inc_mlflow.components._base import execute
+
+    try:
+        execute(asked.step, asked.executor_input)
+    except IncError as error:
+        print(f"{asked.step}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m inc_mlflow.component", description="Run one step as a task of Kubeflow Pipelines."
+    )
+    parser.add_argument("step", choices=list(COMPONENTS))
+    parser.add_argument(
+        "--executor-input", type=_mapping, required=True, metavar="JSON", help="What KFP puts for the placeholder {{$}}."
+    )
+    return parser
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not JSON ({error}); KFP writes it for the placeholder {{{{$}}}}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("not a JSON object; KFP writes one for the placeholder {{$}}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

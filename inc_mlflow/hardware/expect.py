@@ -1,0 +1,109 @@
+"""Whether this machine is what a pool expects: nothing may be measured in the name of a pool anywhere else."""
+
+import platform
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from inc_mlflow.errors import HardwareError
+from inc_mlflow.hardware.cpuinfo import vendor
+from inc_mlflow.hardware.gpu import Gpu, present
+from inc_mlflow.hardware.probe import cpu_name, visible_flags
+from inc_mlflow.spec import PoolSpec
+from inc_mlflow.spec.placement import Expect
+
+_MEND = "measure on such a machine, or correct what the pool expects"
+
+
+@dataclass(frozen=True)
+class _Machine:
+    arch: str
+    vendor: str | None
+    flags: frozenset[str]
+    """Plain; empty where the system does not tell."""
+    gpu: Gpu | None
+    text: str
+
+
+_Claim = tuple[str, Callable[[_Machine], bool]]
+
+
+def confirm(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
+    """Raise HardwareError with all that this machine is not of what the pool expects, and with what it is.
+
+    In an emulated process the CPU has the flags that onnxruntime sees. What cannot be found out does not hold.
+    """
+    machine = _machine(hardware.expect)
+    if wrong := _unmet(hardware.expect, machine):
+        raise HardwareError(f"pools: {pool!r} expects {', '.join(wrong)}, but this is {machine.text}; {mend}")
+
+
+def is_met(expect: Expect) -> bool:
+    """Tell whether this machine is what is expected."""
+    return not _unmet(expect, _machine(expect))
+
+
+def words(expect: Expect) -> str:
+    """Return what is expected, for a person."""
+    return ", ".join(text for text, _ in _claims(expect))
+
+
+def _unmet(expect: Expect, machine: _Machine) -> list[str]:
+    return [text for text, holds in _claims(expect) if not holds(machine)]
+
+
+def _claims(expect: Expect) -> Iterator[_Claim]:
+    if expect.arch:
+        yield expect.arch, lambda machine: machine.arch == expect.arch
+    if expect.vendor:
+        yield f"vendor {expect.vendor}", lambda machine: machine.vendor == expect.vendor
+    yield from map(_has, expect.has)
+    yield from map(_lacks, expect.lacks)
+    if expect.gpu or expect.compute_capability:
+        yield from _gpu_claims(expect)
+
+
+def _has(flag: str) -> _Claim:
+    return flag, lambda machine: _plain(flag) in machine.flags
+
+
+def _lacks(flag: str) -> _Claim:
+    """Where no flag can be read, none is known to be missing."""
+    return f"no {flag}", lambda machine: bool(machine.flags) and _plain(flag) not in machine.flags
+
+
+def _gpu_claims(expect: Expect) -> Iterator[_Claim]:
+    yield "a whole GPU", lambda machine: machine.gpu is not None and machine.gpu.whole
+    if part := expect.gpu:
+        yield f"GPU {part}", lambda machine: machine.gpu is not None and _named(part, machine.gpu.name)
+    if capability := expect.compute_capability:
+        yield (
+            f"compute capability {capability}",
+            lambda machine: machine.gpu is not None and machine.gpu.compute_capability == capability,
+        )
+
+
+def _named(part: str, name: str) -> bool:
+    """Match whole words: an A100 is no A10."""
+    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", name) is not None
+
+
+def _plain(flag: str) -> str:
+    """Linux has avx512_vnni, Kubernetes labels AVX512VNNI: a flag that must not be there is found under both names."""
+    return flag.lower().replace("_", "")
+
+
+def _machine(expect: Expect) -> _Machine:
+    flags = frozenset(map(_plain, visible_flags()))
+    gpu, told = _gpu() if expect.gpu or expect.compute_capability else (None, "")
+    text = f"{cpu_name()} ({platform.machine()}, {f'vendor {vendor()}' if vendor() else 'vendor not told'})"
+    unread = "" if flags else ", whose flags this system does not tell"
+    return _Machine(platform.machine(), vendor(), flags, gpu, text + unread + told)
+
+
+def _gpu() -> tuple[Gpu | None, str]:
+    try:
+        gpu = present()
+    except HardwareError as error:
+        return None, f" with no GPU that counts ({error})"
+    return gpu, f" with {gpu}"

@@ -1,0 +1,138 @@
+"""What Kubeflow's pages show of a step: facts beside its artifact, numbers that runs are compared by, and a table."""
+
+import html
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.records import BenchmarkRecord, CandidatesRecord, EvaluationRecord, Interval, JudgementRecord, Record
+
+_NOTHING = "-"
+Table = tuple[Sequence[str], list[list[str]]]
+"""Header and rows."""
+
+
+class Artifact(Protocol):
+    """The part of KFP's artifact that a preview needs."""
+
+    path: str
+    metadata: dict[str, Any]
+
+
+def preview(
+    record: Record,
+    *,
+    about: Artifact | None = None,
+    metrics: Artifact | None = None,
+    markdown: Artifact | None = None,
+    page: Artifact | None = None,
+) -> None:
+    """Write what a record says into those of its step's artifacts that are given."""
+    if about is not None:
+        about.metadata.update(facts(record))
+    if metrics is not None:
+        metrics.metadata.update(numbers(record))
+    if markdown is not None:
+        Path(markdown.path).write_text(as_markdown(record))
+    if page is not None:
+        Path(page.path).write_text(as_html(record))
+
+
+def facts(record: Record) -> dict[str, str | float]:
+    """Return the plain fields of a record, and the pool and CPU that its numbers belong to."""
+    found = {key: value for key, value in record.model_dump().items() if isinstance(value, str | int | float)}
+    if isinstance(record, EvaluationRecord | BenchmarkRecord):
+        found |= {"pool": record.evidence.pool, "cpu": record.evidence.host.cpu}
+    return found
+
+
+def numbers(record: Record) -> dict[str, float]:
+    """Return name -> number; what could not be measured has none."""
+    match record:
+        case EvaluationRecord():
+            return {label: one.value for label, one in record.results.items() if one.value is not None}
+        case BenchmarkRecord():
+            return {f"{label} speedup": one.value for label, one in record.speedup.items()}
+        case JudgementRecord():
+            best = record.best()
+            known = {"accuracy": best.accuracy, "relative_drop": best.relative_drop, "speedup": best.speedup}
+            passed = float(sum(row.verdict == "pass" for row in record.table))
+            return {name: one.value for name, one in known.items() if one} | {"candidates_passed": passed}
+    return {}
+
+
+def as_markdown(record: Record) -> str:
+    """Return what matters as a Markdown document."""
+    header, rows = _table(record)
+    lines = [_line(header), _line("---" for _ in header), *map(_line, rows)]
+    return "\n".join([*_heading(record), "", *lines, ""])
+
+
+def as_html(record: Record) -> str:
+    """Return the same as one page without scripts."""
+    header, rows = _table(record)
+    body = [f"<p>{html.escape(line)}</p>" for line in _heading(record)]
+    body += ["<table>", _row("th", header), *(_row("td", row) for row in rows), "</table>"]
+    return f"<!doctype html><meta charset=utf-8><style>{_STYLE}</style>{''.join(body)}"
+
+
+_STYLE = "body{font:14px sans-serif}th,td{text-align:left;padding:4px 12px;border-bottom:1px solid #ddd}"
+
+
+def _heading(record: Record) -> list[str]:
+    match record:
+        case EvaluationRecord():
+            return [f"{record.metric} on {record.rows:,} rows of {record.split}, pool {record.evidence.pool}"]
+        case BenchmarkRecord():
+            where = f"layout {record.layout}, pool {record.evidence.pool}, {record.evidence.host.cpu}"
+            return [where if record.valid else f"no numbers: {where}", *record.reasons]
+        case JudgementRecord():
+            return [f"{record.verdict}: {record.best().recipe}", *record.reasons]
+    return []
+
+
+def _table(record: Record) -> Table:
+    match record:
+        case CandidatesRecord():
+            return ("recipe", "size", "sha256"), [
+                [one.label, size(one.size_bytes), one.sha256[:12]] for one in record.candidates
+            ]
+        case EvaluationRecord():
+            return ("model", record.metric, "size"), list(_evaluated(record))
+        case BenchmarkRecord():
+            return ("model", "samples/s", "p50 ms", "p99 ms", "speed-up"), list(_timed(record))
+        case JudgementRecord():
+            return ("recipe", "accuracy", "drop", "speed-up", "size", "verdict"), list(_judged(record))
+    return (), []
+
+
+def _evaluated(record: EvaluationRecord) -> Iterator[list[str]]:
+    for label, one in record.results.items():
+        yield [label, f"{one.value:.4f}" if one.value is not None else one.reason or _NOTHING, size(one.size_bytes)]
+
+
+def _timed(record: BenchmarkRecord) -> Iterator[list[str]]:
+    for label, speed in record.models.items():
+        ratio = record.speedup.get(label)
+        numbers = [f"{speed.samples_per_second:.4g}", f"{speed.p50_ms:.3g}", f"{speed.p99_ms:.3g}"]
+        yield [label, *numbers, f"{times(ratio.value)} [{times(ratio.low)}, {times(ratio.high)}]" if ratio else _NOTHING]
+
+
+def _judged(record: JudgementRecord) -> Iterator[list[str]]:
+    for row in record.table:
+        cells = [_shown(row.accuracy, "{:.4f}".format), _shown(row.relative_drop, percent), _shown(row.speedup, times)]
+        yield [row.recipe, *cells, size(row.size_bytes), row.verdict or ""]
+
+
+def _shown(interval: Interval | None, write: Any) -> str:
+    return str(write(interval.value)) if interval else _NOTHING
+
+
+def _line(cells: Any) -> str:
+    """Write a row of a Markdown table; a bar in a cell would end it."""
+    return f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -1,0 +1,38 @@
+"""cross_hardware: candidates that are found on several pools, and measured and judged on all of them."""
+
+from typing import TYPE_CHECKING, Any
+
+from kfp import dsl
+
+from inc_mlflow.pipelines.common import conclude, measure, promotion
+from inc_mlflow.pipelines.graph import Graph, Tasks
+
+if TYPE_CHECKING:
+    from kfp.dsl.graph_component import GraphComponent
+
+
+def cross_hardware(graph: Graph) -> "GraphComponent":
+    """Build the pipeline of one job: each pool of ``search.pools`` makes candidates, every pool measures all of them."""
+    ending = promotion(graph)
+
+    @dsl.pipeline(
+        name="cross-hardware", description="Find INT8 candidates on several kinds of hardware; judge them on all of them."
+    )
+    def cross_hardware(job: str, root: str = ".", tracking_uri: str = "") -> None:
+        """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
+        tasks = graph.tasks(job, root, tracking_uri)
+        with tasks.guarded():
+            baseline = tasks("import_model").outputs["baseline"]
+            champion = tasks("fetch_champion").outputs["champion"]
+            models = {"baseline": baseline, "champion": champion, "candidates": _candidates(tasks, baseline)}
+            conclude(tasks, models, measure(tasks, models), ending)
+
+    return cross_hardware
+
+
+def _candidates(tasks: Tasks, baseline: Any) -> Any:
+    """Quantise on each of the pools, with the ranges that one of them collected, and join what they found."""
+    pools = tasks.graph.spec.searching_pools
+    ranges = tasks("calibrate", pools[0], baseline=baseline).outputs["ranges"]
+    found = [tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"] for pool in pools]
+    return tasks.numbered("merge_candidates", "found", found).outputs["candidates"] if len(found) > 1 else found[0]

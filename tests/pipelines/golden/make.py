@@ -1,0 +1,10 @@
+"""Write the packages that a person has looked at: python tests/pipelines/golden/make.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from packages import FLEET_JOB, NAMES, bundled, compiled
+
+for name in NAMES:
+    print(compiled(Path(__file__).parent, name, bundled(FLEET_JOB)))
