@@ -97,6 +97,7 @@ def connected(server: Stores) -> Iterator["MlflowClient"]:
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow.exceptions import MlflowException
+    from requests import RequestException  # MLflow lets those through that are about artifacts
     from sqlalchemy.exc import SQLAlchemyError
 
     mlflow.set_tracking_uri(server.tracking_uri)
@@ -105,7 +106,7 @@ def connected(server: Stores) -> Iterator["MlflowClient"]:
         for path in filter(None, map(_sqlite, {server.tracking_uri, server.registry_uri})):
             _make_store(path)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
         raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
 
 

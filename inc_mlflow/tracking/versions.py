@@ -10,14 +10,13 @@ from inc_mlflow.tracking.runs import DIGEST, MODEL_ID
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 ALIAS = "int8-champion"
 _OWNER = {"inc.owner": "inc_mlflow"}
 _SET_BY_US = f"inc.alias.{ALIAS}"
 """Tag of a version: we pointed the alias at it."""
-_ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-"""What MLflow answers for a missing registered model, and for a missing alias."""
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,10 @@ class Champion:
 
 def find_champion(client: "MlflowClient", name: str) -> Champion | None:
     """Return the present champion; TrackingError where the model or its alias is not ours."""
-    _check_owner(client, name)
-    version = _by_alias(client, name)
-    if version is None:
+    model = _owned(client, name)
+    if model is None or ALIAS not in model.aliases:
         return None
+    version = client.get_model_version(name, model.aliases[ALIAS])
     if version.tags.get(_SET_BY_US) != "true":
         raise TrackingError(
             f"registered model {name!r}: alias {ALIAS!r} (version {version.version}) was not set by inc-mlflow; "
@@ -92,31 +91,22 @@ def promote(
     return version, created
 
 
-def _check_owner(client: "MlflowClient", name: str) -> None:
+def _owned(client: "MlflowClient", name: str) -> "RegisteredModel | None":
+    """Return the registered model, None where there is none; TrackingError where somebody else made it."""
     from mlflow.exceptions import MlflowException
 
     try:
         model = client.get_registered_model(name)
     except MlflowException as error:
-        if error.error_code in _ABSENT:
-            return
+        if error.error_code == _ABSENT:
+            return None
         raise
     if _OWNER.items() - model.tags.items():
         alias = f" with an alias {ALIAS!r}" if ALIAS in model.aliases else ""
         raise TrackingError(
             f"registered model {name!r}: exists{alias} and was not made by inc-mlflow; choose another tracking.registered_model"
         )
-
-
-def _by_alias(client: "MlflowClient", name: str) -> "ModelVersion | None":
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_model_version_by_alias(name, ALIAS)
-    except MlflowException as error:
-        if error.error_code in _ABSENT:
-            return None
-        raise
+    return model
 
 
 def _digest(client: "MlflowClient", model_id: str) -> str:
@@ -140,7 +130,7 @@ def _own(client: "MlflowClient", name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-        _check_owner(client, name)
+        _owned(client, name)
 
 
 def _version(client: "MlflowClient", name: str, model_id: str, tags: dict[str, str]) -> tuple[str, bool]:

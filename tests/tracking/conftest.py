@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from inc_mlflow.records import JudgementRecord, TrackingRecord
+from inc_mlflow.records import ChampionRecord, JudgementRecord, TrackingRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.tracking.server import Stores, connected
 
@@ -79,6 +79,13 @@ class Measured:
     def write(self, name: str, text: str) -> Path:
         (self / name).write_text(text)
         return self / name
+
+    def champion(self, folder: Path, version: str) -> Path:
+        """Return the directory of a champion step that found another version."""
+        record = ChampionRecord.load(self / "champion").model_copy(update={"version": version})
+        folder.mkdir()
+        record.save(folder)
+        return folder
 
     def track(
         self,

@@ -1,6 +1,5 @@
 """What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to end."""
 
-import json
 import shutil
 
 import pytest
@@ -130,10 +129,8 @@ def test_a_second_request_of_the_same_run_changes_nothing(store, requested, meas
 
 
 def test_a_run_requests_one_promotion_only(store, requested, measured, tmp_path):
-    shutil.copytree(measured / "champion", tmp_path / "champion")
-    record = json.loads((tmp_path / "champion" / "record.json").read_text())
-    (tmp_path / "champion" / "record.json").write_text(json.dumps(record | {"version": "7"}))
-    steps = {"champion": tmp_path / "champion", "judgement": measured / "judgement", "tracking": store.folder / "tracking"}
+    champion = measured.champion(tmp_path / "champion", version="7")
+    steps = {"champion": champion, "judgement": measured / "judgement", "tracking": store.folder / "tracking"}
     with pytest.raises(TrackingError, match=r"requests another promotion already; start a new run of the pipeline$"):
         request_promotion(measured.job, tmp_path / "request", **steps)
 
