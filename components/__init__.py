@@ -17,11 +17,13 @@ COMPONENTS: "Registry[PythonComponent]" = Registry(
             "calibrate",
             "evaluate",
             "fetch_champion",
+            "finish",
             "gate",
             "import_model",
             "merge_candidates",
             "promote",
             "quantize",
+            "request",
             "track",
         )
     },

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import typer
 
 from inc_mlflow.cli.app import app
 
@@ -18,11 +21,18 @@ def text(*arguments: str) -> str:
 
 def main() -> None:
     """Print one section per command."""
-    names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    sections = [("inc-mlflow", text()), *((f"inc-mlflow {name}", text(name)) for name in names)]
+    commands = [(), *_commands(app)]
     print("# Command line\n\nMade from the program's own help by `make docs`; do not edit.")
-    for title, body in sections:
-        print(f"\n## {title}\n\n```text\n{body}\n```")
+    for command in commands:
+        print(f"\n## {' '.join(['inc-mlflow', *command])}\n\n```text\n{text(*command)}\n```")
+
+
+def _commands(program: typer.Typer) -> Iterator[tuple[str, ...]]:
+    """Yield the words of each command, those of groups last."""
+    for command in program.registered_commands:
+        yield (command.name or command.callback.__name__,)
+    for group in program.registered_groups:
+        yield from ((group.name, *inner) for inner in _commands(group.typer_instance))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,55 @@
-"""Put a task on its pool."""
+"""Puts a Kubeflow task on a pool: which nodes take it, and what it gets there."""
 
-from kfp import dsl
+from typing import TYPE_CHECKING
 
-from inc_mlflow.spec import PoolSpec
+from inc_mlflow.errors import SpecError
+from inc_mlflow.spec import LOCAL, SYSTEM, PoolSpec
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
+
+POOL_LABEL = "inc-mlflow/pool"
+"""Label of a pod: the pool that its task was meant for. `inc-mlflow pools check` holds the nodes against it."""
+ALONE_LABEL = "inc-mlflow/alone"
+"""Label of a pod that has a node to itself."""
 
 
-def place(task: dsl.PipelineTask, pool: str, hardware: PoolSpec, alone: bool = False) -> dsl.PipelineTask:
-    """Give a task its pool."""
+def place(task: "PipelineTask", pool: str, hardware: PoolSpec, alone: bool = False) -> "PipelineTask":
+    """Let a task run on the nodes of its pool only, once per task; SpecError where nobody said which these are.
+
+    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it takes what it
+    gets, anywhere; on `system` as well, for a job that has no pools on a cluster.
+    """
+    from kfp import kubernetes
+
+    if not hardware.selector and not hardware.required:
+        if pool not in (LOCAL, SYSTEM):
+            raise SpecError(f"pools.{pool}: its tasks would run on any node; give a selector, required labels or a preset")
+        return kubernetes.add_pod_label(task, POOL_LABEL, LOCAL)
+    kubernetes.add_pod_label(task, POOL_LABEL, pool)
+    whole_node = hardware.exclusive if alone else None
+    if whole_node:
+        kubernetes.add_pod_label(task, ALONE_LABEL, "true")
+    _choose_nodes(task, hardware)
+    return _give(task, hardware, whole_node or hardware.cpu)
+
+
+def _choose_nodes(task: "PipelineTask", hardware: PoolSpec) -> None:
+    from kfp import kubernetes
+
+    for key, value in hardware.selector.items():
+        kubernetes.add_node_selector(task, key, value)
+    if hardware.required:
+        # One call: Kubernetes joins the expressions of a term by "and", but the terms of several calls by "or".
+        kubernetes.add_node_affinity(task, [expression.model_dump() for expression in hardware.required])
+    for toleration in hardware.tolerations:
+        kubernetes.add_toleration(task, **toleration.model_dump())
+
+
+def _give(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
+    # Requests equal to limits: no pod takes CPUs that another one was promised, and layouts are planned on whole CPUs.
+    task.set_cpu_request(str(cpu)).set_cpu_limit(str(cpu))
+    task.set_memory_request(hardware.memory).set_memory_limit(hardware.memory)
+    if hardware.gpu:
+        task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(hardware.gpu)
     return task

@@ -15,7 +15,7 @@ from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.placement import LOCAL, SYSTEM, PoolSpec
+from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
@@ -188,6 +188,8 @@ class JobSpec(Part):
             if pool not in known:
                 there = [LOCAL, *sorted(set(known) - {SYSTEM})]
                 raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}")
+            if known[pool].expect == Expect():
+                raise SpecError(f"placement: pool {pool!r} expects nothing, so any machine could be it; give `expect`, as arch")
         used = [*named, *([SYSTEM] if SYSTEM in known and named else [])]
         roles = {pool: PoolGate(role=known[pool].role) for pool in named if known[pool].role != "required"}
         gate = self.gate.model_copy(update={"pools": roles | self.gate.pools})

@@ -12,7 +12,7 @@ import inc_mlflow
 from inc_mlflow.metrics import METRICS
 
 COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
-COMMANDS += ["search", "saturation", "gate", "compile"]
+COMMANDS += ["search", "saturation", "gate", "compile", "pools"]
 RECIPES = [
     {"method": "static"},
     {"method": "static", "quant_format": "QOperator"},

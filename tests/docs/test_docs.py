@@ -29,6 +29,7 @@ def test_a_page_that_is_generated_is_current(name):
 def test_commands_and_targets_that_a_page_names_exist(page):
     text = page.read_text()
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"inc-mlflow ([a-z]+)\b", text)) <= commands
     assert set(re.findall(r"`?make ([a-z-]+)`", text)) <= targets

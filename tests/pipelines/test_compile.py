@@ -11,7 +11,7 @@ from packages import EXAMPLES, FLEET_JOB, NAMES, ROOT, bundled, compiled, docume
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.dress import MANNERS, USER
-from inc_mlflow.spec import JobSpec
+from inc_mlflow.spec import JobSpec, PoolSpec
 
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"
@@ -202,7 +202,9 @@ def test_the_package_names_nothing_of_this_machine(package):
 
 def test_more_pools_than_a_gate_takes_are_refused_in_one_line(tmp_path):
     pools = [f"pool-{number}" for number in range(7)]
-    spec = JobSpec.load(EXAMPLES / "job.yaml").model_copy(update={"pools": tuple(pools)})
+    hardware = PoolSpec(selector={"kubernetes.io/arch": "amd64"})
+    placed = {"pools": tuple(pools), "placement": dict.fromkeys(pools, hardware)}
+    spec = JobSpec.load(EXAMPLES / "job.yaml").model_copy(update=placed)
     with pytest.raises(SpecError, match=r"^pools: gate takes 12 records at most, not 14; name fewer pools$"):
         compiled(tmp_path, "int8", bundled("job.yaml").__class__(spec, EXAMPLES))
 

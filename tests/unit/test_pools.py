@@ -79,7 +79,7 @@ def test_every_name_of_the_job_has_its_profile():
 def test_all_pools_are_listed_with_what_they_expect():
     names = ["local", "intel", "amd", "amd-vnni", "arm", "a100", *(f"{{emulate: {name}}}" for name in PROFILES)]
     assert list(pools.summaries()) == names
-    assert pools.summaries()["amd"] == "x86_64, vendor AMD, avx2, no avx512_vnni, no avx_vnni"
+    assert pools.summaries()["amd"] == "x86_64, vendor AMD, avx2, no avx512f, no avx512_vnni, no avx_vnni"
     assert pools.summaries()["a100"] == "x86_64, a whole GPU, GPU A100, compute capability 8.0; accuracy only"
 
 

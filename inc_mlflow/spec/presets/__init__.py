@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.placement import POOL_NAME, PoolSpec
+from inc_mlflow.spec.placement import LOCAL, POOL_NAME, PoolSpec
 from inc_mlflow.spec.text import read_mapping, reading
 
 DEFAULT = "nfd"
@@ -53,16 +53,21 @@ def _there() -> str:
 
 
 def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, PoolSpec]:
-    """Lay the fields of each pool over each other, the hardware's at the bottom; a field is replaced whole."""
-    all_layers = [_read(_HERE / f"{_HARDWARE}.yaml").pools, *layers]
+    """Lay the fields of each pool over each other, the hardware's at the bottom; a field is replaced whole.
+
+    What only the hardware's file knows is left out: nobody said where its nodes are.
+    """
+    hardware = _read(_HERE / f"{_HARDWARE}.yaml").pools
     fields: dict[str, dict[str, Any]] = {}
-    for layer in all_layers:
+    for layer in layers:
         for name, own in layer.items():
-            fields[name] = {**fields.get(name, {}), **own}
+            fields[name] = {**fields.get(name, hardware.get(name, {})), **own}
     return {name: _pool(name, found) for name, found in fields.items()}
 
 
 def _pool(name: str, fields: Mapping[str, Any]) -> PoolSpec:
+    if name == LOCAL:
+        raise SpecError(f"pools.{name}: is any machine, as it is; call the pool something else")
     try:
         return PoolSpec.model_validate(fields)
     except ValidationError as error:
