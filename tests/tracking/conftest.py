@@ -3,7 +3,7 @@
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -148,10 +148,15 @@ class Store:
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [*os.environ, "INC_MLFLOW_SESSION"]:
+def plain_environment() -> Iterator[None]:
+    """Begin without variables of ours and of MLflow's, and leave those behind that the program sets for itself."""
+    before = dict(os.environ)
+    for name in before:
         if name.startswith(("MLFLOW_", "INC_MLFLOW_")):
-            monkeypatch.delenv(name, raising=False)
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
