@@ -150,6 +150,15 @@ def test_a_candidate_that_did_not_pass_is_refused_whatever_the_request_says(stor
     assert (decision.outcome, decision.reasons) == ("rejected", worse.reasons)
 
 
+def test_only_the_best_by_the_gates_policy_is_promoted(store, measured, tmp_path):
+    best, worse = measured.judgement.table[1:]
+    run_id = ask(store, measured, sha256=worse.sha256, model_id=model(measured, store, worse.sha256))
+    lenient = policy(tmp_path, min_speedup=0.1)
+    decision = decide(store.stores, run_id, lenient)
+    assert (decision.outcome, store.versions()) == ("rejected", [])
+    assert decision.reasons[0].startswith(f"by {lenient.name} {best.recipe} is better than {worse.recipe}")
+
+
 def model(measured, store, sha256) -> str:
     return measured.track(store.folder).models[sha256]
 
