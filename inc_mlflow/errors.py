@@ -37,6 +37,10 @@ class StateError(IncError):
     """The job's state folder cannot be used: locked by another run, not writable, disk full."""
 
 
+class ClusterError(IncError):
+    """The Kubeflow server cannot be reached, refuses, or ended a run without a verdict."""
+
+
 class TrackingError(IncError):
     """The MLflow server cannot be reached, refuses, or holds something that is not ours."""
 

@@ -1,8 +1,126 @@
-"""Whether all files of a job are named by content."""
+"""Bundles: a job's local files, put where a cluster finds them, and the job that says so."""
 
-from inc_mlflow.spec import JobSpec
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.ort.model import source_files
+from inc_mlflow.remote import FILES, Address, Store, is_remote, open_store, upload, upload_text
+from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec
+from inc_mlflow.spec.paths import local_paths, path_name, paths
+from inc_mlflow.storage import canonical_json
+
+LARGEST = 256 << 20
+"""Bytes of a file that a bundle takes along: more is uploaded by hand once, not looked at again by every submit."""
+_MB = 1e6
+
+
+def bundle(job: Job, uri: str, tell: Callable[[str], None]) -> Job:
+    """Upload a job's local files below ``uri``, each under its sha256, and return the job that refers to them.
+
+    ``tell`` gets every file with its size before the first byte leaves.
+    """
+    place = Address.parse(uri).child(FILES)
+    files = local_files(job)
+    if not files:
+        return job
+    _refuse_large(files, Address.parse(uri))
+    for line in _listing(files, place):
+        tell(line)
+    digests = _uploaded(files, open_store(place), place)
+    return replace(job, spec=job.spec.model_copy(update={"bundle": Bundle(uri=str(place), files=digests)}))
+
+
+def check_visible(job: Job) -> None:
+    """Raise SpecError where a job for a cluster names files that no cluster can see."""
+    if any(pool != LOCAL for pool in job.spec.real_pools):
+        for field, path in local_paths(job.spec).items():
+            raise SpecError(
+                f"{field}: {path} is a local path, a cluster cannot see it; use submit, or compile --bundle s3://bucket/path"
+            )
 
 
 def pinned(spec: JobSpec) -> bool:
-    """Tell whether a cluster finds every file of the job by its sha256."""
-    return spec.bundle is not None
+    """Tell whether a job's text alone says what bytes it reads: then equal texts give equal results."""
+    return spec.bundle is not None and not local_paths(spec) and not any(map(is_remote, paths(spec).values()))
+
+
+def local_files(job: Job) -> dict[str, Path]:
+    """Return what a job reads on this machine: name in the bundle -> file, or folder where the name ends with "/"."""
+    found: dict[str, Path] = {}
+    for field, path in local_paths(job.spec).items():
+        found |= _files(job, field, path)
+    for field, path in _option_paths(job):
+        found |= _files(job, field, path)
+    return found
+
+
+def _files(job: Job, field: str, path: str) -> dict[str, Path]:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise SpecError(f"{field}: {path} is outside the job's folder; move it there, or upload it and write s3://bucket/path")
+    file = job.root / path
+    if file.is_dir():
+        return {f"{path_name(path)}/": file}
+    if not file.is_file():
+        raise DataError(f"{field}: no file {file}; give a path relative to the job file")
+    return _with_weights(file, path_name(path)) if field == "model" else {path_name(path): file}
+
+
+def _with_weights(model: Path, name: str) -> dict[str, Path]:
+    """Return a model and the files with its weights, which stand in its folder or below."""
+    weights = [file.relative_to(model.parent.resolve()).as_posix() for file in source_files(model)[1:]]
+    folder = name.rpartition("/")[0]
+    return {name: model} | {path_name(f"{folder}/{one}"): model.parent / one for one in weights}
+
+
+def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
+    """Yield the options of metric and postprocess that name a file: tokenizers, tables of classes."""
+    metric = job.spec.metric
+    for field, options in (("metric.options", metric.options), ("metric.postprocess", metric.postprocess or {})):
+        for name, value in options.items():
+            if isinstance(value, str) and (job.root / value).is_file():
+                yield f"{field}.{name}", value
+
+
+def _inside(folder: Path) -> dict[str, Path]:
+    """Return what a folder of class folders holds; a folder without files stands for a class too."""
+    found = {f"{one.name}/": one for one in sorted(folder.iterdir()) if one.is_dir()}
+    return found | {file.relative_to(folder).as_posix(): file for file in sorted(folder.glob("*/*")) if file.is_file()}
+
+
+def _all(files: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for name, path in files.items():
+        inside = {f"{name}{inner}": file for inner, file in _inside(path).items()} if path.is_dir() else {name: path}
+        yield from ((one, file) for one, file in inside.items() if file.is_file())
+
+
+def _refuse_large(files: Mapping[str, Path], place: Address) -> None:
+    for name, file in _all(files):
+        size = file.stat().st_size
+        if size > LARGEST:
+            uri = place.child(file.name)
+            raise DataError(
+                f"{name}: {size / _MB:.0f} MB, a bundle takes files up to {LARGEST >> 20} MiB; upload it: "
+                f"aws s3 cp {name} {uri} and write {uri} into the job instead of the path (weights beside their model)"
+            )
+
+
+def _listing(files: Mapping[str, Path], place: Address) -> Iterator[str]:
+    """Name every file and its size; a folder's files together."""
+    total = 0
+    for name, path in files.items():
+        sizes = [file.stat().st_size for _, file in _all({name: path})]
+        total += sum(sizes)
+        yield f"  {name}  {sum(sizes) / _MB:.2f} MB" + (f" in {len(sizes)} files" if path.is_dir() else "")
+    yield f"{total / _MB:.2f} MB go to {place} where they are not there yet"
+
+
+def _uploaded(files: Mapping[str, Path], store: Store, place: Address) -> dict[str, str]:
+    return {name: _tree(path, store, place) if path.is_dir() else upload(path, store, place) for name, path in files.items()}
+
+
+def _tree(folder: Path, store: Store, place: Address) -> str:
+    """Upload a folder, and the list of it: thousands of digests would not fit into the job's text."""
+    digests = {name: "" if path.is_dir() else upload(path, store, place) for name, path in _inside(folder).items()}
+    return upload_text(canonical_json(digests), store, place)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from inc_mlflow import progress
+from inc_mlflow import progress, remote
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.stage import FAILURE, STATE
 from inc_mlflow.storage import write_text
@@ -32,6 +32,7 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             STATE: str(state),
             FAILURE: str(root / "failure.json"),
             progress.VARIABLE: str(state / "progress.json"),
+            remote.CACHE: str(remote.cache_path()),  # not below TMPDIR: it would be gone with the run
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])

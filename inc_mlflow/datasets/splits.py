@@ -12,6 +12,7 @@ from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.source import Arrays, Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
+from inc_mlflow.remote import local_path
 from inc_mlflow.spec import CallableSplit, FileSplit
 
 
@@ -48,7 +49,8 @@ class SplitReader:
             yield source.read(rows[start : start + size])
 
     def _open(self, split: FileSplit) -> Source:
-        return DATASETS.get(_format(split, self._root, self.where))(split, self._root, self.where, self._inputs)
+        here = split.model_copy(update={"path": str(local_path(split.path, self._root))})
+        return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
 
     def _from_callable(self, split: CallableSplit) -> Iterator[Batch]:
         where = f"{self.where}.callable"
@@ -130,10 +132,10 @@ def _rows(batch: Batch, start: int, stop: int) -> Batch:
     return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[start:stop]
 
 
-def _format(split: FileSplit, root: Path, where: str) -> str:
+def _format(split: FileSplit, where: str) -> str:
     if split.format is not None:
         return split.format
-    path = root / split.path
+    path = Path(split.path)
     if path.is_dir():
         return "images"
     formats = {".npz": "npz", ".tsv": "text", ".csv": "text"}

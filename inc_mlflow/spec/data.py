@@ -2,11 +2,26 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from inc_mlflow.errors import SpecError
+from inc_mlflow.remote import Address, is_remote
 from inc_mlflow.spec.part import Part
 
 SplitName = Literal["calibration", "tuning", "validation"]
+
+
+def _supported(path: str) -> str:
+    if is_remote(path):
+        try:
+            Address.parse(path)
+        except SpecError as error:
+            raise ValueError(str(error)) from error
+    return path
+
+
+RemotePath = Annotated[str, AfterValidator(_supported)]
+"""A path relative to the job file, or the address of a remote file."""
 
 
 _Channels = Annotated[
@@ -47,7 +62,9 @@ class Transform(Part):
 class FileSplit(Part):
     """Rows of a file or folder; ``start``, ``stop`` and ``samples`` choose among them, order is kept."""
 
-    path: Annotated[str, Field(description="An .npz, a folder of class folders with images, or a .tsv/.csv.")]
+    path: Annotated[
+        RemotePath, Field(description="An .npz, a folder of class folders with images, or a .tsv/.csv; also s3://bucket/path.")
+    ]
     format: Annotated[Literal["npz", "images", "text"] | None, Field(description="By default told from the path.")] = None
     start: Annotated[int, Field(ge=0, description="First row.")] = 0
     stop: Annotated[int | None, Field(ge=1, description="Row after the last.")] = None

@@ -9,8 +9,9 @@ from pydantic import Discriminator, Field, Tag, ValidationError, field_validator
 
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
+from inc_mlflow.remote import check_file, local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
-from inc_mlflow.spec.data import DataSpec
+from inc_mlflow.spec.data import DataSpec, RemotePath
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
@@ -54,7 +55,16 @@ class Bundle(Part):
     """The job's local files where a cluster finds them; `submit` and `compile --bundle` write it, nobody else."""
 
     uri: Annotated[str, Field(description="Folder of the files, each under its sha256.")]
-    files: Annotated[dict[str, str], Field(description="Path relative to the job -> sha256 of the file.")]
+    files: Annotated[
+        dict[str, str],
+        Field(description="Path relative to the job -> sha256 of the file, or of a folder's list: that path ends with /."),
+    ]
+
+    @model_validator(mode="after")
+    def _confined(self) -> Self:
+        for name, digest in self.files.items():
+            check_file(name, digest)
+        return self
 
 
 def _auto_or_list(value: Any) -> str:
@@ -72,7 +82,7 @@ class JobSpec(Part):
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$", description="Also the default MLflow names.")]
-    model: Annotated[str, Field(description="An .onnx file, relative to the job file.")]
+    model: Annotated[RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")]
     data: DataSpec
     metric: MetricSpec
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
@@ -230,8 +240,8 @@ class Job:
 
     @property
     def model(self) -> Path:
-        """The source."""
-        return self.root / self.spec.model
+        """The source; fetched where it is remote."""
+        return local_path(self.spec.model, self.root)
 
     @property
     def layout(self) -> Layout:

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.records import Record
+from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
 from inc_mlflow.storage import writable, write_text
@@ -54,11 +55,11 @@ def step(
 
 
 def located(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
-    """Return the job a component was handed as text; empty texts say nothing."""
+    """Return the job a component was handed as text, its bundle unpacked; empty texts say nothing."""
     spec = JobSpec.from_text(job)
     if tracking_uri:
         spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
-    return Job(spec, Path(root), pool or None)
+    return Job(spec, unpack(spec.bundle.uri, spec.bundle.files) if spec.bundle else Path(root), pool or None)
 
 
 def directory_name(step: str, job: Job) -> str:

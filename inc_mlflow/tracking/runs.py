@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 COMPLETE, KEY, MODEL_ID, PARENT = "inc.complete", "inc.key", "inc.model_id", "mlflow.parentRunId"
-DIGEST, NOTE, ROLE, SESSION = "inc.sha256", "mlflow.note.content", "inc.role", "inc.session"
+DIGEST, NOTE, ROLE, SESSION, VERDICT = "inc.sha256", "mlflow.note.content", "inc.role", "inc.session", "inc.verdict"
 _GIVEN = "MLFLOW_RUN_ID"
 """Environment variable with a run that somebody else opened for this process, as Kubeflow's MLflow plugin does."""
 
@@ -93,7 +93,7 @@ def _create_experiment(client: "MlflowClient", server: Server) -> str:
 
 def _parent(client: "MlflowClient", experiment_id: str, session: Session, judgement: JudgementRecord, given: str | None) -> str:
     note = "\n\n".join([judgement.verdict, *judgement.reasons])
-    tags = {ROLE: "job", "inc.verdict": judgement.verdict, SESSION: session.key, NOTE: note}
+    tags = {ROLE: "job", VERDICT: judgement.verdict, SESSION: session.key, NOTE: note}
     run_id = _adopt(client, given, tags) if given else _own(client, experiment_id, session, tags)
     _params(client, run_id, _facts(session))
     return run_id
@@ -120,7 +120,7 @@ def _candidate(client: "MlflowClient", experiment_id: str, parent: str, session:
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
     if run is not None:
         _discard(client, experiment_id, run.info.run_id)
-    tags = {ROLE: "candidate", "inc.verdict": row.verdict or "", PARENT: parent, NOTE: _note(row)}
+    tags = {ROLE: "candidate", VERDICT: row.verdict or "", PARENT: parent, NOTE: _note(row)}
     run = _create(client, experiment_id, key, row.recipe, tags)
     model_id = _fill(client, run, session, row)
     return str(run.info.run_id), model_id

@@ -1,5 +1,6 @@
 """What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to end."""
 
+import platform
 import shutil
 
 import pytest
@@ -34,7 +35,8 @@ def test_the_evidence_is_whole_and_gives_the_same_judgement(store, measured):
 
 
 def test_the_files_of_two_pools_stand_side_by_side(store, measured, tmp_path):
-    text = (measured / "job.yaml").read_text() + "pools: [local, other]\nplacement: {other: {}}\n"
+    stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"
+    text = (measured / "job.yaml").read_text() + stand_in
     job = Job.load(measured.write("two.yaml", text))
     models, other = measured.of("baseline", "champion", "candidates"), Job(job.spec, job.root, on="other")
     evaluate(other, tmp_path / "artifact 1", **models)

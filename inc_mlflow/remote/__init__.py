@@ -1,0 +1,23 @@
+"""Files that stand elsewhere: in S3, or below a ``file://`` folder that several processes see."""
+
+from inc_mlflow.remote.address import Address, is_remote
+from inc_mlflow.remote.cache import CACHE, cache, cache_path, fetch, local_path
+from inc_mlflow.remote.content import FILES, check_file, unpack, upload, upload_text
+from inc_mlflow.remote.stores import Store, open_store
+
+__all__ = [
+    "CACHE",
+    "FILES",
+    "Address",
+    "Store",
+    "cache",
+    "cache_path",
+    "check_file",
+    "fetch",
+    "is_remote",
+    "local_path",
+    "open_store",
+    "unpack",
+    "upload",
+    "upload_text",
+]

@@ -1,0 +1,92 @@
+"""Files by their content: a bundle holds each under its sha256, once, whatever job or name it belongs to."""
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.remote.address import Address
+from inc_mlflow.remote.cache import cache
+from inc_mlflow.remote.stores import Store, open_store
+from inc_mlflow.remote.whole import whole_folder
+from inc_mlflow.storage import canonical_json, sha256_file, sha256_text
+
+FILES = "inc-mlflow/files"
+"""Where bundles keep their files, below the place that a user names."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def upload(source: Path, store: Store, folder: Address) -> str:
+    """Put a file under its sha256, unless it is there already, and return that."""
+    digest = sha256_file(source)
+    target = folder.child(digest)
+    present = store.versions(target).get(target.key)
+    if present is None or present.size != source.stat().st_size:
+        store.write(source, target)
+    return digest
+
+
+def upload_text(text: str, store: Store, folder: Address) -> str:
+    """Put a text under its sha256."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "text"
+        file.write_text(text)
+        return upload(file, store, folder)
+
+
+def check_file(name: str, digest: str) -> None:
+    """Raise SpecError where a file would be written, or its bytes be looked for, outside the folders of bundles."""
+    path = PurePosixPath(name)
+    if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
+        raise SpecError(f"bundle: {name!r} is no path inside the job's folder; make the bundle again with `inc-mlflow submit`")
+    if not (_SHA256.fullmatch(digest) or (name.endswith("/") and not digest)):
+        raise SpecError(f"bundle: {digest!r} is no sha256 of {name!r}; make the bundle again with `inc-mlflow submit`")
+
+
+def unpack(uri: str, files: Mapping[str, str]) -> Path:
+    """Return a folder with a bundle's files under their names, each checked against its sha256; made once per content.
+
+    A name that ends with "/" is a folder: its digest is that of a JSON text with the digests of what is in it.
+    """
+    folder = cache() / "bundles" / sha256_text(canonical_json(files))
+    if folder.is_dir():
+        return folder
+    place = Address.parse(uri)
+    with whole_folder(folder) as partial:
+        _unpack(open_store(place), place, files, partial)
+    return folder
+
+
+def _unpack(store: Store, place: Address, files: Mapping[str, str], folder: Path) -> None:
+    for name, digest in files.items():
+        check_file(name, digest)
+        target = folder / name
+        if not name.endswith("/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _fetch(store, place.child(digest), digest, target)
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        if digest:
+            _unpack(store, place, _listed(store, place.child(digest), digest), target)
+
+
+def _listed(store: Store, address: Address, digest: str) -> dict[str, str]:
+    """Return what stands in a folder: names and digests."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _fetch(store, address, digest, Path(scratch) / "list")
+        found: dict[str, str] = json.loads((Path(scratch) / "list").read_text())
+    return found
+
+
+def _fetch(store: Store, address: Address, digest: str, target: Path) -> None:
+    """Copy a file and check its bytes on the way. No links: onnx refuses weights whose file has several names."""
+    found = hashlib.sha256()
+    with store.read(address) as pieces, target.open("xb") as file:
+        for piece in pieces:
+            found.update(piece)
+            file.write(piece)
+    if found.hexdigest() != digest:
+        raise DataError(f"{address}: its bytes have another sha256 ({found.hexdigest()[:12]}); submit the job again")

@@ -1,0 +1,38 @@
+"""The paths that a job names, by field."""
+
+from inc_mlflow.remote import is_remote
+from inc_mlflow.spec.data import CallableSplit, FileSplit
+from inc_mlflow.spec.job import JobSpec
+
+
+def paths(spec: JobSpec) -> dict[str, str]:
+    """Return field -> path or URI: model, splits, tokenizers and the files of callables.
+
+    Options of metrics are not among them: only their files tell which of them are paths.
+    """
+    found = {"model": spec.model}
+    for name, split in spec.data.splits().items():
+        found |= {f"data.{name}.{field}": path for field, path in _of_split(split).items()}
+    return found | ({"metric.callable": _file(spec.metric.function)} if spec.metric.function else {})
+
+
+def local_paths(spec: JobSpec) -> dict[str, str]:
+    """Return the paths that only this machine sees: not remote, and not in the job's bundle."""
+    bundled = {name.rstrip("/") for name in spec.bundle.files} if spec.bundle else set()
+    return {field: path for field, path in paths(spec).items() if not is_remote(path) and path_name(path) not in bundled}
+
+
+def path_name(path: str) -> str:
+    """Return the name of a path in a bundle: one of many ways to write it."""
+    return "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def _of_split(split: FileSplit | CallableSplit) -> dict[str, str]:
+    if isinstance(split, CallableSplit):
+        return {"callable": _file(split.function)}
+    tokenizer = split.transform.tokenizer
+    return {"path": split.path} | ({"transform.tokenizer": tokenizer} if tokenizer else {})
+
+
+def _file(reference: str) -> str:
+    return reference.rpartition(":")[0]

@@ -1,0 +1,93 @@
+"""Wait for a run on Kubeflow, tell how its tasks fare, and find its verdict."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inc_mlflow.errors import ClusterError, SpecError, TrackingError
+from inc_mlflow.pipelines.endpoint import Endpoint
+from inc_mlflow.pipelines.submit import with_server
+from inc_mlflow.spec import Job
+from inc_mlflow.tracking.server import Server
+from inc_mlflow.tracking.verdicts import verdict_of
+
+if TYPE_CHECKING:
+    from inc_mlflow.pipelines.client import QuickClient
+
+_INTERVAL = 5.0  # seconds between two looks
+_PATIENCE = 300.0  # seconds without an answer: a server that is renewed, a laptop that changes networks
+_UNFINISHED = {None, "RUNTIME_STATE_UNSPECIFIED", "PENDING", "RUNNING", "CANCELING", "PAUSED"}
+
+
+def wait(endpoint: Endpoint, run: str, tell: Callable[[str], None]) -> None:
+    """Return when a run has succeeded; ClusterError names the task that failed. ``tell`` gets every change of a task."""
+    from inc_mlflow.pipelines.client import connected
+
+    seen: dict[str, str] = {}
+    with connected(endpoint) as client:
+        while (state := _look(client, run)).state in _UNFINISHED:
+            _tell_changes(state, seen, tell)
+            time.sleep(_INTERVAL)
+    _tell_changes(state, seen, tell)
+    if state.state != "SUCCEEDED":
+        raise ClusterError(f"run {run}: {state.state.lower()}{_cause(state)}; see {endpoint.run_url(run)}")
+
+
+def server_of(job: Path | None) -> Server:
+    """Return the MLflow server that knows the verdict: a job's, or without one that of MLFLOW_TRACKING_URI."""
+    if job is not None:
+        return Server.of(with_server(Job.load(job)))
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri is None:
+        raise SpecError("JOB: only MLflow knows the verdict; give the job that was submitted, or set MLFLOW_TRACKING_URI")
+    return Server(tracking_uri=uri, registry_uri=uri, experiment="", registered_model="")
+
+
+def verdict(server: Server, run: str) -> str:
+    """Return what a finished run came to; TrackingError where MLflow does not know."""
+    found = verdict_of(server, run)
+    if found is None:
+        raise TrackingError(
+            f"run {run}: its verdict is not known: MLflow at {server.tracking_uri} has no run with tag inc.session = {run} "
+            "and one verdict; look at the gate's output in Kubeflow"
+        )
+    return found
+
+
+def _look(client: "QuickClient", run: str) -> Any:
+    """Return the run; lost connections and failures of the server are waited out for some minutes."""
+    from inc_mlflow.pipelines.client import FAILURES, is_unclear
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return client.run(run)
+        except FAILURES as error:
+            if not is_unclear(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_INTERVAL)
+
+
+def _tell_changes(state: Any, seen: dict[str, str], tell: Callable[[str], None]) -> None:
+    for task in _tasks(state):
+        if task.state is not None and seen.get(task.task_id) != task.state:
+            seen[task.task_id] = task.state
+            tell(f"{task.display_name}: {task.state.lower()}")
+
+
+def _tasks(state: Any) -> list[Any]:
+    """Return the tasks that do something: Kubeflow also lists the drivers that begin them."""
+    tasks = (state.run_details.task_details or []) if state.run_details else []
+    return [task for task in tasks if task.display_name and not task.display_name.endswith("driver")]
+
+
+def _cause(state: Any) -> str:
+    """Name the task that failed first: those that hold it, and the run, fail after it."""
+    failed = [task for task in _tasks(state) if task.state == "FAILED" and task.end_time]
+    if not failed:
+        return f" ({' '.join(str(state.error.message).split())})" if state.error else ""
+    first = min(failed, key=lambda task: task.end_time)
+    said = f" ({' '.join(str(first.error.message).split())[:300]})" if first.error else ""
+    return f" at task {first.display_name!r}{said}"

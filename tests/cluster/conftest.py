@@ -1,0 +1,112 @@
+"""A real S3 server and a stub of Kubeflow's, both on loopback, and a job whose files a test may spoil."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+import stub
+
+from inc_mlflow.remote import fetch
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+RCLONE = Path(sys.executable).with_name("rclone")
+KEY, SECRET = "user", "user's secret"
+
+
+@dataclass
+class S3:
+    """A server, and the folder that holds its buckets."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("s3")
+    command = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", folder]
+    environment = {"PATH": os.environ["PATH"], "RCLONE_CONFIG": str(folder.with_name("rclone.conf"))}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    lines = iter(server.stderr.readline, "")
+    url = next(found[0].rstrip("/") for line in lines if (found := re.search(r"http://[\d.]+:\d+/", line)))
+    yield S3(url, folder)
+    server.terminate()
+    server.communicate()
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch, tmp_path):
+    """No server, credential or cache of this machine; what a process fetched is forgotten between tests."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "MLFLOW_", "INC_MLFLOW_", "KF_PIPELINES_", "KUBERNETES_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("INC_MLFLOW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    fetch.cache_clear()
+
+
+@pytest.fixture
+def s3(s3_server, tmp_path, monkeypatch):
+    """The URI of an empty bucket, in an environment that reaches it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    bucket = f"bucket-{len(list(s3_server.folder.iterdir()))}"
+    boto3.client("s3", endpoint_url=s3_server.url).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"
+
+
+@pytest.fixture
+def kubeflow():
+    with stub.served() as server:
+        yield server
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """The job file of a copy of the example."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for name in ("job.yaml", "fp32.onnx", "calib.npz", "tune.npz", "dev.npz"):
+        shutil.copyfile(EXAMPLE / name, folder / name)
+    return folder / "job.yaml"
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Call the program in this process: (exit code, standard output, standard error)."""
+    from inc_mlflow.cli import main
+
+    def inner(*arguments):
+        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return inner
+
+
+@pytest.fixture
+def refused(call):
+    """Assert that a command is refused in one line with all of these."""
+
+    def inner(*arguments, holds):
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, ""), err
+        (line,) = [line for line in err.splitlines() if line.startswith("inc-mlflow: ")]
+        assert err.splitlines()[-1] == line
+        missing = [text for text in holds if text not in line]
+        assert not missing, f"{missing} not in: {line}"
+        return line
+
+    return inner
