@@ -19,6 +19,7 @@ COMPONENTS: "Registry[PythonComponent]" = Registry(
             "evaluate",
             "evaluate_shard",
             "fetch_champion",
+            "finish",
             "gate",
             "import_model",
             "merge_candidates",
@@ -26,6 +27,7 @@ COMPONENTS: "Registry[PythonComponent]" = Registry(
             "merge_ranges",
             "promote",
             "quantize",
+            "request",
             "track",
         )
     },

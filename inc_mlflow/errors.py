@@ -43,3 +43,7 @@ class ClusterError(IncError):
 
 class TrackingError(IncError):
     """The MLflow server cannot be reached, refuses, or holds something that is not ours."""
+
+
+class StaleError(TrackingError):
+    """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""

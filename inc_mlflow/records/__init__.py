@@ -36,9 +36,12 @@ from inc_mlflow.records.facts import (
     TensorSpec,
 )
 from inc_mlflow.records.judgements import (
+    Decision,
     JudgementRecord,
+    Outcome,
     PoolResult,
     PromotionRecord,
+    RequestRecord,
     Row,
     TrackingRecord,
 )
@@ -74,6 +77,7 @@ __all__ = [
     "ChampionRecord",
     "Conditions",
     "DataFacts",
+    "Decision",
     "Disturbance",
     "Evaluated",
     "Evaluation",
@@ -88,10 +92,12 @@ __all__ = [
     "LayerSaturation",
     "Load",
     "Model",
+    "Outcome",
     "Plan",
     "PoolResult",
     "PromotionRecord",
     "Record",
+    "RequestRecord",
     "Rounds",
     "Row",
     "RuntimeSettings",

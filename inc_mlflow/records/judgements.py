@@ -1,6 +1,13 @@
-"""What was decided, logged and promoted."""
+"""What was judged, logged, requested, decided and promoted."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record, Verdict
+
+Outcome = Literal["open", "promoted", "rejected", "inconclusive", "stale"]
+"""Of a request: stale is one whose candidate was not measured against the present champion."""
 
 
 class PoolResult(Frozen):
@@ -51,6 +58,37 @@ class TrackingRecord(Record):
     parent_run_id: str
     runs: dict[str, str]
     models: dict[str, str]
+    evidence: dict[str, str]
+    """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to judge again."""
+
+
+class RequestRecord(Record):
+    """What a pipeline asks the gate to promote, and what the gate shall find when it judges again."""
+
+    registered_model: Annotated[str, Field(pattern=r"^[^/:'\"]+$")]
+    run_id: str
+    """The job's run, which holds the evidence."""
+    model_id: str
+    recipe: str
+    sha256: str
+    """Of the candidate's file."""
+    measured_against: str | None
+    """Version of the champion that the candidate was measured against."""
+    policy_sha256: str
+    evidence: dict[str, str]
+
+
+class Decision(Frozen):
+    """The gate's answer to a request; with ``open`` there is none yet, and the reason says what stands in the way."""
+
+    run_id: str
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    policy: str
+    """Whose limits the gate judged by."""
+    recipe: str | None = None
+    registered_model: str | None = None
+    version: str | None = None
 
 
 class PromotionRecord(Record):

@@ -8,13 +8,14 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
 from inc_mlflow.spec import ISAS
-from inc_mlflow.steps.benchmark import load_benchmark
-from inc_mlflow.steps.evaluate import load_emulated, load_measured
+from inc_mlflow.steps.benchmark import LATENCIES, load_benchmark
+from inc_mlflow.steps.evaluate import OUTCOMES, load_emulated, load_measured
 
 EVIDENCE = ("evaluation", "benchmark")
 """Steps whose records a gate judges by."""
 _KINDS = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
 """What only the record of that kind has."""
+_RAW = {"evaluation": OUTCOMES, "benchmark": LATENCIES}
 
 
 def measured(directories: Iterable[Path]) -> dict[str, Measured]:
@@ -33,6 +34,21 @@ def measured(directories: Iterable[Path]) -> dict[str, Measured]:
             f"gate: no evaluation of {', '.join(benchmarks) or 'any pool'}; give the directory that `evaluate` left"
         )
     return pools
+
+
+def evidence_files(directories: Iterable[Path]) -> dict[str, Path]:
+    """Return every file that ``measured`` reads, under paths by step and pool, so that all pools stand side by side."""
+    files: dict[str, Path] = {}
+    for directory in directories:
+        kind = _kind(directory)
+        if kind == "evaluation":
+            evaluated = EvaluationRecord.load(directory)
+            pool, inside = evaluated.evidence.pool, ["", *evaluated.emulated]
+        else:
+            pool, inside = BenchmarkRecord.load(directory).evidence.pool, [""]
+        names = [Path(folder, name) for folder in inside for name in (RECORD, _RAW[kind])]
+        files |= {str(f"{kind}-{pool}" / name): directory / name for name in names}
+    return files
 
 
 def _kind(directory: Path) -> str:

@@ -6,7 +6,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.gate import judge
 from inc_mlflow.records import JudgementRecord
-from inc_mlflow.spec import Job, emulated_pool
+from inc_mlflow.spec import Job, JobSpec, emulated_pool
 from inc_mlflow.steps.evidence import measured
 from inc_mlflow.steps.models import side_by_side
 from inc_mlflow.steps.stage import step
@@ -18,12 +18,12 @@ def gate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: 
 
     ``target`` gets the record alone. Raises DataError where a pool of the job is missing, or one is not the job's.
     """
-    return judge(side_by_side(baseline, champion, candidates), _of_job(job, measured(records)), job.spec.gate)
+    return judge(side_by_side(baseline, champion, candidates), of_job(job.spec, measured(records)), job.spec.gate)
 
 
-def _of_job(job: Job, found: dict[str, Measured]) -> dict[str, Measured]:
-    """Return the pools in the job's order, all of them."""
-    expected = [*job.spec.real_pools, *map(emulated_pool, job.spec.emulated)]
+def of_job(job: JobSpec, found: dict[str, Measured]) -> dict[str, Measured]:
+    """Return the pools in the job's order, all of them; DataError where one is missing, or is not the job's."""
+    expected = [*job.real_pools, *map(emulated_pool, job.emulated)]
     if set(found) != set(expected):
         raise DataError(f"gate: the job asks for the pools {', '.join(expected)}; there are records of {', '.join(found)}")
     return {pool: found[pool] for pool in expected}

@@ -1,29 +1,39 @@
 """promote: point the champion's alias at the best candidate, if the gate passed it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import TrackingError
-from inc_mlflow.records import ChampionRecord, JudgementRecord, PromotionRecord, Row, TrackingRecord
+from inc_mlflow.records import PromotionRecord, RequestRecord
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.request import request_of
 from inc_mlflow.steps.stage import step
 from inc_mlflow.tracking.server import Server, connected
 from inc_mlflow.tracking.versions import ALIAS, download, promote
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 @step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
 def promote_best(job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path) -> PromotionRecord:
-    """Register the best row's logged model after checking its bytes; TrackingError where the gate did not pass it."""
-    judged, logged = JudgementRecord.load(judgement), TrackingRecord.load(tracking)
-    best, present = judged.best(), ChampionRecord.load(champion)
-    if judged.verdict != "pass":
-        raise TrackingError(f"promote: the verdict is {judged.verdict}, only pass is promoted")
-    server, model_id = Server.of(job), logged.models[best.sha256]
-    with connected(server) as client:
-        download(client, model_id, best.sha256, target / "download")
-        name = server.registered_model
-        version, created = promote(client, name, model_id, best.sha256, _tags(best), present.version)
-    return PromotionRecord(registered_model=name, alias=ALIAS, version=version, sha256=best.sha256, created=created)
+    """Request and promote in one process, where one identity does both; TrackingError where the gate did not pass it."""
+    request = request_of(job, champion, judgement, tracking)
+    with connected(Server.of(job)) as client:
+        return promote_requested(client, request, target / "download")
 
 
-def _tags(best: Row) -> dict[str, str]:
-    return {"inc.recipe": best.recipe, "inc.verdict": best.verdict or ""}
+def promote_requested(client: "MlflowClient", request: RequestRecord, folder: Path) -> PromotionRecord:
+    """Check the bytes of the candidate's logged model, register it and point the alias at it, once however often asked.
+
+    ``folder`` gets the file. Raises DataError where it was altered, StaleError where there is another champion by now.
+    """
+    name, sha256 = request.registered_model, request.sha256
+    download(client, request.model_id, sha256, folder)
+    tags = {
+        "inc.recipe": request.recipe,
+        "inc.verdict": "pass",
+        "inc.run_id": request.run_id,
+        "inc.policy_sha256": request.policy_sha256,
+    }
+    version, created = promote(client, name, request.model_id, sha256, tags, request.measured_against)
+    return PromotionRecord(registered_model=name, alias=ALIAS, version=version, sha256=sha256, created=created)

@@ -1,6 +1,6 @@
 """saturation: which layers of a quantised model lose accuracy on x86 CPUs without VNNI."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.ort.runner import Arrays
 from inc_mlflow.ort.saturation import ROWS, first_rows, predict
-from inc_mlflow.records import JudgementRecord, SaturationReport
+from inc_mlflow.records import SaturationReport
 from inc_mlflow.reports.saturation import markdown
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import open_data
@@ -26,9 +26,9 @@ def saturation_report(model: Path, rows: Iterable[Arrays]) -> SaturationReport:
     return report
 
 
-def saturation_texts(judged: JudgementRecord) -> dict[str, dict[str, str]]:
+def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
     """Return the reports that stand beside candidates, for people and for programs, by sha256 of the model."""
-    files = {row.sha256: Path(row.path).with_name(SATURATION) for row in judged.table[1:]}
+    files = {sha256: model.with_name(SATURATION) for sha256, model in models.items()}
     texts = {sha256: file.read_text() for sha256, file in files.items() if file.exists()}
     return {
         sha256: {"saturation.md": markdown(SaturationReport.model_validate_json(text)), SATURATION: text}

@@ -5,19 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.gate import judge
-from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, Model
+from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, JudgementRecord, Model
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.steps.evidence import EVIDENCE, measured
 
 
 def judge_records(directories: list[Path], gate: GateSpec) -> dict[str, Any]:
     """Judge what the steps ``evaluate`` and ``benchmark`` left, of any number of pools; also a job's whole state folder."""
-    pools = measured([step for directory in directories for step in _steps(directory)])
-    judged = judge(_models(next(iter(pools.values())).evaluation), pools, gate)
+    judged = judge_pools(pools_of(directories), gate)
     return judged.model_dump(mode="json", include={"verdict", "reasons", "table", "policy_sha256"}) | {
         "best": judged.best().model_dump(mode="json")
     }
+
+
+def pools_of(directories: list[Path]) -> dict[str, Measured]:
+    """Read what all pools found out; each directory is that of a step, or holds such."""
+    return measured([step for directory in directories for step in _steps(directory)])
+
+
+def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:
+    """Judge the models that the evaluations are about."""
+    return judge(_models(next(iter(pools.values())).evaluation), pools, gate)
 
 
 def _steps(directory: Path) -> Iterator[Path]:

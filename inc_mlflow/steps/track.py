@@ -1,20 +1,35 @@
 """track: send the measurements, complete on disk by now, to MLflow."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inc_mlflow.ort.model import read_structure, signature
-from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord, ImportRecord, JudgementRecord, TrackingRecord
+from inc_mlflow.records import (
+    RECORD,
+    BenchmarkRecord,
+    CandidatesRecord,
+    ImportRecord,
+    JudgementRecord,
+    TrackingRecord,
+)
 from inc_mlflow.reports.slow import markdown
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.evidence import measured
+from inc_mlflow.steps.evidence import evidence_files, measured
 from inc_mlflow.steps.quantize import PICTURE
 from inc_mlflow.steps.saturation import saturation_texts
 from inc_mlflow.steps.stage import step
-from inc_mlflow.storage import sha256_text
+from inc_mlflow.storage import MODEL, sha256_file, sha256_text, write_text
+from inc_mlflow.tracking.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs import Session, log_job
 from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.tracking.versions import logged_as
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+JOB = "job.json"
 Texts = dict[str, dict[str, str]]
 SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution, so that a retry finds its runs; else what was measured names it."""
@@ -22,25 +37,23 @@ SESSION = "INC_MLFLOW_SESSION"
 
 @step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
 def track(job: Job, target: Path, *, baseline: Path, candidates: Path, judgement: Path, records: list[Path]) -> TrackingRecord:
-    """Log parent run, candidates, models and evidence; ``target`` gets the record alone.
+    """Log parent run, candidates, models, and evidence for whoever judges again; ``target`` gets the job's text too.
 
     ``records`` are the evaluations and benchmarks of all pools.
     """
     server, judged = Server.of(job), JudgementRecord.load(judgement)
-    files = [(directory / RECORD).resolve() for directory in (baseline, candidates, judgement, *records)]
-    files += [emulated.resolve() for directory in records for emulated in sorted(directory.glob(f"*/{RECORD}"))]
-    files += [picture.resolve() for picture in candidates.glob(PICTURE)]
-    pools = list(measured(records).values())
+    write_text(target / JOB, job.spec.to_text())
+    evidence = {JOB: target / JOB, f"judgement/{RECORD}": judgement / RECORD, **evidence_files(records)}
     with connected(server) as client:
-        texts = _together(*(why_slow(pool.benchmark) for pool in pools if pool.benchmark), saturation_texts(judged))
-        session = _session(job, baseline, pools[0].evaluation, judged, texts)
-        logged = log_job(client, server, session, judged, files)
+        session = _session(client, job, baseline, candidates, judged, records)
+        logged = log_job(client, server, session, judged, _artifacts(baseline, candidates, evidence))
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
         parent_run_id=logged.parent_run_id,
         runs=logged.runs,
         models=logged.models,
+        evidence={path: sha256_file(file) for path, file in evidence.items()},
     )
 
 
@@ -60,15 +73,34 @@ def _together(*parts: Texts) -> Texts:
     return {model: {name: text for part in parts for name, text in part.get(model, {}).items()} for model in models}
 
 
-def _session(job: Job, baseline: Path, evaluated: EvaluationRecord, judged: JudgementRecord, texts: Texts) -> Session:
-    imported = ImportRecord.load(baseline)
-    job_sha256 = sha256_text(job.spec.to_text())
+def _artifacts(baseline: Path, candidates: Path, evidence: dict[str, Path]) -> dict[str, Path]:
+    """Return the parent run's artifacts: the evidence, and what else a person may want to see."""
+    records = {f"baseline/{RECORD}": baseline / RECORD, f"candidates/{RECORD}": candidates / RECORD}
+    pictures = {f"candidates/{picture.name}": picture for picture in candidates.glob(PICTURE)}
+    return records | pictures | {f"{EVIDENCE}/{path}": file for path, file in evidence.items()}
+
+
+def _session(
+    client: "MlflowClient", job: Job, baseline: Path, candidates: Path, judged: JudgementRecord, records: Iterable[Path]
+) -> Session:
+    imported, made = ImportRecord.load(baseline), CandidatesRecord.load(candidates).candidates
+    # Where a judgement says that models are is a place on the machine that judged.
+    files = {one.sha256: candidates / one.path for one in made}
+    others = [row.sha256 for row in judged.table[1:] if row.sha256 not in files]
+    pools = list(measured(records).values())
+    evaluated = pools[0].evaluation
     return Session(
         key=os.environ.get(SESSION) or judged.identity(),
         name=job.spec.name,
         metric=evaluated.metric,
         host=evaluated.evidence.host,
-        inputs=signature(read_structure(job.model)),
-        digests={"job": job_sha256, "source": imported.source_sha256, "data": evaluated.evidence.data_sha256},
-        texts=texts,
+        inputs=signature(read_structure(baseline / MODEL)),
+        digests={
+            "job": sha256_text(job.spec.to_text()),
+            "source": imported.source_sha256,
+            "data": evaluated.evidence.data_sha256,
+        },
+        files=files,
+        logged={sha256: logged_as(client, Server.of(job).registered_model, sha256) for sha256 in others},
+        texts=_together(*(why_slow(pool.benchmark) for pool in pools if pool.benchmark), saturation_texts(files)),
     )

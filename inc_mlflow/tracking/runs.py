@@ -1,5 +1,6 @@
 """Runs of a job: a parent, and one child per candidate that logs its model first and then its numbers at once."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 COMPLETE, KEY, MODEL_ID, PARENT = "inc.complete", "inc.key", "inc.model_id", "mlflow.parentRunId"
-DIGEST = "inc.sha256"
+DIGEST, NOTE, ROLE, SESSION, VERDICT = "inc.sha256", "mlflow.note.content", "inc.role", "inc.session", "inc.verdict"
+_GIVEN = "MLFLOW_RUN_ID"
+"""Environment variable with a run that somebody else opened for this process, as Kubeflow's MLflow plugin does."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Session:
     inputs: tuple[TensorSpec, ...]
     digests: Mapping[str, str]
     """Names and sha256 of job, source and validation rows."""
+    files: Mapping[str, Path]
+    """Model files of the candidates, by sha256."""
+    logged: Mapping[str, str]
+    """Ids of the models that were logged long ago, by sha256: the champion's."""
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Text artifacts of candidates: sha256 of the model -> file name -> text."""
 
@@ -42,42 +49,66 @@ class Logged:
     models: dict[str, str]
 
 
-def log_job(client: "MlflowClient", server: Server, session: Session, judgement: JudgementRecord, files: list[Path]) -> Logged:
-    """Write the whole job; called again after a kill it completes what is there and duplicates nothing."""
-    experiment_id = _experiment(client, server)
-    parent = _parent(client, experiment_id, session, judgement)
+def log_job(
+    client: "MlflowClient", server: Server, session: Session, judgement: JudgementRecord, files: Mapping[str, Path]
+) -> Logged:
+    """Write the whole job; called again after a kill it completes what is there and duplicates nothing.
+
+    ``files`` are the parent run's artifacts by their paths. A parent that somebody else opened is theirs to end.
+    """
+    given = os.environ.get(_GIVEN)  # MLflow forgets it when the first run ends
+    experiment_id = experiment_of(client, server) or _create_experiment(client, server)
+    parent = _parent(client, experiment_id, session, judgement, given)
     runs, models = {}, {}
     for row in judgement.table[1:]:
         runs[row.sha256], models[row.sha256] = _candidate(client, experiment_id, parent, session, row)
-    for file in files:
-        client.log_artifact(parent, str(file), artifact_path=file.parent.name)
+    for path, file in files.items():
+        client.log_artifact(parent, str(file.resolve()), artifact_path=str(Path(path).parent))
     _number(client, parent, judgement.table[0])
-    _finish(client, parent)
+    client.set_tag(parent, COMPLETE, "true")
+    if not given:
+        client.set_terminated(parent, "FINISHED")
     return Logged(experiment_id, parent, runs, models)
 
 
-def _experiment(client: "MlflowClient", server: Server) -> str:
+def experiment_of(client: "MlflowClient", server: Server) -> str | None:
+    """Return the experiment of the run that somebody opened for this process, else the job's; None where it is not made yet."""
+    if given := os.environ.get(_GIVEN):
+        return str(client.get_run(given).info.experiment_id)
+    found = client.get_experiment_by_name(server.experiment)
+    return None if found is None else str(found.experiment_id)
+
+
+def _create_experiment(client: "MlflowClient", server: Server) -> str:
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(server.experiment)
-    if found is not None:
-        return str(found.experiment_id)
     try:
         return str(client.create_experiment(server.experiment, artifact_location=server.artifacts))
     except MlflowException:
         # A lost answer, or somebody else was first: either way it exists now, or the first error stands.
-        found = client.get_experiment_by_name(server.experiment)
-        if found is None:
+        if (found := experiment_of(client, server)) is None:
             raise
-        return str(found.experiment_id)
+        return found
 
 
-def _parent(client: "MlflowClient", experiment_id: str, session: Session, judgement: JudgementRecord) -> str:
-    key = sha256_text(f"{session.key} parent")
+def _parent(client: "MlflowClient", experiment_id: str, session: Session, judgement: JudgementRecord, given: str | None) -> str:
     note = "\n\n".join([judgement.verdict, *judgement.reasons])
-    tags = {"inc.role": "job", "inc.verdict": judgement.verdict, "mlflow.note.content": note}
+    tags = {ROLE: "job", VERDICT: judgement.verdict, SESSION: session.key, NOTE: note}
+    run_id = _adopt(client, given, tags) if given else _own(client, experiment_id, session, tags)
+    _params(client, run_id, _facts(session))
+    return run_id
+
+
+def _adopt(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> str:
+    """Write a run of somebody else's; without a key of ours nobody here takes it for one to find or to end."""
+    for name, value in tags.items():
+        client.set_tag(run_id, name, value)
+    return run_id
+
+
+def _own(client: "MlflowClient", experiment_id: str, session: Session, tags: dict[str, str]) -> str:
+    key = sha256_text(f"{session.key} parent")
     run = _find(client, experiment_id, key) or _create(client, experiment_id, key, session.name, tags)
-    _params(client, run.info.run_id, _facts(session))
     return str(run.info.run_id)
 
 
@@ -89,7 +120,7 @@ def _candidate(client: "MlflowClient", experiment_id: str, parent: str, session:
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
     if run is not None:
         _discard(client, experiment_id, run.info.run_id)
-    tags = {"inc.role": "candidate", "inc.verdict": row.verdict or "", PARENT: parent, "mlflow.note.content": _note(row)}
+    tags = {ROLE: "candidate", VERDICT: row.verdict or "", PARENT: parent, NOTE: _note(row)}
     run = _create(client, experiment_id, key, row.recipe, tags)
     model_id = _fill(client, run, session, row)
     return str(run.info.run_id), model_id
@@ -104,13 +135,17 @@ def _discard(client: "MlflowClient", experiment_id: str, run_id: str) -> None:
 
 
 def _fill(client: "MlflowClient", run: "Run", session: Session, row: Row) -> str:
-    """Log params, model and metrics in this order: a model takes the params of its run, and metrics must know the model."""
+    """Log params, model and metrics in this order: a model takes the params of its run, and metrics must know the model.
+
+    A model that was logged before keeps the metrics of its own run.
+    """
     import mlflow
 
+    known = session.logged.get(row.sha256)
     with mlflow.start_run(run_id=run.info.run_id):
         _params(client, run.info.run_id, _facts(session) | {"inc.recipe": row.recipe, DIGEST: row.sha256})
-        model_id = _log_model(session, row)
-        _number(client, run.info.run_id, row, model_id)
+        model_id = known or _log_model(session, row)
+        _number(client, run.info.run_id, row, None if known else model_id)
         for name, text in session.texts.get(row.sha256, {}).items():
             client.log_text(run.info.run_id, text, name)
         client.set_tag(run.info.run_id, MODEL_ID, model_id)
@@ -123,7 +158,7 @@ def _log_model(session: Session, row: Row) -> str:
     import mlflow
     import onnx
 
-    path = Path(row.path)
+    path = session.files[row.sha256]
     large = external_data(path).exists()
     info = mlflow.onnx.log_model(
         onnx.load(path),
@@ -194,11 +229,6 @@ def _facts(session: Session) -> dict[str, str]:
     runtime = {f"inc.runtime.{name}": version for name, version in session.host.runtime.items()}
     host = {"inc.cpu": session.host.cpu, "inc.isa": " ".join(session.host.isa) or "none", "inc.metric": session.metric}
     return host | runtime | {f"inc.{name}_sha256": digest for name, digest in session.digests.items()}
-
-
-def _finish(client: "MlflowClient", run_id: str) -> None:
-    client.set_tag(run_id, COMPLETE, "true")
-    client.set_terminated(run_id, "FINISHED")
 
 
 def _note(row: Row) -> str:

@@ -25,15 +25,30 @@ _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
 @dataclass(frozen=True)
-class Server:
-    """Names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+class Stores:
+    """Where runs and versions are kept."""
 
     tracking_uri: str
     registry_uri: str
+
+    @classmethod
+    def of_environment(cls) -> "Stores":
+        """Resolve the stores of somebody who has no job; TrackingError where none is named."""
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            raise TrackingError("MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI")
+        return Stores(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
+
+
+@dataclass(frozen=True)
+class Server(Stores):
+    """A job's names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+
     experiment: str
     registered_model: str
 
@@ -65,7 +80,7 @@ class Server:
         return self.tracking_uri.rstrip("/") if self.tracking_uri.startswith("http") else "http://127.0.0.1:5000"
 
 
-def check_reachable(server: Server) -> None:
+def check_reachable(server: Stores) -> None:
     """Raise TrackingError in seconds, not minutes, where a server does not answer."""
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
@@ -75,13 +90,14 @@ def check_reachable(server: Server) -> None:
 
 
 @contextmanager
-def connected(server: Server) -> Iterator["MlflowClient"]:
+def connected(server: Stores) -> Iterator["MlflowClient"]:
     """Give a client; what the server refuses becomes a TrackingError in one line."""
     check_reachable(server)
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow.exceptions import MlflowException
+    from requests import RequestException  # MLflow lets those through that are about artifacts
     from sqlalchemy.exc import SQLAlchemyError
 
     mlflow.set_tracking_uri(server.tracking_uri)
@@ -90,7 +106,7 @@ def connected(server: Server) -> Iterator["MlflowClient"]:
         for path in filter(None, map(_sqlite, {server.tracking_uri, server.registry_uri})):
             _make_store(path)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
         raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
 
 

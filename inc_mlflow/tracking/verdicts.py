@@ -1,9 +1,7 @@
 """What a session of a cluster came to, as its runs say."""
 
+from inc_mlflow.tracking.runs import SESSION, VERDICT
 from inc_mlflow.tracking.server import Server, connected
-
-SESSION, VERDICT = "inc.session", "inc.verdict"
-"""Tags of a job's parent run: the id of its Kubeflow run, and what the job came to."""
 
 
 def verdict_of(server: Server, session: str) -> str | None:

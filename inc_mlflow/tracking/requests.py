@@ -1,0 +1,99 @@
+"""Requests for promotion: artifacts and tags of a job's run, where one identity asks and another answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.records import Decision, RequestRecord
+from inc_mlflow.tracking.artifacts import fetch
+from inc_mlflow.tracking.runs import NOTE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STATUS, _OPEN = "inc.request", "open"
+_DIGEST = "inc.request_sha256"
+"""A param: nobody can write a second value, not even who owns the run."""
+_REQUEST, _DECISION = "request.json", "decision.json"
+
+
+def open_request(client: "MlflowClient", request: RequestRecord) -> None:
+    """Leave a request on its run; the same one again changes nothing, and another one is refused."""
+    run = client.get_run(request.run_id)
+    if run.data.params.get(_DIGEST, request.identity()) != request.identity():
+        raise TrackingError(f"run {request.run_id}: requests another promotion already; start a new run of the pipeline")
+    if STATUS in run.data.tags:
+        return
+    client.log_text(request.run_id, request.model_dump_json(indent=1), _REQUEST)
+    client.log_param(request.run_id, _DIGEST, request.identity())
+    client.set_tag(request.run_id, STATUS, _OPEN)
+
+
+def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRecord:
+    """Return a run's request as it was made; DataError where its text was changed since."""
+    file = fetch(client, run_id, _REQUEST, target)
+    try:
+        request = RequestRecord.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise DataError(f"run {run_id}: {_REQUEST} is no request; start the pipeline again") from error
+    if (request.identity(), request.run_id) != (client.get_run(run_id).data.params.get(_DIGEST), run_id):
+        raise DataError(f"run {run_id}: {_REQUEST} is not the one that was made; it was altered")
+    return request
+
+
+def open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
+    """Return the runs with a request that waits, oldest first; of one experiment, or of all that this identity may read."""
+    experiments = [_by_name(client, experiment)] if experiment else list(_experiments(client))
+    runs = sorted(_waiting(client, experiments), key=lambda run: (run.info.start_time, run.info.run_id))
+    return [str(run.info.run_id) for run in runs]
+
+
+def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | None:
+    """Return the answer to a run's request; None where it waits for one, TrackingError where there is no request."""
+    status = client.get_run(run_id).data.tags.get(STATUS)
+    if status is None:
+        raise TrackingError(f"run {run_id}: requests no promotion; give a run whose tag {STATUS} is {_OPEN}")
+    if status == _OPEN:
+        return None
+    try:
+        return Decision.model_validate_json(fetch(client, run_id, _DECISION, target).read_bytes())
+    except ValidationError as error:
+        raise DataError(f"run {run_id}: {_DECISION} is no decision; look at the registry itself") from error
+
+
+def close_request(client: "MlflowClient", decision: Decision) -> None:
+    """Write the answer to a request; the tag that ends it comes last."""
+    client.log_text(decision.run_id, decision.model_dump_json(indent=1), _DECISION)
+    client.set_tag(decision.run_id, NOTE, "\n\n".join([f"{decision.outcome} by the gate", *decision.reasons]))
+    client.set_tag(decision.run_id, STATUS, decision.outcome)
+
+
+def _by_name(client: "MlflowClient", experiment: str) -> str:
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise TrackingError(
+            f"experiment {experiment!r}: is not on the server, or not to be read; give another, or none for all"
+        )
+    return str(found.experiment_id)
+
+
+def _experiments(client: "MlflowClient") -> Iterator[str]:
+    token = None
+    while True:
+        page = client.search_experiments(page_token=token)
+        yield from (str(one.experiment_id) for one in page)
+        if not (token := page.token):
+            return
+
+
+def _waiting(client: "MlflowClient", experiments: list[str]) -> Iterator["Run"]:
+    token = None
+    while True:
+        page = client.search_runs(experiments, f"tags.`{STATUS}` = '{_OPEN}'", page_token=token)
+        yield from page
+        if not (token := page.token):
+            return

@@ -1,0 +1,198 @@
+"""What the tests of tracking share: the digits example measured once, and MLflow stores that it is logged to."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from inc_mlflow.records import ChampionRecord, JudgementRecord, TrackingRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.tracking.server import Stores, connected
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+JOB = """
+version: 1
+name: digits
+model: fp32.onnx
+data:
+  calibration: {path: calib.npz, samples: 100}
+  validation: {path: dev.npz}
+metric: top1
+recipes: [{method: static}, {method: static, activation_type: QInt8}]
+"""
+
+MLFLOWS_OWN = ("ignore::sqlalchemy.exc.SADeprecationWarning", "ignore:.*Any type hint is inferred:UserWarning")
+"""Warnings about MLflow's code, which its servers and command line keep to themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            for warning in MLFLOWS_OWN:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+class Measured:
+    """A job whose steps up to the judgement are done, each in a directory of its name, as artifacts of a pipeline are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for file in [*EXAMPLE.glob("*.npz"), EXAMPLE / "fp32.onnx"]:
+            shutil.copyfile(file, folder / file.name)
+        (folder / "job.yaml").write_text(JOB)
+        self.job = Job.load(folder / "job.yaml")
+
+    def __truediv__(self, step: str) -> Path:
+        return self.folder / step
+
+    def of(self, *steps: str) -> dict[str, Path]:
+        return {step: self / step for step in steps}
+
+    @property
+    def judgement(self) -> JudgementRecord:
+        return JudgementRecord.load(self / "judgement")
+
+    def measure(self) -> "Measured":
+        from inc_mlflow.steps.benchmark import benchmark
+        from inc_mlflow.steps.calibrate import calibrate
+        from inc_mlflow.steps.champion import fetch_champion
+        from inc_mlflow.steps.evaluate import evaluate
+        from inc_mlflow.steps.gate import gate
+        from inc_mlflow.steps.import_model import import_model
+        from inc_mlflow.steps.quantize import quantize
+
+        import_model(self.job, self / "baseline")
+        fetch_champion(self.job, self / "champion")
+        calibrate(self.job, self / "ranges", **self.of("baseline"))
+        quantize(self.job, self / "candidates", **self.of("baseline", "ranges"))
+        models = self.of("baseline", "champion", "candidates")
+        evaluate(self.job, self / "evaluation", **models)
+        benchmark(self.job, self / "benchmark", **models)
+        gate(self.job, self / "judgement", **models, records=[self / "evaluation", self / "benchmark"])
+        return self
+
+    def write(self, name: str, text: str) -> Path:
+        (self / name).write_text(text)
+        return self / name
+
+    def champion(self, folder: Path, version: str) -> Path:
+        """Return the directory of a champion step that found another version."""
+        record = ChampionRecord.load(self / "champion").model_copy(update={"version": version})
+        folder.mkdir()
+        record.save(folder)
+        return folder
+
+    def track(
+        self,
+        target: Path,
+        job: Job | None = None,
+        judgement: Path | None = None,
+        records: list[Path] | None = None,
+        candidates: Path | None = None,
+        session: str = "the-session",
+    ) -> TrackingRecord:
+        from inc_mlflow.steps.track import SESSION, track
+
+        os.environ[SESSION] = session  # plain_environment takes it away
+        return track(
+            job or self.job,
+            target / "tracking",
+            baseline=self / "baseline",
+            candidates=candidates or self / "candidates",
+            judgement=judgement or self / "judgement",
+            records=records or [self / "evaluation", self / "benchmark"],
+        )
+
+    def request(self, target: Path) -> str:
+        """Request promotion of what was tracked; return the run that holds the request."""
+        from inc_mlflow.steps.request import request_promotion
+
+        steps = self.of("champion", "judgement") | {"tracking": target / "tracking"}
+        return request_promotion(self.job, target / "request", **steps).run_id
+
+
+class Store:
+    """A local MLflow store, through MLflow's own client."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stores = Stores(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
+        with connected(self.stores) as client:
+            self.client = client
+
+    def run(self, run_id: str) -> Any:
+        return self.client.get_run(run_id)
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        return dict(self.run(run_id).data.tags)
+
+    def file(self, run_id: str, path: str) -> Path:
+        """Return where an artifact of a run really is, to be spoiled."""
+        return self.local(self.client.get_run(run_id).info.artifact_uri) / path
+
+    @staticmethod
+    def local(uri: str) -> Path:
+        return Path(unquote(urlsplit(uri).path))
+
+    def versions(self) -> list[str]:
+        return sorted(str(one.version) for one in self.client.search_model_versions())
+
+    def champion(self) -> str | None:
+        aliases = [model.aliases for model in self.client.search_registered_models()]
+        return str(aliases[0]["int8-champion"]) if aliases and aliases[0] else None
+
+
+@pytest.fixture(autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Begin without variables of ours and of MLflow's, and leave those behind that the program sets for itself."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("MLFLOW_", "INC_MLFLOW_")):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    return Measured(tmp_path_factory.mktemp("measured")).measure()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow takes seconds to make its tables: they are made once and copied."""
+    return Store(tmp_path_factory.mktemp("store")).folder / "mlflow.db"
+
+
+@pytest.fixture
+def new_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
+    """Give a function that makes a store, which steps talk to from then on."""
+    count = itertools.count(1)
+
+    def make() -> Store:
+        folder = tmp_path / f"store {next(count)}"
+        folder.mkdir()
+        shutil.copyfile(empty_store, folder / "mlflow.db")
+        store = Store(folder)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store.stores.tracking_uri)
+        return store
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[], Store]) -> Store:
+    return new_store()
+
+
+@pytest.fixture
+def requested(measured: Measured, store: Store) -> str:
+    """The run of a job that requests promotion."""
+    measured.track(store.folder)
+    return measured.request(store.folder)

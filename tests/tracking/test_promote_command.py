@@ -1,0 +1,116 @@
+"""`inc-mlflow promote`: what it prints and how it ends."""
+
+import json
+import sys
+
+import pytest
+import yaml
+
+from inc_mlflow.cli import main
+from inc_mlflow.tracking.requests import open_requests
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Give a function that calls the program: (exit code, standard output, standard error)."""
+
+    def inner(*arguments):
+        monkeypatch.setattr(sys, "argv", ["inc-mlflow", "promote", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return inner
+
+
+@pytest.fixture
+def policy(tmp_path):
+    def write(**limits):
+        file = tmp_path / "policy.yaml"
+        file.write_text(yaml.safe_dump({"version": 1, **limits}))
+        return file
+
+    return write
+
+
+@pytest.mark.slow
+def test_one_request_is_answered_with_its_reasons(call, requested, measured):
+    code, out, _ = call("--run", requested)
+    first, *reasons, last = out.splitlines()
+    assert (code, first) == (0, f"promoted as digits version 1: {measured.judgement.best().recipe}")
+    assert [line.strip() for line in reasons] == list(measured.judgement.reasons)
+    assert last == "Judged by the job's own gate"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "code", "outcome"),
+    [({}, 0, "promoted"), ({"min_speedup": 100.0}, 3, "rejected"), ({"max_relative_drop": 0.002}, 4, "inconclusive")],
+)
+def test_the_exit_code_is_the_answer(call, requested, policy, limits, code, outcome):
+    file = policy(**limits)
+    found, out, _ = call("--run", requested, "--policy", file, "--json")
+    answer = json.loads(out)
+    assert (found, answer["outcome"], answer["policy"]) == (code, outcome, str(file))
+    assert call("--run", requested)[0] == code
+
+
+@pytest.mark.slow
+def test_all_requests_are_one_line_each(call, requested, measured, store):
+    measured.track(store.folder / "second", session="another")
+    second = measured.request(store.folder / "second")
+    code, out, _ = call("--requested", "--experiment", "digits")
+    lines = out.splitlines()
+    assert code == 0
+    assert [line.partition(" ")[0] for line in lines] == [requested, second]
+    assert lines[0].startswith(f"{requested} promoted as digits version 1: top1 drops by")
+    assert open_requests(store.client, None) == []
+    assert call("--requested") == (0, "", "no request waits\n")
+    assert json.loads(call("--requested", "--json")[1]) == {"requests": []}
+
+
+@pytest.mark.slow
+def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(call, requested, store):
+    store.client.create_registered_model("digits")
+    code, out, _ = call("--requested")
+    assert code == 2
+    assert out.startswith(f"{requested} open: registered model 'digits': exists and was not made by inc-mlflow")
+    assert call("--run", requested)[0] == 2
+    assert open_requests(store.client, None) == [requested]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_there_is_one_line(call, store):
+    code, out, err = call("--run", "0" * 32)
+    assert (code, out) == (2, "")
+    assert [line for line in err.splitlines() if line.startswith("inc-mlflow: MLflow at sqlite")] == err.splitlines()[-1:]
+
+
+@pytest.mark.slow
+def test_an_experiment_that_is_not_there_is_one_line(call, store):
+    assert call("--requested", "--experiment", "digitz")[2].startswith("inc-mlflow: experiment 'digitz': is not on the server")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "promote: give either --run RUN_ID or --requested"),
+        (["--run", "r", "--requested"], "promote: give either --run RUN_ID or --requested"),
+        (["--run", "r", "--experiment", "e"], "--experiment: is for --requested; a run is in one already"),
+        (["--requested"], "MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI"),
+        (["--requested", "--tracking-uri", "http://127.0.0.1:9"], "MLflow at http://127.0.0.1:9: cannot be reached"),
+    ],
+)
+def test_what_is_wrong_is_one_line(call, arguments, line):
+    code, out, err = call(*arguments)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"inc-mlflow: {line}")
+
+
+def test_a_wrong_policy_answers_nothing(call, policy, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    code, _, err = call("--requested", "--policy", policy(min_speedup=-1.0))
+    assert code == 2
+    assert "policy.yaml: min_speedup" in err
