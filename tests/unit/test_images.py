@@ -33,7 +33,7 @@ def locked(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def lock():
-    spec = importlib.util.spec_from_file_location("lock", IMAGES / "lock.py")
+    spec = importlib.util.spec_from_file_location("lock", ROOT / "k8s" / "images" / "lock.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
