@@ -55,7 +55,7 @@ image-push: $(BASE)  ## all images for all machines to REGISTRY; images.lock and
 	@docker buildx version >/dev/null 2>&1 || { echo "make image-push: needs docker with buildx" >&2; exit 1; }
 	mkdir -p dist
 	REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$(REVISION) docker buildx bake --push --metadata-file dist/images.json
-	$(BIN)/python components/images/lock.py dist/images.json
+	$(BIN)/python k8s/images/lock.py dist/images.json
 
 docs: $(BASE)  ## generated files: the job's schema, the command-line reference, the table of metrics, component.yaml files
 	$(BIN)/inc-mlflow schema > examples/job.schema.json

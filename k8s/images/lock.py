@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "pipelines" / "images.lock"
-KUSTOMIZATION = ROOT / "k8s" / "images" / "kustomization.yaml"
+KUSTOMIZATION = Path(__file__).with_name("kustomization.yaml")
 
 
 def main() -> None:
