@@ -6,11 +6,11 @@ from inc_mlflow.components._base import component
 
 
 @component
-def finish(job: str, root: str, tracking_uri: str, said: dsl.OutputPath(str)) -> None:  # type: ignore[valid-type]
+def finish(job: str, root: str, tracking_uri: str, session: str, said: dsl.OutputPath(str)) -> None:  # type: ignore[valid-type]
     """End the MLflow runs that a pipeline left running, however its tasks ended."""
     from pathlib import Path
 
     from inc_mlflow.steps.finish import close_runs
     from inc_mlflow.steps.stage import located
 
-    Path(said).write_text(close_runs(located(job, root, tracking_uri=tracking_uri)))
+    Path(said).write_text(close_runs(located(job, root, tracking_uri=tracking_uri), session))

@@ -10,6 +10,7 @@ def track(
     job: str,
     root: str,
     tracking_uri: str,
+    session: str,
     baseline: dsl.Input[dsl.Model],
     candidates: dsl.Input[dsl.Model],
     judgement: dsl.Input[dsl.Artifact],
@@ -39,4 +40,4 @@ def track(
     inputs = {"baseline": Path(baseline.path), "candidates": Path(candidates.path), "judgement": Path(judgement.path)}
     records = [Path(record.path) for record in given if record]
     place = located(job, root, tracking_uri=tracking_uri)
-    tracking.metadata.update(facts(track(place, Path(tracking.path), **inputs, records=records)))
+    tracking.metadata.update(facts(track(place, Path(tracking.path), **inputs, records=records, session=session)))

@@ -39,13 +39,9 @@ def conclude(tasks: Tasks, models: Models, records: list[Any], ending: "GraphCom
     judgement = judged.outputs["judgement"]
     inputs = {"baseline": models["baseline"], "candidates": models["candidates"], "judgement": judgement}
     tracking = tasks.numbered("track", "record", records, **inputs).outputs["tracking"]
-    ending(
-        verdict=judged.outputs["verdict"],
-        champion=models["champion"],
-        judgement=judgement,
-        tracking=tracking,
-        **tasks.parameters,
-    )
+    asked = {name: tasks.parameters[name] for name in ("job", "root", "tracking_uri")}
+    verdict, champion = judged.outputs["verdict"], models["champion"]
+    ending(verdict=verdict, champion=champion, judgement=judgement, tracking=tracking, **asked)
 
 
 def promotion(graph: Graph) -> "GraphComponent":
@@ -65,9 +61,10 @@ def promotion(graph: Graph) -> "GraphComponent":
         judgement: dsl.Input[dsl.Artifact],
         tracking: dsl.Input[dsl.Artifact],
     ) -> None:
-        """Promote where the verdict is pass."""
+        """Promote, or ask for it, where the verdict is pass."""
         tasks = graph.tasks(job, root, tracking_uri)
         with dsl.If(verdict == "pass", name="passed"):
-            tasks("promote", champion=champion, judgement=judgement, tracking=tracking)
+            ask = "promote" if graph.inline else "request"  # on a cluster the gate has an identity of its own
+            tasks(ask, champion=champion, judgement=judgement, tracking=tracking)
 
     return promotion

@@ -37,6 +37,7 @@ MANNERS = {
     "evaluate": Manner("evaluate"),
     "evaluate_shard": Manner("evaluate shard"),
     "fetch_champion": Manner("fetch champion", asks=True),
+    "finish": Manner("close runs", asks=True),
     "gate": Manner("gate", pure=True),
     "import_model": Manner("import", pure=True),
     "merge_candidates": Manner("merge candidates", pure=True),
@@ -44,6 +45,7 @@ MANNERS = {
     "merge_ranges": Manner("merge ranges", pure=True),
     "promote": Manner("promote", asks=True),
     "quantize": Manner("quantize", pure=True),
+    "request": Manner("request promotion", asks=True),
     "track": Manner("track", asks=True),
 }
 

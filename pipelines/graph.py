@@ -30,7 +30,8 @@ class Graph:
 
     def tasks(self, job: Any, root: Any, tracking_uri: Any) -> "Tasks":
         """Begin a pipeline's body; the arguments are its parameters."""
-        return Tasks(self, {"job": job, "root": root, "tracking_uri": tracking_uri})
+        session = "" if self.inline else dsl.PIPELINE_JOB_ID_PLACEHOLDER
+        return Tasks(self, {"job": job, "root": root, "tracking_uri": tracking_uri, "session": session})
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,9 @@ class Tasks:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """On a cluster, close the job's runs in MLflow however the tasks inside end."""
-        yield
+        """On a cluster, close the job's runs in MLflow however the tasks inside end; here the caller sees to that."""
+        if self.graph.inline:
+            yield
+            return
+        with dsl.ExitHandler(self("finish"), name="job"):
+            yield

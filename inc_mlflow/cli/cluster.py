@@ -44,9 +44,9 @@ def compile_(
     given = Job.load(job, placement)
     given = bundles.bundle(given, bundle, say) if bundle else given
     bundles.check_visible(given)
+    compile_package(given, pipeline, out, image_registry, shards)
     if missing := not_published(given.spec.images):
         say(f"note: {missing}")
-    compile_package(given, pipeline, out, image_registry, shards)
     emit({"package": str(out), "pipeline": pipeline}, as_json)
 
 

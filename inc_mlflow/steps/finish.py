@@ -9,12 +9,12 @@ from inc_mlflow.tracking.server import Server, connected
 from inc_mlflow.tracking.sessions import end_runs
 
 
-def close_runs(job: Job) -> str:
+def close_runs(job: Job, session: str = "") -> str:
     """End the runs of this execution that nobody works on any more, and say what was done or why nothing could be.
 
     A server that cannot be reached is no error: by now the pipeline has its result.
     """
-    session = os.environ.get(SESSION)
+    session = session or os.environ.get(SESSION, "")
     if not session:
         return f"runs of this pipeline may be left RUNNING: {SESSION} does not say which they are"
     try:

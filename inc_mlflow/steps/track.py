@@ -32,21 +32,25 @@ if TYPE_CHECKING:
 JOB = "job.json"
 Texts = dict[str, dict[str, str]]
 SESSION = "INC_MLFLOW_SESSION"
-"""Environment variable with the id of this execution, so that a retry finds its runs; else what was measured names it."""
+"""Environment variable with the id of this execution on one machine."""
 
 
 @step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
-def track(job: Job, target: Path, *, baseline: Path, candidates: Path, judgement: Path, records: list[Path]) -> TrackingRecord:
+def track(
+    job: Job, target: Path, *, baseline: Path, candidates: Path, judgement: Path, records: list[Path], session: str = ""
+) -> TrackingRecord:
     """Log parent run, candidates, models, and evidence for whoever judges again; ``target`` gets the job's text too.
 
-    ``records`` are the evaluations and benchmarks of all pools.
+    ``records`` are the evaluations and benchmarks of all pools; ``session`` is the id of this execution, so that a retry
+    finds its runs: else the environment names it, else what was judged.
     """
     server, judged = Server.of(job), JudgementRecord.load(judgement)
     write_text(target / JOB, job.spec.to_text())
     evidence = {JOB: target / JOB, f"judgement/{RECORD}": judgement / RECORD, **evidence_files(records)}
     with connected(server) as client:
-        session = _session(client, job, baseline, candidates, judged, records)
-        logged = log_job(client, server, session, judged, _artifacts(baseline, candidates, evidence))
+        key = session or os.environ.get(SESSION) or judged.identity()
+        found = _session(client, key, job, baseline, candidates, judged, records)
+        logged = log_job(client, server, found, judged, _artifacts(baseline, candidates, evidence))
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
@@ -81,7 +85,13 @@ def _artifacts(baseline: Path, candidates: Path, evidence: dict[str, Path]) -> d
 
 
 def _session(
-    client: "MlflowClient", job: Job, baseline: Path, candidates: Path, judged: JudgementRecord, records: Iterable[Path]
+    client: "MlflowClient",
+    key: str,
+    job: Job,
+    baseline: Path,
+    candidates: Path,
+    judged: JudgementRecord,
+    records: Iterable[Path],
 ) -> Session:
     imported, made = ImportRecord.load(baseline), CandidatesRecord.load(candidates).candidates
     # Where a judgement says that models are is a place on the machine that judged.
@@ -90,7 +100,7 @@ def _session(
     pools = list(measured(records).values())
     evaluated = pools[0].evaluation
     return Session(
-        key=os.environ.get(SESSION) or judged.identity(),
+        key=key,
         name=job.spec.name,
         metric=evaluated.metric,
         host=evaluated.evidence.host,

@@ -16,7 +16,7 @@ from inc_mlflow.spec import JobSpec, PoolSpec
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-ASKING = {"fetch_champion", "track", "request_promotion", "close_runs"}
+ASKING = {"fetch_champion", "track", "request", "finish"}
 """Steps that talk to MLflow."""
 MEASURING = {"evaluate", "benchmark"}
 
@@ -147,7 +147,7 @@ def test_tasks_run_as_a_user_without_rights(platform):
 
 def test_the_pipelines_identity_only_requests_promotion_and_only_where_the_gate_says_pass(spec):
     assert "promote" not in {step_of(spec, task) for task in tasks(spec).values()}
-    requests = [place for place, task in tasks(spec).items() if step_of(spec, task) == "request_promotion"]
+    requests = [place for place, task in tasks(spec).items() if step_of(spec, task) == "request"]
     assert len(requests) == 1
     condition = next(
         task
@@ -159,7 +159,7 @@ def test_the_pipelines_identity_only_requests_promotion_and_only_where_the_gate_
 
 
 def test_runs_are_closed_however_the_pipeline_ends(spec):
-    task = named(spec, "close_runs")["close runs"]
+    task = named(spec, "finish")["close runs"]
     assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
 
 
