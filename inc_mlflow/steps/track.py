@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.errors import TrackingError
 from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.records import (
     RECORD,
@@ -48,7 +49,7 @@ def track(
     write_text(target / JOB, job.spec.to_text())
     evidence = {JOB: target / JOB, f"judgement/{RECORD}": judgement / RECORD, **evidence_files(records)}
     with connected(server) as client:
-        key = session or os.environ.get(SESSION) or judged.identity()
+        key = named_session(session) or judged.identity()
         found = _session(client, key, job, baseline, candidates, judged, records)
         logged = log_job(client, server, found, judged, _artifacts(baseline, candidates, evidence))
     return TrackingRecord(
@@ -59,6 +60,16 @@ def track(
         models=logged.models,
         evidence={path: sha256_file(file) for path, file in evidence.items()},
     )
+
+
+def named_session(given: str) -> str:
+    """Return the id of this execution, from the environment where none is given; empty where nobody names one.
+
+    TrackingError where Kubeflow left its placeholder as it was: all pipelines would take each other's runs for their own.
+    """
+    if "{{" in given:
+        raise TrackingError(f"session: this Kubeflow does not fill in {given}; packages need a backend from KFP 2.16 on")
+    return given or os.environ.get(SESSION, "")
 
 
 def why_slow(record: BenchmarkRecord) -> Texts:

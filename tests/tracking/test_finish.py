@@ -87,3 +87,13 @@ def test_a_server_that_cannot_be_reached_fails_nothing(measured, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said = close_runs(measured.job)
     assert said.startswith("runs of this pipeline may be left RUNNING: MLflow at http://127.0.0.1:9: cannot be reached")
+
+
+def test_a_session_that_kubeflow_did_not_fill_in_is_nobodys(store, measured, killed):
+    killed("{{$.pipeline_job_uuid}}")
+    before = running(store)
+    said = close_runs(measured.job, "{{$.pipeline_job_uuid}}")
+    assert said.startswith(
+        "runs of this pipeline may be left RUNNING: session: this Kubeflow does not fill in {{$.pipeline_job"
+    )
+    assert running(store) == before != set()

@@ -15,6 +15,7 @@ from inc_mlflow.steps.evidence import measured as pools_of
 from inc_mlflow.steps.gate import gate
 from inc_mlflow.steps.request import request_promotion
 from inc_mlflow.steps.single_gate import judge_records
+from inc_mlflow.steps.track import track
 from inc_mlflow.storage import sha256_text
 from inc_mlflow.tracking.versions import logged_as, promote
 
@@ -149,3 +150,11 @@ def test_what_did_not_pass_is_not_requested(store, measured, tmp_path, verdict):
 
 def test_a_request_never_touches_the_registry(store, requested):
     assert store.client.search_registered_models() == []
+
+
+def test_nothing_is_logged_under_a_session_that_kubeflow_did_not_fill_in(store, measured, tmp_path):
+    steps = measured.of("baseline", "candidates", "judgement")
+    records = [measured / "evaluation", measured / "benchmark"]
+    with pytest.raises(TrackingError, match=r"^session: this Kubeflow does not fill in \{\{\$\.pipeline_job_uuid\}\}"):
+        track(measured.job, tmp_path / "tracking", **steps, records=records, session="{{$.pipeline_job_uuid}}")
+    assert [one.name for one in store.client.search_experiments()] == ["Default"]
