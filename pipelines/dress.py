@@ -10,9 +10,10 @@ from inc_mlflow.spec import JobSpec, PoolSpec
 
 SETTINGS, STORAGE, TRACKING = "inc-mlflow", "inc-mlflow-s3", "inc-mlflow-tracking"
 """Names of the config map with addresses, and of the secrets with credentials; all may be absent."""
-_ADDRESSES = ("AWS_ENDPOINT_URL", "AWS_REGION", "MLFLOW_S3_ENDPOINT_URL")
+_ADDRESSES = ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION", "MLFLOW_S3_ENDPOINT_URL")
 _STORAGE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _TRACKING_KEYS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_SCRATCH = "/tmp"  # noqa: S108 - the pod's own, and all that a step writes beside its outputs
 USER = 10001
 """Numeric, as ``runAsNonRoot`` needs it; the images have the same."""
 
@@ -59,6 +60,7 @@ def dress(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) -> dsl.Pi
         task.set_retry(num_retries=3, backoff_duration="30s", backoff_factor=2, backoff_max_duration="10m")
     place(task, pool, hardware, alone=manner.alone)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path=_SCRATCH)
     _connect(task, manner)
     return task
 
