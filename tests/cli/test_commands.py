@@ -12,7 +12,7 @@ import inc_mlflow
 from inc_mlflow.metrics import METRICS
 
 COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
-COMMANDS += ["search", "saturation", "gate", "compile", "submit", "wait", "pools"]
+COMMANDS += ["search", "saturation", "gate", "promote", "compile", "submit", "wait", "pools"]
 RECIPES = [
     {"method": "static"},
     {"method": "static", "quant_format": "QOperator"},

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from inc_mlflow.records import JudgementRecord, Row, SaturationReport
+from inc_mlflow.records import SaturationReport
 from inc_mlflow.reports.saturation import advice, markdown
 from inc_mlflow.steps.saturation import saturation_report, saturation_texts
 
@@ -90,24 +90,10 @@ def test_the_report_beside_a_candidate_becomes_two_artifacts(work, quantized):
     model = quantized()
     rows = ({"image": image[None]} for image in work.arrays("calib.npz")["image"])
     report = saturation_report(model, rows)
-    texts = saturation_texts(judged(model, work.folder / "elsewhere" / "model.onnx"))
+    texts = saturation_texts({"sha of int8.onnx": model, "sha of another": work.folder / "elsewhere" / "model.onnx"})
     assert set(texts) == {"sha of int8.onnx"}
     artifacts = texts["sha of int8.onnx"]
     assert SaturationReport.model_validate(json.loads(artifacts["saturation.json"])) == report
     assert artifacts["saturation.md"] == markdown(report)
     assert artifacts["saturation.md"].startswith("| layer | operator |")
     assert artifacts["saturation.md"].endswith(f"{advice(report)}\n")
-
-
-def judged(*models):
-    """Judge models without having measured them; the baseline stands in the first place."""
-    rows = [row("baseline.onnx", None), *(row(model, "inconclusive") for model in models)]
-    return JudgementRecord(verdict="inconclusive", reasons=(), table=tuple(rows), confidence=0.95, policy_sha256="p")
-
-
-def row(path, verdict):
-    name = str(path).rpartition("/")[2]
-    numbers = dict.fromkeys(("accuracy", "relative_drop", "speedup", "source_speedup"))
-    return Row(
-        recipe=name, path=str(path), sha256=f"sha of {name}", size_bytes=1, verdict=verdict, reasons=(), per_pool={}, **numbers
-    )

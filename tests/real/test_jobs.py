@@ -66,8 +66,9 @@ def run(tmp_path: Path, job: str, *expected: int) -> dict:
 def judged_again(tmp_path: Path, job: str) -> JudgementRecord:
     """Apply another gate to the measurements that the run left in its state folder."""
     state = next(path for path in (tmp_path / ".inc-mlflow").iterdir() if (path / "judgement").is_dir())
-    names = ("baseline", "champion", "candidates", "evaluation", "benchmark")
-    return gate(Job(JobSpec.from_text(job), tmp_path), tmp_path / "again", **{name: state / name for name in names})
+    models = {name: state / name for name in ("baseline", "champion", "candidates")}
+    records = [state / "evaluation", state / "benchmark"]
+    return gate(Job(JobSpec.from_text(job), tmp_path), tmp_path / "again", **models, records=records)
 
 
 def test_sst2_passes_at_two_percent_and_is_inconclusive_at_one(models, tmp_path):

@@ -136,7 +136,7 @@ def test_a_part_of_a_gpus_name_is_whole_words(before, after):
 
 
 def test_an_expectation_is_told_in_words():
-    assert words(KNOWN["amd"].expect) == "x86_64, vendor AMD, avx2, no avx512_vnni, no avx_vnni"
+    assert words(KNOWN["amd"].expect) == "x86_64, vendor AMD, avx2, no avx512f, no avx512_vnni, no avx_vnni"
     assert words(Expect()) == ""
 
 

@@ -43,8 +43,8 @@ if what == "connect":
 else:
     state = Path(os.environ["INC_MLFLOW_STATE"])
     os.environ["INC_MLFLOW_SESSION"] = (state / "session").read_text()
-    steps = {name: state / name for name in ("baseline", "candidates", "evaluation", "benchmark", "judgement")}
-    track(job, state / "tracking", **steps)
+    steps = {name: state / name for name in ("baseline", "candidates", "judgement")}
+    track(job, state / "tracking", **steps, records=[state / "evaluation", state / "benchmark"])
     late = {name: state / name for name in ("champion", "judgement", "tracking")}
     promote_best(job, state / "promotion", **late)
 print(json.dumps(written))
