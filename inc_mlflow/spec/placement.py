@@ -12,7 +12,6 @@ LOCAL, SYSTEM = "local", "system"
 POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
 CPU_PROVIDER: Provider = "CPUExecutionProvider"
-_Flag = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 _Cpus = Annotated[int, Field(ge=1)]
 _Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 
@@ -55,8 +54,8 @@ class Expect(Part):
 
     arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
     vendor: Annotated[Literal["Intel", "AMD", "ARM"] | None, Field(description="Maker of the CPU.")] = None
-    has: Annotated[tuple[_Flag, ...], Field(strict=False, description="CPU flags as Linux spells them.")] = ()
-    lacks: Annotated[tuple[_Flag, ...], Field(strict=False, description="CPU flags that must not be there.")] = ()
+    has: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags as Linux spells them.")] = ()
+    lacks: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags that must not be there.")] = ()
     gpu: Annotated[str | None, Field(description="Part of the GPU's name, as A100.")] = None
     compute_capability: Annotated[str | None, Field(pattern=r"^[0-9]+\.[0-9]+$", description="Of the GPU, as 8.0.")] = None
 

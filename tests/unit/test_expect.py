@@ -183,7 +183,7 @@ JOB = """
 def test_what_measures_proves_its_pool_before_it_reads_anything(monkeypatch, tmp_path, measure):
     cpu(monkeypatch, tmp_path, ICE_LAKE)
     (tmp_path / "job.yaml").write_text(JOB)
-    with pytest.raises(HardwareError, match="'amd' expects vendor AMD, no avx512_vnni, but this is Xeon 8375C"):
+    with pytest.raises(HardwareError, match="'amd' expects vendor AMD, no avx512f, no avx512_vnni, but this is Xeon 8375C"):
         measure(Job.load(tmp_path / "job.yaml"), tmp_path / "place")
 
 
