@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.registry import Registry
-from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.spec import Job, JobSpec, PoolSpec
 from inc_mlflow.storage import write_text
 
 if TYPE_CHECKING:
@@ -23,6 +24,20 @@ PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
         "sharded": "inc_mlflow.pipelines.sharded:sharded",
     },
 )
+
+
+def check_layout(job: Job) -> None:
+    """Raise SpecError where a benchmark's layout asks for more CPUs than a pool gives: the pod could only refuse it."""
+    layout = job.layout
+    asked = (layout.cores or 1) * (layout.instances or 1)
+    for pool in filter(job.spec.timed, job.spec.real_pools):
+        hardware = job.spec.placement.get(pool, PoolSpec())
+        given = hardware.exclusive or hardware.cpu
+        if asked > given:
+            raise SpecError(
+                f"benchmark.layout: {layout} asks for {asked} CPUs, a task on pool {pool!r} has {given}; "
+                "choose a smaller one, or give the pool more"
+            )
 
 
 def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
@@ -41,7 +56,9 @@ def compile_package(job: Job, pipeline: str, target: Path, registry: str | None 
 
     from inc_mlflow.pipelines.graph import Graph
 
-    built = PIPELINES.get(pipeline)(Graph(job.spec, inline=False, registry=registry, shards=shards))
+    make = PIPELINES.get(pipeline)
+    check_layout(job)
+    built = make(Graph(job.spec, inline=False, registry=registry, shards=shards))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"
         compiler.Compiler().compile(

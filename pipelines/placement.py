@@ -17,15 +17,15 @@ ALONE_LABEL = "inc-mlflow/alone"
 def place(task: "PipelineTask", pool: str, hardware: PoolSpec, alone: bool = False) -> "PipelineTask":
     """Let a task run on the nodes of its pool only, once per task; SpecError where nobody said which these are.
 
-    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it takes what it
-    gets, anywhere; on `system` as well, for a job that has no pools on a cluster.
+    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it may run
+    anywhere, and so on `system` for a job that has no pools on a cluster.
     """
     from kfp import kubernetes
 
     if not hardware.selector and not hardware.required:
         if pool not in (LOCAL, SYSTEM):
             raise SpecError(f"pools.{pool}: its tasks would run on any node; give a selector, required labels or a preset")
-        return kubernetes.add_pod_label(task, POOL_LABEL, LOCAL)
+        return _give(kubernetes.add_pod_label(task, POOL_LABEL, LOCAL), hardware, hardware.cpu)
     kubernetes.add_pod_label(task, POOL_LABEL, pool)
     whole_node = hardware.exclusive if alone else None
     if whole_node:

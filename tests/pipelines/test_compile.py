@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,20 @@ def test_more_pools_than_a_gate_takes_are_refused_in_one_line(tmp_path):
     placed = {"pools": tuple(pools), "placement": dict.fromkeys(pools, hardware)}
     spec = JobSpec.load(EXAMPLES / "job.yaml").model_copy(update=placed)
     with pytest.raises(SpecError, match=r"^pools: gate takes 12 records at most, not 14; name fewer pools$"):
-        compiled(tmp_path, "int8", bundled("job.yaml").__class__(spec, EXAMPLES))
+        compiled(tmp_path, "int8", replace(bundled("job.yaml"), spec=spec))
+
+
+@pytest.mark.parametrize(("layout", "pool", "asked", "given"), [("4c14ins", "intel", 56, 15), ("8ins", "local", 8, 4)])
+def test_a_layout_that_a_pool_has_no_cpus_for_is_refused_before_it_is_submitted(tmp_path, layout, pool, asked, given):
+    job = bundled("job.yaml" if pool == "local" else FLEET_JOB)
+    benchmark = job.spec.benchmark.model_copy(update={"layout": layout})
+    job = replace(job, spec=job.spec.model_copy(update={"benchmark": benchmark}))
+    with pytest.raises(SpecError) as raised:
+        compiled(tmp_path, "int8", job)
+    assert str(raised.value) == (
+        f"benchmark.layout: {layout} asks for {asked} CPUs, a task on pool '{pool}' has {given}; "
+        "choose a smaller one, or give the pool more"
+    )
 
 
 def test_with_json_compile_prints_one_object(tmp_path):

@@ -68,7 +68,8 @@ def test_alone_is_nothing_where_the_pool_does_not_say_how_many_cpus_a_node_gives
 def test_a_job_without_pools_runs_on_any_machine(package, pool):
     task = task_of(package, lambda: place(work(), pool, PoolSpec(), alone=True))
     assert (task.pool, task.alone) == ("local", False)
-    assert (task.pod.selector, task.pod.terms, task.pod.tolerations, task.pod.requests) == ({}, None, (), {})
+    assert (task.pod.selector, task.pod.terms, task.pod.tolerations) == ({}, None, ())
+    assert (task.pod.requests["cpu"], task.pod.requests["memory"]) == (4, 8 * 2**30)
 
 
 def test_a_pool_without_nodes_is_refused(package):
