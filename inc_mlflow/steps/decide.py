@@ -15,7 +15,7 @@ from inc_mlflow.steps.promote import promote_requested
 from inc_mlflow.steps.single_gate import judge_pools, pools_of
 from inc_mlflow.steps.track import JOB
 from inc_mlflow.tracking.artifacts import fetch_evidence
-from inc_mlflow.tracking.requests import close_request, closed_as, open_requests, read_request
+from inc_mlflow.tracking.requests import close_request, closed_as, open_requests, read_request, take_request
 from inc_mlflow.tracking.server import Stores, connected
 from inc_mlflow.tracking.versions import find_champion
 
@@ -58,6 +58,7 @@ def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
         closed = closed_as(client, run_id, Path(folder))
         if closed is not None:
             return closed
+        take_request(client, run_id, policy.name)
         decision = _answer(client, run_id, policy, Path(folder))
         close_request(client, decision)
     return decision

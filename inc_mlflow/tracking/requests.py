@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STATUS, _OPEN = "inc.request", "open"
 _DIGEST = "inc.request_sha256"
 """A param: nobody can write a second value, not even who owns the run."""
+_POLICY = "inc.request_policy"
 _REQUEST, _DECISION = "request.json", "decision.json"
 
 
@@ -63,6 +64,11 @@ def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | N
         return Decision.model_validate_json(fetch(client, run_id, _DECISION, target).read_bytes())
     except ValidationError as error:
         raise DataError(f"run {run_id}: {_DECISION} is no decision; look at the registry itself") from error
+
+
+def take_request(client: "MlflowClient", run_id: str, policy: str) -> None:
+    """Note on the run by what it is judged, before anything moves: who may not write there could not answer either."""
+    client.set_tag(run_id, _POLICY, policy)
 
 
 def close_request(client: "MlflowClient", decision: Decision) -> None:

@@ -98,7 +98,7 @@ def test_a_pipeline_may_do_what_kubeflow_needs_and_no_more(objects):
         ("secrets", ("get",)),
     }
     (secrets,) = (one for one in granted if one["resources"] == ["secrets"])
-    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact"]
+    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact", "inc-mlflow-s3"]
 
 
 def test_only_the_pipeline_has_rights_and_only_in_its_namespace(objects):
@@ -121,3 +121,13 @@ def test_the_credential_of_the_registry_is_where_no_pipeline_runs(objects):
 def test_the_gate_and_the_server_have_no_token(objects):
     for namespace, name in ((GATE, "inc-mlflow-gate"), (SERVER, "mlflow")):
         assert named(objects, "ServiceAccount", name, namespace)["automountServiceAccountToken"] is False
+
+
+def test_the_example_for_a_fleet_names_the_server_by_a_name_that_it_accepts(objects):
+    example = yaml.safe_load((K8S.parent / "examples" / "digits" / "cluster.yaml").read_text())
+    host = example["tracking"]["uri"].removeprefix("http://")
+    container = named(objects, "Deployment", "mlflow", SERVER)["spec"]["template"]["spec"]["containers"][0]
+    told = " ".join(
+        [*container.get("args", []), *container.get("command", []), *(str(one.get("value")) for one in container["env"])]
+    )
+    assert host in told.replace(",", " ").replace("=", " ").split()

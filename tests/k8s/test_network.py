@@ -69,7 +69,7 @@ def test_the_server_reaches_names_s3_and_its_database(objects):
 def entries(objects):
     """Return what comes in: (to, from, port) of every ingress rule."""
     return {
-        (policy["metadata"]["namespace"], policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"]): {
+        (policy["metadata"]["namespace"], next(iter(policy["spec"]["podSelector"]["matchLabels"].values()))): {
             (*_peer(peer, policy["metadata"]["namespace"], ""), port["port"]) for peer in rule["from"] for port in rule["ports"]
         }
         for policy in only(objects, "NetworkPolicy")
@@ -77,8 +77,11 @@ def entries(objects):
     }
 
 
-def test_only_pipelines_and_gate_come_in_and_only_to_mlflow(objects):
-    expected = {(SERVER, "mlflow"): {(PIPELINES, "*", 5000), (GATE, "*", 5000)}}
+def test_only_pipelines_and_gate_come_in_to_mlflow_and_kubeflow_to_its_pages(objects):
+    expected = {
+        (SERVER, "mlflow"): {(PIPELINES, "*", 5000), (GATE, "*", 5000)},
+        (PIPELINES, "ml-pipeline-ui-artifact"): {("kubeflow", "*", 3000)},
+    }
     if only(objects, "StatefulSet"):
         expected[SERVER, "postgres"] = {(SERVER, "mlflow", 5432)}
     assert entries(objects) == expected

@@ -111,6 +111,8 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(server, act_as, measur
     assert done.returncode == 2
     assert done.stdout.startswith(f"{run_id} open: MLflow at {server}: ")
     assert "Permission denied" in done.stdout
+    with connected(Stores(server, server)) as client:
+        assert client.search_registered_models() == [], "what cannot be answered promotes nothing"
 
     rights = {"resource_type": "experiment", "resource_id": logged.experiment_id, "permission": "EDIT"}
     administer(server, "3.0/mlflow/users/permissions/grant", username="gate", **rights)
