@@ -15,7 +15,7 @@ from inc_mlflow.steps.promote import promote_requested
 from inc_mlflow.steps.single_gate import judge_pools, pools_of
 from inc_mlflow.steps.track import JOB
 from inc_mlflow.tracking.artifacts import fetch_evidence
-from inc_mlflow.tracking.requests import close_request, closed_as, open_requests, read_request, take_request
+from inc_mlflow.tracking.requests import claim_request, close_request, closed_as, open_requests, read_request
 from inc_mlflow.tracking.server import Stores, connected
 from inc_mlflow.tracking.versions import find_champion
 
@@ -52,13 +52,14 @@ def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterat
 def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
     """Judge a requested promotion again, promote or not, and close the request; a closed one keeps its answer.
 
-    Killed at any point, it can be called again: closing comes last, and promotion makes no second version.
+    Killed at any point, it can be called again: closing comes last, and promotion makes no second version. TrackingError
+    before anything moves where this identity may not close it.
     """
     with tempfile.TemporaryDirectory() as folder, connected(stores) as client:
         closed = closed_as(client, run_id, Path(folder))
         if closed is not None:
             return closed
-        take_request(client, run_id, policy.name)
+        claim_request(client, run_id, policy.name)
         decision = _answer(client, run_id, policy, Path(folder))
         close_request(client, decision)
     return decision

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STATUS, _OPEN = "inc.request", "open"
 _DIGEST = "inc.request_sha256"
 """A param: nobody can write a second value, not even who owns the run."""
-_POLICY = "inc.request_policy"
+_JUDGE = "inc.judged_by"
 _REQUEST, _DECISION = "request.json", "decision.json"
 
 
@@ -66,9 +66,19 @@ def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | N
         raise DataError(f"run {run_id}: {_DECISION} is no decision; look at the registry itself") from error
 
 
-def take_request(client: "MlflowClient", run_id: str, policy: str) -> None:
-    """Note on the run by what it is judged, before anything moves: who may not write there could not answer either."""
-    client.set_tag(run_id, _POLICY, policy)
+def claim_request(client: "MlflowClient", run_id: str, policy: str) -> None:
+    """Note on a run by which policy it is judged; TrackingError where this identity could not close its request either."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_tag(run_id, _JUDGE, policy)
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        experiment = client.get_run(run_id).info.experiment_id
+        raise TrackingError(
+            f"run {run_id}: this user may not close its request; grant it EDIT on experiment {experiment} (docs/promotion.md)"
+        ) from error
 
 
 def close_request(client: "MlflowClient", decision: Decision) -> None:

@@ -68,9 +68,6 @@ _CLASS = _object(
         "httpTokens", httpTokens={"enum": ["required", "optional"]}, httpPutResponseHopLimit={"type": "integer"}
     ),
     blockDeviceMappings={"type": "array", "items": _object("deviceName ebs", deviceName=_TEXT, ebs=_DISK)},
-    # The only fields there are; cpuManagerPolicy is none of them and goes through userData.
-    kubelet=_object("", systemReserved=_map(_QUANTITY), kubeReserved=_map(_QUANTITY), maxPods={"type": "integer"}),
-    userData=_TEXT,
 )
 _METADATA = _object("name", name=_TEXT, labels=_map(_TEXT))
 KINDS = {

@@ -96,9 +96,29 @@ def test_a_pipeline_may_do_what_kubeflow_needs_and_no_more(objects):
         ("pods", ("get", "list")),
         ("configmaps", ("get",)),
         ("secrets", ("get",)),
+        ("runs", ("get", "list")),
     }
     (secrets,) = (one for one in granted if one["resources"] == ["secrets"])
-    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact", "inc-mlflow-s3"]
+    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact", dress.STORAGE]
+
+
+def test_the_launcher_knows_the_sites_s3_and_may_read_its_keys(objects):
+    """On EKS it finds Amazon's by the role; anywhere else only by this config map."""
+    maps = [one["data"] for one in only(objects, "ConfigMap", PIPELINES) if one["metadata"]["name"] == "kfp-launcher"]
+    assert len(maps) == len(only(objects, "StatefulSet"))
+    for data in maps:
+        settings = named(objects, "ConfigMap", dress.SETTINGS, PIPELINES)["data"]
+        known = yaml.safe_load(data["providers"])["s3"]["default"]
+        assert (known["endpoint"], known["region"]) == (settings["AWS_ENDPOINT_URL"], settings["AWS_REGION"])
+        keys = known["credentials"]["secretRef"]
+        assert keys["secretName"] == dress.STORAGE
+        assert (keys["accessKeyKey"], keys["secretKeyKey"]) == dress._STORAGE_KEYS
+        assert data["defaultPipelineRoot"] == "s3://inc-mlflow/pipelines"
+
+
+def test_the_gate_has_no_credential_but_its_login(objects):
+    assert {name for namespace, name in used(objects) if namespace == GATE} == {dress.TRACKING}
+    assert "annotations" not in named(objects, "ServiceAccount", "inc-mlflow-gate", GATE)["metadata"]
 
 
 def test_only_the_pipeline_has_rights_and_only_in_its_namespace(objects):
@@ -121,13 +141,3 @@ def test_the_credential_of_the_registry_is_where_no_pipeline_runs(objects):
 def test_the_gate_and_the_server_have_no_token(objects):
     for namespace, name in ((GATE, "inc-mlflow-gate"), (SERVER, "mlflow")):
         assert named(objects, "ServiceAccount", name, namespace)["automountServiceAccountToken"] is False
-
-
-def test_the_example_for_a_fleet_names_the_server_by_a_name_that_it_accepts(objects):
-    example = yaml.safe_load((K8S.parent / "examples" / "digits" / "cluster.yaml").read_text())
-    host = example["tracking"]["uri"].removeprefix("http://")
-    container = named(objects, "Deployment", "mlflow", SERVER)["spec"]["template"]["spec"]["containers"][0]
-    told = " ".join(
-        [*container.get("args", []), *container.get("command", []), *(str(one.get("value")) for one in container["env"])]
-    )
-    assert host in told.replace(",", " ").replace("=", " ").split()

@@ -10,7 +10,9 @@ TASK = {"workflows.argoproj.io/workflow": "run"}
 DNS = {("kube-system", "kube-dns", 53)}
 S3 = {("network", "s3", 443)}
 MLFLOW = {(SERVER, "mlflow", 5000)}
-KUBEFLOW = {("kubeflow", "*", port) for port in (8080, 8887, 8888)} | {("network", "kubeflow", port) for port in (443, 6443)}
+API_SERVER = (443, 6443)
+KUBEFLOW = {("kubeflow", "*", port) for port in (8080, 8887, 8888)} | {("network", "api-server", port) for port in API_SERVER}
+ARTIFACTS = {"app": "ml-pipeline-ui-artifact"}
 
 
 def destinations(policy):
@@ -56,8 +58,13 @@ def test_any_other_pod_beside_the_pipelines_reaches_less(objects):
     assert reached(objects, PIPELINES, {}) == DNS | S3 | MLFLOW
 
 
-def test_the_gate_reaches_names_s3_and_mlflow(objects):
-    assert reached(objects, GATE, labels_of(objects, GATE, "gate")) == DNS | S3 | MLFLOW
+def test_kubeflows_proxy_of_artifacts_reaches_s3_and_kubeflow(objects):
+    own = {("kubeflow", "*", 8888)} | {("network", "artifacts", port) for port in API_SERVER}
+    assert reached(objects, PIPELINES, ARTIFACTS) == DNS | S3 | MLFLOW | own
+
+
+def test_the_gate_reaches_names_and_mlflow(objects):
+    assert reached(objects, GATE, labels_of(objects, GATE, "gate")) == DNS | MLFLOW
 
 
 def test_the_server_reaches_names_s3_and_its_database(objects):
@@ -69,7 +76,7 @@ def test_the_server_reaches_names_s3_and_its_database(objects):
 def entries(objects):
     """Return what comes in: (to, from, port) of every ingress rule."""
     return {
-        (policy["metadata"]["namespace"], next(iter(policy["spec"]["podSelector"]["matchLabels"].values()))): {
+        (policy["metadata"]["namespace"], *policy["spec"]["podSelector"]["matchLabels"].values()): {
             (*_peer(peer, policy["metadata"]["namespace"], ""), port["port"]) for peer in rule["from"] for port in rule["ports"]
         }
         for policy in only(objects, "NetworkPolicy")
@@ -77,7 +84,7 @@ def entries(objects):
     }
 
 
-def test_only_pipelines_and_gate_come_in_to_mlflow_and_kubeflow_to_its_pages(objects):
+def test_pipelines_and_gate_come_in_to_mlflow_and_kubeflow_to_its_artifacts(objects):
     expected = {
         (SERVER, "mlflow"): {(PIPELINES, "*", 5000), (GATE, "*", 5000)},
         (PIPELINES, "ml-pipeline-ui-artifact"): {("kubeflow", "*", 3000)},
@@ -96,6 +103,12 @@ def test_no_rule_is_empty(objects):
         for rule in policy["spec"].get("ingress", []):
             assert rule["from"]
             assert rule["ports"]
+
+
+def test_a_site_may_name_several_networks(objects):
+    for name in ("api-server", "artifacts"):
+        rule = named(objects, "NetworkPolicy", name, PIPELINES)["spec"]["egress"][-1]
+        assert [peer["ipBlock"]["cidr"] for peer in rule["to"]] == ["192.0.2.20/32", "192.0.2.21/32"]
 
 
 def test_an_overlay_that_nobody_edited_reaches_nothing_outside(objects):

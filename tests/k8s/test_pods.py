@@ -1,5 +1,6 @@
 """Every pod is restricted, every image is named by digest, and what objects name is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from restricted import complaints
 from inc_mlflow.spec.gate import GateSpec
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "k8s" / "README.md").read_text()
 
 
 def test_every_pod_is_restricted(objects):
@@ -24,6 +26,12 @@ def test_every_namespace_refuses_pods_that_are_not(objects):
         name: "restricted" for name in (SERVER, PIPELINES, GATE)
     }
     assert {one["metadata"].get("namespace") for one in objects} - {None} == set(labels)
+
+
+def test_the_probe_of_the_readme_is_restricted_too():
+    probe = json.loads((ROOT / "k8s" / "probe.json").read_text())
+    probe["spec"]["containers"][0]["image"] = "given@sha256:1"  # on the command line
+    assert complaints(probe) == []
 
 
 def own(template):
@@ -118,11 +126,15 @@ def test_the_server_answers_to_the_name_that_its_clients_use(objects):
     hosts = environment(server["spec"]["containers"][0])["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     gate = environment(dict(templates(objects))[GATE]["spec"]["containers"][0])
     assert gate["MLFLOW_TRACKING_URI"].removeprefix("http://") in hosts
+    example = yaml.safe_load((ROOT / "examples" / "digits" / "cluster.yaml").read_text())
+    assert example["tracking"]["uri"].removeprefix("http://") in hosts
+    assert f"`{gate['MLFLOW_TRACKING_URI']}`" in README
 
 
 def test_the_gate_judges_one_at_a_time_by_a_policy_that_reads(objects, tmp_path):
     job = named(objects, "CronJob", "gate", GATE)["spec"]
     assert job["concurrencyPolicy"] == "Forbid"
+    assert named(objects, "ResourceQuota", "quota", GATE)["spec"]["hard"]["pods"] == "1"
     (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["command"][:3] == ["inc-mlflow", "promote", "--requested"]
     mount = next(one["mountPath"] for one in container["volumeMounts"] if one["name"] == "policy")
@@ -131,11 +143,6 @@ def test_the_gate_judges_one_at_a_time_by_a_policy_that_reads(objects, tmp_path)
     assert str(path.parent) == mount
     (tmp_path / path.name).write_text(policy["data"][path.name])
     assert GateSpec.load(tmp_path / path.name).max_relative_drop == 0.01
-
-
-def test_what_kubeflow_puts_beside_a_task_leaves_it_guaranteed(objects):
-    (limits,) = named(objects, "LimitRange", "defaults", PIPELINES)["spec"]["limits"]
-    assert limits["default"] == limits["defaultRequest"]
 
 
 def test_every_namespace_has_a_quota_that_its_own_pods_fit(objects):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from karpenter import allowed, karpenter_complaints
-from manifests import KUBECTL, named, only, render
+from manifests import KUBECTL, only, render
 
 from inc_mlflow.spec.presets import definitions, presets
 
@@ -82,13 +82,6 @@ def test_nothing_ends_a_node_that_measures(node_pools, pool):
     assert spec["template"]["spec"]["expireAfter"] == "Never"
 
 
-def test_measured_nodes_give_whole_cpus_away(cluster, node_pools):
-    for pool in MEASURED:
-        name = node_pools[pool]["spec"]["template"]["spec"]["nodeClassRef"]["name"]
-        config = yaml.safe_load(named(cluster, "EC2NodeClass", name)["spec"]["userData"])
-        assert config["spec"]["kubelet"]["config"]["cpuManagerPolicy"] == "static"
-
-
 def test_a_node_class_that_is_named_is_there(cluster, node_pools):
     classes = {one["metadata"]["name"] for one in only(cluster, "EC2NodeClass")}
     assert {one["spec"]["template"]["spec"]["nodeClassRef"]["name"] for one in node_pools.values()} == classes
@@ -111,7 +104,7 @@ def test_a_pool_tolerates_its_own_taint_alone_in_every_preset(preset_name):
         ("NodePool", lambda spec: spec["template"]["spec"].update(taint=[])),
         ("NodePool", lambda spec: spec["template"]["spec"]["taints"][0].update(effect="NoSchedul")),
         ("NodePool", lambda spec: spec["disruption"].update(consolidationPolicy="WhenUnderutilized")),
-        ("EC2NodeClass", lambda spec: spec["kubelet"].update(cpuManagerPolicy="static")),
+        ("EC2NodeClass", lambda spec: spec.update(cpuManagerPolicy="static")),
         ("EC2NodeClass", lambda spec: spec["amiSelectorTerms"].append({"alias": "al2023@v1"})),
         ("EC2NodeClass", lambda spec: spec.pop("role")),
     ],

@@ -45,7 +45,7 @@ def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, 
     assert decision.policy == "the job's own gate"
     assert find_champion(store.client, "digits").sha256 == best.sha256
     tags = store.tags(requested)
-    assert tags["inc.request"] == "promoted"
+    assert (tags["inc.request"], tags["inc.judged_by"]) == ("promoted", "the job's own gate")
     assert tags["mlflow.note.content"].startswith("promoted by the gate\n\ntop1 drops by")
     version = store.client.get_model_version("digits", "1").tags
     assert (version["inc.run_id"], version["inc.policy_sha256"]) == (requested, measured.judgement.policy_sha256)
@@ -246,6 +246,13 @@ def test_killed_at_any_write_it_ends_with_one_version_when_called_again(new_stor
         if survived:
             break
     assert fatal > 8
+
+
+def test_nothing_moves_where_the_request_cannot_be_closed(store, requested):
+    store.client.delete_run(requested)
+    with pytest.raises(TrackingError, match="must be in the 'active' state"):
+        decide(store.stores, requested, OWN)
+    assert store.versions() == []
 
 
 def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_other(store, requested, measured):
