@@ -119,3 +119,14 @@ def refused(call):
         return line
 
     return inner
+
+
+@pytest.fixture
+def submit(call, digits, kubeflow, tmp_path, monkeypatch):
+    """Submit the example with these options."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.invalid")
+
+    def inner(*options):
+        return call("submit", digits, "--host", kubeflow.url, "--pipeline-root", f"file://{tmp_path}/store", *options)
+
+    return inner

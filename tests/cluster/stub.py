@@ -121,3 +121,7 @@ def served():
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def json_error(status, message):
+    return status, "application/json", json.dumps({"error": message, "code": 16, "message": message}).encode()

@@ -78,7 +78,7 @@ def verdict(job: Job, folder: Path):
     labels = [one.label for one in CandidatesRecord.load(inputs["candidates"]).candidates]
     save_benchmark(folder / "benchmark", record.evidence, dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3)))
     assert EvaluationRecord.load(folder / "evaluation" / "x86-avx2").evidence.pool == POOL
-    judged = gate(job, folder / "judgement", **inputs, evaluation=folder / "evaluation", benchmark=folder / "benchmark")
+    judged = gate(job, folder / "judgement", **inputs, records=[folder / "evaluation", folder / "benchmark"])
     return judged.best()
 
 

@@ -29,6 +29,7 @@ def record(directory: Path) -> dict:
     return json.loads((directory / "record.json").read_text()) | {"seconds": 0}
 
 
+@pytest.mark.long
 def test_ultraface_in_shards_is_ultraface_in_one_pass(models, tmp_path):
     """Its metric does not decompose: what shards keep is resampled in the merge."""
     job = ULTRAFACE.format(models=models)
@@ -43,7 +44,7 @@ def test_ultraface_in_shards_is_ultraface_in_one_pass(models, tmp_path):
 @pytest.mark.skipif(len(usable_cores()) < 2, reason="two workers need two cores")
 def test_two_workers_evaluate_sst2_at_least_1_6_times_as_fast_as_one(models, tmp_path):
     (tmp_path / "job.yaml").write_text(SST2.format(models=models, limit=0.02))
-    done = subprocess.run([sys.executable, SHARDING, tmp_path / "job.yaml"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, SHARDING, tmp_path / "job.yaml", "1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     measured = json.loads(done.stdout)
     assert all(one["same"] for one in measured["rounds"])

@@ -1,0 +1,13 @@
+"""cross_hardware on a real model: two pools, a metric that does not decompose."""
+
+import pytest
+from standing_in import check, run, stand_in
+from test_jobs import ULTRAFACE
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.long]
+
+
+def test_ultraface_is_measured_on_both_pools(models, tmp_path):
+    (tmp_path / "job.yaml").write_text(ULTRAFACE.format(models=models))
+    stand_in(tmp_path / "job.yaml")
+    check(tmp_path / "job.yaml", run(tmp_path / "job.yaml"))
