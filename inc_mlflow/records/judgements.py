@@ -58,6 +58,7 @@ class TrackingRecord(Record):
     parent_run_id: str
     runs: dict[str, str]
     models: dict[str, str]
+    """Of the table's rows, the baseline among them."""
     evidence: dict[str, str]
     """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to judge again."""
 
@@ -68,10 +69,15 @@ class RequestRecord(Record):
     registered_model: Annotated[str, Field(pattern=r"^[^/:'\"]+$")]
     run_id: str
     """The job's run, which holds the evidence."""
-    model_id: str
+    models: dict[str, str]
+    """sha256 -> id of the logged model: of the baseline and of every row of the judgement's table."""
     recipe: str
     sha256: str
-    """Of the candidate's file."""
+    """Of the best candidate's file."""
+    requested_by: str | None = None
+    """The pipeline's user, as the server knows it; None where the server has no users."""
+    alias_prefix: str = "int8"
+    """Aliases are ``<prefix>-champion``, ``<prefix>-champion-<pool>`` and ``<prefix>-challenger``."""
     measured_against: str | None
     """Version of the champion that the candidate was measured against."""
     policy_sha256: str

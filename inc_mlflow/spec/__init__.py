@@ -7,6 +7,7 @@ from inc_mlflow.spec.job import Bundle, Job, JobSpec, TrackingSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.placement import CPU_PROVIDER, LOCAL, SYSTEM, Expect, Expression, PoolSpec, Provider, Toleration
+from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
 
@@ -31,6 +32,7 @@ __all__ = [
     "JobSpec",
     "Layout",
     "MetricSpec",
+    "PolicySpec",
     "PoolSpec",
     "Provider",
     "Recipe",

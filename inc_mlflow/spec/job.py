@@ -42,6 +42,12 @@ class TrackingSpec(Part):
     registry_uri: Annotated[str | None, Field(description="Registry server; the tracking server by default.")] = None
     experiment: Annotated[str | None, Field(description="The job's name by default.")] = None
     registered_model: Annotated[str | None, Field(pattern=r"^[^/:'\"]+$", description="The job's name by default.")] = None
+    alias_prefix: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="Of the aliases PREFIX-champion, -champion-POOL, -challenger."
+        ),
+    ] = "int8"
 
     @field_validator("uri", "registry_uri")
     @classmethod

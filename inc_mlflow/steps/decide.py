@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.errors import DataError, SpecError, StaleError, StateError, TrackingError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import Decision, JudgementRecord, Outcome, RequestRecord, Row, Verdict
-from inc_mlflow.spec import GateSpec, JobSpec
+from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
 from inc_mlflow.steps.gate import of_job
 from inc_mlflow.steps.promote import promote_requested
 from inc_mlflow.steps.single_gate import judge_pools, pools_of
@@ -27,15 +27,20 @@ _OUTCOMES: dict[Verdict, Outcome] = {"fail": "rejected", "inconclusive": "inconc
 
 @dataclass(frozen=True)
 class Policy:
-    """The gate's own limits, and what they are called; without limits each job is judged by its own."""
+    """The gate's own policy, and what it is called; without one each job is judged by its own gate."""
 
     name: str = "the job's own gate"
-    limits: GateSpec | None = None
+    spec: PolicySpec | None = None
 
     @classmethod
     def load(cls, path: Path | None) -> "Policy":
         """Read a policy file."""
-        return cls(str(path), GateSpec.load(path)) if path else cls()
+        return cls(str(path), PolicySpec.load(path)) if path else cls()
+
+    @property
+    def limits(self) -> GateSpec | None:
+        """What judgements are made by."""
+        return self.spec.limits if self.spec else None
 
 
 def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterator[Decision]:

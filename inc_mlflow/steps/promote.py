@@ -28,12 +28,13 @@ def promote_requested(client: "MlflowClient", request: RequestRecord, folder: Pa
     ``folder`` gets the file. Raises DataError where it was altered, StaleError where there is another champion by now.
     """
     name, sha256 = request.registered_model, request.sha256
-    download(client, request.model_id, sha256, folder)
+    model_id = request.models[sha256]
+    download(client, model_id, sha256, folder)
     tags = {
         "inc.recipe": request.recipe,
         "inc.verdict": "pass",
         "inc.run_id": request.run_id,
         "inc.policy_sha256": request.policy_sha256,
     }
-    version, created = promote(client, name, request.model_id, sha256, tags, request.measured_against)
+    version, created = promote(client, name, model_id, sha256, tags, request.measured_against)
     return PromotionRecord(registered_model=name, alias=ALIAS, version=version, sha256=sha256, created=created)

@@ -31,10 +31,11 @@ def request_of(job: Job, champion: Path, judgement: Path, tracking: Path) -> Req
     return RequestRecord(
         registered_model=Server.of(job).registered_model,
         run_id=logged.parent_run_id,
-        model_id=logged.models[best.sha256],
+        models=logged.models,
         recipe=best.recipe,
         sha256=best.sha256,
         measured_against=ChampionRecord.load(champion).version,
         policy_sha256=judged.policy_sha256,
         evidence=logged.evidence,
+        alias_prefix=job.spec.tracking.alias_prefix,
     )

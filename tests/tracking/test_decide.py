@@ -110,7 +110,7 @@ def test_evidence_that_is_gone_is_refused(store, requested):
     refused(store, requested, "has no artifact 'evidence'")
 
 
-@pytest.mark.parametrize("field", ["sha256", "model_id", "registered_model", "measured_against"])
+@pytest.mark.parametrize("field", ["sha256", "recipe", "registered_model", "measured_against"])
 def test_a_request_that_was_altered_is_refused(store, requested, field):
     file = store.file(requested, "request.json")
     file.write_text(json.dumps(json.loads(file.read_text()) | {field: "another"}))
@@ -124,7 +124,7 @@ def test_what_is_no_request_is_refused(store, requested):
 
 def test_a_model_that_was_altered_is_refused(store, requested):
     request = RequestRecord.load(store.folder / "request")
-    uri = store.client.get_logged_model(request.model_id).artifact_location
+    uri = store.client.get_logged_model(request.models[request.sha256]).artifact_location
     spoil(store.local(uri) / "model.onnx")
     refused(store, requested, "it was altered")
 
@@ -146,14 +146,14 @@ def honest(store, measured) -> dict:
 
 def test_a_candidate_that_did_not_pass_is_refused_whatever_the_request_says(store, measured):
     worse = measured.judgement.table[2]
-    run_id = ask(store, measured, sha256=worse.sha256, model_id=model(measured, store, worse.sha256))
+    run_id = ask(store, measured, sha256=worse.sha256)
     decision = decide(store.stores, run_id, OWN)
     assert (decision.outcome, decision.reasons) == ("rejected", worse.reasons)
 
 
 def test_only_the_best_by_the_gates_policy_is_promoted(store, measured, tmp_path):
     best, worse = measured.judgement.table[1:]
-    run_id = ask(store, measured, sha256=worse.sha256, model_id=model(measured, store, worse.sha256))
+    run_id = ask(store, measured, sha256=worse.sha256)
     lenient = policy(tmp_path, min_speedup=0.1)
     decision = decide(store.stores, run_id, lenient)
     assert (decision.outcome, store.versions()) == ("rejected", [])
@@ -165,7 +165,8 @@ def model(measured, store, sha256) -> str:
 
 
 def test_numbers_of_one_model_do_not_promote_another(store, measured):
-    run_id = ask(store, measured, model_id=model(measured, store, measured.judgement.table[2].sha256))
+    best, worse = measured.judgement.table[1:]
+    run_id = ask(store, measured, models={best.sha256: model(measured, store, worse.sha256)})
     refused(store, run_id, "was logged as sha256")
 
 

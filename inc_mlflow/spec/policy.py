@@ -1,0 +1,46 @@
+"""The gate's own policy: the limits of a job's gate, and what only the gate's identity may ask for."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from inc_mlflow.errors import SpecError
+from inc_mlflow.spec.data import RemotePath
+from inc_mlflow.spec.gate import GateSpec
+from inc_mlflow.spec.part import spec_error
+from inc_mlflow.spec.text import read_mapping, reading
+
+
+class PolicySpec(GateSpec):
+    """A policy file (YAML) of the gate: what `promote --policy` judges by, whatever the job says."""
+
+    version: Annotated[Literal[1], Field(description="Version of this format.")]
+    recheck: Annotated[
+        int | None, Field(ge=1, description="Validation rows that the gate runs itself, on data of its own.")
+    ] = None
+    data: Annotated[
+        RemotePath | None,
+        Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
+    ] = None
+    approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
+
+    @model_validator(mode="after")
+    def _own_data(self) -> Self:
+        if (self.recheck is None) != (self.data is None):
+            raise ValueError("recheck and data come together: rows are run again on data that pipelines cannot write")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a policy file; SpecError is one line that names file and field."""
+        with reading(path, "a gate policy"):
+            try:
+                return cls.model_validate(read_mapping(path.read_text(), "policy"))
+            except ValidationError as error:
+                raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
+
+    @property
+    def limits(self) -> GateSpec:
+        """What a judgement depends on."""
+        return GateSpec.model_validate(self.model_dump(include=set(GateSpec.model_fields)))

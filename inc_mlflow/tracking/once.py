@@ -1,0 +1,57 @@
+"""Make a thing on the server once, though the answer may get lost: MLflow's own retries would make it twice."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from mlflow.exceptions import MlflowException
+
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds after each attempt but the last."""
+_SERVER_ERROR = 500
+
+T = TypeVar("T")
+
+
+def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
+    """Return what ``find`` finds, else what ``make`` makes; after a lost answer it is looked for before it is made again.
+
+    Raises what ``make`` raises where the server refuses, or the last attempt fails.
+    """
+    from mlflow.exceptions import MlflowException
+
+    for pause in _PAUSES:
+        if (found := find()) is not None:
+            return found
+        try:
+            with _without_retries():
+                return make()
+        except MlflowException as error:
+            if lasting(error):
+                raise
+        time.sleep(pause)
+    if (found := find()) is not None:
+        return found
+    with _without_retries():
+        return make()
+
+
+def lasting(error: "MlflowException") -> bool:
+    """Tell whether the server answered and refused: trying again would change nothing."""
+    status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    return status < _SERVER_ERROR and error.error_code != "RESOURCE_ALREADY_EXISTS"
+
+
+@contextmanager
+def _without_retries() -> Iterator[None]:
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(_RETRIES)
+        os.environ.update({} if before is None else {_RETRIES: before})
