@@ -17,7 +17,6 @@ import pytest
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.steps.promote import promote_best
 from inc_mlflow.tracking.server import Stores, connected
-from inc_mlflow.tracking.versions import ALIAS
 
 pytest.importorskip("flask_wtf", reason="MLflow's user accounts need flask-wtf")
 pytestmark = pytest.mark.slow
@@ -124,7 +123,7 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(server, act_as, measur
     act_as("pipeline")
     stores = Stores(server, server)
     with pytest.raises(TrackingError, match="Permission denied") as refusal, connected(stores) as client:
-        client.set_registered_model_alias("digits", ALIAS, "1")
+        client.set_registered_model_alias("digits", "int8-champion", "1")
     assert "\n" not in str(refusal.value)
     with connected(stores) as client, pytest.raises(MlflowException, match="Permission denied"):
         client.create_model_version("digits", f"models:/{next(iter(logged.models.values()))}")
