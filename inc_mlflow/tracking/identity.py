@@ -1,5 +1,7 @@
 """Who this process is to the MLflow server, by the server's own word."""
 
+import getpass
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,3 +43,14 @@ def _ask(client: "MlflowClient", endpoint: str, **params: str) -> dict[str, Any]
         return None
     answer: dict[str, Any] = verify_rest_response(response, endpoint).json()
     return answer
+
+
+def acting_user(client: "MlflowClient") -> str:
+    """Return who is to be named for what this process does: the server's user, else this machine's, which is a claim only."""
+    name = current_user(client)
+    if name is not None:
+        return name
+    try:
+        return f"{getpass.getuser()} (unchecked)"
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()} (unchecked)"
