@@ -103,6 +103,7 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(server, act_as, measur
 
     act_as("pipeline")
     logged = measured.track(tmp_path)
+    assert logged.no_views is None
     run_id = measured.request(tmp_path)
 
     act_as("gate")

@@ -25,7 +25,7 @@ EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 SCREENSHOTS = Path(os.environ.get("INC_SCREENSHOTS", ROOT / "dist" / "screenshots"))
 CHANGES = {"recipes": [{"method": "static"}, {"method": "dynamic"}]}
-SIZE = (1700, 1500)
+SIZE = (1600, 1700)
 PATIENCE = 90
 
 
