@@ -51,20 +51,18 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
         if not _told(job, state):
             for note in checked.notes:
                 tell(note)
-            tracked = _work(job, built, state)
-            if tracked.no_views:
-                tell(tracked.no_views)
+            _work(job, built, state)
+            if line := TrackingRecord.load(state / "tracking").no_views:
+                tell(line)
         result: dict[str, Any] = json.loads((state / RESULT).read_text())
         return Finished(result, dict(_slow(state)))
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path) -> TrackingRecord:
+def _work(job: Job, pipeline: "GraphComponent", state: Path) -> None:
     os.environ[SESSION] = session(state)
     run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
-    tracked = TrackingRecord.load(state / "tracking")
     write_text(state / SERVER, Server.of(job).address)
-    write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
-    return tracked
+    write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
@@ -80,8 +78,9 @@ def _told(job: Job, state: Path) -> bool:
     return (state / RESULT).exists() and (state / SERVER).read_text() == Server.of(job).address
 
 
-def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:
-    server, experiment, views = Server.of(job), tracked.experiment_id, tracked.no_views is None
+def _links(job: Job, state: Path) -> dict[str, str]:
+    server, tracked = Server.of(job), TrackingRecord.load(state / "tracking")
+    experiment, views = tracked.experiment_id, tracked.no_views is None
     return {
         "experiment_url": experiment_url(server, experiment),
         "leaderboard_url": leaderboard_url(server, experiment, views),
