@@ -20,14 +20,14 @@ _TESTED = ("3.17.",)
 _TAG = "mlflow.sharedViewState."
 _UNKNOWN = "unknown"
 _WIDTHS = {
-    "attributes.`Run Name`": 180,
-    "runDateAndNestInfo": 135,  # when it was created
-    "params.`inc.pool`": 80,
-    "params.`inc.recipe`": 215,
-    "params.`inc.verdict`": 100,
+    "attributes.`Run Name`": 130,
+    "runDateAndNestInfo": 130,  # when it was created
+    "params.`inc.pool`": 125,
+    "params.`inc.recipe`": 240,
+    "params.`inc.verdict`": 95,
     "metrics.`speedup`": 75,
     "metrics.`accuracy`": 75,
-    "metrics.`relative_drop`": 100,
+    "metrics.`relative_drop`": 95,
     "metrics.`p99_ms`": 70,
     "metrics.`size_mb`": 70,
 }
