@@ -21,13 +21,13 @@ _TAG = "mlflow.sharedViewState."
 _UNKNOWN = "unknown"
 _WIDTHS = {
     "attributes.`Run Name`": 130,
-    "runDateAndNestInfo": 130,  # when it was created
-    "params.`inc.pool`": 125,
-    "params.`inc.recipe`": 240,
+    "runDateAndNestInfo": 145,  # when it was created
+    "params.`inc.pool`": 130,
+    "params.`inc.recipe`": 225,
     "params.`inc.verdict`": 95,
     "metrics.`speedup`": 75,
     "metrics.`accuracy`": 75,
-    "metrics.`relative_drop`": 95,
+    "metrics.`relative_drop`": 100,
     "metrics.`p99_ms`": 70,
     "metrics.`size_mb`": 70,
 }
