@@ -1,6 +1,7 @@
 """Print, as JSON, what an MLflow store holds: `store.py URI`."""
 
 import json
+import sqlite3
 import sys
 import warnings
 
@@ -12,8 +13,12 @@ client = MlflowClient(sys.argv[1], sys.argv[1])
 experiments = [one.experiment_id for one in client.search_experiments(ViewType.ALL) if one.name != "Default"]
 runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
 models = client.search_registered_models()
+database = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///"))
+POINTS = {"metrics": "run_uuid, key", "logged_model_metrics": "model_id, metric_name"}
+TWICE = [f"SELECT {key} FROM {table} GROUP BY {key} HAVING COUNT(*) > 1" for table, key in POINTS.items()]
 json.dump(
     {
+        "twice": [point for query in TWICE for point in database.execute(query)],
         "experiments": len(experiments),
         "runs": [
             {
