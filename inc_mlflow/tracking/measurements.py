@@ -19,7 +19,7 @@ def log_measurement(log: Log, row: Row, pool: str, model_id: str) -> None:
     verdict = {VERDICT: row.verdict, _ON_POOL: row.per_pool[pool].verdict} if row.verdict else {}
     layout = {"inc.layout": measured.benchmark.layout} if measured.benchmark else {}
     about = {RECIPE: row.recipe, POOL: pool, DIGEST: row.sha256} | verdict
-    note = pool_note(log.session.judgement, row, pool, log.parent, layout | facts)
+    note = pool_note(log.session.judgement, row, pool, log.parent, measured.benchmark)
     numbers = of_pool(row, pool, measured)
     write(log.client, run, params=facts | layout | about, numbers=numbers, tags=about | {MODEL_ID: model_id, NOTE: note})
     log.client.set_terminated(run.info.run_id, "FINISHED")
