@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
-from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
+from inc_mlflow.pipelines.state import claimed, clear, ended, forget_ended, session, state_folder
 from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
-from inc_mlflow.steps.track import SESSION
+from inc_mlflow.steps.track import ENDED, SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server
@@ -51,20 +51,19 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
         if not _told(job, state):
             for note in checked.notes:
                 tell(note)
-            tracked = _work(job, built, state)
-            if tracked.no_views:
-                tell(tracked.no_views)
+            _work(job, built, state)
+            if line := TrackingRecord.load(state / "tracking").no_views:
+                tell(line)
         result: dict[str, Any] = json.loads((state / RESULT).read_text())
         return Finished(result, dict(_slow(state)))
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path) -> TrackingRecord:
-    os.environ[SESSION] = session(state)
+def _work(job: Job, pipeline: "GraphComponent", state: Path) -> None:
+    os.environ |= {SESSION: session(state), ENDED: " ".join(ended(state))}
     run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
-    tracked = TrackingRecord.load(state / "tracking")
     write_text(state / SERVER, Server.of(job).address)
-    write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
-    return tracked
+    write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+    forget_ended(state)
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
@@ -80,8 +79,9 @@ def _told(job: Job, state: Path) -> bool:
     return (state / RESULT).exists() and (state / SERVER).read_text() == Server.of(job).address
 
 
-def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:
-    server, experiment, views = Server.of(job), tracked.experiment_id, tracked.no_views is None
+def _links(job: Job, state: Path) -> dict[str, str]:
+    server, tracked = Server.of(job), TrackingRecord.load(state / "tracking")
+    experiment, views = tracked.experiment_id, tracked.no_views is None
     return {
         "experiment_url": experiment_url(server, experiment),
         "leaderboard_url": leaderboard_url(server, experiment, views),

@@ -34,6 +34,7 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
 
     act_as("pipeline")
     logged = measured.track(tmp_path)
+    assert logged.no_views is None
     run_id = measured.request(tmp_path)
 
     act_as("gate")

@@ -1,18 +1,12 @@
 """What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to end."""
 
-import platform
 import shutil
 
 import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records import CandidatesRecord, EvaluationRecord, JudgementRecord
-from inc_mlflow.spec import Job
-from inc_mlflow.steps.benchmark import benchmark
-from inc_mlflow.steps.evaluate import evaluate
 from inc_mlflow.steps.evidence import evidence_files
-from inc_mlflow.steps.evidence import measured as pools_of
-from inc_mlflow.steps.gate import gate
 from inc_mlflow.steps.request import request_promotion
 from inc_mlflow.steps.single_gate import judge_records
 from inc_mlflow.steps.track import track
@@ -35,24 +29,6 @@ def test_the_evidence_is_whole_and_gives_the_same_judgement(store, measured):
     assert set(logged.evidence) == {str(file.relative_to(folder)) for file in folder.rglob("*.*") if file.is_file()}
 
 
-def test_the_files_of_two_pools_stand_side_by_side(store, measured, tmp_path):
-    stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"
-    text = (measured / "job.yaml").read_text() + stand_in
-    job = Job.load(measured.write("two.yaml", text))
-    models, other = measured.of("baseline", "champion", "candidates"), Job(job.spec, job.root, on="other")
-    evaluate(other, tmp_path / "artifact 1", **models)
-    benchmark(other, tmp_path / "artifact 2", **models)
-    records = [measured / "evaluation", measured / "benchmark", tmp_path / "artifact 1", tmp_path / "artifact 2"]
-    gate(job, tmp_path / "judgement", **models, records=records)
-    logged = measured.track(tmp_path, job, tmp_path / "judgement", records)
-    folder = store.file(logged.parent_run_id, "evidence")
-    assert sorted(one.name for one in folder.iterdir() if one.is_dir()) == [
-        "benchmark-local", "benchmark-other", "evaluation-local", "evaluation-other", "judgement",
-    ]  # fmt: skip
-    pools = pools_of(sorted(folder.glob("*-*")))
-    assert {pool: one.evaluation.evidence.pool for pool, one in pools.items()} == {"local": "local", "other": "other"}
-
-
 def test_emulated_pools_are_part_of_the_evidence_of_theirs(measured, tmp_path):
     folder = shutil.copytree(measured / "evaluation", tmp_path / "evaluation")
     EvaluationRecord.load(folder).model_copy(update={"emulated": {"x86-avx2": "i"}}).save(folder)
@@ -69,7 +45,7 @@ def test_models_are_taken_from_where_this_machine_has_them(store, measured, tmp_
     judged.model_copy(update={"table": table}).save(tmp_path / "judgement")
     logged = measured.track(tmp_path, judgement=tmp_path / "judgement")
     made = CandidatesRecord.load(measured / "candidates").candidates
-    assert set(logged.models) == {one.sha256 for one in made}
+    assert set(logged.models) == {judged.table[0].sha256, *(one.sha256 for one in made)}
 
 
 def test_the_champion_is_not_logged_again_and_keeps_the_numbers_of_its_own_run(store, measured, tmp_path):
@@ -103,8 +79,9 @@ def test_a_run_that_somebody_opened_is_the_parent_and_stays_open(store, measured
     experiment = store.run(plugin).info.experiment_id
     assert logged.experiment_id == experiment
     runs = store.client.search_runs([one.experiment_id for one in store.client.search_experiments()])
-    assert {run.info.run_id for run in runs} == {plugin, *logged.runs.values()}
-    assert {run.info.run_id for run in runs if run.data.tags.get("mlflow.parentRunId") == plugin} == set(logged.runs.values())
+    children = {run.info.run_id for run in runs if run.data.tags.get("mlflow.parentRunId") == plugin}
+    assert {run.info.run_id for run in runs} == {plugin, *children}
+    assert set(logged.runs.values()) < children
     assert {run.info.experiment_id for run in runs} == {experiment}
     given = store.run(plugin)
     assert (given.info.status, given.info.run_name) == ("RUNNING", "track")

@@ -35,7 +35,7 @@ FAILED = INT8 | NOTHING | {"recipe": "dynamic s8", "verdict": "fail"}
 RESULT = {
     "verdict": "pass",
     "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
-    "champion": INT8 | {"registered_model": "digits", "version": "3"},
+    "champion": INT8 | {"registered_model": "digits", "version": "3", "aliases": ["int8-champion"]},
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
     "tracking": {f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]" for name in ("experiment", "leaderboard", "tradeoff")},
@@ -107,6 +107,6 @@ def test_a_piped_table_has_no_colours_and_no_broken_rows(shown):
 
 @pytest.mark.parametrize("name", ["/jobs/[old]/int8.onnx", "/jobs/[/b]"])
 def test_names_with_brackets_stand_as_they_are(shown, name):
-    row = INT8 | {"path": name, "registered_model": "digits", "version": "3"}
+    row = RESULT["champion"] | {"path": name}
     text = shown(champion=row, table=[BASELINE, INT8 | {"recipe": name}])
     assert text.count(name) == 2
