@@ -12,13 +12,13 @@ from inc_mlflow.errors import StaleError, TrackingError, UnreachableError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
-from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
+from inc_mlflow.pipelines.state import claimed, clear, ended, forget_ended, session, state_folder
 from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
-from inc_mlflow.steps.track import SESSION
+from inc_mlflow.steps.track import ENDED, SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server, check_reachable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
 RESULT, SERVER = "result.json", "server"
-CHAMPION, JUDGEMENT = "champion", "judgement"
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,11 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
     with claimed(state):
         if fresh:
             clear(state)
-        if not _told(job, state):
-            for note in (*checked.notes, *_absent(job)):
-                tell(note)
-            try:
-                _work(job, built, state, tell)
-            except TrackingError as error:
-                if not (state / JUDGEMENT / RECORD).exists():
-                    raise
-                return Finished(job_result(state, None), dict(_slow(state)), _kept(error, state))
-        return Finished(json.loads((state / RESULT).read_text()), dict(_slow(state)))
+        if _told(job, state):
+            return _stored(state)
+        for note in (*checked.notes, *_absent(job)):
+            tell(note)
+        return _work(job, built, state, tell)
 
 
 def _absent(job: Job) -> Iterator[str]:
@@ -73,22 +67,34 @@ def _absent(job: Job) -> Iterator[str]:
         yield f"{error}. Until then the job is measured, and kept on this disk"
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path, tell: Callable[[str], None]) -> None:
-    os.environ[SESSION] = session(state)
-    run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+def _work(job: Job, pipeline: "GraphComponent", state: Path, tell: Callable[[str], None]) -> Finished:
+    os.environ |= {SESSION: session(state), ENDED: " ".join(ended(state))}
+    try:
+        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    except TrackingError as error:
+        return _unsent(error, state)
     tracked = TrackingRecord.load(state / "tracking")
     if tracked.no_views:
         tell(tracked.no_views)
     write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
+    forget_ended(state)
+    return _stored(state)
 
 
-def _kept(error: TrackingError, state: Path) -> str:
-    """Say what becomes of the measurements; a champion that they know nothing of is asked for by the next run."""
+def _unsent(error: TrackingError, state: Path) -> Finished:
+    """Return what was measured; a champion that it was not measured beside is asked for by the next run."""
+    if not (state / "judgement" / RECORD).exists():
+        raise error
+    result, slow = job_result(state, None), dict(_slow(state))
     if isinstance(error, StaleError):
-        shutil.rmtree(state / CHAMPION)
-        return str(error)
-    return f"{error}; all that was measured is kept in {state}, the same command sends it"
+        shutil.rmtree(state / "champion")
+        return Finished(result, slow, str(error))
+    return Finished(result, slow, f"{error}; all that was measured is kept in {state}, the same command sends it")
+
+
+def _stored(state: Path) -> Finished:
+    return Finished(json.loads((state / RESULT).read_text()), dict(_slow(state)))
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
