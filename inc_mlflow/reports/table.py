@@ -22,7 +22,8 @@ def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
     for label, why in slow.items():
         print_slow(console, label, why)
     console.print(_outcome(result), markup=False)
-    console.print(_links(result["tracking"]), highlight=False, markup=False)
+    if result["tracking"]:
+        console.print(_links(result["tracking"]), highlight=False, markup=False)
 
 
 def print_judgement(result: dict[str, Any]) -> "Console":
