@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
-from inc_mlflow.pipelines.state import claimed, clear, session, state_folder
+from inc_mlflow.pipelines.state import claimed, clear, ended, forget_ended, session, state_folder
 from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
-from inc_mlflow.steps.track import SESSION
+from inc_mlflow.steps.track import ENDED, SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server
@@ -57,10 +57,11 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
 
 
 def _work(job: Job, pipeline: "GraphComponent", state: Path) -> None:
-    os.environ[SESSION] = session(state)
+    os.environ |= {SESSION: session(state), ENDED: " ".join(ended(state))}
     run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
     write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+    forget_ended(state)
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:

@@ -21,6 +21,7 @@ from inc_mlflow.tracking.server import STATE_FOLDER
 if TYPE_CHECKING:
     import psutil
 
+_SESSION, _ENDED = "session", "ended"
 _COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
 """Packages whose version decides what a step gives."""
 
@@ -58,19 +59,32 @@ def claimed(state: Path) -> Iterator[None]:
 
 def session(state: Path) -> str:
     """Return the id of this execution: kept over kills, new after ``--fresh``."""
-    path = state / "session"
+    path = state / _SESSION
     if not path.exists():
         write_text(path, uuid.uuid4().hex)
     return path.read_text()
 
 
 def clear(state: Path) -> None:
-    """Forget all results; the lock stays, since it is held."""
+    """Forget all results; the lock stays, since it is held, and so do the ids of executions whose runs may be open."""
+    if (state / _SESSION).exists():
+        write_text(state / _ENDED, " ".join({*ended(state), session(state)}))
     for path in state.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != "lock":
+        elif path.name not in {"lock", _ENDED}:
             path.unlink()
+
+
+def ended(state: Path) -> list[str]:
+    """Return the ids of the executions before ``clear``; that this one holds the lock says that none of them is alive."""
+    path = state / _ENDED
+    return path.read_text().split() if path.exists() else []
+
+
+def forget_ended(state: Path) -> None:
+    """Forget those ids, once none of their runs is open."""
+    (state / _ENDED).unlink(missing_ok=True)
 
 
 def end_orphans(state: Path) -> None:

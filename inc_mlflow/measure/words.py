@@ -1,6 +1,7 @@
 """Numbers as people read them, the same in reasons, tables and notes."""
 
 import math
+from collections.abc import Iterable
 
 
 def percent(share: float) -> str:
@@ -38,3 +39,14 @@ def size(count: int) -> str:
             return f"{rounded:g} {unit}"
     gigabytes = count / 10**9
     return f"{gigabytes:.3g} GB" if gigabytes < 999.5 else f"{gigabytes:.0f} GB"
+
+
+def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    names = list(header)
+    return "\n".join(map(_line, [names, ["---"] * len(names), *rows]))
+
+
+def _line(cells: Iterable[str]) -> str:
+    """Write a row of a Markdown table; a bar in a cell would end it."""
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -78,6 +78,11 @@ def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
     return tuple(_tensor_spec(value) for value in graph_inputs(model))
 
 
+def output_signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
+    """Return name, NumPy dtype and shape of each output that is a tensor."""
+    return tuple(_tensor_spec(value) for value in model.graph.output if value.type.tensor_type.elem_type)
+
+
 def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     """Make activations graph outputs, without types and shapes: ONNX Runtime infers them. Changes ``model``."""
     present = {value.name for value in model.graph.output}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.measure.words import markdown_table, percent, size, times
 from inc_mlflow.records import BenchmarkRecord, CandidatesRecord, EvaluationRecord, Interval, JudgementRecord, Record
 
 _NOTHING = "-"
@@ -65,8 +65,7 @@ def numbers(record: Record) -> dict[str, float]:
 def as_markdown(record: Record) -> str:
     """Return what matters as a Markdown document."""
     header, rows = _table(record)
-    lines = [_line(header), _line("---" for _ in header), *map(_line, rows)]
-    return "\n".join([*_heading(record), "", *lines, ""])
+    return "\n".join([*_heading(record), "", markdown_table(header, rows), ""])
 
 
 def as_html(record: Record) -> str:
@@ -127,11 +126,6 @@ def _judged(record: JudgementRecord) -> Iterator[list[str]]:
 
 def _shown(interval: Interval | None, write: Any) -> str:
     return str(write(interval.value)) if interval else _NOTHING
-
-
-def _line(cells: Any) -> str:
-    """Write a row of a Markdown table; a bar in a cell would end it."""
-    return f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

@@ -3,8 +3,9 @@
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.track import SESSION, named_session
+from inc_mlflow.tracking.experiments import experiment_of
+from inc_mlflow.tracking.leftovers import end_runs
 from inc_mlflow.tracking.server import Server, connected
-from inc_mlflow.tracking.sessions import end_runs
 
 
 def close_runs(job: Job, session: str = "") -> str:
@@ -17,6 +18,8 @@ def close_runs(job: Job, session: str = "") -> str:
         if not key:
             return f"runs of this pipeline may be left RUNNING: {SESSION} does not say which they are"
         with connected(Server.of(job)) as client:
-            return f"runs of this pipeline ended as FAILED: {end_runs(client, Server.of(job), key)}"
+            experiment = experiment_of(client, Server.of(job))
+            ended = end_runs(client, experiment, [key], "FAILED") if experiment else 0
+            return f"runs of this pipeline ended as FAILED: {ended}"
     except TrackingError as error:
         return f"runs of this pipeline may be left RUNNING: {error}"

@@ -14,6 +14,7 @@ from inc_mlflow.ort.normalize import normalize
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import ImportRecord
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.example import save_example
 from inc_mlflow.steps.inputs import open_data
 from inc_mlflow.steps.stage import step
 from inc_mlflow.storage import MODEL, model_bytes, model_sha256
@@ -26,10 +27,11 @@ TOLERANCE = 1e-2
 
 @step("baseline", ImportRecord)
 def import_model(job: Job, target: Path) -> ImportRecord:
-    """Write the baseline into ``target`` and compare it with the source on real rows."""
+    """Write the baseline into ``target`` with one real row as example, and compare it with the source on several."""
     opset = normalize(job.model, target)
     rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
     difference, error = compare(job.model, target / MODEL, rows)
+    save_example(target, rows[0])
     return record(job.model, target, opset, len(rows), difference, error)
 
 

@@ -1,12 +1,13 @@
 """track: send the measurements, complete on disk by now, to MLflow."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.ort.model import read_structure, signature
+from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.ort.model import output_signature, read_structure, signature
 from inc_mlflow.records import (
     RECORD,
     BenchmarkRecord,
@@ -16,15 +17,21 @@ from inc_mlflow.records import (
     TrackingRecord,
 )
 from inc_mlflow.reports.slow import markdown
+from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import Job
+from inc_mlflow.spec.placement import CPU_PROVIDER
 from inc_mlflow.steps.evidence import evidence_files, measured
+from inc_mlflow.steps.example import load_example
+from inc_mlflow.steps.gate import of_job
 from inc_mlflow.steps.quantize import PICTURE
 from inc_mlflow.steps.saturation import saturation_texts
 from inc_mlflow.steps.stage import step
 from inc_mlflow.storage import MODEL, sha256_file, sha256_text, write_text
 from inc_mlflow.tracking.artifacts import EVIDENCE
-from inc_mlflow.tracking.runs import Session, log_job
+from inc_mlflow.tracking.jobs import log_job
+from inc_mlflow.tracking.logged_models import Interface
 from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.tracking.session import Session
 from inc_mlflow.tracking.versions import logged_as
 
 if TYPE_CHECKING:
@@ -34,13 +41,16 @@ JOB = "job.json"
 Texts = dict[str, dict[str, str]]
 SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution on one machine."""
+ENDED = "INC_MLFLOW_ENDED"
+"""Environment variable with ids of executions before this one that cannot be alive any more, and may have left runs open."""
+TRADEOFF = "tradeoff.svg"
 
 
 @step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
 def track(
     job: Job, target: Path, *, baseline: Path, candidates: Path, judgement: Path, records: list[Path], session: str = ""
 ) -> TrackingRecord:
-    """Log parent run, candidates, models, and evidence for whoever judges again; ``target`` gets the job's text too.
+    """Log parent run, candidates, models, and evidence for whoever judges again; ``target`` gets job and picture too.
 
     ``records`` are the evaluations and benchmarks of all pools; ``session`` is the id of this execution, so that a retry
     finds its runs: else the environment names it, else what was judged.
@@ -51,7 +61,8 @@ def track(
     with connected(server) as client:
         key = named_session(session) or judged.identity()
         found = _session(client, key, job, baseline, candidates, judged, records)
-        logged = log_job(client, server, found, judged, _artifacts(baseline, candidates, evidence))
+        picture = _draw(job, judged, target)
+        logged = log_job(client, server, found, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)})
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
@@ -95,6 +106,11 @@ def _artifacts(baseline: Path, candidates: Path, evidence: dict[str, Path]) -> d
     return records | pictures | {f"{EVIDENCE}/{path}": file for path, file in evidence.items()}
 
 
+def _draw(job: Job, judged: JudgementRecord, target: Path) -> Path:
+    write_text(target / TRADEOFF, draw_tradeoff(judged, job.spec.gate))
+    return target / TRADEOFF
+
+
 def _session(
     client: "MlflowClient",
     key: str,
@@ -104,24 +120,51 @@ def _session(
     judged: JudgementRecord,
     records: Iterable[Path],
 ) -> Session:
-    imported, made = ImportRecord.load(baseline), CandidatesRecord.load(candidates).candidates
-    # Where a judgement says that models are is a place on the machine that judged.
-    files = {one.sha256: candidates / one.path for one in made}
-    others = [row.sha256 for row in judged.table[1:] if row.sha256 not in files]
-    pools = list(measured(records).values())
-    evaluated = pools[0].evaluation
+    pools = of_job(job.spec, measured(records))
+    files = _files(baseline, candidates)
+    others = [row.sha256 for row in judged.table if row.sha256 not in files]
     return Session(
         key=key,
         name=job.spec.name,
-        metric=evaluated.metric,
-        host=evaluated.evidence.host,
-        inputs=signature(read_structure(baseline / MODEL)),
-        digests={
-            "job": sha256_text(job.spec.to_text()),
-            "source": imported.source_sha256,
-            "data": evaluated.evidence.data_sha256,
-        },
+        judgement=judged,
+        pools=pools,
+        required=tuple(pool for pool, one in pools.items() if job.spec.gate.role(pool, one.emulated) == "required"),
+        interface=_interface(baseline, pools),
+        digests=_digests(job, baseline, pools),
         files=files,
         logged={sha256: logged_as(client, Server.of(job).registered_model, sha256) for sha256 in others},
-        texts=_together(*(why_slow(pool.benchmark) for pool in pools if pool.benchmark), saturation_texts(files)),
+        texts=_together(*(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)),
+        ended=tuple(os.environ.get(ENDED, "").split()),
     )
+
+
+def _files(baseline: Path, candidates: Path) -> dict[str, Path]:
+    """Find the models here: where a judgement says that they are is a place on the machine that judged."""
+    made = {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
+    return {ImportRecord.load(baseline).model_sha256: baseline / MODEL, **made}
+
+
+def _saturation(candidates: Path) -> Texts:
+    return saturation_texts({one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates})
+
+
+def _interface(baseline: Path, pools: Mapping[str, Measured]) -> Interface:
+    structure, evidence = read_structure(baseline / MODEL), [pool.evaluation.evidence for pool in pools.values()]
+    return Interface(
+        inputs=signature(structure),
+        outputs=output_signature(structure),
+        example=load_example(baseline),
+        runtime=evidence[0].host.runtime,
+        providers=tuple(
+            sorted({CPU_PROVIDER, *(one.provider for one in evidence)}, key=lambda name: (name == CPU_PROVIDER, name))
+        ),
+    )
+
+
+def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:
+    first = next(iter(pools.values()))
+    return {
+        "job": sha256_text(job.spec.to_text()),
+        "source": ImportRecord.load(baseline).source_sha256,
+        "data": first.evaluation.evidence.data_sha256,
+    }

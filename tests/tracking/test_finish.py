@@ -3,7 +3,7 @@
 import pytest
 
 from inc_mlflow.steps.finish import close_runs
-from inc_mlflow.tracking import runs
+from inc_mlflow.tracking import candidates
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +14,7 @@ def killed(store, measured, monkeypatch):
 
     def kill(session="the-session"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(runs, "_log_model", interrupted)
+            patch.setattr(candidates, "ensure_model", interrupted)
             measured.track(store.folder, session=session)
 
     return kill

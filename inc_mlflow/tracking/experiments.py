@@ -1,0 +1,34 @@
+"""The experiment of a job."""
+
+import os
+from typing import TYPE_CHECKING
+
+from inc_mlflow.tracking.once import once
+from inc_mlflow.tracking.server import Server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_GIVEN = "MLFLOW_RUN_ID"
+"""Environment variable with a run that somebody else opened for this process, as Kubeflow's MLflow plugin does."""
+
+
+def given_run() -> str | None:
+    """Return the run that somebody opened for this process; ask before any run ends, then MLflow forgets it."""
+    return os.environ.get(_GIVEN)
+
+
+def experiment_of(client: "MlflowClient", server: Server) -> str | None:
+    """Return the experiment of the run that somebody opened for this process, else the job's; None where it is not made yet."""
+    if given := given_run():
+        return str(client.get_run(given).info.experiment_id)
+    found = client.get_experiment_by_name(server.experiment)
+    return None if found is None else str(found.experiment_id)
+
+
+def ensure_experiment(client: "MlflowClient", server: Server) -> str:
+    """Return the same, made once."""
+    return once(
+        lambda: experiment_of(client, server),
+        lambda: str(client.create_experiment(server.experiment, artifact_location=server.artifacts)),
+    )
