@@ -29,7 +29,7 @@ def best_of(stores: Stores, experiment: str, pool: str | None, max_drop: float |
         "experiment": experiment,
         "run_id": board.run_id,
         "pool": pool,
-        "champion": vars(champion) if champion else None,
+        "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
         "champion_problem": problem,
         "rows": [_plain(one, champion) for one in shown[:limit]],
         "best": board.best.recipe,
@@ -50,11 +50,14 @@ def _within(standings: tuple[Standing, ...], max_drop: float | None) -> list[Sta
 
 def _champion(client: "MlflowClient", spec: JobSpec) -> tuple[Champion | None, str | None]:
     """Return the present champion, or why nobody can tell: the rest of the leaderboard is as true without it."""
-    name, alias = Server.of(Job(spec, Path())).registered_model, champion_alias(spec.tracking.alias_prefix)
     try:
-        return find_champion(client, name, alias), None
+        return find_champion(client, _registered(spec), champion_alias(spec.tracking.alias_prefix)), None
     except TrackingError as error:
         return None, str(error)
+
+
+def _registered(spec: JobSpec) -> str:
+    return Server.of(Job(spec, Path())).registered_model
 
 
 def _promotion(stores: Stores, board: Leaderboard) -> str | None:
@@ -67,4 +70,4 @@ def _promotion(stores: Stores, board: Leaderboard) -> str | None:
 
 def _plain(one: Standing, champion: Champion | None) -> dict[str, Any]:
     present = champion is not None and champion.sha256 == one.row.sha256
-    return one.row.model_dump(mode="json") | {"p99_ms": one.p99_ms, "champion": present}
+    return one.row.model_dump(mode="json", exclude={"reasons"}) | {"p99_ms": one.p99_ms, "champion": present}
