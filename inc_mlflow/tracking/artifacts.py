@@ -14,8 +14,8 @@ EVIDENCE = "evidence"
 
 
 def fetch(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
-    """Fetch a file or folder of a run's artifacts into ``target``; DataError where the run has none of that name."""
-    if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
+    """Fetch a file or folder of a run's artifacts into ``target``; DataError where the run has none of that path."""
+    if name not in {artifact.path for artifact in client.list_artifacts(run_id, name.rpartition("/")[0] or None)}:
         raise DataError(f"run {run_id}: has no artifact {name!r}; start the pipeline again")
     return Path(client.download_artifacts(run_id, name, str(target)))
 
