@@ -26,9 +26,21 @@ def files(tmp_path):
     return {name: f"file://{tmp_path}/store/{name}" for name in "abcdef"}
 
 
+_begun = []
+
+
+@pytest.fixture(autouse=True)
+def _end_what_a_failed_test_left():
+    yield
+    while _begun:
+        with _begun.pop() as process:
+            process.kill()
+
+
 def begin(code, uri, **options):
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", code, uri], **streams, **options)
+    _begun.append(subprocess.Popen([sys.executable, "-c", code, uri], **streams, **options))
+    return _begun[-1]
 
 
 def run(code, uri):
