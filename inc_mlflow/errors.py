@@ -47,3 +47,11 @@ class TrackingError(IncError):
 
 class StaleError(TrackingError):
     """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""
+
+
+class LedgerError(TrackingError):
+    """Registry and ledger of a registered model contradict each other: somebody else moved, altered or removed something."""
+
+
+class FrozenError(TrackingError):
+    """Promotion of a registered model is stopped for now, by whom and why the message says."""

@@ -11,55 +11,111 @@ from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
     from inc_mlflow.records import Decision
-    from inc_mlflow.steps.decide import Policy
+    from inc_mlflow.steps.case import Policy
     from inc_mlflow.tracking.server import Stores
 
-_EXIT = {"promoted": 0, "open": 2, "rejected": 3, "inconclusive": 4, "stale": 4}
+_EXIT = {"promoted": 0, "open": 2, "rejected": 3, "inconclusive": 4, "stale": 4, "waiting": 4}
+Server = Annotated[
+    str | None, typer.Option("--tracking-uri", help="MLflow server; MLFLOW_TRACKING_URI, or the store of this folder's job.")
+]
+
+
+def stores(tracking_uri: str | None) -> "Stores":
+    """Return the stores that a command without a job talks to."""
+    os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
+    from inc_mlflow.tracking.server import Stores
+
+    return Stores.of_environment()
 
 
 @app.command(rich_help_panel=PROMOTE)
 def promote(
     run: Annotated[str | None, typer.Option(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")] = None,
+    job: Annotated[Path | None, typer.Option(metavar="JOB", help="A finished job on this machine (YAML).")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL_ID", help="A candidate's logged model, as m-4f1c….")] = None,
     requested: Annotated[bool, typer.Option("--requested", help="Answer all requests that wait, oldest first.")] = False,
+    adopt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Record in this registered model's ledger where others put its aliases, nothing else."
+        ),
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="With --adopt: of the aliases, as tracking.alias_prefix of the job.")] = "int8",
     experiment: Annotated[str | None, typer.Option(help="With --requested: only those of this MLflow experiment.")] = None,
     policy: Annotated[
         Path | None, typer.Option(help="The gate's own policy (YAML); by default each job is judged by its own gate.")
     ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow server; MLFLOW_TRACKING_URI by default.")] = None,
+    tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Answer what pipelines request: judge the evidence again, check the model's bytes, promote or refuse.
 
     For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 3 rejected, 4 inconclusive,
-    or another champion since; with --requested 0 if all were answered, and 2 if one could not be.
+    waiting for approval, or another champion since; with --requested 0 if all were answered, and 2 if one could not be.
     """
-    _check(run, requested, experiment)
-    os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
-    from inc_mlflow.steps.decide import Policy
-    from inc_mlflow.tracking.server import Stores
+    if sum(map(bool, (run, job, model, requested, adopt))) != 1:
+        raise SpecError("promote: give one of --run, --job, --model, --requested and --adopt")
+    if experiment is not None and not requested:
+        raise SpecError("--experiment: is for --requested; a run is in one already")
+    if adopt is not None:
+        raise typer.Exit(_adopt(stores(tracking_uri), adopt, prefix, as_json))
+    from inc_mlflow.steps.case import Policy
 
-    gate = Stores.of_environment(), Policy.load(policy)
-    raise typer.Exit(_one(*gate, run, as_json) if run else _all(*gate, experiment, as_json))
+    judge = Policy.load(policy)
+    if requested:
+        raise typer.Exit(_all(stores(tracking_uri), judge, experiment, as_json))
+    raise typer.Exit(_one(*_found(run, job, model, tracking_uri), judge, as_json))
 
 
-def _one(stores: "Stores", policy: "Policy", run_id: str, as_json: bool) -> int:
+def _found(run: str | None, job: Path | None, model: str | None, tracking_uri: str | None) -> tuple["Stores", str]:
+    """Return the run that holds the request, and where."""
+    if job is not None:
+        os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
+        from inc_mlflow.pipelines.request import request_finished
+        from inc_mlflow.spec import Job
+        from inc_mlflow.tracking.server import Server
+
+        loaded = Job.load(job)
+        return Server.of(loaded), request_finished(loaded)
+    at = stores(tracking_uri)
+    if run is not None:
+        return at, run
+    from inc_mlflow.steps.request import run_of_model
+
+    return at, run_of_model(at, str(model).removeprefix("models:/"))
+
+
+def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
+    from inc_mlflow.reports.history import sentence
+    from inc_mlflow.steps.adopt import adopt
+
+    entries = adopt(at, model, prefix)
+    if as_json:
+        emit({"entries": [entry.model_dump(mode="json") for entry in entries]}, as_json)
+    else:
+        print("\n".join(map(sentence, entries)))
+    return 0
+
+
+def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
     from inc_mlflow.steps.decide import decide
 
-    decision = decide(stores, run_id, policy)
+    decision = decide(at, run_id, policy)
     if as_json:
         emit(decision.model_dump(mode="json"), as_json)
     else:
         print(f"{_what(decision)}: {decision.recipe or run_id}")
         print("\n".join(f"  {reason}" for reason in decision.reasons))
+        print("\n".join(f"  {alias} is version {version}" for alias, version in decision.aliases.items()))
         print(f"Judged by {decision.policy}")
     return _EXIT[decision.outcome]
 
 
-def _all(stores: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
+def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
     from inc_mlflow.steps.decide import decide_all
 
     decisions = []
-    for decision in decide_all(stores, experiment, policy):
+    for decision in decide_all(at, experiment, policy):
         decisions.append(decision)
         if not as_json:
             print(f"{decision.run_id} {_what(decision)}: {'; '.join(decision.reasons)}", flush=True)
@@ -73,10 +129,3 @@ def _all(stores: "Stores", policy: "Policy", experiment: str | None, as_json: bo
 def _what(decision: "Decision") -> str:
     version = f" as {decision.registered_model} version {decision.version}" if decision.version else ""
     return f"{decision.outcome}{version}"
-
-
-def _check(run: str | None, requested: bool, experiment: str | None) -> None:
-    if (run is None) != requested:
-        raise SpecError("promote: give either --run RUN_ID or --requested")
-    if experiment is not None and not requested:
-        raise SpecError("--experiment: is for --requested; a run is in one already")

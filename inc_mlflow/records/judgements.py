@@ -6,8 +6,8 @@ from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record, Verdict
 
-Outcome = Literal["open", "promoted", "rejected", "inconclusive", "stale"]
-"""Of a request: stale is one whose candidate was not measured against the present champion."""
+Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale"]
+"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion."""
 
 
 class PoolResult(Frozen):
@@ -95,13 +95,15 @@ class Decision(Frozen):
     recipe: str | None = None
     registered_model: str | None = None
     version: str | None = None
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Alias -> version, of all that name what this request promoted."""
 
 
 class PromotionRecord(Record):
-    """The promoted version; ``created`` tells whether this job made it."""
+    """What was promoted."""
 
     registered_model: str
-    alias: str
+    aliases: dict[str, str]
+    """Alias -> version, of all that name what this job promoted."""
     version: str
     sha256: str
-    created: bool

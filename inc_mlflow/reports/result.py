@@ -31,7 +31,11 @@ def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:
         return None
     promoted = PromotionRecord.load(state / "promotion")
     row = next(row for row in table if row.sha256 == promoted.sha256)
-    return row.model_dump(mode="json") | {"registered_model": promoted.registered_model, "version": promoted.version}
+    return row.model_dump(mode="json") | {
+        "registered_model": promoted.registered_model,
+        "version": promoted.version,
+        "aliases": list(promoted.aliases),
+    }
 
 
 def step_directories(state: Path, step: str) -> list[Path]:

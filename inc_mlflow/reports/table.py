@@ -99,6 +99,5 @@ def _outcome(result: dict[str, Any]) -> str:
             if result["verdict"] == "fail"
             else "Nothing was promoted."
         )
-    return (
-        f"Champion: {champion['registered_model']} version {champion['version']}, alias int8-champion\nFile: {champion['path']}"
-    )
+    aliases = ", ".join(champion["aliases"])
+    return f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"

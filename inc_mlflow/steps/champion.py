@@ -7,8 +7,9 @@ from inc_mlflow.records import ChampionRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.stage import step
 from inc_mlflow.storage import MODEL, copy_model
+from inc_mlflow.tracking.aliases import champion_alias
+from inc_mlflow.tracking.champions import download_champion, find_champion
 from inc_mlflow.tracking.server import Server, check_reachable, connected
-from inc_mlflow.tracking.versions import download_champion, find_champion
 
 
 @step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
@@ -23,9 +24,8 @@ def fetch_champion(job: Job, target: Path) -> ChampionRecord:
     except TrackingError as error:
         return ChampionRecord(reachable=False, note=str(error))
     with connected(server) as client:
-        champion = find_champion(client, server.registered_model)
+        champion = find_champion(client, server.registered_model, champion_alias(job.spec.tracking.alias_prefix))
         if champion is None:
             return ChampionRecord(reachable=True)
-        download_champion(client, server.registered_model, champion, target / "download")
-        copy_model(next((target / "download").rglob(MODEL)), target / MODEL)
+        copy_model(download_champion(champion, target / "download"), target / MODEL)
     return ChampionRecord(reachable=True, version=champion.version, recipe=champion.recipe, model_sha256=champion.sha256)

@@ -1,13 +1,16 @@
 """request: ask the gate, which has an identity of its own, to promote the best candidate."""
 
+import tempfile
 from pathlib import Path
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records import ChampionRecord, JudgementRecord, RequestRecord, TrackingRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.stage import step
-from inc_mlflow.tracking.requests import open_request
-from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.tracking.identity import current_user
+from inc_mlflow.tracking.requests import open_request, read_request
+from inc_mlflow.tracking.runs import PARENT
+from inc_mlflow.tracking.server import Server, Stores, connected
 
 
 @step("request", RequestRecord, asks=lambda job: Server.of(job).address)
@@ -16,8 +19,9 @@ def request_promotion(job: Job, target: Path, *, champion: Path, judgement: Path
 
     Raises TrackingError where the verdict is not pass, or the run requests something else already.
     """
-    request = request_of(job, champion, judgement, tracking)
+    asked = request_of(job, champion, judgement, tracking)
     with connected(Server.of(job)) as client:
+        request = asked.model_copy(update={"requested_by": current_user(client)})
         open_request(client, request)
     return request
 
@@ -39,3 +43,17 @@ def request_of(job: Job, champion: Path, judgement: Path, tracking: Path) -> Req
         evidence=logged.evidence,
         alias_prefix=job.spec.tracking.alias_prefix,
     )
+
+
+def run_of_model(stores: Stores, model_id: str) -> str:
+    """Return the run that requests promotion of a logged model; TrackingError where the request is about another one."""
+    with connected(stores) as client:
+        source = client.get_run(str(client.get_logged_model(model_id).source_run_id))
+        run_id = str(source.data.tags.get(PARENT, source.info.run_id))
+        with tempfile.TemporaryDirectory() as folder:
+            request = read_request(client, run_id, Path(folder))
+    if request.models.get(request.sha256) != model_id:
+        raise TrackingError(
+            f"logged model {model_id}: run {run_id} requests {request.recipe}, which is better; promote that run"
+        )
+    return run_id

@@ -38,8 +38,9 @@ class Stores:
 
     @classmethod
     def of_environment(cls) -> "Stores":
-        """Resolve the stores of somebody who has no job; TrackingError where none is named."""
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        """Resolve what a command without a job talks to: the environment's store, else this folder's; TrackingError without."""
+        local = Path(STATE_FOLDER, "mlflow.db").resolve()
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or (f"sqlite:///{local}" if local.exists() else None)
         if not uri:
             raise TrackingError("MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI")
         return Stores(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)

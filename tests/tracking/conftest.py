@@ -139,6 +139,22 @@ class Store:
     def local(uri: str) -> Path:
         return Path(unquote(urlsplit(uri).path))
 
+    def crown(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
+        """Make some model the champion, through the ledger, and return its version."""
+        from inc_mlflow.tracking.founding import found
+        from inc_mlflow.tracking.hold import held
+        from inc_mlflow.tracking.versions import register
+
+        if model_id is None:
+            experiment = self.client.create_experiment("elsewhere")
+            model_id = self.client.create_logged_model(experiment, "another", params={"inc.sha256": sha256}).model_id
+        found(self.client, "digits")
+        with held(self.client, "digits") as turn:
+            version, _ = register(self.client, "digits", model_id, sha256, {})
+            marks = {"alias": "int8-champion", "version": version, "sha256": sha256, "model_id": model_id}
+            turn.write("promoted", recipe="another", **marks | fields)
+        return version
+
     def versions(self) -> list[str]:
         return sorted(str(one.version) for one in self.client.search_model_versions())
 

@@ -16,9 +16,10 @@ from sqlalchemy.engine import Engine
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records import RequestRecord, TrackingRecord
 from inc_mlflow.steps import decide as deciding
-from inc_mlflow.steps.decide import Policy, decide, decide_all
+from inc_mlflow.steps.case import Policy, judge_again
+from inc_mlflow.steps.decide import decide, decide_all
+from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.requests import open_request
-from inc_mlflow.tracking.versions import find_champion, promote
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, 
     assert (decision.outcome, decision.version, decision.recipe) == ("promoted", "1", best.recipe)
     assert decision.reasons == best.reasons
     assert decision.policy == "the job's own gate"
-    assert find_champion(store.client, "digits").sha256 == best.sha256
+    assert find_champion(store.client, "digits", "int8-champion").sha256 == best.sha256
     tags = store.tags(requested)
     assert (tags["inc.request"], tags["inc.judged_by"]) == ("promoted", "the job's own gate")
     assert tags["mlflow.note.content"].startswith("promoted by the gate\n\ntop1 drops by")
@@ -175,18 +176,38 @@ def test_a_candidate_without_numbers_is_refused(store, measured):
     refused(store, run_id, "the evidence is not about the candidate")
 
 
-def crown(store, sha256: str, model_id: str | None = None) -> None:
-    """Make some model the champion."""
-    if model_id is None:
-        experiment = store.client.create_experiment("elsewhere")
-        model_id = store.client.create_logged_model(experiment, "another", params={"inc.sha256": sha256}).model_id
-    promote(store.client, "digits", model_id, sha256, {}, None)
-
-
-def test_another_champion_since_makes_the_request_stale(store, requested, measured):
+def test_a_champion_since_that_stands_in_the_same_table_is_replaced_by_the_best(store, requested, measured):
     rival = measured.judgement.table[2].sha256
-    crown(store, rival, TrackingRecord.load(store.folder / "tracking").models[rival])
-    stale(store, requested, "version 1 is champion now, the candidate was measured against none")
+    store.crown(rival, TrackingRecord.load(store.folder / "tracking").models[rival])
+    decision = decide(store.stores, requested, OWN)
+    assert (decision.outcome, decision.version, store.champion()) == ("promoted", "2", "2")
+
+
+def test_a_champion_since_that_was_measured_elsewhere_makes_the_request_stale(store, requested):
+    store.crown("f" * 64)
+    stale(store, requested, "int8-champion is version 1 (another) now, not measured beside the candidate nor as it was")
+
+
+def standing_of(store, run_id):
+    from inc_mlflow.steps.crown import overall
+
+    request = RequestRecord.load(store.folder / "request")
+    return overall(judge_again(store.client, request, OWN, store.folder / "evidence again")).standing
+
+
+@pytest.mark.parametrize(("faster", "outcome"), [(-0.1, "promoted"), (0.1, "rejected")])
+def test_a_champion_since_under_the_same_conditions_stays_only_if_it_is_better(store, requested, faster, outcome):
+    ours = standing_of(store, requested)
+    store.crown("f" * 64, standing=ours.model_copy(update={"speedup": ours.speedup + faster}))
+    decision = decide(store.stores, requested, OWN)
+    assert decision.outcome == outcome
+    assert store.champion() == ("2" if outcome == "promoted" else "1")
+
+
+def test_a_champion_since_under_other_conditions_is_not_compared_whatever_its_numbers(store, requested):
+    ours = standing_of(store, requested)
+    store.crown("f" * 64, standing=ours.model_copy(update={"speedup": 0.1, "conditions": "0" * 64}))
+    stale(store, requested, "not measured beside the candidate nor as it was")
 
 
 def stale(store, run_id, reason):
@@ -197,9 +218,9 @@ def stale(store, run_id, reason):
 
 
 def test_a_request_cannot_claim_a_champion_that_was_not_measured(store, measured):
-    crown(store, "f" * 64)
+    store.crown("f" * 64)
     run_id = ask(store, measured, measured_against="1")
-    stale(store, run_id, "version 1 is champion now and was not measured beside the candidate")
+    stale(store, run_id, "not measured beside the candidate nor as it was")
 
 
 def test_killed_between_promotion_and_closing_it_ends_without_a_second_version(store, requested, monkeypatch):
@@ -264,7 +285,7 @@ def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_
     answers = list(decide_all(store.stores, None, OWN))
     assert [one.run_id for one in answers] == [requested, second, foreign]
     assert [one.outcome for one in answers] == ["promoted", "promoted", "open"]
-    assert "was not made by inc-mlflow" in answers[2].reasons[0]
+    assert "inc-mlflow did not make it" in answers[2].reasons[0]
     assert store.versions() == ["1"]
     assert [one.run_id for one in decide_all(store.stores, "digits", OWN)] == [foreign]
 

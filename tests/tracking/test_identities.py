@@ -16,8 +16,8 @@ import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.steps.promote import promote_best
+from inc_mlflow.tracking.identity import current_user, permission
 from inc_mlflow.tracking.server import Stores, connected
-from inc_mlflow.tracking.versions import ALIAS
 
 pytest.importorskip("flask_wtf", reason="MLflow's user accounts need flask-wtf")
 pytestmark = pytest.mark.slow
@@ -50,6 +50,8 @@ def server(tmp_path_factory) -> Iterator[str]:
     with (folder / "log").open("w") as log, subprocess.Popen(command, env=os.environ | more, stdout=log, stderr=log) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}", process)
+            for user in ("pipeline", "gate"):
+                administer(f"http://127.0.0.1:{port}", "2.0/mlflow/users/create", username=user, password=password(user))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -99,9 +101,6 @@ def administer(server: str, path: str, **fields: str) -> None:
 def test_the_pipeline_requests_and_only_the_gate_promotes(server, act_as, measured, tmp_path):
     from mlflow.exceptions import MlflowException
 
-    for user in ("pipeline", "gate"):
-        administer(server, "2.0/mlflow/users/create", username=user, password=password(user))
-
     act_as("pipeline")
     logged = measured.track(tmp_path)
     run_id = measured.request(tmp_path)
@@ -124,7 +123,7 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(server, act_as, measur
     act_as("pipeline")
     stores = Stores(server, server)
     with pytest.raises(TrackingError, match="Permission denied") as refusal, connected(stores) as client:
-        client.set_registered_model_alias("digits", ALIAS, "1")
+        client.set_registered_model_alias("digits", "int8-champion", "1")
     assert "\n" not in str(refusal.value)
     with connected(stores) as client, pytest.raises(MlflowException, match="Permission denied"):
         client.create_model_version("digits", f"models:/{next(iter(logged.models.values()))}")
@@ -144,6 +143,26 @@ def test_a_pipeline_that_promotes_by_itself_is_refused_in_one_line(act_as, serve
     steps = {"champion": champion, "judgement": tmp_path / "judgement", "tracking": tmp_path / "tracking"}
     with pytest.raises(TrackingError, match=r"^MLflow at http://127\.0\.0\.1:\d+: .*Permission denied"):
         promote_best(measured.job, tmp_path / "promotion", **steps)
+
+
+def test_the_server_says_who_this_is_and_what_it_may_do(server, act_as):
+    act_as("gate")
+    with connected(Stores(server, server)) as client:
+        assert current_user(client) == "gate"
+        assert permission(client, "gate", "registered_model", "*") == "READ"
+    with pytest.raises(TrackingError, match="denied"), connected(Stores(server, server)) as client:
+        permission(client, "pipeline", "registered_model", "*")
+
+
+def test_a_login_that_the_server_refuses_is_no_missing_user(server, act_as, monkeypatch):
+    act_as("gate")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")
+    with (
+        pytest.raises(TrackingError, match=r"^MLflow at .*not authenticated") as refusal,
+        connected(Stores(server, server)) as client,
+    ):
+        current_user(client)
+    assert "\n" not in str(refusal.value)
 
 
 def program(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -38,9 +38,10 @@ def policy(tmp_path):
 @pytest.mark.slow
 def test_one_request_is_answered_with_its_reasons(call, requested, measured):
     code, out, _ = call("--run", requested)
-    first, *reasons, last = out.splitlines()
+    first, *reasons, alias, last = out.splitlines()
     assert (code, first) == (0, f"promoted as digits version 1: {measured.judgement.best().recipe}")
     assert [line.strip() for line in reasons] == list(measured.judgement.reasons)
+    assert alias == "  int8-champion is version 1"
     assert last == "Judged by the job's own gate"
 
 
@@ -96,8 +97,8 @@ def test_an_experiment_that_is_not_there_is_one_line(call, store):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "promote: give either --run RUN_ID or --requested"),
-        (["--run", "r", "--requested"], "promote: give either --run RUN_ID or --requested"),
+        ([], "promote: give one of --run, --job, --model, --requested and --adopt"),
+        (["--run", "r", "--requested"], "promote: give one of --run, --job, --model, --requested and --adopt"),
         (["--run", "r", "--experiment", "e"], "--experiment: is for --requested; a run is in one already"),
         (["--requested"], "MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI"),
         (["--requested", "--tracking-uri", "http://127.0.0.1:9"], "MLflow at http://127.0.0.1:9: cannot be reached"),

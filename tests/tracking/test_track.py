@@ -17,7 +17,7 @@ from inc_mlflow.steps.request import request_promotion
 from inc_mlflow.steps.single_gate import judge_records
 from inc_mlflow.steps.track import track
 from inc_mlflow.storage import sha256_text
-from inc_mlflow.tracking.versions import logged_as, promote
+from inc_mlflow.tracking.versions import logged_as
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_models_are_taken_from_where_this_machine_has_them(store, measured, tmp_
 def test_the_champion_is_not_logged_again_and_keeps_the_numbers_of_its_own_run(store, measured, tmp_path):
     first = measured.track(tmp_path / "first")
     best = measured.judgement.best()
-    promote(store.client, "digits", first.models[best.sha256], best.sha256, {"inc.recipe": best.recipe}, None)
+    store.crown(best.sha256, first.models[best.sha256])
     before = store.client.get_logged_model(first.models[best.sha256]).metrics
     rest = CandidatesRecord.load(measured / "candidates")
     candidates = shutil.copytree(measured / "candidates", tmp_path / "candidates")

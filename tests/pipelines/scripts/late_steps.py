@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.promote import promote_best
 from inc_mlflow.steps.track import track
+from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.server import Server, connected
-from inc_mlflow.tracking.versions import find_champion
 
 what, job, fatal = sys.argv[1], Job.load(Path(sys.argv[2])), int(sys.argv[3])
 written = 0
@@ -39,7 +39,7 @@ def committed(connection):
 
 if what == "connect":
     with connected(Server.of(job)) as client:
-        assert find_champion(client, "digits") is None
+        assert find_champion(client, "digits", "int8-champion") is None
 else:
     state = Path(os.environ["INC_MLFLOW_STATE"])
     os.environ["INC_MLFLOW_SESSION"] = (state / "session").read_text()

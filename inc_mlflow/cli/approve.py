@@ -1,0 +1,44 @@
+"""A person's commands: approve and refuse."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
+from inc_mlflow.cli.promote import Server, stores
+
+if TYPE_CHECKING:
+    from inc_mlflow.tracking.approvals import Word
+
+Run = Annotated[str, typer.Argument(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")]
+Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
+
+
+@app.command(rich_help_panel=PROMOTE)
+def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json: JSON = False) -> None:
+    """Approve a request that waits for a person; the gate promotes when it looks next.
+
+    The one who requested it cannot; where MLflow has user accounts the server sees to that, elsewhere it is a promise.
+    """
+    _decide(run, "approved", reason, tracking_uri, as_json)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def reject(
+    run: Run,
+    reason: Annotated[str, typer.Option(help="Why; it stays beside the request.")],
+    tracking_uri: Server = None,
+    as_json: JSON = False,
+) -> None:
+    """Refuse a request that waits for a person; that is final."""
+    _decide(run, "refused", reason, tracking_uri, as_json)
+
+
+def _decide(run: str, word: "Word", reason: str, tracking_uri: str | None, as_json: bool) -> None:
+    from inc_mlflow.steps.approve import decide_request
+
+    given = decide_request(stores(tracking_uri), run, word, reason)
+    if as_json:
+        emit({"run_id": run} | given.model_dump(mode="json"), as_json)
+    else:
+        print(f"{given.word} by {given.who}; the gate acts on it with `inc-mlflow promote --run {run}`")

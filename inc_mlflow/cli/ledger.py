@@ -1,0 +1,108 @@
+"""Commands about what was promoted: history, rollback, unblock, freeze, unfreeze, verify."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
+from inc_mlflow.cli.promote import Server, stores
+
+if TYPE_CHECKING:
+    from inc_mlflow.records.ledger import Entry
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, as digits.")]
+Reason = Annotated[str, typer.Option(help="Why; it stays in the ledger.")]
+Prefix = Annotated[str, typer.Option(help="Of the aliases, as tracking.alias_prefix of the job.")]
+Pool = Annotated[str | None, typer.Option(help="Of the champion of one pool, not of all.")]
+
+
+@app.command(rich_help_panel=PROMOTE)
+def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> None:
+    """Show every promotion, rejection and rollback: what, who, when and why."""
+    from inc_mlflow.reports.history import print_history
+    from inc_mlflow.steps.notes import history
+
+    ledger = history(stores(tracking_uri), model)
+    if as_json:
+        entries = [entry.model_dump(mode="json") for entry in ledger.entries]
+        emit({"registered_model": model, "entries": entries, "aliases": ledger.aliases, "head": ledger.head}, as_json)
+    else:
+        print_history(ledger.entries, ledger.aliases, ledger.head)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def rollback(
+    model: Name, reason: Reason, pool: Pool = None, prefix: Prefix = "int8", tracking_uri: Server = None, as_json: JSON = False
+) -> None:
+    """Give the alias back to the champion before, and block the present one until `unblock`.
+
+    For example: inc-mlflow rollback digits --reason "complaints from the field".
+    """
+    from inc_mlflow.steps.rollback import rollback
+    from inc_mlflow.tracking.aliases import champion_alias
+
+    _tell(rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason), as_json)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def unblock(
+    model: Name,
+    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="Of the model that was rolled back; its beginning will do.")],
+    reason: Reason,
+    tracking_uri: Server = None,
+    as_json: JSON = False,
+) -> None:
+    """Allow a model again that was rolled back."""
+    from inc_mlflow.steps.notes import unblock
+
+    _tell(unblock(stores(tracking_uri), model, sha256, reason), as_json)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
+    """Stop promotion to a registered model; requests stay open, rollback stays possible."""
+    from inc_mlflow.steps.notes import freeze
+
+    _tell(freeze(stores(tracking_uri), model, reason), as_json)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def unfreeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
+    """Let promotion go on."""
+    from inc_mlflow.steps.notes import unfreeze
+
+    _tell(unfreeze(stores(tracking_uri), model, reason), as_json)
+
+
+@app.command(rich_help_panel=PROMOTE)
+def verify(
+    model: Name,
+    head: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="An earlier head, which the ledger must still hold.")
+    ] = None,
+    prefix: Prefix = "int8",
+    tracking_uri: Server = None,
+    as_json: JSON = False,
+) -> None:
+    """Check that registry, artifacts and ledger say the same; keep the head that it prints elsewhere, and give it next time.
+
+    Exit code: 0 all is as the ledger says, 3 something is not.
+    """
+    from inc_mlflow.steps.verify import verify
+
+    found = verify(stores(tracking_uri), model, prefix, head)
+    if as_json:
+        emit({"ok": not found.problems, "problems": found.problems, "entries": found.entries, "head": found.head}, as_json)
+    else:
+        print("\n".join(found.problems) or f"{model}: as its ledger of {found.entries} entries says")
+        print(f"head: {found.head or 'none'}")
+    raise typer.Exit(3 if found.problems else 0)
+
+
+def _tell(entry: "Entry", as_json: bool) -> None:
+    from inc_mlflow.reports.history import sentence
+
+    if as_json:
+        emit(entry.model_dump(mode="json"), as_json)
+    else:
+        print(sentence(entry))

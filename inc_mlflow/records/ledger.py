@@ -1,0 +1,90 @@
+"""The ledger of a registered model: what happened to its aliases, by whom and why; each entry names the one before it."""
+
+from typing import Literal, Self
+
+from pydantic import ValidationError
+
+from inc_mlflow.errors import LedgerError
+from inc_mlflow.records.base import Frozen
+from inc_mlflow.storage import canonical_json, sha256_text
+
+Kind = Literal["adopted", "promoted", "rejected", "challenged", "withdrawn", "rolled_back", "unblocked", "frozen", "unfrozen"]
+START = "0" * 64
+"""What the first entry names as the one before it."""
+LONGEST = 6000
+"""Characters of a param's value; MLflow cuts what is longer without a word."""
+_REASON = 400
+
+
+class Standing(Frozen):
+    """What ranks versions that were measured under the same conditions, each beside the baseline."""
+
+    conditions: str
+    """sha256 over baseline, rows, metric, and each pool's hardware, runtime and layout."""
+    speedup: float
+    """Lower end, on the worst required pool."""
+    accuracy: float
+    """The metric, or its negative where lower is better."""
+    size_bytes: int
+
+    def beats(self, other: Self) -> bool:
+        """Tell whether this one comes first in the order of the table."""
+        return (self.speedup, self.accuracy, -self.size_bytes) > (other.speedup, other.accuracy, -other.size_bytes)
+
+
+class Entry(Frozen):
+    """One thing that happened; at most one alias moves with it."""
+
+    schema_version: Literal[1] = 1
+    number: int
+    """From 1."""
+    previous: str
+    """Digest of the entry before."""
+    kind: Kind
+    registered_model: str
+    at: str
+    """UTC, ISO 8601, by the clock of the gate's host."""
+    who: str
+    gate: str
+    """Of one execution of the gate: no two write equal entries."""
+    reasons: tuple[str, ...] = ()
+    alias: str | None = None
+    version: str | None = None
+    """What the alias names from now on; None where it is taken away."""
+    before: str | None = None
+    """What it named until now."""
+    sha256: str | None = None
+    """Of the model that this is about: of ``version``, or of what is rejected, blocked by ``rolled_back``, or unblocked."""
+    model_id: str | None = None
+    recipe: str | None = None
+    run_id: str | None = None
+    request: str | None = None
+    """Digest of the request, which names every file of the evidence by its sha256."""
+    policy: str | None = None
+    policy_sha256: str | None = None
+    standing: Standing | None = None
+    approved_by: str | None = None
+
+    def text(self) -> str:
+        """Return canonical JSON that fits into a param; reasons are cut, and say so, where it would not."""
+        text = canonical_json(self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": self.schema_version})
+        if len(text) <= LONGEST:
+            return text
+        kept = tuple(reason[:_REASON] for reason in self.reasons[:4])
+        return self.model_copy(update={"reasons": (*kept, f"(shortened: {len(self.reasons)} reasons)")}).text()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what ``text`` wrote; LedgerError where it is none, or not in this form."""
+        try:
+            entry = cls.model_validate_json(text)
+        except ValidationError as error:
+            raise LedgerError(f"ledger: {text[:60]!r} is no entry; it was altered") from error
+        if entry.text() != text:
+            raise LedgerError(f"ledger: entry {entry.number} is not in its canonical form; it was altered")
+        return entry
+
+
+def digest(entry: Entry) -> str:
+    """Return what the next entry names."""
+    return sha256_text(entry.text())

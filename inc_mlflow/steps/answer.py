@@ -1,0 +1,111 @@
+"""What a judged case comes to: promoted, waiting for a person, or rejected with the reasons; and the ledger's entry for it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.errors import DataError, StaleError
+from inc_mlflow.records import Decision, Outcome, RequestRecord, Verdict
+from inc_mlflow.steps.case import Case, Policy
+from inc_mlflow.steps.crown import Target, challenge, crown, on_pools, overall, withdraw
+from inc_mlflow.tracking.approvals import Approval, approval_of, ask_approval
+from inc_mlflow.tracking.hold import held
+from inc_mlflow.tracking.ledger import read_ledger
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_OUTCOMES: dict[Verdict, Outcome] = {"fail": "rejected", "inconclusive": "inconclusive"}
+
+
+def answer(client: "MlflowClient", case: Case, folder: Path) -> Decision:
+    """Promote what passed, write down what did not, and say so.
+
+    Raises DataError where the models or the policy speak against it, StaleError where nothing compares the candidate with
+    the champion, other TrackingErrors where the registry cannot be written now.
+    """
+    row, best = case.row, case.judgement.best()
+    if row.verdict != "pass":
+        return _not_passed(client, case, folder)
+    if best.sha256 != row.sha256:
+        name = case.policy.name
+        raise DataError(f"by {name} {best.recipe} is better than {row.recipe}; put that policy into the job, and run it again")
+    approval = (
+        approval_of(client, case.request.registered_model, case.request.identity()) if case.policy.asks_approval else None
+    )
+    if case.policy.asks_approval and (approval is None or approval.who == case.request.requested_by):
+        return _wait(client, case, folder, approval)
+    if approval is not None and approval.word == "refused":
+        withdraw(client, overall(case))
+        raise DataError(f"refused by {approval.who}: {approval.reason}")
+    return _promote(client, case, folder, approval.who if approval else None)
+
+
+def reject(client: "MlflowClient", request: RequestRecord, policy: Policy, *reasons: str) -> Decision:
+    """Write a rejection into the ledger, where the registered model has one, and say so."""
+    decided = _decision(request, policy, "rejected", reasons)
+    _note(client, request, policy, reasons)
+    return decided
+
+
+def _not_passed(client: "MlflowClient", case: Case, folder: Path) -> Decision:
+    row = case.row
+    _note(client, case.request, case.policy, row.reasons)
+    decided = _decision(case.request, case.policy, _OUTCOMES.get(row.verdict or "fail", "rejected"), row.reasons)
+    return _with_pools(client, decided, on_pools(case), folder)
+
+
+def _promote(client: "MlflowClient", case: Case, folder: Path, approved_by: str | None) -> Decision:
+    target = overall(case, approved_by)
+    version, _ = crown(client, target, folder)
+    if approved_by:
+        withdraw(client, target)
+    decided = _decision(case.request, case.policy, "promoted", case.row.reasons)
+    decided = decided.model_copy(update={"version": version, "aliases": {target.alias: version}})
+    return _with_pools(client, decided, on_pools(case, approved_by), folder)
+
+
+def _with_pools(client: "MlflowClient", decided: Decision, targets: list[Target], folder: Path) -> Decision:
+    """Move the aliases of pools too; one that cannot be moved is a reason, and no other's."""
+    aliases, reasons = dict(decided.aliases), list(decided.reasons)
+    for target in targets:
+        try:
+            aliases[target.alias], _ = crown(client, target, folder)
+        except (DataError, StaleError) as error:
+            reasons.append(f"{target.alias} stays: {error}")
+    return decided.model_copy(update={"aliases": aliases, "reasons": tuple(reasons)})
+
+
+def _wait(client: "MlflowClient", case: Case, folder: Path, own: Approval | None) -> Decision:
+    version = challenge(client, overall(case), folder)
+    experiment = ask_approval(client, case.request.registered_model)
+    ask = f"`inc-mlflow approve {case.request.run_id}` by a user with EDIT on experiment {experiment}"
+    why = f"{own.who} requested it and cannot approve it" if own else "a person has to approve it"
+    decided = _decision(case.request, case.policy, "waiting", (f"{why}: {ask}",))
+    return decided.model_copy(update={"version": version})
+
+
+def _decision(request: RequestRecord, policy: Policy, outcome: Outcome, reasons: tuple[str, ...]) -> Decision:
+    return Decision(
+        run_id=request.run_id,
+        outcome=outcome,
+        reasons=reasons,
+        policy=policy.name,
+        recipe=request.recipe,
+        registered_model=request.registered_model,
+    )
+
+
+def _note(client: "MlflowClient", request: RequestRecord, policy: Policy, reasons: tuple[str, ...]) -> None:
+    """A request for a model that does not exist yet makes none: names would be anybody's to fill."""
+    if read_ledger(client, request.registered_model) is None:
+        return
+    with held(client, request.registered_model) as turn:
+        turn.write(
+            "rejected",
+            sha256=request.sha256,
+            recipe=request.recipe,
+            reasons=reasons,
+            run_id=request.run_id,
+            request=request.identity(),
+            policy=policy.name,
+        )

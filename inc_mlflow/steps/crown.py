@@ -1,0 +1,176 @@
+"""Point an alias at a candidate that passed, if it is better than what the alias names; no alias moves up otherwise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.errors import DataError, FrozenError, StaleError
+from inc_mlflow.measure.standing import standing, standing_on
+from inc_mlflow.records import Row
+from inc_mlflow.records.ledger import Entry, Standing
+from inc_mlflow.steps.case import Case
+from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent
+from inc_mlflow.tracking.founding import found
+from inc_mlflow.tracking.hold import Hold, held
+from inc_mlflow.tracking.ledger import Ledger
+from inc_mlflow.tracking.versions import check_logged, download, register
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Target:
+    """A candidate and the alias that it is to get."""
+
+    case: Case
+    alias: str
+    row: Row
+    standing: Standing
+    approved_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The registered model."""
+        return self.case.request.registered_model
+
+    @property
+    def model_id(self) -> str:
+        """The candidate's logged model."""
+        return self.case.model_id(self.row.sha256)
+
+
+def overall(case: Case, approved_by: str | None = None) -> Target:
+    """Return the requested candidate as champion of all required pools."""
+    alias = champion_alias(case.request.alias_prefix)
+    return Target(case, alias, case.row, standing(case.row, case.pools, case.limits), approved_by)
+
+
+def on_pools(case: Case, approved_by: str | None = None) -> list[Target]:
+    """Return the best candidate of each pool that passes there, where a job has several real ones."""
+    real = [pool for pool, one in case.pools.items() if not one.emulated and case.limits.role(pool, False) != "informative"]
+    targets = [target for pool in real if (target := _on_pool(case, pool, approved_by))]
+    return targets if len(real) > 1 else []
+
+
+def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bool]:
+    """Move the alias to the candidate, once however often asked; return the version and whether it is new.
+
+    ``folder`` gets the file. Raises DataError where the model was altered, is blocked, or the champion is better, StaleError
+    where nothing tells which is better, FrozenError and LedgerError where nothing may move.
+    """
+    check_candidate(client, target, folder)
+    found(client, target.name)
+    with held(client, target.name) as turn:
+        check_absent(client, turn.ledger, target.alias)
+        present = turn.ledger.place(target.alias)
+        if present is not None and present.sha256 == target.row.sha256:
+            return str(present.version), False
+        check_open(turn.ledger, target)
+        check_rival(present, target)
+        version, created = _register(client, target)
+        write(turn, "promoted", target, version)
+    return version, created
+
+
+def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
+    """Register the candidate under the challenger's alias, where a person has to approve; return its version."""
+    check_candidate(client, target, folder)
+    found(client, target.name)
+    with held(client, target.name) as turn:
+        check_open(turn.ledger, target)
+        check_rival(turn.ledger.place(target.alias), target)
+        alias = challenger_alias(target.case.request.alias_prefix)
+        check_absent(client, turn.ledger, alias)
+        version, _ = _register(client, target)
+        if turn.ledger.aliases.get(alias) != version:
+            write(turn, "challenged", target, version, alias=alias)
+    return version
+
+
+def withdraw(client: "MlflowClient", target: Target) -> None:
+    """Take the challenger's alias away from a candidate whose time is over."""
+    alias = challenger_alias(target.case.request.alias_prefix)
+    with held(client, target.name) as turn:
+        place = turn.ledger.place(alias)
+        if place is not None and place.sha256 == target.row.sha256:
+            turn.write("withdrawn", alias=alias, sha256=target.row.sha256, run_id=target.case.request.run_id)
+
+
+def check_candidate(client: "MlflowClient", target: Target, folder: Path) -> None:
+    """Raise DataError where the logged model is not the candidate of the evidence any more."""
+    check_logged(client, target.model_id, target.row.sha256)
+    download(target.model_id, target.row.sha256, folder)
+
+
+def check_open(ledger: Ledger, target: Target) -> None:
+    """Raise FrozenError where promotion is stopped, DataError where this model was rolled back."""
+    if (stop := ledger.frozen) is not None:
+        why = "; ".join(stop.reasons)
+        raise FrozenError(
+            f"registered model {ledger.name!r}: frozen by {stop.who} since {stop.at} ({why}); "
+            f"`inc-mlflow unfreeze {ledger.name}` ends that"
+        )
+    if (block := ledger.blocked.get(target.row.sha256)) is not None:
+        why, sha256 = "; ".join(block.reasons), target.row.sha256
+        raise DataError(
+            f"{target.row.recipe}: was rolled back by {block.who} at {block.at} ({why}); "
+            f"`inc-mlflow unblock {ledger.name} {sha256[:12]}` allows it again"
+        )
+
+
+def check_rival(present: Entry | None, target: Target) -> None:
+    """Raise DataError where the present champion is better, StaleError where nothing tells.
+
+    It is told by the table where both stand in it, the best row being asked for. A champion that came after the candidate
+    was measured is compared by their ratios to one baseline, and only where rows, hardware and layout were the same.
+    """
+    if present is None or present.sha256 in {row.sha256 for row in target.case.judgement.table}:
+        return
+    rival = f"{target.alias} is version {present.version} ({present.recipe}) now"
+    if present.standing is None or present.standing.conditions != target.standing.conditions:
+        raise StaleError(
+            f"registered model {target.name!r}: {rival}, not measured beside the candidate nor as it was; run the job again"
+        )
+    if not target.standing.beats(present.standing):
+        theirs, ours = present.standing.speedup, target.standing.speedup
+        raise DataError(f"{rival} and better: at least {theirs:.3f}x against {ours:.3f}x under the same conditions")
+
+
+def write(turn: Hold, kind: str, target: Target, version: str | None, **more: str) -> None:
+    """Write what happens to a candidate into the ledger."""
+    case, row = target.case, target.row
+    fields = {
+        "alias": target.alias,
+        "version": version,
+        "sha256": row.sha256,
+        "model_id": target.model_id,
+        "recipe": row.recipe,
+        "reasons": row.reasons,
+        "run_id": case.request.run_id,
+        "request": case.request.identity(),
+        "policy": case.policy.name,
+        "policy_sha256": case.judgement.policy_sha256,
+        "standing": target.standing,
+        "approved_by": target.approved_by,
+    }
+    turn.write(kind, **fields | more)
+
+
+def _register(client: "MlflowClient", target: Target) -> tuple[str, bool]:
+    request = target.case.request
+    tags = {
+        "inc.recipe": target.row.recipe,
+        "inc.verdict": target.row.verdict or "",
+        "inc.run_id": request.run_id,
+        "inc.policy_sha256": target.case.judgement.policy_sha256,
+    }
+    return register(client, target.name, target.model_id, target.row.sha256, tags)
+
+
+def _on_pool(case: Case, pool: str, approved_by: str | None) -> Target | None:
+    passing = [row for row in case.judgement.table[1:] if row.per_pool[pool].verdict == "pass"]
+    ranked = [(standing_on(pool, row, case.pools, case.limits), row) for row in passing]
+    best = max(ranked, key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256), default=None)
+    alias = champion_alias(case.request.alias_prefix, pool)
+    return Target(case, alias, best[1], best[0], approved_by) if best else None

@@ -1,0 +1,56 @@
+"""Who this process is to the MLflow server, by the server's own word."""
+
+import getpass
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_USER = "/api/2.0/mlflow/users/current"
+_PERMISSION = "/api/3.0/mlflow/users/permissions/get"
+_NOT_FOUND = 404
+
+
+def current_user(client: "MlflowClient") -> str | None:
+    """Return the name that this process is logged in by; None where the server has no users, or is a file.
+
+    Raises MlflowException where the server refuses the login.
+    """
+    if not str(client.tracking_uri).startswith(("http://", "https://")):
+        return None
+    answer = _ask(client, _USER)
+    return None if answer is None else str(answer["user"]["username"])
+
+
+def permission(client: "MlflowClient", user: str, resource: str, name: str) -> str | None:
+    """Return what the server lets ``user`` do, as READ or MANAGE; name ``*`` is what it lets users do by default.
+
+    None where the server cannot tell. Raises MlflowException where it is another user and this one is no administrator.
+    """
+    answer = _ask(client, _PERMISSION, username=user, resource_type=resource, resource_id=name)
+    return None if answer is None else str(answer["permission"])
+
+
+def _ask(client: "MlflowClient", endpoint: str, **params: str) -> dict[str, Any] | None:
+    """Ask what MLflow's client has no method for; None where the server does not know the question."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+    login = get_default_host_creds(client.tracking_uri)  # type: ignore[no-untyped-call]
+    response = http_request(login, endpoint, "GET", params=params)  # type: ignore[no-untyped-call]
+    if response.status_code == _NOT_FOUND:
+        return None
+    answer: dict[str, Any] = verify_rest_response(response, endpoint).json()
+    return answer
+
+
+def acting_user(client: "MlflowClient") -> str:
+    """Return who is to be named for what this process does: the server's user, else this machine's, which is a claim only."""
+    name = current_user(client)
+    if name is not None:
+        return name
+    try:
+        return f"{getpass.getuser()} (unchecked)"
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()} (unchecked)"

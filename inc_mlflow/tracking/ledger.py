@@ -1,0 +1,143 @@
+"""Read a registered model's ledger: write-once params of one run, which its tag names; a broken chain is refused."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inc_mlflow.errors import LedgerError, TrackingError
+from inc_mlflow.records.ledger import START, Entry, digest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
+
+LEDGER = "inc.ledger"
+"""Tag of the registered model: the run that holds the ledger."""
+HEAD = "inc.head"
+"""Tag of the registered model: number and digest of the last entry whose alias was moved."""
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries in their order, and how far the registry follows them."""
+
+    name: str
+    run_id: str
+    entries: tuple[Entry, ...]
+    params: dict[str, str]
+    """Of the run: the entries and the claims."""
+    settled: int
+    """Number of the last entry that the registry is known to follow."""
+
+    @property
+    def head(self) -> str:
+        """Digest of the last entry."""
+        return digest(self.entries[-1]) if self.entries else START
+
+    def last(self, alias: str, until: int | None = None) -> Entry | None:
+        """Return the last of the first ``until`` entries that moved an alias."""
+        moves = [entry for entry in self.entries[:until] if entry.alias == alias]
+        return moves[-1] if moves else None
+
+    def place(self, alias: str) -> Entry | None:
+        """Return the entry that made the present version of an alias; None where it names none."""
+        last = self.last(alias)
+        return None if last is None or last.version is None else self.made(last.version)
+
+    def made(self, version: str) -> Entry:
+        """Return the newest entry that says what a version is."""
+        return next(entry for entry in reversed(self.entries) if entry.version == version and entry.model_id)
+
+    @property
+    def aliases(self) -> dict[str, str | None]:
+        """What every alias of ours names."""
+        return {entry.alias: entry.version for entry in self.entries if entry.alias is not None}
+
+    @property
+    def blocked(self) -> dict[str, Entry]:
+        """Models that were rolled back: sha256 -> the entry that says why."""
+        found: dict[str, Entry] = {}
+        for entry in (one for one in self.entries if one.sha256):
+            if entry.kind == "rolled_back":
+                found[entry.sha256 or ""] = entry
+            elif entry.kind == "unblocked":
+                found.pop(entry.sha256 or "", None)
+        return found
+
+    @property
+    def frozen(self) -> Entry | None:
+        """The entry that stops promotion, while it is stopped."""
+        last = next((entry for entry in reversed(self.entries) if entry.kind in ("frozen", "unfrozen")), None)
+        return last if last is not None and last.kind == "frozen" else None
+
+
+def find_model(client: "MlflowClient", name: str) -> "RegisteredModel | None":
+    """Return a registered model, whoever made it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == _ABSENT:
+            return None
+        raise
+
+
+def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
+    """Return the ledger; None where there is no such registered model.
+
+    Raises TrackingError where somebody else made the model, LedgerError where the ledger is not whole.
+    """
+    model = find_model(client, name)
+    if model is None:
+        return None
+    if (run_id := model.tags.get(LEDGER)) is None:
+        raise TrackingError(
+            f"registered model {name!r}: exists and has no ledger, inc-mlflow did not make it; "
+            f"choose another tracking.registered_model, or take it over with `inc-mlflow promote --adopt {name}`"
+        )
+    params = _params(client, name, run_id)
+    entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
+    _check_chain(name, entries)
+    return Ledger(name, run_id, entries, params, _settled(name, entries, model.tags.get(HEAD, f"0 {START}")))
+
+
+def key_of(number: int) -> str:
+    """Return the param that holds an entry; sorted by text they are in order."""
+    return f"{number:09d}"
+
+
+def _params(client: "MlflowClient", name: str, run_id: str) -> dict[str, str]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != _ABSENT:
+            raise
+        raise LedgerError(f"registered model {name!r}: its ledger, run {run_id}, is gone; restore it") from error
+    if run.info.lifecycle_stage != "active":
+        raise LedgerError(f"registered model {name!r}: its ledger, run {run_id}, was deleted; restore it")
+    return dict(run.data.params)
+
+
+def _check_chain(name: str, entries: tuple[Entry, ...]) -> None:
+    before = START
+    for number, entry in enumerate(entries, start=1):
+        if (entry.number, entry.previous, entry.registered_model) != (number, before, name):
+            raise LedgerError(
+                f"registered model {name!r}: entry {number} of its ledger does not follow the one before; "
+                "entries were removed or altered"
+            )
+        before = digest(entry)
+
+
+def _settled(name: str, entries: tuple[Entry, ...], head: str) -> int:
+    number, _, expected = head.partition(" ")
+    known = {str(entry.number): digest(entry) for entry in entries} | {"0": START}
+    if known.get(number) != expected:
+        raise LedgerError(
+            f"registered model {name!r}: its ledger has no entry {number} of digest {expected[:12]} any more; "
+            "it was cut off or written anew"
+        )
+    return int(number)

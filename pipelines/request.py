@@ -1,0 +1,21 @@
+"""Request promotion of what a job on this machine found out."""
+
+import tempfile
+from pathlib import Path
+
+from inc_mlflow.errors import StateError
+from inc_mlflow.pipelines.state import state_folder
+from inc_mlflow.records import RECORD
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.check import check
+from inc_mlflow.steps.request import request_promotion
+
+
+def request_finished(job: Job, pipeline: str = "int8") -> str:
+    """Return the run that holds the request; StateError where the job was not run to its end, or was run otherwise."""
+    state = state_folder(job, check(job).facts, pipeline)
+    steps = {name: state / name for name in ("champion", "judgement", "tracking")}
+    if missing := [name for name, folder in steps.items() if not (folder / RECORD).exists()]:
+        raise StateError(f"{state}: the job's {missing[0]} is not there; finish it with `inc-mlflow run`")
+    with tempfile.TemporaryDirectory() as folder:
+        return request_promotion(job, Path(folder), **steps).run_id
