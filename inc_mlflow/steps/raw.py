@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
@@ -58,8 +58,11 @@ def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def _array(file: ZipFile, name: str) -> np.ndarray:
-    """Read one array; ``np.load`` would also take what is no array."""
-    with file.open(f"{name}.npy") as member:
+    """Read one array; ``np.load`` would also take what is no array, and packed by methods that fail in other ways."""
+    info = file.getinfo(f"{name}.npy")
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ValueError(info.compress_type)
+    with file.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
