@@ -7,7 +7,6 @@ from inc_mlflow.storage import sha256_file
 from inc_mlflow.tracking import artifacts
 from inc_mlflow.tracking.artifacts import fetch, fetch_evidence
 
-
 pytestmark = pytest.mark.slow
 
 
