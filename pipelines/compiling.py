@@ -54,6 +54,15 @@ def check_length(spec: JobSpec) -> None:
         )
 
 
+def check_emulated(spec: JobSpec) -> None:
+    """Raise SpecError where a pod would be asked to emulate a CPU: that takes a compiler, which the images do not bring."""
+    for isa in spec.emulated:
+        raise SpecError(
+            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it needs; name a pool of such "
+            "machines instead"
+        )
+
+
 def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
     """Build a pipeline whose tasks are functions of this machine's Python."""
     from inc_mlflow.pipelines.graph import Graph
@@ -73,6 +82,7 @@ def compile_package(job: Job, pipeline: str, target: Path, registry: str | None 
     make = PIPELINES.get(pipeline)
     check_layout(job)
     check_length(job.spec)
+    check_emulated(job.spec)
     built = make(Graph(job.spec, inline=False, registry=registry, shards=shards))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"
