@@ -58,8 +58,8 @@ def check_emulated(spec: JobSpec) -> None:
     """Raise SpecError where a pod would be asked to emulate a CPU: that takes a compiler, which the images do not bring."""
     for isa in spec.emulated:
         raise SpecError(
-            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it needs; name a pool of such "
-            "machines instead"
+            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it needs; name a pool of "
+            "such machines instead"
         )
 
 
