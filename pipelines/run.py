@@ -51,16 +51,20 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
         if not _told(job, state):
             for note in checked.notes:
                 tell(note)
-            _work(job, built, state)
+            tracked = _work(job, built, state)
+            if tracked.no_views:
+                tell(tracked.no_views)
         result: dict[str, Any] = json.loads((state / RESULT).read_text())
         return Finished(result, dict(_slow(state)))
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path) -> None:
+def _work(job: Job, pipeline: "GraphComponent", state: Path) -> TrackingRecord:
     os.environ[SESSION] = session(state)
     run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    tracked = TrackingRecord.load(state / "tracking")
     write_text(state / SERVER, Server.of(job).address)
-    write_text(state / RESULT, json.dumps(job_result(state, _links(job, state)), indent=1))
+    write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
+    return tracked
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
@@ -76,10 +80,10 @@ def _told(job: Job, state: Path) -> bool:
     return (state / RESULT).exists() and (state / SERVER).read_text() == Server.of(job).address
 
 
-def _links(job: Job, state: Path) -> dict[str, str]:
-    server, experiment = Server.of(job), TrackingRecord.load(state / "tracking").experiment_id
+def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:
+    server, experiment, views = Server.of(job), tracked.experiment_id, tracked.no_views is None
     return {
         "experiment_url": experiment_url(server, experiment),
-        "leaderboard_url": leaderboard_url(server, experiment),
-        "tradeoff_url": tradeoff_url(server, experiment),
+        "leaderboard_url": leaderboard_url(server, experiment, views),
+        "tradeoff_url": tradeoff_url(server, experiment, views),
     }

@@ -61,6 +61,8 @@ class TrackingRecord(Record):
     """Of the table's rows, the baseline among them."""
     evidence: dict[str, str]
     """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to judge again."""
+    no_views: str | None = None
+    """Why the experiment has no saved views; None where it has them."""
 
 
 class RequestRecord(Record):

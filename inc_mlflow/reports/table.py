@@ -22,7 +22,7 @@ def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
     for label, why in slow.items():
         print_slow(console, label, why)
     console.print(_outcome(result), markup=False)
-    console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
+    console.print(_links(result["tracking"]), highlight=False, markup=False)
 
 
 def print_judgement(result: dict[str, Any]) -> "Console":
@@ -101,3 +101,8 @@ def _outcome(result: dict[str, Any]) -> str:
         )
     aliases = ", ".join(champion["aliases"])
     return f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+
+
+def _links(tracking: dict[str, str]) -> str:
+    labels = {"MLflow": "experiment_url", "leaderboard": "leaderboard_url", "trade-off": "tradeoff_url"}
+    return "\n".join(f"{label}: {tracking[name]}" for label, name in labels.items())

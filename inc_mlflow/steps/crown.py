@@ -62,7 +62,7 @@ def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bo
     check_candidate(client, target, folder)
     found(client, target.name)
     with held(client, target.name) as turn:
-        check_absent(client, turn.ledger, target.alias)
+        check_absent(turn.ledger, target.alias)
         present = turn.ledger.place(target.alias)
         if present is not None and present.sha256 == target.row.sha256:
             return str(present.version), False
@@ -81,7 +81,7 @@ def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
         check_open(turn.ledger, target)
         check_rival(turn.ledger.place(target.alias), target)
         alias = challenger_alias(target.case.request.alias_prefix)
-        check_absent(client, turn.ledger, alias)
+        check_absent(turn.ledger, alias)
         version, _ = _register(client, target)
         if turn.ledger.aliases.get(alias) != version:
             write(turn, "challenged", target, version, alias=alias)

@@ -26,6 +26,7 @@ from inc_mlflow.tracking.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs import Session, log_job
 from inc_mlflow.tracking.server import Server, connected
 from inc_mlflow.tracking.versions import logged_as
+from inc_mlflow.tracking.views import write_views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,6 +53,7 @@ def track(
         key = named_session(session) or judged.identity()
         found = _session(client, key, job, baseline, candidates, judged, records)
         logged = log_job(client, server, found, judged, _artifacts(baseline, candidates, evidence))
+        no_views = write_views(client, logged.experiment_id)
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
@@ -59,6 +61,7 @@ def track(
         runs=logged.runs,
         models=logged.models,
         evidence={path: sha256_file(file) for path, file in evidence.items()},
+        no_views=no_views,
     )
 
 

@@ -79,7 +79,7 @@ def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(call, r
     store.client.create_registered_model("digits")
     code, out, _ = call("--requested")
     assert code == 2
-    assert out.startswith(f"{requested} open: registered model 'digits': exists and was not made by inc-mlflow")
+    assert out.startswith(f"{requested} open: registered model 'digits': exists and has no ledger, inc-mlflow did not make it")
     assert call("--run", requested)[0] == 2
     assert open_requests(store.client, None) == [requested]
 

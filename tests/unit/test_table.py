@@ -38,7 +38,7 @@ RESULT = {
     "champion": INT8 | {"registered_model": "digits", "version": "3"},
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
-    "tracking": {"experiment_url": "http://127.0.0.1:5000/#/experiments/1/runs?a=b"},
+    "tracking": {f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]" for name in ("experiment", "leaderboard", "tradeoff")},
 }
 
 
@@ -76,7 +76,8 @@ def test_the_verdict_its_reasons_and_the_champion_follow(shown):
     text = shown()
     assert "pass: static u8s8 per-channel\n  top1 drops by 0.8 %\n  1.62x as fast\n" in text
     assert "Champion: digits version 3, alias int8-champion\nFile: /jobs/int8.onnx\n" in text
-    assert text.endswith("MLflow: http://127.0.0.1:5000/#/experiments/1/runs?a=b\n")
+    at = "http://127.0.0.1:5000/#/"
+    assert text.endswith(f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n")
 
 
 def test_what_could_not_be_measured_is_said_and_is_no_crash(shown):
@@ -101,7 +102,7 @@ def test_reasons_with_brackets_stand_as_they_are(shown):
 def test_a_piped_table_has_no_colours_and_no_broken_rows(shown):
     text = shown()
     assert "\x1b" not in text
-    assert len(text.splitlines()) == 10
+    assert len(text.splitlines()) == 12
 
 
 @pytest.mark.parametrize("name", ["/jobs/[old]/int8.onnx", "/jobs/[/b]"])

@@ -1,4 +1,4 @@
-"""Print, as JSON, what an MLflow store holds: `store.py URI`."""
+"""Print, as JSON, what an MLflow store holds beside ledgers: `store.py URI`."""
 
 import json
 import sys
@@ -9,7 +9,11 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 client = MlflowClient(sys.argv[1], sys.argv[1])
-experiments = [one.experiment_id for one in client.search_experiments(ViewType.ALL) if one.name != "Default"]
+experiments = [
+    one.experiment_id
+    for one in client.search_experiments(ViewType.ALL)
+    if one.name != "Default" and "inc.owner" not in one.tags  # of a ledger
+]
 runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
 models = client.search_registered_models()
 json.dump(
