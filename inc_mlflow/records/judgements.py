@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
+from inc_mlflow.records.protections import Protection
 
 Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale"]
 """Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion."""
@@ -99,6 +100,8 @@ class Decision(Frozen):
     version: str | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
     """Alias -> version, of all that name what this request promoted."""
+    protections: tuple[Protection, ...] = ()
+    """Of what was promoted: what a forger could have faked."""
 
 
 class PromotionRecord(Record):
@@ -109,3 +112,5 @@ class PromotionRecord(Record):
     """Alias -> version, of all that name what this job promoted."""
     version: str
     sha256: str
+    protections: tuple[Protection, ...] = ()
+    """What a forger could have faked."""

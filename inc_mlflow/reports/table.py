@@ -101,7 +101,9 @@ def _outcome(result: dict[str, Any]) -> str:
             else "Nothing was promoted."
         )
     aliases = ", ".join(champion["aliases"])
-    return f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    named = f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    advisory = [one["what"] for one in champion["protections"] if one["holds"] == "advisory"]
+    return f"{named}\nAdvisory only: {', '.join(advisory)} (docs/threats.md)" if advisory else named
 
 
 def _links(tracking: dict[str, str]) -> str:

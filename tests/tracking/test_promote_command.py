@@ -40,11 +40,17 @@ def policy(tmp_path):
 @pytest.mark.slow
 def test_one_request_is_answered_with_its_reasons(call, requested, measured):
     code, out, _ = call("--run", requested)
-    first, *reasons, alias, last = out.splitlines()
+    answer, _, protections = out.partition("Judged by the job's own gate\n")
+    first, *reasons, alias = answer.splitlines()
     assert (code, first) == (0, f"promoted as digits version 1: {measured.judgement.best().recipe}")
     assert [line.strip() for line in reasons] == list(measured.judgement.reasons)
     assert alias == "  int8-champion is version 1"
-    assert last == "Judged by the job's own gate"
+    assert [line.split(",")[0].strip() for line in protections.splitlines()] == [
+        "promotion by the gate alone: advisory",
+        "accuracy: advisory",
+        "speed: advisory",
+        "the baseline: advisory",
+    ]
 
 
 @pytest.mark.slow
