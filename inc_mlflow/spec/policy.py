@@ -14,7 +14,7 @@ from inc_mlflow.spec.text import read_mapping, reading
 
 
 class PolicySpec(GateSpec):
-    """A policy file (YAML) of the gate: what `promote --policy` judges by, whatever the job says."""
+    """A policy file (YAML): what `promote --policy` judges by, whatever the job says; a job that names one takes its limits."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     recheck: Annotated[
