@@ -25,10 +25,12 @@ demo: $(BASE)  ## a real model, from FP32 to a promoted INT8 champion
 	$(BIN)/inc-mlflow run examples/digits/job.yaml
 
 test: $(DEV)  ## everything but the long tests
+	tests/servers/install.sh
 	$(BIN)/python -m pytest -m "not long and not quiet" -rs --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m "quiet and not long" -rs
 
 test-long: $(DEV)  ## what takes longer than CI may
+	tests/servers/install.sh
 	$(BIN)/python -m pytest -m long --numprocesses 2
 
 lint: $(DEV)

@@ -2,6 +2,7 @@
 
 import pytest
 
+pytest_plugins = ["server_fixtures"]
 _ran: list[str] = []
 
 

@@ -22,7 +22,8 @@ def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
     for label, why in slow.items():
         print_slow(console, label, why)
     console.print(_outcome(result), markup=False)
-    console.print(f"MLflow: {result['tracking']['experiment_url']}", highlight=False)
+    if result["tracking"]:
+        console.print(_links(result["tracking"]), highlight=False, markup=False)
 
 
 def print_judgement(result: dict[str, Any]) -> "Console":
@@ -100,4 +101,11 @@ def _outcome(result: dict[str, Any]) -> str:
             else "Nothing was promoted."
         )
     aliases = ", ".join(champion["aliases"])
-    return f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    named = f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    advisory = [one["what"] for one in champion["protections"] if one["holds"] == "advisory"]
+    return f"{named}\nAdvisory only: {', '.join(advisory)} (docs/threats.md)" if advisory else named
+
+
+def _links(tracking: dict[str, str]) -> str:
+    labels = {"MLflow": "experiment_url", "leaderboard": "leaderboard_url", "trade-off": "tradeoff_url"}
+    return "\n".join(f"{label}: {tracking[name]}" for label, name in labels.items())

@@ -33,6 +33,7 @@ from inc_mlflow.tracking.logged_models import Interface
 from inc_mlflow.tracking.server import Server, connected
 from inc_mlflow.tracking.session import Session
 from inc_mlflow.tracking.versions import logged_as
+from inc_mlflow.tracking.views import write_views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,6 +64,7 @@ def track(
         found = _session(client, key, job, baseline, candidates, judged, records)
         picture = _draw(job, judged, target)
         logged = log_job(client, server, found, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)})
+        no_views = write_views(client, logged.experiment_id)
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
@@ -70,6 +72,7 @@ def track(
         runs=logged.runs,
         models=logged.models,
         evidence={path: sha256_file(file) for path, file in evidence.items()},
+        no_views=no_views,
     )
 
 

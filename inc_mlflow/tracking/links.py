@@ -3,26 +3,28 @@
 from urllib.parse import quote
 
 from inc_mlflow.tracking.server import Server
+from inc_mlflow.tracking.views import LEADERBOARD, ORDER, ROWS, TRADEOFF
 
 _MODE = "workflowType=machine_learning"
-_CANDIDATES = quote("tags.\"inc.role\" = 'candidate'")
-_BY_SPEED = f"orderByKey={quote('metrics.`speedup`')}&orderByAsc=false"
+_CHARTS = "compareRunsMode=CHART"
+_SAME_ROWS = f"searchFilter={quote(ROWS)}&orderByKey={quote(ORDER)}&orderByAsc=false"
 
 
 def experiment_url(server: Server, experiment_id: str) -> str:
     """All runs of the job's experiment."""
-    return f"{_runs(server, experiment_id)}?{_MODE}"
+    return f"{server.ui()}/#/experiments/{experiment_id}/runs?{_MODE}"
 
 
-def leaderboard_url(server: Server, experiment_id: str) -> str:
-    """The candidates, fastest first."""
-    return f"{_runs(server, experiment_id)}?{_MODE}&searchFilter={_CANDIDATES}&{_BY_SPEED}"
+def leaderboard_url(server: Server, experiment_id: str, views: bool) -> str:
+    """The measurements, what passes the gate first, then the fastest; ``views`` tells whether the saved views are there."""
+    return f"{experiment_url(server, experiment_id)}&{_shown(LEADERBOARD, views)}"
 
 
-def tradeoff_url(server: Server, experiment_id: str) -> str:
-    """The candidates as charts."""
-    return f"{leaderboard_url(server, experiment_id)}&compareRunsMode=CHART"
+def tradeoff_url(server: Server, experiment_id: str, views: bool) -> str:
+    """The measurements as charts."""
+    return f"{experiment_url(server, experiment_id)}&{_shown(TRADEOFF, views)}&{_CHARTS}"
 
 
-def _runs(server: Server, experiment_id: str) -> str:
-    return f"{server.ui()}/#/experiments/{experiment_id}/runs"
+def _shown(view: str, views: bool) -> str:
+    """A link to a view that is not there would end on the start page of the other mode."""
+    return f"viewStateShareKey={view}" if views else _SAME_ROWS

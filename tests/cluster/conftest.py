@@ -1,43 +1,16 @@
 """A real S3 server and a stub of Kubeflow's, both on loopback, and a job whose files a test may spoil."""
 
 import os
-import re
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
 import stub
 
 from inc_mlflow.remote import fetch
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
-RCLONE = Path(sys.executable).with_name("rclone")
-KEY, SECRET = "user", "user's secret"
-
-
-@dataclass
-class S3:
-    """A server, and the folder that holds its buckets."""
-
-    url: str
-    folder: Path
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("s3")
-    command = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", folder]
-    environment = {"PATH": os.environ["PATH"], "RCLONE_CONFIG": str(folder.with_name("rclone.conf"))}
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    lines = iter(server.stderr.readline, "")
-    url = next(found[0].rstrip("/") for line in lines if (found := re.search(r"http://[\d.]+:\d+/", line)))
-    yield S3(url, folder)
-    server.terminate()
-    server.communicate()
 
 
 @pytest.fixture(autouse=True)
@@ -63,14 +36,11 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture
-def s3(s3_server, tmp_path, monkeypatch):
+def s3(s3_server, monkeypatch):
     """The URI of an empty bucket, in an environment that reaches it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    bucket = f"bucket-{len(list(s3_server.folder.iterdir()))}"
-    boto3.client("s3", endpoint_url=s3_server.url).create_bucket(Bucket=bucket)
-    return f"s3://{bucket}"
+    for name, value in s3_server.variables().items():
+        monkeypatch.setenv(name, value)
+    return s3_server.bucket()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Print, as JSON, what an MLflow store holds: `store.py URI`."""
+"""Print, as JSON, what an MLflow store holds beside ledgers: `store.py URI`."""
 
 import json
+import sqlite3
 import sys
 import warnings
 
@@ -9,11 +10,19 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 client = MlflowClient(sys.argv[1], sys.argv[1])
-experiments = [one.experiment_id for one in client.search_experiments(ViewType.ALL) if one.name != "Default"]
+experiments = [
+    one.experiment_id
+    for one in client.search_experiments(ViewType.ALL)
+    if one.name != "Default" and "inc.owner" not in one.tags  # of a ledger
+]
 runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
 models = client.search_registered_models()
+database = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///"))
+POINTS = {"metrics": "run_uuid, key", "logged_model_metrics": "model_id, metric_name"}
+TWICE = [f"SELECT {key} FROM {table} GROUP BY {key} HAVING COUNT(*) > 1" for table, key in POINTS.items()]
 json.dump(
     {
+        "twice": [point for query in TWICE for point in database.execute(query)],
         "experiments": len(experiments),
         "runs": [
             {
