@@ -91,22 +91,8 @@ def forged(measured, folder, change):
 
 
 def answer(store, measured, gate, evaluation=None):
-    logged = measured.track(store.folder, records=[evaluation or measured / "evaluation", measured / "benchmark"])
-    with_baseline(store, measured, logged).save(store.folder / "tracking")
+    measured.track(store.folder, records=[evaluation or measured / "evaluation", measured / "benchmark"])
     return decide(store.stores, measured.request(store.folder), gate)
-
-
-def with_baseline(store, measured, logged):
-    """Log the baseline too, where `track` has not."""
-    sha256 = measured.judgement.table[0].sha256
-    if sha256 in logged.models:
-        return logged
-    made = store.client.create_logged_model(logged.experiment_id, "baseline", params={"inc.sha256": sha256})
-    place = store.local(made.artifact_location)
-    place.mkdir(parents=True)
-    shutil.copyfile(measured / "baseline" / "model.onnx", place / "model.onnx")
-    store.client.finalize_logged_model(made.model_id, "READY")
-    return logged.model_copy(update={"models": logged.models | {sha256: made.model_id}})
 
 
 def refused(store, decision, reason):
