@@ -14,6 +14,7 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.dress import MANNERS, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.spec.pools import Emulated
+from inc_mlflow.tracking.inside import POD_FACTS
 
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"
@@ -126,13 +127,15 @@ def test_without_a_bundle_nothing_comes_from_the_cache(tmp_path):
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks(spec).values())
 
 
-def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in(spec, platform):
+def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in_and_which_pod_it_is(spec, platform):
     for task in tasks(spec).values():
         executor = spec["components"][task["componentRef"]["name"]]["executorLabel"]
         secrets = {one["secretName"] for one in platform[executor]["secretAsEnv"]}
         asks = step_of(spec, task) in ASKING
         assert ("retryPolicy" in task) == asks
         assert ("inc-mlflow-tracking" in secrets) == asks
+        facts = {one["name"]: one["fieldPath"] for one in platform[executor].get("fieldPathAsEnv", [])}
+        assert facts == (dict(POD_FACTS.values()) if asks else {})
 
 
 def test_no_secret_stands_in_the_package_and_all_may_be_absent(platform):

@@ -1,5 +1,6 @@
 """Our evaluator in MLflow's own language: metric, drop with bounds, thresholds; and what it refuses in one line."""
 
+import re
 from pathlib import Path
 
 import mlflow
@@ -108,6 +109,12 @@ def test_a_threshold_of_mlflow_is_a_gate(store, rows, worse):
     without, _ = evaluated(log(worse), rows)
     with pytest.raises(ModelValidationFailedException, match="missing"):
         mlflow.validate_evaluation_results(thresholds, without)
+
+
+def test_the_example_of_the_documentation_works(store, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", (EXAMPLE.parents[1] / "docs/plugins.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(EXAMPLE.parents[1])
+    exec(code.replace("models:/digits@int8-champion", log(EXAMPLE / "fp32.onnx")), {})
 
 
 def test_a_model_that_was_never_logged_is_evaluated_into_the_run(store, saved, rows):
