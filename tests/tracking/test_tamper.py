@@ -47,8 +47,8 @@ def refused(store, run_id, reason):
 
 def test_untouched_all_is_well_and_the_request_is_promoted(promoted, requested):
     assert verify(promoted.stores, "digits", "int8").problems[-1].startswith("version 1: ")  # it never had a file
-    assert decide(promoted.stores, requested, OWN).outcome == "promoted"
-    assert promoted.champion() == "3"
+    decision = decide(promoted.stores, requested, OWN)
+    assert (decision.outcome, promoted.champion()) == ("promoted", "3"), decision.reasons
 
 
 def test_an_alias_moved_by_hand_is_found(promoted, requested):
