@@ -45,6 +45,10 @@ class TrackingError(IncError):
     """The MLflow server cannot be reached, refuses, or holds something that is not ours."""
 
 
+class UnreachableError(TrackingError):
+    """The MLflow server does not answer: what it was told before stands, and the rest can be sent later."""
+
+
 class StaleError(TrackingError):
     """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""
 

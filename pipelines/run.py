@@ -2,16 +2,18 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inc_mlflow.errors import StaleError, TrackingError, UnreachableError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
 from inc_mlflow.pipelines.state import claimed, clear, ended, forget_ended, session, state_folder
-from inc_mlflow.records import BenchmarkRecord, Slow, TrackingRecord
+from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
@@ -19,7 +21,7 @@ from inc_mlflow.steps.check import check
 from inc_mlflow.steps.track import ENDED, SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
-from inc_mlflow.tracking.server import Server
+from inc_mlflow.tracking.server import Server, check_reachable
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -33,12 +35,15 @@ class Finished:
 
     result: dict[str, Any]
     slow: dict[str, Slow]
+    pending: str | None = None
+    """Why the server does not have all of it; the same command sends the rest."""
 
 
 def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS) -> Finished:
     """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
 
-    ``tell`` gets what a person should know before the work: rows left out, what the split can decide.
+    ``tell`` gets what a person should know before the work: rows left out, what the split can decide, that nobody answers.
+    TrackingErrors before the judgement are raised, later ones are what is ``pending``.
     """
     built = inline(pipeline, job.spec, shards)
     checked = check(job)
@@ -48,24 +53,48 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
     with claimed(state):
         if fresh:
             clear(state)
-        if not _told(job, state):
-            for note in checked.notes:
-                tell(note)
-            tracked = _work(job, built, state)
-            if tracked.no_views:
-                tell(tracked.no_views)
-        result: dict[str, Any] = json.loads((state / RESULT).read_text())
-        return Finished(result, dict(_slow(state)))
+        if _told(job, state):
+            return _stored(state)
+        for note in (*checked.notes, *_absent(job)):
+            tell(note)
+        return _work(job, built, state, tell)
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path) -> TrackingRecord:
+def _absent(job: Job) -> Iterator[str]:
+    try:
+        check_reachable(Server.of(job))
+    except UnreachableError as error:
+        yield f"{error}. Until then the job is measured, and kept on this disk"
+
+
+def _work(job: Job, pipeline: "GraphComponent", state: Path, tell: Callable[[str], None]) -> Finished:
     os.environ |= {SESSION: session(state), ENDED: " ".join(ended(state))}
-    run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    try:
+        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+    except TrackingError as error:
+        return _unsent(error, state)
     tracked = TrackingRecord.load(state / "tracking")
+    if tracked.no_views:
+        tell(tracked.no_views)
     write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
     forget_ended(state)
-    return tracked
+    return _stored(state)
+
+
+def _unsent(error: TrackingError, state: Path) -> Finished:
+    """Return what was measured; a champion that it was not measured beside is asked for by the next run."""
+    if not (state / "judgement" / RECORD).exists():
+        raise error
+    result, slow = job_result(state, None), dict(_slow(state))
+    if isinstance(error, StaleError):
+        shutil.rmtree(state / "champion")
+        return Finished(result, slow, str(error))
+    return Finished(result, slow, f"{error}; all that was measured is kept in {state}, the same command sends it")
+
+
+def _stored(state: Path) -> Finished:
+    return Finished(json.loads((state / RESULT).read_text()), dict(_slow(state)))
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
@@ -82,7 +111,8 @@ def _told(job: Job, state: Path) -> bool:
 
 
 def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:
-    server, experiment, views = Server.of(job), tracked.experiment_id, tracked.no_views is None
+    server = Server.of(job)
+    experiment, views = tracked.experiment_id, tracked.no_views is None
     return {
         "experiment_url": experiment_url(server, experiment),
         "leaderboard_url": leaderboard_url(server, experiment, views),

@@ -29,10 +29,12 @@ def run(
     """Quantise, measure, judge and promote a model: the whole job.
 
     Killed half-way, the same command goes on where it was. Exit code: 0 pass, 2 something to mend (one line), 3 fail
-    (keep FP32), 4 inconclusive (more validation rows would decide).
+    (keep FP32), 4 inconclusive (more validation rows would decide). Where MLflow cannot be reached the table is shown all
+    the same, with exit code 2; the same command later sends what was measured.
     """
     os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
     os.environ.update({"MLFLOW_EXPERIMENT_NAME": experiment} if experiment else {})
+    from inc_mlflow.errors import TrackingError
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
@@ -44,6 +46,9 @@ def run(
         from inc_mlflow.reports.table import print_result
 
         print_result(result, finished.slow)
+    if finished.pending:
+        raise TrackingError(finished.pending)
+    if not as_json:
         print(f"See it: inc-mlflow ui {job.parent}")
     raise typer.Exit(EXIT[result["verdict"]])
 

@@ -10,14 +10,14 @@ _STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchma
 """Directories of the steps in a state folder, in their order; a pool other than this machine stands behind a hyphen."""
 
 
-def job_result(state: Path, links: dict[str, str]) -> dict[str, Any]:
-    """Return plain data with the keys of the command-line contract."""
+def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
+    """Return plain data with the keys of the command-line contract; without ``links`` the server lacks some of it yet."""
     judged = JudgementRecord.load(state / "judgement")
     rows = [row.model_dump(mode="json") for row in judged.table]
     return {
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
-        "champion": _champion(state, judged.table),
+        "champion": _champion(state, judged.table) if links else None,
         "best": rows[1],
         "table": rows,
         "tracking": links,
@@ -35,6 +35,7 @@ def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:
         "registered_model": promoted.registered_model,
         "version": promoted.version,
         "aliases": list(promoted.aliases),
+        "protections": [one.model_dump(mode="json") for one in promoted.protections],
     }
 
 

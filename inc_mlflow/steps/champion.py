@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import UnreachableError
 from inc_mlflow.records import ChampionRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.stage import step
 from inc_mlflow.storage import MODEL, copy_model
 from inc_mlflow.tracking.aliases import champion_alias
 from inc_mlflow.tracking.champions import download_champion, find_champion
-from inc_mlflow.tracking.server import Server, check_reachable, connected
+from inc_mlflow.tracking.server import Server, connected
 
 
 @step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
@@ -20,12 +20,11 @@ def fetch_champion(job: Job, target: Path) -> ChampionRecord:
     """
     server = Server.of(job)
     try:
-        check_reachable(server)
-    except TrackingError as error:
+        with connected(server) as client:
+            champion = find_champion(client, server.registered_model, champion_alias(job.spec.tracking.alias_prefix))
+            if champion is None:
+                return ChampionRecord(reachable=True)
+            copy_model(download_champion(champion, target / "download"), target / MODEL)
+    except UnreachableError as error:
         return ChampionRecord(reachable=False, note=str(error))
-    with connected(server) as client:
-        champion = find_champion(client, server.registered_model, champion_alias(job.spec.tracking.alias_prefix))
-        if champion is None:
-            return ChampionRecord(reachable=True)
-        copy_model(download_champion(champion, target / "download"), target / MODEL)
     return ChampionRecord(reachable=True, version=champion.version, recipe=champion.recipe, model_sha256=champion.sha256)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _PAUSES = (0.5, 1.0, 2.0)
@@ -23,6 +24,7 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
     Raises what ``make`` raises where the server refuses, or the last attempt fails.
     """
     from mlflow.exceptions import MlflowException
+    from requests import RequestException
 
     for pause in _PAUSES:
         if (found := find()) is not None:
@@ -30,7 +32,7 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
         try:
             with _without_retries():
                 return make()
-        except MlflowException as error:
+        except (MlflowException, RequestException) as error:
             if lasting(error):
                 raise
         time.sleep(pause)
@@ -40,9 +42,13 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
         return make()
 
 
-def lasting(error: "MlflowException") -> bool:
+def lasting(error: "MlflowException | RequestException") -> bool:
     """Tell whether the server answered and refused: trying again would change nothing."""
-    status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+    from requests import RequestException
+
+    if isinstance(error, RequestException):  # of artifacts
+        return error.response is not None and error.response.status_code < _SERVER_ERROR
+    status: int = error.get_http_status_code()
     return status < _SERVER_ERROR and error.error_code != "RESOURCE_ALREADY_EXISTS"
 
 

@@ -1,6 +1,7 @@
 """Which MLflow a job talks to, and whether it answers."""
 
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -8,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.spec import Job
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = ".inc-mlflow"
 """Beside the job file: the default store, and one folder per job content."""
 _PATIENCE = 5.0  # seconds until a server that does not answer counts as down
+_SERVER_ERROR = 500  # and above: a proxy says that nobody is behind it
 _DEFAULTS = {
     # MLflow's own default waits about four minutes for one call to a dead server.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -35,6 +38,12 @@ class Stores:
 
     tracking_uri: str
     registry_uri: str
+
+    def __post_init__(self) -> None:
+        """Raise TrackingError, which repeats no password, where an address is no URL or holds one: addresses get logged."""
+        for uri in (self.tracking_uri, self.registry_uri):
+            if uri.startswith(("http://", "https://")):
+                _check_address(uri)
 
     @classmethod
     def of_environment(cls) -> "Stores":
@@ -82,7 +91,7 @@ class Server(Stores):
 
 
 def check_reachable(server: Stores) -> None:
-    """Raise TrackingError in seconds, not minutes, where a server does not answer."""
+    """Raise UnreachableError in seconds, not minutes, where a server does not answer."""
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
             _ask(uri)
@@ -92,7 +101,7 @@ def check_reachable(server: Stores) -> None:
 
 @contextmanager
 def connected(server: Stores) -> Iterator["MlflowClient"]:
-    """Give a client; what the server refuses becomes a TrackingError in one line."""
+    """Give a client; what the server refuses becomes a TrackingError in one line, its death an UnreachableError."""
     check_reachable(server)
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -108,17 +117,36 @@ def connected(server: Stores) -> Iterator["MlflowClient"]:
             _make_store(path)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
     except (MlflowException, RequestException, SQLAlchemyError) as error:
-        raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
+        check_reachable(server)
+        raise TrackingError(f"MLflow at {_plain(server.tracking_uri)}: {_plain(' '.join(str(error).split()))}") from error
+
+
+def _check_address(uri: str) -> None:
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError as error:
+        raise TrackingError(f"MLflow at {_plain(uri)}: no URL ({error}); write it as https://host:port") from error
+    if "@" in parts.netloc:
+        raise TrackingError(
+            f"MLflow at {_plain(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
+
+
+def _plain(text: str) -> str:
+    """Leave out the users and passwords of addresses: those of databases need them."""
+    return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
 
 
 def _ask(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
-    except urllib.error.HTTPError:
-        return  # it answers; what it refuses is told by the call that is refused
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code < _SERVER_ERROR:
+            return  # it answers; what it refuses is told by the call that is refused
         reason = getattr(error, "reason", error)
-        raise TrackingError(f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI") from error
+        raise UnreachableError(f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI") from error
 
 
 def _sqlite(uri: str) -> Path | None:
