@@ -6,7 +6,7 @@ import typer
 
 # The help lists commands in the order of these imports.
 # isort: off
-from inc_mlflow.cli import start, steps, search, saturation, gate, best, promote, ledger, approve, cluster, pools
+from inc_mlflow.cli import start, steps, search, saturation, gate, promote, best, ledger, approve, cluster, pools
 
 # isort: on
 from inc_mlflow.cli.app import app

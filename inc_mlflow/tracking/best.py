@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.measure.gate import place
 from inc_mlflow.metrics import METRICS
-from inc_mlflow.records import Interval, PoolResult, Row
+from inc_mlflow.records import Interval, PoolResult, Row, Verdict
 from inc_mlflow.spec import JobSpec, MetricSpec
 from inc_mlflow.tracking.artifacts import EVIDENCE, fetch
 from inc_mlflow.tracking.runs import CANDIDATE, DIGEST, JOB, MEASUREMENT, MODEL_ID, PARENT, POOL, RECIPE, ROLE, VERDICT
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_NAMED = {DIGEST, MODEL_ID, RECIPE, VERDICT}
+_NAMED = {DIGEST, MODEL_ID, RECIPE}
+_VERDICTS = get_args(Verdict)
 _SIZE = "size_mb"
 
 
@@ -136,7 +137,8 @@ def _on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
 
 def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:
     """Return one run per candidate: of two that a race made, the one that everybody else takes too."""
-    whole = [run for run in runs if run.data.tags.keys() >= _NAMED]  # the baseline has no verdict
+    judged = (run for run in runs if run.data.tags.get(VERDICT) in _VERDICTS)  # the baseline is not
+    whole = [run for run in judged if run.data.tags.keys() >= _NAMED]
     last_first = sorted(whole, key=lambda run: (run.info.start_time, run.info.run_id), reverse=True)
     return {run.data.tags[DIGEST]: run for run in last_first}
 
