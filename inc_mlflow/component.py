@@ -5,7 +5,9 @@ It exits with 0 whatever a gate's verdict is: that is an output. What the user c
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from typing import Any
 
 from inc_mlflow.components import COMPONENTS
@@ -15,6 +17,7 @@ from inc_mlflow.errors import IncError
 def main(arguments: list[str] | None = None) -> int:
     """Run one step on what KFP hands over."""
     asked = _parser().parse_args(arguments)
+    os.environ.setdefault("HOME", tempfile.gettempdir())  # MLflow asks for one, which a user without a passwd line has not
     from inc_mlflow.components._base import execute
 
     try:

@@ -1,5 +1,6 @@
 """Pipelines by name, built for one job, and their KFP packages."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from inc_mlflow.pipelines.graph import Graph
 
+LONGEST = 96 << 10
+"""Bytes of a job's text inside KFP's JSON; Linux takes 128 KiB of all that a task gets, as one argument."""
 PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
     "pipelines",
     {
@@ -40,6 +43,26 @@ def check_layout(job: Job) -> None:
             )
 
 
+def check_length(spec: JobSpec) -> None:
+    """Raise SpecError where a job's text is longer than what Linux hands to a program: no task could begin."""
+    length = len(json.dumps(spec.to_text()).encode())
+    if length > LONGEST:
+        files = len(spec.bundle.files) if spec.bundle else 0
+        raise SpecError(
+            f"job: its text is {length >> 10} KiB, of which a task takes {LONGEST >> 10}; it names {files} files: save a "
+            "model's weights into one with onnx.save(model, path, save_as_external_data=True)"
+        )
+
+
+def check_emulated(spec: JobSpec) -> None:
+    """Raise SpecError where a pod would be asked to emulate a CPU: that takes a compiler, which the images do not bring."""
+    for isa in spec.emulated:
+        raise SpecError(
+            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it needs; name a pool of "
+            "such machines instead"
+        )
+
+
 def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
     """Build a pipeline whose tasks are functions of this machine's Python."""
     from inc_mlflow.pipelines.graph import Graph
@@ -58,6 +81,8 @@ def compile_package(job: Job, pipeline: str, target: Path, registry: str | None 
 
     make = PIPELINES.get(pipeline)
     check_layout(job)
+    check_length(job.spec)
+    check_emulated(job.spec)
     built = make(Graph(job.spec, inline=False, registry=registry, shards=shards))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"

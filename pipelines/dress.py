@@ -7,6 +7,7 @@ from kfp import dsl, kubernetes
 from inc_mlflow.pipelines.bundle import pinned
 from inc_mlflow.pipelines.placement import place
 from inc_mlflow.spec import JobSpec, PoolSpec
+from inc_mlflow.tracking.inside import POD_FACTS
 
 SETTINGS, STORAGE, TRACKING = "inc-mlflow", "inc-mlflow-s3", "inc-mlflow-tracking"
 """Names of the config map with addresses, and of the secrets with credentials; all may be absent."""
@@ -76,3 +77,5 @@ def _connect(task: dsl.PipelineTask, manner: Manner) -> None:
     kubernetes.use_secret_as_env(task, STORAGE, {key: key for key in _STORAGE_KEYS}, optional=True)
     if manner.asks:
         kubernetes.use_secret_as_env(task, TRACKING, {key: key for key in _TRACKING_KEYS}, optional=True)
+        for variable, field in POD_FACTS.values():
+            kubernetes.use_field_path_as_env(task, env_name=variable, field_path=field)

@@ -111,7 +111,8 @@ def _told(job: Job, state: Path) -> bool:
 
 
 def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:
-    server, experiment, views = Server.of(job), tracked.experiment_id, tracked.no_views is None
+    server = Server.of(job)
+    experiment, views = tracked.experiment_id, tracked.no_views is None
     return {
         "experiment_url": experiment_url(server, experiment),
         "leaderboard_url": leaderboard_url(server, experiment, views),

@@ -6,13 +6,27 @@ import typer
 
 # The help lists commands in the order of these imports.
 # isort: off
-from inc_mlflow.cli import start, steps, search, saturation, gate, promote, ledger, approve, cluster, pools
+from inc_mlflow.cli import start, steps, search, saturation, gate, best, promote, ledger, approve, cluster, pools
 
 # isort: on
 from inc_mlflow.cli.app import app
 from inc_mlflow.errors import IncError
 
-__all__ = ["app", "approve", "cluster", "gate", "ledger", "main", "pools", "promote", "saturation", "search", "start", "steps"]
+__all__ = [
+    "app",
+    "approve",
+    "best",
+    "cluster",
+    "gate",
+    "ledger",
+    "main",
+    "pools",
+    "promote",
+    "saturation",
+    "search",
+    "start",
+    "steps",
+]
 
 
 def main() -> None:

@@ -38,9 +38,9 @@ def gate(
     For example: inc-mlflow gate job/.inc-mlflow/0123456789ab --policy platform.yaml, or inc-mlflow gate --plan --rows 1821.
     Exit code: 0 pass, 3 fail, 4 inconclusive; a plan has 0.
     """
-    from inc_mlflow.spec import GateSpec
+    from inc_mlflow.spec import GateSpec, PolicySpec
 
-    limits = GateSpec.load(policy) if policy else None
+    limits = PolicySpec.load(policy).limits if policy else None
     if plan:
         _check_plan(records, job, rows, candidate, disagreement)
         emit(_planned(limits, job, candidate, rows, disagreement), as_json)

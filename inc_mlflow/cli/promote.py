@@ -108,6 +108,7 @@ def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
         print("\n".join(f"  {reason}" for reason in decision.reasons))
         print("\n".join(f"  {alias} is version {version}" for alias, version in decision.aliases.items()))
         print(f"Judged by {decision.policy}")
+        print("".join(f"  {one.text()}\n" for one in decision.protections), end="")
     return _EXIT[decision.outcome]
 
 

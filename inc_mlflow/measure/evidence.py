@@ -12,6 +12,9 @@ from inc_mlflow.spec import Layout
 from inc_mlflow.spec.pools import is_emulated
 
 _ROUNDING = 1e-9
+_FASTEST = 1e6
+"""No model is that many times as fast as another."""
+_LEAST_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_siz
     for pool, measured in pools.items():
         _check_subject(models, pool, measured)
         _check_place(pool, measured)
+        _check_numbers(pool, measured)
         _check_outcomes(models, pool, measured)
         _check_baseline(measured.evaluation, needs_size)
     if len({_rows(measured.evaluation) for measured in pools.values()}) > 1:
@@ -85,12 +89,36 @@ def _check_place(pool: str, measured: Measured) -> None:
     providers = measured.evaluation.evidence.provider, measured.benchmark.evidence.provider
     if len(set(providers)) > 1:
         raise DataError(f"gate: pool {pool!r} was evaluated by {providers[0]} and benchmarked by {providers[1]}; use one")
-    batch = Layout.parse(measured.benchmark.layout).batch
+    batch = _batch(pool, measured.benchmark)
     if batch != measured.evaluation.batch:
         raise DataError(
             f"gate: pool {pool!r} was evaluated with batch {measured.evaluation.batch} and benchmarked with {batch}; "
             "measure both with one layout"
         )
+
+
+def _batch(pool: str, record: BenchmarkRecord) -> int:
+    try:
+        return Layout.parse(record.layout).batch
+    except ValueError as error:
+        raise DataError(f"gate: the layout of pool {pool!r}: {error}") from error
+
+
+def _check_numbers(pool: str, measured: Measured) -> None:
+    """Refuse what no measurement gives, before it is computed with: whole numbers that wrap, shapes that broadcast."""
+    if any(one.dtype != np.float64 or one.ndim != 1 for one in measured.outcomes.values()):
+        raise DataError(f"gate: the outcomes on pool {pool!r} are not one number each; evaluate again")
+    classes, rows = measured.classes, measured.evaluation.rows
+    if classes is not None and (classes.dtype.kind not in "biu" or classes.shape != (rows,)):
+        raise DataError(f"gate: the classes on pool {pool!r} are not one of each of {rows} rows; evaluate again")
+    if measured.benchmark is not None and not _credible(measured.benchmark):
+        raise DataError(f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again")
+
+
+def _credible(record: BenchmarkRecord) -> bool:
+    ratios = (*record.speedup.values(), *record.source_speedup.values())
+    ordered = all(1 / _FASTEST <= one.low <= one.value <= one.high <= _FASTEST for one in ratios)
+    return ordered and _LEAST_CONFIDENCE < record.confidence < 1
 
 
 def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:

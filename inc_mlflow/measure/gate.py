@@ -42,7 +42,7 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     levels = holm(gate.confidence, {label: one.passes for label, one in asked.items()})
     baseline = _baseline(models[0], pools, gate)
     rows = [_candidate(model, pools, gate, asked[model.label], levels[model.label]) for model in models[1:]]
-    table = sorted(rows, key=lambda row: _rank(row, next(iter(pools.values())).evaluation.higher_is_better))
+    table = sorted(rows, key=lambda row: place(row, next(iter(pools.values())).evaluation.higher_is_better))
     return JudgementRecord(
         verdict=table[0].verdict or "fail",
         reasons=table[0].reasons,
@@ -123,7 +123,8 @@ def _slowness(result: PoolResult) -> float:
     return result.speedup.low if result.speedup else _SLOWEST
 
 
-def _rank(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
+def place(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
+    """Return what rows are sorted by: verdict, lower end of the speed-up, accuracy, size, digest."""
     speed = row.speedup.low if row.speedup else _SLOWEST
     accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
     return rank(row.verdict), -speed, -accuracy if higher_is_better else accuracy, row.size_bytes, row.sha256

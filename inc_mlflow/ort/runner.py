@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_file, options
@@ -12,18 +13,15 @@ from inc_mlflow.spec import CPU_PROVIDER, Provider
 Arrays = dict[str, np.ndarray]
 
 
-class Runner:
-    """A loaded model with all optimisations on; may be called from several threads at once.
+class Loaded:
+    """A session that somebody made: all its outputs, whatever number of rows it insists on. ``model`` names it in errors."""
 
-    With ``cpus`` the threads of the session are bound to all of them but the first.
-    """
-
-    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = (), provider: Provider = CPU_PROVIDER) -> None:
+    def __init__(self, model: Path | str, session: onnxruntime.InferenceSession) -> None:
         self.model = model
-        self._session = open_file(model, options(threads, cpus=cpus), provider)
-        self.outputs = [output.name for output in self._session.get_outputs()]
-        self._inputs = {value.name for value in self._session.get_inputs()}
-        self._batch = fixed_batch(value.shape for value in self._session.get_inputs())
+        self._session = session
+        self.outputs = [output.name for output in session.get_outputs()]
+        self._inputs = {value.name for value in session.get_inputs()}
+        self._batch = fixed_batch(value.shape for value in session.get_inputs())
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return all outputs of one batch; ModelError is ONNX Runtime's complaint in one line."""
@@ -35,6 +33,16 @@ class Runner:
         except RUNTIME_ERRORS as error:
             raise ModelError(f"{self.model}: onnxruntime cannot run it: {one_line(error)}") from error
         return {name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)}
+
+
+class Runner(Loaded):
+    """A loaded model with all optimisations on; may be called from several threads at once.
+
+    With ``cpus`` the threads of the session are bound to all of them but the first.
+    """
+
+    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = (), provider: Provider = CPU_PROVIDER) -> None:
+        super().__init__(model, open_file(model, options(threads, cpus=cpus), provider))
 
 
 def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from inc_mlflow.errors import HardwareError, ModelError
-from inc_mlflow.records import RuntimeSettings
+from inc_mlflow.records import RuntimeSettings, TensorSpec
 from inc_mlflow.spec import CPU_PROVIDER, Provider
 
 RUNTIME_ERRORS = (
@@ -27,6 +29,8 @@ ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 
 
+_DTYPES = {"float": "float32", "double": "float64", "string": "str"}
+"""ONNX Runtime's names of types where NumPy's are others."""
 _SPINNING, _AFFINITIES = "session.intra_op.allow_spinning", "session.intra_op_thread_affinities"
 
 
@@ -48,6 +52,20 @@ def options(
         settings.add_session_config_entry("session.force_spinning_stop", "1")
         settings.add_session_config_entry(_AFFINITIES, ";".join(str(cpu + 1) for cpu in cpus[1:]))
     return settings
+
+
+def tensor_specs(session: onnxruntime.InferenceSession) -> tuple[TensorSpec, ...]:
+    """Return name, NumPy dtype and shape of each input, as far as a session tells; ModelError where one is no plain tensor."""
+    return tuple(_tensor_spec(value) for value in session.get_inputs())
+
+
+def _tensor_spec(value: Any) -> TensorSpec:
+    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    dtype = _DTYPES.get(kind, kind)
+    try:
+        return TensorSpec(name=value.name, dtype=np.dtype(dtype).name, shape=tuple(value.shape))
+    except TypeError as error:
+        raise ModelError(f"model input {value.name!r}: is a {value.type}; only plain tensors are supported") from error
 
 
 def describe(cpus: Sequence[int]) -> RuntimeSettings:

@@ -55,6 +55,7 @@ from inc_mlflow.records.measurements import (
     Slow,
     Speed,
 )
+from inc_mlflow.records.protections import Holds, Protection
 from inc_mlflow.records.shards import (
     WHOLE,
     CalibrationShardRecord,
@@ -85,6 +86,7 @@ __all__ = [
     "EvaluationShardRecord",
     "Evidence",
     "Frozen",
+    "Holds",
     "HostFacts",
     "ImportRecord",
     "Interval",
@@ -96,6 +98,7 @@ __all__ = [
     "Plan",
     "PoolResult",
     "PromotionRecord",
+    "Protection",
     "Record",
     "RequestRecord",
     "Rounds",

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inc_mlflow.errors import StateError
 from inc_mlflow.storage import canonical_json, sha256_text, write_text
 
 Verdict = Literal["pass", "fail", "inconclusive"]
+Line = Annotated[str, Field(pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$")]
+"""Text that cannot pass for several lines, or for commands to a terminal, where a gate prints what a pipeline wrote."""
 RECORD = "record.json"
 BASELINE = "baseline"
 """Label of the model that all others are compared with."""

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from inc_mlflow.records.base import Frozen, Record
+from inc_mlflow.records.base import Frozen, Line, Record
 
 
 class TensorSpec(Frozen):
@@ -16,7 +16,7 @@ class TensorSpec(Frozen):
 class HostFacts(Frozen):
     """The hardware and runtime that made a number."""
 
-    cpu: str
+    cpu: Line
     isa: tuple[str, ...]
     gpu: str | None
     """Name and compute capability; None where the numbers depend on none."""

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inc_mlflow.records.base import Frozen, Interval, Record, Verdict
+from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
+from inc_mlflow.records.protections import Protection
 
 Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale"]
 """Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion."""
@@ -68,17 +69,17 @@ class TrackingRecord(Record):
 class RequestRecord(Record):
     """What a pipeline asks the gate to promote, and what the gate shall find when it judges again."""
 
-    registered_model: Annotated[str, Field(pattern=r"^[^/:'\"]+$")]
+    registered_model: Annotated[str, Field(pattern=r"^[^/:'\"\p{C}\p{Zl}\p{Zp}]+$")]
     run_id: str
     """The job's run, which holds the evidence."""
     models: dict[str, str]
     """sha256 -> id of the logged model: of the baseline and of every row of the judgement's table."""
-    recipe: str
+    recipe: Line
     sha256: str
     """Of the best candidate's file."""
-    requested_by: str | None = None
+    requested_by: Line | None = None
     """The pipeline's user, as the server knows it; None where the server has no users."""
-    alias_prefix: str = "int8"
+    alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = "int8"
     """Aliases are ``<prefix>-champion``, ``<prefix>-champion-<pool>`` and ``<prefix>-challenger``."""
     measured_against: str | None
     """Version of the champion that the candidate was measured against."""
@@ -99,6 +100,8 @@ class Decision(Frozen):
     version: str | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
     """Alias -> version, of all that name what this request promoted."""
+    protections: tuple[Protection, ...] = ()
+    """Of what was promoted: what a forger could have faked."""
 
 
 class PromotionRecord(Record):
@@ -109,3 +112,5 @@ class PromotionRecord(Record):
     """Alias -> version, of all that name what this job promoted."""
     version: str
     sha256: str
+    protections: tuple[Protection, ...] = ()
+    """What a forger could have faked."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from inc_mlflow.records.base import Frozen, Interval, Record
+from inc_mlflow.records.base import Frozen, Interval, Line, Record
 from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
 
@@ -10,12 +10,12 @@ from inc_mlflow.records.facts import HostFacts
 class Evidence(Frozen):
     """What a measurement is bound to."""
 
-    pool: str
+    pool: Line
     host: HostFacts
-    provider: str
+    provider: Line
     """What of ONNX Runtime ran the models."""
     data_sha256: str
-    models: dict[str, str]
+    models: dict[Line, str]
     """Role or candidate label -> sha256 of the model file."""
 
 
@@ -23,7 +23,7 @@ class Evaluated(Frozen):
     """One model's metric; None where it is not a finite number, with the reason."""
 
     value: float | None
-    reason: str | None = None
+    reason: Line | None = None
     size_bytes: int
     """Of the model's file."""
 
@@ -33,7 +33,7 @@ class Evaluation(Record):
 
     evidence: Evidence
     split: str
-    metric: str
+    metric: Line
     higher_is_better: bool
     decomposable: bool
     rows: int
@@ -48,7 +48,7 @@ class EvaluationRecord(Evaluation):
 
     unsealed = frozenset({"seconds", "outcomes_sha256"})
 
-    results: dict[str, Evaluated]
+    results: dict[Line, Evaluated]
     outcomes_sha256: str
 
 
@@ -89,7 +89,7 @@ class Slow(Frozen):
     seconds: float
     baseline_seconds: float
     causes: tuple[Cause, ...]
-    summary: str
+    summary: Line
 
 
 class BenchmarkRecord(Record):
@@ -100,7 +100,7 @@ class BenchmarkRecord(Record):
     evidence: Evidence
     valid: bool
     """False where the host was too disturbed or the times contradict each other: then there are no numbers."""
-    reasons: tuple[str, ...]
+    reasons: tuple[Line, ...]
     """Why it is not valid; or if it is, which models have no numbers, and why."""
     layout: str
     """With nothing left open."""

@@ -3,10 +3,12 @@
 from inc_mlflow.remote.address import Address, is_remote
 from inc_mlflow.remote.cache import CACHE, cache, cache_path, fetch, local_path
 from inc_mlflow.remote.content import FILES, check_file, unpack, upload, upload_text
+from inc_mlflow.remote.entries import CACHE_BYTES
 from inc_mlflow.remote.stores import Store, open_store
 
 __all__ = [
     "CACHE",
+    "CACHE_BYTES",
     "FILES",
     "Address",
     "Store",

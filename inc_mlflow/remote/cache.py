@@ -3,12 +3,15 @@
 import functools
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.remote.address import Address, is_remote
-from inc_mlflow.remote.stores import Store, open_store
-from inc_mlflow.remote.whole import whole_folder
+from inc_mlflow.remote.entries import entry
+from inc_mlflow.remote.stores import Store, Version, open_store
+from inc_mlflow.remote.whole import new_file
 from inc_mlflow.storage import canonical_json, sha256_text, writable
 
 CACHE = "INC_MLFLOW_CACHE"
@@ -41,27 +44,42 @@ def local_path(path: str, root: Path) -> Path:
 
 @functools.cache
 def fetch(uri: str) -> Path:
-    """Return a copy of a remote file, with a model's weights beside it; a process sees one version of it throughout.
+    """Return a copy of a remote file, with a model's weights beside it, or of a folder; a process sees one version of it.
 
-    DataError where there is no such file.
+    DataError where there is neither.
     """
     address = Address.parse(uri)
     store = open_store(address)
-    there = {key: version.tag for key, version in store.versions(address).items() if _belongs(key, address)}
-    if address.key not in there:
+    there = _with_weights(store, address) or store.below(address)
+    if not there:
         raise DataError(f"{address}: no such object; upload it, or check the address")
-    folder = cache() / "uris" / sha256_text(canonical_json([uri, there]))
-    if not folder.is_dir():
-        with whole_folder(folder) as partial:
-            for key in there:
-                _copy(store, Address(address.scheme, address.bucket, key), partial)
-    return folder / address.name
+    copies = [(_name(key, address), replace(address, key=key), version) for key, version in there.items()]
+    folder = (
+        cache() / "uris" / sha256_text(canonical_json([str(address), {key: version.tag for key, version in there.items()}]))
+    )
+    size = sum(version.size for version in there.values())
+    return entry(folder, lambda partial: _fill(store, copies, partial), size) / address.name
+
+
+def _with_weights(store: Store, address: Address) -> Mapping[str, Version]:
+    """Return a file and what belongs to it; nothing where there is no such file."""
+    beside = {key: version for key, version in store.versions(address).items() if _belongs(key, address)}
+    return beside if address.key in beside else {}
 
 
 def _belongs(key: str, address: Address) -> bool:
     return key in {address.key + ending for ending in _WEIGHTS}
 
 
-def _copy(store: Store, address: Address, folder: Path) -> None:
-    with store.read(address) as pieces, (folder / address.name).open("wb") as file:
-        file.writelines(pieces)
+def _name(key: str, address: Address) -> str:
+    """Return where a file stands in its entry, from the last part of the address on; DataError for a way out of there."""
+    name = key[len(address.key) - len(address.name) :]
+    if "\0" in name or {"", ".", ".."} & set(name.split("/")):
+        raise DataError(f"{address}: holds {key!r}, which is no path below it; rename it, or give another folder")
+    return name
+
+
+def _fill(store: Store, copies: Sequence[tuple[str, Address, Version]], folder: Path) -> None:
+    store.download({address: new_file(folder / name) for name, address, _ in copies})
+    for name, address, version in copies:
+        store.check(address, version, folder / name)

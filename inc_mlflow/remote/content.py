@@ -1,8 +1,8 @@
 """Files by their content: a bundle holds each under its sha256, once, whatever job or name it belongs to."""
 
-import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.remote.address import Address
 from inc_mlflow.remote.cache import cache
+from inc_mlflow.remote.entries import entry
 from inc_mlflow.remote.stores import Store, open_store
-from inc_mlflow.remote.whole import whole_folder
+from inc_mlflow.remote.whole import new_file
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text
 
 FILES = "inc-mlflow/files"
@@ -51,42 +52,39 @@ def unpack(uri: str, files: Mapping[str, str]) -> Path:
 
     A name that ends with "/" is a folder: its digest is that of a JSON text with the digests of what is in it.
     """
-    folder = cache() / "bundles" / sha256_text(canonical_json(files))
-    if folder.is_dir():
-        return folder
     place = Address.parse(uri)
-    with whole_folder(folder) as partial:
-        _unpack(open_store(place), place, files, partial)
-    return folder
+    folder = cache() / "bundles" / sha256_text(canonical_json(files))
+    return entry(folder, lambda partial: _unpack(open_store(place), place, files, partial))
 
 
 def _unpack(store: Store, place: Address, files: Mapping[str, str], folder: Path) -> None:
     for name, digest in files.items():
         check_file(name, digest)
-        target = folder / name
-        if not name.endswith("/"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _fetch(store, place.child(digest), digest, target)
-            continue
-        target.mkdir(parents=True, exist_ok=True)
-        if digest:
-            _unpack(store, place, _listed(store, place.child(digest), digest), target)
+    _fetch(store, place, {name: digest for name, digest in files.items() if not name.endswith("/")}, folder)
+    for name, digest in files.items():
+        if name.endswith("/"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            if digest:
+                _unpack(store, place, _listed(store, place, digest), folder / name)
 
 
-def _listed(store: Store, address: Address, digest: str) -> dict[str, str]:
+def _listed(store: Store, place: Address, digest: str) -> dict[str, str]:
     """Return what stands in a folder: names and digests."""
     with tempfile.TemporaryDirectory() as scratch:
-        _fetch(store, address, digest, Path(scratch) / "list")
+        _fetch(store, place, {"list": digest}, Path(scratch))
         found: dict[str, str] = json.loads((Path(scratch) / "list").read_text())
     return found
 
 
-def _fetch(store: Store, address: Address, digest: str, target: Path) -> None:
-    """Copy a file and check its bytes on the way. No links: onnx refuses weights whose file has several names."""
-    found = hashlib.sha256()
-    with store.read(address) as pieces, target.open("xb") as file:
-        for piece in pieces:
-            found.update(piece)
-            file.write(piece)
-    if found.hexdigest() != digest:
-        raise DataError(f"{address}: its bytes have another sha256 ({found.hexdigest()[:12]}); submit the job again")
+def _fetch(store: Store, place: Address, files: Mapping[str, str], folder: Path) -> None:
+    """Copy files and check their bytes. No links: onnx refuses weights whose file has several names."""
+    first: dict[str, Path] = {}
+    for name, digest in files.items():
+        first.setdefault(digest, new_file(folder / name))
+    store.download({place.child(digest): target for digest, target in first.items()})
+    for digest, target in first.items():
+        if (found := sha256_file(target)) != digest:
+            raise DataError(f"{place.child(digest)}: its bytes have another sha256 ({found[:12]}); submit the job again")
+    for name, digest in files.items():
+        if folder / name != first[digest]:
+            shutil.copyfile(first[digest], folder / name)

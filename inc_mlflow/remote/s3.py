@@ -1,6 +1,8 @@
 """S3 and what speaks like it. Credentials, region and AWS_ENDPOINT_URL are the environment's, as for every AWS tool."""
 
+import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +10,18 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, IncError, StateError
 from inc_mlflow.remote.address import Address
-from inc_mlflow.remote.stores import PIECE, Version
+from inc_mlflow.remote.stores import Version
 
 if TYPE_CHECKING:
+    from boto3.s3.transfer import TransferConfig
     from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_s3 import S3Client
 
+PART = 16 << 20
+"""Bytes that are asked for, or sent, in one call."""
+AT_ONCE = 16
+"""Calls that are under way at once."""
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _HOW_TO_SIGN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; in a cluster give the service account a role"
 _REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
@@ -34,31 +42,59 @@ class S3:
             answer = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key)
         return {one["Key"]: Version(one["ETag"], one["Size"]) for one in answer.get("Contents", [])}
 
-    @contextmanager
-    def read(self, address: Address) -> Iterator[Iterator[bytes]]:
-        """Open an object, in pieces; asks for s3:GetObject."""
-        with _refusals(address):
-            body = self._client.get_object(Bucket=address.bucket, Key=address.key)["Body"]
-            with body:
-                yield body.iter_chunks(PIECE)
+    def below(self, folder: Address) -> Mapping[str, Version]:
+        """List all objects of a folder but the empty ones that consoles make for folders; asks for s3:ListBucket."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=folder.bucket, Prefix=f"{folder.key}/".lstrip("/")
+        )
+        with _refusals(folder):
+            found = [one for page in pages for one in page.get("Contents", [])]
+        return {one["Key"]: Version(one["ETag"], one["Size"]) for one in found if not one["Key"].endswith("/")}
+
+    def download(self, files: Mapping[Address, Path]) -> None:
+        """Copy objects, several at once and large ones in parts that are tried again; asks for s3:GetObject."""
+        from boto3.s3.transfer import create_transfer_manager
+
+        with create_transfer_manager(self._client, _transfer()) as manager:
+            begun = {address: manager.download(address.bucket, address.key, str(target)) for address, target in files.items()}
+            for address, copy in begun.items():
+                with _refusals(address):
+                    copy.result()
+
+    def check(self, address: Address, version: Version, file: Path) -> None:
+        """Compare size and, where the tag is an MD5 as that of an unencrypted object of one part is, the bytes."""
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        tag = version.tag.strip('"')
+        wrong = _MD5.fullmatch(tag) and digest != tag and self._tag_is_md5(address)
+        if wrong or file.stat().st_size != version.size:
+            raise DataError(f"{address}: what came is not what S3 says it has (ETag {tag}); try again, or upload it again")
 
     def write(self, source: Path, address: Address) -> None:
-        """Put an object; asks for s3:PutObject."""
+        """Put an object, a large one in parts; asks for s3:PutObject."""
         with _refusals(address), source.open("rb") as file:
-            self._client.put_object(Bucket=address.bucket, Key=address.key, Body=file)
+            self._client.upload_fileobj(file, address.bucket, address.key, Config=_transfer())
+
+    def _tag_is_md5(self, address: Address) -> bool:
+        """Tell it from the encryption: AWS encrypts all, and keeps the MD5 unless the key is somebody's own."""
+        with _refusals(address):
+            told = self._client.head_object(Bucket=address.bucket, Key=address.key)
+        encryption = told.get("ServerSideEncryption") or told.get("SSECustomerAlgorithm")
+        return encryption is None or (encryption == "AES256" and "SSECustomerAlgorithm" not in told and _endpoint() is None)
 
 
 def _client() -> "S3Client":
     import boto3
     from botocore.config import Config
 
-    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+    endpoint = _endpoint()
     if endpoint is not None and not endpoint.startswith(("http://", "https://")):
         raise StateError(f"AWS_ENDPOINT_URL: {endpoint!r} is no URL; write it as https://host")
     config = Config(
         connect_timeout=5,
         read_timeout=60,
-        retries={"max_attempts": 3, "mode": "standard"},
+        retries={"max_attempts": 5, "mode": "standard"},
+        max_pool_connections=AT_ONCE,
         # Servers that only speak like S3 know neither buckets as host names nor checksums behind the body.
         s3={"addressing_style": "path" if endpoint else "auto"},
         request_checksum_calculation="when_required",
@@ -67,10 +103,23 @@ def _client() -> "S3Client":
     return boto3.Session().client("s3", config=config, endpoint_url=endpoint)
 
 
+def _endpoint() -> str | None:
+    return next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+
+
+def _transfer() -> "TransferConfig":
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(
+        multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=AT_ONCE, preferred_transfer_client="classic"
+    )
+
+
 @contextmanager
 def _refusals(address: Address) -> Iterator[None]:
     """Say in one line what S3 or the way to it refuses; keys never stand in botocore's messages."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
 
     try:
         yield
@@ -78,6 +127,10 @@ def _refusals(address: Address) -> Iterator[None]:
         raise _refused(address, error) from error
     except BotoCoreError as error:
         raise _failed(address, error) from error
+    except RetriesExceededError as error:
+        raise _unreachable(address, error.last_exception) from error
+    except (S3DownloadFailedError, S3ValidationError) as error:
+        raise DataError(f"{address}: changed while it was read; try again") from error
 
 
 def _refused(address: Address, error: "ClientError") -> IncError:
@@ -99,8 +152,12 @@ def _failed(address: Address, error: "BotoCoreError") -> IncError:
     if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError | known.CredentialRetrievalError):
         return StateError(f"{address}: no credentials for S3 ({_line(error)}); {_HOW_TO_SIGN}")
     if isinstance(error, known.ConnectionError | known.HTTPClientError | known.IncompleteReadError):
-        return StateError(f"{address}: S3 cannot be reached ({_line(error)}); check the network and AWS_ENDPOINT_URL")
+        return _unreachable(address, error)
     return StateError(f"{address}: {_line(error)}; check AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL")
+
+
+def _unreachable(address: Address, error: object) -> StateError:
+    return StateError(f"{address}: S3 cannot be reached ({_line(error)}); check the network and AWS_ENDPOINT_URL")
 
 
 def _line(text: object) -> str:

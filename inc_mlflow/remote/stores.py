@@ -1,15 +1,11 @@
 """What a store of remote files can do, and which one an address belongs to."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from inc_mlflow.remote.address import Address
-
-PIECE = 1 << 20
-"""Bytes that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +20,19 @@ class Store(Protocol):
     """Files by their address; what goes wrong is a StateError, or a DataError where the file is not there."""
 
     def versions(self, address: Address) -> Mapping[str, Version]:
-        """Return the files whose key begins with that of ``address``, by key."""
+        """Return the files whose key begins with that of ``address``, the first of them, by key."""
         ...
 
-    def read(self, address: Address) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a file, in pieces."""
+    def below(self, folder: Address) -> Mapping[str, Version]:
+        """Return all files in a folder and its folders, by key."""
+        ...
+
+    def download(self, files: Mapping[Address, Path]) -> None:
+        """Copy files, each to a path in a folder that exists."""
+        ...
+
+    def check(self, address: Address, version: Version, file: Path) -> None:
+        """Raise DataError where a copy is not what the store said it has, as far as it said so."""
         ...
 
     def write(self, source: Path, address: Address) -> None:

@@ -42,3 +42,10 @@ def _move(partial: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():
             raise
+
+
+def new_file(path: Path) -> Path:
+    """Make an empty file and its folders; FileExistsError where the same path was made under another name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(exist_ok=False)
+    return path

@@ -35,6 +35,7 @@ def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:
         "registered_model": promoted.registered_model,
         "version": promoted.version,
         "aliases": list(promoted.aliases),
+        "protections": [one.model_dump(mode="json") for one in promoted.protections],
     }
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 WIDTH = 110
 """Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
 POOL_WIDTH = 12
-_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
 def print_result(result: dict[str, Any], slow: Mapping[str, Slow]) -> None:
@@ -34,7 +34,7 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH + POOL_WIDTH * len(_pools(result["table"])))
     console.print(_table(result["table"]))
-    colour = _COLOURS[result["verdict"]]
+    colour = COLOURS[result["verdict"]]
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
     for reason in result["reasons"]:
         console.print(f"  {escape(reason)}")
@@ -73,22 +73,22 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         escape(row["recipe"]),
         f"{accuracy['value']:.4f}" if accuracy else "no number",
-        _interval(row["relative_drop"], percent),
-        _interval(row["speedup"], times),
+        interval(row["relative_drop"], percent),
+        interval(row["speedup"], times),
         times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
         size(row["size_bytes"]),
-        f"[{_COLOURS[verdict]}]{verdict}[/]" if verdict else "",
+        f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else "",
     ]
 
 
-def _interval(interval: dict[str, float] | None, show: Callable[[float], str]) -> str:
+def interval(given: dict[str, float] | None, show: Callable[[float], str]) -> str:
     """Write an estimate with its bounds, as "1.62x [1.61, 1.64]": the unit once, and no line break inside."""
-    if interval is None:
+    if given is None:
         return "-"
-    value = show(interval["value"])
-    if interval["low"] == interval["high"]:
+    value = show(given["value"])
+    if given["low"] == given["high"]:
         return value
-    low, high = (show(interval[end]).rstrip(" %x") for end in ("low", "high"))
+    low, high = (show(given[end]).rstrip(" %x") for end in ("low", "high"))
     return f"{value}\u00a0[{low},\u00a0{high}]".replace(" %", "\u00a0%")
 
 
@@ -101,7 +101,9 @@ def _outcome(result: dict[str, Any]) -> str:
             else "Nothing was promoted."
         )
     aliases = ", ".join(champion["aliases"])
-    return f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    named = f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    advisory = [one["what"] for one in champion["protections"] if one["holds"] == "advisory"]
+    return f"{named}\nAdvisory only: {', '.join(advisory)} (docs/threats.md)" if advisory else named
 
 
 def _links(tracking: dict[str, str]) -> str:

@@ -51,7 +51,7 @@ def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
     shown = [(row.speedup, row.relative_drop) for row in candidates if row.speedup and row.relative_drop]
     speed, loss = _axes([one for one, _ in shown], [one for _, one in shown], gate.min_speedup, allowed)
     parts = [
-        f'<text x="{_LEFT}" y="24" font-weight="bold">{html.escape(f"{judgement.verdict}: {judgement.best().recipe}")}</text>',
+        _title(f"{judgement.verdict}: {judgement.best().recipe}"),
         *_frame(speed, loss),
         *_limits(speed.at(gate.min_speedup), loss.at(allowed)),
         f'<circle cx="{speed.at(1.0)}" cy="{loss.at(0.0)}" r="5"/>',
@@ -63,6 +63,10 @@ def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"><style>{_STYLE}</style>'
         f'<rect width="{_WIDTH}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n'
     )
+
+
+def _title(text: str) -> str:
+    return f'<text x="{_LEFT}" y="24" style="font-weight:bold">{html.escape(text)}</text>'
 
 
 def _axes(speeds: list[Interval], losses: list[Interval], needed: float, allowed: float) -> tuple[_Axis, _Axis]:
@@ -108,7 +112,7 @@ def _cross(number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _
     x, y = speed.at(speedup.value), loss.at(drop.value)
     bounds = f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
     yield f'<path d="{bounds}" stroke="{colour}" stroke-width="1.5"/><circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
-    yield f'<text x="{x + 8}" y="{y - 8}" font-weight="bold">{number}</text>'
+    yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 
 
 def _figures(row: Row) -> str:

@@ -1,15 +1,12 @@
 """When a candidate passes: limits and confidence, in the job or in a policy file that many jobs share."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from inc_mlflow.errors import SpecError
-from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.part import Part
 from inc_mlflow.storage import canonical_json, sha256_text
 
 Role = Literal["required", "accuracy_only", "informative"]
@@ -58,16 +55,6 @@ class GateSpec(Part):
             return {**data, "max_relative_drop": DEFAULT_DROP}
         return data
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a policy file; SpecError is one line that names file and field."""
-        with reading(path, "a gate policy"):
-            try:
-                policy = _Policy.model_validate(read_mapping(path.read_text(), "policy"))
-            except ValidationError as error:
-                raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
-        return cls.model_validate(policy.model_dump(exclude={"version"}))
-
     def role(self, pool: str, emulated: bool) -> Role:
         """Return what a pool has to say; one that is emulated has no speed, whatever it is called."""
         role = self.pools.get(pool, PoolGate(role="accuracy_only" if emulated else "required")).role
@@ -81,9 +68,3 @@ class GateSpec(Part):
     def sha256(self) -> str:
         """Return the digest that a judgement carries."""
         return sha256_text(canonical_json(self.model_dump(mode="json", exclude_none=True)))
-
-
-class _Policy(GateSpec):
-    """A gate in a file of its own."""
-
-    version: Annotated[Literal[1], Field(description="Version of this format.")]

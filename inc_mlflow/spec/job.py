@@ -17,6 +17,7 @@ from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
+from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
@@ -196,7 +197,7 @@ class JobSpec(Part):
         with reading(path, "a job file"):
             data = read_mapping(path.read_text())
             if isinstance(data.get("gate"), str):
-                data["gate"] = GateSpec.load(path.parent / data["gate"])
+                data["gate"] = PolicySpec.load(path.parent / data["gate"]).limits
             source = placement or data.get("placement")
             whole = source if isinstance(source, dict) else {}
             known = {} if whole else definitions(source, path.parent)

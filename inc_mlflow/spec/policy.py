@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from inc_mlflow.errors import SpecError
+from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import RemotePath
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.part import spec_error
@@ -13,7 +14,7 @@ from inc_mlflow.spec.text import read_mapping, reading
 
 
 class PolicySpec(GateSpec):
-    """A policy file (YAML) of the gate: what `promote --policy` judges by, whatever the job says."""
+    """A policy file (YAML): what `promote --policy` judges by, whatever the job says; a job that names one takes its limits."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     recheck: Annotated[
@@ -33,12 +34,15 @@ class PolicySpec(GateSpec):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a policy file; SpecError is one line that names file and field."""
+        """Read a policy file; SpecError is one line that names file and field. ``data`` is relative to the file."""
         with reading(path, "a gate policy"):
             try:
-                return cls.model_validate(read_mapping(path.read_text(), "policy"))
+                policy = cls.model_validate(read_mapping(path.read_text(), "policy"))
             except ValidationError as error:
                 raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
+        if policy.data is None or is_remote(policy.data):
+            return policy
+        return policy.model_copy(update={"data": str(path.resolve().parent / policy.data)})
 
     @property
     def limits(self) -> GateSpec:

@@ -14,12 +14,19 @@ from inc_mlflow.errors import SpecError
 def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
     """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text. ``what`` it is stands in messages."""
     try:
-        data = json.loads(text, object_pairs_hook=_pairs)
-    except json.JSONDecodeError:
-        data = _yaml(text, what)
+        data = _read(text, what)
+    except RecursionError as error:
+        raise SpecError(f"{what}: nested too deeply; see `inc-mlflow schema`") from error
     if not isinstance(data, dict):
         raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
     return data
+
+
+def _read(text: str, what: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_pairs)
+    except ValueError:  # not JSON, or an integer of thousands of digits
+        return _yaml(text, what)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def adopt(stores: Stores, name: str, prefix: str) -> list[Entry]:
 
 def _strange(client: "MlflowClient", name: str, prefix: str) -> dict[str, str | None]:
     ledger = read_ledger(client, name)
-    return {} if ledger is None else {**foreign(client, ledger, prefix), **moved(client, ledger)}
+    return {} if ledger is None else {**foreign(ledger, prefix), **moved(ledger)}
 
 
 def _adopt(client: "MlflowClient", name: str, alias: str, version: str | None) -> Entry:

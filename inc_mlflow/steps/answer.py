@@ -7,6 +7,7 @@ from inc_mlflow.errors import DataError, StaleError
 from inc_mlflow.records import Decision, Outcome, RequestRecord, Verdict
 from inc_mlflow.steps.case import Case, Policy
 from inc_mlflow.steps.crown import Target, challenge, crown, on_pools, overall, withdraw
+from inc_mlflow.steps.protections import protections
 from inc_mlflow.tracking.approvals import Approval, approval_of, ask_approval
 from inc_mlflow.tracking.hold import held
 from inc_mlflow.tracking.ledger import read_ledger
@@ -60,7 +61,8 @@ def _promote(client: "MlflowClient", case: Case, folder: Path, approved_by: str 
     if approved_by:
         withdraw(client, target)
     decided = _decision(case.request, case.policy, "promoted", case.row.reasons)
-    decided = decided.model_copy(update={"version": version, "aliases": {target.alias: version}})
+    marks = {"version": version, "aliases": {target.alias: version}, "protections": protections(client, case)}
+    decided = decided.model_copy(update=marks)
     return _with_pools(client, decided, on_pools(case, approved_by), folder)
 
 

@@ -105,9 +105,8 @@ def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str
     try:
         profiles = profile(paths, batches, _passes(record))
     except ModelError as error:
-        return {
-            model.label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=f"why is not known: {error}") for model in slow
-        }
+        why = f"why is not known: {' '.join(str(error).split())}"
+        return {model.label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=why) for model in slow}
     return {model.label: explain(Path(baseline.path), profiles[BASELINE], profiles[model.label]) for model in slow}
 
 

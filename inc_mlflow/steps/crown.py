@@ -9,7 +9,9 @@ from inc_mlflow.measure.standing import standing, standing_on
 from inc_mlflow.records import Row
 from inc_mlflow.records.ledger import Entry, Standing
 from inc_mlflow.steps.case import Case
+from inc_mlflow.steps.recheck import recheck
 from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent
+from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.founding import found
 from inc_mlflow.tracking.hold import Hold, held
 from inc_mlflow.tracking.ledger import Ledger
@@ -62,7 +64,7 @@ def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bo
     check_candidate(client, target, folder)
     found(client, target.name)
     with held(client, target.name) as turn:
-        check_absent(client, turn.ledger, target.alias)
+        check_absent(turn.ledger, target.alias)
         present = turn.ledger.place(target.alias)
         if present is not None and present.sha256 == target.row.sha256:
             return str(present.version), False
@@ -81,7 +83,7 @@ def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
         check_open(turn.ledger, target)
         check_rival(turn.ledger.place(target.alias), target)
         alias = challenger_alias(target.case.request.alias_prefix)
-        check_absent(client, turn.ledger, alias)
+        check_absent(turn.ledger, alias)
         version, _ = _register(client, target)
         if turn.ledger.aliases.get(alias) != version:
             write(turn, "challenged", target, version, alias=alias)
@@ -98,9 +100,13 @@ def withdraw(client: "MlflowClient", target: Target) -> None:
 
 
 def check_candidate(client: "MlflowClient", target: Target, folder: Path) -> None:
-    """Raise DataError where the logged model is not the candidate of the evidence any more."""
-    check_logged(client, target.model_id, target.row.sha256)
-    download(target.model_id, target.row.sha256, folder)
+    """Raise DataError where the logged model is not the candidate of the evidence any more, or gives other outcomes."""
+    _fetch(client, target.case, target.row.sha256, folder)
+    policy = target.case.policy.spec
+    if policy is not None and policy.recheck is not None:
+        rows = _compared(client, target)
+        files = {row.recipe: _fetch(client, target.case, row.sha256, folder / "recheck" / row.sha256) for row in rows}
+        recheck(target.case.job, policy, target.case.pools, target.row.recipe, files)
 
 
 def check_open(ledger: Ledger, target: Target) -> None:
@@ -155,6 +161,19 @@ def write(turn: Hold, kind: str, target: Target, version: str | None, **more: st
         "approved_by": target.approved_by,
     }
     turn.write(kind, **fields | more)
+
+
+def _fetch(client: "MlflowClient", case: Case, sha256: str, folder: Path) -> Path:
+    check_logged(client, case.model_id(sha256), sha256)
+    return download(case.model_id(sha256), sha256, folder)
+
+
+def _compared(client: "MlflowClient", target: Target) -> list[Row]:
+    """Return the rows of the table that speak for the candidate: the baseline's, its own, and the present champion's."""
+    baseline, *rows = target.case.judgement.table
+    champion = find_champion(client, target.name, target.alias)
+    wanted = {target.row.sha256, champion.sha256 if champion else None}
+    return [baseline, *(row for row in rows if row.sha256 in wanted)]
 
 
 def _register(client: "MlflowClient", target: Target) -> tuple[str, bool]:

@@ -85,10 +85,10 @@ def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str,
     pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
-    _check_outputs(runners)
+    check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
     share = Share(open_data(job), split, job.layout.batch, shard)
-    kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), _scoring(metric), len(usable_cores()))
+    kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), scoring(metric), len(usable_cores()))
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
     about = Evaluation(
         evidence=Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests),
@@ -100,7 +100,7 @@ def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str,
         batch=job.layout.batch,
         emulated=dict(emulated),
     )
-    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, _classes(metric, share.labels))
+    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, classes_of(metric, share.labels))
 
 
 def conclude(
@@ -112,7 +112,7 @@ def conclude(
     target: Path,
 ) -> EvaluationRecord:
     """Write the outcomes of what is kept of all rows, and return the record."""
-    outcomes = outcomes_of(kept, BASELINE, _scoring(metric), len(usable_cores()), _shown)
+    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown)
     results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
     record = EvaluationRecord(**dict(about), results=results, outcomes_sha256="")
     arrays = {label: one.replicates for label, one in outcomes.items()}
@@ -120,7 +120,7 @@ def conclude(
     return record.model_copy(update={"outcomes_sha256": digest})
 
 
-def _check_outputs(runners: dict[str, Runner]) -> None:
+def check_outputs(runners: dict[str, Runner]) -> None:
     """Refuse a model that does not give what the baseline gives: no metric could compare them."""
     expected = runners[BASELINE].outputs
     for runner in runners.values():
@@ -147,8 +147,8 @@ def load_measured(directory: Path, record: EvaluationRecord, benchmark: Benchmar
     return Measured(record, arrays, benchmark, classes)
 
 
-def _classes(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:
-    """Return the class of each row, where labels are classes: a gate may ask for the worst one."""
+def classes_of(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:
+    """Return the class of each row under ``CLASSES``, where labels are classes: a gate may ask for the worst one."""
     given = [label for label in labels if label is not None and label.ndim == 1 and label.dtype.kind in "biu"]
     if not metric.decomposable or not given or len(given) < len(labels):
         return {}
@@ -159,7 +159,8 @@ def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
     return progress.track(replicates, "resample the metric", RESAMPLES)
 
 
-def _scoring(metric: Metric) -> Scoring:
+def scoring(metric: Metric) -> Scoring:
+    """Return what of a metric outcomes are made by."""
     return Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
 
 

@@ -7,20 +7,26 @@ from pathlib import Path
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
-from inc_mlflow.spec import ISAS
+from inc_mlflow.spec import ISAS, JobSpec
 from inc_mlflow.steps.benchmark import LATENCIES, load_benchmark
 from inc_mlflow.steps.evaluate import OUTCOMES, load_emulated, load_measured
+from inc_mlflow.steps.raw import unpacked_bytes
 
+JOB = "job.json"
+"""The job's text, among the evidence."""
 EVIDENCE = ("evaluation", "benchmark")
 """Steps whose records a gate judges by."""
 _KINDS = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
 """What only the record of that kind has."""
 _RAW = {"evaluation": OUTCOMES, "benchmark": LATENCIES}
+LARGEST = 1 << 30
+"""Bytes that the raw measurements of all pools may unpack to: a few kB in an archive can become all of a gate's memory."""
 
 
 def measured(directories: Iterable[Path]) -> dict[str, Measured]:
     """Join evaluations and benchmarks by pool, emulated ones included; DataError where one is missing or stands twice."""
     found = [(directory, _kind(directory)) for directory in directories]
+    _check_size([directory for directory, _ in found])
     benchmarks = _by_pool(load_benchmark(path) for path, kind in found if kind == "benchmark")
     evaluations = [path for path, kind in found if kind == "evaluation"]
     pools: dict[str, Measured] = {}
@@ -51,10 +57,24 @@ def evidence_files(directories: Iterable[Path]) -> dict[str, Path]:
     return files
 
 
+def evidence_job(evidence: Path) -> JobSpec:
+    """Return the job that evidence is of; DataError where it does not say."""
+    try:
+        return JobSpec.from_text((evidence / JOB).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"gate: the evidence has no readable {JOB}; run the job again") from error
+
+
+def _check_size(directories: Iterable[Path]) -> None:
+    total = sum(unpacked_bytes(file) for directory in directories for file in directory.rglob("*.npz"))
+    if total > LARGEST:
+        raise DataError(f"gate: the measurements unpack to {total >> 20} MiB, more than {LARGEST >> 20}; measure on fewer rows")
+
+
 def _kind(directory: Path) -> str:
     try:
         fields = json.loads((directory / RECORD).read_text())
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{directory / RECORD}: not JSON ({error}); run the step again") from error
     kind = next((kind for field, kind in _KINDS.items() if isinstance(fields, dict) and field in fields), None)
     if kind is None:

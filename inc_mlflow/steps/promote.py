@@ -25,5 +25,9 @@ def promote_best(job: Job, target: Path, *, champion: Path, judgement: Path, tra
     if decision.outcome != "promoted" or decision.version is None:
         raise TrackingError(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")
     return PromotionRecord(
-        registered_model=request.registered_model, aliases=decision.aliases, version=decision.version, sha256=request.sha256
+        registered_model=request.registered_model,
+        aliases=decision.aliases,
+        version=decision.version,
+        sha256=request.sha256,
+        protections=decision.protections,
     )

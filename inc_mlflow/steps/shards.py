@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -11,9 +11,22 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.source import Batch
 from inc_mlflow.errors import DataError
-from inc_mlflow.records import Shard, ShardRecord, SplitFacts
+from inc_mlflow.records import ShardRecord, SplitFacts
 
 R = TypeVar("R", bound=ShardRecord)
+
+
+class Part(Protocol):
+    """Which batches of a split are wanted, as those of a shard."""
+
+    @property
+    def count(self) -> int:
+        """Into how many parts the split is cut."""
+        ...
+
+    def has(self, batch: int) -> bool:
+        """Tell whether a batch, counted from 0, is of this one."""
+        ...
 
 
 class Share:
@@ -22,7 +35,7 @@ class Share:
     All batches are read, and digested into the content of the whole split: so a merge knows that its shards had the same.
     """
 
-    def __init__(self, data: Data, split: str, size: int | None, shard: Shard) -> None:
+    def __init__(self, data: Data, split: str, size: int | None, shard: Part) -> None:
         self._data, self._split, self._size, self._shard = data, split, size, shard
         self._content = Content()
         self.labels: list[np.ndarray | None] = []

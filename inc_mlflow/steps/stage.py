@@ -15,6 +15,7 @@ from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
 from inc_mlflow.storage import writable, write_text
+from inc_mlflow.tracking.inside import inside
 
 STATE = "INC_MLFLOW_STATE"
 """Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
@@ -37,15 +38,19 @@ def step(
     """
 
     def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
+        def marked(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with inside(name, job.on):
+                return work(job, target, *args, **kwargs)
+
         @wraps(work)
         def run(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
             state = os.environ.get(STATE)
             if state is None:
-                return _work(work, job, target, *args, **kwargs)
+                return _work(marked, job, target, *args, **kwargs)
             directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
             inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
             if not is_finished(directory, kind, inputs):
-                _announced(Path(state), directory.name, lambda: _redo(directory, inputs, work, job, *args, **kwargs))
+                _announced(Path(state), directory.name, lambda: _redo(directory, inputs, marked, job, *args, **kwargs))
             _link(directory, target)
             return kind.load(directory)
 

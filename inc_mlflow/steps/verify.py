@@ -48,7 +48,7 @@ def _problems(client: "MlflowClient", ledger: Ledger, prefix: str, head: str | N
     if ledger.settled < len(ledger.entries):
         yield f"entry {len(ledger.entries)} is not carried out yet; the next promotion does it"
     yield from contradictions(client, ledger)
-    for alias, version in foreign(client, ledger, prefix).items():
+    for alias, version in foreign(ledger, prefix).items():
         yield f"alias {alias!r} (version {version}) is not in the ledger: somebody else set it"
     for made in _named(ledger):
         yield from _altered(client, made, folder)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import LedgerError, TrackingError
 from inc_mlflow.records.ledger import Entry, digest
-from inc_mlflow.tracking.ledger import HEAD, Ledger, find_model
+from inc_mlflow.tracking.ledger import HEAD, Ledger
 from inc_mlflow.tracking.versions import check_version
 
 if TYPE_CHECKING:
@@ -29,15 +29,13 @@ def check_aliases(client: "MlflowClient", ledger: Ledger) -> None:
         raise LedgerError(f"registered model {ledger.name!r}: {problem}")
 
 
-def moved(client: "MlflowClient", ledger: Ledger) -> dict[str, str | None]:
+def moved(ledger: Ledger) -> dict[str, str | None]:
     """Return the aliases of the ledger that stand where it never put them last: alias -> version.
 
     What the last entries moved may still stand where it stood before: a gate died, and the next one completes it.
     """
-    model = find_model(client, ledger.name)
-    present = {name: str(version) for name, version in model.aliases.items()} if model else {}
     places = {alias: {version, *_before(ledger, alias)} for alias, version in ledger.aliases.items()}
-    return {alias: present.get(alias) for alias, allowed in places.items() if present.get(alias) not in allowed}
+    return {alias: ledger.present.get(alias) for alias, allowed in places.items() if ledger.present.get(alias) not in allowed}
 
 
 def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
@@ -45,29 +43,26 @@ def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
     problems = [
         f"alias {alias!r} names {_version(found)}, by the ledger {_version(ledger.aliases[alias])}: somebody moved it; "
         f"move it back, or record it with `inc-mlflow promote --adopt {ledger.name}`"
-        for alias, found in moved(client, ledger).items()
+        for alias, found in moved(ledger).items()
     ]
     for version in sorted({version for version in ledger.aliases.values() if version is not None}, key=int):
         problems += check_version(client, ledger.name, version, ledger.made(version))
     return problems
 
 
-def check_absent(client: "MlflowClient", ledger: Ledger, alias: str) -> None:
+def check_absent(ledger: Ledger, alias: str) -> None:
     """Raise TrackingError where an alias that the ledger never moved is there already: it is somebody else's."""
-    model = find_model(client, ledger.name)
-    if alias not in ledger.aliases and model is not None and alias in model.aliases:
+    if alias not in ledger.aliases and alias in ledger.present:
         raise TrackingError(
-            f"registered model {ledger.name!r}: alias {alias!r} (version {model.aliases[alias]}) was not set by inc-mlflow; "
+            f"registered model {ledger.name!r}: alias {alias!r} (version {ledger.present[alias]}) was not set by inc-mlflow; "
             f"remove it, choose another tracking.alias_prefix, or take it over with `inc-mlflow promote --adopt {ledger.name}`"
         )
 
 
-def foreign(client: "MlflowClient", ledger: Ledger, prefix: str) -> dict[str, str]:
+def foreign(ledger: Ledger, prefix: str) -> dict[str, str]:
     """Return aliases that are called like ours and that the ledger does not know: alias -> version."""
-    model = find_model(client, ledger.name)
-    aliases = model.aliases.items() if model else ()
     names = tuple(f"{prefix}-{kind}" for kind in _KINDS)
-    return {name: str(version) for name, version in aliases if name.startswith(names) and name not in ledger.aliases}
+    return {name: version for name, version in ledger.present.items() if name.startswith(names) and name not in ledger.aliases}
 
 
 def follow(client: "MlflowClient", name: str, entries: tuple[Entry, ...], settled: int) -> None:

@@ -1,5 +1,6 @@
 """Evidence among a run's artifacts: everything that somebody else needs to judge again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,15 +9,21 @@ from inc_mlflow.storage import sha256_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import FileInfo
 
 EVIDENCE = "evidence"
 """Folder among the artifacts of a job's run."""
+_LARGEST_TEXT, _LARGEST_RAW = 16 << 20, 1 << 30
+"""Bytes of a record, and of a file of raw measurements: whoever writes artifacts must not fill disk and memory of a gate."""
+_RAW = ".npz"
 
 
 def fetch(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
-    """Fetch a file or folder of a run's artifacts into ``target``; DataError where the run has none of that name."""
-    if name not in {artifact.path for artifact in client.list_artifacts(run_id)}:
+    """Fetch a file or folder of a run's artifacts; DataError where the run has none of that path, or it is too large."""
+    found = {artifact.path: artifact for artifact in client.list_artifacts(run_id, name.rpartition("/")[0] or None)}
+    if name not in found:
         raise DataError(f"run {run_id}: has no artifact {name!r}; start the pipeline again")
+    _check_sizes(run_id, dict(_files(client, run_id, found[name])))
     return Path(client.download_artifacts(run_id, name, str(target)))
 
 
@@ -27,3 +34,20 @@ def fetch_evidence(client: "MlflowClient", run_id: str, expected: dict[str, str]
     if altered := sorted(path for path, _ in found.items() ^ expected.items()):
         raise DataError(f"run {run_id}: {EVIDENCE}/{altered[0]} is not as it was when promotion was requested; it was altered")
     return folder
+
+
+def _files(client: "MlflowClient", run_id: str, artifact: "FileInfo") -> Iterator[tuple[str, int]]:
+    """Yield all files of an artifact with their sizes, as the store lists them."""
+    if not artifact.is_dir:
+        yield artifact.path, artifact.file_size or 0
+        return
+    for inside in client.list_artifacts(run_id, artifact.path):
+        yield from _files(client, run_id, inside)
+
+
+def _check_sizes(run_id: str, files: dict[str, int]) -> None:
+    texts = {path: size for path, size in files.items() if not path.endswith(_RAW)}
+    large = [path for path, size in texts.items() if size > _LARGEST_TEXT]
+    if large or sum(files.values()) > _LARGEST_RAW:
+        what = large[0] if large else f"the files below {EVIDENCE}"
+        raise DataError(f"run {run_id}: {what} are larger than inc-mlflow writes them; start the pipeline again")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.ledger import LEDGER, find_model, read_ledger
+from inc_mlflow.tracking.ledger import LEDGER, find_model
 from inc_mlflow.tracking.once import once
 from inc_mlflow.tracking.own_runs import OWNER, own_run
 
@@ -16,14 +16,13 @@ _NOTE = "Promotions of the registered model {name}, append-only. Read them with 
 def found(client: "MlflowClient", name: str, adopt: bool = False) -> None:
     """See to it that a registered model and its ledger exist; a model that somebody else made needs ``adopt``.
 
-    Raises TrackingError where it does not have it, LedgerError where its ledger is not whole.
+    Raises TrackingError where it does not have it.
     """
     model = find_model(client, name)
     if model is not None and LEDGER not in model.tags and adopt:
         client.set_registered_model_tag(name, LEDGER, own_run(client, name, "ledger", _NOTE.format(name=name))[1])
     elif model is None:
         _make(client, name)
-    read_ledger(client, name)
 
 
 def _make(client: "MlflowClient", name: str) -> None:

@@ -28,6 +28,7 @@ class Hold:
 
     client: "MlflowClient"
     claim: Claim
+    who: str
     written: Entry | None = field(default=None)
 
     @property
@@ -46,7 +47,7 @@ class Hold:
                 "kind": kind,
                 "registered_model": ledger.name,
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "who": acting_user(self.client),
+                "who": self.who,
                 "gate": self.claim.gate,
                 "before": ledger.aliases.get(alias) if alias else None,
                 **fields,
@@ -67,7 +68,8 @@ def held(client: "MlflowClient", name: str, strict: bool = True) -> Iterator[Hol
 
     Not ``strict`` is for whoever records the contradiction.
     """
-    turn = Hold(client, claim(client, name, uuid.uuid4().hex))
+    who = acting_user(client)
+    turn = Hold(client, claim(client, name, uuid.uuid4().hex), who)
     try:
         if strict:
             check_aliases(client, turn.ledger)

@@ -4,12 +4,15 @@ import getpass
 import os
 from typing import TYPE_CHECKING, Any
 
+from inc_mlflow.records import RequestRecord
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _USER = "/api/2.0/mlflow/users/current"
 _PERMISSION = "/api/3.0/mlflow/users/permissions/get"
 _NOT_FOUND = 404
+_READERS = {"NO_PERMISSIONS", "READ", "USE"}
 
 
 def current_user(client: "MlflowClient") -> str | None:
@@ -30,6 +33,28 @@ def permission(client: "MlflowClient", user: str, resource: str, name: str) -> s
     """
     answer = _ask(client, _PERMISSION, username=user, resource_type=resource, resource_id=name)
     return None if answer is None else str(answer["permission"])
+
+
+def open_to_others(client: "MlflowClient", request: RequestRecord) -> str | None:
+    """Say who else may write to the registry as far as the server tells this user; None where it names nobody.
+
+    It tells nothing about other users, so what an administrator granted one of them stays unseen.
+    """
+    import mlflow
+
+    user = current_user(client)
+    if user is None:
+        return "the server has no users: whoever reaches it may write"
+    if mlflow.get_registry_uri() != client.tracking_uri:
+        return "the registry is another server, which was not asked who may write"
+    if request.requested_by in {None, user}:
+        return f"{user} requests and promotes, one identity does both"
+    if permission(client, user, "registered_model", "*") not in _READERS:
+        return "users may write by default"
+    experiment = client.get_run(request.run_id).info.experiment_id
+    if permission(client, user, "experiment", experiment) == "MANAGE":
+        return f"{user} owns the experiment too, so the pipeline may have been run as {user}"
+    return None
 
 
 def _ask(client: "MlflowClient", endpoint: str, **params: str) -> dict[str, Any] | None:

@@ -26,6 +26,8 @@ class Ledger:
     entries: tuple[Entry, ...]
     params: dict[str, str]
     """Of the run: the entries and the claims."""
+    present: dict[str, str]
+    """What the registry's aliases name, whoever set them."""
     settled: int
     """Number of the last entry that the registry is known to follow."""
 
@@ -99,7 +101,9 @@ def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     params = _params(client, name, run_id)
     entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
     _check_chain(name, entries)
-    return Ledger(name, run_id, entries, params, _settled(name, entries, model.tags.get(HEAD, f"0 {START}")))
+    present = {alias: str(version) for alias, version in model.aliases.items()}
+    settled = _settled(name, entries, model.tags.get(HEAD, f"0 {START}"))
+    return Ledger(name, run_id, entries, params, present, settled)
 
 
 def key_of(number: int) -> str:

@@ -6,6 +6,9 @@ from inc_mlflow.tracking.numbers import of_pool
 from inc_mlflow.tracking.runs import DIGEST, MEASUREMENT, MODEL_ID, NOTE, POOL, RECIPE, VERDICT, is_finished, write
 from inc_mlflow.tracking.session import Log
 
+_ON_POOL = "inc.pool_verdict"
+"""The model's own verdict may be worse: another pool may refuse it."""
+
 
 def log_measurement(log: Log, row: Row, pool: str, model_id: str) -> None:
     """Log what one pool found out about one model; again after a kill gives the same run with the same points."""
@@ -13,10 +16,10 @@ def log_measurement(log: Log, row: Row, pool: str, model_id: str) -> None:
     if is_finished(run):
         return
     measured, facts = log.session.pools[pool], log.session.facts(pool)
-    verdict = {VERDICT: row.per_pool[pool].verdict} if row.verdict else {}
+    verdict = {VERDICT: row.verdict, _ON_POOL: row.per_pool[pool].verdict} if row.verdict else {}
     layout = {"inc.layout": measured.benchmark.layout} if measured.benchmark else {}
     about = {RECIPE: row.recipe, POOL: pool, DIGEST: row.sha256} | verdict
-    note = pool_note(log.session.judgement, row, pool, log.parent, layout | facts)
+    note = pool_note(log.session.judgement, row, pool, log.parent, measured.benchmark)
     numbers = of_pool(row, pool, measured)
     write(log.client, run, params=facts | layout | about, numbers=numbers, tags=about | {MODEL_ID: model_id, NOTE: note})
     log.client.set_terminated(run.info.run_id, "FINISHED")

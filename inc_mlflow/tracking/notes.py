@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from inc_mlflow.measure.words import markdown_table, percent, size, times
-from inc_mlflow.records import Interval, JudgementRecord, PoolResult, Row
+from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, PoolResult, Row
 from inc_mlflow.spec.pools import is_emulated
 
 _NOTHING = "-"
@@ -21,16 +21,23 @@ def job_note(judgement: JudgementRecord, run_id: str) -> str:
 
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     """About a model: how it did on each pool."""
-    rows = [[pool, *_cells(result), result.verdict] for pool, result in row.per_pool.items()]
+    rows = [[pool, *_cells(one), one.verdict if row.verdict else ""] for pool, one in row.per_pool.items()]
     table = markdown_table(("pool", *_NUMBERS, "verdict"), rows)
-    return _note(f"{_verdict(row)}: {_figures(row)}", promotion(judgement, row, run_id), table, row.reasons)
+    said = f"{row.verdict}: {_figures(row)}" if row.verdict else _reference(row)
+    return _note(said, promotion(judgement, row, run_id), table, row.reasons)
 
 
-def pool_note(judgement: JudgementRecord, row: Row, pool: str, run_id: str, facts: dict[str, str]) -> str:
-    """About a model on one pool: how it did there, and where that was."""
+def pool_note(judgement: JudgementRecord, row: Row, pool: str, run_id: str, benchmark: BenchmarkRecord | None) -> str:
+    """About a model on one pool: how it did there; an emulated pool has no benchmark."""
     result = row.per_pool[pool]
-    said = f"{result.verdict if row.verdict else _verdict(row)}: {_drop(result)}, {_speed(pool, result.speedup)}"
-    return _note(said, promotion(judgement, row, run_id), markdown_table(("", ""), facts.items()), ())
+    said = (
+        f"{result.verdict}: {_drop(result)}, {_speed(pool, result.speedup)}" if row.verdict else f"{_reference(row)} on {pool}"
+    )
+    speed = benchmark.models.get(row.recipe) if benchmark else None
+    timed = [f"{speed.samples_per_second:.4g}", f"{speed.p50_ms:.3g}", f"{speed.p99_ms:.3g}"] if speed else [_NOTHING] * 3
+    header = (*_NUMBERS, "samples/s", "p50 ms", "p99 ms", "size", "layout")
+    cells = [*_cells(result), *timed, size(row.size_bytes), benchmark.layout if benchmark else _NOTHING]
+    return _note(said, promotion(judgement, row, run_id), markdown_table(header, [cells]), ())
 
 
 def promotion(judgement: JudgementRecord, row: Row, run_id: str) -> str:
@@ -58,8 +65,8 @@ def _on_pools(judgement: JudgementRecord, row: Row, command: str) -> str:
     return f" {command} gives it the alias of {', '.join(passed)} where it is the fastest that passes there."
 
 
-def _verdict(row: Row) -> str:
-    return row.verdict or "baseline"
+def _reference(row: Row) -> str:
+    return f"baseline: accuracy {_cells(row)[0]}, {size(row.size_bytes)}"
 
 
 def _figures(row: Row) -> str:

@@ -1,6 +1,7 @@
 """Which MLflow a job talks to, and whether it answers."""
 
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.spec import Job
@@ -36,6 +38,12 @@ class Stores:
 
     tracking_uri: str
     registry_uri: str
+
+    def __post_init__(self) -> None:
+        """Raise TrackingError, which repeats no password, where an address is no URL or holds one: addresses get logged."""
+        for uri in (self.tracking_uri, self.registry_uri):
+            if uri.startswith(("http://", "https://")):
+                _check_address(uri)
 
     @classmethod
     def of_environment(cls) -> "Stores":
@@ -110,7 +118,25 @@ def connected(server: Stores) -> Iterator["MlflowClient"]:
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         check_reachable(server)
-        raise TrackingError(f"MLflow at {server.tracking_uri}: {' '.join(str(error).split())}") from error
+        raise TrackingError(f"MLflow at {_plain(server.tracking_uri)}: {_plain(' '.join(str(error).split()))}") from error
+
+
+def _check_address(uri: str) -> None:
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError as error:
+        raise TrackingError(f"MLflow at {_plain(uri)}: no URL ({error}); write it as https://host:port") from error
+    if "@" in parts.netloc:
+        raise TrackingError(
+            f"MLflow at {_plain(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
+
+
+def _plain(text: str) -> str:
+    """Leave out the users and passwords of addresses: those of databases need them."""
+    return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
 
 
 def _ask(uri: str) -> None:

@@ -7,6 +7,7 @@ from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.storage import MODEL, model_sha256
 from inc_mlflow.tracking.once import once
+from inc_mlflow.tracking.package import check_package
 from inc_mlflow.tracking.runs import DIGEST, MODEL_ID
 
 if TYPE_CHECKING:
@@ -17,17 +18,19 @@ _SOURCE = "models:/"
 
 
 def download(model_id: str, sha256: str, target: Path) -> Path:
-    """Fetch a logged model's file into ``target``; DataError where its bytes are others than these."""
-    file = _fetch(model_id, target)
+    """Fetch a logged model's file into ``target``; DataError where its bytes, or what else loading it reads, are others."""
+    folder = _fetch(model_id, target)
+    file = folder / MODEL
     found = model_sha256(file) if file.is_file() else "none"
     if found != sha256:
         raise DataError(f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered")
+    check_package(folder, model_id)
     return file
 
 
 def content(model_id: str, target: Path) -> str:
     """Return the sha256 of a logged model of somebody else's; TrackingError where it is no ONNX model."""
-    file = _fetch(model_id, target)
+    file = _fetch(model_id, target) / MODEL
     if not file.is_file():
         raise TrackingError(f"logged model {model_id}: has no {MODEL}; only ONNX models can be champions")
     return model_sha256(file)
@@ -103,7 +106,7 @@ def _fetch(model_id: str, target: Path) -> Path:
     import mlflow
 
     target.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(target))) / MODEL
+    return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(target)))
 
 
 def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:

@@ -20,11 +20,11 @@ _TESTED = ("3.17.",)
 _TAG = "mlflow.sharedViewState."
 _UNKNOWN = "unknown"
 _WIDTHS = {
-    "attributes.`Run Name`": 180,
-    "runDateAndNestInfo": 135,  # when it was created
-    "params.`inc.pool`": 80,
-    "params.`inc.recipe`": 215,
-    "params.`inc.verdict`": 100,
+    "attributes.`Run Name`": 130,
+    "runDateAndNestInfo": 145,  # when it was created
+    "params.`inc.pool`": 130,
+    "params.`inc.recipe`": 225,
+    "params.`inc.verdict`": 95,
     "metrics.`speedup`": 75,
     "metrics.`accuracy`": 75,
     "metrics.`relative_drop`": 100,
@@ -67,48 +67,34 @@ def _server_version(client: "MlflowClient") -> str:
 
 def _texts(time: int) -> dict[str, str]:
     """Return the values of the tags by the views' keys; the experiment's own time keeps them the same for ever."""
-    views = {LEADERBOARD: ("INT8 leaderboard", _leaderboard()), TRADEOFF: ("INT8 trade-off", _tradeoff())}
-    return {key: _text(name, time, state) for key, (name, state) in views.items()}
+    return {
+        LEADERBOARD: _text("INT8 leaderboard", time, _page()),
+        TRADEOFF: _text("INT8 trade-off", time, _page() | _charts()),
+    }
 
 
 def _text(name: str, time: int, state: dict[str, Any]) -> str:
-    packed = base64.b64encode(zlib.compress(json.dumps(_page(state)).encode())).decode()
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     return json.dumps({"name": name, "createdAt": time, "updatedAt": time, "state": f"deflate;{packed}"})
 
 
-def _page(state: dict[str, Any]) -> dict[str, Any]:
-    """Complete a state: the page takes none with a key missing."""
+def _page() -> dict[str, Any]:
+    """Return rows and columns; the page has defaults for what else it saves."""
     return {
         "searchFilter": ROWS,
         "orderByKey": ORDER,
         "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": [],
-        "columnOrder": [],
-        "columnWidths": {},
+        "selectedColumns": list(_WIDTHS),
+        "columnOrder": list(_WIDTHS),
+        "columnWidths": _WIDTHS,
         "runsHiddenMode": "SHOW_ALL",
-        "viewMaximized": False,
-        "runListHidden": False,
-        "isAccordionReordered": False,
-        "useGroupedValuesInCharts": True,
-        "hideEmptyCharts": True,
-        "groupBy": None,
-        "groupsExpanded": {},
-        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-    } | state
+    }
 
 
-def _leaderboard() -> dict[str, Any]:
-    return {"selectedColumns": list(_WIDTHS), "columnOrder": list(_WIDTHS), "columnWidths": _WIDTHS}
-
-
-def _tradeoff() -> dict[str, Any]:
-    sections = {
+def _charts() -> dict[str, Any]:
+    sections = {  # the page sorts them by their names
         "All at once": [_chart("PARALLEL", selectedParams=_FACTS, selectedMetrics=_NUMBERS, showAllRuns=True)],
-        "Accuracy, speed and size": [
+        "One by one": [
             _chart("SCATTER", xaxis=_axis("speedup"), yaxis=_axis("accuracy")),
             *(_chart("BAR", metricKey=metric, dataAccessKey=metric) for metric in ("speedup", "p99_ms", "size_mb")),
         ],
@@ -124,12 +110,11 @@ def _tradeoff() -> dict[str, Any]:
 
 
 def _section(name: str, charts: int) -> dict[str, Any]:
-    places = {"display": True, "isReordered": True, "columns": min(charts, 2), "cardHeight": 360}
-    return {"uuid": name, "name": name, "deleted": False, "isGenerated": False} | places
+    return {"uuid": name, "name": name, "display": True, "columns": min(charts, 2), "cardHeight": 360}
 
 
 def _chart(kind: str, **what: Any) -> dict[str, Any]:
-    return {"type": kind, "isGenerated": False, "deleted": False, "runsCountToCompare": _ALL_RUNS} | what
+    return {"type": kind, "runsCountToCompare": _ALL_RUNS} | what
 
 
 def _axis(metric: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import inc_mlflow
 from inc_mlflow.metrics import METRICS
 
 COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
-COMMANDS += ["search", "saturation", "gate", "promote", "history", "rollback", "unblock", "freeze"]
+COMMANDS += ["search", "saturation", "gate", "best", "promote", "history", "rollback", "unblock", "freeze"]
 COMMANDS += ["unfreeze", "verify", "approve", "reject", "compile", "submit", "wait", "pools"]
 RECIPES = [
     {"method": "static"},

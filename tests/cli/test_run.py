@@ -120,14 +120,20 @@ def children(store):
     return {key: run for key, run in store["runs"].items() if "mlflow.parentRunId" in run["tags"]}
 
 
+def of_role(store, role):
+    return [run for run in store["runs"].values() if run["tags"]["inc.role"] == role]
+
+
 def test_store_holds_one_parent_and_a_child_per_candidate(store, result):
     assert {run["status"] for run in store["runs"].values()} == {"FINISHED"}
     parents = set(store["runs"]) - set(children(store))
     assert len(parents) == 1
     assert {run["tags"]["mlflow.parentRunId"] for run in children(store).values()} == parents
     rows = {row["sha256"]: row for row in result["table"][1:]}
-    assert {run["params"]["inc.sha256"] for run in children(store).values()} == set(rows)
-    for run in children(store).values():
+    assert [run["outputs"] for run in of_role(store, "baseline")] == [1]
+    assert len(of_role(store, "measurement")) == len(result["table"])
+    assert {run["params"]["inc.sha256"] for run in of_role(store, "candidate")} == set(rows)
+    for run in of_role(store, "candidate"):
         row = rows[run["params"]["inc.sha256"]]
         assert run["tags"]["mlflow.runName"] == row["recipe"]
         assert run["metrics"]["accuracy"] == row["accuracy"]["value"]

@@ -117,3 +117,13 @@ def test_the_code_in_it_is_found_without_the_repository(wheel):
     code = f"import sys; sys.path.insert(0, {str(wheel)!r}); import inc_mlflow; print(inc_mlflow.__file__)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str(wheel))
+
+
+def test_importing_mlflow_beside_it_loads_its_plugins_without_a_warning(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = "import mlflow, sys; print(sys.modules['inc_mlflow.tracking.context_provider'].__file__)"
+    command = [sys.executable, "-P", "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(str(tmp_path))

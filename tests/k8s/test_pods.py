@@ -9,7 +9,7 @@ import yaml
 from manifests import GATE, PIPELINES, SERVER, containers, named, only, templates
 from restricted import complaints
 
-from inc_mlflow.spec.gate import GateSpec
+from inc_mlflow.spec import PolicySpec
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "k8s" / "README.md").read_text()
@@ -142,7 +142,7 @@ def test_the_gate_judges_one_at_a_time_by_a_policy_that_reads(objects, tmp_path)
     path = Path(container["command"][container["command"].index("--policy") + 1])
     assert str(path.parent) == mount
     (tmp_path / path.name).write_text(policy["data"][path.name])
-    assert GateSpec.load(tmp_path / path.name).max_relative_drop == 0.01
+    assert PolicySpec.load(tmp_path / path.name).max_relative_drop == 0.01
 
 
 def test_every_namespace_has_a_quota_that_its_own_pods_fit(objects):

@@ -127,7 +127,7 @@ def before(job, step):
 
 
 def check_store(job, result):
-    """One live parent, one live child per candidate, one version that the alias names; nothing RUNNING, deleted or not."""
+    """One live parent, one live child per row and one per measurement, one version that the alias names; nothing RUNNING."""
     found = store(job)
     live = [run for run in found["runs"] if run["live"]]
     assert [run for run in found["runs"] if run["status"] == "RUNNING"] == []
@@ -136,7 +136,13 @@ def check_store(job, result):
     children = [run for run in live if run["role"] == "candidate"]
     assert [run["status"] for run in live] == ["FINISHED"] * len(live)
     assert sorted(run["sha256"] for run in children) == sorted(row["sha256"] for row in result["table"][1:])
-    assert {run["parent"] for run in children} == {parent["id"]}
+    assert {run["parent"] for run in live if run != parent} == {parent["id"]}
+    shas = sorted(row["sha256"] for row in result["table"] for _ in row["per_pool"])
+    assert sorted(run["sha256"] for run in live if run["role"] == "measurement") == shas
+    (baseline,) = (run for run in live if run["role"] == "baseline")
+    assert sorted(one["run"] for one in found["logged"]) == sorted(run["id"] for run in (baseline, *children))
+    assert {one["status"] for one in found["logged"]} == {"READY"}
+    assert found["twice"] == []
     assert all("speedup" in run["metrics"] and "accuracy" in run["metrics"] for run in children)
     (version,) = found["versions"]
     assert found["aliases"] == {"digits": {"int8-champion": version["version"]}}

@@ -13,6 +13,8 @@ from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.dress import MANNERS, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
+from inc_mlflow.spec.pools import Emulated
+from inc_mlflow.tracking.inside import POD_FACTS
 
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"
@@ -125,13 +127,15 @@ def test_without_a_bundle_nothing_comes_from_the_cache(tmp_path):
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks(spec).values())
 
 
-def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in(spec, platform):
+def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in_and_which_pod_it_is(spec, platform):
     for task in tasks(spec).values():
         executor = spec["components"][task["componentRef"]["name"]]["executorLabel"]
         secrets = {one["secretName"] for one in platform[executor]["secretAsEnv"]}
         asks = step_of(spec, task) in ASKING
         assert ("retryPolicy" in task) == asks
         assert ("inc-mlflow-tracking" in secrets) == asks
+        facts = {one["name"]: one["fieldPath"] for one in platform[executor].get("fieldPathAsEnv", [])}
+        assert facts == (dict(POD_FACTS.values()) if asks else {})
 
 
 def test_no_secret_stands_in_the_package_and_all_may_be_absent(platform):
@@ -241,3 +245,22 @@ def test_a_target_below_a_file_is_refused_in_one_line(tmp_path):
     done = program(tmp_path / "file" / "int8.yaml")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_a_text_that_no_task_could_be_handed_is_refused_before_it_is_submitted(tmp_path):
+    """Old exporters write one file per tensor, and a bundle names them all."""
+    job = bundled(FLEET_JOB)
+    files = job.spec.bundle.files | {f"onnx__MatMul_{number}": "0" * 64 for number in range(1200)}
+    job = replace(job, spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": files})}))
+    with pytest.raises(SpecError, match=r"^job: its text is 1\d\d KiB, of which a task takes 96; it names 1204 files: save a"):
+        compiled(tmp_path, "int8", job)
+    fitting = dict(list(files.items())[:600])
+    job = replace(job, spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": fitting})}))
+    assert compiled(tmp_path, "int8", job).exists()
+
+
+def test_a_pod_is_not_asked_to_emulate_a_cpu(tmp_path):
+    job = bundled("job.yaml")
+    spec = job.spec.model_copy(update={"pools": ("local", Emulated(emulate="x86-avx2"))})
+    with pytest.raises(SpecError, match=r"^pools: \{emulate: x86-avx2\} is for `inc-mlflow run`"):
+        compiled(tmp_path, "int8", replace(job, spec=spec))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import StateError
-from inc_mlflow.pipelines.state import claimed, clear, end_orphans, session, state_folder
+from inc_mlflow.pipelines.state import claimed, clear, end_orphans, ended, forget_ended, session, state_folder
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.check import check
 
@@ -173,7 +173,18 @@ def test_the_session_is_kept_until_the_state_is_cleared(tmp_path):
     assert session(tmp_path) != first
 
 
-def test_clear_forgets_everything_but_the_lock(tmp_path):
+def test_clear_remembers_executions_that_may_have_left_runs_open(tmp_path):
+    killed = []
+    for _ in range(2):
+        killed.append(session(tmp_path))
+        clear(tmp_path)
+    assert sorted(ended(tmp_path)) == sorted(killed)
+    assert session(tmp_path) not in killed
+    forget_ended(tmp_path)
+    assert ended(tmp_path) == []
+
+
+def test_clear_forgets_everything_but_the_lock_and_the_session(tmp_path):
     state = tmp_path / "state"
     with claimed(state):
         (state / "baseline").mkdir()
@@ -182,7 +193,7 @@ def test_clear_forgets_everything_but_the_lock(tmp_path):
         for name in ("result.json", "session", "gate.error", ".result.json.12"):
             (state / name).write_text("{}")
         clear(state)
-        assert [path.name for path in state.iterdir()] == ["lock"]
+        assert sorted(path.name for path in state.iterdir()) == ["ended", "lock"]
         with pytest.raises(StateError), claimed(state):
             pass
 

@@ -181,6 +181,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
 
 
 @pytest.fixture(scope="session")
+def store_at() -> type[Store]:
+    """Give the class, for tests that keep a store longer than one test."""
+    return Store
+
+
+@pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow takes seconds to make its tables: they are made once and copied."""
     return Store(tmp_path_factory.mktemp("store")).folder / "mlflow.db"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.records import RequestRecord
 from inc_mlflow.steps.promote import promote_best
-from inc_mlflow.tracking.identity import current_user, permission
+from inc_mlflow.tracking.identity import current_user, open_to_others, permission
 from inc_mlflow.tracking.server import Stores, connected
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,7 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
 
     act_as("pipeline")
     logged = measured.track(tmp_path)
+    assert logged.no_views is None
     run_id = measured.request(tmp_path)
 
     act_as("gate")
@@ -47,18 +49,45 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
     users_server.grant("gate", "EDIT", "experiment", logged.experiment_id)
     done = program("promote", "--run", run_id, "--json")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (json.loads(done.stdout)["outcome"], json.loads(done.stdout)["version"]) == ("promoted", "1")
+    answer = json.loads(done.stdout)
+    assert (answer["outcome"], answer["version"]) == ("promoted", "1")
+    assert (answer["protections"][0]["what"], answer["protections"][0]["holds"]) == ("promotion by the gate alone", "enforced")
     assert program("promote", "--requested").stdout == ""
 
     act_as("pipeline")
-    stores = Stores(server, server)
-    with pytest.raises(TrackingError, match="Permission denied") as refusal, connected(stores) as client:
-        client.set_registered_model_alias("digits", "int8-champion", "1")
-    assert "\n" not in str(refusal.value)
-    with connected(stores) as client, pytest.raises(MlflowException, match="Permission denied"):
-        client.create_model_version("digits", f"models:/{next(iter(logged.models.values()))}")
-    with connected(stores) as client, pytest.raises(MlflowException):
+    with connected(Stores(server, server)) as client, pytest.raises(MlflowException):
         client.log_param(run_id, "inc.request_sha256", "another")
+
+
+ATTEMPTS = {
+    "move an alias": lambda client, _: client.set_registered_model_alias("digits", "int8-champion", "1"),
+    "remove an alias": lambda client, _: client.delete_registered_model_alias("digits", "int8-champion"),
+    "register a version": lambda client, model: client.create_model_version("digits", f"models:/{model}"),
+    "delete a version": lambda client, _: client.delete_model_version("digits", "1"),
+    "delete the registered model": lambda client, _: client.delete_registered_model("digits"),
+    "name another ledger": lambda client, _: client.set_registered_model_tag("digits", "inc.ledger", "0" * 32),
+    "write into the ledger": lambda client, _: client.log_param(ledger(client), "000000099", "{}"),
+    "delete the ledger": lambda client, _: client.delete_run(ledger(client)),
+    "write another user's artifact": lambda client, _: client.log_text(ledger(client), "mine", "mine.txt"),
+}
+
+
+def ledger(client) -> str:
+    return client.get_registered_model("digits").tags["inc.ledger"]
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
+def test_what_a_pipeline_tries_beside_its_request_is_refused_in_one_line(server, act_as, attempt):
+    """The gate owns registered model and ledger by now."""
+    act_as("pipeline")
+    with connected(Stores(server, server)) as client:
+        model = client.get_model_version("digits", "1").model_id
+    with (
+        pytest.raises(TrackingError, match=r"^MLflow at .*([Pp]ermission denied|403)") as refusal,
+        connected(Stores(server, server)) as client,
+    ):
+        attempt(client, model)
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_pipeline_that_promotes_by_itself_is_refused_in_one_line(act_as, server, measured, tmp_path):
@@ -82,6 +111,17 @@ def test_the_server_says_who_this_is_and_what_it_may_do(server, act_as):
         assert permission(client, "gate", "registered_model", "*") == "READ"
     with pytest.raises(TrackingError, match="denied"), connected(Stores(server, server)) as client:
         permission(client, "pipeline", "registered_model", "*")
+
+
+def test_where_one_user_does_both_nothing_is_said_to_be_enforced(server, act_as):
+    nothing = {"models": {}, "recipe": "", "sha256": "", "measured_against": None, "policy_sha256": "", "evidence": {}}
+    request = RequestRecord(registered_model="digits", run_id="", **nothing)
+    act_as("gate")
+    with connected(Stores(server, server)) as client:
+        mine = client.create_run(client.create_experiment("of the gate")).info.run_id
+        assert open_to_others(client, request) == "gate requests and promotes, one identity does both"
+        claimed = request.model_copy(update={"requested_by": "somebody", "run_id": mine})
+        assert open_to_others(client, claimed) == "gate owns the experiment too, so the pipeline may have been run as gate"
 
 
 def test_a_login_that_the_server_refuses_is_no_missing_user(server, act_as, monkeypatch):

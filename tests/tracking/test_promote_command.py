@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from inc_mlflow.cli import main
+from inc_mlflow.errors import TrackingError
 from inc_mlflow.tracking.requests import open_requests
+from inc_mlflow.tracking.server import connected
 
 
 @pytest.fixture
@@ -38,11 +40,17 @@ def policy(tmp_path):
 @pytest.mark.slow
 def test_one_request_is_answered_with_its_reasons(call, requested, measured):
     code, out, _ = call("--run", requested)
-    first, *reasons, alias, last = out.splitlines()
+    answer, _, protections = out.partition("Judged by the job's own gate\n")
+    first, *reasons, alias = answer.splitlines()
     assert (code, first) == (0, f"promoted as digits version 1: {measured.judgement.best().recipe}")
     assert [line.strip() for line in reasons] == list(measured.judgement.reasons)
     assert alias == "  int8-champion is version 1"
-    assert last == "Judged by the job's own gate"
+    assert [line.split(",")[0].strip() for line in protections.splitlines()] == [
+        "promotion by the gate alone: advisory",
+        "accuracy: advisory",
+        "speed: advisory",
+        "the baseline: advisory",
+    ]
 
 
 @pytest.mark.slow
@@ -102,12 +110,25 @@ def test_an_experiment_that_is_not_there_is_one_line(call, store):
         (["--run", "r", "--experiment", "e"], "--experiment: is for --requested; a run is in one already"),
         (["--requested"], "MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI"),
         (["--requested", "--tracking-uri", "http://127.0.0.1:9"], "MLflow at http://127.0.0.1:9: cannot be reached"),
+        (["--requested", "--tracking-uri", "http://me:hunter2@host"], "MLflow at http://…@host: no user or password in the"),
+        (["--requested", "--tracking-uri", "http://me:hunt/r2@host"], "MLflow at http://…@host: no URL (Port could not"),
+        (["--requested", "--tracking-uri", "http://host:port"], "MLflow at http://host:port: no URL (Port could not be cast"),
     ],
 )
 def test_what_is_wrong_is_one_line(call, arguments, line):
     code, out, err = call(*arguments)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith(f"inc-mlflow: {line}")
+
+
+def test_a_password_in_what_the_server_says_is_not_repeated(store):
+    from requests import RequestException
+
+    with (
+        pytest.raises(TrackingError, match=r"no answer from postgresql://…@host/db, s3://bucket/a@b$"),
+        connected(store.stores),
+    ):
+        raise RequestException("no answer from postgresql://me:hunter2@host/db, s3://bucket/a@b")
 
 
 def test_a_wrong_policy_answers_nothing(call, policy, monkeypatch):

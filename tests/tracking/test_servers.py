@@ -1,33 +1,41 @@
-"""The servers that other tests stand on: what is in them outlives their being killed."""
+"""A job on PostgreSQL and S3 with users, and what is left of it once all three servers were killed."""
 
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
-from mlflow_server import MlflowServer
 
+from inc_mlflow.storage import sha256_file
 from inc_mlflow.tracking.server import Stores, connected
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
-def test_artifacts_and_runs_outlive_killed_servers(full_server: MlflowServer, s3_server, postgres_server, become, tmp_path):
+
+def test_the_models_of_a_job_outlive_killed_servers(full_server, s3_server, postgres_server, become, measured, tmp_path):
     become(full_server, "pipeline")
-    text = "of the pipeline" * 100_000
-    with connected(Stores(full_server.url, full_server.url)) as client:
-        run_id = client.create_run(client.create_experiment("kept")).info.run_id
-        client.log_text(run_id, text, "text")
+    logged = measured.track(tmp_path, session="killed servers")
+    run_id = measured.request(tmp_path)
     for server in (full_server, s3_server, postgres_server):
         server.kill()
     for server in (postgres_server, s3_server, full_server):
         server.start()
+
     with connected(Stores(full_server.url, full_server.url)) as client:
-        assert client.get_run(run_id).info.artifact_uri.startswith("mlflow-artifacts:")
-        client.download_artifacts(run_id, "text", str(tmp_path))
-    assert (tmp_path / "text").read_text() == text
-    assert list(s3_server.folder.rglob(f"{run_id}/artifacts/text"))
+        assert "inc.request_sha256" in client.get_run(run_id).data.params
+        found = {sha256: downloaded(model_id, tmp_path) for sha256, model_id in logged.models.items()}
+    assert len(found) > 1
+    assert all(sha256_file(model) == sha256 for sha256, model in found.items())
+    assert all(list(s3_server.folder.rglob(f"{model_id}/artifacts/model.onnx")) for model_id in logged.models.values())
 
 
-@pytest.mark.slow
-def test_a_stranger_is_refused(full_server: MlflowServer):
+def downloaded(model_id, folder):
+    import mlflow
+
+    (folder / model_id).mkdir()
+    return Path(mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=str(folder / model_id))) / "model.onnx"
+
+
+def test_a_stranger_is_refused(full_server):
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{full_server.url}/api/2.0/mlflow/experiments/search?max_results=1", timeout=30)

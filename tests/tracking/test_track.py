@@ -1,18 +1,12 @@
 """What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to end."""
 
-import platform
 import shutil
 
 import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records import CandidatesRecord, EvaluationRecord, JudgementRecord
-from inc_mlflow.spec import Job
-from inc_mlflow.steps.benchmark import benchmark
-from inc_mlflow.steps.evaluate import evaluate
 from inc_mlflow.steps.evidence import evidence_files
-from inc_mlflow.steps.evidence import measured as pools_of
-from inc_mlflow.steps.gate import gate
 from inc_mlflow.steps.request import request_promotion
 from inc_mlflow.steps.single_gate import judge_records
 from inc_mlflow.steps.track import track
@@ -33,24 +27,6 @@ def test_the_evidence_is_whole_and_gives_the_same_judgement(store, measured):
     params = store.run(logged.parent_run_id).data.params
     assert params["inc.job_sha256"] == sha256_text(measured.job.spec.to_text())
     assert set(logged.evidence) == {str(file.relative_to(folder)) for file in folder.rglob("*.*") if file.is_file()}
-
-
-def test_the_files_of_two_pools_stand_side_by_side(store, measured, tmp_path):
-    stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"
-    text = (measured / "job.yaml").read_text() + stand_in
-    job = Job.load(measured.write("two.yaml", text))
-    models, other = measured.of("baseline", "champion", "candidates"), Job(job.spec, job.root, on="other")
-    evaluate(other, tmp_path / "artifact 1", **models)
-    benchmark(other, tmp_path / "artifact 2", **models)
-    records = [measured / "evaluation", measured / "benchmark", tmp_path / "artifact 1", tmp_path / "artifact 2"]
-    gate(job, tmp_path / "judgement", **models, records=records)
-    logged = measured.track(tmp_path, job, tmp_path / "judgement", records)
-    folder = store.file(logged.parent_run_id, "evidence")
-    assert sorted(one.name for one in folder.iterdir() if one.is_dir()) == [
-        "benchmark-local", "benchmark-other", "evaluation-local", "evaluation-other", "judgement",
-    ]  # fmt: skip
-    pools = pools_of(sorted(folder.glob("*-*")))
-    assert {pool: one.evaluation.evidence.pool for pool, one in pools.items()} == {"local": "local", "other": "other"}
 
 
 def test_emulated_pools_are_part_of_the_evidence_of_theirs(measured, tmp_path):

@@ -91,7 +91,7 @@ def ledger(*more):
         number, before = len(entries) + 1, digest(entries[-1])
         about = {"registered_model": "digits", "at": "2026-01-01T00:00:00+00:00", "who": "gate", "gate": "g"}
         entries.append(Entry(number=number, previous=before, kind=kind, **about, **fields))
-    return Ledger("digits", "run", tuple(entries), {}, len(entries))
+    return Ledger("digits", "run", tuple(entries), {}, {}, len(entries))
 
 
 BACK = ("rolled_back", {"alias": "int8-champion", "version": "1", "sha256": f"{2:064d}"})

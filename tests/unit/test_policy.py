@@ -5,7 +5,7 @@ import json
 import pytest
 
 from inc_mlflow.errors import SpecError
-from inc_mlflow.spec import GateSpec, JobSpec
+from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
 
 JOB = """
 version: 1
@@ -28,7 +28,7 @@ def policy(tmp_path):
 def test_a_job_takes_its_policy_in(tmp_path, policy):
     (tmp_path / "job.yaml").write_text(JOB % "policy.yaml")
     spec = JobSpec.load(tmp_path / "job.yaml")
-    assert spec.gate == GateSpec.load(policy)
+    assert spec.gate == PolicySpec.load(policy).limits
     assert spec.gate.max_relative_drop == 0.02
     assert JobSpec.from_text(spec.to_text()) == spec
 
@@ -56,7 +56,7 @@ def test_a_wrong_policy_is_one_line_with_file_and_field(tmp_path, text, message)
     path = tmp_path / "policy.yaml"
     path.write_text(text)
     with pytest.raises(SpecError) as raised:
-        GateSpec.load(path)
+        PolicySpec.load(path)
     assert str(raised.value).startswith(f"{path}: {message}")
     assert "\n" not in str(raised.value)
 

@@ -32,10 +32,16 @@ INT8 = BASELINE | {
 }
 NOTHING = dict.fromkeys(("accuracy", "relative_drop", "speedup", "source_speedup"))
 FAILED = INT8 | NOTHING | {"recipe": "dynamic s8", "verdict": "fail"}
+PROMOTED = {
+    "registered_model": "digits",
+    "version": "3",
+    "aliases": ["int8-champion"],
+    "protections": [{"what": "speed", "holds": "advisory", "why": ""}, {"what": "accuracy", "holds": "enforced", "why": ""}],
+}
 RESULT = {
     "verdict": "pass",
     "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
-    "champion": INT8 | {"registered_model": "digits", "version": "3"},
+    "champion": INT8 | PROMOTED,
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
     "tracking": {f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]" for name in ("experiment", "leaderboard", "tradeoff")},
@@ -76,6 +82,7 @@ def test_the_verdict_its_reasons_and_the_champion_follow(shown):
     text = shown()
     assert "pass: static u8s8 per-channel\n  top1 drops by 0.8 %\n  1.62x as fast\n" in text
     assert "Champion: digits version 3, alias int8-champion\nFile: /jobs/int8.onnx\n" in text
+    assert "\nAdvisory only: speed (docs/threats.md)\n" in text
     at = "http://127.0.0.1:5000/#/"
     assert text.endswith(f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n")
 
@@ -102,12 +109,12 @@ def test_reasons_with_brackets_stand_as_they_are(shown):
 def test_a_piped_table_has_no_colours_and_no_broken_rows(shown):
     text = shown()
     assert "\x1b" not in text
-    assert len(text.splitlines()) == 12
+    assert len(text.splitlines()) == 13
 
 
 @pytest.mark.parametrize("name", ["/jobs/[old]/int8.onnx", "/jobs/[/b]"])
 def test_names_with_brackets_stand_as_they_are(shown, name):
-    row = INT8 | {"path": name, "registered_model": "digits", "version": "3"}
+    row = INT8 | PROMOTED | {"path": name}
     text = shown(champion=row, table=[BASELINE, INT8 | {"recipe": name}])
     assert text.count(name) == 2
 

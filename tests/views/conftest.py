@@ -3,18 +3,15 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
+from mlflow_server import mlflow_server
+from programs import leave_out
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
@@ -25,7 +22,7 @@ EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 SCREENSHOTS = Path(os.environ.get("INC_SCREENSHOTS", ROOT / "dist" / "screenshots"))
 CHANGES = {"recipes": [{"method": "static"}, {"method": "dynamic"}]}
-SIZE = (1700, 1500)
+SIZE = (1600, 1700)
 PATIENCE = 90
 
 
@@ -78,8 +75,7 @@ class Page:
 @pytest.fixture(scope="session")
 def browser():
     if missing := [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(f"{' and '.join(missing)} not installed; tests/servers/install.sh does it on Debian")
+        leave_out(f"{' and '.join(missing)} not installed")
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium")
     width, height = SIZE
@@ -93,8 +89,8 @@ def browser():
 @pytest.fixture(scope="session")
 def site(browser, tmp_path_factory):
     """The address of a server; nothing is started where there is no browser."""
-    with serving(tmp_path_factory.mktemp("site")) as url:
-        yield url
+    with mlflow_server(tmp_path_factory.mktemp("site")) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -116,34 +112,6 @@ def page(browser, site):
     return Page(browser, site)
 
 
-@contextmanager
-def serving(folder: Path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    arguments += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
-    command = [sys.executable, "-m", "mlflow", "server", *arguments]
-    more = environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true")
-    with (folder / "log").open("w") as log, subprocess.Popen(command, env=more, stdout=log, stderr=log) as process:
-        try:
-            wait_for(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
 def environment(**more):
     own = {name: value for name, value in os.environ.items() if not name.startswith(("INC_MLFLOW", "MLFLOW"))}
     return own | more
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail("MLflow's server did not start")

@@ -1,6 +1,7 @@
 """Print, as JSON, what an MLflow store holds beside ledgers: `store.py URI`."""
 
 import json
+import sqlite3
 import sys
 import warnings
 
@@ -16,8 +17,12 @@ experiments = [
 ]
 runs = client.search_runs(experiments, run_view_type=ViewType.ALL)
 models = client.search_registered_models()
+database = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///"))
+POINTS = {"metrics": "run_uuid, key", "logged_model_metrics": "model_id, metric_name"}
+TWICE = [f"SELECT {key} FROM {table} GROUP BY {key} HAVING COUNT(*) > 1" for table, key in POINTS.items()]
 json.dump(
     {
+        "twice": [point for query in TWICE for point in database.execute(query)],
         "experiments": len(experiments),
         "runs": [
             {

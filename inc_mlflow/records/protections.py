@@ -1,0 +1,19 @@
+"""What an answer of the gate may be trusted for."""
+
+from typing import Literal
+
+from inc_mlflow.records.base import Frozen
+
+Holds = Literal["enforced", "advisory"]
+
+
+class Protection(Frozen):
+    """One thing that could be faked: ``enforced`` where something other than the pipeline's word stands against it."""
+
+    what: str
+    holds: Holds
+    why: str
+
+    def text(self) -> str:
+        """Return it in one line."""
+        return f"{self.what}: {self.holds}, {self.why}"

@@ -1,0 +1,53 @@
+"""The leaderboard, for a person's eyes."""
+
+from typing import Any
+
+from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.reports.table import COLOURS, WIDTH, interval
+
+_WIDTH = WIDTH + 12
+_COLUMNS = ("recipe", "accuracy", "drop", "speed-up", "p99", "size", "verdict", "")
+
+
+def print_best(result: dict[str, Any]) -> None:
+    """Print the rows, best first, and what to do next, on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in _COLUMNS:
+        table.add_column(name, overflow="fold", no_wrap=name != "recipe")
+    for row in result["rows"]:
+        table.add_row(*_cells(row))
+    console.print(table)
+    for line in _after(result):
+        console.print(line, markup=False, highlight=False)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    from rich.markup import escape
+
+    accuracy, verdict = row["accuracy"], row["verdict"]
+    return [
+        escape(row["recipe"]),
+        f"{accuracy['value']:.4f}" if accuracy else "no number",
+        interval(row["relative_drop"], percent),
+        interval(row["speedup"], times),
+        "-" if row["p99_ms"] is None else f"{row['p99_ms']:.3g}\u00a0ms",
+        size(row["size_bytes"]),
+        f"[{COLOURS[verdict]}]{verdict}[/]",
+        "champion" if row["champion"] else "",
+    ]
+
+
+def _after(result: dict[str, Any]) -> list[str]:
+    """Say where the numbers are from, and how the best of the job is promoted where it passes and is not champion yet."""
+    place = f" on {result['pool']}" if result["pool"] else ""
+    lines = [f"Measured{place} by run {result['run_id']} of experiment {result['experiment']}"]
+    if result["champion_problem"]:
+        lines.append(f"Champion unknown: {result['champion_problem']}")
+    if result["promote"]:
+        lines.append(f"Promote {result['best']}: {result['promote']}")
+    return lines
