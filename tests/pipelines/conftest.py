@@ -45,9 +45,9 @@ def start():
     """Give a function that starts runs; whatever they left alive is ended afterwards, by process id."""
     jobs, runs = set(), []
 
-    def begin(job):
+    def begin(job, **more):
         jobs.add(job)
-        runs.append(Run(job))
+        runs.append(Run(job, **more))
         return runs[-1]
 
     yield begin

@@ -35,7 +35,7 @@ def environment(**more):
 class Run:
     """One `inc-mlflow run` in a process group of its own, with its output in files."""
 
-    def __init__(self, job: Path) -> None:
+    def __init__(self, job: Path, **more: str) -> None:
         self._out, self._err = (job.parent / f"{name}-{time.monotonic_ns()}.txt" for name in ("out", "err"))
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
@@ -43,7 +43,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=environment(),
+                env=environment(**more),
                 start_new_session=True,
             )
 

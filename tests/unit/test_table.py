@@ -117,3 +117,9 @@ def test_names_with_brackets_stand_as_they_are(shown, name):
     row = INT8 | PROMOTED | {"path": name}
     text = shown(champion=row, table=[BASELINE, INT8 | {"recipe": name}])
     assert text.count(name) == 2
+
+
+def test_what_no_server_has_yet_is_shown_without_links(shown):
+    text = shown(champion=None, tracking=None)
+    assert "static u8s8 per-channel" in text
+    assert text.endswith("Nothing was promoted.\n")
