@@ -105,8 +105,9 @@ def check_version(client: "MlflowClient", name: str, version: str, made: Entry) 
 def _fetch(model_id: str, target: Path) -> Path:
     import mlflow
 
-    target.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(target)))
+    folder = target / model_id  # of its own: evidence and other models stand in the target too, and what is beside it counts
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
 
 
 def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
