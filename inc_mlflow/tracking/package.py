@@ -13,9 +13,9 @@ from inc_mlflow.storage import MODEL, external_data
 _CARD, _REQUIREMENTS = "MLmodel", "requirements.txt"
 _ENVIRONMENTS = ("conda.yaml", "python_env.yaml")
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
-_FETCHED = "registered_model_meta"
-"""What MLflow's client leaves beside a model that it has fetched: name and version."""
-_FILES = {MODEL, external_data(Path(MODEL)).name, _CARD, _REQUIREMENTS, *_ENVIRONMENTS, *_EXAMPLES, _FETCHED}
+_REGISTERED = "registered_model_meta"
+"""Which version it is of; MLflow writes it when it fetches."""
+_FILES = {_REGISTERED, MODEL, external_data(Path(MODEL)).name, _CARD, _REQUIREMENTS, *_ENVIRONMENTS, *_EXAMPLES}
 _NEEDED = {MODEL, _CARD}
 _FLAVORS = {"onnx", "python_function"}
 _PROVIDERS = {"CPUExecutionProvider", "CUDAExecutionProvider"}
