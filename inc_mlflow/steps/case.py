@@ -8,9 +8,9 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import JudgementRecord, RequestRecord, Row
 from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
+from inc_mlflow.steps.evidence import evidence_job
 from inc_mlflow.steps.gate import of_job
 from inc_mlflow.steps.single_gate import judge_pools, pools_of
-from inc_mlflow.steps.track import JOB
 from inc_mlflow.tracking.artifacts import fetch_evidence
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def judge_again(client: "MlflowClient", request: RequestRecord, policy: Policy, 
     Raises DataError, SpecError or StateError where it is not what was measured, or not of the pools that were to be.
     """
     evidence = fetch_evidence(client, request.run_id, request.evidence, folder)
-    job = JobSpec.from_text((evidence / JOB).read_text())
+    job = evidence_job(evidence)
     pools = of_job(job, pools_of([evidence]))
     _check_required(policy, pools)
     return Case(request, policy, job, pools, judge_pools(pools, policy.limits(job)))

@@ -3,10 +3,15 @@
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.storage import sha256_file
+from inc_mlflow.records import RequestRecord
+from inc_mlflow.steps.case import Policy
+from inc_mlflow.steps.decide import decide_all
+from inc_mlflow.storage import sha256_file, sha256_text
 from inc_mlflow.tracking import artifacts
 from inc_mlflow.tracking.artifacts import fetch, fetch_evidence
+from inc_mlflow.tracking.requests import open_request
 
+FILES = {"record.json": 1000, "outcomes.npz": 2000}
 pytestmark = pytest.mark.slow
 
 
@@ -14,8 +19,8 @@ pytestmark = pytest.mark.slow
 def run(store, tmp_path):
     """A run with a text of 1,000 bytes and raw measurements of 2,000."""
     run_id = store.client.create_run(store.client.create_experiment("artifacts")).info.run_id
-    for name, size in (("evaluation/record.json", 1000), ("evaluation/outcomes.npz", 2000)):
-        file = tmp_path / name
+    for name, size in FILES.items():
+        file = tmp_path / "evaluation" / name
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(bytes(size))
     store.client.log_artifacts(run_id, tmp_path / "evaluation", "evidence/evaluation")
@@ -45,3 +50,16 @@ def test_a_request_beyond_all_measure_is_not_even_fetched(store, run, tmp_path, 
     monkeypatch.setattr(artifacts, "_LARGEST_TEXT", 999)
     with pytest.raises(DataError, match=r"record\.json are larger"):
         fetch(store.client, run, "record.json", tmp_path / "fetched")
+
+
+def test_a_request_without_evidence_keeps_the_gate_from_no_other(store, run, measured):
+    """Of the smallest there is: one file, and not the job's text. It comes first, being older."""
+    expected = {f"evaluation/{name}": sha256_text("\0" * size) for name, size in FILES.items()}
+    fields = {"recipe": "none", "sha256": "0" * 64, "measured_against": None, "policy_sha256": "none", "models": {}}
+    open_request(store.client, RequestRecord(registered_model="digits", run_id=run, evidence=expected, **fields))
+    measured.track(store.folder)
+    honest = measured.request(store.folder)
+    answers = {one.run_id: one for one in decide_all(store.stores, None, Policy())}
+    assert list(answers) == [run, honest]
+    assert answers[run].reasons == ("gate: the evidence has no readable job.json; run the job again",)
+    assert (answers[run].outcome, answers[honest].outcome) == ("rejected", "promoted")

@@ -45,7 +45,8 @@ def card(model: Path, flavor: str, **changes) -> None:
 
 def test_what_mlflow_writes_is_taken(model):
     check_package(model, "m-1")
-    (model / "input_example.json").write_text("{}")
+    for beside in ("input_example.json", "registered_model_meta"):
+        (model / beside).write_text("{}")
     check_package(model, "m-1")
 
 
