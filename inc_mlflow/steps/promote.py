@@ -2,28 +2,28 @@
 
 from pathlib import Path
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import StaleError, TrackingError
 from inc_mlflow.records import PromotionRecord
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.answer import answer
-from inc_mlflow.steps.case import Policy, judge_again
-from inc_mlflow.steps.request import request_of
+from inc_mlflow.steps.case import Policy
+from inc_mlflow.steps.decide import decide
+from inc_mlflow.steps.request import leave_request
 from inc_mlflow.steps.stage import step
-from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.tracking.server import Server
 
 
 @step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
 def promote_best(job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path) -> PromotionRecord:
-    """Promote in one process, where one identity does what is asked and what is decided; by the gate's own code.
+    """Ask and decide in one process, by the gate's own code; ``target`` gets the record alone.
 
-    ``target`` gets evidence and model as MLflow gives them back. Raises DataError where they are not what was measured,
-    StaleError where there is another champion by now, TrackingError where the gate did not pass the candidate.
+    Raises StaleError where there is another champion by now, TrackingError where the gate did not pass the candidate, or
+    now finds something else than what was measured.
     """
-    request = request_of(job, champion, judgement, tracking)
-    with connected(Server.of(job)) as client:
-        decision = answer(client, judge_again(client, request, Policy(), target), target / "download")
+    request = leave_request(job, champion, judgement, tracking)
+    decision = decide(Server.of(job), request.run_id, Policy())
     if decision.outcome != "promoted" or decision.version is None:
-        raise TrackingError(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")
+        kind = StaleError if decision.outcome == "stale" else TrackingError
+        raise kind(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")
     return PromotionRecord(
         registered_model=request.registered_model,
         aliases=decision.aliases,

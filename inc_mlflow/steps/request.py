@@ -19,6 +19,11 @@ def request_promotion(job: Job, target: Path, *, champion: Path, judgement: Path
 
     Raises TrackingError where the verdict is not pass, or the run requests something else already.
     """
+    return leave_request(job, champion, judgement, tracking)
+
+
+def leave_request(job: Job, champion: Path, judgement: Path, tracking: Path) -> RequestRecord:
+    """Write the request on the job's run, once however often asked; TrackingError where it requests something else already."""
     asked = request_of(job, champion, judgement, tracking)
     with connected(Server.of(job)) as client:
         request = asked.model_copy(update={"requested_by": current_user(client)})
