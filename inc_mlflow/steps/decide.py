@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import DataError, SpecError, StaleError, StateError, TrackingError
+from inc_mlflow.errors import DataError, IncError, SpecError, StaleError, StateError
 from inc_mlflow.records import Decision
 from inc_mlflow.steps.answer import answer, reject
 from inc_mlflow.steps.case import Policy, judge_again
@@ -26,7 +26,7 @@ def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterat
     for run_id in waiting:
         try:
             yield decide(stores, run_id, policy)
-        except TrackingError as error:
+        except IncError as error:
             yield Decision(run_id=run_id, outcome="open", reasons=(str(error),), policy=policy.name)
 
 

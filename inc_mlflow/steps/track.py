@@ -20,7 +20,7 @@ from inc_mlflow.reports.slow import markdown
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import Job
 from inc_mlflow.spec.placement import CPU_PROVIDER
-from inc_mlflow.steps.evidence import evidence_files, measured
+from inc_mlflow.steps.evidence import JOB, evidence_files, measured
 from inc_mlflow.steps.example import load_example
 from inc_mlflow.steps.gate import of_job
 from inc_mlflow.steps.quantize import PICTURE
@@ -38,7 +38,6 @@ from inc_mlflow.tracking.views import write_views
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-JOB = "job.json"
 Texts = dict[str, dict[str, str]]
 SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution on one machine."""

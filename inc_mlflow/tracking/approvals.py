@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import ValidationError
 
 from inc_mlflow.errors import LedgerError, TrackingError
-from inc_mlflow.records.base import Frozen
+from inc_mlflow.records.base import Frozen, Line
 from inc_mlflow.tracking.claims import put_once
 from inc_mlflow.tracking.identity import acting_user
 from inc_mlflow.tracking.ledger import find_model
@@ -24,8 +24,8 @@ class Approval(Frozen):
     """What a person decided."""
 
     word: Word
-    who: str
-    reason: str
+    who: Line
+    reason: Line
 
 
 def ask_approval(client: "MlflowClient", name: str) -> str:
@@ -53,7 +53,7 @@ def decide_approval(client: "MlflowClient", name: str, request: str, word: Word,
     """Write a person's word; TrackingError where the gate did not ask for one, or somebody was first."""
     if (run_id := _run(client, name)) is None:
         raise TrackingError(f"registered model {name!r}: nothing waits for approval; let the gate look at the request first")
-    approval = Approval(word=word, who=acting_user(client), reason=reason)
+    approval = Approval(word=word, who=acting_user(client), reason=" ".join(reason.split()))
     if not put_once(client, run_id, _key(request), approval.model_dump_json()):
         given = approval_of(client, name, request)
         raise TrackingError(f"request {request[:12]}: was {given.word if given else 'decided'} already by "

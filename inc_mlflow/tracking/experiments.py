@@ -1,6 +1,7 @@
-"""The experiment of a job."""
+"""Experiments: the one of a job, and all that there are."""
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inc_mlflow.tracking.once import once
@@ -24,6 +25,16 @@ def experiment_of(client: "MlflowClient", server: Server) -> str | None:
         return str(client.get_run(given).info.experiment_id)
     found = client.get_experiment_by_name(server.experiment)
     return None if found is None else str(found.experiment_id)
+
+
+def all_experiments(client: "MlflowClient") -> Iterator[str]:
+    """Yield every experiment that this identity may read."""
+    token = None
+    while True:
+        page = client.search_experiments(page_token=token)
+        yield from (str(one.experiment_id) for one in page)
+        if not (token := page.token):
+            return
 
 
 def ensure_experiment(client: "MlflowClient", server: Server) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records import Decision, RequestRecord
 from inc_mlflow.tracking.artifacts import fetch
+from inc_mlflow.tracking.experiments import all_experiments
 from inc_mlflow.tracking.runs import NOTE
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRe
 
 def open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
     """Return the runs with a request that waits, oldest first; of one experiment, or of all that this identity may read."""
-    experiments = [_by_name(client, experiment)] if experiment else list(_experiments(client))
+    experiments = [_by_name(client, experiment)] if experiment else list(all_experiments(client))
     runs = sorted(_waiting(client, experiments), key=lambda run: (run.info.start_time, run.info.run_id))
     return [str(run.info.run_id) for run in runs]
 
@@ -95,15 +96,6 @@ def _by_name(client: "MlflowClient", experiment: str) -> str:
             f"experiment {experiment!r}: is not on the server, or not to be read; give another, or none for all"
         )
     return str(found.experiment_id)
-
-
-def _experiments(client: "MlflowClient") -> Iterator[str]:
-    token = None
-    while True:
-        page = client.search_experiments(page_token=token)
-        yield from (str(one.experiment_id) for one in page)
-        if not (token := page.token):
-            return
 
 
 def _waiting(client: "MlflowClient", experiments: list[str]) -> Iterator["Run"]:

@@ -1,5 +1,6 @@
 """Which MLflow a job talks to, and whether it answers."""
 
+import http.client
 import os
 import re
 import urllib.error
@@ -142,7 +143,7 @@ def _plain(text: str) -> str:
 def _ask(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code < _SERVER_ERROR:
             return  # it answers; what it refuses is told by the call that is refused
         reason = getattr(error, "reason", error)

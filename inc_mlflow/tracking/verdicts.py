@@ -1,5 +1,6 @@
 """What a session of a cluster came to, as its runs say."""
 
+from inc_mlflow.tracking.experiments import all_experiments
 from inc_mlflow.tracking.runs import SESSION, VERDICT
 from inc_mlflow.tracking.server import Server, connected
 
@@ -7,7 +8,7 @@ from inc_mlflow.tracking.server import Server, connected
 def verdict_of(server: Server, session: str) -> str | None:
     """Return the verdict of a session; None where no run of it has one, or where its runs contradict each other."""
     with connected(server) as client:
-        experiments = [one.experiment_id for one in client.search_experiments()]
+        experiments = list(all_experiments(client))
         runs = client.search_runs(experiments, f"tags.`{SESSION}` = '{session}'") if experiments else []
         verdicts = {run.data.tags[VERDICT] for run in runs if VERDICT in run.data.tags}
     return verdicts.pop() if len(verdicts) == 1 else None
