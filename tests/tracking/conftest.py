@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -184,6 +186,24 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
 def store_at() -> type[Store]:
     """Give the class, for tests that keep a store longer than one test."""
     return Store
+
+
+@pytest.fixture(scope="session")
+def two_pools(measured: Measured, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """The same job judged on two pools; this machine stands in for the other."""
+    from inc_mlflow.steps.benchmark import benchmark
+    from inc_mlflow.steps.evaluate import evaluate
+    from inc_mlflow.steps.gate import gate
+
+    folder = tmp_path_factory.mktemp("two")
+    stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"
+    job = Job.load(measured.write("two.yaml", (measured / "job.yaml").read_text() + stand_in))
+    models, other = measured.of("baseline", "champion", "candidates"), Job(job.spec, job.root, on="other")
+    evaluate(other, folder / "artifact 1", **models)
+    benchmark(other, folder / "artifact 2", **models)
+    records = [measured / "evaluation", measured / "benchmark", folder / "artifact 1", folder / "artifact 2"]
+    table = gate(job, folder / "judgement", **models, records=records).table
+    return SimpleNamespace(job=job, judgement=folder / "judgement", records=records, table=table)
 
 
 @pytest.fixture(scope="session")

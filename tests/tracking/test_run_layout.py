@@ -1,19 +1,13 @@
 """Runs of a job by roles, each with its numbers, and models that have exactly their own."""
 
 import json
-import platform
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.spec import Job
-from inc_mlflow.steps.benchmark import benchmark
-from inc_mlflow.steps.evaluate import evaluate
 from inc_mlflow.steps.evidence import measured as pools_of
-from inc_mlflow.steps.gate import gate
 from inc_mlflow.steps.track import ENDED, SESSION
 
 pytestmark = pytest.mark.slow
@@ -39,20 +33,6 @@ class Seen:
         models = {(model.model_id, one.key) for model in self.models() for one in model.metrics}
         assert len(models) == sum(len(model.metrics) for model in self.models())
         return {key: len(points) for key, points in runs.items()} | dict.fromkeys(models, 1)
-
-
-@pytest.fixture(scope="module")
-def two_pools(measured, tmp_path_factory):
-    """The same job judged on two pools; this machine stands in for the other."""
-    folder = tmp_path_factory.mktemp("two")
-    stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"
-    job = Job.load(measured.write("two.yaml", (measured / "job.yaml").read_text() + stand_in))
-    models, other = measured.of("baseline", "champion", "candidates"), Job(job.spec, job.root, on="other")
-    evaluate(other, folder / "artifact 1", **models)
-    benchmark(other, folder / "artifact 2", **models)
-    records = [measured / "evaluation", measured / "benchmark", folder / "artifact 1", folder / "artifact 2"]
-    table = gate(job, folder / "judgement", **models, records=records).table
-    return SimpleNamespace(job=job, judgement=folder / "judgement", records=records, table=table)
 
 
 def track_two(store, measured, two_pools, folder="first"):
