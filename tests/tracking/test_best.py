@@ -1,7 +1,7 @@
 """The leaderboard in the terminal: the gate's order, whatever the server makes of it."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from leaderboards import JOB, SPEC, Careless, Runs
 from mlflow.entities import Metric
 
-from inc_mlflow.cli import main
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.reports.best import print_best
 from inc_mlflow.steps.best import best_of
@@ -140,22 +139,12 @@ def board(store):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, store):
-    """Give a function that calls the program: (exit code, standard output, standard error)."""
-
-    def inner(*arguments):
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", "best", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return inner
+def best(call, store):
+    return partial(call, "best")
 
 
-def test_it_prints_the_rows_best_first_and_the_command_that_promotes(call, board):
-    code, out, err = call("--experiment", "fleet")
+def test_it_prints_the_rows_best_first_and_the_command_that_promotes(best, board):
+    code, out, err = best("--experiment", "fleet")
     lines = out.splitlines()
     assert (code, err) == (0, "")
     assert [line.split()[1] for line in lines[1:4]] == ["fast", "slow", "broken"]
@@ -168,11 +157,11 @@ def test_it_prints_the_rows_best_first_and_the_command_that_promotes(call, board
     ]
 
 
-def test_a_limit_on_the_drop_and_on_the_rows(call, board):
-    found = json.loads(call("--experiment", "fleet", "--max-drop", 0.005, "--pool", "intel", "--json")[1])
+def test_a_limit_on_the_drop_and_on_the_rows(best, board):
+    found = json.loads(best("--experiment", "fleet", "--max-drop", 0.005, "--pool", "intel", "--json")[1])
     assert [row["recipe"] for row in found["rows"]] == ["recipe slow"]
     assert (found["best"], found["champion"]) == ("recipe fast", None)
-    assert len(json.loads(call("--experiment", "fleet", "--limit", 2, "--json")[1])["rows"]) == 2
+    assert len(json.loads(best("--experiment", "fleet", "--limit", 2, "--json")[1])["rows"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -185,38 +174,38 @@ def test_a_limit_on_the_drop_and_on_the_rows(call, board):
         ((), "best: give either a JOB or --experiment"),
     ],
 )
-def test_errors_are_one_line(call, board, arguments, words):
-    code, out, err = call(*arguments)
+def test_errors_are_one_line(best, board, arguments, words):
+    code, out, err = best(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
 
 
-def test_a_job_whose_text_is_gone_is_one_line(call, store):
+def test_a_job_whose_text_is_gone_is_one_line(best, store):
     client = store.client
     client.create_run(client.create_experiment("bare"), tags={"inc.role": "job", "inc.verdict": "pass"})
-    code, _, err = call("--experiment", "bare")
+    code, _, err = best("--experiment", "bare")
     assert (code, err.count("\n")) == (2, 1)
     assert "has no artifact 'evidence/job.json'" in err
 
 
-def test_a_registered_model_of_somebody_elses_hides_no_numbers(call, board, store):
+def test_a_registered_model_of_somebody_elses_hides_no_numbers(best, board, store):
     store.client.create_registered_model("a")
     version = store.client.create_model_version("a", f"runs:/{board}/evidence").version
     store.client.set_registered_model_alias("a", "int8-champion", version)
-    code, out, _ = call("--experiment", "fleet")
+    code, out, _ = best("--experiment", "fleet")
     assert code == 0
     assert "Champion unknown: registered model 'a':" in out
-    assert call("--experiment", "fleet", "--json")[0] == 0
+    assert best("--experiment", "fleet", "--json")[0] == 0
 
 
 @pytest.mark.slow
-def test_a_real_job_is_shown_as_its_gate_judged_it(store, measured, requested, call):
+def test_a_real_job_is_shown_as_its_gate_judged_it(store, measured, requested, best):
     from inc_mlflow.steps.case import Policy
     from inc_mlflow.steps.decide import decide
 
     decide(store.stores, requested, Policy())
     table = measured.judgement.table[1:]
-    found = json.loads(call(measured / "job.yaml", "--json")[1])
+    found = json.loads(best(measured / "job.yaml", "--json")[1])
     assert [row["sha256"] for row in found["rows"]] == [row.sha256 for row in table]
     first, row = found["rows"][0], table[0].model_dump(mode="json")
     for name in ("recipe", "accuracy", "relative_drop", "speedup", "source_speedup", "size_bytes", "verdict", "per_pool"):

@@ -22,20 +22,6 @@ WHY = ("--reason", "why")
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    from inc_mlflow.cli import main
-
-    def inner(*arguments):
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return inner
-
-
-@pytest.fixture
 def theirs(store, measured):
     """A registered model of somebody else's, with a version of an ONNX model and an alias that is called like ours."""
     logged = measured.track(store.folder / "theirs", session="theirs")

@@ -1,30 +1,19 @@
 """`inc-mlflow promote`: what it prints and how it ends."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
 import yaml
 
-from inc_mlflow.cli import main
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.tracking.requests import open_requests
 from inc_mlflow.tracking.server import connected
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Give a function that calls the program: (exit code, standard output, standard error)."""
-
-    def inner(*arguments):
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", "promote", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return inner
+def promote(call):
+    return partial(call, "promote")
 
 
 @pytest.fixture
@@ -38,8 +27,8 @@ def policy(tmp_path):
 
 
 @pytest.mark.slow
-def test_one_request_is_answered_with_its_reasons(call, requested, measured):
-    code, out, _ = call("--run", requested)
+def test_one_request_is_answered_with_its_reasons(promote, requested, measured):
+    code, out, _ = promote("--run", requested)
     answer, _, protections = out.partition("Judged by the job's own gate\n")
     first, *reasons, alias = answer.splitlines()
     assert (code, first) == (0, f"promoted as digits version 1: {measured.judgement.best().recipe}")
@@ -58,48 +47,50 @@ def test_one_request_is_answered_with_its_reasons(call, requested, measured):
     ("limits", "code", "outcome"),
     [({}, 0, "promoted"), ({"min_speedup": 100.0}, 3, "rejected"), ({"max_relative_drop": 0.002}, 4, "inconclusive")],
 )
-def test_the_exit_code_is_the_answer(call, requested, policy, limits, code, outcome):
+def test_the_exit_code_is_the_answer(promote, requested, policy, limits, code, outcome):
     file = policy(**limits)
-    found, out, _ = call("--run", requested, "--policy", file, "--json")
+    found, out, _ = promote("--run", requested, "--policy", file, "--json")
     answer = json.loads(out)
     assert (found, answer["outcome"], answer["policy"]) == (code, outcome, str(file))
-    assert call("--run", requested)[0] == code
+    assert promote("--run", requested)[0] == code
 
 
 @pytest.mark.slow
-def test_all_requests_are_one_line_each(call, requested, measured, store):
+def test_all_requests_are_one_line_each(promote, requested, measured, store):
     measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
-    code, out, _ = call("--requested", "--experiment", "digits")
+    code, out, _ = promote("--requested", "--experiment", "digits")
     lines = out.splitlines()
     assert code == 0
     assert [line.partition(" ")[0] for line in lines] == [requested, second]
     assert lines[0].startswith(f"{requested} promoted as digits version 1: top1 drops by")
     assert open_requests(store.client, None) == []
-    assert call("--requested") == (0, "", "no request waits\n")
-    assert json.loads(call("--requested", "--json")[1]) == {"requests": []}
+    assert promote("--requested") == (0, "", "no request waits\n")
+    assert json.loads(promote("--requested", "--json")[1]) == {"requests": []}
 
 
 @pytest.mark.slow
-def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(call, requested, store):
+def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(promote, requested, store):
     store.client.create_registered_model("digits")
-    code, out, _ = call("--requested")
+    code, out, _ = promote("--requested")
     assert code == 2
     assert out.startswith(f"{requested} open: registered model 'digits': exists and has no ledger, inc-mlflow did not make it")
-    assert call("--run", requested)[0] == 2
+    assert promote("--run", requested)[0] == 2
     assert open_requests(store.client, None) == [requested]
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_there_is_one_line(call, store):
-    code, out, err = call("--run", "0" * 32)
+def test_a_run_that_is_not_there_is_one_line(promote, store):
+    code, out, err = promote("--run", "0" * 32)
     assert (code, out) == (2, "")
     assert [line for line in err.splitlines() if line.startswith("inc-mlflow: MLflow at sqlite")] == err.splitlines()[-1:]
 
 
 @pytest.mark.slow
-def test_an_experiment_that_is_not_there_is_one_line(call, store):
-    assert call("--requested", "--experiment", "digitz")[2].startswith("inc-mlflow: experiment 'digitz': is not on the server")
+def test_an_experiment_that_is_not_there_is_one_line(promote, store):
+    assert promote("--requested", "--experiment", "digitz")[2].startswith(
+        "inc-mlflow: experiment 'digitz': is not on the server"
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,8 +106,8 @@ def test_an_experiment_that_is_not_there_is_one_line(call, store):
         (["--requested", "--tracking-uri", "http://host:port"], "MLflow at http://host:port: no URL (Port could not be cast"),
     ],
 )
-def test_what_is_wrong_is_one_line(call, arguments, line):
-    code, out, err = call(*arguments)
+def test_what_is_wrong_is_one_line(promote, arguments, line):
+    code, out, err = promote(*arguments)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith(f"inc-mlflow: {line}")
 
@@ -131,8 +122,8 @@ def test_a_password_in_what_the_server_says_is_not_repeated(store):
         raise RequestException("no answer from postgresql://me:hunter2@host/db, s3://bucket/a@b")
 
 
-def test_a_wrong_policy_answers_nothing(call, policy, monkeypatch):
+def test_a_wrong_policy_answers_nothing(promote, policy, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    code, _, err = call("--requested", "--policy", policy(min_speedup=-1.0))
+    code, _, err = promote("--requested", "--policy", policy(min_speedup=-1.0))
     assert code == 2
     assert "policy.yaml: min_speedup" in err
