@@ -6,19 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from forging import claiming, copied, damaged, forged
 
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.metrics import METRICS
-from inc_mlflow.records import BASELINE, CandidatesRecord, EvaluationRecord, JudgementRecord
+from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
 from inc_mlflow.spec import JobSpec
 from inc_mlflow.steps import recheck as rechecking
 from inc_mlflow.steps.case import Policy
 from inc_mlflow.steps.decide import decide
-from inc_mlflow.steps.evaluate import CLASSES, OUTCOMES
-from inc_mlflow.steps.raw import load_raw, save_raw
+from inc_mlflow.steps.evaluate import CLASSES
 from inc_mlflow.steps.recheck import recheck, rechecked
 from inc_mlflow.steps.single_gate import pools_of
-from inc_mlflow.storage import model_sha256
 
 pytestmark = pytest.mark.slow
 
@@ -58,36 +57,10 @@ def broken(measured, tmp_path_factory):
     return other
 
 
-def damaged(candidate, folder):
-    """Forget the weights of the largest layer."""
-    import onnx
-
-    file = folder / candidate.path
-    model = onnx.load(file)
-    weights = [one for one in model.graph.initializer if one.data_type == onnx.TensorProto.INT8]
-    largest = max(weights, key=lambda one: len(one.raw_data))
-    largest.raw_data = bytes(len(largest.raw_data))
-    onnx.save(model, file)
-    return candidate.model_copy(update={"sha256": model_sha256(file)})
-
-
 def policy(folder, data, rows=ALL, **limits) -> Policy:
     file = folder / "policy.yaml"
     file.write_text(yaml.safe_dump({"version": 1, "recheck": rows, "data": str(data), **limits}))
     return Policy.load(file)
-
-
-def forged(measured, folder, change):
-    """Write an evaluation whose outcomes are changed, sealed as if they had been measured; ``change`` gets them by label."""
-    record = EvaluationRecord.load(measured / "evaluation")
-    arrays = load_raw(measured / "evaluation" / OUTCOMES, record, record.outcomes_sha256)
-    change(arrays)
-    values = {label: one.model_copy(update={"value": float(arrays[label].mean())}) for label, one in record.results.items()}
-    record = record.model_copy(update={"results": values})
-    folder.mkdir()
-    digest = save_raw(folder / OUTCOMES, record, arrays)
-    record.model_copy(update={"outcomes_sha256": digest}).save(folder)
-    return folder
 
 
 def answer(store, measured, gate, evaluation=None):
@@ -99,20 +72,6 @@ def refused(store, decision, reason):
     assert decision.outcome == "rejected"
     assert reason in decision.reasons[0]
     assert store.versions() == []
-
-
-def copied(label):
-    return lambda arrays: arrays.update({label: arrays[BASELINE].copy()})
-
-
-def claiming(right, label):
-    """Claim that a model is right, or wrong, on the first three rows where it is not."""
-
-    def change(arrays):
-        arrays[label] = arrays[label].copy()
-        arrays[label][np.flatnonzero(arrays[label] != right)[:3]] = right
-
-    return change
 
 
 @pytest.mark.parametrize("rows", [40, ALL, 10**6])
