@@ -172,7 +172,7 @@ def test_a_component_works_alone_without_a_state_folder(tmp_path):
     target = Path(done.stderr.rpartition("TARGET ")[2].strip())
     assert target.is_relative_to(tmp_path)
     assert not target.is_symlink()
-    assert {path.name for path in target.iterdir()} == {"model.onnx", "record.json"}
+    assert {path.name for path in target.iterdir()} == {"example.npz", "model.onnx", "record.json"}
     record = json.loads((target / "record.json").read_text())
     assert record["opset"] >= 17
     assert record["source_error"] is None

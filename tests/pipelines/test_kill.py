@@ -45,7 +45,7 @@ def test_a_killed_run_started_again_ends_like_an_undisturbed_one(seed, copy_exam
     kill_and_finish(seed, copy_example(tmp_path / "digits"))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_a_run_killed_in_a_step_that_talks_to_a_server_ends_like_an_undisturbed_one(
     seed, undisturbed, tmp_path, kill_and_finish
 ):

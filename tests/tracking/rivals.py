@@ -13,6 +13,8 @@ from inc_mlflow.steps.raw import load_raw, save_raw
 from inc_mlflow.storage import sha256_file, write_text
 from inc_mlflow.tracking.requests import open_request
 
+NAME = "rivals"
+
 
 @dataclass(frozen=True)
 class Rival:
@@ -35,7 +37,7 @@ def make(client, measured, folder, number, passes=True):
 
 def request(client, measured, rival, name):
     """Request promotion of a rival to a registered model in a run of its own; return the run."""
-    run_id = client.create_run(_experiment(client), run_name=name).info.run_id
+    run_id = client.create_run(experiment(client), run_name=name).info.run_id
     client.log_artifacts(run_id, str(rival.evidence), "evidence")
     files = [file for file in rival.evidence.rglob("*") if file.is_file()]
     asked = RequestRecord(
@@ -69,7 +71,7 @@ def _evidence(measured, folder, row, sha256, faster, passes):
         shutil.copytree(measured / step, evidence / f"{step}-local", ignore=shutil.ignore_patterns("done.json"))
     write_text(evidence / "job.json", measured.job.spec.to_text())
     _rewrite_evaluation(evidence / "evaluation-local", row.recipe, sha256, passes)
-    _rewrite_benchmark(evidence / "benchmark-local", row.recipe, sha256, faster)
+    rewrite_benchmark(evidence / "benchmark-local", row.recipe, sha256, faster)
     return evidence
 
 
@@ -83,7 +85,7 @@ def _rewrite_evaluation(directory, label, sha256, passes):
     changed.model_copy(update={"outcomes_sha256": save_raw(directory / OUTCOMES, changed, arrays)}).save(directory)
 
 
-def _rewrite_benchmark(directory, label, sha256, faster):
+def rewrite_benchmark(directory, label, sha256, faster):
     record = BenchmarkRecord.load(directory)
     arrays = load_raw(directory / LATENCIES, record, record.latencies_sha256)
     speed = record.speedup[label]
@@ -101,12 +103,13 @@ def _log(client, model, sha256):
     import mlflow
     import onnx
 
-    run_id = client.create_run(_experiment(client), run_name="candidate").info.run_id
+    run_id = client.create_run(experiment(client), run_name="candidate").info.run_id
     with mlflow.start_run(run_id=run_id):
         options = {"pip_requirements": ["onnx"], "save_as_external_data": False, "params": {"inc.sha256": sha256}}
         return mlflow.onnx.log_model(onnx.load(model), name="rival", **options).model_id
 
 
-def _experiment(client):
-    found = client.get_experiment_by_name("rivals")
-    return found.experiment_id if found else client.create_experiment("rivals")
+def experiment(client):
+    """Return where all runs are."""
+    found = client.get_experiment_by_name(NAME)
+    return found.experiment_id if found else client.create_experiment(NAME)

@@ -254,6 +254,7 @@ def dying(at: int) -> Iterator[None]:
         event.remove(Engine, "after_cursor_execute", count)
 
 
+@pytest.mark.long
 def test_killed_at_any_write_it_ends_with_one_version_when_called_again(new_store, measured):
     survived = None
     for fatal in itertools.count(1):

@@ -31,8 +31,8 @@ class Registry:
         become(server, "pipeline")
         with connected(self.stores) as client:
             self.client = client
-        experiment = rivals._experiment(self.client)
-        server.grant("gate", "EDIT", "experiment", experiment)
+        if self.client.get_experiment_by_name(rivals.NAME) is None:
+            server.grant("gate", "EDIT", "experiment", rivals.experiment(self.client))
 
     def rival(self, number, passes=True):
         self.become(self.server, "pipeline")

@@ -94,10 +94,10 @@ def test_a_pipeline_that_promotes_by_itself_is_refused_in_one_line(act_as, serve
     """The gate owns the registered model by now."""
     act_as("pipeline")
     worse = measured.judgement.table[2]
-    measured.track(tmp_path)
     judged = measured.judgement
     table = (judged.table[0], worse)
     judged.model_copy(update={"table": table}).save(tmp_path / "judgement")
+    measured.track(tmp_path, judgement=tmp_path / "judgement", session="by itself")
     champion = measured.champion(tmp_path / "champion", version="1")
     steps = {"champion": champion, "judgement": tmp_path / "judgement", "tracking": tmp_path / "tracking"}
     with pytest.raises(TrackingError, match=r"^MLflow at http://127\.0\.0\.1:\d+: .*Permission denied"):

@@ -20,7 +20,7 @@ def decided(store, measured, two_pools, tmp_path):
     """A job on two pools of which the second runs the slower candidate of the first one faster."""
     second = min(two_pools.table[1:], key=lambda row: row.per_pool["local"].speedup.low)
     folder = shutil.copytree(two_pools.records[3], tmp_path / "benchmark of the other")
-    rivals._rewrite_benchmark(folder, second.recipe, second.sha256, 10)
+    rivals.rewrite_benchmark(folder, second.recipe, second.sha256, 10)
     records = [*two_pools.records[:3], folder]
     models = measured.of("baseline", "champion", "candidates")
     judged = gate(two_pools.job, tmp_path / "judgement", **models, records=records)

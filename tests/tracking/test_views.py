@@ -15,7 +15,6 @@ import pytest
 
 from inc_mlflow.pipelines import run
 from inc_mlflow.records import TrackingRecord
-from inc_mlflow.spec import Job
 from inc_mlflow.tracking.links import leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server
 from inc_mlflow.tracking.views import LEADERBOARD, ROWS, TRADEOFF, write_views
@@ -82,12 +81,12 @@ def test_a_database_is_taken_for_as_old_as_the_mlflow_that_is_installed(store, e
 def test_a_run_tells_that_views_are_left_out(measured, monkeypatch):
     ids = dict.fromkeys(("tracking_uri", "experiment_id", "parent_run_id"), "1")
 
-    def work(job: Job, built: object, state: Path) -> None:
-        (state / run.RESULT).write_text("{}")
+    def work(pipeline: object, arguments: object, state: Path) -> None:
         (state / "tracking").mkdir()
         TrackingRecord(**ids, runs={}, models={}, evidence={}, no_views="the line").save(state / "tracking")
 
-    monkeypatch.setattr(run, "_work", work)
+    monkeypatch.setattr(run, "run_local", work)
+    monkeypatch.setattr(run, "job_result", lambda *_: {})
     told: list[str] = []
     run.run_job(measured.job, fresh=False, tell=told.append)
     assert told[-1] == "the line"
