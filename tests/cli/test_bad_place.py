@@ -79,7 +79,7 @@ def test_output_on_a_full_disk(refused, work, small_disk, command, kilobytes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [800, 1500, 2000, 2300, 2700])
+@pytest.mark.parametrize("kilobytes", [800, 2000, 2700, *(pytest.param(size, marks=pytest.mark.long) for size in (1500, 2300))])
 def test_job_on_a_full_disk(run_program, make_work, small_disk, kilobytes):
     """Whichever step first finds no room, also for its own error message: 800 kB hold no store, 2000 no baseline."""
     work = make_work(small_disk("disk", kilobytes))

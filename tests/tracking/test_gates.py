@@ -20,6 +20,8 @@ pytestmark = pytest.mark.slow
 GATES = Path(__file__).parent / "scripts" / "gates.py"
 ALIAS = "int8-champion"
 PASSING, FAILING = range(7), (40, 50)
+CALLS = 20
+"""More than a gate makes to write."""
 
 
 class Registry:
@@ -130,19 +132,18 @@ def test_of_sixteen_gates_at_once_the_best_candidate_wins_ten_times(registry):
 
 
 def test_a_gate_killed_after_any_call_leaves_what_the_next_one_completes(registry):
+    """Every other time there is a champion already."""
     first, better = registry.rival(1), registry.rival(2)
-    for fatal in itertools.count(1):
-        name = f"killed after {fatal} {os.urandom(3).hex()}"
-        run_id = registry.request(better, name)
-        if fatal % 2:  # every other time there is a champion already
-            (before,) = registry.gates(registry.request(first, name))
-            assert before["outcome"] == "promoted"
-        survived = registry.gates("--fatal", fatal, run_id)
-        (answer,) = survived or registry.gates(run_id)
-        assert answer["outcome"] == "promoted", (fatal, answer)
+    names = [f"killed after {fatal} {os.urandom(3).hex()}" for fatal in range(1, CALLS + 1)]
+    assert {one["outcome"] for one in registry.gates(*[registry.request(first, name) for name in names[::2]])} == {"promoted"}
+    runs = [registry.request(better, name) for name in names]
+    survived = {answer["run_id"] for answer in registry.gates("--dying", *runs)}
+    assert set(runs[:8]).isdisjoint(survived), "a promotion takes more calls"
+    assert runs[-1] in survived, "a promotion takes fewer calls"
+    left = [run_id for run_id in runs if run_id not in survived]
+    assert [(one["run_id"], one["outcome"]) for one in registry.gates(*left) if one["outcome"] != "promoted"] == []
+    for name in names:
         assert registry.champion(name) == better.sha256
-        assert sorted(one.tags["inc.sha256"] for one in registry.versions(name)).count(better.sha256) == 1
-        assert verify(registry.stores, name, "int8").problems == ()
-        if survived:
-            break
-    assert fatal > 8
+        assert [one.tags["inc.sha256"] for one in registry.versions(name)].count(better.sha256) == 1
+        registry.become(registry.server, "gate")
+        assert verify(registry.stores, name, "int8").problems == (), name

@@ -125,7 +125,7 @@ def promotion(measured, network, users_server, become, monkeypatch, tmp_path, re
     return Promotion(measured, network, Stores(network.url, network.url), tmp_path, name)
 
 
-@pytest.mark.parametrize(("skip", "fault"), [(0, Fault.LOST), (2, Fault.LOST_503)])
+@pytest.mark.parametrize(("skip", "fault"), [(0, Fault.LOST), pytest.param(2, Fault.LOST_503, marks=pytest.mark.long)])
 def test_answers_lost_at_calls_of_every_kind_make_nothing_twice(promotion, network, skip, fault):
     """The first of each kind, and the third where there are so many: several calls of one upload fail one after another."""
     for kind in KINDS:

@@ -1,6 +1,6 @@
-"""Gates in processes of their own, all at once: `gates.py [--fatal N] RUN_ID...` prints each decision as a line of JSON.
+"""Gates in processes of their own, all at once: `gates.py [--dying] RUN_ID...` prints each decision as a line of JSON.
 
-With `--fatal` a gate kills itself as soon as its n-th writing call was answered, and prints nothing.
+With `--dying` the n-th gate kills itself as soon as its n-th writing call was answered, and prints nothing.
 """
 
 import argparse
@@ -44,18 +44,18 @@ def gate(run_id: str) -> None:
 
 
 asked = argparse.ArgumentParser()
-asked.add_argument("--fatal", type=int, default=0)
+asked.add_argument("--dying", action="store_true")
 asked.add_argument("runs", nargs="+")
 options = asked.parse_args()
 ready, go = os.pipe()
 children = []
-for run_id in options.runs:
+for number, run_id in enumerate(options.runs, start=1):
     child = os.fork()
     if not child:
         os.close(go)
         os.read(ready, 1)
-        if options.fatal:
-            deadly(options.fatal)
+        if options.dying:
+            deadly(number)
         gate(run_id)
         os._exit(0)
     children.append(child)
