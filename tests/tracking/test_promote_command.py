@@ -1,12 +1,16 @@
 """`inc-mlflow promote`: what it prints and how it ends."""
 
 import json
+import shutil
 from functools import partial
 
 import pytest
 import yaml
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.pipelines.state import state_folder
+from inc_mlflow.records import RequestRecord
+from inc_mlflow.steps.check import check
 from inc_mlflow.tracking.requests import open_requests
 from inc_mlflow.tracking.server import connected
 
@@ -127,3 +131,29 @@ def test_a_wrong_policy_answers_nothing(promote, policy, monkeypatch):
     code, _, err = promote("--requested", "--policy", policy(min_speedup=-1.0))
     assert code == 2
     assert "policy.yaml: min_speedup" in err
+
+
+@pytest.mark.slow
+def test_a_candidate_is_asked_for_by_its_logged_model(promote, requested, measured, store):
+    models = RequestRecord.load(store.folder / "request").models
+    best, worse = (models[row.sha256] for row in measured.judgement.table[1:])
+    code, _, err = promote("--model", worse)
+    assert code == 2
+    best_recipe = measured.judgement.best().recipe
+    assert err.endswith(f"run {requested} requests {best_recipe}, which is better; promote that run\n")
+    assert promote("--model", f"models:/{best}")[0] == 0
+    assert store.champion() == "1"
+
+
+@pytest.mark.slow
+def test_a_finished_job_is_asked_for_by_its_file(promote, measured, store, tmp_path):
+    job = measured.job
+    state = state_folder(job, check(job).facts, "int8")
+    for step in ("champion", "judgement"):
+        shutil.copytree(measured / step, state / step)
+    code, _, err = promote("--job", measured / "job.yaml")
+    assert (code, "the job's tracking is not there; finish it with `inc-mlflow run`" in err) == (2, True)
+    measured.track(state)
+    assert promote("--job", measured / "job.yaml")[0] == 0
+    assert store.champion() == "1"
+    shutil.rmtree(state)
