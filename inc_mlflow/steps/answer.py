@@ -8,6 +8,7 @@ from inc_mlflow.records import Decision, Outcome, RequestRecord, Verdict
 from inc_mlflow.steps.case import Case, Policy
 from inc_mlflow.steps.crown import Target, challenge, crown, on_pools, overall, withdraw
 from inc_mlflow.steps.protections import protections
+from inc_mlflow.tracking.aliases import check_aliases
 from inc_mlflow.tracking.approvals import Approval, approval_of, ask_approval
 from inc_mlflow.tracking.hold import held
 from inc_mlflow.tracking.ledger import read_ledger
@@ -99,8 +100,10 @@ def _decision(request: RequestRecord, policy: Policy, outcome: Outcome, reasons:
 
 def _note(client: "MlflowClient", request: RequestRecord, policy: Policy, reasons: tuple[str, ...]) -> None:
     """A request for a model that does not exist yet makes none: names would be anybody's to fill."""
-    if read_ledger(client, request.registered_model) is None:
+    ledger = read_ledger(client, request.registered_model)
+    if ledger is None:
         return
+    check_aliases(client, ledger)  # before a turn is taken: while that holds, this is tried again and again
     with held(client, request.registered_model) as turn:
         turn.write(
             "rejected",

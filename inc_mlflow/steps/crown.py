@@ -10,11 +10,12 @@ from inc_mlflow.records import Row
 from inc_mlflow.records.ledger import Entry, Standing
 from inc_mlflow.steps.case import Case
 from inc_mlflow.steps.recheck import recheck
-from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent
+from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent, check_aliases
+from inc_mlflow.tracking.approvals import ask_approval
 from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.founding import found
 from inc_mlflow.tracking.hold import Hold, held
-from inc_mlflow.tracking.ledger import Ledger
+from inc_mlflow.tracking.ledger import Ledger, read_ledger
 from inc_mlflow.tracking.versions import check_logged, download, register
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bo
     where nothing tells which is better, FrozenError and LedgerError where nothing may move.
     """
     check_candidate(client, target, folder)
+    _check_first(client, target)
     found(client, target.name)
     with held(client, target.name) as turn:
         check_absent(turn.ledger, target.alias)
@@ -78,16 +80,30 @@ def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bo
 def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
     """Register the candidate under the challenger's alias, where a person has to approve; return its version."""
     check_candidate(client, target, folder)
+    alias = challenger_alias(target.case.request.alias_prefix)
+    ledger = _check_first(client, target)
+    place = ledger.place(alias) if ledger else None
+    if place is not None and place.sha256 == target.row.sha256:
+        return str(place.version)
     found(client, target.name)
     with held(client, target.name) as turn:
         check_open(turn.ledger, target)
         check_rival(turn.ledger.place(target.alias), target)
-        alias = challenger_alias(target.case.request.alias_prefix)
         check_absent(turn.ledger, alias)
         version, _ = _register(client, target)
-        if turn.ledger.aliases.get(alias) != version:
-            write(turn, "challenged", target, version, alias=alias)
+        ask_approval(client, target.name)  # in a turn, so that two gates do not make a place for approvals each
+        write(turn, "challenged", target, version, alias=alias)
     return version
+
+
+def _check_first(client: "MlflowClient", target: Target) -> Ledger | None:
+    """Refuse before a turn is taken: a request that stays open is looked at again and again, and each turn leaves params."""
+    ledger = read_ledger(client, target.name)
+    if ledger is not None:
+        check_absent(ledger, target.alias)
+        check_aliases(client, ledger)
+        check_open(ledger, target)
+    return ledger
 
 
 def withdraw(client: "MlflowClient", target: Target) -> None:

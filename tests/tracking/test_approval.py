@@ -37,8 +37,9 @@ def test_what_passed_waits_as_challenger_until_it_is_approved(store, requested, 
     waiting = decide(store.stores, requested, asking)
     assert (waiting.outcome, aliases(store.client)) == ("waiting", {"int8-challenger": "1"})
     assert waiting.reasons[0].startswith(f"a person has to approve it: `inc-mlflow approve {requested}` by a user with EDIT")
+    before = history(store.stores, "digits").params
     assert decide(store.stores, requested, asking).outcome == "waiting"
-    assert len(history(store.stores, "digits").entries) == 1
+    assert history(store.stores, "digits").params == before, "a request that waits is looked at again and again"
     decide_request(store.stores, requested, "approved", "looks\ngood")
     promoted = decide(store.stores, requested, asking)
     assert (promoted.outcome, aliases(store.client), store.versions()) == ("promoted", {"int8-champion": "1"}, ["1"])

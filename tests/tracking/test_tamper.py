@@ -177,8 +177,10 @@ def test_a_rollback_never_goes_to_a_file_that_was_altered(promoted, requested, m
 def test_frozen_nothing_is_promoted_and_requests_wait(store, requested):
     store.crown("e" * 64)
     freeze(store.stores, "digits", "release week")
+    before = history(store.stores, "digits").params
     (decision,) = decide_all(store.stores, None, OWN)
     assert decision.outcome == "open"
+    assert history(store.stores, "digits").params == before, "a request that waits is looked at again and again"
     assert re.search(r"frozen by .* since .* \(release week\); `inc-mlflow unfreeze digits` ends that", decision.reasons[0])
     assert store.champion() == "1"
     unfreeze(store.stores, "digits", "released")
