@@ -1,4 +1,5 @@
-"""Servers that tests share, each started once in a process of tests, when the first test asks for it."""
+"""Servers that tests share, each started when the first test asks for it: stores once in a process of tests, MLflow
+with users once in a file, whose tests then find no rights and no models that another file's tests have left."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,7 +23,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def users_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """MLflow on SQLite and local files, with USERS."""
     pytest.importorskip("flask_wtf", reason="MLflow's user accounts need flask-wtf")

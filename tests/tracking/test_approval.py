@@ -18,9 +18,6 @@ from inc_mlflow.tracking.server import Stores, connected
 
 pytestmark = pytest.mark.slow
 
-NAME = "digits with approval"
-"""Other tests on the same server have the name of the job."""
-
 
 @pytest.fixture
 def asking(tmp_path):
@@ -70,14 +67,14 @@ def test_only_approvers_can_approve_and_not_who_requested(users_server, become, 
     logged = measured.track(tmp_path, session="approval")
     with connected(stores) as client:
         steps = measured.of("champion", "judgement") | {"tracking": tmp_path / "tracking"}
-        changes = {"registered_model": NAME, "requested_by": current_user(client)}
+        changes = {"requested_by": current_user(client)}
         open_request(client, request_of(measured.job, **steps).model_copy(update=changes))
     run_id = logged.parent_run_id
     users_server.grant("gate", "EDIT", "experiment", logged.experiment_id)
     act_as("gate")
     decide(stores, run_id, asking)
     with connected(stores) as client:
-        approvals = client.get_run(find_model(client, NAME).tags["inc.approvals"]).info.experiment_id
+        approvals = client.get_run(find_model(client, "digits").tags["inc.approvals"]).info.experiment_id
 
     act_as("pipeline")
     with pytest.raises(TrackingError, match="pipeline requested it; another user has to decide"):
@@ -94,5 +91,5 @@ def test_only_approvers_can_approve_and_not_who_requested(users_server, become, 
     decide_request(stores, run_id, "approved", "looks good")
     act_as("gate")
     assert decide(stores, run_id, asking).outcome == "promoted"
-    entry = next(one for one in history(stores, NAME).entries if one.kind == "promoted")
+    entry = next(one for one in history(stores, "digits").entries if one.kind == "promoted")
     assert (entry.who, entry.approved_by) == ("gate", "approver")

@@ -109,7 +109,7 @@ def check_registry(client, name):
     assert len(client.search_runs([of_ledger.experiment_id])) == 1
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def network(users_server):
     with proxy(users_server.url) as made:
         yield made
