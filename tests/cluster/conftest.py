@@ -36,14 +36,6 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture
-def s3(s3_server, monkeypatch):
-    """The URI of an empty bucket, in an environment that reaches it."""
-    for name, value in s3_server.variables().items():
-        monkeypatch.setenv(name, value)
-    return s3_server.bucket()
-
-
-@pytest.fixture
 def kubeflow():
     with stub.served() as server:
         yield server

@@ -1,16 +1,20 @@
-"""Every overlay as kubectl renders it."""
+"""Every overlay as kubectl renders it, and one with rows for the gate."""
 
 import copy
 
 import pytest
-from manifests import KUBECTL, OVERLAYS, render
+from manifests import K8S, KUBECTL, OVERLAYS, render, with_component
+
+WITH_DATA = "with rows for the gate"
 
 
-@pytest.fixture(scope="session", params=OVERLAYS)
-def _rendered(request):
+@pytest.fixture(scope="session", params=[*OVERLAYS, WITH_DATA])
+def _rendered(request, tmp_path_factory):
     if KUBECTL is None:
         pytest.skip("kubectl is not installed: manifests are not rendered")
-    return render(request.param)
+    if request.param == WITH_DATA:
+        return render(with_component(OVERLAYS[0], "gate/data", tmp_path_factory.mktemp("site")))
+    return render(K8S / "overlays" / request.param)
 
 
 @pytest.fixture

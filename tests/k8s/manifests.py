@@ -1,5 +1,6 @@
 """The rendered manifests, and ways to look into them."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +17,17 @@ KUBECTL = shutil.which("kubectl")
 Object = dict[str, Any]
 
 
-def render(overlay: str) -> list[Object]:
-    done = subprocess.run([KUBECTL, "kustomize", K8S / "overlays" / overlay], capture_output=True, text=True, check=False)
+def render(folder: Path) -> list[Object]:
+    done = subprocess.run([KUBECTL, "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [found for found in yaml.safe_load_all(done.stdout) if found]
+
+
+def with_component(overlay: str, component: str, folder: Path) -> Path:
+    """Write what a site adds to an overlay; kustomize takes relative paths only."""
+    resource, added = (os.path.relpath(path, folder.resolve()) for path in (K8S / "overlays" / overlay, K8S / component))
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [resource], "components": [added]}))
+    return folder
 
 
 def only(objects: list[Object], kind: str, namespace: str | None = None) -> list[Object]:

@@ -81,6 +81,8 @@ def test_what_a_pod_names_is_there(objects):
         for volume in volumes.values():
             if "configMap" in volume:
                 named(objects, "ConfigMap", volume["configMap"]["name"], namespace)
+            if "persistentVolumeClaim" in volume:
+                named(objects, "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"], namespace)
         claimed = {
             claim["metadata"]["name"]
             for one in only(objects, "StatefulSet", namespace)
@@ -143,6 +145,18 @@ def test_the_gate_judges_one_at_a_time_by_a_policy_that_reads(objects, tmp_path)
     assert str(path.parent) == mount
     (tmp_path / path.name).write_text(policy["data"][path.name])
     assert PolicySpec.load(tmp_path / path.name).max_relative_drop == 0.01
+
+
+def test_the_gates_rows_are_where_the_threat_model_looks_for_them_and_nobody_writes_them(objects):
+    claims = only(objects, "PersistentVolumeClaim")
+    template = dict(templates(objects))[GATE]
+    mounts = [one for one in template["spec"]["containers"][0]["volumeMounts"] if one["name"] == "validation"]
+    assert [one["metadata"]["namespace"] for one in claims] == [GATE] * len(mounts)
+    allowed = named(objects, "ResourceQuota", "quota", GATE)["spec"]["hard"]["persistentvolumeclaims"]
+    assert int(allowed) == len(claims)
+    for mount in mounts:
+        assert mount["readOnly"]
+        assert f"data: {mount['mountPath']} " in (ROOT / "docs" / "threats.md").read_text()
 
 
 def test_every_namespace_has_a_quota_that_its_own_pods_fit(objects):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from karpenter import allowed, karpenter_complaints
-from manifests import KUBECTL, only, render
+from manifests import K8S, KUBECTL, only, render
 
 from inc_mlflow.spec.presets import definitions, presets
 
@@ -15,7 +15,7 @@ MEASURED = ["intel", "amd", "amd-vnni", "arm", "a100"]
 
 @pytest.fixture(scope="module")
 def cluster():
-    return render("eks")
+    return render(K8S / "overlays" / "eks")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_a_pool_tolerates_its_own_taint_alone_in_every_preset(preset_name):
     ],
 )
 def test_what_karpenter_refuses_is_seen(kind, change):
-    one = only(render("eks"), kind)[0]
+    one = only(render(K8S / "overlays" / "eks"), kind)[0]
     assert karpenter_complaints(one) == []
     change(one["spec"])
     assert len(karpenter_complaints(one)) == 1

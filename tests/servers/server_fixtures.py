@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from mlflow_server import MlflowServer, mlflow_server
 from postgres import Postgres, postgres
-from s3 import S3, s3
+from s3 import S3
+from s3 import s3 as served
 
 USERS = ("pipeline", "gate", "approver")
 
@@ -19,8 +20,16 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with s3(tmp_path_factory.mktemp("s3")) as server:
+    with served(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URI of an empty bucket, in an environment that reaches it."""
+    for name, value in s3_server.variables().items():
+        monkeypatch.setenv(name, value)
+    return s3_server.bucket()
 
 
 @pytest.fixture(scope="module")

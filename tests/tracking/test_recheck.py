@@ -129,6 +129,20 @@ def test_gate_data_that_is_not_there_leaves_the_request_open(store, measured, tm
     assert run.data.tags["inc.role"] == "job"
 
 
+def test_the_gates_data_may_be_in_s3(store, measured, s3, s3_server, tmp_path):
+    rows = s3_server.folder / s3.removeprefix("s3://") / "gate" / "dev.npz"
+    rows.parent.mkdir()
+    shutil.copyfile(measured / "dev.npz", rows)
+    assert answer(store, measured, policy(tmp_path, f"{s3}/gate")).outcome == "promoted"
+
+
+def test_a_bucket_that_cannot_be_reached_leaves_the_request_open(store, measured, s3, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match=r"^recheck: s3://.*"):
+        answer(store, measured, policy(tmp_path, s3))
+    assert store.versions() == []
+
+
 @pytest.fixture
 def pools(measured):
     return pools_of([measured / "evaluation", measured / "benchmark"])
