@@ -33,7 +33,7 @@ def promote(
     run: Annotated[str | None, typer.Option(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")] = None,
     job: Annotated[Path | None, typer.Option(metavar="JOB", help="A finished job on this machine (YAML).")] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL_ID", help="A candidate's logged model, as m-4f1c….")] = None,
-    requested: Annotated[bool, typer.Option("--requested", help="Answer all requests that wait, oldest first.")] = False,
+    requested: Annotated[bool, typer.Option("--requested", help="Answer all requests that wait, new ones first.")] = False,
     adopt: Annotated[
         str | None,
         typer.Option(

@@ -20,7 +20,7 @@ UNANSWERED = ("open", "waiting")
 
 
 def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterator[Decision]:
-    """Answer every request that waits, oldest first; one that cannot be answered now stays open and stops no other."""
+    """Answer every request that waits, new ones first; one that cannot be answered now stays open and stops no other."""
     with connected(stores) as client:
         waiting = open_requests(client, experiment)
     for run_id in waiting:

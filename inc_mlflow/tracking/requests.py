@@ -1,6 +1,7 @@
 """Requests for promotion: artifacts and tags of a job's run, where one identity asks and another answers."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 STATUS, _OPEN = "inc.request", "open"
 _DIGEST = "inc.request_sha256"
 """A param: nobody can write a second value, not even who owns the run."""
-_JUDGE = "inc.judged_by"
+_JUDGED = "inc.judged"
 _REQUEST, _DECISION = "request.json", "decision.json"
 
 
@@ -48,10 +49,12 @@ def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRe
 
 
 def open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
-    """Return the runs with a request that waits, oldest first; of one experiment, or of all that this identity may read."""
+    """Return the runs with a request that waits, of one experiment, or of all that this identity may read.
+
+    Oldest first, after those that no gate has tried yet: one whose model a gate dies of must not stop the others.
+    """
     experiments = [_by_name(client, experiment)] if experiment else list(all_experiments(client))
-    runs = sorted(_waiting(client, experiments), key=lambda run: (run.info.start_time, run.info.run_id))
-    return [str(run.info.run_id) for run in runs]
+    return [str(run.info.run_id) for run in sorted(_waiting(client, experiments), key=_turn)]
 
 
 def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | None:
@@ -68,11 +71,11 @@ def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | N
 
 
 def claim_request(client: "MlflowClient", run_id: str, policy: str) -> None:
-    """Note on a run by which policy it is judged; TrackingError where this identity could not close its request either."""
+    """Note on a run when and by what it is judged; TrackingError where this identity could not close its request either."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.set_tag(run_id, _JUDGE, policy)
+        client.set_tag(run_id, _JUDGED, f"{datetime.now(UTC).isoformat(timespec='seconds')} by {policy}")
     except MlflowException as error:
         if error.error_code != "PERMISSION_DENIED":
             raise
@@ -96,6 +99,10 @@ def _by_name(client: "MlflowClient", experiment: str) -> str:
             f"experiment {experiment!r}: is not on the server, or not to be read; give another, or none for all"
         )
     return str(found.experiment_id)
+
+
+def _turn(run: "Run") -> tuple[str, int, str]:
+    return run.data.tags.get(_JUDGED, ""), run.info.start_time, run.info.run_id
 
 
 def _waiting(client: "MlflowClient", experiments: list[str]) -> Iterator["Run"]:

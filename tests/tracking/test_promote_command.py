@@ -11,7 +11,7 @@ from inc_mlflow.errors import TrackingError
 from inc_mlflow.pipelines.state import state_folder
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.steps.check import check
-from inc_mlflow.tracking.requests import open_requests
+from inc_mlflow.tracking.requests import claim_request, open_requests
 from inc_mlflow.tracking.server import connected
 
 
@@ -71,6 +71,16 @@ def test_all_requests_are_one_line_each(promote, requested, measured, store):
     assert open_requests(store.client, None) == []
     assert promote("--requested") == (0, "", "no request waits\n")
     assert json.loads(promote("--requested", "--json")[1]) == {"requests": []}
+
+
+@pytest.mark.slow
+def test_a_request_that_a_gate_died_of_waits_for_the_others(requested, measured, store):
+    """A model that takes more memory than the gate has would stop all promotion otherwise."""
+    measured.track(store.folder / "second", session="another")
+    second = measured.request(store.folder / "second")
+    assert open_requests(store.client, None) == [requested, second]
+    claim_request(store.client, requested, "a gate that ends here")
+    assert open_requests(store.client, None) == [second, requested]
 
 
 @pytest.mark.slow
