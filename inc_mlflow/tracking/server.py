@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STATE_FOLDER = ".inc-mlflow"
 """Beside the job file: the default store, and one folder per job content."""
 _PATIENCE = 5.0  # seconds until a server that does not answer counts as down
+_DATABASES = ("postgresql", "mysql", "mssql")
 _SERVER_ERROR = 500  # and above: a proxy says that nobody is behind it
 _DEFAULTS = {
     # MLflow's own default waits about four minutes for one call to a dead server.
@@ -92,12 +93,14 @@ class Server(Stores):
 
 
 def check_reachable(server: Stores) -> None:
-    """Raise UnreachableError in seconds, not minutes, where a server does not answer."""
+    """Raise UnreachableError in seconds, not minutes, where a server does not answer, TrackingError where nothing can ask."""
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
             _ask(uri)
         elif path := _sqlite(uri):
             _make_folder(path.parent)
+        elif uri.startswith(_DATABASES):
+            _check_driver(uri)
 
 
 @contextmanager
@@ -148,6 +151,16 @@ def _ask(uri: str) -> None:
             return  # it answers; what it refuses is told by the call that is refused
         reason = getattr(error, "reason", error)
         raise UnreachableError(f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI") from error
+
+
+def _check_driver(uri: str) -> None:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except (ImportError, ArgumentError, ValueError) as error:
+        raise TrackingError(f"MLflow at {_plain(uri)}: no database to be reached ({error}); install its driver") from error
 
 
 def _sqlite(uri: str) -> Path | None:

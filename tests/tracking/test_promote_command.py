@@ -117,6 +117,14 @@ def test_an_experiment_that_is_not_there_is_one_line(promote, store):
         (["--requested", "--tracking-uri", "http://127.0.0.1:9"], "MLflow at http://127.0.0.1:9: cannot be reached"),
         (["--requested", "--tracking-uri", "http://me:hunter2@host"], "MLflow at http://…@host: no user or password in the"),
         (["--requested", "--tracking-uri", "http://me:hunt/r2@host"], "MLflow at http://…@host: no URL (Port could not"),
+        (
+            ["--requested", "--tracking-uri", "mysql+pymysql://me:hunter2@h/d"],
+            "MLflow at mysql+pymysql://…@h/d: no database to be reached",
+        ),
+        (
+            ["--requested", "--tracking-uri", "postgresql://me:hunter2@h:port/d"],
+            "MLflow at postgresql://…@h:port/d: no database",
+        ),
         (["--requested", "--tracking-uri", "http://host:port"], "MLflow at http://host:port: no URL (Port could not be cast"),
     ],
 )
