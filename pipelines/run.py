@@ -18,7 +18,7 @@ from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
-from inc_mlflow.steps.track import ENDED, SESSION
+from inc_mlflow.steps.stage import ENDED, SESSION
 from inc_mlflow.storage import write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server, check_reachable

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 
 def overclaimed(gains: np.ndarray, rows: int, confidence: float) -> float:
@@ -18,4 +18,4 @@ def overclaimed(gains: np.ndarray, rows: int, confidence: float) -> float:
     if drawn == 1:
         return -math.inf
     error = float(gains.std(ddof=1)) * math.sqrt((1 - drawn / rows) / drawn)
-    return mean - float(stats.t.ppf(confidence, drawn - 1)) * error
+    return mean - float(stdtrit(drawn - 1, confidence)) * error

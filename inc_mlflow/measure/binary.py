@@ -3,8 +3,6 @@
 import math
 from collections.abc import Callable
 
-from scipy import optimize, stats
-
 from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic
 from inc_mlflow.records import Interval
 
@@ -12,6 +10,17 @@ SPARSE = 20
 """Disagreements up to which the score test's bound of a loss is checked by Skellam's distribution: with 4 of them it holds
 the truth in 92 % instead of 95 % of all cases (``tests/statistics/test_simulation.py``)."""
 _EXACT = 1e-10
+
+
+def wilson(right: int, rows: int, confidence: float) -> tuple[float, float]:
+    """Return one-sided bounds of the share of rows that are right: Wilson's, the inverted score test of one share."""
+    z = quantile(confidence)
+    reach = z * math.sqrt(right * (rows - right) / rows + z * z / 4)
+
+    def least(count: int) -> float:
+        return (count + z * z / 2 - reach) / (rows + z * z)
+
+    return least(right), 1 - least(rows - right)
 
 
 def relative_bounds(both: int, lost: int, gained: int, rows: int, confidence: float) -> Interval:
@@ -68,11 +77,13 @@ def _sparse(lost: int, gained: int, scale: int, low: float, confidence: float) -
 
     if excess(low) <= 0:
         return low
-    return float(optimize.brentq(excess, 0.0, low, xtol=_EXACT)) if excess(0.0) < 0 else 0.0
+    return _root(excess, 0.0, low) if excess(0.0) < 0 else 0.0
 
 
 def _tail(lost: int, gained: int, expected: float) -> float:
     """Mid-p probability of at least this net loss where ``expected`` rows are lost on balance."""
+    from scipy import stats  # a third of a second, for few disagreements only
+
     b = 2 * expected - lost - gained
     gains = max((-b + math.sqrt(b * b + 8 * gained * expected)) / 4, _EXACT)
     law = stats.skellam(gains + expected, gains)
@@ -85,4 +96,10 @@ def _solve(statistic: Callable[[float], float], target: float, low: float, high:
         return low
     if statistic(high) > target:
         return high
-    return float(optimize.brentq(lambda at: statistic(at) - target, low, high, xtol=_EXACT))
+    return _root(lambda at: statistic(at) - target, low, high)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=_EXACT))

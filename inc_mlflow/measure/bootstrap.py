@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from inc_mlflow.measure.seed import SEED
 from inc_mlflow.records import Interval
@@ -42,6 +41,8 @@ class BootstrappedMean:
         return float(ends.low), float(ends.high)
 
     def _bootstrap(self, resamples: int, drawn: Any, level: float, method: str) -> Any:
+        from scipy import stats  # a third of a second, which scores of right and wrong do not need
+
         with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the caller sees it by the bounds
             return stats.bootstrap(

@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from scipy.special import stdtrit
-
 from inc_mlflow.measure.questions import Opinion
 from inc_mlflow.measure.words import percent, times
 from inc_mlflow.records import BenchmarkRecord, Interval
@@ -55,6 +53,8 @@ def rescaled(ratio: Interval, measured: float, wanted: float) -> Interval:
     """
     if measured == wanted:
         return ratio
+    from scipy.special import stdtrit
+
     normal = NormalDist()
     factors = normal.inv_cdf(wanted) / normal.inv_cdf(measured), stdtrit(_FREEDOM, wanted) / stdtrit(_FREEDOM, measured)
     low, high = (max(factors) * math.log(bound / ratio.value) for bound in (ratio.low, ratio.high))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import absolute_bounds, relative_bounds
+from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, wilson
 from inc_mlflow.measure.bootstrap import BootstrappedMean
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.score_test import quantile, unseen
@@ -68,8 +67,8 @@ def accuracy(outcomes: Outcomes, decomposable: bool, confidence: float) -> Inter
     if not decomposable:
         return _percentiles(scores, outcomes.value, confidence)
     if is_binary(scores):
-        wilson = stats.binomtest(round(float(scores.sum())), len(scores)).proportion_ci(2 * confidence - 1, "wilson")
-        return Interval(value=outcomes.value, low=float(wilson.low), high=float(wilson.high))
+        low, high = wilson(round(float(scores.sum())), len(scores), confidence)
+        return Interval(value=outcomes.value, low=low, high=high)
     return BootstrappedMean(scores).at(confidence)
 
 

@@ -1,7 +1,6 @@
 """The speed ratio of two models with its interval, and the summary of one model's times."""
 
 import numpy as np
-from scipy.special import stdtrit
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.bench import Timing
@@ -25,6 +24,8 @@ def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
     Each batch counts with a low quantile of its passes, since other load only adds time. The bounds join the spread of
     the ratio between batches (Student's t on logarithms) and the repeatability of whole benchmarks (GUM, type B).
     """
+    from scipy.special import stdtrit
+
     slow_minima, fast_minima = _least(slow), _least(fast)
     if min(slow_minima.min(), fast_minima.min()) <= 0 or len(slow_minima) < 2:
         raise DataError("benchmark: the clock is too coarse for this model, or there is a single batch; use a larger batch")

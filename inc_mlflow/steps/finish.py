@@ -2,7 +2,8 @@
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.track import SESSION, named_session
+from inc_mlflow.steps.stage import SESSION
+from inc_mlflow.steps.track import named_session
 from inc_mlflow.tracking.experiments import experiment_of
 from inc_mlflow.tracking.leftovers import end_runs
 from inc_mlflow.tracking.server import Server, connected

@@ -21,6 +21,10 @@ STATE = "INC_MLFLOW_STATE"
 """Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
 FAILURE = "INC_MLFLOW_FAILURE"
 """Environment variable with the file for the IncError that ends a step; not in the state folder: its disk may be full."""
+SESSION = "INC_MLFLOW_SESSION"
+"""Environment variable with the id of this execution on one machine."""
+ENDED = "INC_MLFLOW_ENDED"
+"""Environment variable with ids of executions before this one that cannot be alive any more, and may have left runs open."""
 _MARK = "done.json"
 
 R = TypeVar("R", bound=Record)

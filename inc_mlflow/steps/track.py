@@ -25,7 +25,7 @@ from inc_mlflow.steps.example import load_example
 from inc_mlflow.steps.gate import of_job
 from inc_mlflow.steps.quantize import PICTURE
 from inc_mlflow.steps.saturation import saturation_texts
-from inc_mlflow.steps.stage import step
+from inc_mlflow.steps.stage import ENDED, SESSION, step
 from inc_mlflow.storage import MODEL, sha256_file, sha256_text, write_text
 from inc_mlflow.tracking.artifacts import EVIDENCE
 from inc_mlflow.tracking.jobs import log_job
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 Texts = dict[str, dict[str, str]]
-SESSION = "INC_MLFLOW_SESSION"
-"""Environment variable with the id of this execution on one machine."""
-ENDED = "INC_MLFLOW_ENDED"
-"""Environment variable with ids of executions before this one that cannot be alive any more, and may have left runs open."""
 TRADEOFF = "tradeoff.svg"
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.spec import Job
+from inc_mlflow.tracking.loading import load
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -109,6 +110,9 @@ def connected(server: Stores) -> Iterator["MlflowClient"]:
     check_reachable(server)
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    load("mlflow")
+    if not server.tracking_uri.startswith("http"):
+        load("mlflow.store.tracking.sqlalchemy_store")
     import mlflow
     from mlflow.exceptions import MlflowException
     from requests import RequestException  # MLflow lets those through that are about artifacts

@@ -99,7 +99,8 @@ class Measured:
         candidates: Path | None = None,
         session: str = "the-session",
     ) -> TrackingRecord:
-        from inc_mlflow.steps.track import SESSION, track
+        from inc_mlflow.steps.stage import SESSION
+        from inc_mlflow.steps.track import track
 
         os.environ[SESSION] = session  # plain_environment takes it away
         return track(

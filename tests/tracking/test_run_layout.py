@@ -8,7 +8,7 @@ import yaml
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.steps.evidence import measured as pools_of
-from inc_mlflow.steps.track import ENDED, SESSION
+from inc_mlflow.steps.stage import ENDED, SESSION
 
 pytestmark = pytest.mark.slow
 
