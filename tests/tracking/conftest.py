@@ -43,11 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Measured:
     """A job whose steps up to the judgement are done, each in a directory of its name, as artifacts of a pipeline are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, job: str = JOB) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         for file in [*EXAMPLE.glob("*.npz"), EXAMPLE / "fp32.onnx"]:
             shutil.copyfile(file, folder / file.name)
-        (folder / "job.yaml").write_text(JOB)
+        (folder / "job.yaml").write_text(job)
         self.job = Job.load(folder / "job.yaml")
 
     def __truediv__(self, step: str) -> Path:
@@ -182,6 +183,12 @@ def plain_environment() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     return Measured(tmp_path_factory.mktemp("measured")).measure()
+
+
+@pytest.fixture(scope="session")
+def job_in() -> type[Measured]:
+    """Give the class, for tests whose job is another."""
+    return Measured
 
 
 @pytest.fixture(scope="session")

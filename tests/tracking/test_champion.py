@@ -1,17 +1,12 @@
 """A candidate must beat the present champion on the same rows in the same run; the better of both ends as champion."""
 
-import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+
+from inc_mlflow.reports.result import job_result
+from inc_mlflow.steps.promote import promote_best
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 JOB = """
 version: 1
 name: digits
@@ -24,31 +19,30 @@ recipes: [%s]
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("champion")
-    for file in [*EXAMPLE.glob("*.npz"), EXAMPLE / "fp32.onnx"]:
-        shutil.copyfile(file, folder / file.name)
-    return folder
+@pytest.fixture
+def run(job_in, store, tmp_path):
+    """Give a function that does a job's steps, as its pipeline does them, and returns what the program prints."""
+
+    def run(name, recipe):
+        folder = tmp_path / name
+        job = job_in(folder, JOB % recipe).measure()
+        job.track(folder)
+        promote_best(job.job, folder / "promotion", **job.of("champion", "judgement", "tracking"))
+        return job_result(folder, {"experiment_url": ""})
+
+    return run
 
 
-def run(folder: Path, recipe: str) -> dict:
-    (folder / "job.yaml").write_text(JOB % recipe)
-    done = subprocess.run([PROGRAM, "run", folder / "job.yaml", "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
-
-
-def test_the_better_of_candidate_and_champion_stays(folder):
-    first = run(folder, "{method: static, per_channel: false, op_types_to_quantize: [Conv]}")
+def test_the_better_of_candidate_and_champion_stays(run):
+    first = run("first", "{method: static, per_channel: false, op_types_to_quantize: [Conv]}")
     assert first["champion"]["version"] == "1"
 
-    better = run(folder, "{method: static}")
+    better = run("better", "{method: static}")
     assert [row["recipe"] for row in better["table"]][2] == "champion v1: static u8s8 per-tensor Conv"
     assert better["champion"]["version"] == "2"
     assert better["champion"]["sha256"] == better["best"]["sha256"]
 
-    worse = run(folder, "{method: static, activation_type: QInt8}")
+    worse = run("worse", "{method: static, activation_type: QInt8}")
     assert worse["best"]["recipe"] == "champion v2: static u8s8 per-channel"
     assert worse["champion"]["version"] == "2"
     assert worse["table"][2]["verdict"] == "fail"
