@@ -72,7 +72,7 @@ def _in_one_kind() -> Iterator[None]:
 
 def _holds(policy: PolicySpec, pool: str, record: EvaluationRecord, file: str) -> Protection:
     rows = f"{min(policy.recheck or 0, record.rows)} of {record.rows} rows of {file}"
-    what, again = f"accuracy on {pool}", f"{rows} were run again and scored by {record.metric}"
+    what, again = f"accuracy on {pool}", f"{rows}, scored by {record.metric}, were run again"
     if _same_place(record):
         return Protection(what=what, holds="enforced", why=f"{again} on the same kind of hardware, and none differs")
     why = f"{again} on other hardware; who claims too much by less than the allowed drop stays unseen"
@@ -83,8 +83,8 @@ def _asked(record: EvaluationRecord) -> Protection:
     """A transform that blanks every row makes all models equally bad: only the value itself tells."""
     value = record.results[BASELINE].value
     why = (
-        "the job chooses file, inputs, label, transform and metric; "
-        f"with them the baseline's {record.metric} is {value:.4g}, compare it with your own"
+        "the job chose file, inputs, label, transform and metric; "
+        f"the baseline's {record.metric} by them is {value:.4g}, compare with your own"
     )
     return Protection(what="what accuracy is", holds="advisory", why=why)
 

@@ -174,12 +174,12 @@ def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools,
     accuracy = pools["local"].evaluation.results[BASELINE].value
     here, asked = rechecked(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
     assert here.text() == (
-        "accuracy on local: enforced, 40 of 500 rows of dev.npz were run again and scored by top1 "
+        "accuracy on local: enforced, 40 of 500 rows of dev.npz, scored by top1, were run again "
         "on the same kind of hardware, and none differs"
     )
     assert asked.text() == (
-        "what accuracy is: advisory, the job chooses file, inputs, label, transform and metric; "
-        f"with them the baseline's top1 is {accuracy:.4g}, compare it with your own"
+        "what accuracy is: advisory, the job chose file, inputs, label, transform and metric; "
+        f"the baseline's top1 by them is {accuracy:.4g}, compare with your own"
     )
 
 
