@@ -14,7 +14,7 @@ from inc_mlflow.measure.words import percent
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
 from inc_mlflow.spec import CPU_PROVIDER, JobSpec, PolicySpec
 from inc_mlflow.steps.rerun import Rerun, run_again
-from inc_mlflow.steps.trusted import trusted, whole_file
+from inc_mlflow.steps.trusted import trusted, whole_split
 
 _TOLERANCE = 1e-6
 """Relative and absolute, of outcomes that the same code gave on the same kind of hardware."""
@@ -55,7 +55,7 @@ def recheck(
 def rechecked(job: JobSpec, policy: PolicySpec, pools: Mapping[str, Measured]) -> tuple[Protection, ...]:
     """Return how far the accuracy of each pool can be relied on once ``recheck`` has refused nothing, and what it is of."""
     real = {pool: one.evaluation for pool, one in pools.items() if not one.emulated}
-    file = whole_file(job).path
+    file = whole_split(job).path
     return *(_holds(policy, pool, one, file) for pool, one in real.items()), _asked(next(iter(real.values())))
 
 

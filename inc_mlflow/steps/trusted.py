@@ -20,13 +20,13 @@ def trusted(job: JobSpec, data: str) -> JobSpec:
     """
     if not is_remote(data) and not Path(data).is_dir():
         raise StateError(f"policy: data: no folder {data}; mount it")
-    split = whole_file(job)
+    split = whole_split(job)
     path = _own(split.path, data, "data.validation.path")
     here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
     return job.model_copy(update={"data": DataSpec(validation=here), "metric": _metric(job.metric, data)})
 
 
-def whole_file(job: JobSpec) -> FileSplit:
+def whole_split(job: JobSpec) -> FileSplit:
     """Return the validation split of a job that neither brings code for it nor chooses rows that flatter; else DataError."""
     split = job.data.validation
     if not isinstance(split, FileSplit) or job.metric.function is not None:
