@@ -153,7 +153,7 @@ class Store:
             model_id = self.client.create_logged_model(experiment, "another", params={"inc.sha256": sha256}).model_id
         found(self.client, "digits")
         with held(self.client, "digits") as turn:
-            version, _ = register(self.client, "digits", model_id, sha256, {})
+            version, *_ = register(self.client, "digits", model_id, sha256, {}, {model_id: True})
             marks = {"alias": "int8-champion", "version": version, "sha256": sha256, "model_id": model_id}
             turn.write("promoted", recipe="another", **marks | fields)
         return version
