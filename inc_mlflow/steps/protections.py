@@ -22,7 +22,7 @@ _BASELINE = Protection(
 def protections(client: "MlflowClient", case: Case) -> tuple[Protection, ...]:
     """Return what holds for a case that was promoted; never more than this identity can find out itself."""
     policy = case.policy.spec
-    accuracy = rechecked(policy, case.pools) if policy is not None and policy.recheck is not None else (_ACCURACY,)
+    accuracy = rechecked(case.job, policy, case.pools) if policy is not None and policy.recheck is not None else (_ACCURACY,)
     return _promotion(client, case), *accuracy, _SPEED, _BASELINE
 
 
