@@ -53,7 +53,7 @@ def _not_passed(client: "MlflowClient", case: Case, folder: Path) -> Decision:
     """Pools where it passes all the same get it, unless a person would have to approve: nobody is asked about what fails."""
     row = case.row
     decided = _decision(case.request, case.policy, _OUTCOMES.get(row.verdict or "fail", "rejected"), row.reasons)
-    if not case.policy.asks_approval:
+    if not case.policy.asks_approval and on_pools(case, Warrant()):
         decided = _with_pools(client, case, decided, Warrant(protections(client, case)), folder)
     _note(client, case.request, case.policy, row.reasons)
     return decided
