@@ -4,7 +4,6 @@ import itertools
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -239,19 +238,3 @@ def requested(measured: Measured, store: Store) -> str:
     """The run of a job that requests promotion."""
     measured.track(store.folder)
     return measured.request(store.folder)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Give a function that calls the program: (exit code, standard output, standard error)."""
-    from inc_mlflow.cli import main
-
-    def inner(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return inner
