@@ -49,6 +49,10 @@ class UnreachableError(TrackingError):
     """The MLflow server does not answer: what it was told before stands, and the rest can be sent later."""
 
 
+class ForeignError(TrackingError):
+    """A registered model, or one of its aliases, is somebody else's."""
+
+
 class StaleError(TrackingError):
     """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""
 

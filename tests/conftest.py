@@ -1,9 +1,28 @@
-"""Say at the end how many tests on real models ran: a run without them must not pass for one with them."""
+"""The program in this process; and at the end how many tests on real models ran: a run without them is not one with them."""
+
+import sys
+from collections.abc import Callable
 
 import pytest
 
 pytest_plugins = ["server_fixtures"]
 _ran: list[str] = []
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Give a function that calls the program: (exit code, standard output, standard error)."""
+    from inc_mlflow.cli import main
+
+    def inner(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return inner
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -25,9 +25,11 @@ def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> 
     ledger = history(stores(tracking_uri), model)
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in ledger.entries]
-        emit({"registered_model": model, "entries": entries, "aliases": ledger.aliases, "head": ledger.head}, as_json)
+        found = {"entries": entries, "aliases": ledger.aliases, "ledger": ledger.run_id, "head": ledger.head}
+        emit({"registered_model": model, **found}, as_json)
     else:
         print_history(ledger.entries, ledger.aliases, ledger.head)
+        print(f"ledger: run {ledger.run_id}")
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -41,7 +43,10 @@ def rollback(
     from inc_mlflow.steps.rollback import rollback
     from inc_mlflow.tracking.aliases import champion_alias
 
-    _tell(rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason), as_json)
+    entry, others = rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason)
+    _tell(entry, as_json)
+    for alias in others:
+        typer.echo(f"{alias} names that model still; roll it back too, or leave it knowingly", err=True)
 
 
 @app.command(rich_help_panel=PROMOTE)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import LedgerError
 from inc_mlflow.records.base import Frozen
+from inc_mlflow.records.protections import Protection
 from inc_mlflow.storage import canonical_json, sha256_text
 
 Kind = Literal["adopted", "promoted", "rejected", "challenged", "withdrawn", "rolled_back", "unblocked", "frozen", "unfrozen"]
@@ -13,7 +14,7 @@ START = "0" * 64
 """What the first entry names as the one before it."""
 LONGEST = 6000
 """Characters of a param's value; MLflow cuts what is longer without a word."""
-_REASON = 400
+_SHORT = 400
 
 
 class Standing(Frozen):
@@ -64,14 +65,27 @@ class Entry(Frozen):
     policy_sha256: str | None = None
     standing: Standing | None = None
     approved_by: str | None = None
+    protections: tuple[Protection, ...] = ()
+    """What stood against a forger of the evidence."""
 
     def text(self) -> str:
-        """Return canonical JSON that fits into a param; reasons are cut, and say so, where it would not."""
-        text = canonical_json(self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": self.schema_version})
-        if len(text) <= LONGEST:
-            return text
-        kept = tuple(reason[:_REASON] for reason in self.reasons[:4])
-        return self.model_copy(update={"reasons": (*kept, f"(shortened: {len(self.reasons)} reasons)")}).text()
+        """Return canonical JSON; see ``fitting``."""
+        return canonical_json(self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": self.schema_version})
+
+    def fitting(self) -> Self:
+        """Return the entry as it fits into a param: what people wrote is cut, and says so, where it would not.
+
+        LedgerError where it does not fit even then.
+        """
+        if len(self.text()) <= LONGEST:
+            return self
+        reasons = (*(_cut(reason) for reason in self.reasons[:4]), f"(shortened: {len(self.reasons)} reasons)")
+        entry = self.model_copy(update={"reasons": reasons, "recipe": _cut(self.recipe) if self.recipe else None})
+        if len(entry.text()) > LONGEST:
+            raise LedgerError(
+                f"registered model {self.registered_model[:100]!r}: an entry of its ledger would be too long; use shorter names"
+            )
+        return entry
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -83,6 +97,10 @@ class Entry(Frozen):
         if entry.text() != text:
             raise LedgerError(f"ledger: entry {entry.number} is not in its canonical form; it was altered")
         return entry
+
+
+def _cut(text: str) -> str:
+    return text[:_SHORT]
 
 
 def digest(entry: Entry) -> str:

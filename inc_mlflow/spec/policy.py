@@ -25,6 +25,10 @@ class PolicySpec(GateSpec):
         Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
     ] = None
     approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
+    ledgers: Annotated[
+        dict[str, str],
+        Field(description="Registered model: the run with its ledger, as the gate made it. No other one is believed then."),
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _own_data(self) -> Self:

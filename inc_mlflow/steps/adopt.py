@@ -2,19 +2,26 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records.ledger import Entry
-from inc_mlflow.tracking.aliases import foreign, moved
+from inc_mlflow.tracking.aliases import foreign, like_ours, moved
+from inc_mlflow.tracking.claims import present_ledger
 from inc_mlflow.tracking.founding import found
 from inc_mlflow.tracking.hold import held
-from inc_mlflow.tracking.ledger import find_model, read_ledger
+from inc_mlflow.tracking.ledger import LEDGER, aliases_of, find_model
 from inc_mlflow.tracking.server import Stores, connected
 from inc_mlflow.tracking.versions import content, mark, source_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+class _Found(NamedTuple):
+    version: str
+    model_id: str
+    sha256: str
 
 
 def adopt(stores: Stores, name: str, prefix: str) -> list[Entry]:
@@ -23,28 +30,35 @@ def adopt(stores: Stores, name: str, prefix: str) -> list[Entry]:
     Raises TrackingError where there is nothing to adopt, or a version has no logged ONNX model behind it.
     """
     with connected(stores) as client:
-        if find_model(client, name) is None:
-            raise TrackingError(f"registered model {name!r}: is not on the server; there is nothing to adopt")
-        found(client, name, adopt=True)
-        entries = [_adopt(client, name, alias, version) for alias, version in _strange(client, name, prefix).items()]
-    if not entries:
-        raise TrackingError(f"registered model {name!r}: no alias {prefix}-champion or {prefix}-challenger is anybody else's")
-    return entries
+        strange = _strange(client, name, prefix)
+        if not strange:
+            raise TrackingError(
+                f"registered model {name!r}: no alias {prefix}-champion or {prefix}-challenger is anybody else's"
+            )
+        models = {version: _model(client, name, version) for version in strange.values() if version is not None}
+        found(client, name, adopt=True)  # from here on it is ours: what can be refused was refused
+        return [_adopt(client, name, alias, models[version] if version else None) for alias, version in strange.items()]
 
 
 def _strange(client: "MlflowClient", name: str, prefix: str) -> dict[str, str | None]:
-    ledger = read_ledger(client, name)
-    return {} if ledger is None else {**foreign(ledger, prefix), **moved(ledger)}
+    model = find_model(client, name)
+    if model is None:
+        raise TrackingError(f"registered model {name!r}: is not on the server; there is nothing to adopt")
+    if LEDGER not in model.tags:
+        return {**like_ours(aliases_of(model), prefix)}
+    ledger = present_ledger(client, name)
+    return {**foreign(ledger, prefix), **moved(ledger)}
 
 
-def _adopt(client: "MlflowClient", name: str, alias: str, version: str | None) -> Entry:
-    if version is None:
-        with held(client, name, strict=False) as turn:
-            return turn.write("adopted", alias=alias, version=None)
+def _model(client: "MlflowClient", name: str, version: str) -> _Found:
+    """Return a version's logged model and the digest of its bytes; TrackingError where there is no ONNX model behind it."""
     model_id = source_of(client, name, version)
     with tempfile.TemporaryDirectory() as folder:
-        sha256 = content(model_id, Path(folder))
-    mark(client, name, version, model_id, sha256)
-    fields = {"alias": alias, "version": version, "model_id": model_id, "sha256": sha256, "recipe": f"adopted {alias}"}
+        return _Found(version, model_id, content(model_id, Path(folder)))
+
+
+def _adopt(client: "MlflowClient", name: str, alias: str, model: _Found | None) -> Entry:
+    if model is not None:
+        mark(client, name, *model)
     with held(client, name, strict=False) as turn:
-        return turn.write("adopted", **fields)
+        return turn.write("adopted", alias=alias, **(model._asdict() | {"recipe": f"adopted {alias}"} if model else {}))

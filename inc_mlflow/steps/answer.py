@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import DataError, StaleError
+from inc_mlflow.errors import DataError, ForeignError, StaleError
 from inc_mlflow.records import Decision, Outcome, RequestRecord, Verdict
 from inc_mlflow.steps.case import Case, Policy
-from inc_mlflow.steps.crown import Target, challenge, crown, on_pools, overall, withdraw
+from inc_mlflow.steps.crown import Warrant, challenge, crown, on_pools, overall, withdraw
 from inc_mlflow.steps.protections import protections
 from inc_mlflow.tracking.aliases import check_aliases
 from inc_mlflow.tracking.approvals import Approval, approval_of, ask_approval
@@ -50,32 +50,36 @@ def reject(client: "MlflowClient", request: RequestRecord, policy: Policy, *reas
 
 
 def _not_passed(client: "MlflowClient", case: Case, folder: Path) -> Decision:
+    """Pools where it passes all the same get it, unless a person would have to approve: nobody is asked about what fails."""
     row = case.row
-    _note(client, case.request, case.policy, row.reasons)
     decided = _decision(case.request, case.policy, _OUTCOMES.get(row.verdict or "fail", "rejected"), row.reasons)
-    return _with_pools(client, decided, on_pools(case), folder)
+    if not case.policy.asks_approval and on_pools(case, Warrant()):
+        decided = _with_pools(client, case, decided, Warrant(protections(client, case)), folder)
+    _note(client, case.request, case.policy, row.reasons)
+    return decided
 
 
 def _promote(client: "MlflowClient", case: Case, folder: Path, approved_by: str | None) -> Decision:
-    target = overall(case, approved_by)
-    version, _ = crown(client, target, folder)
+    warrant = Warrant(protections(client, case), approved_by)
+    target = overall(case, warrant)
+    version = crown(client, target, folder)
     if approved_by:
         withdraw(client, target)
     decided = _decision(case.request, case.policy, "promoted", case.row.reasons)
-    marks = {"version": version, "aliases": {target.alias: version}, "protections": protections(client, case)}
-    decided = decided.model_copy(update=marks)
-    return _with_pools(client, decided, on_pools(case, approved_by), folder)
+    marks = {"version": version, "aliases": {target.alias: version}, "protections": warrant.protections}
+    return _with_pools(client, case, decided.model_copy(update=marks), warrant, folder)
 
 
-def _with_pools(client: "MlflowClient", decided: Decision, targets: list[Target], folder: Path) -> Decision:
+def _with_pools(client: "MlflowClient", case: Case, decided: Decision, warrant: Warrant, folder: Path) -> Decision:
     """Move the aliases of pools too; one that cannot be moved is a reason, and no other's."""
     aliases, reasons = dict(decided.aliases), list(decided.reasons)
-    for target in targets:
+    for target in on_pools(case, warrant):
         try:
-            aliases[target.alias], _ = crown(client, target, folder)
-        except (DataError, StaleError) as error:
+            aliases[target.alias] = crown(client, target, folder)
+        except (DataError, StaleError, ForeignError) as error:
             reasons.append(f"{target.alias} stays: {error}")
-    return decided.model_copy(update={"aliases": aliases, "reasons": tuple(reasons)})
+    marks = {"aliases": aliases, "reasons": tuple(reasons), "protections": warrant.protections if aliases else ()}
+    return decided.model_copy(update=marks)
 
 
 def _wait(client: "MlflowClient", case: Case, folder: Path, own: Approval | None) -> Decision:
@@ -101,7 +105,8 @@ def _decision(request: RequestRecord, policy: Policy, outcome: Outcome, reasons:
 def _note(client: "MlflowClient", request: RequestRecord, policy: Policy, reasons: tuple[str, ...]) -> None:
     """A request for a model that does not exist yet makes none: names would be anybody's to fill."""
     ledger = read_ledger(client, request.registered_model)
-    if ledger is None:
+    policy.check_ledger(request.registered_model, ledger.run_id if ledger else None)
+    if ledger is None or ledger.about("rejected", request.identity()):
         return
     check_aliases(client, ledger)  # before a turn is taken: while that holds, this is tried again and again
     with held(client, request.registered_model) as turn:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, LedgerError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.records import JudgementRecord, RequestRecord, Row
 from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
@@ -37,6 +37,18 @@ class Policy:
     def limits(self, job: JobSpec) -> GateSpec:
         """Return what a job is judged by."""
         return self.spec.limits if self.spec else job.gate
+
+    def ledger_of(self, name: str) -> str | None:
+        """Return the run that holds a registered model's ledger; None where the policy names none."""
+        return self.spec.ledgers.get(name) if self.spec else None
+
+    def check_ledger(self, name: str, run_id: str | None) -> None:
+        """Raise LedgerError where a registered model names another ledger than the policy: whoever made it could write it."""
+        if self.ledger_of(name) not in {None, run_id}:
+            raise LedgerError(
+                f"registered model {name!r}: its ledger is {f'run {run_id}' if run_id else 'gone'}, by {self.name} it is run "
+                f"{self.ledger_of(name)}; somebody put another one in its place"
+            )
 
 
 @dataclass(frozen=True)

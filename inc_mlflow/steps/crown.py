@@ -1,13 +1,14 @@
 """Point an alias at a candidate that passed, if it is better than what the alias names; no alias moves up otherwise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, FrozenError, StaleError
 from inc_mlflow.measure.standing import standing, standing_on
-from inc_mlflow.records import Row
-from inc_mlflow.records.ledger import Entry, Standing
+from inc_mlflow.records import Protection, Row
+from inc_mlflow.records.ledger import Entry, Kind, Standing
 from inc_mlflow.steps.case import Case
 from inc_mlflow.steps.recheck import recheck
 from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent, check_aliases
@@ -16,10 +17,18 @@ from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.founding import found
 from inc_mlflow.tracking.hold import Hold, held
 from inc_mlflow.tracking.ledger import Ledger, read_ledger
-from inc_mlflow.tracking.versions import check_logged, download, register
+from inc_mlflow.tracking.versions import Registered, check_logged, download, register, same_bytes
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Warrant:
+    """What stands behind a promotion beside the evidence."""
+
+    protections: tuple[Protection, ...] = ()
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Target:
     alias: str
     row: Row
     standing: Standing
-    approved_by: str | None = None
+    warrant: Warrant
 
     @property
     def name(self) -> str:
@@ -43,62 +52,80 @@ class Target:
         return self.case.model_id(self.row.sha256)
 
 
-def overall(case: Case, approved_by: str | None = None) -> Target:
+def overall(case: Case, warrant: Warrant | None = None) -> Target:
     """Return the requested candidate as champion of all required pools."""
     alias = champion_alias(case.request.alias_prefix)
-    return Target(case, alias, case.row, standing(case.row, case.pools, case.limits), approved_by)
+    return Target(case, alias, case.row, standing(case.row, case.pools, case.limits), warrant or Warrant())
 
 
-def on_pools(case: Case, approved_by: str | None = None) -> list[Target]:
-    """Return the best candidate of each pool that passes there, where a job has several real ones."""
+def on_pools(case: Case, warrant: Warrant) -> list[Target]:
+    """Return the best candidate of each pool that passes there, where a job has several real ones.
+
+    Where a person approved, that was the requested candidate and no other.
+    """
     real = [pool for pool, one in case.pools.items() if not one.emulated and case.limits.role(pool, False) != "informative"]
-    targets = [target for pool in real if (target := _on_pool(case, pool, approved_by))]
-    return targets if len(real) > 1 else []
+    targets = [target for pool in real if (target := _on_pool(case, pool, warrant))]
+    allowed = [one for one in targets if warrant.approved_by is None or one.row.sha256 == case.request.sha256]
+    return allowed if len(real) > 1 else []
 
 
-def crown(client: "MlflowClient", target: Target, folder: Path) -> tuple[str, bool]:
-    """Move the alias to the candidate, once however often asked; return the version and whether it is new.
+def crown(client: "MlflowClient", target: Target, folder: Path) -> str:
+    """Move the alias to the candidate, once however often asked; return the version.
 
     ``folder`` gets the file. Raises DataError where the model was altered, is blocked, or the champion is better, StaleError
-    where nothing tells which is better, FrozenError and LedgerError where nothing may move.
+    where nothing tells which is better, ForeignError, FrozenError and LedgerError where nothing may move.
     """
     check_candidate(client, target, folder)
     _check_first(client, target)
     found(client, target.name)
+    return _crown(client, target, folder)
+
+
+def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
+    """Register the candidate under the challenger's alias, where a person has to approve; return its version.
+
+    Once for each request: of several that wait, the last one has the alias.
+    """
+    check_candidate(client, target, folder)
+    ledger = _check_first(client, target)
+    if ledger is not None and (asked := ledger.about("challenged", target.case.request.identity())):
+        return str(asked[-1].version)
+    found(client, target.name)
+    return _challenge(client, target, challenger_alias(target.case.request.alias_prefix), folder)
+
+
+def _crown(client: "MlflowClient", target: Target, folder: Path) -> str:
+    proven = _same_bytes(client, target, folder)
     with held(client, target.name) as turn:
         check_absent(turn.ledger, target.alias)
         present = turn.ledger.place(target.alias)
         if present is not None and present.sha256 == target.row.sha256:
-            return str(present.version), False
+            return str(present.version)
         check_open(turn.ledger, target)
         check_rival(present, target)
-        version, created = _register(client, target)
-        write(turn, "promoted", target, version)
-    return version, created
+        if made := _register(turn, target, proven):
+            write(turn, "promoted", target, made)
+            return made.version
+    return _crown(client, target, folder)
 
 
-def challenge(client: "MlflowClient", target: Target, folder: Path) -> str:
-    """Register the candidate under the challenger's alias, where a person has to approve; return its version."""
-    check_candidate(client, target, folder)
-    alias = challenger_alias(target.case.request.alias_prefix)
-    ledger = _check_first(client, target)
-    place = ledger.place(alias) if ledger else None
-    if place is not None and place.sha256 == target.row.sha256:
-        return str(place.version)
-    found(client, target.name)
+def _challenge(client: "MlflowClient", target: Target, alias: str, folder: Path) -> str:
+    proven = _same_bytes(client, target, folder)
     with held(client, target.name) as turn:
         check_open(turn.ledger, target)
         check_rival(turn.ledger.place(target.alias), target)
         check_absent(turn.ledger, alias)
-        version, _ = _register(client, target)
-        ask_approval(client, target.name)  # in a turn, so that two gates do not make a place for approvals each
-        write(turn, "challenged", target, version, alias=alias)
-    return version
+        if made := _register(turn, target, proven):
+            ask_approval(client, target.name)  # in a turn, so that two gates do not make a place for approvals each
+            write(turn, "challenged", target, made, alias=alias)
+            return made.version
+    return _challenge(client, target, alias, folder)
 
 
 def _check_first(client: "MlflowClient", target: Target) -> Ledger | None:
     """Refuse before a turn is taken: a request that stays open is looked at again and again, and each turn leaves params."""
     ledger = read_ledger(client, target.name)
+    target.case.policy.check_ledger(target.name, ledger.run_id if ledger else None)
     if ledger is not None:
         check_absent(ledger, target.alias)
         check_aliases(client, ledger)
@@ -159,14 +186,14 @@ def check_rival(present: Entry | None, target: Target) -> None:
         raise DataError(f"{rival} and better: at least {theirs:.3f}x against {ours:.3f}x under the same conditions")
 
 
-def write(turn: Hold, kind: str, target: Target, version: str | None, **more: str) -> None:
+def write(turn: Hold, kind: Kind, target: Target, made: Registered, **more: str) -> None:
     """Write what happens to a candidate into the ledger."""
     case, row = target.case, target.row
     fields = {
         "alias": target.alias,
-        "version": version,
+        "version": made.version,
         "sha256": row.sha256,
-        "model_id": target.model_id,
+        "model_id": made.model_id,
         "recipe": row.recipe,
         "reasons": row.reasons,
         "run_id": case.request.run_id,
@@ -174,7 +201,7 @@ def write(turn: Hold, kind: str, target: Target, version: str | None, **more: st
         "policy": case.policy.name,
         "policy_sha256": case.judgement.policy_sha256,
         "standing": target.standing,
-        "approved_by": target.approved_by,
+        **vars(target.warrant),
     }
     turn.write(kind, **fields | more)
 
@@ -192,7 +219,12 @@ def _compared(client: "MlflowClient", target: Target) -> list[Row]:
     return [baseline, *(row for row in rows if row.sha256 in wanted)]
 
 
-def _register(client: "MlflowClient", target: Target) -> tuple[str, bool]:
+def _same_bytes(client: "MlflowClient", target: Target, folder: Path) -> dict[str, bool]:
+    return same_bytes(client, target.name, target.model_id, target.row.sha256, folder)
+
+
+def _register(turn: Hold, target: Target, proven: Mapping[str, bool]) -> Registered | None:
+    """Return the version to point at; None where there is one by now that nobody has looked at."""
     request = target.case.request
     tags = {
         "inc.recipe": target.row.recipe,
@@ -200,12 +232,13 @@ def _register(client: "MlflowClient", target: Target) -> tuple[str, bool]:
         "inc.run_id": request.run_id,
         "inc.policy_sha256": target.case.judgement.policy_sha256,
     }
-    return register(client, target.name, target.model_id, target.row.sha256, tags)
+    turn.claim.check()
+    return register(turn.client, target.name, target.model_id, target.row.sha256, tags, proven)
 
 
-def _on_pool(case: Case, pool: str, approved_by: str | None) -> Target | None:
+def _on_pool(case: Case, pool: str, warrant: Warrant) -> Target | None:
     passing = [row for row in case.judgement.table[1:] if row.per_pool[pool].verdict == "pass"]
     ranked = [(standing_on(pool, row, case.pools, case.limits), row) for row in passing]
     best = max(ranked, key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256), default=None)
     alias = champion_alias(case.request.alias_prefix, pool)
-    return Target(case, alias, best[1], best[0], approved_by) if best else None
+    return Target(case, alias, best[1], best[0], warrant) if best else None

@@ -9,6 +9,8 @@ from inc_mlflow.errors import DataError, IncError, SpecError, StaleError, StateE
 from inc_mlflow.records import Decision
 from inc_mlflow.steps.answer import answer, reject
 from inc_mlflow.steps.case import Policy, judge_again
+from inc_mlflow.tracking.aliases import champion_alias
+from inc_mlflow.tracking.ledger import read_ledger
 from inc_mlflow.tracking.requests import claim_request, close_request, closed_as, open_requests, read_request
 from inc_mlflow.tracking.server import Stores, connected
 
@@ -37,14 +39,32 @@ def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
     before anything moves where this identity may not close it.
     """
     with tempfile.TemporaryDirectory() as folder, connected(stores) as client:
-        closed = closed_as(client, run_id, Path(folder))
-        if closed is not None:
+        if (closed := _closed(client, run_id, Path(folder))) is not None:
             return closed
         claim_request(client, run_id, policy.name)
         decision = _answer(client, run_id, policy, Path(folder))
         if decision.outcome not in UNANSWERED:
             close_request(client, decision)
     return decision
+
+
+def _closed(client: "MlflowClient", run_id: str, folder: Path) -> Decision | None:
+    """Return the answer that closed a request; what it moved is told by the ledger, since the run is its pipeline's to write.
+
+    None where nothing closed it yet, or it calls itself promoted and the ledger knows nothing of that.
+    """
+    closed = closed_as(client, run_id, folder)
+    if closed is None:
+        return None
+    request = read_request(client, run_id, folder)
+    ledger = read_ledger(client, request.registered_model)
+    moved = ledger.about("promoted", request.identity()) if ledger else []
+    aliases = {str(entry.alias): str(entry.version) for entry in moved}
+    version = aliases.get(champion_alias(request.alias_prefix))
+    if closed.outcome == "promoted" and version is None:
+        return None
+    protections = moved[0].protections if moved else ()
+    return closed.model_copy(update={"aliases": aliases, "version": version, "protections": protections})
 
 
 def _answer(client: "MlflowClient", run_id: str, policy: Policy, folder: Path) -> Decision:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.records import Protection, RequestRecord
+from inc_mlflow.records import Protection
 from inc_mlflow.steps.case import Case
 from inc_mlflow.steps.recheck import rechecked
 from inc_mlflow.tracking.identity import open_to_others
@@ -22,12 +22,21 @@ _BASELINE = Protection(
 def protections(client: "MlflowClient", case: Case) -> tuple[Protection, ...]:
     """Return what holds for a case that was promoted; never more than this identity can find out itself."""
     policy = case.policy.spec
-    accuracy = rechecked(policy, case.pools) if policy is not None and policy.recheck is not None else (_ACCURACY,)
-    return _promotion(client, case.request), *accuracy, _SPEED, _BASELINE
+    accuracy = rechecked(case.job, policy, case.pools) if policy is not None and policy.recheck is not None else (_ACCURACY,)
+    return _promotion(client, case), *accuracy, _SPEED, _BASELINE
 
 
-def _promotion(client: "MlflowClient", request: RequestRecord) -> Protection:
-    what, why_not = "promotion by the gate alone", open_to_others(client, request)
+def _promotion(client: "MlflowClient", case: Case) -> Protection:
+    what, why_not = "promotion by the gate alone", open_to_others(client, case.request) or _unnamed(case)
     if why_not is not None:
         return Protection(what=what, holds="advisory", why=why_not)
-    return Protection(what=what, holds="enforced", why="the server knows who asks, and others may read by default")
+    return Protection(what=what, holds="enforced", why="the server knows who asks, others may read by default, "
+                      "and the policy names the ledger")  # fmt: skip
+
+
+def _unnamed(case: Case) -> str | None:
+    """Whoever makes a registered model first owns it, and may give the gate as many rights on it as it likes."""
+    name = case.request.registered_model
+    if case.policy.ledger_of(name) is not None:
+        return None
+    return f"a pipeline may have made {name!r} and its ledger before the gate; name the ledger in the policy (`ledgers`)"

@@ -14,7 +14,7 @@ from inc_mlflow.measure.words import percent
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
 from inc_mlflow.spec import CPU_PROVIDER, JobSpec, PolicySpec
 from inc_mlflow.steps.rerun import Rerun, run_again
-from inc_mlflow.steps.trusted import trusted
+from inc_mlflow.steps.trusted import trusted, whole_split
 
 _TOLERANCE = 1e-6
 """Relative and absolute, of outcomes that the same code gave on the same kind of hardware."""
@@ -28,8 +28,9 @@ def recheck(
     """Run ``policy.recheck`` rows of the gate's own data, and compare with the evidence.
 
     ``models`` are files by label, baseline and ``candidate`` among them, whose sha256 was compared with the evidence's.
-    Whole batches are drawn, by the system's random numbers, since the scale of dynamic INT8 depends on the batch. All rows
-    have to be run where the metric does not decompose. DataError where the evidence is refused, or this cannot be done:
+    They are drawn by the system's random numbers, and run with the whole batch that they stand in, since the scale of dynamic
+    INT8 depends on it. All rows have to be run where the metric does not decompose. DataError where the evidence is refused,
+    or this cannot be done:
 
     - A pool with this machine's kind of CPU and versions: no outcome may differ. Of M rows, k forged ones stay unseen among N
       that are drawn with a probability of at most (1 - N/M)^k.
@@ -51,9 +52,11 @@ def recheck(
             _check(pool, measured, own, candidate, policy)
 
 
-def rechecked(policy: PolicySpec, pools: Mapping[str, Measured]) -> tuple[Protection, ...]:
-    """Return how far the accuracy of each pool can be relied on once ``recheck`` has refused nothing."""
-    return tuple(_holds(policy, pool, one.evaluation) for pool, one in pools.items() if not one.emulated)
+def rechecked(job: JobSpec, policy: PolicySpec, pools: Mapping[str, Measured]) -> tuple[Protection, ...]:
+    """Return how far the accuracy of each pool can be relied on once ``recheck`` has refused nothing, and what it is of."""
+    real = {pool: one.evaluation for pool, one in pools.items() if not one.emulated}
+    file = whole_split(job).path
+    return *(_holds(policy, pool, one, file) for pool, one in real.items()), _asked(next(iter(real.values())))
 
 
 @contextmanager
@@ -67,12 +70,23 @@ def _in_one_kind() -> Iterator[None]:
         raise TrackingError(f"recheck: {error}") from error
 
 
-def _holds(policy: PolicySpec, pool: str, record: EvaluationRecord) -> Protection:
-    what, again = f"accuracy on {pool}", f"{min(policy.recheck or 0, record.rows)} of {record.rows} rows were run again"
+def _holds(policy: PolicySpec, pool: str, record: EvaluationRecord, file: str) -> Protection:
+    rows = f"{min(policy.recheck or 0, record.rows)} of {record.rows} rows of {file}"
+    what, again = f"accuracy on {pool}", f"{rows}, scored by {record.metric}, were run again"
     if _same_place(record):
         return Protection(what=what, holds="enforced", why=f"{again} on the same kind of hardware, and none differs")
     why = f"{again} on other hardware; who claims too much by less than the allowed drop stays unseen"
     return Protection(what=what, holds="advisory", why=why)
+
+
+def _asked(record: EvaluationRecord) -> Protection:
+    """A transform that blanks every row makes all models equally bad: only the value itself tells."""
+    value = record.results[BASELINE].value
+    why = (
+        "the job chose file, inputs, label, transform and metric; "
+        f"the baseline's {record.metric} by them is {value:.4g}, compare with your own"
+    )
+    return Protection(what="what accuracy is", holds="advisory", why=why)
 
 
 def _check(pool: str, measured: Measured, own: Rerun, candidate: str, policy: PolicySpec) -> None:
@@ -143,9 +157,9 @@ def _allowed(own: Rerun, policy: PolicySpec) -> float:
 
 
 def _gains(measured: Measured, own: Rerun) -> dict[str, np.ndarray]:
-    """Return by label how much better the claims are than what was found, per row."""
+    """Return by label how much better the claims are than what was found, per row that was drawn."""
     sign = 1 if own.metric.higher_is_better else -1
-    return {label: sign * (own.claimed(measured, label) - found) for label, found in own.outcomes.items()}
+    return {label: sign * own.sample(own.claimed(measured, label) - found) for label, found in own.outcomes.items()}
 
 
 def _favours(gains: Mapping[str, np.ndarray], metric: str, candidate: str) -> dict[str, np.ndarray]:

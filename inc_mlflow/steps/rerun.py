@@ -1,6 +1,5 @@
 """Some validation rows, drawn so that nobody could foresee which, run again by whoever judges."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from inc_mlflow.storage import external_data
 
 @dataclass(frozen=True)
 class Rerun:
-    """What the models gave here on the rows that were drawn; ``rows`` are their positions in the whole split."""
+    """What the models gave here on the batches that hold the rows that were drawn."""
 
     metric: Metric
     batch: int
@@ -34,6 +33,9 @@ class Rerun:
     classes: np.ndarray | None
     """As ``facts``, of the whole split."""
     rows: np.ndarray
+    """Positions in the whole split of all that was run."""
+    drawn: np.ndarray
+    """Tells of each of them whether it was drawn, or only stands in a batch with one that was."""
     outcomes: dict[str, np.ndarray]
     """Of those rows; where the metric does not decompose, its value and what it is on resamples."""
 
@@ -45,9 +47,13 @@ class Rerun:
             raise DataError(f"recheck: the outcomes of {label} are not as many as the metric has; the evidence was made up")
         return claims
 
+    def sample(self, outcomes: np.ndarray) -> np.ndarray:
+        """Return those of rows that were drawn each by itself, as statistics want them, or what is about all rows."""
+        return outcomes[self.drawn] if self.metric.decomposable else outcomes
+
 
 def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
-    """Run files by label, baseline among them, on the CPU, over whole batches with ``wanted`` rows or all there are."""
+    """Run files by label, baseline among them, on the CPU, over whole batches that hold ``wanted`` rows, or all there are."""
     for path in models.values():
         _check_weights(path)
     runners = {label: Runner(path, threads=1) for label, path in models.items()}
@@ -58,12 +64,14 @@ def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
     share = Share(data, "validation", batch, drawn)
     kept = keep(runners, BASELINE, share.batches("recheck"), scoring(metric), len(usable_cores()))
     outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()))
+    rows = np.concatenate(list(_rows(share.sizes, drawn)))
     return Rerun(
         metric=metric,
         batch=batch,
         facts=share.facts(),
         classes=classes_of(metric, share.labels).get(CLASSES),
-        rows=np.concatenate(list(_rows(share.sizes, drawn))),
+        rows=rows,
+        drawn=np.isin(rows, drawn.rows),
         outcomes={
             label: one.replicates if metric.decomposable else _whole(*vars(one).values()) for label, one in outcomes.items()
         },
@@ -72,8 +80,9 @@ def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Batches that were drawn; a shard whose batches nobody could foresee."""
+    """Rows that were drawn, and the batches they stand in; a shard whose batches nobody could foresee."""
 
+    rows: list[int]
     chosen: frozenset[int]
     count: int = 1
 
@@ -93,13 +102,12 @@ def _check_weights(path: Path) -> None:
 
 
 def _draw(data: Data, batch: int, wanted: int, metric: Metric) -> _Drawn:
-    there = data.batches("validation", batch) or 0
-    count = min(there, math.ceil(wanted / batch))
-    if count < there and not metric.decomposable:
-        raise DataError(
-            f"recheck: {metric.name} is about all rows together, {there * batch} at most, not about {wanted}; raise recheck"
-        )
-    return _Drawn(frozenset(SystemRandom().sample(range(there), count)))
+    """Draw rows, not batches: the job chooses their size, and could put all that it makes up into a large one."""
+    there = data.batches("validation", 1) or 0
+    if wanted < there and not metric.decomposable:
+        raise DataError(f"recheck: {metric.name} is about all {there} rows together, not about {wanted}; raise recheck")
+    rows = SystemRandom().sample(range(there), min(wanted, there))
+    return _Drawn(rows, frozenset(row // batch for row in rows))
 
 
 def _rows(sizes: list[int], drawn: _Drawn) -> Iterator[np.ndarray]:

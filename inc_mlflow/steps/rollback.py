@@ -2,28 +2,34 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.tracking.hold import held
 from inc_mlflow.tracking.ledger import Ledger
 from inc_mlflow.tracking.server import Stores, connected
-from inc_mlflow.tracking.versions import download
+from inc_mlflow.tracking.versions import check_version, download
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
-def rollback(stores: Stores, name: str, alias: str, reason: str) -> Entry:
-    """Return the entry that says what the alias names now, nothing where there was no champion before.
+def rollback(stores: Stores, name: str, alias: str, reason: str) -> tuple[Entry, list[str]]:
+    """Return the entry that says what the alias names now, nothing where there was no champion before, and other aliases.
 
-    Raises TrackingError where the alias names nothing, DataError where the bytes of the one before were altered.
+    Those name the same model, and stay as they are. Raises TrackingError where the alias names nothing, DataError where the
+    bytes of the one before were altered.
     """
     with connected(stores) as client, held(client, name) as turn:
         present = turn.ledger.place(alias)
         if present is None:
             raise TrackingError(f"registered model {name!r}: {alias!r} names no version of its ledger; nothing to roll back")
-        before = _before(turn.ledger, alias, present)
+        before = _before(client, turn.ledger, alias, present)
         if before is not None:
             _check_bytes(before)
-        return turn.write(
+        others = [one for one in turn.ledger.aliases if one != alias and _names(turn.ledger, one, present)]
+        written = turn.write(
             "rolled_back",
             alias=alias,
             version=before.version if before else None,
@@ -31,13 +37,20 @@ def rollback(stores: Stores, name: str, alias: str, reason: str) -> Entry:
             recipe=present.recipe,
             reasons=(reason,),
         )
+        return written, others
 
 
-def _before(ledger: Ledger, alias: str, present: Entry) -> Entry | None:
-    """Return the last champion that is neither this one nor blocked."""
+def _before(client: "MlflowClient", ledger: Ledger, alias: str, present: Entry) -> Entry | None:
+    """Return the last champion that is neither this one nor blocked, and whose version is still there as it was."""
     versions = [entry.version for entry in ledger.entries if entry.alias == alias and entry.version is not None]
     earlier = [made for version in reversed(versions) if (made := ledger.made(version)).sha256 != present.sha256]
-    return next((made for made in earlier if made.sha256 not in ledger.blocked), None)
+    allowed = (made for made in earlier if made.sha256 not in ledger.blocked)
+    return next((made for made in allowed if not check_version(client, ledger.name, str(made.version), made)), None)
+
+
+def _names(ledger: Ledger, alias: str, present: Entry) -> bool:
+    place = ledger.place(alias)
+    return place is not None and place.sha256 == present.sha256
 
 
 def _check_bytes(made: Entry) -> None:

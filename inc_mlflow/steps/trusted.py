@@ -8,24 +8,38 @@ from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, Transform
 
 _TOKENIZER = "tokenizer"
 """The one option that names a file, of splits and of postprocesses."""
+_CHOOSING = ("start", "stop", "samples")
+"""Fields of a split that choose among the rows of its file."""
 
 
 def trusted(job: JobSpec, data: str) -> JobSpec:
     """Return the job with validation and metric alone, all their files taken from below ``data``.
 
-    DataError where the job brings code for them, or names a file that is not below; StateError where there is no folder.
+    DataError where the job brings code for them, chooses among the rows, or names a file that is not below; StateError where
+    there is no folder.
     """
     if not is_remote(data) and not Path(data).is_dir():
         raise StateError(f"policy: data: no folder {data}; mount it")
+    split = whole_split(job)
+    path = _own(split.path, data, "data.validation.path")
+    here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
+    return job.model_copy(update={"data": DataSpec(validation=here), "metric": _metric(job.metric, data)})
+
+
+def whole_split(job: JobSpec) -> FileSplit:
+    """Return the validation split of a job that neither brings code for it nor chooses rows that flatter; else DataError."""
     split = job.data.validation
     if not isinstance(split, FileSplit) or job.metric.function is not None:
         raise DataError(
             "recheck: the job's validation rows or metric are code of its own, which a gate never runs; "
             "use a file and a metric of `inc-mlflow list metrics`"
         )
-    path = _own(split.path, data, "data.validation.path")
-    here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
-    return job.model_copy(update={"data": DataSpec(validation=here), "metric": _metric(job.metric, data)})
+    if chosen := [field for field in _CHOOSING if getattr(split, field) != FileSplit.model_fields[field].default]:
+        raise DataError(
+            f"recheck: data.validation.{chosen[0]}: the job chooses which rows of {split.path!r} judge it; "
+            f"a gate takes all rows of a file: leave out {', '.join(_CHOOSING)}, or give the rows a file of their own"
+        )
+    return split
 
 
 def _transform(transform: Transform, data: str) -> Transform:

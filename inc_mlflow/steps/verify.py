@@ -50,14 +50,17 @@ def _problems(client: "MlflowClient", ledger: Ledger, prefix: str, head: str | N
     yield from contradictions(client, ledger)
     for alias, version in foreign(ledger, prefix).items():
         yield f"alias {alias!r} (version {version}) is not in the ledger: somebody else set it"
+    for alias, place in ledger.overdue.items():
+        yield f"alias {alias!r} names version {place.version}, whose model was rolled back from another alias; roll it back too"
     for made in _named(ledger):
         yield from _altered(client, made, folder)
 
 
 def _named(ledger: Ledger) -> list[Entry]:
-    """Return what aliases name now, and named before: a rollback may go there."""
+    """Return what aliases name now, and named before where a rollback may go there."""
     versions = sorted({entry.version for entry in ledger.entries if entry.version}, key=int)
-    return [ledger.made(version) for version in versions if ledger.made(version).sha256 not in ledger.blocked]
+    now = set(ledger.aliases.values())
+    return [made for one in versions if (made := ledger.made(one)).sha256 not in ledger.blocked or one in now]
 
 
 def _altered(client: "MlflowClient", made: Entry, folder: Path) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Aliases follow the ledger; one that stands elsewhere was moved by somebody else."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import LedgerError, TrackingError
+from inc_mlflow.errors import ForeignError, LedgerError
 from inc_mlflow.records.ledger import Entry, digest
 from inc_mlflow.tracking.ledger import HEAD, Ledger
 from inc_mlflow.tracking.versions import check_version
@@ -51,9 +52,9 @@ def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
 
 
 def check_absent(ledger: Ledger, alias: str) -> None:
-    """Raise TrackingError where an alias that the ledger never moved is there already: it is somebody else's."""
+    """Raise ForeignError where an alias that the ledger never moved is there already."""
     if alias not in ledger.aliases and alias in ledger.present:
-        raise TrackingError(
+        raise ForeignError(
             f"registered model {ledger.name!r}: alias {alias!r} (version {ledger.present[alias]}) was not set by inc-mlflow; "
             f"remove it, choose another tracking.alias_prefix, or take it over with `inc-mlflow promote --adopt {ledger.name}`"
         )
@@ -61,8 +62,13 @@ def check_absent(ledger: Ledger, alias: str) -> None:
 
 def foreign(ledger: Ledger, prefix: str) -> dict[str, str]:
     """Return aliases that are called like ours and that the ledger does not know: alias -> version."""
+    return {name: version for name, version in like_ours(ledger.present, prefix).items() if name not in ledger.aliases}
+
+
+def like_ours(present: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the aliases that are called like ours."""
     names = tuple(f"{prefix}-{kind}" for kind in _KINDS)
-    return {name: version for name, version in ledger.present.items() if name.startswith(names) and name not in ledger.aliases}
+    return {name: version for name, version in present.items() if name.startswith(names)}
 
 
 def follow(client: "MlflowClient", name: str, entries: tuple[Entry, ...], settled: int) -> None:

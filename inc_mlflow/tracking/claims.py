@@ -1,11 +1,10 @@
 """Who may write the next entry of a ledger: write-once params again, so of many gates one wins, and nobody has to unlock.
 
-A claim whose process is gone from this host, or that stands unchanged for ``LEASE`` seconds by the clock of whoever watches
-it, belongs to a gate that died and is taken over. That needs no common clock. A gate that is merely slow does no harm:
-entries are write-once too.
+A turn lasts until registry and entry agree. A claim whose process is gone from this host, or that stands unchanged for
+``LEASE`` seconds by the clock of whoever watches it, belongs to a gate that died and is taken over. That needs no common clock.
+A gate that is merely slow writes no second entry, since those are write-once too, and sees to the aliases once more.
 """
 
-import json
 import random
 import socket
 import time
@@ -14,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from inc_mlflow.errors import LedgerError, TrackingError
-from inc_mlflow.storage import canonical_json
+from inc_mlflow.records.base import Frozen
 from inc_mlflow.tracking.ledger import Ledger, key_of, read_ledger
 from inc_mlflow.tracking.once import lasting
 
@@ -64,7 +65,7 @@ def claim(client: "MlflowClient", name: str, gate: str) -> Claim:
     seen: dict[str, float] = {}
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        ledger = _present(client, name)
+        ledger = present_ledger(client, name)
         key = _free(ledger, seen)
         if key is not None and put_once(client, ledger.run_id, key, _claimant(gate)):
             return Claim(ledger, gate, key)
@@ -77,7 +78,8 @@ def release(client: "MlflowClient", held: Claim) -> None:
     put_once(client, held.ledger.run_id, f"{held.key}.free", held.gate)
 
 
-def _present(client: "MlflowClient", name: str) -> Ledger:
+def present_ledger(client: "MlflowClient", name: str) -> Ledger:
+    """Return the ledger as it is now; LedgerError where its registered model is gone."""
     ledger = read_ledger(client, name)
     if ledger is None:
         raise LedgerError(f"registered model {name!r}: was deleted meanwhile; promote again")
@@ -85,33 +87,61 @@ def _present(client: "MlflowClient", name: str) -> Ledger:
 
 
 def _free(ledger: Ledger, seen: dict[str, float]) -> str | None:
-    """Return the claim to make, if there is none on the next entry that somebody may still work under."""
-    prefix = f"claim.{key_of(len(ledger.entries) + 1)}."
-    made = [key for key in ledger.params if key.startswith(prefix) and not key.endswith(".free")]
-    last = max(made, key=_count, default=None)
-    if last is None:
-        return f"{prefix}1"
-    first_seen = seen.setdefault(last, time.monotonic())
-    over = f"{last}.free" in ledger.params or time.monotonic() - first_seen > LEASE or _gone(ledger.params[last])
-    return f"{prefix}{_count(last) + 1}" if over else None
+    """Return the claim to make, if there is none that somebody may still work under: on the last entry, or on the next."""
+    number = len(ledger.entries)
+    if ledger.settled < number and not all(_over(ledger, key, seen) for key in _made(ledger, number) if _wrote(ledger, key)):
+        return None
+    last = max(_made(ledger, number + 1), key=_count, default=None)
+    if last is not None and not _over(ledger, last, seen):
+        return None
+    return f"{_prefix(number + 1)}{_count(last) + 1 if last else 1}"
+
+
+def _made(ledger: Ledger, number: int) -> list[str]:
+    """Return the claims on an entry."""
+    return [key for key in ledger.params if key.startswith(_prefix(number)) and not key.endswith(".free")]
+
+
+def _wrote(ledger: Ledger, key: str) -> bool:
+    """Tell whether the gate of a claim wrote the last entry."""
+    return _read(ledger, key).gate == ledger.entries[-1].gate
+
+
+def _over(ledger: Ledger, key: str, seen: dict[str, float]) -> bool:
+    """Tell whether the gate of a claim gave it up, died, or is given up by this one."""
+    first_seen = seen.setdefault(key, time.monotonic())
+    return f"{key}.free" in ledger.params or time.monotonic() - first_seen > LEASE or _gone(_read(ledger, key))
+
+
+class _Claimant(Frozen):
+    gate: str
+    host: str
+    pid: int
+    started: float
+
+
+def _read(ledger: Ledger, key: str) -> _Claimant:
+    try:
+        return _Claimant.model_validate_json(ledger.params[key])
+    except ValidationError as error:
+        raise LedgerError(f"registered model {ledger.name!r}: {key} of its ledger is no gate's; it was forged") from error
 
 
 def _claimant(gate: str) -> str:
     import psutil
 
     process = psutil.Process()
-    return canonical_json({"gate": gate, "host": _host(), "pid": process.pid, "started": process.create_time()})
+    return _Claimant(gate=gate, host=_host(), pid=process.pid, started=process.create_time()).model_dump_json()
 
 
-def _gone(claimant: str) -> bool:
+def _gone(claimant: _Claimant) -> bool:
     """Tell whether a claim is of a process of this host, and of one that ended; of other hosts nothing is known."""
     import psutil
 
-    made = json.loads(claimant)
-    if made["host"] != _host():
+    if claimant.host != _host():
         return False
     try:
-        return bool(psutil.Process(made["pid"]).create_time() != made["started"])
+        return bool(psutil.Process(claimant.pid).create_time() != claimant.started)
     except psutil.NoSuchProcess:
         return True
 
@@ -120,6 +150,10 @@ def _host() -> str:
     """Return what two machines, and two containers of one, do not have in common."""
     processes = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {processes.readlink() if processes.is_symlink() else uuid.getnode()}"
+
+
+def _prefix(number: int) -> str:
+    return f"claim.{key_of(number)}."
 
 
 def _count(key: str) -> int:

@@ -1,20 +1,20 @@
 """One turn of a gate at a registered model: what a dead gate left half-done is completed, then one entry is written.
 
 The order makes every kill harmless: version, entry, alias, head. The entry decides; alias and head follow it, and whoever
-comes next brings them there.
+comes next brings them there, once the gate that wrote it is gone.
 """
 
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import Entry, Kind
 from inc_mlflow.tracking.aliases import check_aliases, follow
-from inc_mlflow.tracking.claims import Claim, claim, put_once, release
+from inc_mlflow.tracking.claims import Claim, claim, present_ledger, put_once, release
 from inc_mlflow.tracking.identity import acting_user
 from inc_mlflow.tracking.ledger import Ledger, key_of
 
@@ -29,14 +29,15 @@ class Hold:
     client: "MlflowClient"
     claim: Claim
     who: str
-    written: Entry | None = field(default=None)
+    moving: bool = False
+    """Whether calls that move aliases are under way: one whose answer is lost may still arrive."""
 
     @property
     def ledger(self) -> Ledger:
         """The ledger as it was when the turn began."""
         return self.claim.ledger
 
-    def write(self, kind: str, **fields: Any) -> Entry:
+    def write(self, kind: Kind, **fields: Any) -> Entry:
         """Append an entry and let the registry follow; TrackingError where another gate took this one's place."""
         ledger = self.ledger
         alias = fields.get("alias")
@@ -52,14 +53,21 @@ class Hold:
                 "before": ledger.aliases.get(alias) if alias else None,
                 **fields,
             }
-        )
+        ).fitting()
         self.claim.check()
         if not put_once(self.client, ledger.run_id, key_of(entry.number), entry.text()):
             raise TrackingError(f"registered model {ledger.name!r}: another gate was faster; promote again")
-        self.written = entry
         self.claim.check()
-        follow(self.client, ledger.name, (*ledger.entries, entry), ledger.settled)
+        self.moving = True
+        self._follow((*ledger.entries, entry))
         return entry
+
+    def _follow(self, entries: tuple[Entry, ...]) -> None:
+        """Let the registry follow, and again if another gate went on meanwhile: a slow call here may have undone one of its."""
+        follow(self.client, self.ledger.name, entries, self.ledger.settled)
+        present = present_ledger(self.client, self.ledger.name).entries
+        if len(present) > len(entries):
+            self._follow(present)
 
 
 @contextmanager
@@ -77,5 +85,5 @@ def held(client: "MlflowClient", name: str, strict: bool = True) -> Iterator[Hol
             follow(client, name, turn.ledger.entries, turn.ledger.settled)
         yield turn
     finally:
-        if turn.written is None:
+        if not turn.moving:
             release(client, turn.claim)

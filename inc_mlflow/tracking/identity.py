@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.records import RequestRecord
+from inc_mlflow.tracking.ledger import find_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,6 +52,9 @@ def open_to_others(client: "MlflowClient", request: RequestRecord) -> str | None
         return f"{user} requests and promotes, one identity does both"
     if permission(client, user, "registered_model", "*") not in _READERS:
         return "users may write by default"
+    name = request.registered_model
+    if find_model(client, name) and permission(client, user, "registered_model", name) != "MANAGE":
+        return f"{user} does not own registered model {name!r}"
     experiment = client.get_run(request.run_id).info.experiment_id
     if permission(client, user, "experiment", experiment) == "MANAGE":
         return f"{user} owns the experiment too, so the pipeline may have been run as {user}"

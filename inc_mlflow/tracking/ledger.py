@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import LedgerError, TrackingError
-from inc_mlflow.records.ledger import START, Entry, digest
+from inc_mlflow.errors import ForeignError, LedgerError
+from inc_mlflow.records.ledger import START, Entry, Kind, digest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,13 +42,18 @@ class Ledger:
         return moves[-1] if moves else None
 
     def place(self, alias: str) -> Entry | None:
-        """Return the entry that made the present version of an alias; None where it names none."""
+        """Return the entry by which an alias got its present version; None where it names none."""
         last = self.last(alias)
-        return None if last is None or last.version is None else self.made(last.version)
+        return None if last is None or last.version is None else self.made(last.version, alias)
 
-    def made(self, version: str) -> Entry:
-        """Return the newest entry that says what a version is."""
-        return next(entry for entry in reversed(self.entries) if entry.version == version and entry.model_id)
+    def made(self, version: str, alias: str | None = None) -> Entry:
+        """Return the newest entry that says what a version is; its standing is that of one alias."""
+        told = (entry for entry in reversed(self.entries) if entry.version == version and entry.model_id)
+        return next(entry for entry in told if alias in (None, entry.alias))
+
+    def about(self, kind: Kind, request: str) -> list[Entry]:
+        """Return what was written of a kind about a request, by its digest."""
+        return [entry for entry in self.entries if (entry.kind, entry.request) == (kind, request)]
 
     @property
     def aliases(self) -> dict[str, str | None]:
@@ -65,6 +70,12 @@ class Ledger:
             elif entry.kind == "unblocked":
                 found.pop(entry.sha256 or "", None)
         return found
+
+    @property
+    def overdue(self) -> dict[str, Entry]:
+        """Aliases that name a model which was rolled back from another one: alias -> the entry that says which."""
+        places = {alias: place for alias in self.aliases if (place := self.place(alias))}
+        return {alias: place for alias, place in places.items() if place.sha256 in self.blocked}
 
     @property
     def frozen(self) -> Entry | None:
@@ -88,22 +99,26 @@ def find_model(client: "MlflowClient", name: str) -> "RegisteredModel | None":
 def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     """Return the ledger; None where there is no such registered model.
 
-    Raises TrackingError where somebody else made the model, LedgerError where the ledger is not whole.
+    Raises ForeignError where somebody else made the model, LedgerError where the ledger is not whole.
     """
     model = find_model(client, name)
     if model is None:
         return None
     if (run_id := model.tags.get(LEDGER)) is None:
-        raise TrackingError(
+        raise ForeignError(
             f"registered model {name!r}: exists and has no ledger, inc-mlflow did not make it; "
             f"choose another tracking.registered_model, or take it over with `inc-mlflow promote --adopt {name}`"
         )
     params = _params(client, name, run_id)
     entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
     _check_chain(name, entries)
-    present = {alias: str(version) for alias, version in model.aliases.items()}
     settled = _settled(name, entries, model.tags.get(HEAD, f"0 {START}"))
-    return Ledger(name, run_id, entries, params, present, settled)
+    return Ledger(name, run_id, entries, params, aliases_of(model), settled)
+
+
+def aliases_of(model: "RegisteredModel") -> dict[str, str]:
+    """Return what the aliases of a registered model name, whoever set them."""
+    return {alias: str(version) for alias, version in model.aliases.items()}
 
 
 def key_of(number: int) -> str:

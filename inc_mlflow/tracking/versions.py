@@ -1,7 +1,8 @@
 """Registered versions of logged models: made once per content, and their bytes checked wherever they are used."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records.ledger import Entry
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _SOURCE = "models:/"
+
+
+class Registered(NamedTuple):
+    """A registered version, and the logged model behind it."""
+
+    version: str
+    model_id: str
+    created: bool
 
 
 def download(model_id: str, sha256: str, target: Path) -> Path:
@@ -58,17 +67,28 @@ def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
     return str(made[0].tags[MODEL_ID])
 
 
-def register(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> tuple[str, bool]:
-    """Return the version of these bytes, and whether it is new; two gates may not do this at once."""
-    known = _versions(client, name, sha256)
-    if known:
-        return str(known[0].version), False
-    marks = tags | {DIGEST: sha256, MODEL_ID: model_id}
+def same_bytes(client: "MlflowClient", name: str, model_id: str, sha256: str, target: Path) -> dict[str, bool]:
+    """Return the logged models behind versions that are marked as these bytes, and whether they are: anybody may mark them.
 
-    def make() -> "ModelVersion":
-        return client.create_model_version(name, f"{_SOURCE}{model_id}", tags=marks, model_id=model_id)
+    ``model_id`` was looked at before. Downloads the others, which takes too long for a turn.
+    """
+    others = {one.tags[MODEL_ID] for one in _versions(client, name, sha256)} - {model_id}
+    return {model_id: True} | {other: _is(client, other, sha256, target) for other in others}
 
-    return str(once(lambda: next(iter(_versions(client, name, sha256)), None), make).version), True
+
+def register(
+    client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str], proven: Mapping[str, bool]
+) -> Registered | None:
+    """Return the version of these bytes, made from ``model_id`` if there is none; two gates may not do this at once.
+
+    None where there is one by now that is not in ``proven``, the answer of ``same_bytes``.
+    """
+    made = _versions(client, name, sha256)
+    if not {one.tags[MODEL_ID] for one in made} <= proven.keys():
+        return None
+    if known := [one for one in made if proven[one.tags[MODEL_ID]]]:
+        return Registered(str(known[0].version), str(known[0].tags[MODEL_ID]), created=False)
+    return Registered(_create(client, name, model_id, sha256, tags), model_id, created=True)
 
 
 def mark(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
@@ -110,7 +130,30 @@ def _fetch(model_id: str, target: Path) -> Path:
     return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
 
 
+def _create(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> str:
+    marks = tags | {DIGEST: sha256, MODEL_ID: model_id}
+
+    def find() -> "ModelVersion | None":
+        return next((one for one in _versions(client, name, sha256) if one.tags[MODEL_ID] == model_id), None)
+
+    def make() -> "ModelVersion":
+        return client.create_model_version(name, f"{_SOURCE}{model_id}", tags=marks, model_id=model_id)
+
+    return str(once(find, make).version)
+
+
+def _is(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
+    """Tell whether a logged model is of these bytes; of another one the present candidate is registered anew."""
+    try:
+        check_logged(client, model_id, sha256)
+        download(model_id, sha256, target)
+    except (DataError, TrackingError):
+        return False
+    return True
+
+
 def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
-    """Return the versions of these bytes, oldest first: a lost answer may have left two."""
+    """Return the versions that say they are of these bytes and of one logged model, oldest first."""
     made = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(DIGEST) == sha256]
-    return sorted(made, key=lambda one: int(one.version))
+    whole = [one for one in made if str(one.source) == f"{_SOURCE}{one.tags.get(MODEL_ID)}"]
+    return sorted(whole, key=lambda one: int(one.version))

@@ -117,22 +117,6 @@ def run_program() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Call the program in this process: (exit code, standard output, standard error)."""
-    from inc_mlflow.cli import main
-
-    def inner(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return inner
-
-
-@pytest.fixture
 def answer(call: Callable[..., tuple[int, str, str]]) -> Callable[..., dict[str, Any]]:
     """Call a command with --json in this process and return its one object."""
 

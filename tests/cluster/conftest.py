@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -49,22 +48,6 @@ def digits(tmp_path):
     for name in ("job.yaml", "fp32.onnx", "calib.npz", "tune.npz", "dev.npz"):
         shutil.copyfile(EXAMPLE / name, folder / name)
     return folder / "job.yaml"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Call the program in this process: (exit code, standard output, standard error)."""
-    from inc_mlflow.cli import main
-
-    def inner(*arguments):
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return inner
 
 
 @pytest.fixture

@@ -43,17 +43,17 @@ class MlflowServer(Program):
         login = {} if user is None else {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password(user)}
         return {"MLFLOW_TRACKING_URI": self.url, "MLFLOW_DISABLE_TELEMETRY": "true"} | login
 
-    def administer(self, path: str, **fields: str) -> None:
-        """Call what MLflow's client has no method for, as administrator."""
-        login = base64.b64encode(f"admin:{password('admin')}".encode()).decode()
+    def administer(self, path: str, by: str = "admin", **fields: str) -> None:
+        """Call what MLflow's client has no method for."""
+        login = base64.b64encode(f"{by}:{password(by)}".encode()).decode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
         asked = urllib.request.Request(f"{self.url}/api/{path}", json.dumps(fields).encode(), headers)
         urllib.request.urlopen(asked, timeout=30).close()
 
-    def grant(self, user: str, permission: str, kind: str, name: str) -> None:
-        """Give a user a right on one experiment or registered model."""
+    def grant(self, user: str, permission: str, kind: str, name: str, by: str = "admin") -> None:
+        """Give a user a right on one experiment or registered model, as its owner may."""
         what = {"resource_type": kind, "resource_id": name, "permission": permission}
-        self.administer("3.0/mlflow/users/permissions/grant", username=user, **what)
+        self.administer("3.0/mlflow/users/permissions/grant", by, username=user, **what)
 
 
 @contextmanager

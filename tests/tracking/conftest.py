@@ -4,7 +4,6 @@ import itertools
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -155,7 +154,7 @@ class Store:
             model_id = self.client.create_logged_model(experiment, "another", params={"inc.sha256": sha256}).model_id
         found(self.client, "digits")
         with held(self.client, "digits") as turn:
-            version, _ = register(self.client, "digits", model_id, sha256, {})
+            version, *_ = register(self.client, "digits", model_id, sha256, {}, {model_id: True})
             marks = {"alias": "int8-champion", "version": version, "sha256": sha256, "model_id": model_id}
             turn.write("promoted", recipe="another", **marks | fields)
         return version
@@ -247,19 +246,3 @@ def requested(measured: Measured, store: Store) -> str:
     """The run of a job that requests promotion."""
     measured.track(store.folder)
     return measured.request(store.folder)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Give a function that calls the program: (exit code, standard output, standard error)."""
-    from inc_mlflow.cli import main
-
-    def inner(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["inc-mlflow", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return inner

@@ -35,7 +35,7 @@ def make(client, measured, folder, number, passes=True):
     return Rival(number, sha256, evidence, _log(client, model, sha256))
 
 
-def request(client, measured, rival, name):
+def request(client, measured, rival, name, recipe=None):
     """Request promotion of a rival to a registered model in a run of its own; return the run."""
     run_id = client.create_run(experiment(client), run_name=name).info.run_id
     client.log_artifacts(run_id, str(rival.evidence), "evidence")
@@ -44,7 +44,7 @@ def request(client, measured, rival, name):
         registered_model=name,
         run_id=run_id,
         models={rival.sha256: rival.model_id},
-        recipe=measured.judgement.best().recipe,
+        recipe=recipe or measured.judgement.best().recipe,
         sha256=rival.sha256,
         requested_by="pipeline",
         measured_against=None,
@@ -53,6 +53,22 @@ def request(client, measured, rival, name):
     )
     open_request(client, asked)
     return run_id
+
+
+def measure_elsewhere(rival, job, faster=1.0):
+    """Add a second pool to a rival's evidence, where all models are faster than on the first."""
+    write_text(rival.evidence / "job.json", job.spec.to_text())
+    for kind in (EvaluationRecord, BenchmarkRecord):
+        step = "evaluation" if kind is EvaluationRecord else "benchmark"
+        folder = shutil.copytree(rival.evidence / f"{step}-local", rival.evidence / f"{step}-other")
+        name, digest = (OUTCOMES, "outcomes_sha256") if kind is EvaluationRecord else (LATENCIES, "latencies_sha256")
+        record = kind.load(folder)
+        arrays = load_raw(folder / name, record, getattr(record, digest))
+        changes = {"evidence": record.evidence.model_copy(update={"pool": "other"})}
+        if kind is BenchmarkRecord:
+            changes["speedup"] = {label: _scaled(speed, faster) for label, speed in record.speedup.items()}
+        changed = record.model_copy(update=changes)
+        changed.model_copy(update={digest: save_raw(folder / name, changed, arrays)}).save(folder)
 
 
 def _variant(source, folder, number):
@@ -88,10 +104,13 @@ def _rewrite_evaluation(directory, label, sha256, passes):
 def rewrite_benchmark(directory, label, sha256, faster):
     record = BenchmarkRecord.load(directory)
     arrays = load_raw(directory / LATENCIES, record, record.latencies_sha256)
-    speed = record.speedup[label]
-    scaled = Interval(value=speed.value * faster, low=speed.low * faster, high=speed.high * faster)
+    scaled = _scaled(record.speedup[label], faster)
     changed = _about(record, label, sha256).model_copy(update={"speedup": record.speedup | {label: scaled}})
     changed.model_copy(update={"latencies_sha256": save_raw(directory / LATENCIES, changed, arrays)}).save(directory)
+
+
+def _scaled(speed, faster):
+    return Interval(value=speed.value * faster, low=speed.low * faster, high=speed.high * faster)
 
 
 def _about(record, label, sha256):

@@ -3,12 +3,13 @@
 from functools import partial
 
 import pytest
+import rivals
 import yaml
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.steps.approve import decide_request
 from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
+from inc_mlflow.steps.decide import decide, decide_all
 from inc_mlflow.steps.notes import history
 from inc_mlflow.steps.request import request_of
 from inc_mlflow.tracking.identity import current_user
@@ -44,6 +45,17 @@ def test_what_passed_waits_as_challenger_until_it_is_approved(store, requested, 
     assert [entry.kind for entry in entries] == ["challenged", "promoted", "withdrawn"]
     assert entries[1].approved_by == entries[0].who
     assert decide(store.stores, requested, asking) == promoted
+
+
+def test_several_that_wait_leave_nothing_however_often_they_are_looked_at(store, requested, measured, asking, tmp_path):
+    decide(store.stores, requested, asking)
+    rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
+    later = rivals.request(store.client, measured, rival, "digits")
+    assert decide(store.stores, later, asking).outcome == "waiting"
+    before = history(store.stores, "digits")
+    assert before.aliases == {"int8-challenger": "2"}
+    assert {one.outcome for one in decide_all(store.stores, None, asking)} == {"waiting"}
+    assert history(store.stores, "digits").params == before.params
 
 
 def test_what_is_refused_is_rejected_and_no_challenger_any_more(store, requested, asking):

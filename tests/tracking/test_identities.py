@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import LedgerError, TrackingError
 from inc_mlflow.records import RequestRecord
+from inc_mlflow.spec import PolicySpec
+from inc_mlflow.steps.case import Policy
+from inc_mlflow.steps.decide import decide
 from inc_mlflow.steps.promote import promote_best
+from inc_mlflow.steps.request import request_of
 from inc_mlflow.tracking.identity import current_user, open_to_others, permission
+from inc_mlflow.tracking.requests import open_request
 from inc_mlflow.tracking.server import Stores, connected
 
 pytestmark = pytest.mark.slow
@@ -51,12 +56,43 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
     assert done.returncode == 0, done.stderr[-2000:]
     answer = json.loads(done.stdout)
     assert (answer["outcome"], answer["version"]) == ("promoted", "1")
-    assert (answer["protections"][0]["what"], answer["protections"][0]["holds"]) == ("promotion by the gate alone", "enforced")
+    assert (answer["protections"][0]["what"], answer["protections"][0]["holds"]) == ("promotion by the gate alone", "advisory")
+    assert answer["protections"][0]["why"].endswith("name the ledger in the policy (`ledgers`)")
     assert program("promote", "--requested").stdout == ""
 
     act_as("pipeline")
     with connected(Stores(server, server)) as client, pytest.raises(MlflowException):
         client.log_param(run_id, "inc.request_sha256", "another")
+
+
+def test_with_its_ledger_named_in_the_policy_promotion_is_the_gates_alone(users_server, server, act_as, measured, tmp_path):
+    act_as("pipeline")
+    measured.track(tmp_path, session="another")
+    run_id = measured.request(tmp_path)
+    act_as("gate")
+    with connected(Stores(server, server)) as client:
+        own = Policy("platform.yaml", PolicySpec(version=1, ledgers={"digits": ledger(client)}))
+    (first, *_) = decide(Stores(server, server), run_id, own).protections
+    assert (first.what, first.holds) == ("promotion by the gate alone", "enforced")
+
+
+def test_a_name_that_a_pipeline_took_first_is_not_called_the_gates(users_server, server, act_as, measured, tmp_path):
+    """It owns model, ledger and approvals then, and may give the gate every right."""
+    act_as("pipeline")
+    logged = measured.track(tmp_path, session="taken")
+    with connected(Stores(server, server)) as client:
+        own = client.create_run(logged.experiment_id).info.run_id
+        client.create_registered_model("taken", tags={"inc.ledger": own, "inc.approvals": own})
+        steps = measured.of("champion", "judgement") | {"tracking": tmp_path / "tracking"}
+        request = request_of(measured.job, **steps).model_copy(update={"registered_model": "taken", "requested_by": "pipeline"})
+        open_request(client, request)
+    users_server.grant("gate", "EDIT", "registered_model", "taken", by="pipeline")
+    act_as("gate")
+    named = Policy("platform.yaml", PolicySpec(version=1, ledgers={"taken": "0" * 32}))
+    with pytest.raises(LedgerError, match=f"its ledger is run {own}, by platform.yaml it is run 0000.*; somebody put another"):
+        decide(Stores(server, server), request.run_id, named)
+    (first, *_) = decide(Stores(server, server), request.run_id, Policy()).protections
+    assert (first.holds, first.why) == ("advisory", "gate does not own registered model 'taken'")
 
 
 ATTEMPTS = {

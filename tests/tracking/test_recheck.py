@@ -17,7 +17,9 @@ from inc_mlflow.steps.case import Policy
 from inc_mlflow.steps.decide import decide
 from inc_mlflow.steps.evaluate import CLASSES
 from inc_mlflow.steps.recheck import recheck, rechecked
+from inc_mlflow.steps.rerun import run_again
 from inc_mlflow.steps.single_gate import pools_of
+from inc_mlflow.steps.trusted import trusted as within
 
 pytestmark = pytest.mark.slow
 
@@ -168,18 +170,31 @@ def check(measured, pools, models, gate, spec=None):
     recheck(spec or measured.job.spec, gate.spec, pools, best, models)
 
 
-def test_it_says_how_far_the_evidence_is_sure(pools, trusted, tmp_path):
-    gate = policy(tmp_path, trusted, 40)
-    (here,) = rechecked(gate.spec, pools)
+def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools, trusted, tmp_path):
+    accuracy = pools["local"].evaluation.results[BASELINE].value
+    here, asked = rechecked(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
     assert here.text() == (
-        "accuracy on local: enforced, 40 of 500 rows were run again on the same kind of hardware, and none differs"
+        "accuracy on local: enforced, 40 of 500 rows of dev.npz, scored by top1, were run again "
+        "on the same kind of hardware, and none differs"
     )
+    assert asked.text() == (
+        "what accuracy is: advisory, the job chose file, inputs, label, transform and metric; "
+        f"the baseline's top1 by them is {accuracy:.4g}, compare with your own"
+    )
+
+
+def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, trusted):
+    """All that is made up could stand in one batch, and that be drawn seldom; the last one may be all of one row."""
+    own = run_again(within(altered(measured, benchmark={"layout": "1s1c1ins250bs"}), str(trusted)), models, 200)
+    assert (own.drawn.sum(), own.rows.tolist()) == (200, list(range(ALL)))
+    assert len(own.outcomes[BASELINE]) == ALL
+    assert len(own.sample(own.outcomes[BASELINE])) == 200
 
 
 def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, trusted, tmp_path, elsewhere):
     gate = policy(tmp_path, trusted)
     check(measured, pools, models, gate)
-    (there,) = rechecked(gate.spec, pools)
+    there, _ = rechecked(measured.job.spec, gate.spec, pools)
     assert (there.what, there.holds) == ("accuracy on local", "advisory")
 
 
@@ -239,12 +254,13 @@ def altered(measured, **fields):
     [
         ({"data": {"validation": {"callable": "data.py:rows"}}}, "code of its own, which a gate never runs"),
         ({"metric": {"callable": "metric.py:score"}}, "code of its own, which a gate never runs"),
+        ({"data": {"validation": {"path": "dev.npz", "samples": 300}}}, "the job chooses which rows of 'dev.npz' judge it"),
         ({"data": {"validation": {"path": "../dev.npz"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "/etc/passwd"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "s3://theirs/dev.npz"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "d\0.npz"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "absent.npz"}}}, "cannot be read"),
-        ({"metric": "f1"}, "f1 is about all rows together, 500 at most, not about 40; raise recheck"),
+        ({"metric": "f1"}, "f1 is about all 500 rows together, not about 40; raise recheck"),
         ({"metric": "top5"}, "evaluated by another metric or batch size than the job's"),
         ({"metric": "unheard of"}, "unheard of"),
         ({"benchmark": {"layout": "1s1c1ins4bs"}}, "evaluated by another metric or batch size than the job's"),

@@ -6,13 +6,12 @@ import sqlite3
 
 import pytest
 
-from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.errors import TrackingError
 from inc_mlflow.records.ledger import digest
 from inc_mlflow.steps.adopt import adopt
 from inc_mlflow.steps.case import Policy
 from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.steps.notes import freeze, history, unblock, unfreeze
-from inc_mlflow.steps.rollback import rollback
+from inc_mlflow.steps.notes import freeze, history, unfreeze
 from inc_mlflow.steps.verify import verify
 from inc_mlflow.tracking.ledger import key_of
 
@@ -141,37 +140,6 @@ def test_no_param_of_the_ledger_can_be_written_twice(promoted):
 
     with pytest.raises(MlflowException, match="Changing param values is not allowed"):
         promoted.client.log_param(Chain(promoted).run_id, key_of(1), "another")
-
-
-def test_a_rolled_back_model_stays_out_until_it_is_unblocked(store, requested, measured):
-    best = measured.judgement.best()
-    assert decide(store.stores, requested, OWN).version == "1"
-    entry = rollback(store.stores, "digits", ALIAS, "complaints")
-    assert (entry.version, entry.before, entry.sha256, entry.reasons) == (None, "1", best.sha256, ("complaints",))
-    assert store.champion() is None
-    measured.track(store.folder / "again", session="another")
-    again = measured.request(store.folder / "again")
-    decision = decide(store.stores, again, OWN)
-    assert (decision.outcome, store.champion()) == ("rejected", None)
-    assert "was rolled back by" in decision.reasons[0]
-    assert "(complaints)" in decision.reasons[0]
-    with pytest.raises(TrackingError, match="'fff' is not one blocked model; blocked are"):
-        unblock(store.stores, "digits", "fff", "why")
-    unblock(store.stores, "digits", best.sha256[:8], "it was the data")
-    measured.track(store.folder / "third", session="a third")
-    assert decide(store.stores, measured.request(store.folder / "third"), OWN).outcome == "promoted"
-    assert (store.versions(), store.champion()) == (["1"], "1")
-    kinds = [entry.kind for entry in history(store.stores, "digits").entries]
-    assert kinds == ["promoted", "rolled_back", "rejected", "unblocked", "promoted"]
-
-
-def test_a_rollback_never_goes_to_a_file_that_was_altered(promoted, requested, measured):
-    decide(promoted.stores, requested, OWN)
-    uri = promoted.client.get_logged_model(models(promoted)[measured.judgement.table[2].sha256]).artifact_location
-    (promoted.local(uri) / "model.onnx").write_bytes(b"another")
-    with pytest.raises(DataError, match="it was altered"):
-        rollback(promoted.stores, "digits", ALIAS, "why")
-    assert promoted.champion() == "3"
 
 
 def test_frozen_nothing_is_promoted_and_requests_wait(store, requested):

@@ -36,11 +36,21 @@ def chain(reasons):
 @given(st.lists(words, max_size=40), st.one_of(st.none(), words))
 def test_an_entry_is_its_text_and_fits_into_a_param(reasons, recipe):
     entry = chain(["why"])[0].model_copy(update={"reasons": tuple(reasons), "recipe": recipe})
-    text = entry.text()
+    text = entry.fitting().text()
     assert len(text) <= LONGEST
     assert Entry.parse(text).text() == text
-    if len(reasons) * 900 < LONGEST / 2:
-        assert Entry.parse(text) == entry
+    assert (Entry.parse(text) == entry) == (len(entry.text()) <= LONGEST)
+
+
+def test_words_of_any_length_are_cut_and_names_are_not():
+    entry = chain(["why" * LONGEST])[0].model_copy(update={"recipe": "static" * LONGEST}).fitting()
+    assert (entry.reasons[-1], entry.recipe[:12], len(entry.text()) < LONGEST) == (
+        "(shortened: 1 reasons)",
+        "staticstatic",
+        True,
+    )
+    with pytest.raises(LedgerError, match="an entry of its ledger would be too long"):
+        chain(["why"])[0].model_copy(update={"who": "gate" * LONGEST}).fitting()
 
 
 @given(st.lists(words, min_size=1, max_size=5), st.data())

@@ -1,0 +1,86 @@
+"""Back to the champion before, and the blocked model stays out."""
+
+import json
+
+import pytest
+
+from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.steps.case import Policy
+from inc_mlflow.steps.decide import decide
+from inc_mlflow.steps.notes import history, unblock
+from inc_mlflow.steps.request import request_promotion
+from inc_mlflow.steps.rollback import rollback
+from inc_mlflow.steps.verify import verify
+
+pytestmark = pytest.mark.slow
+
+OWN = Policy()
+ALIAS = "int8-champion"
+
+
+def models(store):
+    return json.loads((store.folder / "tracking" / "record.json").read_text())["models"]
+
+
+@pytest.fixture
+def two(store, requested, measured):
+    """A store with a champion, and one before it."""
+    before = measured.judgement.table[2].sha256
+    store.crown(before, models(store)[before])
+    assert decide(store.stores, requested, OWN).version == "2"
+    return store
+
+
+def test_a_rolled_back_model_stays_out_until_it_is_unblocked(store, requested, measured):
+    best = measured.judgement.best()
+    assert decide(store.stores, requested, OWN).version == "1"
+    entry, others = rollback(store.stores, "digits", ALIAS, "complaints")
+    assert others == []
+    assert (entry.version, entry.before, entry.sha256, entry.reasons) == (None, "1", best.sha256, ("complaints",))
+    assert store.champion() is None
+    measured.track(store.folder / "again", session="another")
+    again = measured.request(store.folder / "again")
+    decision = decide(store.stores, again, OWN)
+    assert (decision.outcome, store.champion()) == ("rejected", None)
+    assert "was rolled back by" in decision.reasons[0]
+    assert "(complaints)" in decision.reasons[0]
+    with pytest.raises(TrackingError, match="'fff' is not one blocked model; blocked are"):
+        unblock(store.stores, "digits", "fff", "why")
+    unblock(store.stores, "digits", best.sha256[:8], "it was the data")
+    measured.track(store.folder / "third", session="a third")
+    assert decide(store.stores, measured.request(store.folder / "third"), OWN).outcome == "promoted"
+    assert (store.versions(), store.champion()) == (["1"], "1")
+    assert verify(store.stores, "digits", "int8").problems == ()
+    kinds = [entry.kind for entry in history(store.stores, "digits").entries]
+    assert kinds == ["promoted", "rolled_back", "rejected", "unblocked", "promoted"]
+
+
+def test_a_rollback_never_goes_to_a_file_that_was_altered(two, measured):
+    uri = two.client.get_logged_model(models(two)[measured.judgement.table[2].sha256]).artifact_location
+    (two.local(uri) / "model.onnx").write_bytes(b"another")
+    with pytest.raises(DataError, match="it was altered"):
+        rollback(two.stores, "digits", ALIAS, "why")
+    assert two.champion() == "2"
+
+
+def test_a_version_that_was_deleted_is_passed_over(two):
+    two.client.delete_model_version("digits", "1")
+    entry, _ = rollback(two.stores, "digits", ALIAS, "why")
+    assert (entry.version, two.champion()) == (None, None)
+    assert verify(two.stores, "digits", "int8").problems == ()
+
+
+def test_other_aliases_of_the_model_are_told_and_stay_in_sight(store, measured, two_pools, call):
+    measured.track(store.folder, two_pools.job, two_pools.judgement, two_pools.records)
+    steps = {"champion": measured / "champion", "judgement": two_pools.judgement, "tracking": store.folder / "tracking"}
+    run_id = request_promotion(two_pools.job, store.folder / "request", **steps).run_id
+    assert set(decide(store.stores, run_id, OWN).aliases) >= {ALIAS, "int8-champion-local"}
+    code, _, err = call("rollback", "digits", "--reason", "why")
+    assert (code, "int8-champion-local names that model still; roll it back too" in err) == (0, True)
+    told = [one for one in verify(store.stores, "digits", "int8").problems if one.startswith("alias 'int8-champion-local'")]
+    assert told == [
+        "alias 'int8-champion-local' names version 1, whose model was rolled back from another alias; roll it back too"
+    ]
+    model = history(store.stores, "digits").made("1").model_id
+    (store.local(store.client.get_logged_model(model).artifact_location) / "model.onnx").write_bytes(b"another")
+    assert "its file has sha256" in verify(store.stores, "digits", "int8").problems[-1]
