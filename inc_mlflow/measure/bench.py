@@ -13,8 +13,8 @@ from inc_mlflow.measure.instance import CPU, Instance
 
 T = TypeVar("T")
 SECONDS = 3.0
-"""Wall time that the rounds aim at, all models together. Ratios of 8 to 10 benchmarks of the example deviated by 0.3 % with 6 s
-and by 0.2 and 0.5 % with 3 s, all well below ``REPEATABILITY``, which sets the interval's width."""
+"""Wall time that the rounds aim at, all models together. The ratios of ten benchmarks deviate by 0.2 to 0.5 % with 3 s as with
+6 s (``tests/benchmarks/repeatability.py`` on the example): more would not narrow the interval."""
 TURN = 0.02
 """Seconds that one model runs before it is the next one's turn, at least."""
 ROUNDS = (20, 400)
