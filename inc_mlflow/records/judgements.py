@@ -79,7 +79,7 @@ class RequestRecord(Record):
     """Of the best candidate's file."""
     requested_by: Line | None = None
     """The pipeline's user, as the server knows it; None where the server has no users."""
-    alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = "int8"
+    alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")] = "int8"
     """Aliases are ``<prefix>-champion``, ``<prefix>-champion-<pool>`` and ``<prefix>-challenger``."""
     measured_against: str | None
     """Version of the champion that the candidate was measured against."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.errors import DataError, ForeignError, StaleError
 from inc_mlflow.records import Decision, Outcome, RequestRecord, Verdict
 from inc_mlflow.steps.case import Case, Policy
-from inc_mlflow.steps.crown import Warrant, challenge, crown, on_pools, overall, withdraw
+from inc_mlflow.steps.crown import Warrant, challenge, crown, is_champion, on_pools, overall
 from inc_mlflow.steps.protections import protections
 from inc_mlflow.tracking.aliases import check_aliases
 from inc_mlflow.tracking.approvals import Approval, approval_of, ask_approval
@@ -31,13 +31,11 @@ def answer(client: "MlflowClient", case: Case, folder: Path) -> Decision:
     if best.sha256 != row.sha256:
         name = case.policy.name
         raise DataError(f"by {name} {best.recipe} is better than {row.recipe}; put that policy into the job, and run it again")
-    approval = (
-        approval_of(client, case.request.registered_model, case.request.identity()) if case.policy.asks_approval else None
-    )
-    if case.policy.asks_approval and (approval is None or approval.who == case.request.requested_by):
+    asks = case.policy.asks_approval and not is_champion(client, overall(case))
+    approval = approval_of(client, case.request.registered_model, case.request.identity()) if asks else None
+    if asks and (approval is None or approval.who == case.request.requested_by):
         return _wait(client, case, folder, approval)
     if approval is not None and approval.word == "refused":
-        withdraw(client, overall(case))
         raise DataError(f"refused by {approval.who}: {approval.reason}")
     return _promote(client, case, folder, approval.who if approval else None)
 
@@ -63,8 +61,6 @@ def _promote(client: "MlflowClient", case: Case, folder: Path, approved_by: str 
     warrant = Warrant(protections(client, case), approved_by)
     target = overall(case, warrant)
     version = crown(client, target, folder)
-    if approved_by:
-        withdraw(client, target)
     decided = _decision(case.request, case.policy, "promoted", case.row.reasons)
     marks = {"version": version, "aliases": {target.alias: version}, "protections": warrant.protections}
     return _with_pools(client, case, decided.model_copy(update=marks), warrant, folder)

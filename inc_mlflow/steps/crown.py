@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, FrozenError, StaleError
 from inc_mlflow.measure.standing import standing, standing_on
-from inc_mlflow.records import Protection, Row
+from inc_mlflow.records import Protection, RequestRecord, Row
 from inc_mlflow.records.ledger import Entry, Kind, Standing
 from inc_mlflow.steps.case import Case
 from inc_mlflow.steps.recheck import recheck
-from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent, check_aliases
+from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent, check_alias, check_aliases
 from inc_mlflow.tracking.approvals import ask_approval
 from inc_mlflow.tracking.champions import find_champion
 from inc_mlflow.tracking.founding import found
@@ -124,6 +124,7 @@ def _challenge(client: "MlflowClient", target: Target, alias: str, folder: Path)
 
 def _check_first(client: "MlflowClient", target: Target) -> Ledger | None:
     """Refuse before a turn is taken: a request that stays open is looked at again and again, and each turn leaves params."""
+    check_alias(target.alias)
     ledger = read_ledger(client, target.name)
     target.case.policy.check_ledger(target.name, ledger.run_id if ledger else None)
     if ledger is not None:
@@ -133,13 +134,21 @@ def _check_first(client: "MlflowClient", target: Target) -> Ledger | None:
     return ledger
 
 
-def withdraw(client: "MlflowClient", target: Target) -> None:
-    """Take the challenger's alias away from a candidate whose time is over."""
-    alias = challenger_alias(target.case.request.alias_prefix)
-    with held(client, target.name) as turn:
-        place = turn.ledger.place(alias)
-        if place is not None and place.sha256 == target.row.sha256:
-            turn.write("withdrawn", alias=alias, sha256=target.row.sha256, run_id=target.case.request.run_id)
+def withdraw(client: "MlflowClient", request: RequestRecord) -> None:
+    """Take the challenger's alias away from the candidate of a request that waits no longer."""
+    alias = challenger_alias(request.alias_prefix)
+    if not _challenges(read_ledger(client, request.registered_model), alias, request):
+        return
+    with held(client, request.registered_model) as turn:
+        if _challenges(turn.ledger, alias, request):
+            turn.write("withdrawn", alias=alias, sha256=request.sha256, run_id=request.run_id)
+
+
+def is_champion(client: "MlflowClient", target: Target) -> bool:
+    """Tell whether the alias names the candidate already."""
+    ledger = read_ledger(client, target.name)
+    place = ledger.place(target.alias) if ledger else None
+    return place is not None and place.sha256 == target.row.sha256
 
 
 def check_candidate(client: "MlflowClient", target: Target, folder: Path) -> None:
@@ -160,12 +169,18 @@ def check_open(ledger: Ledger, target: Target) -> None:
             f"registered model {ledger.name!r}: frozen by {stop.who} since {stop.at} ({why}); "
             f"`inc-mlflow unfreeze {ledger.name}` ends that"
         )
-    if (block := ledger.blocked.get(target.row.sha256)) is not None:
-        why, sha256 = "; ".join(block.reasons), target.row.sha256
-        raise DataError(
-            f"{target.row.recipe}: was rolled back by {block.who} at {block.at} ({why}); "
-            f"`inc-mlflow unblock {ledger.name} {sha256[:12]}` allows it again"
-        )
+    if (reason := blocked(ledger, target.row.recipe, target.row.sha256)) is not None:
+        raise DataError(reason)
+
+
+def blocked(ledger: Ledger, recipe: str, sha256: str) -> str | None:
+    """Say by whom a model was rolled back; None where it was not, or is allowed again."""
+    if (block := ledger.blocked.get(sha256)) is None:
+        return None
+    return (
+        f"{recipe}: was rolled back by {block.who} at {block.at} ({'; '.join(block.reasons)}); "
+        f"`inc-mlflow unblock {ledger.name} {sha256[:12]}` allows it again"
+    )
 
 
 def check_rival(present: Entry | None, target: Target) -> None:
@@ -217,6 +232,11 @@ def _compared(client: "MlflowClient", target: Target) -> list[Row]:
     champion = find_champion(client, target.name, target.alias)
     wanted = {target.row.sha256, champion.sha256 if champion else None}
     return [baseline, *(row for row in rows if row.sha256 in wanted)]
+
+
+def _challenges(ledger: Ledger | None, alias: str, request: RequestRecord) -> bool:
+    place = ledger.place(alias) if ledger else None
+    return place is not None and place.request == request.identity()
 
 
 def _same_bytes(client: "MlflowClient", target: Target, folder: Path) -> dict[str, bool]:

@@ -1,14 +1,16 @@
 """The gate's side: answer requests for promotion, by what their evidence says to whoever judges it again."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, IncError, SpecError, StaleError, StateError
-from inc_mlflow.records import Decision
+from inc_mlflow.records import Decision, RequestRecord
+from inc_mlflow.records.ledger import Entry
 from inc_mlflow.steps.answer import answer, reject
 from inc_mlflow.steps.case import Policy, judge_again
+from inc_mlflow.steps.crown import blocked, withdraw
 from inc_mlflow.tracking.aliases import champion_alias
 from inc_mlflow.tracking.ledger import read_ledger
 from inc_mlflow.tracking.requests import claim_request, close_request, closed_as, open_requests, read_request
@@ -51,18 +53,26 @@ def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
 def _closed(client: "MlflowClient", run_id: str, folder: Path) -> Decision | None:
     """Return the answer that closed a request; what it moved is told by the ledger, since the run is its pipeline's to write.
 
-    None where nothing closed it yet, or it calls itself promoted and the ledger knows nothing of that.
+    None where nothing closed it, or it calls itself promoted and the ledger does not: not at all, or not since a rollback.
     """
     closed = closed_as(client, run_id, folder)
     if closed is None:
         return None
     request = read_request(client, run_id, folder)
     ledger = read_ledger(client, request.registered_model)
-    moved = ledger.about("promoted", request.identity()) if ledger else []
+    if ledger is None:
+        return None if closed.outcome == "promoted" else _told(closed, [])
+    moved = ledger.about("promoted", request.identity())
+    if closed.outcome != "promoted":
+        return _told(closed, moved)
+    if (why := blocked(ledger, request.recipe, request.sha256)) is not None:
+        return _told(closed.model_copy(update={"outcome": "rejected", "reasons": (why,)}), [])
+    crowned = ledger.crowned(champion_alias(request.alias_prefix), request.sha256)
+    return _told(closed, [crowned, *moved], crowned.version) if crowned else None
+
+
+def _told(closed: Decision, moved: Sequence[Entry], version: str | None = None) -> Decision:
     aliases = {str(entry.alias): str(entry.version) for entry in moved}
-    version = aliases.get(champion_alias(request.alias_prefix))
-    if closed.outcome == "promoted" and version is None:
-        return None
     protections = moved[0].protections if moved else ()
     return closed.model_copy(update={"aliases": aliases, "version": version, "protections": protections})
 
@@ -72,9 +82,16 @@ def _answer(client: "MlflowClient", run_id: str, policy: Policy, folder: Path) -
         request = read_request(client, run_id, folder)
     except DataError as error:
         return Decision(run_id=run_id, outcome="rejected", reasons=(str(error),), policy=policy.name)
+    decision = _judged(client, request, policy, folder)
+    if decision.outcome not in UNANSWERED:
+        withdraw(client, request)
+    return decision
+
+
+def _judged(client: "MlflowClient", request: RequestRecord, policy: Policy, folder: Path) -> Decision:
     try:
         return answer(client, judge_again(client, request, policy, folder), folder)
     except StaleError as error:
-        return Decision(run_id=run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
+        return Decision(run_id=request.run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
     except (DataError, SpecError, StateError) as error:  # whatever the evidence is, it is not what was measured
         return reject(client, request, policy, str(error))

@@ -1,9 +1,10 @@
 """Aliases follow the ledger; one that stands elsewhere was moved by somebody else."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import ForeignError, LedgerError
+from inc_mlflow.errors import DataError, ForeignError, LedgerError
 from inc_mlflow.records.ledger import Entry, digest
 from inc_mlflow.tracking.ledger import HEAD, Ledger
 from inc_mlflow.tracking.versions import check_version
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _KINDS = ("champion", "challenger")
+_ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 def champion_alias(prefix: str, pool: str | None = None) -> str:
@@ -22,6 +24,14 @@ def champion_alias(prefix: str, pool: str | None = None) -> str:
 def challenger_alias(prefix: str) -> str:
     """Return the alias of the version that waits for a person's approval."""
     return f"{prefix}-challenger"
+
+
+def check_alias(alias: str) -> None:
+    """Raise DataError where MLflow would refuse an alias: the entry that the registry cannot follow would stop all others."""
+    if not _ALIAS.fullmatch(alias):
+        raise DataError(
+            f"alias {alias[:60]!r}: MLflow takes up to 255 letters, digits, _ and -; name pool or tracking.alias_prefix so"
+        )
 
 
 def check_aliases(client: "MlflowClient", ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import random
 import socket
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,8 @@ class Claim:
     ledger: Ledger
     gate: str
     key: str
-    since: float = field(default_factory=time.monotonic)
+    since: float
+    """Before it was sent: its answer may have taken long."""
 
     def check(self) -> None:
         """Raise TrackingError where it took so long that others may have taken over."""
@@ -67,8 +68,9 @@ def claim(client: "MlflowClient", name: str, gate: str) -> Claim:
     while time.monotonic() < end:
         ledger = present_ledger(client, name)
         key = _free(ledger, seen)
+        since = time.monotonic()
         if key is not None and put_once(client, ledger.run_id, key, _claimant(gate)):
-            return Claim(ledger, gate, key)
+            return Claim(ledger, gate, key, since)
         time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - so that gates do not step on each other's feet
     raise TrackingError(f"registered model {name!r}: other gates were busy for {PATIENCE:.0f} s; promote again")
 
@@ -99,7 +101,8 @@ def _free(ledger: Ledger, seen: dict[str, float]) -> str | None:
 
 def _made(ledger: Ledger, number: int) -> list[str]:
     """Return the claims on an entry."""
-    return [key for key in ledger.params if key.startswith(_prefix(number)) and not key.endswith(".free")]
+    prefix = _prefix(number)
+    return [key for key in ledger.params if key.startswith(prefix) and key.removeprefix(prefix).isdigit()]
 
 
 def _wrote(ledger: Ledger, key: str) -> bool:

@@ -17,6 +17,7 @@ from inc_mlflow.tracking.aliases import check_aliases, follow
 from inc_mlflow.tracking.claims import Claim, claim, present_ledger, put_once, release
 from inc_mlflow.tracking.identity import acting_user
 from inc_mlflow.tracking.ledger import Ledger, key_of
+from inc_mlflow.tracking.once import lasting
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +40,8 @@ class Hold:
 
     def write(self, kind: Kind, **fields: Any) -> Entry:
         """Append an entry and let the registry follow; TrackingError where another gate took this one's place."""
+        from mlflow.exceptions import MlflowException
+
         ledger = self.ledger
         alias = fields.get("alias")
         entry = Entry.model_validate(
@@ -59,7 +62,11 @@ class Hold:
             raise TrackingError(f"registered model {ledger.name!r}: another gate was faster; promote again")
         self.claim.check()
         self.moving = True
-        self._follow((*ledger.entries, entry))
+        try:
+            self._follow((*ledger.entries, entry))
+        except MlflowException as error:
+            self.moving = not lasting(error)
+            raise
         return entry
 
     def _follow(self, entries: tuple[Entry, ...]) -> None:

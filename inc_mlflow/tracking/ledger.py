@@ -55,6 +55,12 @@ class Ledger:
         """Return what was written of a kind about a request, by its digest."""
         return [entry for entry in self.entries if (entry.kind, entry.request) == (kind, request)]
 
+    def crowned(self, alias: str, sha256: str) -> Entry | None:
+        """Return the last promotion of a model to an alias; None where there is none, or it was rolled back since."""
+        about = [one for one in self.entries if one.sha256 == sha256 and one.kind in ("promoted", "rolled_back")]
+        told = [one for one in about if one.kind == "rolled_back" or one.alias == alias]
+        return told[-1] if told and told[-1].kind == "promoted" else None
+
     @property
     def aliases(self) -> dict[str, str | None]:
         """What every alias of ours names."""
@@ -143,7 +149,9 @@ def _params(client: "MlflowClient", name: str, run_id: str) -> dict[str, str]:
 def _check_chain(name: str, entries: tuple[Entry, ...]) -> None:
     before = START
     for number, entry in enumerate(entries, start=1):
-        if (entry.number, entry.previous, entry.registered_model) != (number, before, name):
+        if entry.registered_model != name:
+            raise LedgerError(f"registered model {name!r}: its ledger is that of {entry.registered_model!r}; rename it back")
+        if (entry.number, entry.previous) != (number, before):
             raise LedgerError(
                 f"registered model {name!r}: entry {number} of its ledger does not follow the one before; "
                 "entries were removed or altered"

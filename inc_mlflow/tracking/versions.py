@@ -1,6 +1,7 @@
 """Registered versions of logged models: made once per content, and their bytes checked wherever they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,8 +53,9 @@ def check_logged(client: "MlflowClient", model_id: str, sha256: str) -> None:
 
 
 def logged_digest(client: "MlflowClient", model_id: str) -> str:
-    """Read a logged model's digest where it cannot be overwritten: among its params."""
-    digest = client.get_logged_model(model_id).params.get(DIGEST)
+    """Read a logged model's digest where it cannot be overwritten: among its params; DataError where the model is gone."""
+    with _there(model_id):
+        digest = client.get_logged_model(model_id).params.get(DIGEST)
     if digest is None:
         raise TrackingError(f"logged model {model_id}: has no digest, inc-mlflow did not log it; point no alias at it")
     return str(digest)
@@ -127,7 +129,20 @@ def _fetch(model_id: str, target: Path) -> Path:
 
     folder = target / model_id
     folder.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+    with _there(model_id):
+        return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+
+
+@contextmanager
+def _there(model_id: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise DataError(f"logged model {model_id}: was deleted; log it again") from error
 
 
 def _create(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> str:

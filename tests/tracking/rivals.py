@@ -35,7 +35,7 @@ def make(client, measured, folder, number, passes=True):
     return Rival(number, sha256, evidence, _log(client, model, sha256))
 
 
-def request(client, measured, rival, name, recipe=None):
+def request(client, measured, rival, name, **fields):
     """Request promotion of a rival to a registered model in a run of its own; return the run."""
     run_id = client.create_run(experiment(client), run_name=name).info.run_id
     client.log_artifacts(run_id, str(rival.evidence), "evidence")
@@ -44,14 +44,14 @@ def request(client, measured, rival, name, recipe=None):
         registered_model=name,
         run_id=run_id,
         models={rival.sha256: rival.model_id},
-        recipe=recipe or measured.judgement.best().recipe,
+        recipe=measured.judgement.best().recipe,
         sha256=rival.sha256,
         requested_by="pipeline",
         measured_against=None,
         policy_sha256=measured.judgement.policy_sha256,
         evidence={str(file.relative_to(rival.evidence)): sha256_file(file) for file in files},
     )
-    open_request(client, asked)
+    open_request(client, RequestRecord.model_validate(asked.model_dump() | fields))
     return run_id
 
 

@@ -68,6 +68,25 @@ def test_what_is_refused_is_rejected_and_no_challenger_any_more(store, requested
         decide_request(store.stores, requested, "approved", "changed my mind")
 
 
+def test_an_approved_candidate_that_lost_is_no_challenger_any_more(store, requested, measured, asking, tmp_path):
+    rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
+    better = rivals.request(store.client, measured, rival, "digits")
+    for run_id in (better, requested):  # the last one has the alias
+        assert decide(store.stores, run_id, asking).outcome == "waiting"
+        decide_request(store.stores, run_id, "approved", "looks good")
+    assert [decide(store.stores, run_id, asking).outcome for run_id in (better, requested)] == ["promoted", "rejected"]
+    assert aliases(store.client) == {"int8-champion": "1"}
+
+
+def test_nobody_is_asked_about_what_is_champion_already(store, requested, measured, asking, tmp_path):
+    decide(store.stores, requested, asking)
+    decide_request(store.stores, requested, "approved", "looks good")
+    decide(store.stores, requested, asking)
+    measured.track(tmp_path, session="again")
+    assert decide(store.stores, measured.request(tmp_path), asking).outcome == "promoted"
+    assert aliases(store.client) == {"int8-champion": "1"}
+
+
 def test_nothing_is_approved_that_the_gate_did_not_ask_about(store, requested):
     with pytest.raises(TrackingError, match="nothing waits for approval"):
         decide_request(store.stores, requested, "approved", "in advance")

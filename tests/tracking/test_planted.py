@@ -5,12 +5,15 @@ import shutil
 
 import pytest
 import rivals
+from pydantic import ValidationError
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.records import Decision
 from inc_mlflow.steps.case import Policy
 from inc_mlflow.steps.decide import decide, decide_all
 from inc_mlflow.steps.notes import history
 from inc_mlflow.steps.verify import verify
+from inc_mlflow.tracking.aliases import check_alias
 from inc_mlflow.tracking.founding import found
 
 pytestmark = pytest.mark.slow
@@ -82,6 +85,18 @@ def test_what_an_answer_says_it_moved_is_told_by_the_ledger(store, requested):
     better = decision.model_copy(update={"version": "7", "aliases": {ALIAS: "7"}, "protections": ()})
     store.client.log_text(requested, better.model_dump_json(), "decision.json")
     assert decide(store.stores, requested, OWN) == decision
+
+
+def test_an_alias_that_mlflow_refuses_is_never_begun(store, measured, requested, tmp_path):
+    """Its entry could not be followed, and nothing would move any more."""
+    decide(store.stores, requested, OWN)
+    rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
+    with pytest.raises(ValidationError, match="alias_prefix"):
+        rivals.request(store.client, measured, rival, "digits", alias_prefix="x" * 250)
+    ask = rivals.request(store.client, measured, rival, "digits", alias_prefix="x" * 100)
+    assert decide(store.stores, ask, OWN).outcome == "promoted"
+    with pytest.raises(DataError, match="MLflow takes up to 255 letters, digits, _ and -"):
+        check_alias("int8-champion-c6i.large")
 
 
 def test_a_name_of_any_length_stops_no_other_request(store, measured, requested, tmp_path):

@@ -66,6 +66,10 @@ def test_who_works_or_gave_up_is_known():
     assert _free(ledger(**{SECOND: claim(), f"{SECOND}.free": GATE}), {}) == f"claim.{key_of(2)}.2"
 
 
+def test_a_param_that_only_looks_like_a_claim_is_none():
+    assert _free(ledger(**{f"claim.{key_of(2)}.x": claim(), f"claim.{key_of(2)}.": claim()}), {}) == SECOND
+
+
 @pytest.mark.parametrize("text", ["", "{}", "gate"])
 def test_a_claim_that_is_none_is_one_line(text):
     forged = ledger()
