@@ -46,7 +46,8 @@ class TrackingSpec(Part):
     alias_prefix: Annotated[
         str,
         Field(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="Of the aliases PREFIX-champion, -champion-POOL, -challenger."
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+            description="Of the aliases PREFIX-champion, -champion-POOL, -challenger.",
         ),
     ] = "int8"
 
