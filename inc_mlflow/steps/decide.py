@@ -58,17 +58,27 @@ def _closed(client: "MlflowClient", run_id: str, folder: Path) -> Decision | Non
     closed = closed_as(client, run_id, folder)
     if closed is None:
         return None
+    if closed.outcome != "promoted":
+        return _told(closed, _moved(client, run_id, folder))
     request = read_request(client, run_id, folder)
     ledger = read_ledger(client, request.registered_model)
     if ledger is None:
-        return None if closed.outcome == "promoted" else _told(closed, [])
-    moved = ledger.about("promoted", request.identity())
-    if closed.outcome != "promoted":
-        return _told(closed, moved)
+        return None
     if (why := blocked(ledger, request.recipe, request.sha256)) is not None:
         return _told(closed.model_copy(update={"outcome": "rejected", "reasons": (why,)}), [])
     crowned = ledger.crowned(champion_alias(request.alias_prefix), request.sha256)
+    moved = ledger.about("promoted", request.identity())
     return _told(closed, [crowned, *moved], crowned.version) if crowned else None
+
+
+def _moved(client: "MlflowClient", run_id: str, folder: Path) -> list[Entry]:
+    """Return what a request moved that was not promoted as a whole: aliases of pools; an altered one moved nothing."""
+    try:
+        request = read_request(client, run_id, folder)
+    except DataError:
+        return []
+    ledger = read_ledger(client, request.registered_model)
+    return ledger.about("promoted", request.identity()) if ledger else []
 
 
 def _told(closed: Decision, moved: Sequence[Entry], version: str | None = None) -> Decision:

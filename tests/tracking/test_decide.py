@@ -98,7 +98,7 @@ def refused(store, run_id, reason):
     decision = decide(store.stores, run_id, OWN)
     assert (decision.outcome, store.tags(run_id)["inc.request"]) == ("rejected", "rejected")
     assert reason in decision.reasons[0]
-    assert store.versions() == []
+    assert (store.versions(), decide(store.stores, run_id, OWN)) == ([], decision)
 
 
 def test_evidence_that_came_later_is_refused(store, requested):
