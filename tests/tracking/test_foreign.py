@@ -71,6 +71,17 @@ def test_a_job_of_that_name_says_so_and_touches_nothing(theirs, measured, tmp_pa
     assert state(theirs) == before
 
 
+def test_what_cannot_be_adopted_stays_theirs(theirs, tmp_path):
+    theirs.client.create_model_version("digits", tmp_path.as_uri())  # of no logged model
+    theirs.client.set_registered_model_alias("digits", "int8-champion-arm", "2")
+    before = state(theirs)
+    with pytest.raises(TrackingError, match="version 2: was not registered from a logged model"):
+        adopt(theirs.stores, "digits", "int8")
+    with pytest.raises(TrackingError, match="no alias team-champion or team-challenger is anybody else's"):
+        adopt(theirs.stores, "digits", "team")
+    assert state(theirs) == before
+
+
 def test_adopted_it_is_the_champion_that_candidates_are_compared_with(theirs, requested, measured):
     before = state(theirs)
     (entry,) = adopt(theirs.stores, "digits", "int8")
