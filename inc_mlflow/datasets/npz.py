@@ -27,7 +27,7 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
         index = np.asarray(positions)
         return {name: array[index] for name, array in chosen.items()}, None if labels is None else labels[index]
 
-    return Source(rows, rows_at)
+    return Source(rows, rows_at, lambda name: _column(arrays, name, rows))
 
 
 def _load(path: Path, where: str) -> Arrays:
@@ -47,6 +47,16 @@ def _plain(array: Any, name: str, path: Path, where: str) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{where}: {path} holds {name!r}, which is no array; save it with np.savez")
     return array
+
+
+def _column(arrays: Arrays, name: str, rows: int) -> np.ndarray:
+    if name not in arrays:
+        raise DataError(
+            f"data.group: no array {name!r}{did_you_mean(name, list(arrays))}; the file has {', '.join(sorted(arrays))}"
+        )
+    if arrays[name].shape != (rows,):
+        raise DataError(f"data.group: array {name!r} has shape {arrays[name].shape}; it needs one value of each of {rows} rows")
+    return arrays[name]
 
 
 def _check_inputs(split: FileSplit, where: str, inputs: tuple[TensorSpec, ...]) -> None:

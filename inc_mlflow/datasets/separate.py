@@ -27,7 +27,8 @@ class Data:
     """All splits of a job, with the rows that validation shares left out of the others."""
 
     def __init__(self, spec: DataSpec, root: Path, inputs: tuple[TensorSpec, ...]) -> None:
-        self._readers = {name: SplitReader(name, split, root, inputs) for name, split in spec.splits().items()}
+        self._readers = {name: SplitReader(name, split, root, inputs, spec.group) for name, split in spec.splits().items()}
+        self._group = spec.group
         self._judging: Counter[bytes] | None = None
 
     def survey(self, shown: Shown = lambda batches, *_: iter(batches), check_labels: LabelCheck = lambda *_: None) -> DataFacts:
@@ -53,6 +54,12 @@ class Data:
             own = [name == "validation" or digest not in self.judging() for digest in digests]
             if any(own):
                 yield _kept(inputs, labels, digests, np.array(own))
+
+    def groups(self, name: str) -> np.ndarray | None:
+        """Return the number of each validation row's group, shape (rows,); None where rows were drawn each by itself."""
+        if self._group is None or name != "validation":
+            return None
+        return self._reader(name).groups(self._group)
 
     def batches(self, name: str, size: int | None = None) -> int | None:
         """Return how many batches ``rows`` gives at most; None where only a pass can tell."""

@@ -15,10 +15,14 @@ Batch = tuple[Arrays, np.ndarray | None]
 
 @dataclass(frozen=True)
 class Source:
-    """``read`` takes row positions and returns their inputs (batch axis first) and labels."""
+    """``read`` takes row positions and returns their inputs (batch axis first) and labels.
+
+    ``column`` returns one value of each row by the name it has in the file; None where the format has no such thing.
+    """
 
     rows: int
     read: Callable[[Sequence[int]], Batch]
+    column: Callable[[str], np.ndarray] | None = None
 
 
 Reader = Callable[[FileSplit, Path, str, tuple[TensorSpec, ...]], Source]

@@ -19,8 +19,10 @@ from inc_mlflow.spec import CallableSplit, FileSplit
 class SplitReader:
     """One split; ``batches`` can be called again for every pass and gives the same rows in the same order."""
 
-    def __init__(self, name: str, split: FileSplit | CallableSplit, root: Path, inputs: tuple[TensorSpec, ...]) -> None:
-        self.where = f"data.{name}"
+    def __init__(
+        self, name: str, split: FileSplit | CallableSplit, root: Path, inputs: tuple[TensorSpec, ...], group: str | None = None
+    ) -> None:
+        self.where, self._group = f"data.{name}", group
         self._name, self._split, self._root, self._inputs = name, split, root, inputs
         self.batch = split.batch if isinstance(split, FileSplit) else None
         """Rows per batch the split asks for; None where a callable decides."""
@@ -37,9 +39,27 @@ class SplitReader:
         checked = ((conform(inputs, self._inputs, self.where), self._labels(inputs, labels)) for inputs, labels in batches)
         return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
 
+    def groups(self, name: str) -> np.ndarray:
+        """Return the number of each row's group, shape (rows,), by the array, column or extra input of that name.
+
+        Groups are numbered from 0 by their values' order. DataError where not every row has one.
+        """
+        values = self._groups(self._split, name)
+        if values.dtype.kind not in "biuUS":
+            raise DataError(f"data.group: {name!r} has {values.dtype}; give whole numbers or texts")
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+    def _groups(self, split: FileSplit | CallableSplit, name: str) -> np.ndarray:
+        if isinstance(split, CallableSplit):
+            return np.concatenate([_group_of(inputs, name) for inputs, _ in self._from_callable(split)])
+        source = self._open(split)
+        if source.column is None:
+            raise DataError(f"data.group: {self.where} has no columns; use an .npz, a table or a callable")
+        return source.column(name)[chosen_rows(split, source.rows, self.where)]
+
     def _raw(self, size: int | None) -> Iterator[Batch]:
         if isinstance(self._split, CallableSplit):
-            return self._from_callable(self._split)
+            return (_without(batch, self._group) for batch in self._from_callable(self._split))
         return self._from_file(self._split, size or self._split.batch)
 
     def _from_file(self, split: FileSplit, size: int) -> Iterator[Batch]:
@@ -130,6 +150,19 @@ def _join(batches: list[Batch]) -> Batch:
 def _rows(batch: Batch, start: int, stop: int) -> Batch:
     inputs, labels = batch
     return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[start:stop]
+
+
+def _without(batch: Batch, group: str | None) -> Batch:
+    """Take out what only says which rows belong together: no model reads it."""
+    return {name: array for name, array in batch[0].items() if name != group}, batch[1]
+
+
+def _group_of(inputs: Arrays, name: str) -> np.ndarray:
+    if name not in inputs:
+        raise DataError(
+            f"data.group: a batch has no {name!r} beside the inputs {', '.join(map(str, inputs))}; yield one per row"
+        )
+    return np.asarray(inputs[name]).reshape(len(inputs[name]), -1)[:, 0]
 
 
 def _format(split: FileSplit, where: str) -> str:

@@ -34,7 +34,7 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
         arrays = {name: _stack(encoded, kind, where) for name, kind in kinds.items()}
         return arrays, None if labels is None else labels[np.asarray(positions)]
 
-    return Source(len(texts), rows_at)
+    return Source(len(texts), rows_at, lambda name: np.array([_group(row, name) for row in table]))
 
 
 class _Tsv(csv.excel_tab):
@@ -60,6 +60,13 @@ def _column(row: dict[str, str], name: str, where: str) -> str:
     value = row.get(name)
     if value is None:
         raise DataError(f"{where}.transform.columns: no text in column {name!r}; the table has {', '.join(map(str, row))}")
+    return value
+
+
+def _group(row: dict[str, str], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        raise DataError(f"data.group: a row has nothing in column {name!r}; the table has {', '.join(map(str, row))}")
     return value
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic
+from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic, unseen
 from inc_mlflow.records import Interval
 
 SPARSE = 20
@@ -12,22 +12,25 @@ the truth in 92 % instead of 95 % of all cases (``tests/statistics/test_simulati
 _EXACT = 1e-10
 
 
-def wilson(right: int, rows: int, confidence: float) -> tuple[float, float]:
-    """Return one-sided bounds of the share of rows that are right: Wilson's, the inverted score test of one share."""
-    z = quantile(confidence)
-    reach = z * math.sqrt(right * (rows - right) / rows + z * z / 4)
+def share_bounds(right: int, rows: int, confidence: float) -> tuple[float, float]:
+    """Return one-sided bounds of the share of rows that are right: Clopper and Pearson's, the exact ones.
 
-    def least(count: int) -> float:
-        return (count + z * z / 2 - reach) / (rows + z * z)
+    Wilson's hold the truth in 92 % instead of 95 % of all cases where nearly all of 200 rows are right.
+    """
+    from scipy.special import betaincinv
 
-    return least(right), 1 - least(rows - right)
+    low = float(betaincinv(right, rows - right + 1, 1 - confidence)) if right else 0.0
+    return low, float(betaincinv(right + 1, rows - right, confidence)) if right < rows else 1.0
 
 
 def relative_bounds(both: int, lost: int, gained: int, rows: int, confidence: float) -> Interval:
     """Return the share of the baseline's right rows that is lost, with one-sided bounds: the inverted score test.
 
-    Exchanging the models inverts the interval. ``both + lost`` must not be 0.
+    Where no row differs they are exact. Exchanging the models inverts the interval. ``both + lost`` must not be 0.
     """
+    if not lost and not gained:
+        most = unseen(both, confidence)
+        return Interval(value=0.0, low=1 - 1 / (1 - most), high=most)
     value = (lost - gained) / (both + lost)
     z, estimate = quantile(confidence), 1 - value
 
@@ -47,8 +50,11 @@ def relative_bounds(both: int, lost: int, gained: int, rows: int, confidence: fl
 def absolute_bounds(lost: int, gained: int, rows: int, confidence: float) -> Interval:
     """Return the share of all rows that is lost, with one-sided bounds: the inverted score test.
 
-    Exchanging the models turns the interval's sign.
+    Where no row differs they are exact. Exchanging the models turns the interval's sign.
     """
+    if not lost and not gained:
+        most = unseen(rows, confidence)
+        return Interval(value=0.0, low=-most, high=most)
     value, z = (lost - gained) / rows, quantile(confidence)
 
     def falling(drop: float) -> float:

@@ -27,6 +27,8 @@ class Measured:
     """None where there is no speed, as on an emulated pool."""
     classes: np.ndarray | None = None
     """Class of each row, shape (n,), where the metric's labels are classes."""
+    groups: np.ndarray | None = None
+    """Number of each row's group, shape (n,), where the job draws rows in groups."""
 
     @property
     def emulated(self) -> bool:
@@ -53,12 +55,19 @@ def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_siz
         _check_numbers(pool, measured)
         _check_outcomes(models, pool, measured)
         _check_baseline(measured.evaluation, needs_size)
-    if len({_rows(measured.evaluation) for measured in pools.values()}) > 1:
+    alike = len({_rows(measured.evaluation) for measured in pools.values()}) == 1
+    if not alike or not _same_groups(list(pools.values())):
         raise DataError("gate: not all pools were evaluated on the same rows by the same metric; evaluate again")
 
 
-def _rows(record: EvaluationRecord) -> tuple[str, str, bool, bool]:
-    return record.evidence.data_sha256, record.metric, record.higher_is_better, record.decomposable
+def _rows(record: EvaluationRecord) -> tuple[object, ...]:
+    metric = record.metric, record.higher_is_better, record.decomposable, record.score_range
+    return record.evidence.data_sha256, *metric, record.group
+
+
+def _same_groups(pools: list[Measured]) -> bool:
+    given = [one.groups for one in pools if one.groups is not None]
+    return not given or (len(given) == len(pools) and all(np.array_equal(one, given[0]) for one in given))
 
 
 def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
@@ -111,8 +120,23 @@ def _check_numbers(pool: str, measured: Measured) -> None:
     classes, rows = measured.classes, measured.evaluation.rows
     if classes is not None and (classes.dtype.kind not in "biu" or classes.shape != (rows,)):
         raise DataError(f"gate: the classes on pool {pool!r} are not one of each of {rows} rows; evaluate again")
+    _check_groups(pool, measured)
     if measured.benchmark is not None and not _credible(measured.benchmark):
         raise DataError(f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again")
+
+
+def _check_groups(pool: str, measured: Measured) -> None:
+    """Groups are numbered from 0 without a gap, as ``evaluate`` writes them; another way to number could hide some."""
+    groups, record = measured.groups, measured.evaluation
+    if (groups is None) != (record.group is None):
+        raise DataError(f"gate: the evaluation on pool {pool!r} has groups or names one, not both; evaluate again")
+    if groups is not None and not _numbered(groups, record.rows):
+        raise DataError(f"gate: the groups on pool {pool!r} are not one of each of {record.rows} rows; evaluate again")
+
+
+def _numbered(groups: np.ndarray, rows: int) -> bool:
+    whole = groups.dtype == np.int64 and groups.shape == (rows,)
+    return whole and bool(np.array_equal(np.unique(groups), np.arange(int(groups.max(initial=-1)) + 1)))
 
 
 def _credible(record: BenchmarkRecord) -> bool:
@@ -138,6 +162,18 @@ def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
     for model in models:
         if (scored := measured.scored(model.label)) and not _agree(scored, record.decomposable):
             raise DataError(f"gate: the {record.metric} of {model.label} on pool {pool!r} is not that of its outcomes")
+        if scored and not _within(scored, record):
+            raise DataError(
+                f"gate: the {record.metric} of {model.label} on pool {pool!r} is beyond the range that the metric declares, "
+                f"{list(record.score_range)}; correct the range and evaluate again"
+            )
+
+
+def _within(scored: Outcomes, record: EvaluationRecord) -> bool:
+    """Tell whether scores are where the metric declares that they are: what a row can lose is taken from that."""
+    low, high = record.score_range
+    scores = np.append(scored.replicates, scored.value)
+    return (low is None or scores.min() >= low - _ROUNDING) and (high is None or scores.max() <= high + _ROUNDING)
 
 
 def _agree(scored: Outcomes, decomposable: bool) -> bool:

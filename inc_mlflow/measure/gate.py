@@ -154,7 +154,9 @@ def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval
 
 def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
     scored = measured.scored(model.label)
-    return paired.accuracy(scored, measured.evaluation.decomposable, gate.confidence) if scored else None
+    record = measured.evaluation
+    rest = record.decomposable, gate.confidence, record.score_range, measured.groups, record.rows
+    return paired.accuracy(scored, *rest) if scored else None
 
 
 def _no_number(model: Model, measured: Measured) -> Opinion:

@@ -1,7 +1,7 @@
 """The questions that a gate asks about a candidate: over all rows, in the worst class, between pools, and its speed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import permutations
 
@@ -13,6 +13,7 @@ from inc_mlflow.measure.faster import Faster
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.paired import Bounds, Pair, absolute_drop, relative_drop
 from inc_mlflow.measure.questions import Question
+from inc_mlflow.measure.reach import declared
 from inc_mlflow.measure.words import percent, points
 from inc_mlflow.records import BASELINE, Model
 from inc_mlflow.spec import GateSpec
@@ -67,7 +68,7 @@ def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) ->
     for one, other in permutations(known, 2):
         if not known[one].value:
             continue
-        pair = Pair(known[one], known[other], record.decomposable, record.higher_is_better, record.rows)
+        pair = _pair(known[one], known[other], next(iter(pools.values())))
         bounds = cache(relative_drop(pair, gate.max_pool_spread))
         questions.append(Question(f"{record.metric} from {one} to {other}", bounds, gate.max_pool_spread, percent, record.rows))
     return [questions] if questions else []
@@ -78,8 +79,13 @@ def compare(label: str, measured: Measured) -> Pair | None:
     baseline, candidate = measured.scored(BASELINE), measured.scored(label)
     if baseline is None or candidate is None:
         return None
+    return _pair(baseline, candidate, measured)
+
+
+def _pair(one: Outcomes, other: Outcomes, measured: Measured) -> Pair:
     record = measured.evaluation
-    return Pair(baseline, candidate, record.decomposable, record.higher_is_better, record.rows)
+    kind = record.decomposable, record.higher_is_better, record.rows, record.score_range
+    return Pair(one, other, *kind, measured.groups)
 
 
 def relative(pair: Pair, gate: GateSpec) -> Bounds:
@@ -88,11 +94,22 @@ def relative(pair: Pair, gate: GateSpec) -> Bounds:
 
 
 def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[Question]:
-    metric, rows = measured.evaluation.metric, measured.evaluation.rows
+    metric, note = measured.evaluation.metric, _undeclared(pair)
+    of: tuple[int, str, str] = (pair.rows, "validation", "rows")
+    if pair.groups is not None:
+        of = int(pair.groups.max()) + 1, "validation", f"groups of {measured.evaluation.group}"
     if gate.max_relative_drop is not None:
-        yield Question(metric, cache(relative(pair, gate)), gate.max_relative_drop, percent, rows)
+        yield Question(metric, cache(relative(pair, gate)), gate.max_relative_drop, percent, *of, note)
     if gate.max_absolute_drop is not None:
-        yield Question(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, rows)
+        yield Question(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, *of, note)
+
+
+def _undeclared(pair: Pair) -> str:
+    """Say what the bounds rest on where the metric does not tell how much a row can lose."""
+    if pair.binary or declared(pair.between, pair.higher_is_better):
+        return ""
+    end = "least" if pair.higher_is_better else "largest"
+    return f"; the metric declares no {end} score, so a row is taken to lose no more than the baseline's largest score"
 
 
 def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
@@ -116,5 +133,6 @@ def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
 
 def _only(pair: Pair, rows: np.ndarray) -> Pair:
     one, other = (outcomes.replicates[rows] for outcomes in (pair.baseline, pair.candidate))
+    groups = None if pair.groups is None else np.unique(pair.groups[rows], return_inverse=True)[1]
     scores = Outcomes(float(one.mean()), one), Outcomes(float(other.mean()), other)
-    return Pair(*scores, pair.decomposable, pair.higher_is_better, int(rows.sum()))
+    return replace(pair, baseline=scores[0], candidate=scores[1], rows=int(rows.sum()), groups=groups)

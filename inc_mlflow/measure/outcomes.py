@@ -71,16 +71,20 @@ def outcomes_of(
     scoring: Scoring,
     workers: int,
     shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Outcomes]:
     """Return outcomes by model from what is kept of all rows.
 
-    A metric that does not decompose is called again on the resamples; ``shown`` wraps that loop, to show progress.
+    A metric that does not decompose is called again on the resamples, of whole ``groups`` where rows have such; ``shown`` wraps
+    that loop, to show progress. DataError where the metric groups rows by itself.
     """
     if scoring.decomposable:
         return {name: Outcomes(float(one[_SCORE].mean()), one[_SCORE]) for name, one in kept.items()}
     grouped = {name: scoring.group(one) for name, one in kept.items()}
+    if groups is not None and any(len(array) != len(groups) for one in grouped.values() for array in one.values()):
+        raise DataError("data.group: the metric puts rows together itself, as pairs; leave the group out")
     values = {name: float(scoring.score(one, grouped[baseline])) for name, one in grouped.items()}
-    replicates = resample(grouped, baseline, scoring.score, workers, shown, scoring.missing)
+    replicates = resample(grouped, baseline, scoring.score, workers, shown, scoring.missing, groups)
     return {name: Outcomes(values[name], replicates[name]) for name in grouped}
 
 

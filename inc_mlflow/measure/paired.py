@@ -7,11 +7,12 @@ from functools import partial
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, wilson
-from inc_mlflow.measure.bootstrap import BootstrappedMean
+from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, share_bounds
+from inc_mlflow.measure.bounded_mean import BoundedMean
 from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.score_test import quantile, unseen
-from inc_mlflow.records import Interval
+from inc_mlflow.measure.reach import UNDECLARED, room, size
+from inc_mlflow.measure.resampled import ResampledValue
+from inc_mlflow.records import Interval, ScoreRange
 
 Bounds = Callable[[float], Interval]
 """An estimate, with one-sided bounds at any confidence."""
@@ -27,6 +28,10 @@ class Pair:
     higher_is_better: bool
     rows: int
     """Of the split: replicates of a metric that does not decompose are 1,000 however few rows there are."""
+    between: ScoreRange = UNDECLARED
+    """The least and the largest score there is; None where the metric declares no such end."""
+    groups: np.ndarray | None = None
+    """Number of each row's group, shape (rows,), where rows were drawn in groups."""
 
     @property
     def size(self) -> float:
@@ -47,8 +52,8 @@ class Pair:
 
     @property
     def binary(self) -> bool:
-        """Tell whether every row is right or wrong."""
-        return self.decomposable and is_binary(self.baseline.replicates) and is_binary(self.candidate.replicates)
+        """Tell whether every row is right or wrong, and was drawn by itself: then counts say all."""
+        return self.decomposable and self.groups is None and all(map(self._binary, (self.baseline, self.candidate)))
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
@@ -56,20 +61,36 @@ class Pair:
         one, other = (outcomes.replicates.astype(bool) for outcomes in (self.baseline, self.candidate))
         return int((one & other).sum()), int((one & ~other).sum()), int((~one & other).sum()), len(one)
 
+    def _binary(self, outcomes: Outcomes) -> bool:
+        return is_binary(outcomes.replicates, self.between)
+
     @property
     def _sign(self) -> float:
         return 1.0 if self.higher_is_better else -1.0
 
 
-def accuracy(outcomes: Outcomes, decomposable: bool, confidence: float) -> Interval:
-    """Return the metric with one-sided bounds: Wilson's for 0/1 scores, else bootstrap."""
-    scores = outcomes.replicates
-    if not decomposable:
-        return _percentiles(scores, outcomes.value, confidence)
-    if is_binary(scores):
-        low, high = wilson(round(float(scores.sum())), len(scores), confidence)
-        return Interval(value=outcomes.value, low=low, high=high)
-    return BootstrappedMean(scores).at(confidence)
+def accuracy(
+    outcomes: Outcomes,
+    decomposable: bool,
+    confidence: float,
+    between: ScoreRange = UNDECLARED,
+    groups: np.ndarray | None = None,
+    rows: int | None = None,
+) -> Interval:
+    """Return the metric with one-sided bounds: exact for 0/1 scores, else those of a mean or a value that is bounded.
+
+    ``rows`` are those of the split where the metric does not decompose.
+    """
+    scores, value = outcomes.replicates, outcomes.value
+    if decomposable and groups is None and is_binary(scores, between):
+        low, high = share_bounds(round(float(scores.sum())), len(scores), confidence)
+        return Interval(value=value, low=low, high=high)
+    fall, rise = room(scores if decomposable else np.array([value]), between, True, size(scores))
+    if decomposable:
+        return BoundedMean(scores, scores - fall, scores + rise, groups).at(confidence)
+    drawn = _drawn(rows or len(scores), groups)
+    units = _weighty(outcomes, between, drawn)
+    return ResampledValue(value, scores, value - float(fall[0]), value + float(rise[0]), units, drawn).at(confidence)
 
 
 def relative_drop(pair: Pair, limit: float) -> Bounds:
@@ -77,26 +98,27 @@ def relative_drop(pair: Pair, limit: float) -> Bounds:
 
     The upper bound is within ``limit`` where the mean of z = (1 - limit) x baseline - candidate is shown to be at most 0,
     the lower one beyond it where it is shown to be above (signs turned where lower is better): the interval is that of z,
-    divided by the baseline's metric. 0/1 scores: score test. Other per-sample scores: BCa bootstrap of z. Replicates of a
-    metric that does not decompose: percentiles of their z.
+    divided by the baseline's metric. 0/1 scores: score test. Other per-sample scores: the bounds of a mean of bounded values.
+    Replicates of a metric that does not decompose: percentiles of their z.
     """
     if pair.binary:
         return partial(_relative_of_counts, *pair.counts, pair.higher_is_better)
-    allowed = limit * np.sign(pair.baseline.value) * pair.baseline.replicates
-    share = pair.size if pair.higher_is_better else max(pair.size, 1.0)  # an error grows beyond what it is
-    return _bounds(pair, pair.losses - allowed, 1 / pair.size, limit, share)
+    allowed = limit * np.sign(pair.baseline.value)
+    # An error of all rows together grows beyond what it is.
+    least = 1.0 if not pair.decomposable and not pair.higher_is_better else 0.0
+    return _bounds(pair, allowed, least, 1 / pair.size, limit)
 
 
 def absolute_drop(pair: Pair) -> Bounds:
     """Return what the candidate loses, in the metric's unit; methods as for the relative drop, with z less a constant."""
     if pair.binary:
         return partial(_absolute_of_counts, *pair.counts, pair.higher_is_better)
-    return _bounds(pair, pair.losses, 1.0, 0.0, max(abs(pair.baseline.value), 1.0))
+    return _bounds(pair, 0.0, 1.0, 1.0, 0.0)
 
 
-def is_binary(scores: np.ndarray) -> bool:
-    """Tell whether all scores are 0 or 1."""
-    return bool(np.isin(scores, (0.0, 1.0)).all())
+def is_binary(scores: np.ndarray, between: ScoreRange = UNDECLARED) -> bool:
+    """Tell whether all scores are 0 or 1, as far as is known of those that could come."""
+    return between in {UNDECLARED, (0.0, 1.0)} and bool(np.isin(scores, (0.0, 1.0)).all())
 
 
 def _relative_of_counts(both: int, lost: int, gained: int, rows: int, higher_is_better: bool, confidence: float) -> Interval:
@@ -113,46 +135,60 @@ def _negative(interval: Interval) -> Interval:
     return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
 
 
-def _bounds(pair: Pair, z: np.ndarray, factor: float, shift: float, share: float) -> Bounds:
-    """Turn the bounds of z's mean, or of its replicates, into those of a drop; ``share`` as for ``unseen_loss``."""
-    mean = BootstrappedMean(z) if pair.decomposable else None
+def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: float) -> Bounds:
+    """Turn the bounds of z = losses - ``allowed`` x baseline into those of a drop.
+
+    ``least`` is what a row can lose at least where the metric does not say.
+    """
+    of_z = (_mean if pair.decomposable else _whole)(pair, allowed, least)
 
     def bounds(confidence: float) -> Interval:
-        value = factor * pair.lost
-        found = mean.at(confidence) if mean else _percentiles(z, float(z.mean()), confidence)
+        value, found = factor * pair.lost, of_z.at(confidence)
         low, high = (shift + factor * one for one in (found.low, found.high))
-        reach = factor * unseen_loss(pair, confidence, share)
-        return Interval(value=value, low=min(low, value - reach), high=max(high + reach / 2, value + reach))
+        return Interval(value=value, low=min(low, value), high=max(high, value))
 
     return bounds
 
 
-def unseen_loss(pair: Pair, confidence: float, share: float) -> float:
-    """Return what rows may lose that no resampling shows, in the metric's unit: the bootstrap's few-rows error.
-
-    The score interval of a rare loss reaches z^2 / n rows beyond what was seen where none was, z^2 / 2n where many were; the
-    bootstrap does not. A row may lose as much as scores differ; of a metric that does not decompose, of which all rows
-    together could lose ``share``, its part of that.
-    """
-    if pair.decomposable:
-        scores = pair.baseline.replicates, pair.candidate.replicates
-        return float(np.max(scores) - np.min(scores)) * unseen(pair.rows, confidence)
-    rows = min(_weighty_rows(one, pair.rows) for one in (pair.baseline, pair.candidate))
-    return share * unseen(rows, confidence)
+def _mean(pair: Pair, allowed: float, least: float) -> BoundedMean:
+    scores = pair.baseline.replicates
+    lose, gain = room(scores, pair.between, pair.higher_is_better, max(size(scores), least))
+    free = allowed * scores
+    return BoundedMean(pair.losses - free, -gain - free, lose - free, pair.groups)
 
 
-def _weighty_rows(outcomes: Outcomes, rows: int) -> int:
+def _whole(pair: Pair, allowed: float, least: float) -> ResampledValue:
+    value = pair.baseline.value
+    lose, gain = room(np.array([value]), pair.between, pair.higher_is_better, max(abs(value), least))
+    free, drawn = allowed * value, _drawn(pair.rows, pair.groups)
+    return ResampledValue(
+        value=pair.lost - free,
+        replicates=pair.losses - allowed * pair.baseline.replicates,
+        least=-float(gain[0]) - free,
+        most=float(lose[0]) - free,
+        units=min(_weighty(one, pair.between, drawn) for one in (pair.baseline, pair.candidate)),
+        drawn=drawn,
+    )
+
+
+def _drawn(rows: int, groups: np.ndarray | None) -> int:
+    """Return how many rows, or groups of them, were drawn."""
+    return rows if groups is None else len(np.unique(groups))
+
+
+def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int) -> int:
     """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone."""
-    value, variance = outcomes.value, float(outcomes.replicates.var())
-    if not 0 < value < 1 or variance == 0:
-        return rows
-    return max(1, min(rows, round(value * (1 - value) / variance)))
+    low, high = _scale(between)
+    share, variance = (outcomes.value - low) / (high - low), float(outcomes.replicates.var()) / (high - low) ** 2
+    if not 0 < share < 1 or variance == 0:
+        return drawn
+    return max(1, min(drawn, round(share * (1 - share) / variance)))
 
 
-def _percentiles(replicates: np.ndarray, value: float, confidence: float) -> Interval:
-    """Return one-sided percentiles; beyond what so many replicates resolve, at least the normal law's."""
-    low, high = (float(one) for one in np.quantile(replicates, [1 - confidence, confidence]))
-    if (1 - confidence) * len(replicates) < 1:
-        reach = quantile(confidence) * float(replicates.std())
-        low, high = min(low, value - reach), max(high, value + reach)
-    return Interval(value=value, low=min(value, low), high=max(value, high))
+def _scale(between: ScoreRange) -> tuple[float, float]:
+    """Return the range that a share is taken of; most metrics that do not say are shares themselves."""
+    low, high = between
+    if low is not None and high is not None:
+        return low, high
+    start = low if low is not None else 0.0 if high is None else high - 1
+    return start, start + 1

@@ -38,7 +38,7 @@ def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1) -> str:
     text = f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
     if limit is None or least <= limit:
         return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
-    needed = f"about {decimal(rounded_up(quantile(level) ** 2 * (1 - limit) / limit))} rows" if limit else "no number of rows"
+    needed = f"about {decimal(rounded_up(math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
     return f"{text} {percent(least)} of the metric, so none can pass; {needed} could show it"
 
 
@@ -77,7 +77,7 @@ def largest_passing_drop(rows: int, gate: GateSpec, disagreement: float, level: 
     best = None
     for net in range(differing % 2, differing + 1, 2):
         lost, gained = (differing + net) // 2, (differing - net) // 2
-        if lost > correct or not _passes(correct - lost, lost, gained, rows, gate, quantile(level)):
+        if lost > correct or not _passes(correct - lost, lost, gained, rows, gate, level):
             break
         best = net / correct
     return best
@@ -94,8 +94,11 @@ def _case(rows: int, gate: GateSpec, disagreement: float, level: float, right: f
     return f"none can pass, {f'about {decimal(needed)} rows' if needed else 'no number of rows'} could show it"
 
 
-def _passes(both: int, lost: int, gained: int, rows: int, gate: GateSpec, z: float) -> bool:
-    relative, absolute = gate.max_relative_drop, gate.max_absolute_drop
+def _passes(both: int, lost: int, gained: int, rows: int, gate: GateSpec, level: float) -> bool:
+    relative, absolute, z = gate.max_relative_drop, gate.max_absolute_drop, quantile(level)
+    if not lost and not gained:
+        shares = (unseen(both, level), relative), (unseen(rows, level), absolute)
+        return all(limit is None or most <= limit for most, limit in shares)
     if relative is not None and ratio_statistic(both, lost, gained, rows, 1 - relative) < z:
         return False
     return absolute is None or difference_statistic(lost, gained, rows, absolute) >= z

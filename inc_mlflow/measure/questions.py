@@ -20,7 +20,7 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Question:
-    """Non-inferiority on the ``rows`` rows of ``of``; ``show`` writes a loss."""
+    """Non-inferiority on the ``rows`` rows of ``of``, or on what ``unit`` names; ``show`` writes a loss."""
 
     what: str
     bounds: Bounds
@@ -28,6 +28,9 @@ class Question:
     show: Callable[[float], str]
     rows: int
     of: str = "validation"
+    unit: str = "rows"
+    note: str = ""
+    """What the answer rests on; ends its sentence."""
 
     def passes(self, confidence: float) -> bool:
         """Tell whether the loss is shown to be within the limit."""
@@ -39,20 +42,20 @@ class Question:
         text, allowed = f"{self.what} drops by {self.show(loss.value)}", f"allowed is {self.show(self.limit)}"
         surely = f" at {percent(to_pass)} confidence" if to_pass > asked_for else ""
         if least > self.limit:
-            return Opinion("fail", f"{text}, at least {self.show(least)}; {allowed}")
+            return Opinion("fail", f"{text}, at least {self.show(least)}; {allowed}{self.note}")
         if loss.high <= self.limit:
-            return Opinion("pass", f"{text}, at most {self.show(loss.high)}{surely}; {allowed}")
+            return Opinion("pass", f"{text}, at most {self.show(loss.high)}{surely}; {allowed}{self.note}")
         could = f"but it could be {self.show(loss.low)} to {self.show(loss.high)}{surely}"
-        return Opinion("inconclusive", f"{text}, {could}; {allowed}, {self._needed(loss)}")
+        return Opinion("inconclusive", f"{text}, {could}; {allowed}, {self._needed(loss)}{self.note}")
 
     def _needed(self, loss: Interval) -> str:
         """Estimate the rows that would decide: an interval shrinks with the square root of their number."""
         gap = abs(self.limit - loss.value)
         reach = loss.high - loss.value if loss.value <= self.limit else loss.value - loss.low
         if gap < 1e-9:
-            return "and no number of rows can decide a drop that equals the limit"
+            return f"and no number of {self.unit} can decide a drop that equals the limit"
         needed = rounded_up(self.rows * (reach / gap) ** 2)
-        return f"about {decimal(needed)} rows would decide, {self.of} has {decimal(self.rows)}"
+        return f"about {decimal(needed)} {self.unit} would decide, {self.of} has {decimal(self.rows)}"
 
 
 def answer(group: Sequence[Question], confidence: float, to_pass: float) -> Opinion:

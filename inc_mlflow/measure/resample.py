@@ -2,7 +2,7 @@
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -28,9 +28,13 @@ def resample(
     workers: int,
     shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
     missing: Missing | None = None,
+    groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return ``score`` of each model on 1,000 resamples of the rows; ``shown`` wraps the loop, to show progress."""
-    drawn = draw(kept[baseline], missing)
+    """Return ``score`` of each model on 1,000 resamples of the rows; ``shown`` wraps the loop, to show progress.
+
+    ``groups`` is the number of each row's group: whole groups are drawn then.
+    """
+    drawn = draw(kept[baseline], missing, groups)
 
     def replicate(index: int) -> list[float]:
         rows = drawn[index]
@@ -41,26 +45,38 @@ def resample(
     return {name: replicates[:, column] for column, name in enumerate(kept)}
 
 
-def draw(kept: Arrays, missing: Missing | None) -> np.ndarray:
-    """Return the rows of each resample, (resamples, n); DataError where too many leave the metric undefined.
+def draw(kept: Arrays, missing: Missing | None, groups: np.ndarray | None = None) -> Sequence[np.ndarray]:
+    """Return the rows of each resample; DataError where too many leave the metric undefined.
 
     Those are left out by their labels alone, which all models share: what a model answers leaves out nothing.
     """
     count = len(next(iter(kept.values())))
-    drawn = np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count))
+    drawn = _rows(count) if groups is None else _rows_of_groups(groups)
     if missing is None:
         return drawn
     if what := missing(kept):
         raise DataError(f"metric: undefined on these {count:,} rows, which have no {what}; give some")
     lacking = [missing(_take(kept, rows)) for rows in drawn]
-    lost, most = np.array([what != "" for what in lacking]), int(LEFT_OUT * RESAMPLES)
-    if lost.sum() > most:
+    lost, most = sum(what != "" for what in lacking), int(LEFT_OUT * RESAMPLES)
+    if lost > most:
         what = " or no ".join(sorted(set(lacking) - {""}))
         raise DataError(
-            f"metric: undefined on {lost.sum():,} of {RESAMPLES:,} resamples of the {count:,} rows, which have no {what}; "
+            f"metric: undefined on {lost:,} of {RESAMPLES:,} resamples of the {count:,} rows, which have no {what}; "
             f"{most} may be; give more rows of the rare kind"
         )
-    return drawn[~lost] if lost.any() else drawn
+    return [rows for rows, what in zip(drawn, lacking, strict=True) if what == ""]
+
+
+def _rows(count: int) -> Sequence[np.ndarray]:
+    return list(np.random.default_rng(SEED).integers(0, count, (RESAMPLES, count)))
+
+
+def _rows_of_groups(groups: np.ndarray) -> Sequence[np.ndarray]:
+    """Draw as many groups as there are, each with all of its rows."""
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    chosen = np.random.default_rng(SEED).integers(0, len(members), (RESAMPLES, len(members)))
+    return [np.concatenate([members[group] for group in one]) for one in chosen]
 
 
 def _map(replicate: Callable[[int], list[float]], count: int, workers: int) -> Iterator[list[float]]:

@@ -38,8 +38,11 @@ def difference_statistic(lost: int, gained: int, rows: int, drop: float) -> floa
 
 
 def unseen(rows: int, confidence: float) -> float:
-    """Return the largest share of rows that may differ when none of ``rows`` did: the score test without disagreements."""
-    return quantile(confidence) ** 2 / (rows + quantile(confidence) ** 2)
+    """Return the largest share of rows that may differ when none of ``rows`` did: the exact binomial bound, about 3 / rows.
+
+    The score test would say 2.7 / rows, and promote 6 % of what stands at the limit where so many rows just suffice.
+    """
+    return -math.expm1(math.log1p(-confidence) / rows)
 
 
 def _standardised(difference: float, variance: float) -> float:

@@ -165,6 +165,7 @@ class Matthews(_Confusion):
 
     summary = "Matthews correlation of classes and labels"
     unit = "correlation"
+    score_range = (-1.0, 1.0)
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
         from sklearn.metrics import matthews_corrcoef

@@ -53,6 +53,7 @@ class Bleu(_Text):
     summary = "n-grams of the translation that stand in its references, 0 to 100"
     unit = "BLEU"
     decomposable = False
+    score_range = (0.0, 100.0)
     needs: ClassVar[dict[str, str]] = {"sacrebleu": "language"}
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
@@ -133,6 +134,7 @@ class WordErrorRate(NamedMetric):
 
     summary = "words to change, leave out and add, by the words of the references"
     unit = "WER"
+    score_range = (0.0, None)  # more words can be added than there are
     reads = ("text",)
     labels = TEXT
     decomposable = False

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from inc_mlflow.metrics.labels import LabelKind
+from inc_mlflow.records import ScoreRange
 from inc_mlflow.spec.part import Part
 
 Arrays = dict[str, np.ndarray]
@@ -30,6 +31,8 @@ class NamedMetric(Part):
     """None where it needs none."""
     decomposable: ClassVar[bool]
     higher_is_better: ClassVar[bool] = True
+    score_range: ClassVar[ScoreRange] = (0.0, 1.0)
+    """The least and the largest score there is, of a row where the metric decomposes; None where there is no such end."""
     binary: ClassVar[bool] = False
     """Per-sample scores are 0 or 1 only."""
     foresees: ClassVar[bool] = False
@@ -70,6 +73,8 @@ class Metric:
     score: Callable[[Arrays, Arrays], np.ndarray | float]
     decomposable: bool
     higher_is_better: bool
+    score_range: ScoreRange
+    """The least and the largest score there is; None where that is not known."""
     binary: bool
     """Per-sample scores are 0 or 1 only."""
     missing: Callable[[Arrays], str] | None

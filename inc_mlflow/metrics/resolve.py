@@ -13,6 +13,7 @@ from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.metric import Arrays, Metric, NamedMetric
 from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
+from inc_mlflow.records import ScoreRange
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import MetricSpec
 from inc_mlflow.spec.part import spec_error
@@ -108,6 +109,7 @@ def _from_table(name: str, named: NamedMetric, after: Postprocess | None, source
         score=named.score,
         decomposable=named.decomposable,
         higher_is_better=named.higher_is_better,
+        score_range=named.score_range,
         binary=named.binary,
         missing=named.missing,
         foresees=named.foresees,
@@ -138,7 +140,9 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         with user_code(file, "metric.callable"):
             value = function(outputs, kept.get(LABELS), reference)
         rows = len(next(iter(outputs.values())))
-        return _scores(value, rows) if decomposable else _number(value)
+        found = _scores(value, rows) if decomposable else _number(value)
+        _check_range(found, score_range(spec))
+        return found
 
     return Metric(
         name=reference.rpartition(":")[2],
@@ -147,11 +151,26 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         score=score,
         decomposable=decomposable,
         higher_is_better=spec.higher_is_better is not False,
+        score_range=score_range(spec),
         binary=False,
         missing=None,
         foresees=False,
         check_labels=lambda labels: None,
     )
+
+
+def score_range(spec: MetricSpec) -> ScoreRange:
+    """Return the least and the largest score of a job's metric; None where it is a callable that declares no such end."""
+    return METRICS.get(spec.name).score_range if spec.name is not None else spec.score_range or (None, None)
+
+
+def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:
+    low, high = between
+    least, most = float(np.min(scores)), float(np.max(scores))
+    if (low is not None and least < low) or (high is not None and most > high):
+        raise CallableError(
+            f"metric.callable: gave scores from {least:.6g} to {most:.6g}, its range is {list(between)}; correct metric.range"
+        )
 
 
 def _scores(value: Any, rows: int) -> np.ndarray:

@@ -49,6 +49,7 @@ class Pearson(_Scores):
 
     summary = "Pearson correlation of outputs and labels"
     unit = "correlation"
+    score_range = (-1.0, 1.0)
     labels = NUMBER
 
     def _of(self, score: np.ndarray, label: np.ndarray) -> float:
@@ -62,6 +63,7 @@ class Spearman(_Scores):
 
     summary = "Spearman rank correlation of outputs and labels"
     unit = "correlation"
+    score_range = (-1.0, 1.0)
     labels = NUMBER
 
     def _of(self, score: np.ndarray, label: np.ndarray) -> float:

@@ -67,6 +67,7 @@ class Perplexity(NamedMetric):
 
     summary = "exponential of the mean negative log likelihood of tokens"
     unit = "perplexity"
+    score_range = (1.0, None)
     reads = ("logits",)
     labels = TOKENS
     decomposable = False

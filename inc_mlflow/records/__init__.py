@@ -52,6 +52,7 @@ from inc_mlflow.records.measurements import (
     Evaluation,
     EvaluationRecord,
     Evidence,
+    ScoreRange,
     Slow,
     Speed,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "Row",
     "RuntimeSettings",
     "SaturationReport",
+    "ScoreRange",
     "Shard",
     "ShardRecord",
     "Slow",

@@ -6,6 +6,9 @@ from inc_mlflow.records.base import Frozen, Interval, Line, Record
 from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
 
+ScoreRange = tuple[float | None, float | None]
+"""The least and the largest score that a metric can give; None where it declares no such end."""
+
 
 class Evidence(Frozen):
     """What a measurement is bound to."""
@@ -36,6 +39,10 @@ class Evaluation(Record):
     metric: Line
     higher_is_better: bool
     decomposable: bool
+    score_range: ScoreRange = (None, None)
+    """What the metric declares: a row loses at most its distance to the worst end."""
+    group: Line | None = None
+    """Array or column by which rows were drawn together, whose numbers stand among the outcomes; None where each by itself."""
     rows: int
     batch: int
     """Rows at a time: the scale of dynamic INT8 depends on it."""

@@ -106,6 +106,14 @@ class DataSpec(Part):
     calibration: Annotated[Split | None, Field(description="Ranges of activations; static recipes need it.")] = None
     tuning: Annotated[Split | None, Field(description="For choosing; never judges.")] = None
     validation: Annotated[Split, Field(description="Judges; no row of it may stand in the other two.")]
+    group: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Array or column of validation that says which rows belong together (a speaker, a picture): "
+            "groups are resampled, not rows.",
+        ),
+    ] = None
 
     def splits(self) -> dict[str, FileSplit | CallableSplit]:
         """Return the splits that are given, by name."""

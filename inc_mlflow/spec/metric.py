@@ -1,5 +1,6 @@
 """What accuracy means in a job."""
 
+import math
 from typing import Annotated, Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
@@ -24,6 +25,15 @@ class MetricSpec(Part):
     higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
     decomposable: Annotated[
         bool | None, Field(description="Of a callable: one score per sample (true, the default), or one for the split.")
+    ] = None
+
+    score_range: Annotated[
+        tuple[float | None, float | None] | None,
+        Field(
+            strict=False,
+            alias="range",
+            description="Of a callable: least and largest score there is, as [0, 1]; null where there is no such end.",
+        ),
     ] = None
 
     @model_validator(mode="before")
@@ -58,6 +68,16 @@ class MetricSpec(Part):
             )
         if self.output is not None and self.outputs:
             raise ValueError("give either 'output' or 'outputs'")
-        if self.name is not None and (self.higher_is_better, self.decomposable) != (None, None):
-            raise ValueError("'higher_is_better' and 'decomposable' are for callables; a named metric knows its own")
+        if self.name is not None and (self.higher_is_better, self.decomposable, self.score_range) != (None, None, None):
+            raise ValueError("'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own")
         return self
+
+    @field_validator("score_range")
+    @classmethod
+    def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
+        ends = [end for end in value or () if end is not None]
+        if not all(map(math.isfinite, ends)):
+            raise ValueError("give null for an end that there is not")
+        if len(ends) == 2 and ends[0] >= ends[1]:
+            raise ValueError(f"the least score, {ends[0]:g}, must be below the largest, {ends[1]:g}")
+        return value

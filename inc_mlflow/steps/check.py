@@ -6,6 +6,7 @@ from inc_mlflow import progress
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.measure.plan import plan, plan_at_best
+from inc_mlflow.measure.reach import declared
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.ort.model import read_structure
@@ -38,7 +39,17 @@ def check(job: Job) -> Checked:
     facts = open_data(job).survey(progress.track, labels)
     labels.finish()
     _check_classes(job, metric, facts)
-    return Checked(facts, (*facts.notes, where.text(), _plan(job, metric, facts)))
+    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts)))
+
+
+def _range(metric: Metric) -> list[str]:
+    """Say what bounds rest on where a callable does not tell how much a row can lose."""
+    if declared(metric.score_range, metric.higher_is_better):
+        return []
+    return [
+        f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
+        "declare it, as metric: {callable: …, range: [0, 1]}"
+    ]
 
 
 def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:

@@ -39,8 +39,8 @@ from inc_mlflow.steps.shards import Share
 from inc_mlflow.steps.stage import step
 
 OUTCOMES = "outcomes.npz"
-CLASSES = " classes"
-"""Name among the outcomes that no model has: labels begin with no blank."""
+CLASSES, GROUPS = " classes", " groups"
+"""Names among the outcomes that no model has: labels begin with no blank."""
 
 
 @step("evaluation", EvaluationRecord)
@@ -62,7 +62,7 @@ def evaluate_models(
     """Evaluate any models, baseline first, on any split of the job; ``emulated`` are identities of records beside this one."""
     run = run_models(job, models, split, emulated)
     sizes = {model.label: model.size_bytes for model in models}
-    return conclude(run.about, run.metric, run.kept, sizes, run.classes, target)
+    return conclude(run.about, run.metric, run.kept, sizes, run.of_rows, target)
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Run:
     """Of the baseline."""
     kept: dict[str, Arrays]
     rows: int
-    classes: dict[str, np.ndarray]
-    """Of the whole split."""
+    of_rows: dict[str, np.ndarray]
+    """Classes and groups of the whole split, where rows have such."""
 
 
 def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE) -> Run:
@@ -87,7 +87,8 @@ def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str,
     runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
     check_outputs(runners)
     metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
-    share = Share(open_data(job), split, job.layout.batch, shard)
+    data = open_data(job)
+    share = Share(data, split, job.layout.batch, shard)
     kept = keep(runners, BASELINE, share.batches(f"evaluate on {split}"), scoring(metric), len(usable_cores()))
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
     about = Evaluation(
@@ -96,11 +97,14 @@ def run_models(job: Job, models: list[Model], split: str, emulated: Mapping[str,
         metric=metric.name,
         higher_is_better=metric.higher_is_better,
         decomposable=metric.decomposable,
+        score_range=metric.score_range,
+        group=job.spec.data.group if split == "validation" else None,
         rows=facts.rows,
         batch=job.layout.batch,
         emulated=dict(emulated),
     )
-    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, classes_of(metric, share.labels))
+    of_rows = classes_of(metric, share.labels) | groups_of(data.groups(split))
+    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, of_rows)
 
 
 def conclude(
@@ -108,15 +112,15 @@ def conclude(
     metric: Metric,
     kept: Mapping[str, Arrays],
     sizes: Mapping[str, int],
-    classes: Arrays,
+    of_rows: Arrays,
     target: Path,
 ) -> EvaluationRecord:
     """Write the outcomes of what is kept of all rows, and return the record."""
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown)
+    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, of_rows.get(GROUPS))
     results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
     record = EvaluationRecord(**dict(about), results=results, outcomes_sha256="")
     arrays = {label: one.replicates for label, one in outcomes.items()}
-    digest = save_raw(target / OUTCOMES, record, arrays | classes)
+    digest = save_raw(target / OUTCOMES, record, arrays | of_rows)
     return record.model_copy(update={"outcomes_sha256": digest})
 
 
@@ -143,8 +147,8 @@ def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> Evalua
 def load_measured(directory: Path, record: EvaluationRecord, benchmark: BenchmarkRecord | None) -> Measured:
     """Join an evaluation with its outcomes by model, as they were when its record was made."""
     arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
-    classes = arrays.pop(CLASSES, None)
-    return Measured(record, arrays, benchmark, classes)
+    classes, groups = (arrays.pop(name, None) for name in (CLASSES, GROUPS))
+    return Measured(record, arrays, benchmark, classes, groups)
 
 
 def classes_of(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:
@@ -153,6 +157,11 @@ def classes_of(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.
     if not metric.decomposable or not given or len(given) < len(labels):
         return {}
     return {CLASSES: np.concatenate(given)}
+
+
+def groups_of(groups: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return the group of each row under ``GROUPS``, where rows have such."""
+    return {} if groups is None else {GROUPS: groups}
 
 
 def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:

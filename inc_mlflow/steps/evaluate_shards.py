@@ -12,7 +12,7 @@ from inc_mlflow.ort.runner import Arrays
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.emulate import evaluate_shard_as
-from inc_mlflow.steps.evaluate import CLASSES, conclude, run_models
+from inc_mlflow.steps.evaluate import CLASSES, GROUPS, conclude, run_models
 from inc_mlflow.steps.inputs import user_files
 from inc_mlflow.steps.kept import flattened, unflattened
 from inc_mlflow.steps.models import side_by_side
@@ -54,7 +54,7 @@ def keep_shard(
         sizes={model.label: model.size_bytes for model in models},
         kept_sha256="",
     )
-    digest = save_raw(target / KEPT, record, flattened(run.kept, run.rows) | run.classes)
+    digest = save_raw(target / KEPT, record, flattened(run.kept, run.rows) | run.of_rows)
     return record.model_copy(update={"kept_sha256": digest})
 
 
@@ -85,16 +85,16 @@ def _merge(
     if (first.metric_sha256, first.batch) != (_metric_sha256(job), job.layout.batch):
         raise DataError("merge: the shards were evaluated with another metric or batch than the job's; evaluate them again")
     raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in found.items()]
-    classes = [_classes(arrays) for arrays in raw]
+    of_rows = [_of_rows(arrays) for arrays in raw]
     kept = interleave([unflattened(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
     metric = resolve(job.spec.metric, job.root, list(first.outputs))
-    return conclude(about, metric, kept, first.sizes, classes[0], target)
+    return conclude(about, metric, kept, first.sizes, of_rows[0], target)
 
 
-def _classes(arrays: Arrays) -> Arrays:
-    """Take out the classes of all rows, which every shard has."""
-    return {CLASSES: arrays.pop(CLASSES)} if CLASSES in arrays else {}
+def _of_rows(arrays: Arrays) -> Arrays:
+    """Take out the classes and groups of all rows, which every shard has."""
+    return {name: arrays.pop(name) for name in (CLASSES, GROUPS) if name in arrays}
 
 
 def _metric_sha256(job: Job) -> str:

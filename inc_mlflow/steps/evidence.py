@@ -34,7 +34,7 @@ def measured(directories: Iterable[Path]) -> dict[str, Measured]:
         pool = one.evaluation.evidence.pool
         if pool in pools:
             raise DataError(f"gate: pool {pool!r} is evaluated twice; give one evaluation of it")
-        pools[pool] = Measured(one.evaluation, one.outcomes, benchmarks.pop(pool, None), one.classes)
+        pools[pool] = Measured(one.evaluation, one.outcomes, benchmarks.pop(pool, None), one.classes, one.groups)
     if benchmarks or not pools:
         raise DataError(
             f"gate: no evaluation of {', '.join(benchmarks) or 'any pool'}; give the directory that `evaluate` left"

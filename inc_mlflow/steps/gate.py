@@ -5,6 +5,7 @@ from pathlib import Path
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.gate import judge
+from inc_mlflow.metrics.resolve import score_range
 from inc_mlflow.records import JudgementRecord
 from inc_mlflow.spec import Job, JobSpec, emulated_pool
 from inc_mlflow.steps.evidence import measured
@@ -26,4 +27,12 @@ def of_job(job: JobSpec, found: dict[str, Measured]) -> dict[str, Measured]:
     expected = [*job.real_pools, *map(emulated_pool, job.emulated)]
     if set(found) != set(expected):
         raise DataError(f"gate: the job asks for the pools {', '.join(expected)}; there are records of {', '.join(found)}")
+    between = score_range(job.metric)
+    for pool, one in found.items():
+        said = one.evaluation.score_range, one.evaluation.group
+        if said != (between, job.data.group):
+            raise DataError(
+                f"gate: pool {pool!r} was evaluated with scores in {list(said[0])} and groups of {said[1]}; the job says "
+                f"{list(between)} and {job.data.group}; evaluate again"
+            )
     return {pool: found[pool] for pool in expected}

@@ -101,11 +101,13 @@ def _check_subject(pool: str, measured: Measured, own: Rerun) -> None:
     record, metric = measured.evaluation, own.metric
     if (record.evidence.data_sha256, record.rows) != (own.facts.sha256, own.facts.rows):
         raise DataError(f"recheck: pool {pool!r} was evaluated on other rows than the gate's own; measure on the gate's data")
-    asked = metric.name, metric.higher_is_better, metric.decomposable, own.batch
-    if (record.metric, record.higher_is_better, record.decomposable, record.batch) != asked:
+    asked = metric.name, metric.higher_is_better, metric.decomposable, metric.score_range, own.batch
+    if (record.metric, record.higher_is_better, record.decomposable, record.score_range, record.batch) != asked:
         raise DataError(f"recheck: pool {pool!r} was evaluated by another metric or batch size than the job's; measure again")
     if not _equal(measured.classes, own.classes):
         raise DataError(f"recheck: the classes of rows on pool {pool!r} are not those of the gate's data; measure again")
+    if not _equal(measured.groups, own.groups):
+        raise DataError(f"recheck: the groups of rows on pool {pool!r} are not those of the gate's data; measure again")
     if metric.decomposable and not all(_possible(measured.outcomes[label], metric.binary) for label in own.outcomes):
         raise DataError(f"recheck: {metric.name} cannot give the outcomes of pool {pool!r}; the evidence was made up")
 

@@ -31,7 +31,8 @@ class Rerun:
     batch: int
     facts: SplitFacts
     classes: np.ndarray | None
-    """As ``facts``, of the whole split."""
+    groups: np.ndarray | None
+    """As ``facts``, both of the whole split."""
     rows: np.ndarray
     """Positions in the whole split of all that was run."""
     drawn: np.ndarray
@@ -63,13 +64,15 @@ def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
     drawn = _draw(data, batch, wanted, metric)
     share = Share(data, "validation", batch, drawn)
     kept = keep(runners, BASELINE, share.batches("recheck"), scoring(metric), len(usable_cores()))
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()))
+    groups = data.groups("validation")
+    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), groups=groups)
     rows = np.concatenate(list(_rows(share.sizes, drawn)))
     return Rerun(
         metric=metric,
         batch=batch,
         facts=share.facts(),
         classes=classes_of(metric, share.labels).get(CLASSES),
+        groups=groups,
         rows=rows,
         drawn=np.isin(rows, drawn.rows),
         outcomes={

@@ -23,7 +23,7 @@ def trusted(job: JobSpec, data: str) -> JobSpec:
     split = whole_split(job)
     path = _own(split.path, data, "data.validation.path")
     here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
-    return job.model_copy(update={"data": DataSpec(validation=here), "metric": _metric(job.metric, data)})
+    return job.model_copy(update={"data": DataSpec(validation=here, group=job.data.group), "metric": _metric(job.metric, data)})
 
 
 def whole_split(job: JobSpec) -> FileSplit:

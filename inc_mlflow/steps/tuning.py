@@ -120,7 +120,8 @@ class Tuning:
         true, value = float(base.mean()), float(scores.mean())
         if not np.isfinite(value) or true == 0:
             return Tuned(rows, value, _exact(self._sign * (true - value), true))
-        pair = Pair(Outcomes(true, base), Outcomes(value, scores), True, self._metric.higher_is_better, rows)
+        of = True, self._metric.higher_is_better, rows, self._metric.score_range
+        pair = Pair(Outcomes(true, base), Outcomes(value, scores), *of)
         drop = relative_drop(pair, limit)(self._confidence)
         return Tuned(rows, value, drop, float((base != scores).mean()) if pair.binary and pair.higher_is_better else None)
 

@@ -158,9 +158,9 @@ def _outcomes(
 
 def _numbers(outcomes: dict[str, Outcomes], metric: Metric, rows: int, settings: EvaluatorConfig) -> dict[str, float]:
     mine = outcomes[_CANDIDATE]
-    intervals = {"accuracy": accuracy(mine, metric.decomposable, settings.confidence)}
+    intervals = {"accuracy": accuracy(mine, metric.decomposable, settings.confidence, metric.score_range, rows=rows)}
     if BASELINE in outcomes:
-        pair = Pair(outcomes[BASELINE], mine, metric.decomposable, metric.higher_is_better, rows)
+        pair = Pair(outcomes[BASELINE], mine, metric.decomposable, metric.higher_is_better, rows, metric.score_range)
         intervals["relative_drop"] = relative_drop(pair, settings.max_relative_drop)(settings.confidence)
     return {key: value for name, one in intervals.items() for key, value in _spread(name, one).items()} | {"rows": float(rows)}
 

@@ -1,0 +1,108 @@
+"""Bounds of a mean of values whose range is known: also of what no row of the sample shows.
+
+The upper bound is the quantile of a weighted mean with random weights (Dirichlet, all ones) of the values and one more: the
+largest that a value can be. Gaffke proposed it ("Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+nonnegative variable", Mathematical Methods of Statistics 14, 2005); Learned-Miller and Thomas found it to hold its level on
+every bounded distribution they tried ("A new confidence interval for the mean of a bounded random variable", 2019). Of 0/1
+values it is Clopper and Pearson's. Such weights are exponentials over their sum, so "the weighted mean is below t" is "a sum of
+exponentials is below 0", whose probability the saddlepoint gives: no draws, and the same bits everywhere.
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from inc_mlflow.records import Interval
+
+_NORMAL = NormalDist()
+_NEAR_MEAN = 1e-3
+"""Distance from the mean, in normal deviates, below which the saddlepoint's two terms cancel, and its limit stands for them."""
+_FARTHEST = 30.0
+"""Where the search for a bound ends, as a logarithm of the share of its way to the largest value that is left: 1e-13."""
+
+
+@dataclass(frozen=True)
+class BoundedMean:
+    """The mean of ``values``, shape (n,), each of which could have been from ``least`` to ``most``, shapes (n,).
+
+    Values of one group (``groups``: its number for each, shape (n,)) came together, as rows of one speaker do: groups, not
+    values, are what was drawn.
+    """
+
+    values: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    groups: np.ndarray | None = None
+
+    def at(self, confidence: float) -> Interval:
+        """Return the mean with its one-sided bounds."""
+        value = float(self.values.mean())
+        low, high = -self._above(-self.values, -self.least, confidence), self._above(self.values, self.most, confidence)
+        return Interval(value=value, low=min(value, low), high=max(value, high))
+
+    def _above(self, values: np.ndarray, most: np.ndarray, confidence: float) -> float:
+        units, unseen = self._units(values, most)
+        return weighted_mean_quantile(np.append(units, max(unseen, units.max())), confidence)
+
+    def _units(self, values: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return what was drawn, on the scale of the mean, and what one more would be that takes all it can.
+
+        Rows that can take more count more in that one: losses of any size that strike rows at random have the mean and the
+        variance of losses that are all as large as it (sum of squares over sum).
+        """
+        mean = float(values.mean())
+        room = np.maximum(most - values, 0.0)
+        sizes, sums, mosts, rooms = (self._summed(one) for one in (np.ones_like(values), values, most, room))
+        if not rooms.sum() > 0:
+            return mean + (sums - sizes * mean) / sizes.mean(), -math.inf
+        weights = rooms / rooms.sum()
+        unseen = mean + float(weights @ (mosts - sizes * mean)) / float(sizes.mean())
+        return mean + (sums - sizes * mean) / sizes.mean(), unseen
+
+    def _summed(self, values: np.ndarray) -> np.ndarray:
+        return values if self.groups is None else np.bincount(self.groups, values)
+
+
+def weighted_mean_quantile(values: np.ndarray, confidence: float) -> float:
+    """Return the quantile of the mean of ``values``, shape (n,), under random weights of Dirichlet's law with ones.
+
+    Lugannani and Rice, "Saddle point approximation for the distribution of the sum of independent random variables", Advances
+    in Applied Probability 12, 1980. Against exact laws it errs by less than 1 % of the distance to the mean, to the safe side
+    (``tests/unit/test_bounded_mean.py``).
+    """
+    from scipy.optimize import brentq
+
+    centre = float(values.mean())
+    centred = values - centre
+    if not np.ptp(centred) > 0:
+        return centre
+
+    def excess(at: float) -> float:
+        return _leaning(centred, at)[1] - confidence
+
+    if excess(_FARTHEST) <= 0:
+        return float(values.max())
+    return centre + _leaning(centred, float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-9)))[0]
+
+
+def _leaning(values: np.ndarray, at: float) -> tuple[float, float]:
+    """Return the mean of ``values``, whose plain mean is 0, with leaning weights, and the chance that random ones give less.
+
+    ``at`` goes from -30, where all weight is on the least, over 0, equal weights, to 30, all on the largest. All is computed
+    from distances to that end: ten thousand equal values there must not cancel to noise.
+    """
+    end = float(values.max() if at >= 0 else values.min())
+    share, gaps = -math.expm1(-abs(at)), (end - values) / end
+    scales = math.exp(-abs(at)) + share * gaps
+    weights = 1 / scales
+    scale = len(values) / float(weights.sum())  # of the mean, as scales are of the values
+    mean = end - end * float(weights @ gaps) * scale / len(values)
+    shares, rests, point = scales / scale, values - mean, share / end / scale
+    deviate = math.copysign(math.sqrt(max(2 * float(np.log(shares).sum()), 0.0)), at)
+    if abs(deviate) < _NEAR_MEAN:
+        skewness = 2 * float((rests**3).sum()) / float((rests**2).sum()) ** 1.5
+        return mean, 0.5 + skewness / (6 * math.sqrt(2 * math.pi))
+    slope = point * math.sqrt(float(np.square(rests / shares).sum()))
+    return mean, _NORMAL.cdf(deviate) + _NORMAL.pdf(deviate) * (1 / deviate - 1 / slope)
