@@ -1,8 +1,8 @@
 """Bounds of a mean of values whose range is known: also of what no row of the sample shows.
 
 The upper bound is the quantile of a weighted mean with random weights (Dirichlet, all ones) of the values and one more: the
-largest that a value can be. Gaffke proposed it ("Three test statistics for a nonparametric one-sided hypothesis on the mean of a
-nonnegative variable", Mathematical Methods of Statistics 14, 2005); Learned-Miller and Thomas found it to hold its level on
+largest that a value can be. Gaffke proposed it ("Three test statistics for a nonparametric one-sided hypothesis on the mean of
+a nonnegative variable", Mathematical Methods of Statistics 14, 2005); Learned-Miller and Thomas found it to hold its level on
 every bounded distribution they tried ("A new confidence interval for the mean of a bounded random variable", 2019). Of 0/1
 values it is Clopper and Pearson's. Such weights are exponentials over their sum, so "the weighted mean is below t" is "a sum of
 exponentials is below 0", whose probability the saddlepoint gives: no draws, and the same bits everywhere.
@@ -14,6 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.records import Interval
 
 _NORMAL = NormalDist()
@@ -43,7 +44,8 @@ class BoundedMean:
         return Interval(value=value, low=min(value, low), high=max(value, high))
 
     def _above(self, values: np.ndarray, most: np.ndarray, confidence: float) -> float:
-        units, unseen = self._units(values, most)
+        with np.errstate(over="ignore", invalid="ignore"):  # no number is found out below
+            units, unseen = self._units(values, most)
         return weighted_mean_quantile(np.append(units, max(unseen, units.max())), confidence)
 
     def _units(self, values: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, float]:
@@ -70,21 +72,26 @@ def weighted_mean_quantile(values: np.ndarray, confidence: float) -> float:
 
     Lugannani and Rice, "Saddle point approximation for the distribution of the sum of independent random variables", Advances
     in Applied Probability 12, 1980. Against exact laws it errs by less than 1 % of the distance to the mean, to the safe side
-    (``tests/unit/test_bounded_mean.py``).
+    (``tests/unit/test_bounded_mean.py``). DataError where values are too far apart to compute with.
     """
     from scipy.optimize import brentq
 
-    centre = float(values.mean())
-    centred = values - centre
-    if not np.ptp(centred) > 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre, unit = float(values.mean()), float(np.ptp(values))
+    if not math.isfinite(centre + unit):
+        raise DataError("metric: the scores are so far apart that their mean is no number; scale them")
+    if unit == 0:
         return centre
+    centred = (values - centre) / unit  # squares of the smallest numbers there are would be 0
+    if not centred.min() < 0 < centred.max():
+        return float(values.max())
 
     def excess(at: float) -> float:
         return _leaning(centred, at)[1] - confidence
 
     if excess(_FARTHEST) <= 0:
         return float(values.max())
-    return centre + _leaning(centred, float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-9)))[0]
+    return centre + unit * _leaning(centred, float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-9)))[0]
 
 
 def _leaning(values: np.ndarray, at: float) -> tuple[float, float]:

@@ -8,8 +8,8 @@ def outcomes(scores):
     return Outcomes(float(scores.mean()), scores)
 
 
-def pair(baseline, candidate, higher_is_better=True):
-    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better, len(baseline))
+def pair(baseline, candidate, higher_is_better=True, **changes):
+    return Pair(outcomes(baseline), outcomes(candidate), True, higher_is_better, len(baseline), **changes)
 
 
 def drop(baseline, candidate, limit=0.01, **changes):

@@ -94,7 +94,9 @@ def test_the_bounds_hold_the_estimate(counts):
 def test_the_bounds_are_where_the_test_is_at_its_edge(counts):
     both, lost, gained, _ = counts
     interval, z = bounds(*counts), stats.norm.ppf(0.95)
-    if lost >= gained or lost + gained > SPARSE:
+    if not lost and not gained:
+        assert (1 - interval.high) ** both == pytest.approx(0.05)
+    elif lost >= gained or lost + gained > SPARSE:
         assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(z, abs=1e-3)
     if lost + gained > SPARSE:
         assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(-z, abs=1e-3)
@@ -118,7 +120,7 @@ def test_exchanging_the_models_inverts_the_bounds(counts):
     ("counts", "low", "value", "high"),
     [
         ((1595, 24, 11, 191), 0.0021, 0.0080, 0.0145),
-        ((500, 0, 0, 0), -0.0054, 0.0, 0.0054),
+        ((500, 0, 0, 0), -0.0060, 0.0, 0.0060),
     ],
 )
 def test_known_cases(counts, low, value, high):
@@ -130,13 +132,12 @@ def test_rows_that_both_have_wrong_do_not_change_the_drop():
     assert bounds(400, 9, 4, 0).high == pytest.approx(bounds(400, 9, 4, 500).high, abs=2e-3)
 
 
-@pytest.mark.parametrize(("right", "rows"), [(1619, 1821), (500, 500), (1, 40)])
-def test_accuracy_of_right_and_wrong_has_wilsons_interval(right, rows):
-    z, share = stats.norm.ppf(0.95), right / rows
-    middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    reach = z / (1 + z**2 / rows) * math.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
+@pytest.mark.parametrize(("right", "rows"), [(1619, 1821), (500, 500), (0, 30), (1, 40)])
+def test_accuracy_of_right_and_wrong_has_the_exact_interval(right, rows):
+    found = stats.binomtest(right, rows).proportion_ci(0.9, "exact")
     interval = accuracy(outcomes(np.repeat([1.0, 0.0], [right, rows - right])), True, 0.95)
-    assert (interval.low, interval.value, interval.high) == pytest.approx((middle - reach, share, middle + reach))
+    one_sided = found.low if right else 0.0, found.high if right < rows else 1.0
+    assert (interval.low, interval.value, interval.high) == pytest.approx((one_sided[0], right / rows, one_sided[1]))
 
 
 def tango_by_likelihood(both, lost, gained, neither, difference):

@@ -49,7 +49,7 @@ def test_the_worse_of_accuracy_and_speed_decides(accuracy, speedup, verdict):
 @pytest.mark.parametrize(
     ("accuracy", "reason"),
     [
-        (PASS, r"top1 drops by 0 %, at most 0\.15 %; allowed is 1 %"),
+        (PASS, r"top1 drops by 0 %, at most 0\.17 %; allowed is 1 %"),
         (FAIL, r"top1 drops by 3\.89 %, at least 3\.\d+ %; allowed is 1 %"),
         (
             UNSURE,

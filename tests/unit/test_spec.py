@@ -149,7 +149,7 @@ WRONG = [
     ("data.calibration", GONE, "job: data.calibration: a static recipe needs it; give the split, or use method dynamic"),
     ("metric", {}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "a", "callable": "a.py:f"}, "metric: give either 'name' or 'callable'"),
-    ("metric", {"name": "a", "decomposable": True}, "metric: 'higher_is_better' and 'decomposable' are for callables; a named metric knows its own"),
+    ("metric", {"name": "a", "decomposable": True}, "metric: 'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own"),
     ("metric", {"callable": "a.py:f", "output": "x"}, "metric: 'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"),
     ("benchmark.layout", "1s0c", "benchmark.layout: '1s0c' asks for none of something; every number is at least 1"),
     ("benchmark.layout", "fast", "benchmark.layout: 'fast' is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), a part of it in this order, or 'auto'"),
