@@ -51,15 +51,15 @@ class BoundedMean:
     def _units(self, values: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, float]:
         """Return what was drawn, on the scale of the mean, and what one more would be that takes all it can.
 
-        Rows that can take more count more in that one: losses of any size that strike rows at random have the mean and the
-        variance of losses that are all as large as it (sum of squares over sum).
+        That one lies half-way between what the others can take on average, which tells how likely it is that no loss was seen,
+        and what they can take by a weight of that itself, which tells how much losses that were seen can vary.
         """
         mean = float(values.mean())
         room = np.maximum(most - values, 0.0)
         sizes, sums, mosts, rooms = (self._summed(one) for one in (np.ones_like(values), values, most, room))
         if not rooms.sum() > 0:
             return mean + (sums - sizes * mean) / sizes.mean(), -math.inf
-        weights = rooms / rooms.sum()
+        weights = (1 / len(rooms) + rooms / rooms.sum()) / 2
         unseen = mean + float(weights @ (mosts - sizes * mean)) / float(sizes.mean())
         return mean + (sums - sizes * mean) / sizes.mean(), unseen
 

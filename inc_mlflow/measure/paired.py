@@ -11,7 +11,7 @@ from inc_mlflow.measure.binary import absolute_bounds, relative_bounds, share_bo
 from inc_mlflow.measure.bounded_mean import BoundedMean
 from inc_mlflow.measure.outcomes import Outcomes
 from inc_mlflow.measure.reach import UNDECLARED, room, size
-from inc_mlflow.measure.resampled import ResampledValue
+from inc_mlflow.measure.resampled import HEAVIEST, ResampledValue
 from inc_mlflow.records import Interval, ScoreRange
 
 Bounds = Callable[[float], Interval]
@@ -177,12 +177,17 @@ def _drawn(rows: int, groups: np.ndarray | None) -> int:
 
 
 def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int) -> int:
-    """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone."""
+    """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone.
+
+    At most two thirds of the rows that were ``drawn``: they weigh differently, long sentences more than short ones, and how much
+    a metric of all rows does not tell.
+    """
+    most = drawn / HEAVIEST
     low, high = _scale(between)
     share, variance = (outcomes.value - low) / (high - low), float(outcomes.replicates.var()) / (high - low) ** 2
     if not 0 < share < 1 or variance == 0:
-        return drawn
-    return max(1, min(drawn, round(share * (1 - share) / variance)))
+        return max(1, round(most))
+    return max(1, round(min(most, share * (1 - share) / variance)))
 
 
 def _scale(between: ScoreRange) -> tuple[float, float]:

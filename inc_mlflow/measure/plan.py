@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from inc_mlflow.measure.resampled import HEAVIEST
 from inc_mlflow.measure.score_test import difference_statistic, quantile, ratio_statistic, unseen
 from inc_mlflow.measure.words import decimal, percent, points, rounded_up
 from inc_mlflow.spec import GateSpec
@@ -31,14 +32,17 @@ def plan(
     return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
 
 
-def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1) -> str:
-    """Say what ``rows`` rows can show at best by a metric that is not right or wrong per row: where nothing changes."""
-    level = strictest(gate, candidates)
-    least, limit = unseen(rows, level), gate.max_relative_drop
+def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1, whole: bool = False) -> str:
+    """Say what ``rows`` rows can show at best by a metric that is not right or wrong per row: where nothing changes.
+
+    ``whole``: the metric is of all rows together, of which some weigh more.
+    """
+    level, weight = strictest(gate, candidates), HEAVIEST if whole else 1.0
+    least, limit = unseen(max(1, round(rows / weight)), level), gate.max_relative_drop
     text = f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
     if limit is None or least <= limit:
         return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
-    needed = f"about {decimal(rounded_up(math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
+    needed = f"about {decimal(rounded_up(weight * math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
     return f"{text} {percent(least)} of the metric, so none can pass; {needed} could show it"
 
 

@@ -1,6 +1,5 @@
 """What accuracy means in a job."""
 
-import math
 from typing import Annotated, Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
@@ -76,8 +75,6 @@ class MetricSpec(Part):
     @classmethod
     def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
         ends = [end for end in value or () if end is not None]
-        if not all(map(math.isfinite, ends)):
-            raise ValueError("give null for an end that there is not")
         if len(ends) == 2 and ends[0] >= ends[1]:
             raise ValueError(f"the least score, {ends[0]:g}, must be below the largest, {ends[1]:g}")
         return value

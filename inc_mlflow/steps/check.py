@@ -62,4 +62,6 @@ def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
 
 def _plan(job: Job, metric: Metric, facts: DataFacts) -> str:
     rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
-    return (plan if metric.binary else plan_at_best)(rows, job.spec.gate, candidates)
+    if metric.binary:
+        return plan(rows, job.spec.gate, candidates)
+    return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)

@@ -1,0 +1,141 @@
+"""Rows that belong together: read from every kind of data, kept with the outcomes, and drawn together."""
+
+import numpy as np
+import pytest
+from judging import FAST, GATE, found, model
+
+from inc_mlflow.datasets.splits import SplitReader
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.outcomes import Scoring, outcomes_of
+from inc_mlflow.measure.resample import draw
+from inc_mlflow.records import BASELINE, TensorSpec
+from inc_mlflow.spec import CallableSplit, FileSplit
+
+INPUT = (TensorSpec(name="x", dtype="float32", shape=(None, 2)),)
+SPEAKERS = np.array(["bo", "al", "al", "bo", "cy", "al"])
+NUMBERS = [1, 0, 0, 1, 2, 0]
+CODE = """
+import numpy as np
+
+def data(split):
+    for start in (0, 4):
+        rows = np.arange(6)[start : start + 4]
+        yield {"x": np.ones((len(rows), 2), np.float32), "speaker": np.array(["bo", "al", "al", "bo", "cy", "al"])[rows]}, rows
+"""
+
+
+@pytest.fixture
+def npz(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.ones((6, 2), np.float32), label=np.arange(6), speaker=SPEAKERS, wide=np.ones((6, 2)))
+    return tmp_path
+
+
+def reader(split, root, group="speaker"):
+    return SplitReader("validation", split, root, INPUT, group)
+
+
+def test_an_array_tells_the_groups_of_the_rows_that_are_chosen(npz):
+    assert reader(FileSplit(path="a.npz"), npz).groups("speaker").tolist() == NUMBERS
+    assert reader(FileSplit(path="a.npz", start=1, stop=4), npz).groups("speaker").tolist() == [0, 0, 1]
+
+
+def test_a_callable_gives_them_beside_its_inputs_and_no_model_sees_them(tmp_path):
+    (tmp_path / "own.py").write_text(CODE)
+    own = reader(CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path)
+    assert own.groups("speaker").tolist() == NUMBERS
+    assert [list(inputs) for inputs, _ in own.batches()] == [["x"], ["x"]]
+
+
+def test_a_column_of_a_table_tells_them(tmp_path):
+    from inc_mlflow.datasets.text import _group
+
+    assert [_group({"speaker": one}, "speaker") for one in SPEAKERS] == SPEAKERS.tolist()
+    with pytest.raises(DataError, match=r"^data.group: a row has nothing in column 'talker'"):
+        _group({"speaker": "bo"}, "talker")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("speakr", r"^data.group: no array 'speakr', did you mean 'speaker'\?; the file has"),
+        ("wide", r"^data.group: array 'wide' has shape \(6, 2\); it needs one value of each of 6 rows"),
+    ],
+)
+def test_a_group_that_is_not_there_is_one_line(npz, name, says):
+    with pytest.raises(DataError, match=says):
+        reader(FileSplit(path="a.npz"), npz).groups(name)
+
+
+def test_numbers_with_a_point_are_no_groups(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 2), np.float32), speaker=np.array([0.5, 1.5]))
+    with pytest.raises(DataError, match=r"^data.group: 'speaker' has float64; give whole numbers or texts"):
+        reader(FileSplit(path="a.npz"), tmp_path).groups("speaker")
+
+
+def test_whole_groups_are_drawn_and_all_rows_come_as_often():
+    groups = np.array(NUMBERS)
+    drawn = draw({"x": np.zeros(6)}, None, groups)
+    for rows in drawn:
+        counts = np.bincount(rows, minlength=6)
+        assert all(len(set(counts[groups == group])) == 1 for group in range(3))
+    assert np.bincount(np.concatenate(drawn)).min() > 800  # of 1,000 resamples
+
+
+def test_a_metric_of_all_rows_is_resampled_by_groups_and_spreads_more():
+    random = np.random.default_rng(1)
+    right = np.repeat(random.random(40) < 0.8, 10).astype(float)
+    scoring = Scoring(lambda o, _: o, lambda kept, _: float(kept["right"].mean()), decomposable=False)
+    kept = {BASELINE: {"right": right}}
+    apart = outcomes_of(kept, BASELINE, scoring, 1)[BASELINE].replicates.std()
+    together = outcomes_of(kept, BASELINE, scoring, 1, groups=np.repeat(np.arange(40), 10))[BASELINE].replicates.std()
+    assert together == pytest.approx(np.sqrt(10) * apart, rel=0.15)
+
+
+def test_a_metric_that_pairs_rows_itself_takes_no_groups():
+    pairs = Scoring(
+        lambda o, _: o,
+        lambda kept, _: float(kept["right"].mean()),
+        decomposable=False,
+        group=lambda kept: {"right": kept["right"].reshape(-1, 2).mean(axis=1)},
+    )
+    with pytest.raises(DataError, match=r"^data.group: the metric puts rows together itself"):
+        outcomes_of({BASELINE: {"right": np.ones(6)}}, BASELINE, pairs, 1, groups=np.array(NUMBERS))
+
+
+def measured(groups, **changes):
+    """A candidate that loses one speaker of forty."""
+    right = np.ones(400)
+    right[:10] = 0
+    return found({BASELINE: np.ones(400), "int8": right}, {"int8": FAST}, group="speaker", **changes), groups
+
+
+def test_the_gate_counts_speakers_not_rows():
+    from dataclasses import replace
+
+    one, groups = measured(np.repeat(np.arange(40), 10))
+    judged = judge([model(BASELINE), model("int8")], {"local": replace(one, groups=groups)}, GATE)
+    row = judged.table[1]
+    assert row.verdict == "inconclusive"
+    assert "groups of speaker would decide, validation has 40" in row.reasons[0]
+    plain = found({BASELINE: np.ones(400), "int8": one.outcomes["int8"]}, {"int8": FAST})
+    alone = judge([model(BASELINE), model("int8")], {"local": plain}, GATE).table[1]
+    assert row.relative_drop.high > 2 * alone.relative_drop.high
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        None,
+        np.repeat(np.arange(40), 10).astype(float),
+        np.repeat(np.arange(1, 41), 10),
+        np.arange(399),
+        np.repeat([0, 2], 200),
+    ],
+)
+def test_groups_that_are_not_those_of_an_evaluation_are_refused(groups):
+    from dataclasses import replace
+
+    one, _ = measured(None)
+    with pytest.raises(DataError, match=r"^gate: the (evaluation|groups) on pool 'local'"):
+        judge([model(BASELINE), model("int8")], {"local": replace(one, groups=groups)}, GATE)
