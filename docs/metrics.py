@@ -23,6 +23,8 @@ without a value passes no gate. A metric that labels leave undefined is refused:
 same, perplexity and error rates where nothing counts, mAP without an object. Correlation with a model that always answers the
 same is 0, as is F1 where there is nothing to find; a class that a mean is taken over and that no row has is left out of it.
 
+What a row can lose, and so what few rows can show, the gate takes from the metric's range.
+
 A metric per sample is a mean over rows, and rows are what the gate compares. Any other is computed again on 1,000 resamples of
 the rows, from statistics of each row that are kept once; of verification pairs, the pairs are drawn. Resamples whose labels
 leave it undefined, as AUROC is where no row of class 1 is drawn, are left out for all models alike, at most 50 of them: with
@@ -51,6 +53,12 @@ def row(*cells: str) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
+def ends(between: tuple[float | None, float | None]) -> str:
+    """Return where scores can be."""
+    low, high = between
+    return f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
+
+
 def metric(name: str) -> str:
     """Return a metric's row."""
     one = METRICS.get(name)
@@ -59,6 +67,7 @@ def metric(name: str) -> str:
         one.summary,
         f"{one.unit}, {'higher' if one.higher_is_better else 'lower'}",
         "sample" if one.decomposable else "split",
+        ends(one.score_range),
         codes(one.reads),
         one.labels.words if one.labels else "none",
         options(one),
@@ -75,8 +84,8 @@ def postprocess(name: str) -> str:
 def main() -> None:
     """Print both tables."""
     print(HEAD)
-    print(row("metric", "what", "unit, better", "per", "reads", "labels", "options", "extra"))
-    print("|---" * 8 + "|")
+    print(row("metric", "what", "unit, better", "per", "range", "reads", "labels", "options", "extra"))
+    print("|---" * 9 + "|")
     print("\n".join(metric(name) for name in METRICS))
     print("\n## Postprocess\n")
     print(row("postprocess", "what", "reads", "gives", "options", "extra"))

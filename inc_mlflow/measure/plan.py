@@ -42,7 +42,9 @@ def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1, whole: bool = F
     text = f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
     if limit is None or least <= limit:
         return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
-    needed = f"about {decimal(rounded_up(weight * math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
+    needed = (
+        f"about {decimal(rounded_up(weight * math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
+    )
     return f"{text} {percent(least)} of the metric, so none can pass; {needed} could show it"
 
 

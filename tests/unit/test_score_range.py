@@ -57,7 +57,9 @@ def test_a_callable_declares_it_in_the_job(own, fields):
 @pytest.mark.parametrize("fields", [{}, {"callable": "own.py:whole", "decomposable": False}])
 @pytest.mark.parametrize(("value", "between"), [(1.2, [0, 1]), (-0.1, [0, None]), (7, [None, 5])])
 def test_a_score_beyond_it_is_one_line(own, fields, value, between):
-    with pytest.raises(CallableError, match=r"^metric.callable: gave scores from .* to .*, its range is .*; correct metric.range"):
+    with pytest.raises(
+        CallableError, match=r"^metric.callable: gave scores from .* to .*, its range is .*; correct metric.range"
+    ):
         own([value, value], range=between, **fields)
 
 
@@ -83,8 +85,10 @@ def judged(scores, **changes):
 
 def test_without_one_the_reason_says_what_it_rests_on():
     scores = np.full(100, 0.9) + np.linspace(0, 0.01, 100)
-    assert judged(scores).reasons[0].endswith(
-        "; the metric declares no least score, so a row is taken to lose no more than the baseline's largest score"
+    assert (
+        judged(scores)
+        .reasons[0]
+        .endswith("; the metric declares no least score, so a row is taken to lose no more than the baseline's largest score")
     )
     assert "declares" not in judged(scores, score_range=(0.0, 1.0)).reasons[0]
     assert "largest score, so" in judged(scores, higher_is_better=False).reasons[0]
