@@ -179,8 +179,8 @@ def _drawn(rows: int, groups: np.ndarray | None) -> int:
 def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int) -> int:
     """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone.
 
-    At most two thirds of the rows that were ``drawn``: they weigh differently, long sentences more than short ones, and how much
-    a metric of all rows does not tell.
+    At most two thirds of the rows that were ``drawn``: they weigh differently, long sentences more than short ones, and a
+    metric of all rows does not tell how much.
     """
     most = drawn / HEAVIEST
     low, high = _scale(between)

@@ -30,7 +30,7 @@ def promoted(bounds: list[Bounds]) -> float:
 def coverage(bounds: list[Bounds]) -> tuple[float, float, float]:
     """Shares of intervals whose lower bound, upper bound, and both at the confidence of two sides, hold the truth."""
     one, two = [bound(0.95) for bound in bounds], [bound(0.975) for bound in bounds]
-    low, high = np.mean([found.low <= LIMIT for found in one]), np.mean([LIMIT <= found.high for found in one])
+    low, high = np.mean([found.low <= LIMIT for found in one]), np.mean([found.high >= LIMIT for found in one])
     return float(low), float(high), float(np.mean([found.low <= LIMIT <= found.high for found in two]))
 
 
