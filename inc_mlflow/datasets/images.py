@@ -11,13 +11,13 @@ from PIL import Image
 
 from inc_mlflow.datasets.files import check_regular
 from inc_mlflow.datasets.source import Batch, Source
-from inc_mlflow.errors import DataError, reason
+from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import FileSplit, Transform
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is decoded, whatever suffix it has: real data has GIFs and phone pictures named .jpg. Others start programs."""
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+"""What is decoded, whatever suffix it has: real data has GIFs named .jpg. Others start programs, or print."""
 PIXELS = 89_478_485
 """Largest picture that is decoded: three bytes a pixel, a quarter of a GiB. Small files can claim to be any size."""
 _UNDECODABLE = (
@@ -62,7 +62,7 @@ def _decoded(file: Path, mode: str, where: str) -> Image.Image:
             _check_pixels(opened.size, file, where)
             return opened.convert(mode)
     except _UNDECODABLE as error:
-        raise DataError(f"{where}: {file} cannot be decoded ({reason(error)}); remove or replace it") from error
+        raise DataError(f"{where}: {file} cannot be decoded; remove or replace it") from error
 
 
 def _check_pixels(size: tuple[int, int], file: Path, where: str) -> None:

@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from inc_mlflow.errors import ModelError
+from inc_mlflow.errors import ModelError, reason
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.storage import sha256_file, sha256_text
 
@@ -19,6 +20,8 @@ _PACKED = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT
 def read_structure(path: Path) -> onnx.ModelProto:
     """Read a model without its external weights; ModelError where it is no whole ONNX file or refers outside its folder."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for, a device never ends
+            raise ModelError(f"{path}: cannot be read (it is no regular file); give the path of an .onnx file")
         model = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); give the path of an .onnx file") from error
@@ -94,7 +97,7 @@ def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
     if not tensor.elem_type:
         raise ModelError(f"model input {value.name!r}: is not a tensor; only tensor inputs are supported")
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    dtype = _numpy_type(tensor.elem_type, f"model input {value.name!r}").name
     shape = tuple(_axis(axis) for axis in tensor.shape.dim) if tensor.HasField("shape") else None
     return TensorSpec(name=value.name, dtype=dtype, shape=shape)
 
@@ -110,16 +113,27 @@ def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
     try:
         info = ExternalDataInfo(tensor)
     except ValueError as error:
-        raise ModelError(f"{path}: says wrongly where its weights are ({error}); export it again") from error
-    size = math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        raise ModelError(f"{path}: says wrongly where its weights are ({reason(error)}); export it again") from error
+    size = math.prod(tensor.dims) * _numpy_type(tensor.data_type, f"{path}: weight {tensor.name!r}").itemsize
     whole = size if tensor.data_type not in _PACKED else 0
     return _confined(path, info.location), (info.offset or 0) + (info.length or whole)
+
+
+def _numpy_type(number: int, what: str) -> np.dtype:
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(number)
+    except KeyError as error:
+        raise ModelError(f"{what}: has the data type {number}, which ONNX does not know; export it again") from error
 
 
 def _confined(path: Path, location: str) -> Path:
     """Resolve an external location; a model must not be able to read files outside its own directory."""
     folder = path.parent.resolve()
-    file = (folder / location).resolve()
+    try:
+        file = (folder / location).resolve()
+        file.exists()
+    except (OSError, ValueError) as error:  # a NUL, or a name that is too long
+        raise ModelError(f"{path}: says wrongly where its weights are ({reason(error)}); export it again") from error
     if not file.is_relative_to(folder):
         raise ModelError(f"{path}: refers to weights outside its own directory ({location!r}); only files beside it are read")
     return file

@@ -20,9 +20,9 @@ class BenchmarkSpec(Part):
     scenario: Annotated[
         Scenario, Field(description="As fast as possible, or requests that arrive at a rate and may have to wait.")
     ] = "throughput"
-    rate: Annotated[float | None, Field(gt=0, description="Requests per second to all instances together, each one batch.")] = (
-        None
-    )
+    rate: Annotated[
+        float | None, Field(ge=0.01, le=1e6, description="Requests per second to all instances together, each one batch.")
+    ] = None
 
     @field_validator("layout")
     @classmethod

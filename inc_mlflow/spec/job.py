@@ -29,7 +29,8 @@ class SearchSpec(Part):
     """How far ``recipes: auto`` goes."""
 
     budget: Annotated[
-        float | None, Field(gt=0, description="Seconds it may take; by default what a dozen default quantisations cost.")
+        float | None,
+        Field(gt=0, le=1e7, description="Seconds it may take; by default what a dozen default quantisations cost."),
     ] = None
     pools: Annotated[
         tuple[str, ...] | None, Field(min_length=1, strict=False, description="Pools to search on; the first by default.")
@@ -89,7 +90,7 @@ class JobSpec(Part):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$", description="Also the default MLflow names.")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,199}$", description="Also the default MLflow names.")]
     model: Annotated[RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")]
     data: DataSpec
     metric: MetricSpec

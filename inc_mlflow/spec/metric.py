@@ -6,6 +6,7 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validat
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from inc_mlflow.spec.data import Function
 from inc_mlflow.spec.part import Part
 
 
@@ -20,7 +21,7 @@ class MetricSpec(Part):
         dict[str, Any] | None,
         Field(description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."),
     ] = None
-    function: Annotated[str | None, Field(alias="callable", pattern=r"^.+\.py:\w+$", description="file.py:function")] = None
+    function: Annotated[Function | None, Field(alias="callable", description="file.py:function")] = None
     higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
     decomposable: Annotated[
         bool | None, Field(description="Of a callable: one score per sample (true, the default), or one for the split.")

@@ -13,6 +13,9 @@ from inc_mlflow.registry import did_you_mean
 _TAGS = {"static", "dynamic", "file", "callable_", "auto", "list", "named_", "emulated_"}
 """What pydantic puts into the place of an error for the members of unions; it is not the user's."""
 
+_SHOWN = 60
+"""Letters of what was given that stand in a message."""
+
 
 class Part(BaseModel):
     """A frozen piece of the job."""
@@ -41,7 +44,8 @@ def spec_error(error: ValidationError) -> SpecError:
 
 
 def _unknown(key: str, allowed: list[str]) -> str:
-    return f"{key}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
+    shown = key if key.isprintable() and len(key) <= _SHOWN else _short(key)
+    return f"{shown}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -71,7 +75,7 @@ def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
     if "method" not in given:
         return f"the field 'method' is missing; it is one of {expected}"
     name = str(given["method"])
-    return f"no method {name!r}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
+    return f"no method {_short(name)}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
 
 
 def _expected(text: str) -> str:
@@ -83,4 +87,4 @@ def _expected(text: str) -> str:
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -48,7 +48,9 @@ def _insert(random: Random, content: bytes) -> bytes:
 def _number(random: Random, content: bytes) -> bytes:
     """Overwrite what may be a length, a count or an offset."""
     size = random.choice([1, 2, 4, 8])
-    value = random.choice([0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1, random.getrandbits(8 * size)])
+    value = random.choice(
+        [0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1, random.getrandbits(8 * size)]
+    )
     at = random.randrange(max(1, len(content) - size))
     return content[:at] + value.to_bytes(size, random.choice(["little", "big"])) + content[at + size :]
 
@@ -96,7 +98,7 @@ def _places(value: Any) -> Any:
 
 
 def _put(random: Random, parent: Any, key: Any) -> None:
-    if isinstance(parent, list) and key >= len(parent) or isinstance(parent, dict) and key not in parent:
+    if (isinstance(parent, list) and key >= len(parent)) or (isinstance(parent, dict) and key not in parent):
         return
     kind = random.random()
     if kind < 0.1:
