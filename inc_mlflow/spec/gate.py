@@ -22,7 +22,7 @@ def _distinct(limit: float | None) -> float | None:
     return limit
 
 
-_Share = Annotated[float | None, Field(ge=0, le=0.999999), AfterValidator(_distinct)]
+_Share = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
 _Points = Annotated[float | None, Field(ge=0, le=1e12)]
 
 

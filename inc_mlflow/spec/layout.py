@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 AUTO = "auto"
-_MOST = 100_000
+_MOST = 1_000_000
 """Of anything in a layout: more is a slip, and the arithmetic of what it would take helps nobody."""
 _PARTS = re.compile(r"(?:(\d+)s)?(?:(\d+)c)?(?:(\d+)ins)?(?:(\d+)bs)?", re.ASCII)
 

@@ -6,8 +6,10 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validat
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from inc_mlflow.errors import reason
 from inc_mlflow.spec.data import Function
 from inc_mlflow.spec.part import Part
+from inc_mlflow.storage import canonical_json
 
 
 class MetricSpec(Part):
@@ -43,6 +45,16 @@ class MetricSpec(Part):
         if isinstance(given, dict) and not isinstance(given.get("name"), str):
             raise ValueError("give its name, as {name: nms, iou_threshold: 0.5}")
         return given
+
+    @field_validator("options", "postprocess")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Refuse what the job's canonical text cannot hold: half characters, infinity, YAML's dates and bytes."""
+        try:
+            canonical_json(value).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"holds what JSON does not ({reason(error)}); use numbers, texts, lists and mappings") from error
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

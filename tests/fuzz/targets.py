@@ -327,7 +327,7 @@ POLICY = {
 
 def _read_job(folder: Path) -> None:
     spec = JobSpec.load(folder / "job.yaml")
-    assert JobSpec.from_text(spec.to_text().encode().decode()) == spec
+    assert JobSpec.from_text(spec.to_text().encode().decode()).to_text() == spec.to_text()
     for rows in (1, 200, 10**6):
         plan(rows, spec.gate, 12), plan_at_best(rows, spec.gate, 12)
 
