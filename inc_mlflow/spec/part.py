@@ -1,7 +1,7 @@
 """Base of every part of the job: strict types, no unknown field, errors in one line that names the field."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -31,6 +31,8 @@ class Part(BaseModel):
             for key in data:
                 if key not in allowed:
                     raise PydanticCustomError("unknown_field", "{text}", {"text": _unknown(str(key), allowed)})
+            if torn := next(_torn(data), None):
+                raise ValueError(f"{_short(torn)} holds half a character, which no file can; write the whole one")
         return data
 
 
@@ -46,6 +48,19 @@ def spec_error(error: ValidationError) -> SpecError:
 def _unknown(key: str, allowed: list[str]) -> str:
     shown = key if key.isprintable() and len(key) <= _SHOWN else _short(key)
     return f"{shown}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
+
+
+def _torn(value: Any) -> Iterator[str]:
+    """Yield the texts that hold a surrogate: JSON can write one, and UTF-8 cannot."""
+    if isinstance(value, str):
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _torn(pair)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _torn(item)
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -328,8 +328,8 @@ POLICY = {
 def _read_job(folder: Path) -> None:
     spec = JobSpec.load(folder / "job.yaml")
     assert JobSpec.from_text(spec.to_text().encode().decode()).to_text() == spec.to_text()
-    for rows in (1, 200, 10**6):
-        plan(rows, spec.gate, 12), plan_at_best(rows, spec.gate, 12)
+    plan(200, spec.gate, 2)  # what a gate asks for is computed with before any work
+    plan_at_best(200, spec.gate, 2)
 
 
 def _records() -> list[bytes]:
