@@ -10,7 +10,7 @@ from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.source import Arrays, Batch, Source
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec import CallableSplit, FileSplit
@@ -76,8 +76,12 @@ class SplitReader:
     def _array(self, labels: Any) -> np.ndarray:
         try:
             array = np.asarray(labels)
+            if array.dtype.kind == "U":
+                "".join(array.ravel().tolist()).encode()  # NumPy keeps numbers that are no characters, and halves of some
         except ValueError as error:
-            raise DataError(f"{self.where}: labels are no array ({error}); give one per row") from error
+            raise DataError(
+                f"{self.where}: labels are no array of numbers or texts ({reason(error)}); give one per row"
+            ) from error
         return self._text(array) if array.dtype.kind in "OT" else array
 
     def _text(self, labels: np.ndarray) -> np.ndarray:

@@ -106,9 +106,12 @@ def open_file(
 
 
 def open_proto(model: onnx.ModelProto, folder: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """Load a model from memory; its external weights stand in ``folder``."""
+    """Load a model from memory; its external weights stand in ``folder``. ModelError is ONNX Runtime's complaint in one line."""
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+    except RUNTIME_ERRORS as error:
+        raise ModelError(f"model: onnxruntime cannot load it for calibration: {one_line(error)}") from error
 
 
 def _check_built(provider: Provider) -> None:

@@ -54,7 +54,8 @@ def _archives() -> list[bytes]:
     arrays = {"x": np.arange(24, dtype=np.float32).reshape(6, 4), "label": np.arange(6), "other": np.zeros((3, 3))}
     swapped = arrays | {"x": np.asfortranarray(arrays["x"].astype(">f8"))}
     made = []
-    for save, content in ((np.savez, arrays), (np.savez_compressed, swapped)):
+    named = arrays | {"label": np.array(["cat", "dog", "é", "a", "b", "c"])}
+    for save, content in ((np.savez, arrays), (np.savez_compressed, swapped), (np.savez, named)):
         file = io.BytesIO()
         save(file, **content)
         made.append(file.getvalue())

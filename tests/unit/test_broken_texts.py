@@ -111,3 +111,11 @@ def test_labels_are_of_the_narrowest_kind_that_keeps_them(folder, labels, kind):
     ((_, found),) = batches(folder)
     assert found.dtype.kind == kind
     assert np.unique(found).size == 2
+
+
+@pytest.mark.parametrize("label", [b"\x00\xd8\x00\x00", b"\xff\xff\xff\x7f"])
+def test_labels_that_are_no_characters_are_refused(tmp_path, label):
+    np.savez(tmp_path / "a.npz", x=np.zeros((1, 4), np.float32), label=np.frombuffer(label, "<U1"))
+    inputs = (TensorSpec(name="x", dtype="float32", shape=(None, 4)),)
+    with pytest.raises(DataError, match=r"^data\.tuning: labels are no array of numbers or texts"):
+        list(SplitReader("tuning", FileSplit(path="a.npz"), tmp_path, inputs).batches())
