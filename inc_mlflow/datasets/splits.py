@@ -78,7 +78,7 @@ class SplitReader:
             array = np.asarray(labels)
             if array.dtype.kind == "U":
                 "".join(array.ravel().tolist()).encode()  # NumPy keeps numbers that are no characters, and halves of some
-        except ValueError as error:
+        except (SystemError, ValueError) as error:  # a SystemError is how CPython refuses such a number
             raise DataError(
                 f"{self.where}: labels are no array of numbers or texts ({reason(error)}); give one per row"
             ) from error

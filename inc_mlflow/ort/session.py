@@ -106,7 +106,7 @@ def open_file(
 
 
 def open_proto(model: onnx.ModelProto, folder: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """Load a model from memory; its external weights stand in ``folder``. ModelError is ONNX Runtime's complaint in one line."""
+    """Load a model from memory, its external weights from ``folder``; ModelError is ONNX Runtime's complaint in one line."""
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
