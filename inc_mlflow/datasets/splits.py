@@ -50,7 +50,11 @@ class SplitReader:
 
     def _open(self, split: FileSplit) -> Source:
         here = split.model_copy(update={"path": str(local_path(split.path, self._root))})
-        return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+        try:
+            return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+        except OSError as error:  # a folder on the way that may not be looked into
+            said = f"{error.filename or here.path} cannot be read ({error.strerror or reason(error)})"
+            raise DataError(f"{self.where}: {said}; give a path that can") from error
 
     def _from_callable(self, split: CallableSplit) -> Iterator[Batch]:
         where = f"{self.where}.callable"

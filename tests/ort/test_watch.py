@@ -108,6 +108,13 @@ def test_a_run_that_fails_prints_nothing_beside_its_line(tmp_path):
     assert ended.stderr == ""
 
 
+def test_a_complaint_that_is_no_text_is_one_line_too(tmp_path):
+    path = model(tmp_path / "m.onnx", ["n", 4], [helper.make_node("Frobnicate", ["x"], ["y"])])
+    path.write_bytes(path.read_bytes().replace(b"Frobnicate", b"Frobnicat\xef"))
+    with pytest.raises(ModelError, match=r"m\.onnx: onnxruntime cannot load it: "):
+        Runner(path, threads=1)
+
+
 @pytest.mark.parametrize("number", [99, 2**31 - 1])
 def test_a_type_that_onnx_does_not_know_is_one_line(tmp_path, number):
     path = model(tmp_path / "m.onnx", [1, 4])

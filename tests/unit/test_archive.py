@@ -11,6 +11,7 @@ import pytest
 
 from inc_mlflow.datasets import npz
 from inc_mlflow.datasets.archive import Archive
+from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import FileSplit
@@ -93,6 +94,12 @@ def test_an_array_that_memory_cannot_hold_is_refused_before_it_is_unpacked(tmp_p
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.npz")
     assert "it is no regular file" in refused(tmp_path / "a.npz")
+
+
+def test_a_path_that_the_system_refuses_to_look_at_is_one_line(tmp_path):
+    split = FileSplit(path="a").model_copy(update={"path": "x" * 300})
+    with pytest.raises(DataError, match=r"^data\.tuning: .*x cannot be read \(File name too long\); give a path that can$"):
+        SplitReader("tuning", split, tmp_path, INPUTS).count()
 
 
 def test_any_order_of_bytes_and_axes_is_read(tmp_path):
