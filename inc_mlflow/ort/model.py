@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from inc_mlflow.errors import ModelError, reason
+from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.storage import sha256_file, sha256_text
 
@@ -93,11 +93,19 @@ def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProt
     return model
 
 
+def np_dtype(data_type: int, where: str) -> np.dtype:
+    """Return NumPy's type for a tensor's; ModelError where ONNX has none of that number."""
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(data_type)
+    except KeyError as error:
+        raise ModelError(f"{where}: has the unknown data type {data_type}; export the model again") from error
+
+
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
     if not tensor.elem_type:
         raise ModelError(f"model input {value.name!r}: is not a tensor; only tensor inputs are supported")
-    dtype = _numpy_type(tensor.elem_type, f"model input {value.name!r}").name
+    dtype = np_dtype(tensor.elem_type, f"model input {value.name!r}").name
     shape = tuple(_axis(axis) for axis in tensor.shape.dim) if tensor.HasField("shape") else None
     return TensorSpec(name=value.name, dtype=dtype, shape=shape)
 
@@ -113,34 +121,29 @@ def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
     try:
         info = ExternalDataInfo(tensor)
     except ValueError as error:
-        raise ModelError(f"{path}: says wrongly where its weights are ({reason(error)}); export it again") from error
-    size = math.prod(tensor.dims) * _numpy_type(tensor.data_type, f"{path}: weight {tensor.name!r}").itemsize
+        raise ModelError(f"{path}: says wrongly where its weights are ({error}); export it again") from error
+    size = math.prod(tensor.dims) * np_dtype(tensor.data_type, f"{path}: tensor {tensor.name!r}").itemsize
     whole = size if tensor.data_type not in _PACKED else 0
     return _confined(path, info.location), (info.offset or 0) + (info.length or whole)
-
-
-def _numpy_type(number: int, what: str) -> np.dtype:
-    try:
-        return onnx.helper.tensor_dtype_to_np_dtype(number)
-    except KeyError as error:
-        raise ModelError(f"{what}: has the data type {number}, which ONNX does not know; export it again") from error
 
 
 def _confined(path: Path, location: str) -> Path:
     """Resolve an external location; a model must not be able to read files outside its own directory."""
     folder = path.parent.resolve()
-    try:
-        file = (folder / location).resolve()
-        file.exists()
-    except (OSError, ValueError) as error:  # a NUL, or a name that is too long
-        raise ModelError(f"{path}: says wrongly where its weights are ({reason(error)}); export it again") from error
+    if "\0" in location:
+        raise ModelError(f"{path}: says wrongly where its weights are ({location!r} is no name of a file); export it again")
+    file = (folder / location).resolve()
     if not file.is_relative_to(folder):
         raise ModelError(f"{path}: refers to weights outside its own directory ({location!r}); only files beside it are read")
     return file
 
 
 def _check_file(model: Path, file: Path, end: int) -> None:
-    if not file.is_file():
+    try:
+        there = file.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ModelError(f"{model}: its external weights cannot be read ({error.strerror}); export it again") from error
+    if not there:
         raise ModelError(f"{model}: its external weights are missing: {file.name}; copy that file beside the model")
     if file.stat().st_size < end:
         raise ModelError(f"{model}: its external weights are truncated: {file.name} needs {end} bytes; copy it again")
