@@ -78,10 +78,10 @@ def test_a_format_that_is_not_asked_for_is_not_decoded(place):
     assert "cannot be decoded; remove or replace it" in refused(place)
 
 
-NOISE = np.random.default_rng(0).bytes(930)
+NOISE = png(30, 30, b"".join(b"\0" + np.random.default_rng(0).bytes(30) for _ in range(30)))
 BROKEN = {
     "a truncated head": png(8, 8)[:20],
-    "a wrong length": png(30, 30, NOISE)[:33] + b"\0\0\0\x64" + png(30, 30, NOISE)[37:],
+    "a wrong length": NOISE[:33] + struct.pack(">I", struct.unpack(">I", NOISE[33:37])[0] - 32) + NOISE[37:],
     "no pixels": png(8, 8),
     "a checksum": png(8, 8, b"\0" * 72)[:-20] + b"x" * 20,
 }
