@@ -31,12 +31,13 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     tokenizer = read_tokenizer(file, field)
     with tokenizing(file, field):
         _set_length(tokenizer, split, where)
+    length = split.transform.max_length or 0
     kinds = {spec.name: _encoding(split.inputs.get(spec.name, spec.name), where) for spec in inputs}
 
     def rows_at(positions: Sequence[int]) -> Batch:
         with tokenizing(file, field):
             encoded = tokenizer.encode_batch([_pair(texts[position]) for position in positions])
-        arrays = {name: _stack(encoded, kind, where) for name, kind in kinds.items()}
+        arrays = {name: _stack(encoded, kind, length, f"{field}: {file}") for name, kind in kinds.items()}
         return arrays, None if labels is None else labels[np.asarray(positions)]
 
     return Source(len(texts), rows_at)
@@ -127,5 +128,8 @@ def _pair(texts: tuple[str, ...]) -> str | tuple[str, ...]:
     return texts[0] if len(texts) == 1 else texts
 
 
-def _stack(encoded: list[Encoding], kind: str, where: str) -> np.ndarray:
-    return np.array([getattr(row, kind) for row in encoded], np.int64)
+def _stack(encoded: list[Encoding], kind: str, length: int, what: str) -> np.ndarray:
+    rows = [getattr(row, kind) for row in encoded]
+    if {len(row) for row in rows} - {length}:
+        raise DataError(f"{what} gives rows of other lengths than max_length ({length}); save it from the library again")
+    return np.array(rows, np.int64)

@@ -119,3 +119,9 @@ def test_labels_that_are_no_characters_are_refused(tmp_path, label):
     inputs = (TensorSpec(name="x", dtype="float32", shape=(None, 4)),)
     with pytest.raises(DataError, match=r"^data\.tuning: labels are no array of numbers or texts"):
         list(SplitReader("tuning", FileSplit(path="a.npz"), tmp_path, inputs).batches())
+
+
+def test_a_tokenizer_that_gives_rows_of_other_lengths_is_refused(folder):
+    changed(folder, lambda data: data["post_processor"]["single"].append(data["post_processor"]["single"][1]))
+    (folder / "a.csv").write_text(f"text,label\n{'good ' * 9},1\nbad,0\n")
+    assert "tokenizer.json gives rows of other lengths than max_length (6)" in refused(folder)
