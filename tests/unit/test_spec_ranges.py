@@ -1,6 +1,7 @@
 """Numbers and names of a job that nothing can be done with: refused where they stand, before anything computes with them."""
 
 import copy
+import json
 
 import pytest
 import yaml
@@ -65,6 +66,14 @@ def test_it_is_refused_in_one_line_that_names_the_field(field, value):
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 400
     assert field.split(".")[0] in str(raised.value) or "half a character" in str(raised.value)
+
+
+@pytest.mark.parametrize("field", ["gate", "placement"])
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300])
+def test_a_name_of_another_file_that_none_can_have_is_refused(tmp_path, field, name):
+    (tmp_path / "job.yaml").write_text(json.dumps(JOB | {field: name}))
+    with pytest.raises(SpecError, match=rf"job\.yaml: {field}: no file can have that name"):
+        JobSpec.load(tmp_path / "job.yaml")
 
 
 @pytest.mark.parametrize(
