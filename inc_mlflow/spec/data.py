@@ -19,7 +19,7 @@ _FARTHEST = 1e6
 
 def possible_path(path: str) -> str:
     """Refuse what no file can be called; the system would say so wherever the path is looked at first."""
-    if "\0" in path or len(path) > 4096 or any(len(part.encode(errors="replace")) > 255 for part in path.split("/")):
+    if "\0" in path or len(path) > 4096 or any(len(part.encode()) > 255 for part in path.split("/")):
         raise ValueError("no file can have that name; a part of a path has at most 255 bytes, none of them 0")
     return path
 
