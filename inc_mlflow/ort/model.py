@@ -141,7 +141,7 @@ def _confined(path: Path, location: str) -> Path:
 def _check_file(model: Path, file: Path, end: int) -> None:
     try:
         there = file.is_file()
-    except IndexError as error:  # a name that is too long, a folder that may not be looked into
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise ModelError(f"{model}: its external weights cannot be read ({error.strerror}); export it again") from error
     if not there:
         raise ModelError(f"{model}: its external weights are missing: {file.name}; copy that file beside the model")
