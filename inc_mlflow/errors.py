@@ -63,3 +63,9 @@ class LedgerError(TrackingError):
 
 class FrozenError(TrackingError):
     """Promotion of a registered model is stopped for now, by whom and why the message says."""
+
+
+def reason(error: BaseException, longest: int = 200) -> str:
+    """Return what a library said as part of a line; its kind where it said nothing, its beginning where it said too much."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

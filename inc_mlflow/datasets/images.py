@@ -1,17 +1,30 @@
 """Image folders: one folder per class, classes numbered in the order of their names."""
 
+import struct
+import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from inc_mlflow.datasets.files import check_regular
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import FileSplit, Transform
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+"""What is decoded, whatever suffix it has: real data has GIFs named .jpg. Others start programs, or print."""
+PIXELS = 89_478_485
+"""Largest picture that is decoded: three bytes a pixel, a quarter of a GiB. Small files can claim to be any size."""
+_UNDECODABLE = (
+    *(OSError, EOFError, SyntaxError, ArithmeticError, AssertionError, AttributeError, BufferError, LookupError),
+    *(MemoryError, RuntimeError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow's decoders raise over damaged bytes: each format fails in its own ways, and nothing of ours runs in between."""
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
@@ -19,7 +32,7 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     if len(inputs) != 1:
         raise DataError(f"{where}: images feed one input, the model has {len(inputs)}; use a data callable")
     classes = _classes(root / split.path, where)
-    files = [(file, number) for number, folder in enumerate(classes) for file in _images(folder)]
+    files = [(file, number) for number, folder in enumerate(classes) for file in _images(folder, where)]
 
     def rows_at(positions: Sequence[int]) -> Batch:
         arrays = [to_array(files[position][0], split.transform, where) for position in positions]
@@ -32,12 +45,8 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
 
 def to_array(file: Path, transform: Transform, where: str) -> np.ndarray:
     """Decode one image: values in 0..1 float32, less mean over std where given, axes as ``layout`` says."""
-    try:
-        with Image.open(file) as opened:
-            image = opened.convert("L" if transform.color == "L" else "RGB")
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{where}: {file} cannot be decoded; remove or replace it") from error
-    array = np.asarray(_sized(image, transform, where), np.float32) / 255
+    image = _decoded(file, "L" if transform.color == "L" else "RGB", where)
+    array = np.asarray(_sized(image, transform, file, where), np.float32) / 255
     array = array[..., None] if array.ndim == 2 else array
     array = array[..., ::-1] if transform.color == "BGR" else array
     if transform.mean is not None and transform.std is not None:
@@ -45,11 +54,28 @@ def to_array(file: Path, transform: Transform, where: str) -> np.ndarray:
     return np.ascontiguousarray(array.transpose(2, 0, 1) if transform.layout == "NCHW" else array)
 
 
-def _sized(image: Image.Image, transform: Transform, where: str) -> Image.Image:
+def _decoded(file: Path, mode: str, where: str) -> Image.Image:
+    """Decode one image; DataError names the file, whatever its decoder raises."""
+    check_regular(file, where, "an image, or remove it")
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as opened:  # of tags that nobody reads
+            _check_pixels(opened.size, file, where)
+            return opened.convert(mode)
+    except _UNDECODABLE as error:
+        raise DataError(f"{where}: {file} cannot be decoded; remove or replace it") from error
+
+
+def _check_pixels(size: tuple[int, int], file: Path, where: str) -> None:
+    if size[0] * size[1] > PIXELS:
+        raise DataError(f"{where}: {file} would have {size[0]} x {size[1]} pixels; at most {PIXELS} are decoded, replace it")
+
+
+def _sized(image: Image.Image, transform: Transform, file: Path, where: str) -> Image.Image:
     """Resize the shorter side, then cut the centre square: what ImageNet evaluation means by resize and crop."""
     if transform.resize is not None:
         scale = transform.resize / min(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        _check_pixels(size, file, where)
         image = image.resize(size, Image.Resampling.BILINEAR)
     if transform.crop is not None:
         if transform.crop > min(image.size):
@@ -68,11 +94,18 @@ def _channels(values: tuple[float, ...], array: np.ndarray, where: str) -> np.nd
 def _classes(folder: Path, where: str) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{where}: no folder {folder}; give a folder with one folder per class")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    classes = [path for path in _entries(folder, where) if path.is_dir() and not path.name.startswith(".")]
     if not classes:
         raise DataError(f"{where}: {folder} has no class folders; put the images of each class into one")
     return classes
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+def _images(folder: Path, where: str) -> list[Path]:
+    return [path for path in _entries(folder, where) if path.suffix.lower() in SUFFIXES]
+
+
+def _entries(folder: Path, where: str) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{where}: {folder} cannot be read ({error.strerror}); give a folder that can") from error

@@ -10,7 +10,7 @@ from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.source import Arrays, Batch, Source
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec import CallableSplit, FileSplit
@@ -70,7 +70,11 @@ class SplitReader:
 
     def _open(self, split: FileSplit) -> Source:
         here = split.model_copy(update={"path": str(local_path(split.path, self._root))})
-        return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+        try:
+            return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+        except OSError as error:  # a folder on the way that may not be looked into
+            said = f"{error.filename or here.path} cannot be read ({error.strerror or reason(error)})"
+            raise DataError(f"{self.where}: {said}; give a path that can") from error
 
     def _from_callable(self, split: CallableSplit) -> Iterator[Batch]:
         where = f"{self.where}.callable"
@@ -96,8 +100,12 @@ class SplitReader:
     def _array(self, labels: Any) -> np.ndarray:
         try:
             array = np.asarray(labels)
-        except ValueError as error:
-            raise DataError(f"{self.where}: labels are no array ({error}); give one per row") from error
+            if array.dtype.kind == "U":
+                "".join(array.ravel().tolist()).encode()  # NumPy keeps numbers that are no characters, and halves of some
+        except (SystemError, ValueError) as error:  # a SystemError is how CPython refuses such a number
+            raise DataError(
+                f"{self.where}: labels are no array of numbers or texts ({reason(error)}); give one per row"
+            ) from error
         return self._text(array) if array.dtype.kind in "OT" else array
 
     def _text(self, labels: np.ndarray) -> np.ndarray:

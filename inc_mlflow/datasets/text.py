@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from inc_mlflow.datasets.files import check_regular, listed
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import FileSplit
-from inc_mlflow.tokenizer import read_tokenizer
+from inc_mlflow.tokenizer import read_tokenizer, tokenizing
 
 ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 """Name of an encoding in a job -> attribute of the tokenizer's result."""
@@ -25,13 +26,18 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
     labels = _labels([row[split.label] for row in table], where) if split.label in table[0] else None
     if labels is None and "label" in split.model_fields_set:
-        raise DataError(f"{where}.label: no column {split.label!r}; the table has {', '.join(map(str, table[0]))}")
-    tokenizer = _tokenizer(split, root, where)
+        raise DataError(f"{where}.label: no column {split.label!r}; the table has {listed(table[0])}")
+    file, field = _tokenizer_file(split, root, where)
+    tokenizer = read_tokenizer(file, field)
+    with tokenizing(file, field):
+        _set_length(tokenizer, split, where)
+    length = split.transform.max_length or 0
     kinds = {spec.name: _encoding(split.inputs.get(spec.name, spec.name), where) for spec in inputs}
 
     def rows_at(positions: Sequence[int]) -> Batch:
-        encoded = tokenizer.encode_batch([_pair(texts[position]) for position in positions])
-        arrays = {name: _stack(encoded, kind, where) for name, kind in kinds.items()}
+        with tokenizing(file, field):
+            encoded = tokenizer.encode_batch([_pair(texts[position]) for position in positions])
+        arrays = {name: _stack(encoded, kind, length, f"{field}: {file}") for name, kind in kinds.items()}
         return arrays, None if labels is None else labels[np.asarray(positions)]
 
     return Source(len(texts), rows_at, lambda name: np.array([_group(row, name) for row in table]))
@@ -44,6 +50,7 @@ class _Tsv(csv.excel_tab):
 
 
 def _table(path: Path, where: str) -> list[dict[str, str]]:
+    check_regular(path, where, "a .tsv or .csv with a header")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, dialect=_Tsv if path.suffix == ".tsv" else csv.excel))
@@ -59,7 +66,7 @@ def _table(path: Path, where: str) -> list[dict[str, str]]:
 def _column(row: dict[str, str], name: str, where: str) -> str:
     value = row.get(name)
     if value is None:
-        raise DataError(f"{where}.transform.columns: no text in column {name!r}; the table has {', '.join(map(str, row))}")
+        raise DataError(f"{where}.transform.columns: no text in column {name!r}; the table has {listed(row)}")
     return value
 
 
@@ -82,28 +89,37 @@ def _labels(values: list[str | None], where: str) -> np.ndarray:
     given = [value for value in values if value is not None]
     if len(given) < len(values):
         raise DataError(f"{where}: row {values.index(None) + 1} has no label; give every row one")
-    for kind in (int, float):
-        try:
-            return np.array([kind(value) for value in given])
-        except ValueError:
-            continue
-    return np.array(given)
+    try:
+        return _numbers(given)
+    except (ValueError, OverflowError):  # also where a number is an identity of more digits than integers here have
+        return np.array(given)
 
 
-def _tokenizer(split: FileSplit, root: Path, where: str) -> Tokenizer:
-    transform = split.transform
-    if transform.tokenizer is None or transform.max_length is None:
+def _numbers(texts: list[str]) -> np.ndarray:
+    try:
+        return np.array([int(text) for text in texts], np.int64)
+    except ValueError:
+        return np.array([float(text) for text in texts])
+
+
+def _tokenizer_file(split: FileSplit, root: Path, where: str) -> tuple[Path, str]:
+    """Return the file and the job field that names it."""
+    if split.transform.tokenizer is None or split.transform.max_length is None:
         raise DataError(f"{where}: text needs transform: {{tokenizer: tokenizer.json, max_length: 128}}")
-    tokenizer = read_tokenizer(root / transform.tokenizer, f"{where}.transform.tokenizer")
-    special = tokenizer.num_special_tokens_to_add(is_pair=len(transform.columns or ()) == 2)
-    if transform.max_length <= special:
-        raise DataError(f"{where}.transform.max_length: {transform.max_length} leaves no room beside {special} special tokens")
+    return root / split.transform.tokenizer, f"{where}.transform.tokenizer"
+
+
+def _set_length(tokenizer: Tokenizer, split: FileSplit, where: str) -> None:
+    """Set the length of rows."""
+    length, columns = split.transform.max_length or 0, split.transform.columns or ()
+    special = tokenizer.num_special_tokens_to_add(is_pair=len(columns) == 2)
+    if length <= special:
+        raise DataError(f"{where}.transform.max_length: {length} leaves no room beside {special} special tokens")
     padding = tokenizer.padding or {}
-    tokenizer.enable_truncation(transform.max_length)
+    tokenizer.enable_truncation(length)
     padding.pop("length", None)
     padding.pop("pad_to_multiple_of", None)
-    tokenizer.enable_padding(**(padding | {"length": transform.max_length}))
-    return tokenizer
+    tokenizer.enable_padding(**(padding | {"length": length}))
 
 
 def _encoding(name: str, where: str) -> str:
@@ -119,5 +135,8 @@ def _pair(texts: tuple[str, ...]) -> str | tuple[str, ...]:
     return texts[0] if len(texts) == 1 else texts
 
 
-def _stack(encoded: list[Encoding], kind: str, where: str) -> np.ndarray:
-    return np.array([getattr(row, kind) for row in encoded], np.int64)
+def _stack(encoded: list[Encoding], kind: str, length: int, what: str) -> np.ndarray:
+    rows = [getattr(row, kind) for row in encoded]
+    if {len(row) for row in rows} - {length}:
+        raise DataError(f"{what} gives rows of other lengths than max_length ({length}); save it from the library again")
+    return np.array(rows, np.int64)

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.histogram import Histogram
 from inc_mlflow.ort.model import graph_inputs, read_structure, with_outputs
 from inc_mlflow.ort.ranges import MinMax, Ranges
 from inc_mlflow.ort.runner import fixed_batch, padded, trimmed
-from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_proto, options
+from inc_mlflow.ort.session import open_proto, options
+from inc_mlflow.ort.watch import Watched
 from inc_mlflow.storage import model_sha256
 
 QUANTIZABLE = frozenset(QDQRegistry) | frozenset(QLinearOpsRegistry)
@@ -33,12 +32,12 @@ def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: i
     seen = {name: _Tensor(name, histograms) for name in needed_tensors(model)}
     fed = {value.name for value in graph_inputs(model)}
     fetched = [name for name in seen if name not in fed]
-    session = open_proto(with_outputs(model, fetched), baseline.parent, options(threads))
+    watched = Watched(open_proto(with_outputs(model, fetched), baseline.parent, options(threads)), baseline)
     rows = 0
     with ThreadPoolExecutor(threads) as pool:  # idle while the session's own threads run
         spread = map if threads == 1 else pool.map
         for inputs in batches:
-            arrays = _activations(session, fetched, inputs, baseline) | {name: inputs[name] for name in fed & seen.keys()}
+            arrays = _activations(watched, fetched, inputs) | {name: inputs[name] for name in fed & seen.keys()}
             list(spread(_Tensor.add, (seen[name] for name in arrays), arrays.values()))
             rows += len(next(iter(inputs.values())))
             del arrays  # the next run may use their memory again
@@ -52,15 +51,10 @@ def collect(baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: i
     )
 
 
-def _activations(
-    session: onnxruntime.InferenceSession, names: list[str], inputs: dict[str, np.ndarray], baseline: Path
-) -> dict[str, np.ndarray]:
+def _activations(watched: Watched, names: list[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Run one batch; ModelError is ONNX Runtime's complaint in one line."""
-    batch = fixed_batch(value.shape for value in session.get_inputs())
-    try:
-        values = session.run(names, padded(inputs, batch))
-    except RUNTIME_ERRORS as error:
-        raise ModelError(f"{baseline}: onnxruntime cannot run calibration rows: {one_line(error)}") from error
+    batch = fixed_batch(value.shape for value in watched.session.get_inputs())
+    values = watched.run(names, padded(inputs, batch), "calibration rows")
     rows = len(next(iter(inputs.values())))
     return {name: trimmed(value, rows, batch) for name, value in zip(names, values, strict=True)}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.model import graph_inputs, with_outputs
 from inc_mlflow.ort.runner import Arrays, fixed_batch, padded, trimmed
-from inc_mlflow.ort.session import ALL, RUNTIME_ERRORS, one_line, open_proto, options
+from inc_mlflow.ort.session import ALL, open_proto, options
+from inc_mlflow.ort.watch import Watched
 
 
 def fetch(
@@ -26,13 +26,11 @@ def fetch(
     """
     fed = {value.name for value in graph_inputs(model)}
     fetched = [name for name in names if name not in fed]
-    session = open_proto(with_outputs(model, fetched), folder, options(threads, level))
-    batch = fixed_batch(value.shape for value in session.get_inputs())
+    watched = Watched(open_proto(with_outputs(model, fetched), folder, options(threads, level)), "model")
+    batch = fixed_batch(value.shape for value in watched.session.get_inputs())
     for inputs in batches:
-        try:
-            values = session.run(fetched, padded(inputs, batch)) if fetched else []  # asked for nothing, it gives every output
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"model: onnxruntime cannot run calibration rows: {one_line(error)}") from error
+        # Asked for nothing, it gives every output.
+        values = watched.run(fetched, padded(inputs, batch), "calibration rows") if fetched else []
         rows = len(next(iter(inputs.values())))
         seen = {name: inputs[name] for name in names if name in fed}
         yield rows, seen | {name: trimmed(value, rows, batch) for name, value in zip(fetched, values, strict=True)}

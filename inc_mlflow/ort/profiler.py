@@ -13,7 +13,8 @@ import onnx
 from inc_mlflow.errors import ModelError
 from inc_mlflow.ort.model import read_structure
 from inc_mlflow.ort.runner import Arrays, fixed_batch, padded
-from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_file, options
+from inc_mlflow.ort.session import one_line, open_file, options
+from inc_mlflow.ort.watch import Watched
 
 _KERNEL = "_kernel_time"
 _EXTERNAL = 1024  # bytes: larger weights go to a file of their own, for a model may exceed protobuf's 2 GB
@@ -60,12 +61,10 @@ class ProfiledSession:
 
     def run(self, batches: Iterable[Arrays]) -> None:
         """Run batches; ModelError is ONNX Runtime's complaint in one line."""
-        try:
-            for batch in batches:
-                self._session.run(None, padded(batch, self._batch))
-                self._runs += 1
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"{self._model}: onnxruntime cannot run it: {one_line(error)}") from error
+        watched = Watched(self._session, self._model)
+        for batch in batches:
+            watched.run(None, padded(batch, self._batch))
+            self._runs += 1
 
     def finish(self) -> list[list[Event]]:
         """End profiling and return the kernel calls of each batch run; ModelError where the profile lacks some."""

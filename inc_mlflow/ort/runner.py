@@ -7,10 +7,14 @@ import numpy as np
 import onnxruntime
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.session import RUNTIME_ERRORS, one_line, open_file, options
+from inc_mlflow.memory import free_bytes, gigabytes
+from inc_mlflow.ort.session import open_file, options
+from inc_mlflow.ort.watch import Watched
 from inc_mlflow.spec import CPU_PROVIDER, Provider
 
 Arrays = dict[str, np.ndarray]
+_LARGE = 2**28
+"""Bytes below which memory is not asked for: it takes longer than a small model."""
 
 
 class Loaded:
@@ -18,7 +22,7 @@ class Loaded:
 
     def __init__(self, model: Path | str, session: onnxruntime.InferenceSession) -> None:
         self.model = model
-        self._session = session
+        self._watched = Watched(session, model)
         self.outputs = [output.name for output in session.get_outputs()]
         self._inputs = {value.name for value in session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in session.get_inputs())
@@ -28,10 +32,7 @@ class Loaded:
         rows = len(next(iter(inputs.values())))
         if inputs.keys() != self._inputs:
             raise ModelError(f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, rows have {', '.join(inputs)}")
-        try:
-            values = self._session.run(None, padded(inputs, self._batch))
-        except RUNTIME_ERRORS as error:
-            raise ModelError(f"{self.model}: onnxruntime cannot run it: {one_line(error)}") from error
+        values = self._watched.run(None, padded(inputs, self._batch))
         return {name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)}
 
 
@@ -52,11 +53,22 @@ def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | No
 
 
 def padded(inputs: Arrays, batch: int | None) -> Arrays:
-    """Repeat the last row until the model has the rows it insists on."""
+    """Repeat the last row until the model has the rows it insists on; ModelError where memory does not hold them."""
     rows = len(next(iter(inputs.values())))
     if batch is None or rows >= batch:
         return inputs
+    check_memory("model", batch, sum(array[-1:].nbytes for array in inputs.values()))
     return {name: np.concatenate([array, np.repeat(array[-1:], batch - rows, 0)]) for name, array in inputs.items()}
+
+
+def check_memory(model: object, batch: int, row_bytes: int) -> None:
+    """Refuse a model that insists on more rows than memory holds."""
+    size = batch * row_bytes
+    if size > _LARGE and size > (free := free_bytes()):
+        raise ModelError(
+            f"{model}: takes {batch} rows at a time, {gigabytes(size)}, and {gigabytes(free)} of memory are left; "
+            "export it with a free batch, or a smaller one"
+        )
 
 
 def trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from inc_mlflow.errors import HardwareError, ModelError
+from inc_mlflow.errors import HardwareError, ModelError, reason
 from inc_mlflow.records import RuntimeSettings, TensorSpec
 from inc_mlflow.spec import CPU_PROVIDER, Provider
 
@@ -22,8 +22,14 @@ RUNTIME_ERRORS = (
     state.NoSuchFile,
     state.NotImplemented,
     state.RuntimeException,
+    *(IndexError, MemoryError, OverflowError, RuntimeError, ValueError),
 )
-"""What ONNX Runtime raises about a model or its inputs; they have no common base."""
+"""What ONNX Runtime raises about a model or its inputs: its own kinds, which have no common base, and C++'s, std::bad_alloc
+among them. UnicodeDecodeError, a ValueError, comes where its own message is no text."""
+
+SILENT = 4
+"""Log nothing: what is an error is raised as well, and says the same in one line."""
+onnxruntime.set_default_logger_severity(SILENT)
 
 ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -45,7 +51,7 @@ def options(
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.graph_optimization_level = level
-    settings.log_severity_level = 3
+    settings.log_severity_level = SILENT
     # Idle threads that spin take the core from whatever runs next: measured 2.7 times the CPU time with three models.
     settings.add_session_config_entry(_SPINNING, "1" if len(cpus) > 1 else "0")
     if len(cpus) > 1:  # CPUs of its own: threads may spin within a call, and stop when it ends
@@ -100,9 +106,12 @@ def open_file(
 
 
 def open_proto(model: onnx.ModelProto, folder: Path, settings: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """Load a model from memory; its external weights stand in ``folder``."""
+    """Load a model from memory, its external weights from ``folder``; ModelError is ONNX Runtime's complaint in one line."""
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+    except RUNTIME_ERRORS as error:
+        raise ModelError(f"model: onnxruntime cannot load it for calibration: {one_line(error)}") from error
 
 
 def _check_built(provider: Provider) -> None:
@@ -113,4 +122,4 @@ def _check_built(provider: Provider) -> None:
 
 def one_line(error: Exception) -> str:
     """Return an error's text without line breaks and ONNX Runtime's status prefix."""
-    return " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
+    return reason(error, 500).removeprefix("[ONNXRuntimeError] : ")

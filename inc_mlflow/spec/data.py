@@ -11,30 +11,41 @@ from inc_mlflow.spec.part import Part
 SplitName = Literal["calibration", "tuning", "validation"]
 
 
+_ROWS, _LARGEST = 10**12, 100_000
+"""More rows than any split has, and more pixels, tokens or rows at a time than memory holds: such a number is a slip."""
+_FARTHEST = 1e6
+"""Times that mean and std of values in 0..1 may be more than 1, or less."""
+
+
+def possible_path(path: str) -> str:
+    """Refuse what no file can be called; the system would say so wherever the path is looked at first."""
+    if "\0" in path or len(path) > 4096 or any(len(part.encode()) > 255 for part in path.split("/")):
+        raise ValueError("no file can have that name; a part of a path has at most 255 bytes, none of them 0")
+    return path
+
+
 def _supported(path: str) -> str:
     if is_remote(path):
         try:
             Address.parse(path)
         except SpecError as error:
             raise ValueError(str(error)) from error
-    return path
+    return possible_path(path)
 
 
+LocalPath = Annotated[str, AfterValidator(possible_path)]
+"""A path relative to the job file."""
+Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$"), AfterValidator(possible_path)]
+"""A function in a file of the user's, as file.py:function."""
 RemotePath = Annotated[str, AfterValidator(_supported)]
 """A path relative to the job file, or the address of a remote file."""
-
-
-_Channels = Annotated[
-    tuple[float, ...] | None,
-    Field(strict=False, min_length=1, description="One value, or one per channel, of values in 0..1."),
-]
 
 
 class Transform(Part):
     """From an image or a text to arrays: resize, crop and normalise an image, or tokenise a text."""
 
-    resize: Annotated[int | None, Field(ge=1, description="Pixels of the shorter side.")] = None
-    crop: Annotated[int | None, Field(ge=1, description="Pixels of the centre square.")] = None
+    resize: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the shorter side.")] = None
+    crop: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the centre square.")] = None
     mean: Annotated[
         tuple[float, ...] | None, Field(strict=False, min_length=1, description="Per channel, of values in 0..1.")
     ] = None
@@ -43,8 +54,10 @@ class Transform(Part):
     ] = None
     layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Order of the image axes.")] = "NCHW"
     color: Annotated[Literal["RGB", "BGR", "L"], Field(description="Order of the channels; L is grey.")] = "RGB"
-    tokenizer: Annotated[str | None, Field(description="A tokenizer.json, relative to the job file.")] = None
-    max_length: Annotated[int | None, Field(ge=1, description="Tokens: longer rows are cut, shorter ones padded.")] = None
+    tokenizer: Annotated[LocalPath | None, Field(description="A tokenizer.json, relative to the job file.")] = None
+    max_length: Annotated[
+        int | None, Field(ge=1, le=10 * _LARGEST, description="Tokens: longer rows are cut, shorter ones padded.")
+    ] = None
     columns: Annotated[
         tuple[str, ...] | None,
         Field(strict=False, min_length=1, max_length=2, description="Text columns: one, or two for sentence pairs."),
@@ -56,6 +69,9 @@ class Transform(Part):
             raise ValueError("mean and std come together")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError("std must be above 0")
+        given = [abs(value) for value in (*(self.mean or ()), *(self.std or ())) if value]
+        if given and not 1 / _FARTHEST <= min(given) <= max(given) <= _FARTHEST:
+            raise ValueError(f"mean and std are of values in 0..1; {_FARTHEST:g} times more or less is a slip")
         return self
 
 
@@ -66,11 +82,15 @@ class FileSplit(Part):
         RemotePath, Field(description="An .npz, a folder of class folders with images, or a .tsv/.csv; also s3://bucket/path.")
     ]
     format: Annotated[Literal["npz", "images", "text"] | None, Field(description="By default told from the path.")] = None
-    start: Annotated[int, Field(ge=0, description="First row.")] = 0
-    stop: Annotated[int | None, Field(ge=1, description="Row after the last.")] = None
-    samples: Annotated[int | None, Field(ge=1, description="How many rows, drawn with `seed`; all by default.")] = None
-    seed: int = 0
-    batch: Annotated[int, Field(ge=1, description="Rows per batch in calibration; evaluation uses the layout's.")] = 1
+    start: Annotated[int, Field(ge=0, le=_ROWS, description="First row.")] = 0
+    stop: Annotated[int | None, Field(ge=1, le=_ROWS, description="Row after the last.")] = None
+    samples: Annotated[int | None, Field(ge=1, le=_ROWS, description="How many rows, drawn with `seed`; all by default.")] = (
+        None
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="Of the draw of `samples`.")] = 0
+    batch: Annotated[
+        int, Field(ge=1, le=_LARGEST, description="Rows per batch in calibration; evaluation uses the layout's.")
+    ] = 1
     inputs: dict[str, str] = Field(default_factory=dict, description="Graph input -> array or encoding, where names differ.")
     label: Annotated[str, Field(description="Array or column of labels.")] = "label"
     transform: Transform = Transform()
@@ -85,7 +105,7 @@ class FileSplit(Part):
 class CallableSplit(Part):
     """Rows from a function ``f(split) -> iterator of (inputs, labels)`` in a file beside the job."""
 
-    function: Annotated[str, Field(alias="callable", pattern=r"^.+\.py:\w+$", description="file.py:function")]
+    function: Annotated[Function, Field(alias="callable", description="file.py:function")]
 
 
 def _kind(data: Any) -> str:

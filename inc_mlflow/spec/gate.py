@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -12,8 +12,18 @@ from inc_mlflow.storage import canonical_json, sha256_text
 Role = Literal["required", "accuracy_only", "informative"]
 DEFAULT_DROP = 0.01
 
-_Share = Annotated[float | None, Field(ge=0, lt=1)]
-_Points = Annotated[float | None, Field(ge=0)]
+_LEAST = 1e-6
+"""Smallest limit above 0: no split is large enough to tell a smaller one from none."""
+
+
+def _distinct(limit: float | None) -> float | None:
+    if limit is not None and 0 < limit < _LEAST:
+        raise ValueError(f"{limit} is too small to be measured; use 0, or at least {_LEAST}")
+    return limit
+
+
+_Share = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
+_Points = Annotated[float | None, Field(ge=0, le=1e12)]
 
 
 class PoolGate(Part):
@@ -35,8 +45,8 @@ class GateSpec(Part):
     max_pool_spread: Annotated[
         _Share, Field(description="Share of its metric that a candidate may lose from one pool to another.")
     ] = None
-    min_speedup: Annotated[float, Field(gt=0, description="Against the optimised baseline.")] = 1.0
-    confidence: Annotated[float, Field(gt=0.5, lt=1, description="One-sided, of each decision.")] = 0.95
+    min_speedup: Annotated[float, Field(ge=0.001, le=1000, description="Against the optimised baseline.")] = 1.0
+    confidence: Annotated[float, Field(gt=0.5, le=0.9999, description="One-sided, of each decision.")] = 0.95
     pools: Annotated[
         dict[str, PoolGate],
         Field(description="Pool -> role; pools that are not named are required, emulated ones accuracy_only."),

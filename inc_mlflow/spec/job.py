@@ -11,7 +11,7 @@ from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.remote import check_file, local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
-from inc_mlflow.spec.data import DataSpec, RemotePath
+from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
@@ -29,7 +29,8 @@ class SearchSpec(Part):
     """How far ``recipes: auto`` goes."""
 
     budget: Annotated[
-        float | None, Field(gt=0, description="Seconds it may take; by default what a dozen default quantisations cost.")
+        float | None,
+        Field(gt=0, le=1e7, description="Seconds it may take; by default what a dozen default quantisations cost."),
     ] = None
     pools: Annotated[
         tuple[str, ...] | None, Field(min_length=1, strict=False, description="Pools to search on; the first by default.")
@@ -89,7 +90,7 @@ class JobSpec(Part):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$", description="Also the default MLflow names.")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,199}$", description="Also the default MLflow names.")]
     model: Annotated[RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")]
     data: DataSpec
     metric: MetricSpec
@@ -197,6 +198,7 @@ class JobSpec(Part):
         """
         with reading(path, "a job file"):
             data = read_mapping(path.read_text())
+            _check_paths(data)
             if isinstance(data.get("gate"), str):
                 data["gate"] = PolicySpec.load(path.parent / data["gate"]).limits
             source = placement or data.get("placement")
@@ -261,6 +263,15 @@ class Job:
     def layout(self) -> Layout:
         """The benchmark's layout; evaluation uses its batch size."""
         return Layout.parse(self.spec.benchmark.layout)
+
+
+def _check_paths(data: Mapping[str, Any]) -> None:
+    """Refuse what no file can be called, in the fields that are replaced by a file's content."""
+    for field in ("gate", "placement"):
+        try:
+            possible_path(data[field] if isinstance(data.get(field), str) else "")
+        except ValueError as error:
+            raise SpecError(f"{field}: {error}") from error
 
 
 def _how_to_export(path: str) -> str:

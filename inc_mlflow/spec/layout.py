@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 AUTO = "auto"
+_MOST = 1_000_000
+"""Of anything in a layout: more is a slip, and the arithmetic of what it would take helps nobody."""
 _PARTS = re.compile(r"(?:(\d+)s)?(?:(\d+)c)?(?:(\d+)ins)?(?:(\d+)bs)?", re.ASCII)
 
 
@@ -26,7 +28,10 @@ class Layout:
                 f"{text!r} is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), a part of it "
                 "in this order, or 'auto'"
             )
-        sockets, cores, instances, batch = (int(part) if part else None for part in match.groups()) if match else [None] * 4
+        given = match.groups() if match else [None] * 4
+        if any(len(part or "") > len(str(_MOST)) or int(part or 0) > _MOST for part in given):
+            raise ValueError(f"{text if len(text) < 60 else text[:59] + '…'!r} is too large; every number is at most {_MOST}")
+        sockets, cores, instances, batch = (int(part) if part else None for part in given)
         if 0 in (sockets, cores, instances, batch):
             raise ValueError(f"{text!r} asks for none of something; every number is at least 1")
         return cls(sockets, cores, instances, batch or 1)

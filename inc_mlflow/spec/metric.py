@@ -6,7 +6,10 @@ from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validat
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from inc_mlflow.errors import reason
+from inc_mlflow.spec.data import Function
 from inc_mlflow.spec.part import Part
+from inc_mlflow.storage import canonical_json
 
 
 class MetricSpec(Part):
@@ -20,7 +23,7 @@ class MetricSpec(Part):
         dict[str, Any] | None,
         Field(description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."),
     ] = None
-    function: Annotated[str | None, Field(alias="callable", pattern=r"^.+\.py:\w+$", description="file.py:function")] = None
+    function: Annotated[Function | None, Field(alias="callable", description="file.py:function")] = None
     higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
     decomposable: Annotated[
         bool | None, Field(description="Of a callable: one score per sample (true, the default), or one for the split.")
@@ -51,6 +54,16 @@ class MetricSpec(Part):
         if isinstance(given, dict) and not isinstance(given.get("name"), str):
             raise ValueError("give its name, as {name: nms, iou_threshold: 0.5}")
         return given
+
+    @field_validator("options", "postprocess")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Refuse what the job's canonical text cannot hold: half characters, infinity, YAML's dates and bytes."""
+        try:
+            canonical_json(value).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"holds what JSON does not ({reason(error)}); use numbers, texts, lists and mappings") from error
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -1,7 +1,7 @@
 """Base of every part of the job: strict types, no unknown field, errors in one line that names the field."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -12,6 +12,9 @@ from inc_mlflow.registry import did_you_mean
 
 _TAGS = {"static", "dynamic", "file", "callable_", "auto", "list", "named_", "emulated_"}
 """What pydantic puts into the place of an error for the members of unions; it is not the user's."""
+
+_SHOWN = 60
+"""Letters of what was given that stand in a message."""
 
 
 class Part(BaseModel):
@@ -28,6 +31,8 @@ class Part(BaseModel):
             for key in data:
                 if key not in allowed:
                     raise PydanticCustomError("unknown_field", "{text}", {"text": _unknown(str(key), allowed)})
+            if torn := next(_torn(data), None):
+                raise ValueError(f"{_short(torn)} holds half a character, which no file can; write the whole one")
         return data
 
 
@@ -41,7 +46,21 @@ def spec_error(error: ValidationError) -> SpecError:
 
 
 def _unknown(key: str, allowed: list[str]) -> str:
-    return f"{key}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
+    shown = key if key.isprintable() and len(key) <= _SHOWN else _short(key)
+    return f"{shown}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
+
+
+def _torn(value: Any) -> Iterator[str]:
+    """Yield the texts that hold a surrogate: JSON can write one, and UTF-8 cannot."""
+    if isinstance(value, str):
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _torn(pair)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _torn(item)
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -71,7 +90,7 @@ def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
     if "method" not in given:
         return f"the field 'method' is missing; it is one of {expected}"
     name = str(given["method"])
-    return f"no method {name!r}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
+    return f"no method {_short(name)}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
 
 
 def _expected(text: str) -> str:
@@ -83,4 +102,4 @@ def _expected(text: str) -> str:
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

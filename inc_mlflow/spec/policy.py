@@ -18,7 +18,7 @@ class PolicySpec(GateSpec):
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     recheck: Annotated[
-        int | None, Field(ge=1, description="Validation rows that the gate runs itself, on data of its own.")
+        int | None, Field(ge=1, le=10**9, description="Validation rows that the gate runs itself, on data of its own.")
     ] = None
     data: Annotated[
         RemotePath | None,

@@ -39,7 +39,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: is not text; give the path of {what} in YAML") from error
     except SpecError as error:
-        raise SpecError(f"{path}: {error}") from error
+        raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The job's data, read against the inputs of its source model."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,8 @@ from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.ort.compress import Calibration
 from inc_mlflow.ort.model import read_structure, signature
 from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.ort.runner import Arrays, fixed_batch
+from inc_mlflow.ort.runner import Arrays, check_memory, fixed_batch
+from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import CallableSplit, Job
 
 
@@ -26,10 +28,16 @@ def open_data(job: Job) -> Data:
     if not inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
     fixed = fixed_batch(spec.shape for spec in inputs)
+    check_memory(job.model, fixed or 1, sum(map(_row_bytes, inputs)))
     if fixed is not None and job.layout.batch > fixed:
         fitting = replace(job.layout, batch=fixed)
         raise DataError(f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}")
     return Data(job.spec.data, job.root, inputs)
+
+
+def _row_bytes(spec: TensorSpec) -> int:
+    """Return what a row takes at least; axes that the model leaves open count once."""
+    return np.dtype(spec.dtype).itemsize * math.prod(axis for axis in (spec.shape or ())[1:] if isinstance(axis, int))
 
 
 def calibration(job: Job, ranges: Ranges | None) -> Calibration:

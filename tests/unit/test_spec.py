@@ -57,6 +57,7 @@ def test_the_order_of_keys_does_not_change_the_canonical_text(data):
 
 
 TEXT = st.text(max_size=20)
+PATH = TEXT.filter(lambda text: "\0" not in text)
 RECIPES = st.one_of(
     st.builds(Static, weight_type=st.just("QInt8"), per_channel=st.booleans(), nodes_to_exclude=st.lists(TEXT).map(tuple)),
     st.builds(Dynamic, reduce_range=st.booleans(), op_types_to_quantize=st.none() | st.lists(TEXT, min_size=1).map(tuple)),
@@ -65,8 +66,8 @@ RECIPES = st.one_of(
 
 @given(
     st.lists(RECIPES, min_size=1, max_size=3, unique=True),
-    st.floats(0, 0.99),
-    st.builds(FileSplit, path=TEXT, samples=st.none() | st.integers(1), inputs=st.dictionaries(TEXT, TEXT)),
+    st.just(0.0) | st.floats(1e-6, 0.99),
+    st.builds(FileSplit, path=PATH, samples=st.none() | st.integers(1, 10**12), inputs=st.dictionaries(TEXT, TEXT)),
 )
 def test_canonical_text_reads_back_as_an_equal_job_and_the_same_text(recipes, drop, split):
     job = read(JOB)

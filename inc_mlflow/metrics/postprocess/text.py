@@ -10,7 +10,9 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.metric import Arrays
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.metrics.text import BROKEN
-from inc_mlflow.tokenizer import read_tokenizer
+from inc_mlflow.tokenizer import read_tokenizer, tokenizing
+
+_FIELD = "metric.postprocess.tokenizer"
 
 
 class Decode(Postprocess):
@@ -32,7 +34,7 @@ class Decode(Postprocess):
 
     def model_post_init(self, context: Any) -> None:
         """Read the tokenizer now: a job that names no such file is refused before any work."""
-        self._read = read_tokenizer(Path(self.tokenizer), "metric.postprocess.tokenizer")
+        self._read = read_tokenizer(Path(self.tokenizer), _FIELD)
 
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Tokens (n, length), or their logits (n, length, vocabulary) -> texts (n,)."""
@@ -48,7 +50,8 @@ class Decode(Postprocess):
     def _text(self, tokens: np.ndarray) -> str:
         ends = np.flatnonzero(tokens == self.end) if self.end is not None else np.empty(0, int)
         written = tokens[: ends[0]] if len(ends) else tokens
-        return str(self._read.decode([int(token) for token in written if token >= 0], skip_special_tokens=True))
+        with tokenizing(Path(self.tokenizer), _FIELD):
+            return str(self._read.decode([int(token) for token in written if token >= 0], skip_special_tokens=True))
 
 
 class Ctc(Postprocess):
