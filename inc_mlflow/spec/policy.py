@@ -10,7 +10,7 @@ from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import RemotePath
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.part import spec_error
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
 class PolicySpec(GateSpec):
@@ -41,7 +41,7 @@ class PolicySpec(GateSpec):
         """Read a policy file; SpecError is one line that names file and field. ``data`` is relative to the file."""
         with reading(path, "a gate policy"):
             try:
-                policy = cls.model_validate(read_mapping(path.read_text(), "policy"))
+                policy = cls.model_validate(read_mapping(read_text(path), "policy"))
             except ValidationError as error:
                 raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
         if policy.data is None or is_remote(policy.data):
