@@ -35,6 +35,7 @@ from inc_mlflow.records.facts import (
     SplitFacts,
     TensorSpec,
 )
+from inc_mlflow.records.findings import Finding, Place, Proof
 from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
@@ -85,6 +86,7 @@ __all__ = [
     "EvaluationRecord",
     "EvaluationShardRecord",
     "Evidence",
+    "Finding",
     "Frozen",
     "Holds",
     "HostFacts",
@@ -95,9 +97,11 @@ __all__ = [
     "Load",
     "Model",
     "Outcome",
+    "Place",
     "Plan",
     "PoolResult",
     "PromotionRecord",
+    "Proof",
     "Protection",
     "Record",
     "RequestRecord",

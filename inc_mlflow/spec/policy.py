@@ -24,6 +24,7 @@ class PolicySpec(GateSpec):
         RemotePath | None,
         Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
     ] = None
+    recheck_seconds: Annotated[int, Field(ge=1, description="Time that running them may take.")] = 600
     approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
     ledgers: Annotated[
         dict[str, str],

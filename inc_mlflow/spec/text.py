@@ -1,4 +1,4 @@
-"""Job text: JSON as this program writes it, or YAML as people do; bounded, so that no few lines fill memory or last for ever."""
+"""Job text: JSON as this program writes it, or YAML as people do; bounded, so that few lines cannot fill the memory."""
 
 import json
 from collections import Counter
@@ -111,7 +111,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Refuse an alias where it stands, before anything is built of it."""
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             self._refuse(f"*{event.anchor}", event.start_mark)
         return super().compose_node(parent, index)
 
