@@ -6,5 +6,6 @@ can do what that user can.
 
 from inc_mlflow.confined.call import confined
 from inc_mlflow.confined.limits import Limits, file_limit
+from inc_mlflow.confined.work import described, of_machine
 
-__all__ = ["Limits", "confined", "file_limit"]
+__all__ = ["Limits", "confined", "described", "file_limit", "of_machine"]

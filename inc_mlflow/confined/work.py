@@ -53,7 +53,7 @@ def answer_of(work: Work) -> bytes:
     except MemoryError:
         told = {"told": "broken", "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory"}
     except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
-        told = {"told": "short" if short(error) else "broken", "message": one_line(described(error))}
+        told = {"told": "short" if of_machine(error) else "broken", "message": one_line(described(error))}
     return json.dumps(told).encode()
 
 
@@ -65,6 +65,6 @@ def described(error: Exception) -> str:
     return one_line(f"met {type(error).__name__}{where}: {error}")
 
 
-def short(error: Exception) -> bool:
+def of_machine(error: Exception) -> bool:
     """Tell whether an exception is about this machine, and not about what was read."""
-    return isinstance(error, OSError) and error.errno in SHORTAGES
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in SHORTAGES)

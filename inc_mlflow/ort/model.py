@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
@@ -90,11 +91,19 @@ def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProt
     return model
 
 
+def np_dtype(data_type: int, where: str) -> np.dtype:
+    """Return NumPy's type for a tensor's; ModelError where ONNX has none of that number."""
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(data_type)
+    except KeyError as error:
+        raise ModelError(f"{where}: has the unknown data type {data_type}; export the model again") from error
+
+
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
     if not tensor.elem_type:
         raise ModelError(f"model input {value.name!r}: is not a tensor; only tensor inputs are supported")
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    dtype = np_dtype(tensor.elem_type, f"model input {value.name!r}").name
     shape = tuple(_axis(axis) for axis in tensor.shape.dim) if tensor.HasField("shape") else None
     return TensorSpec(name=value.name, dtype=dtype, shape=shape)
 
@@ -111,7 +120,7 @@ def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
         info = ExternalDataInfo(tensor)
     except ValueError as error:
         raise ModelError(f"{path}: says wrongly where its weights are ({error}); export it again") from error
-    size = math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    size = math.prod(tensor.dims) * np_dtype(tensor.data_type, f"{path}: tensor {tensor.name!r}").itemsize
     whole = size if tensor.data_type not in _PACKED else 0
     return _confined(path, info.location), (info.offset or 0) + (info.length or whole)
 
@@ -119,6 +128,8 @@ def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
 def _confined(path: Path, location: str) -> Path:
     """Resolve an external location; a model must not be able to read files outside its own directory."""
     folder = path.parent.resolve()
+    if "\0" in location:
+        raise ModelError(f"{path}: says wrongly where its weights are ({location!r} is no name of a file); export it again")
     file = (folder / location).resolve()
     if not file.is_relative_to(folder):
         raise ModelError(f"{path}: refers to weights outside its own directory ({location!r}); only files beside it are read")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", Finding, Proof)
 _JUDGING = "inc_mlflow.steps.judging"
 """Loaded where it is run only."""
-READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
-"""For what a process does with evidence of any size that is taken; see ``evidence.LARGEST``."""
+_PATIENCE = 8
+"""Seconds for each second of CPU time: a busy machine is nobody's fault."""
 RUNNING_BYTES = 2 << 30
 """Memory for running models beyond what is in proportion to their files."""
 
@@ -45,6 +45,14 @@ class Policy:
     def asks_approval(self) -> bool:
         """Tell whether a person has to approve."""
         return self.spec is not None and self.spec.approval
+
+    @property
+    def reading(self) -> Limits:
+        """What reading and judging the evidence of one request may take."""
+        fields = PolicySpec.model_fields
+        seconds = self.spec.reading_seconds if self.spec else fields["reading_seconds"].default
+        mib = self.spec.reading_mib if self.spec else fields["reading_mib"].default
+        return Limits(seconds, mib << 20, _PATIENCE * seconds)
 
     @property
     def text(self) -> str:
@@ -100,7 +108,7 @@ class Case:
     def proven(self) -> tuple[Protection, ...]:
         """Return how far the accuracy can be relied on, where rows were run again."""
         arguments = {"evidence": str(self.evidence), "policy": self.policy.text}
-        text = confined(f"run {self.request.run_id}", f"{_JUDGING}:proven", arguments, READING)
+        text = confined(f"run {self.request.run_id}", f"{_JUDGING}:proven", arguments, self.policy.reading)
         return _parsed(Proof, text, self.request.run_id).protections
 
     def run_again(self, candidate: str, models: Mapping[str, Path]) -> None:
@@ -131,7 +139,7 @@ def judge_again(client: "MlflowClient", request: RequestRecord, policy: Policy, 
     """
     evidence = fetch_evidence(client, request.run_id, request.evidence, folder)
     about = {"evidence": str(evidence), "sha256": request.sha256, "policy": policy.text, "policy_name": policy.name}
-    text = confined(f"run {request.run_id}", f"{_JUDGING}:judged", about, READING)
+    text = confined(f"run {request.run_id}", f"{_JUDGING}:judged", about, policy.reading)
     return Case(request, policy, evidence, _parsed(Finding, text, request.run_id))
 
 

@@ -153,11 +153,11 @@ def is_champion(client: "MlflowClient", target: Target) -> bool:
 
 def check_candidate(client: "MlflowClient", target: Target, folder: Path) -> None:
     """Raise DataError where the logged model is not the candidate of the evidence any more, or gives other outcomes."""
-    _fetch(client, target.case, target.row.sha256, folder)
+    _fetch(client, target.case, target.row, folder)
     policy = target.case.policy.spec
     if policy is not None and policy.recheck is not None:
         rows = _compared(client, target)
-        files = {row.recipe: _fetch(client, target.case, row.sha256, folder / "recheck" / row.sha256) for row in rows}
+        files = {row.recipe: _fetch(client, target.case, row, folder / "recheck" / row.sha256) for row in rows}
         target.case.run_again(target.row.recipe, files)
 
 
@@ -221,9 +221,9 @@ def write(turn: Hold, kind: Kind, target: Target, made: Registered, **more: str)
     turn.write(kind, **fields | more)
 
 
-def _fetch(client: "MlflowClient", case: Case, sha256: str, folder: Path) -> Path:
-    check_logged(client, case.model_id(sha256), sha256)
-    return download(case.model_id(sha256), sha256, folder)
+def _fetch(client: "MlflowClient", case: Case, row: Row, folder: Path) -> Path:
+    check_logged(client, case.model_id(row.sha256), row.sha256)
+    return download(case.model_id(row.sha256), row.sha256, folder, row.size_bytes)
 
 
 def _compared(client: "MlflowClient", target: Target) -> list[Row]:

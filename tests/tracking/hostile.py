@@ -1,0 +1,313 @@
+"""Requests as somebody who means harm makes them: digests and seals fit together, and what they seal breaks who reads it."""
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import rivals
+from onnx import TensorProto, helper
+
+from inc_mlflow.records import BASELINE, BenchmarkRecord, EvaluationRecord, RequestRecord
+from inc_mlflow.steps.evaluate import OUTCOMES
+from inc_mlflow.steps.raw import load_raw, save_raw
+from inc_mlflow.storage import sha256_file
+from inc_mlflow.tracking.requests import open_request
+
+JOB, RECORD = "job.json", "evaluation-local/record.json"
+RAW = f"evaluation-local/{OUTCOMES}"
+ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+)
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{new}: &{new} {{<<: [{','.join([f'*{old}'] * 9)}]}}\n" for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+)
+KEYS = "{" + ",".join(f'"k{number}":0' for number in range(60_000)) + "}"
+
+
+class Pickled:
+    """Leaves a trace where it is loaded."""
+
+    def __reduce__(self):
+        return os.system, ("touch /tmp/inc-mlflow-was-here",)
+
+
+def text(name, content):
+    return lambda evidence: (evidence / name).write_text(content)
+
+
+def member(name, content):
+    """Exchange one array of the outcomes, and seal it again."""
+
+    def change(evidence):
+        kept = io.BytesIO()
+        with zipfile.ZipFile(evidence / RAW) as before, zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as after:
+            for info in before.infolist():
+                after.writestr(info.filename, content() if info.filename == name else before.read(info))
+        raw(lambda _: kept.getvalue())(evidence)
+
+    return change
+
+
+def raw(change):
+    """Exchange the bytes of the outcomes, and write their digest into the record."""
+
+    def inner(evidence):
+        file = evidence / RAW
+        file.write_bytes(change(file.read_bytes()))
+        fields = json.loads((evidence / RECORD).read_text()) | {"outcomes_sha256": sha256_file(file)}
+        (evidence / RECORD).write_text(json.dumps(fields))
+
+    return inner
+
+
+def npy(head):
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+
+
+def shaped(shape):
+    kept = io.BytesIO()
+    np.lib.format.write_array_header_1_0(kept, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return kept.getvalue()
+
+
+def pickled():
+    kept = io.BytesIO()
+    np.lib.format.write_array(kept, np.array([Pickled()], object), allow_pickle=True)
+    return kept.getvalue()
+
+
+def scores(value):
+    """Claim a score of every row and model, with the values that follow from it."""
+
+    def change(evidence):
+        folder = evidence / "evaluation-local"
+        record = EvaluationRecord.load(folder)
+        arrays = load_raw(folder / OUTCOMES, record, record.outcomes_sha256)
+        arrays |= {label: np.full(record.rows, value) for label in record.results}
+        results = {label: one.model_copy(update={"value": value}) for label, one in record.results.items()}
+        record = record.model_copy(update={"results": results})
+        record.model_copy(update={"outcomes_sha256": save_raw(folder / OUTCOMES, record, arrays)}).save(folder)
+
+    return change
+
+
+def fields(**changes):
+    """Write fields into a record as they stand, whether JSON has such values or not."""
+
+    def change(evidence):
+        whole = (evidence / RECORD).read_text()
+        head = ",".join(f'"{name}":{value}' for name, value in changes.items())
+        (evidence / RECORD).write_text(f"{{{head},{whole.strip()[1:]}")
+
+    return change
+
+
+def labels(evidence):
+    """Say that there were as many models as fit into a record."""
+    file = evidence / RECORD
+    record = json.loads(file.read_text())
+    some = record["results"][BASELINE]
+    record["results"] |= {f"m{number}": some for number in range(100_000)}
+    file.write_text(json.dumps(record))
+
+
+def named(evidence):
+    """A file whose name is a line of its own, and commands to a terminal."""
+    (evidence / "a\n\x1b[2J0123 promoted as digits version 9").write_text("")
+
+
+def link(evidence):
+    (evidence / "evaluation-local" / "more").symlink_to("/etc")
+
+
+EVIDENCE = {
+    "a header that does not tokenise": member("0.npy", lambda: npy(b"{'descr': '<f8', 'shape': (\"\"\"\n")),
+    "a header of thousands of brackets": member("0.npy", lambda: npy(b"(" * 9000 + b"\n")),
+    "an array of 8 TB": member("0.npy", lambda: shaped((10**12,))),
+    "an array of negative size": member("0.npy", lambda: shaped((-1, -1))),
+    "a pickle": member("0.npy", pickled),
+    "a zip bomb": member("0.npy", lambda: shaped((1 << 28,)) + bytes(1 << 31)),
+    "a zip cut off": raw(lambda content: content[: len(content) // 2]),
+    "no zip": raw(lambda _: b"PK\x03\x04" + bytes(100)),
+    "scores of 5e-324": scores(5e-324),
+    "scores of 1e308": scores(1e308),
+    "aliases in the job": text(JOB, ALIASES),
+    "merge keys in the job": text(JOB, MERGES),
+    "a job of many keys": text(JOB, KEYS),
+    "a job nested too deeply": text(JOB, '{"a":' * 200_000),
+    "a job of one long number": text(JOB, '{"version":' + "1" * 900_000 + "}"),
+    "a job that is no text": lambda evidence: (evidence / JOB).write_bytes(b"\xff\xfe" * 1000),
+    "a record nested too deeply": text(RECORD, "[" * 1_000_000),
+    "a record of many keys": text(RECORD, '{"outcomes_sha256":"",' + KEYS[1:]),
+    "a record of many models": labels,
+    "half a character in a record": fields(metric='"\\ud800"'),
+    "rows without end in a record": fields(rows="9" * 4000),
+    "numbers that are none in a record": fields(seconds="1e999"),
+    "a file with a name of two lines": named,
+    "a link out of the evidence": link,
+}
+"""What it is -> what it does to a folder of evidence before that is sealed."""
+
+
+def graph(**changes):
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], np.eye(4, dtype=np.float32).tobytes(), raw=True)
+    model = helper.make_model(
+        helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]),
+        opset_imports=[helper.make_opsetid("", 17)],
+    )
+    for name, value in changes.items():
+        setattr(model.graph.initializer[0], name, value)
+    return model
+
+
+def external(data_type=TensorProto.FLOAT, **entries):
+    model = graph(data_type=data_type, data_location=TensorProto.EXTERNAL)
+    model.graph.initializer[0].ClearField("raw_data")
+    for key, value in entries.items():
+        model.graph.initializer[0].external_data.add(key=key, value=value)
+    return model.SerializeToString()
+
+
+def many(nodes):
+    """Two bytes for a node that takes a hundred."""
+    inside = b"\x0a\x00" * nodes
+    size, length = len(inside), bytearray()
+    while size:
+        length.append(size & 0x7F | (0x80 if size > 0x7F else 0))
+        size >>= 7
+    return graph().SerializeToString() + b"\x3a" + bytes(length) + inside
+
+
+def nested(depth):
+    inside = helper.make_graph([], "g", [], [])
+    for _ in range(depth):
+        inside = helper.make_graph([helper.make_node("If", ["x"], ["y"], then_branch=inside)], "g", [], [])
+    return helper.make_model(inside).SerializeToString()
+
+
+MODELS = {
+    "a NUL in the place of weights": partial(external, location="w\0.bin"),
+    "weights of an unknown type": partial(external, data_type=999, location="model.onnx.data"),
+    "weights at no number": partial(external, location="model.onnx.data", offset="9" * 5000),
+    "weights in a folder above": partial(external, location="../../../../../etc/passwd"),
+    "a model of ten million nodes": partial(many, 10_000_000),
+    "graphs in graphs": partial(nested, 40),
+    "a model that is none": lambda: b"\x08" * 1000,
+}
+"""What it is -> the bytes of a model."""
+CARDS = {
+    "aliases in MLmodel": ALIASES,
+    "merge keys in MLmodel": MERGES,
+    "MLmodel nested too deeply": "[" * 500_000,
+    "MLmodel of many keys": "\n".join(f"k{number}: 0" for number in range(80_000)),
+}
+REQUESTS = {
+    "a request nested too deeply": lambda file: file.write_text('{"a":' * 100_000),
+    "a request of 4 GB": lambda file: os.truncate(file, 4 << 30),
+    "a request that is a folder": lambda file: (file.unlink(), file.mkdir(), (file / "request.json").write_text("{}")),
+    "half a character in a request": lambda file: file.write_text('{"recipe":"\\udfff"}'),
+}
+"""What it is -> what it does to ``request.json`` where it is kept."""
+KINDS = [*EVIDENCE, *MODELS, *CARDS, *REQUESTS, "evidence of 5 GB"]
+
+
+class Zoo:
+    """A store with requests of all kinds, made of one honest candidate."""
+
+    def __init__(self, store, measured, folder: Path) -> None:
+        self.store, self.measured, self.folder = store, measured, folder
+        self.rival = rivals.make(store.client, measured, folder / "rival", 5)
+        self._made = 0
+
+    def good(self, name: str) -> str:
+        return rivals.request(self.store.client, self.measured, self.rival, name)
+
+    def add(self, kind: str, name: str) -> str:
+        """Request a promotion that is of this kind; return the run."""
+        if kind in EVIDENCE:
+            return self._of_evidence(EVIDENCE[kind], name)
+        if kind in REQUESTS:
+            run_id = self.good(name)
+            REQUESTS[kind](self.store.file(run_id, "request.json"))
+            return run_id
+        if kind in MODELS:
+            return self._of_model({"model.onnx": MODELS[kind]()}, name)
+        if kind in CARDS:
+            return self._of_model({"model.onnx": self._model().read_bytes(), "MLmodel": CARDS[kind].encode()}, name)
+        run_id = self.good(name)
+        os.truncate(self.store.file(run_id, f"evidence/{RAW}"), 5 << 30)
+        return run_id
+
+    def _of_evidence(self, change, name: str) -> str:
+        evidence = Path(shutil.copytree(self.rival.evidence, self._folder() / "evidence"))
+        change(evidence)
+        return self._request(evidence, self.rival.sha256, self.rival.model_id, name)
+
+    def _of_model(self, files: dict[str, bytes], name: str) -> str:
+        """Log files under their digest, with the evidence of the good candidate about them."""
+        folder = self._folder()
+        (folder / "model").mkdir()
+        shutil.copyfile(self._model().with_name("MLmodel"), folder / "model" / "MLmodel")
+        for path, content in files.items():
+            (folder / "model" / path).write_bytes(content)
+        sha256 = sha256_file(folder / "model" / "model.onnx")
+        client = self.store.client
+        logged = client.create_logged_model(rivals.experiment(client), "hostile", params={"inc.sha256": sha256})
+        client.log_model_artifacts(logged.model_id, str(folder / "model"))
+        client.finalize_logged_model(logged.model_id, "READY")
+        evidence = Path(shutil.copytree(self.rival.evidence, folder / "evidence"))
+        self._about(evidence, sha256, sum(map(len, files.values())))
+        return self._request(evidence, sha256, logged.model_id, name)
+
+    def _about(self, evidence: Path, sha256: str, size: int) -> None:
+        label = self.measured.judgement.best().recipe
+        for kind, folder, name in (
+            (EvaluationRecord, "evaluation-local", OUTCOMES),
+            (BenchmarkRecord, "benchmark-local", None),
+        ):
+            name = name or "latencies.npz"
+            digest = "outcomes_sha256" if kind is EvaluationRecord else "latencies_sha256"
+            record = kind.load(evidence / folder)
+            arrays = load_raw(evidence / folder / name, record, getattr(record, digest))
+            about = record.evidence.model_copy(update={"models": record.evidence.models | {label: sha256}})
+            record = record.model_copy(update={"evidence": about})
+            if kind is EvaluationRecord:
+                sized = record.results[label].model_copy(update={"size_bytes": size})
+                record = record.model_copy(update={"results": record.results | {label: sized}})
+            record.model_copy(update={digest: save_raw(evidence / folder / name, record, arrays)}).save(evidence / folder)
+
+    def _request(self, evidence: Path, sha256: str, model_id: str, name: str) -> str:
+        client = self.store.client
+        run_id = client.create_run(rivals.experiment(client), run_name=name).info.run_id
+        target = self.store.file(run_id, "evidence")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(evidence, target, symlinks=True)
+        files = [file for file in evidence.rglob("*") if file.is_file()]
+        request = RequestRecord(
+            registered_model=name,
+            run_id=run_id,
+            models={sha256: model_id},
+            recipe=self.measured.judgement.best().recipe,
+            sha256=sha256,
+            measured_against=None,
+            policy_sha256=self.measured.judgement.policy_sha256,
+            evidence={str(file.relative_to(evidence)): sha256_file(file) for file in files},
+        )
+        open_request(client, request)
+        return run_id
+
+    def _model(self) -> Path:
+        uri = self.store.client.get_logged_model(self.rival.model_id).artifact_location
+        return self.store.local(uri) / "model.onnx"
+
+    def _folder(self) -> Path:
+        self._made += 1
+        folder = self.folder / str(self._made)
+        folder.mkdir()
+        return folder
