@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from hostile import KINDS, Zoo
 
-from inc_mlflow.steps.case import Policy
-
 pytestmark = pytest.mark.slow
 
-OWN = Policy()
 SOME = [
     *("a header that does not tokenise", "a pickle", "scores of 5e-324", "aliases in the job", "a job of many keys"),
     *("a record nested too deeply", "half a character in a record", "a file with a name of two lines"),
