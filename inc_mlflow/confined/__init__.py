@@ -5,7 +5,7 @@ can do what that user can.
 """
 
 from inc_mlflow.confined.call import confined
-from inc_mlflow.confined.limits import Limits, file_limit
+from inc_mlflow.confined.limits import Limits, file_limit, more_time
 from inc_mlflow.confined.work import described, of_machine
 
-__all__ = ["Limits", "confined", "described", "file_limit", "of_machine"]
+__all__ = ["Limits", "confined", "described", "file_limit", "more_time", "of_machine"]

@@ -3,6 +3,7 @@
 import errno
 import math
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,14 +29,25 @@ class Limits:
     """Longer than ``cpu_seconds``: a busy machine is nobody's fault."""
     file_bytes: int = 0
     """Of each file that it writes."""
+    more_cpu_seconds: float = 0
+    """That it may ask for, by ``more_time``, once it knows what there is to do."""
 
     def apply(self) -> None:
         """Hold this process to them for good; memory is counted from what it has now."""
-        _set(resource.RLIMIT_CPU, math.ceil(self.cpu_seconds), spare=1)  # SIGXCPU, which tells why, before SIGKILL
+        more = math.ceil(self.more_cpu_seconds) + 1  # SIGXCPU, which tells why, comes before SIGKILL
+        _set(resource.RLIMIT_CPU, math.ceil(self.cpu_seconds), more)
         if _STATM.exists():  # elsewhere than on Linux the system does not tell how much that is now
             _set(resource.RLIMIT_AS, _address_space() + self.memory_bytes)
         _set(resource.RLIMIT_FSIZE, self.file_bytes)
         _set(resource.RLIMIT_CORE, 0)
+
+
+def more_time(seconds: float) -> None:
+    """Give this process CPU time from now on; not beyond what its limits have in store, and nothing where it has none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft != resource.RLIM_INFINITY:
+        last = math.ceil(time.process_time() + seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (_lower(last, hard if hard == resource.RLIM_INFINITY else hard - 1), hard))
 
 
 @contextmanager

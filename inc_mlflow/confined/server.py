@@ -88,8 +88,8 @@ def _waited(child: int, reader: int, lines: BinaryIO, limits: Limits) -> bytes:
     content, why = _collected(reader, lines, time.monotonic() + limits.wall_seconds)
     if why:
         os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    why = why or _ended(os.waitstatus_to_exitcode(status), limits)
+    _, status, used = os.wait4(child, 0)
+    why = why or _ended(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
     return _told("broken", why) if why else content
 
 
@@ -113,10 +113,10 @@ def _collected(reader: int, lines: BinaryIO, deadline: float) -> tuple[bytes, st
     return b"", "took too long"
 
 
-def _ended(code: int, limits: Limits) -> str:
+def _ended(code: int, seconds: float) -> str:
     """Say how a process ended that did not end by itself."""
     if code == -signal.SIGXCPU:
-        return f"took more than {limits.cpu_seconds:g} s of CPU time"
+        return f"took more than {seconds:.0f} s of CPU time"
     if code < 0:
         memory = ": out of memory?" if -code == signal.SIGKILL else ""
         return f"was ended by signal {-code} ({signal.Signals(-code).name}){memory}"

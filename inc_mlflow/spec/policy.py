@@ -25,7 +25,8 @@ class PolicySpec(GateSpec):
         Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
     ] = None
     recheck_seconds: Annotated[int, Field(ge=1, description="Time that running them may take.")] = 600
-    reading_seconds: Annotated[int, Field(ge=1, description="CPU time that reading and judging a request may take.")] = 8
+    reading_seconds: Annotated[int, Field(ge=1, description="CPU time that reading a request may take.")] = 8
+    judging_seconds: Annotated[int, Field(ge=1, description="CPU time that judging it may take, however many rows.")] = 600
     reading_mib: Annotated[int, Field(ge=1, description="Memory that reading and judging a request may take.")] = 640
     approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
     ledgers: Annotated[

@@ -24,7 +24,7 @@ F = TypeVar("F", Finding, Proof)
 _JUDGING = "inc_mlflow.steps.judging"
 """Loaded where it is run only."""
 _PATIENCE = 8
-"""Seconds for each second of CPU time: a busy machine is nobody's fault."""
+"""Seconds for each second of CPU time that reading takes: a busy machine is nobody's fault."""
 RUNNING_BYTES = 2 << 30
 """Memory for running models beyond what is in proportion to their files."""
 
@@ -49,10 +49,9 @@ class Policy:
     @property
     def reading(self) -> Limits:
         """What reading and judging the evidence of one request may take."""
-        fields = PolicySpec.model_fields
-        seconds = self.spec.reading_seconds if self.spec else fields["reading_seconds"].default
-        mib = self.spec.reading_mib if self.spec else fields["reading_mib"].default
-        return Limits(seconds, mib << 20, _PATIENCE * seconds)
+        spec = self.spec or PolicySpec(version=1)
+        wall = _PATIENCE * spec.reading_seconds + 2 * spec.judging_seconds
+        return Limits(spec.reading_seconds, spec.reading_mib << 20, wall, more_cpu_seconds=spec.judging_seconds)
 
     @property
     def text(self) -> str:

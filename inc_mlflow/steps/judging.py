@@ -6,9 +6,9 @@ Arguments and results are texts, since whoever wrote the evidence may have taken
 from collections.abc import Mapping
 from pathlib import Path
 
-import scipy.optimize  # noqa: F401 - what judging loads when it needs it: here once, for every process that is made of this one
-import scipy.stats  # noqa: F401
+from scipy import optimize, stats  # noqa: F401 - needed later: loaded here once, for every process made of this one
 
+from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.evidence import Measured
 from inc_mlflow.measure.standing import standing, standing_on
@@ -20,6 +20,9 @@ from inc_mlflow.steps.recheck import compare, rechecked
 from inc_mlflow.steps.single_gate import judge_pools, pools_of
 from inc_mlflow.steps.trusted import Own
 
+_LEAST_SECONDS, _SECONDS = 5, 0.002
+"""CPU time for judging, whatever it is and for each score: some eight times what BCa's resampling takes."""
+
 
 def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
     """Return the finding on the evidence in a folder, ``sha256`` being the requested candidate; no ``policy`` is the job's."""
@@ -27,6 +30,7 @@ def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
     own = _policy(policy)
     limits = own.limits if own else job.gate
     _check_required(policy_name, own, pools)
+    more_time(_LEAST_SECONDS + _SECONDS * sum(scores.size for one in pools.values() for scores in one.outcomes.values()))
     judgement = judge_pools(pools, limits)
     requested = next((row for row in judgement.table[1:] if row.sha256 == sha256 and row.verdict == "pass"), None)
     return Finding(

@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
 
 
@@ -23,6 +24,14 @@ def stumble():
 def spin():
     while True:
         pass
+
+
+def ask_for_more(seconds):
+    more_time(seconds)
+    start = time.process_time()
+    while time.process_time() - start < 1.5:
+        pass
+    return "done"
 
 
 def sleep():

@@ -56,6 +56,13 @@ def test_whatever_else_happens_is_one_line(name, why):
     assert ask("echo", text="the next one is answered") == "the next one is answered"
 
 
+def test_work_gets_the_time_that_is_in_store_for_it_and_no_more():
+    more = Limits(cpu_seconds=1, memory_bytes=128 << 20, wall_seconds=9, more_cpu_seconds=2)
+    assert confined("the work", "misbehaving:ask_for_more", {"seconds": 60}, more) == "done"
+    with pytest.raises(BrokenError, match="took more than 1 s of CPU time"):
+        ask("ask_for_more", seconds=60)
+
+
 def test_it_writes_no_file(tmp_path):
     with pytest.raises(BrokenError, match="File too large"):
         ask("write", path=str(tmp_path / "file"))
