@@ -92,13 +92,10 @@ def _refuse_twice(keys: list[str], where: str, what: str) -> None:
 
 
 def _yaml(text: str, what: str) -> Any:
-    loader = _Loader(text, what)
     try:
-        return loader.get_single_data()
+        return _Loader(text, what).get_single_data()
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{what}: not YAML: {' '.join(str(error).split())}") from error
-    finally:
-        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):

@@ -17,6 +17,9 @@ _REGISTERED = "registered_model_meta"
 """Which version it is of; MLflow writes it when it fetches."""
 _FILES = {_REGISTERED, MODEL, external_data(Path(MODEL)).name, _CARD, _REQUIREMENTS, *_ENVIRONMENTS, *_EXAMPLES}
 _NEEDED = {MODEL, _CARD}
+_TEXTS = (_CARD, _REQUIREMENTS, *_ENVIRONMENTS)
+_LONGEST = 1 << 18
+"""Bytes: PyYAML takes a second and a half for so much."""
 _FLAVORS = {"onnx", "python_function"}
 _PROVIDERS = {"CPUExecutionProvider", "CUDAExecutionProvider"}
 _SESSION = {"onnx_session_options", "code"}
@@ -49,6 +52,9 @@ def _wrong(folder: Path) -> Iterator[str]:
     present = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
     yield from (f"lacks {name}" for name in sorted(_NEEDED - present))
     yield from (f"has {name} beside the model" for name in sorted(present - _FILES))
+    if long := [name for name in _TEXTS if name in present and (folder / name).stat().st_size > _LONGEST]:
+        yield f"has a {long[0]} that is longer than MLflow writes it"
+        return
     weights = {file.name for file in external_files(read_structure(folder / MODEL), folder / MODEL)}
     yield from (f"keeps weights in {name}" for name in sorted(weights - {external_data(folder / MODEL).name}))
     yield from _wrong_card(read_mapping((folder / _CARD).read_text(), _CARD).get("flavors"))

@@ -35,6 +35,13 @@ def test_a_bomb_of_aliases_is_refused_before_anything_is_built():
     assert time.process_time() - start < 0.5
 
 
+@pytest.mark.parametrize("text", ["a: \0", "a: \x1b", "a: [", "a: \t@", "? [1]\n: 2"])
+def test_what_is_no_yaml_is_told_in_one_line(text):
+    with pytest.raises(SpecError, match=r"^job: not YAML: ") as refusal:
+        read_mapping(text)
+    assert str(refusal.value).isprintable()
+
+
 def test_an_anchor_alone_is_harmless():
     assert read_mapping("a: &a [1]\nb: 1e-05\n") == {"a": [1], "b": "1e-05"}
 
