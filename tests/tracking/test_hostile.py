@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import KINDS, Zoo
+from zoo import KINDS, Zoo
 
 pytestmark = pytest.mark.slow
 
