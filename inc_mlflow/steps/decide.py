@@ -167,4 +167,4 @@ def _judged(client: "MlflowClient", request: RequestRecord, policy: Policy, fold
     except StaleError as error:
         return Decision(run_id=request.run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
     except (DataError, SpecError, StateError) as error:  # whatever the evidence is, it is not what was measured
-        return reject(client, request, policy, str(error))
+        return reject(client, request, policy, one_line(str(error).replace(f"{folder}/", "")))  # where it lay meanwhile

@@ -25,8 +25,8 @@ from inc_mlflow.tracking.server import Stores
 start = time.monotonic()
 for one in decide_all(Stores(sys.argv[1], sys.argv[1]), None, Policy()):
     now = time.monotonic()
-    peaks = [resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps([one.run_id, one.outcome, one.reasons, now - start, peaks[0]]), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps([one.run_id, one.outcome, one.reasons, now - start, peak]), flush=True)
     start = now
 from inc_mlflow.confined import call
 call._SERVER.end()
@@ -46,7 +46,7 @@ def mixed(zoo, kinds, good, seed):
     return {zoo.good(f"m{n}") if kind is None else zoo.add(kind, f"m{n}"): kind for n, kind in enumerate(wanted)}
 
 
-def answered(store, *, print_all=False):
+def answered(store):
     """Answer all that waits in a process of its own: (lines, the peak of its children)."""
     found = subprocess.run(
         [sys.executable, "-c", RUN, store.stores.tracking_uri], capture_output=True, text=True, timeout=1200, check=False
