@@ -204,8 +204,8 @@ MODELS = {
 CARDS = {
     "aliases in MLmodel": ALIASES,
     "merge keys in MLmodel": MERGES,
-    "MLmodel nested too deeply": "[" * 500_000,
-    "MLmodel of many keys": "\n".join(f"k{number}: 0" for number in range(80_000)),
+    "MLmodel nested too deeply": "[" * 200_000,
+    "MLmodel of many keys": "\n".join(f"k{number}: 0" for number in range(20_000)),
 }
 REQUESTS = {
     "a request nested too deeply": lambda file: file.write_text('{"a":' * 100_000),
