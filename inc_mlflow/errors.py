@@ -69,3 +69,17 @@ def reason(error: BaseException, longest: int = 200) -> str:
     """Return what a library said as part of a line; its kind where it said nothing, its beginning where it said too much."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+class BrokenError(DataError):
+    """What somebody else wrote made the process that reads it fail in a way that nobody foresaw: it ran out of time, say."""
+
+
+class ShortageError(IncError):
+    """This machine has no room for the work now: memory, disk, processes. The same may work later."""
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """Return text that a terminal shows as one line, whatever is in it: names of files can hold line breaks."""
+    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

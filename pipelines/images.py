@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 LOCK = "INC_MLFLOW_IMAGES"
 """Environment variable with the path of another images.lock."""
@@ -70,6 +70,6 @@ def _locked() -> dict[str, _Image]:
     path = Path(os.environ.get(LOCK) or _SHIPPED)
     with reading(path, "a lock of images"):
         try:
-            return _IMAGES.validate_python(dict(read_mapping(path.read_text(), "images")))
+            return _IMAGES.validate_python(dict(read_mapping(read_text(path), "images")))
         except ValidationError as error:
             raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error

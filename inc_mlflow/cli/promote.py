@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inc_mlflow.steps.case import Policy
     from inc_mlflow.tracking.server import Stores
 
-_EXIT = {"promoted": 0, "open": 2, "rejected": 3, "inconclusive": 4, "stale": 4, "waiting": 4}
+_EXIT = {"promoted": 0, "open": 2, "broken": 2, "rejected": 3, "inconclusive": 4, "stale": 4, "waiting": 4}
 Server = Annotated[
     str | None, typer.Option("--tracking-uri", help="MLflow server; MLFLOW_TRACKING_URI, or the store of this folder's job.")
 ]
@@ -50,8 +50,9 @@ def promote(
 ) -> None:
     """Answer what pipelines request: judge the evidence again, check the model's bytes, promote or refuse.
 
-    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 3 rejected, 4 inconclusive,
-    waiting for approval, or another champion since; with --requested 0 if all were answered, and 2 if one could not be.
+    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 not answered, or broken,
+    3 rejected, 4 inconclusive, waiting for approval, or another champion since; with --requested 0 if all were answered,
+    else 2.
     """
     if sum(map(bool, (run, job, model, requested, adopt))) != 1:
         raise SpecError("promote: give one of --run, --job, --model, --requested and --adopt")
@@ -124,7 +125,7 @@ def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) 
         emit({"requests": [one.model_dump(mode="json") for one in decisions]}, as_json)
     elif not decisions:
         say("no request waits")
-    return 2 if any(one.outcome == "open" for one in decisions) else 0
+    return 2 if any(_EXIT[one.outcome] == 2 for one in decisions) else 0
 
 
 def _what(decision: "Decision") -> str:

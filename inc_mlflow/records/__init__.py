@@ -35,6 +35,7 @@ from inc_mlflow.records.facts import (
     SplitFacts,
     TensorSpec,
 )
+from inc_mlflow.records.findings import Finding, Place, Proof
 from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
@@ -86,6 +87,7 @@ __all__ = [
     "EvaluationRecord",
     "EvaluationShardRecord",
     "Evidence",
+    "Finding",
     "Frozen",
     "Holds",
     "HostFacts",
@@ -96,9 +98,11 @@ __all__ = [
     "Load",
     "Model",
     "Outcome",
+    "Place",
     "Plan",
     "PoolResult",
     "PromotionRecord",
+    "Proof",
     "Protection",
     "Record",
     "RequestRecord",

@@ -7,8 +7,9 @@ from pydantic import Field
 from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
 from inc_mlflow.records.protections import Protection
 
-Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale"]
-"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion."""
+Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale", "broken"]
+"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion;
+broken is one that nobody could read."""
 
 
 class PoolResult(Frozen):
@@ -72,7 +73,7 @@ class RequestRecord(Record):
     registered_model: Annotated[str, Field(pattern=r"^[^/:'\"\p{C}\p{Zl}\p{Zp}]+$")]
     run_id: str
     """The job's run, which holds the evidence."""
-    models: dict[str, str]
+    models: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
     """sha256 -> id of the logged model: of the baseline and of every row of the judgement's table."""
     recipe: Line
     sha256: str

@@ -21,7 +21,7 @@ from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.storage import canonical_json
 
 
@@ -184,6 +184,11 @@ class JobSpec(Part):
         return cls._from_mapping(read_mapping(text))
 
     @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_text`` wrote, whoever says so; SpecError as of ``from_text``."""
+        return cls._from_mapping(read_json(text))
+
+    @classmethod
     def _from_mapping(cls, data: dict[str, Any]) -> Self:
         try:
             return cls.model_validate(data)
@@ -197,7 +202,7 @@ class JobSpec(Part):
         ``placement`` is a preset or a file with pools, and comes before what the job says.
         """
         with reading(path, "a job file"):
-            data = read_mapping(path.read_text())
+            data = read_mapping(read_text(path))
             _check_paths(data)
             if isinstance(data.get("gate"), str):
                 data["gate"] = PolicySpec.load(path.parent / data["gate"]).limits

@@ -10,7 +10,7 @@ from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import RemotePath
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.part import spec_error
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
 class PolicySpec(GateSpec):
@@ -24,6 +24,10 @@ class PolicySpec(GateSpec):
         RemotePath | None,
         Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
     ] = None
+    recheck_seconds: Annotated[int, Field(ge=1, description="Time that running them may take.")] = 600
+    reading_seconds: Annotated[int, Field(ge=1, description="CPU time that reading a request may take.")] = 8
+    judging_seconds: Annotated[int, Field(ge=1, description="CPU time that judging it may take, however many rows.")] = 600
+    reading_mib: Annotated[int, Field(ge=1, description="Memory that reading and judging a request may take.")] = 640
     approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
     ledgers: Annotated[
         dict[str, str],
@@ -41,7 +45,7 @@ class PolicySpec(GateSpec):
         """Read a policy file; SpecError is one line that names file and field. ``data`` is relative to the file."""
         with reading(path, "a gate policy"):
             try:
-                policy = cls.model_validate(read_mapping(path.read_text(), "policy"))
+                policy = cls.model_validate(read_mapping(read_text(path), "policy"))
             except ValidationError as error:
                 raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
         if policy.data is None or is_remote(policy.data):

@@ -1,32 +1,48 @@
-"""Job text: JSON as this program writes it, or YAML as people do."""
+"""Job text: JSON as this program writes it, or YAML as people do; bounded, so that few lines cannot fill the memory."""
 
 import json
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 from inc_mlflow.errors import SpecError
 
+LARGEST = 1 << 20
+"""Characters of a job, or of any other text that people write: PyYAML takes minutes for more."""
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
-    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text. ``what`` it is stands in messages."""
+    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text. ``what`` it is stands in messages.
+
+    Of YAML all but aliases and merge keys: a few lines of them stand for gigabytes.
+    """
     try:
-        data = _read(text, what)
+        data = _read(_bounded(text, what), what)
     except RecursionError as error:
         raise SpecError(f"{what}: nested too deeply; see `inc-mlflow schema`") from error
-    if not isinstance(data, dict):
-        raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
-    return data
+    return _mapping(data, what)
 
 
-def _read(text: str, what: str) -> Any:
+def read_json(text: str, what: str = "job") -> dict[str, Any]:
+    """Read what this program wrote, which was JSON: nothing else is taken for it."""
     try:
-        return json.loads(text, object_pairs_hook=_pairs)
-    except ValueError:  # not JSON, or an integer of thousands of digits
-        return _yaml(text, what)
+        data = _json(_bounded(text, what), what)
+    except RecursionError as error:
+        raise SpecError(f"{what}: nested too deeply; see `inc-mlflow schema`") from error
+    except ValueError as error:
+        raise SpecError(f"{what}: not JSON ({' '.join(str(error).split())}); run the job again") from error
+    return _mapping(data, what)
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text; of one that is too large to be read only so much that ``read_mapping`` refuses it."""
+    with path.open(encoding="utf-8") as file:
+        return file.read(LARGEST + 1)
 
 
 @contextmanager
@@ -42,20 +58,42 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _refuse_twice([key for key, _ in pairs], "")
-    return dict(pairs)
+def _bounded(text: str, what: str) -> str:
+    if len(text) > LARGEST:
+        raise SpecError(f"{what}: longer than {LARGEST} characters, which no {what} needs; put lists into files of their own")
+    return text
 
 
-def _refuse_twice(keys: list[str], where: str) -> None:
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise SpecError(f"job: {sorted(twice)[0]!r} stands twice{where}; keep one")
+def _mapping(data: Any, what: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
+    return data
+
+
+def _read(text: str, what: str) -> Any:
+    try:
+        return _json(text, what)
+    except ValueError:  # not JSON, or an integer of thousands of digits
+        return _yaml(text, what)
+
+
+def _json(text: str, what: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _refuse_twice([key for key, _ in pairs], "", what)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+def _refuse_twice(keys: list[str], where: str, what: str) -> None:
+    if len(set(keys)) < len(keys):
+        twice = min(key for key, count in Counter(keys).items() if count > 1)
+        raise SpecError(f"{what}: {twice!r} stands twice{where}; keep one")
 
 
 def _yaml(text: str, what: str) -> Any:
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return _Loader(text, what).get_single_data()
     except (yaml.YAMLError, ValueError) as error:
         raise SpecError(f"{what}: not YAML: {' '.join(str(error).split())}") from error
 
@@ -63,7 +101,31 @@ def _yaml(text: str, what: str) -> Any:
 class _Loader(yaml.SafeLoader):
     """YAML itself forbids a key that stands twice; PyYAML keeps the last and says nothing."""
 
+    def __init__(self, text: str, what: str) -> None:
+        super().__init__(text)
+        self._what = what
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse an alias where it stands, before anything is built of it."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            self._refuse(f"*{event.anchor}", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge nothing."""
+        for key, _ in node.value:
+            if key.tag == _MERGE:
+                self._refuse("<<", key.start_mark)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        _refuse_twice(keys, f" {str(node.start_mark).strip()}")
+        _refuse_twice(keys, f" {str(node.start_mark).strip()}", self._what)
         return super().construct_mapping(node, deep)
+
+    def _refuse(self, reference: str, mark: yaml.Mark) -> NoReturn:
+        raise SpecError(
+            f"{self._what}: line {mark.line + 1}: {reference} refers to another part; aliases and merge keys are not read, "
+            "write it out"
+        )

@@ -1,20 +1,32 @@
 """A request for promotion, and what its evidence says to whoever judges it again."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from inc_mlflow.errors import DataError, LedgerError
-from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.records import JudgementRecord, RequestRecord, Row
-from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
-from inc_mlflow.steps.evidence import evidence_job
-from inc_mlflow.steps.gate import of_job
-from inc_mlflow.steps.single_gate import judge_pools, pools_of
+from pydantic import ValidationError
+
+from inc_mlflow.confined import Limits, confined
+from inc_mlflow.errors import BrokenError, DataError, LedgerError
+from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.records import Finding, JudgementRecord, Proof, Protection, RequestRecord, Row
+from inc_mlflow.spec import JobSpec, PolicySpec
+from inc_mlflow.steps.recheck import in_one_kind
+from inc_mlflow.steps.trusted import own_rows
+from inc_mlflow.storage import model_bytes
 from inc_mlflow.tracking.artifacts import fetch_evidence
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+F = TypeVar("F", Finding, Proof)
+_JUDGING = "inc_mlflow.steps.judging"
+"""Loaded where it is run only."""
+_PATIENCE = 8
+"""Seconds for each second of CPU time that reading takes: a busy machine is nobody's fault."""
+RUNNING_BYTES = 2 << 30
+"""Memory for running models beyond what is in proportion to their files."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,17 @@ class Policy:
         """Tell whether a person has to approve."""
         return self.spec is not None and self.spec.approval
 
-    def limits(self, job: JobSpec) -> GateSpec:
-        """Return what a job is judged by."""
-        return self.spec.limits if self.spec else job.gate
+    @property
+    def reading(self) -> Limits:
+        """What reading and judging the evidence of one request may take."""
+        spec = self.spec or PolicySpec(version=1)
+        wall = _PATIENCE * spec.reading_seconds + 2 * spec.judging_seconds
+        return Limits(spec.reading_seconds, spec.reading_mib << 20, wall, more_cpu_seconds=spec.judging_seconds)
+
+    @property
+    def text(self) -> str:
+        """Return the limits for the process that judges; nothing where each job is judged by its own gate."""
+        return self.spec.model_dump_json() if self.spec else ""
 
     def ledger_of(self, name: str) -> str | None:
         """Return the run that holds a registered model's ledger; None where the policy names none."""
@@ -57,19 +77,22 @@ class Case:
 
     request: RequestRecord
     policy: Policy
-    job: JobSpec
-    pools: dict[str, Measured]
-    judgement: JudgementRecord
+    evidence: Path
+    finding: Finding
 
     @property
-    def limits(self) -> GateSpec:
-        """What the judgement was made by."""
-        return self.policy.limits(self.job)
+    def judgement(self) -> JudgementRecord:
+        """What the gate makes of the evidence."""
+        return self.finding.judgement
 
     @property
     def row(self) -> Row:
         """The requested candidate's line; DataError where the evidence is not about it."""
-        row = next((row for row in self.judgement.table[1:] if row.sha256 == self.request.sha256), None)
+        return self.row_of(self.request.sha256)
+
+    def row_of(self, sha256: str) -> Row:
+        """Return a candidate's line; DataError where the evidence is not about it."""
+        row = next((row for row in self.judgement.table[1:] if row.sha256 == sha256), None)
         if row is None:
             run = self.request.run_id
             raise DataError(f"run {run}: the evidence is not about the candidate that is requested; measure it")
@@ -81,24 +104,54 @@ class Case:
             raise DataError(f"run {self.request.run_id}: the request names no logged model of sha256 {sha256[:12]}; run again")
         return self.request.models[sha256]
 
+    def proven(self) -> tuple[Protection, ...]:
+        """Return how far the accuracy can be relied on, where rows were run again."""
+        arguments = {"evidence": str(self.evidence), "policy": self.policy.text}
+        text = confined(f"run {self.request.run_id}", f"{_JUDGING}:proven", arguments, self.policy.reading)
+        return _parsed(Proof, text, self.request.run_id).protections
+
+    def run_again(self, candidate: str, models: Mapping[str, Path]) -> None:
+        """Run rows of the gate's own data, where the policy says so; ``models`` are files by label.
+
+        DataError where the evidence is refused, TrackingError where the gate's data cannot be reached.
+        """
+        policy = self.policy.spec
+        if policy is None or policy.data is None:
+            return
+        with in_one_kind():
+            own = own_rows(JobSpec.from_json(self.finding.job), policy.data)
+        arguments = {
+            "evidence": str(self.evidence),
+            "own": own.model_dump_json(by_alias=True),
+            "policy": self.policy.text,
+            "candidate": candidate,
+            "models": {label: str(file) for label, file in models.items()},
+        }
+        confined(f"run {self.request.run_id}", f"{_JUDGING}:run_again", arguments, _running(policy, models.values()))
+
 
 def judge_again(client: "MlflowClient", request: RequestRecord, policy: Policy, folder: Path) -> Case:
     """Judge from the outcomes themselves, whatever the pipeline made of them; ``folder`` gets the evidence.
 
-    Raises DataError, SpecError or StateError where it is not what was measured, or not of the pools that were to be.
+    Raises DataError, SpecError or StateError where it is not what was measured, or not of the pools that were to be;
+    BrokenError where nobody can read it.
     """
     evidence = fetch_evidence(client, request.run_id, request.evidence, folder)
-    job = evidence_job(evidence)
-    pools = of_job(job, pools_of([evidence]))
-    _check_required(policy, pools)
-    return Case(request, policy, job, pools, judge_pools(pools, policy.limits(job)))
+    about = {"evidence": str(evidence), "sha256": request.sha256, "policy": policy.text, "policy_name": policy.name}
+    text = confined(f"run {request.run_id}", f"{_JUDGING}:judged", about, policy.reading)
+    return Case(request, policy, evidence, _parsed(Finding, text, request.run_id))
 
 
-def _check_required(policy: Policy, pools: dict[str, Measured]) -> None:
-    """A job cannot leave out the hardware that the gate's own policy requires by name."""
-    named = policy.spec.pools.items() if policy.spec else ()
-    missing = [pool for pool, one in named if one.role == "required" and pool not in pools]
-    if missing:
-        raise DataError(
-            f"gate: {policy.name} requires pool {missing[0]!r}; the evidence is of {', '.join(pools)}; measure there"
-        )
+def _parsed(kind: type[F], text: str, run_id: str) -> F:
+    """Take what a process says that somebody else may have taken over."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise BrokenError(f"run {run_id}: the process that reads its evidence answered something else; run it again") from error
+
+
+def _running(policy: PolicySpec, models: Iterable[Path]) -> Limits:
+    """Models that are large may take more: their files are as large."""
+    sizes = sum(model_bytes(model) for model in models)
+    wall = policy.recheck_seconds
+    return Limits(wall * len(usable_cores()), RUNNING_BYTES + 4 * sizes, wall, file_bytes=RUNNING_BYTES)

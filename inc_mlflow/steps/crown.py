@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, FrozenError, StaleError
-from inc_mlflow.measure.standing import standing, standing_on
 from inc_mlflow.records import Protection, RequestRecord, Row
 from inc_mlflow.records.ledger import Entry, Kind, Standing
 from inc_mlflow.steps.case import Case
-from inc_mlflow.steps.recheck import recheck
 from inc_mlflow.tracking.aliases import challenger_alias, champion_alias, check_absent, check_alias, check_aliases
 from inc_mlflow.tracking.approvals import ask_approval
 from inc_mlflow.tracking.champions import find_champion
@@ -55,7 +53,10 @@ class Target:
 def overall(case: Case, warrant: Warrant | None = None) -> Target:
     """Return the requested candidate as champion of all required pools."""
     alias = champion_alias(case.request.alias_prefix)
-    return Target(case, alias, case.row, standing(case.row, case.pools, case.limits), warrant or Warrant())
+    standing = case.finding.standing
+    if standing is None:
+        raise DataError(f"run {case.request.run_id}: its candidate does not pass; only what passes is promoted")
+    return Target(case, alias, case.row, standing, warrant or Warrant())
 
 
 def on_pools(case: Case, warrant: Warrant) -> list[Target]:
@@ -63,10 +64,9 @@ def on_pools(case: Case, warrant: Warrant) -> list[Target]:
 
     Where a person approved, that was the requested candidate and no other.
     """
-    real = [pool for pool, one in case.pools.items() if not one.emulated and case.limits.role(pool, False) != "informative"]
-    targets = [target for pool in real if (target := _on_pool(case, pool, warrant))]
-    allowed = [one for one in targets if warrant.approved_by is None or one.row.sha256 == case.request.sha256]
-    return allowed if len(real) > 1 else []
+    prefix, requested = case.request.alias_prefix, case.request.sha256
+    allowed = [one for one in case.finding.places if warrant.approved_by is None or one.sha256 == requested]
+    return [Target(case, champion_alias(prefix, one.pool), case.row_of(one.sha256), one.standing, warrant) for one in allowed]
 
 
 def crown(client: "MlflowClient", target: Target, folder: Path) -> str:
@@ -153,12 +153,12 @@ def is_champion(client: "MlflowClient", target: Target) -> bool:
 
 def check_candidate(client: "MlflowClient", target: Target, folder: Path) -> None:
     """Raise DataError where the logged model is not the candidate of the evidence any more, or gives other outcomes."""
-    _fetch(client, target.case, target.row.sha256, folder)
+    _fetch(client, target.case, target.row, folder)
     policy = target.case.policy.spec
     if policy is not None and policy.recheck is not None:
         rows = _compared(client, target)
-        files = {row.recipe: _fetch(client, target.case, row.sha256, folder / "recheck" / row.sha256) for row in rows}
-        recheck(target.case.job, policy, target.case.pools, target.row.recipe, files)
+        files = {row.recipe: _fetch(client, target.case, row, folder / "recheck" / row.sha256) for row in rows}
+        target.case.run_again(target.row.recipe, files)
 
 
 def check_open(ledger: Ledger, target: Target) -> None:
@@ -221,9 +221,9 @@ def write(turn: Hold, kind: Kind, target: Target, made: Registered, **more: str)
     turn.write(kind, **fields | more)
 
 
-def _fetch(client: "MlflowClient", case: Case, sha256: str, folder: Path) -> Path:
-    check_logged(client, case.model_id(sha256), sha256)
-    return download(case.model_id(sha256), sha256, folder)
+def _fetch(client: "MlflowClient", case: Case, row: Row, folder: Path) -> Path:
+    check_logged(client, case.model_id(row.sha256), row.sha256)
+    return download(case.model_id(row.sha256), row.sha256, folder, row.size_bytes)
 
 
 def _compared(client: "MlflowClient", target: Target) -> list[Row]:
@@ -254,11 +254,3 @@ def _register(turn: Hold, target: Target, proven: Mapping[str, bool]) -> Registe
     }
     turn.claim.check()
     return register(turn.client, target.name, target.model_id, target.row.sha256, tags, proven)
-
-
-def _on_pool(case: Case, pool: str, warrant: Warrant) -> Target | None:
-    passing = [row for row in case.judgement.table[1:] if row.per_pool[pool].verdict == "pass"]
-    ranked = [(standing_on(pool, row, case.pools, case.limits), row) for row in passing]
-    best = max(ranked, key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256), default=None)
-    alias = champion_alias(case.request.alias_prefix, pool)
-    return Target(case, alias, best[1], best[0], warrant) if best else None

@@ -2,10 +2,21 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import DataError, IncError, SpecError, StaleError, StateError
+from inc_mlflow.confined import described, of_machine
+from inc_mlflow.errors import (
+    BrokenError,
+    DataError,
+    IncError,
+    ShortageError,
+    SpecError,
+    StaleError,
+    StateError,
+    one_line,
+)
 from inc_mlflow.records import Decision, RequestRecord
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.steps.answer import answer, reject
@@ -13,7 +24,14 @@ from inc_mlflow.steps.case import Policy, judge_again
 from inc_mlflow.steps.crown import blocked, withdraw
 from inc_mlflow.tracking.aliases import champion_alias
 from inc_mlflow.tracking.ledger import read_ledger
-from inc_mlflow.tracking.requests import claim_request, close_request, closed_as, open_requests, read_request
+from inc_mlflow.tracking.requests import (
+    claim_request,
+    close_request,
+    closed_as,
+    count_try,
+    open_requests,
+    read_request,
+)
 from inc_mlflow.tracking.server import Stores, connected
 
 if TYPE_CHECKING:
@@ -21,6 +39,8 @@ if TYPE_CHECKING:
 
 UNANSWERED = ("open", "waiting")
 """Outcomes that leave a request as it is."""
+TRIES = 3
+"""At a request that breaks what reads it, before it is closed."""
 
 
 def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterator[Decision]:
@@ -31,10 +51,28 @@ def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterat
         try:
             yield decide(stores, run_id, policy)
         except IncError as error:
-            yield Decision(run_id=run_id, outcome="open", reasons=(str(error),), policy=policy.name)
+            yield Decision(run_id=run_id, outcome="open", reasons=(one_line(str(error)),), policy=policy.name)
 
 
 def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
+    """Answer a request that somebody else made, as ``decided`` does, whatever it raises.
+
+    One that breaks what reads it is closed as ``broken`` after some tries, and open before. What this machine or the server
+    lacks is no such try, and an IncError.
+    """
+    try:
+        return decided(stores, run_id, policy)
+    except BrokenError as error:
+        return _tried(stores, run_id, policy, str(error))
+    except IncError:
+        raise
+    except Exception as error:  # one untrusted request: not even a bug of ours may keep the others from their answers
+        if of_machine(error):
+            raise ShortageError(f"run {run_id}: {described(error)}; try again") from error
+        return _tried(stores, run_id, policy, f"run {run_id}: {described(error)}; start the pipeline again")
+
+
+def decided(stores: Stores, run_id: str, policy: Policy) -> Decision:
     """Judge a requested promotion again, promote or not, and close the request; a closed one keeps its answer.
 
     Killed at any point, it can be called again: closing comes last, and promotion makes no second version. TrackingError
@@ -42,12 +80,35 @@ def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
     """
     with tempfile.TemporaryDirectory() as folder, connected(stores) as client:
         if (closed := _closed(client, run_id, Path(folder))) is not None:
-            return closed
+            return _plain(closed)
         claim_request(client, run_id, policy.name)
-        decision = _answer(client, run_id, policy, Path(folder))
+        decision = _plain(_answer(client, run_id, policy, Path(folder)))
         if decision.outcome not in UNANSWERED:
             close_request(client, decision)
     return decision
+
+
+def _tried(stores: Stores, run_id: str, policy: Policy, reason: str) -> Decision:
+    """Count a try at a request that breaks what reads it, and close it after the last; before, it stays open."""
+    with connected(stores) as client:
+        tries = count_try(client, run_id)
+        last = tries >= TRIES
+        reasons = (one_line(reason), f"try {tries} of {TRIES}{'' if last else '; after the last it is closed'}")
+        decision = Decision(run_id=run_id, outcome="broken" if last else "open", reasons=reasons, policy=policy.name)
+        if last:
+            _withdraw(client, run_id)
+            close_request(client, decision)
+    return decision
+
+
+def _withdraw(client: "MlflowClient", run_id: str) -> None:
+    with suppress(DataError), tempfile.TemporaryDirectory() as folder:
+        withdraw(client, read_request(client, run_id, Path(folder)))
+
+
+def _plain(decision: Decision) -> Decision:
+    """Reasons repeat names that somebody else chose."""
+    return decision.model_copy(update={"reasons": tuple(map(one_line, decision.reasons))})
 
 
 def _closed(client: "MlflowClient", run_id: str, folder: Path) -> Decision | None:
@@ -101,7 +162,9 @@ def _answer(client: "MlflowClient", run_id: str, policy: Policy, folder: Path) -
 def _judged(client: "MlflowClient", request: RequestRecord, policy: Policy, folder: Path) -> Decision:
     try:
         return answer(client, judge_again(client, request, policy, folder), folder)
+    except BrokenError:
+        raise
     except StaleError as error:
         return Decision(run_id=request.run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
     except (DataError, SpecError, StateError) as error:  # whatever the evidence is, it is not what was measured
-        return reject(client, request, policy, str(error))
+        return reject(client, request, policy, one_line(str(error).replace(f"{folder}/", "")))  # where it lay meanwhile

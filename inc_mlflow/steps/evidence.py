@@ -60,7 +60,7 @@ def evidence_files(directories: Iterable[Path]) -> dict[str, Path]:
 def evidence_job(evidence: Path) -> JobSpec:
     """Return the job that evidence is of; DataError where it does not say."""
     try:
-        return JobSpec.from_text((evidence / JOB).read_text())
+        return JobSpec.from_json((evidence / JOB).read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"gate: the evidence has no readable {JOB}; run the job again") from error
 

@@ -6,7 +6,7 @@ from inc_mlflow.errors import StaleError, TrackingError
 from inc_mlflow.records import PromotionRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
+from inc_mlflow.steps.decide import decided
 from inc_mlflow.steps.request import leave_request
 from inc_mlflow.steps.stage import step
 from inc_mlflow.tracking.server import Server
@@ -20,7 +20,7 @@ def promote_best(job: Job, target: Path, *, champion: Path, judgement: Path, tra
     now finds something else than what was measured.
     """
     request = leave_request(job, champion, judgement, tracking)
-    decision = decide(Server.of(job), request.run_id, Policy())
+    decision = decided(Server.of(job), request.run_id, Policy())
     if decision.outcome != "promoted" or decision.version is None:
         kind = StaleError if decision.outcome == "stale" else TrackingError
         raise kind(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")

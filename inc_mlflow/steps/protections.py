@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.records import Protection
 from inc_mlflow.steps.case import Case
-from inc_mlflow.steps.recheck import rechecked
 from inc_mlflow.tracking.identity import open_to_others
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ _BASELINE = Protection(
 def protections(client: "MlflowClient", case: Case) -> tuple[Protection, ...]:
     """Return what holds for a case that was promoted; never more than this identity can find out itself."""
     policy = case.policy.spec
-    accuracy = rechecked(case.job, policy, case.pools) if policy is not None and policy.recheck is not None else (_ACCURACY,)
+    accuracy = case.proven() if policy is not None and policy.recheck is not None else (_ACCURACY,)
     return _promotion(client, case), *accuracy, _SPEED, _BASELINE
 
 

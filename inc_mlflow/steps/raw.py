@@ -1,8 +1,11 @@
 """Raw measurements beside their record, each bound to the other: the record has the file's digest, the file its seal."""
 
+import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
@@ -13,8 +16,8 @@ from inc_mlflow.storage import sha256_file
 
 _SEAL, _NAMES = "seal", "names"
 _UNREADABLE = (
-    *(OSError, EOFError, ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
-    *(BadZipFile, zlib.error),
+    *(OSError, EOFError, ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(BadZipFile, TokenError, zlib.error),
 )
 """What zipfile, zlib and NumPy raise over bytes that something else than ``save_raw`` wrote."""
 
@@ -63,7 +66,17 @@ def _array(file: ZipFile, name: str) -> np.ndarray:
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ValueError(info.compress_type)
     with file.open(info) as member:
+        _check_whole(member, info.file_size)
+    with file.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _check_whole(member: IO[bytes], size: int) -> None:
+    """Refuse an array whose header says another size than its file has, before anything is made room for."""
+    np.lib.format.read_magic(member)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    if member.tell() + math.prod(shape) * dtype.itemsize != size:
+        raise ValueError(shape)
 
 
 def _foreign(path: Path) -> DataError:

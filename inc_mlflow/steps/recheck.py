@@ -45,8 +45,17 @@ def recheck(
     """
     if policy.recheck is None or policy.data is None:
         return
-    with _in_one_kind():
-        own = run_again(trusted(job, policy.data), models, policy.recheck)
+    with in_one_kind():
+        own = trusted(job, policy.data)
+    compare(own, policy, pools, candidate, models)
+
+
+def compare(
+    own_job: JobSpec, policy: PolicySpec, pools: Mapping[str, Measured], candidate: str, models: Mapping[str, Path]
+) -> None:
+    """Do the same by a job whose rows are the gate's own already."""
+    with in_one_kind():
+        own = run_again(own_job, models, policy.recheck or 0)
     for pool, measured in pools.items():
         if not measured.emulated:
             _check(pool, measured, own, candidate, policy)
@@ -60,7 +69,7 @@ def rechecked(job: JobSpec, policy: PolicySpec, pools: Mapping[str, Measured]) -
 
 
 @contextmanager
-def _in_one_kind() -> Iterator[None]:
+def in_one_kind() -> Iterator[None]:
     """Tell what a job brought, and is refused, from what the gate lacks, and may have the next time."""
     try:
         yield

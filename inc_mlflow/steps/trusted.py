@@ -3,6 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.records import Frozen
 from inc_mlflow.remote import is_remote, local_path
 from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, Transform
 
@@ -12,8 +13,24 @@ _CHOOSING = ("start", "stop", "samples")
 """Fields of a split that choose among the rows of its file."""
 
 
+class Own(Frozen):
+    """Rows and metric of a job by files of the gate's, with their paths on this machine."""
+
+    data: DataSpec
+    metric: MetricSpec
+
+    def of(self, job: JobSpec) -> JobSpec:
+        """Return the job with these in the place of its own."""
+        return job.model_copy(update={"data": self.data, "metric": self.metric})
+
+
 def trusted(job: JobSpec, data: str) -> JobSpec:
-    """Return the job with validation and metric alone, all their files taken from below ``data``.
+    """Return the job with validation and metric alone, by ``own_rows``."""
+    return own_rows(job, data).of(job)
+
+
+def own_rows(job: JobSpec, data: str) -> Own:
+    """Return validation and metric of a job, all their files taken from below ``data``, and fetched where that is remote.
 
     DataError where the job brings code for them, chooses among the rows, or names a file that is not below; StateError where
     there is no folder.
@@ -23,7 +40,7 @@ def trusted(job: JobSpec, data: str) -> JobSpec:
     split = whole_split(job)
     path = _own(split.path, data, "data.validation.path")
     here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
-    return job.model_copy(update={"data": DataSpec(validation=here, group=job.data.group), "metric": _metric(job.metric, data)})
+    return Own(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
 
 
 def whole_split(job: JobSpec) -> FileSplit:

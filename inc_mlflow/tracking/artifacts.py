@@ -1,15 +1,14 @@
 """Evidence among a run's artifacts: everything that somebody else needs to judge again."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.storage import sha256_file
+from inc_mlflow.tracking.downloads import fetching, listed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import FileInfo
 
 EVIDENCE = "evidence"
 """Folder among the artifacts of a job's run."""
@@ -23,8 +22,11 @@ def fetch(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
     found = {artifact.path: artifact for artifact in client.list_artifacts(run_id, name.rpartition("/")[0] or None)}
     if name not in found:
         raise DataError(f"run {run_id}: has no artifact {name!r}; start the pipeline again")
-    _check_sizes(run_id, dict(_files(client, run_id, found[name])))
-    return Path(client.download_artifacts(run_id, name, str(target)))
+    what = f"run {run_id}"
+    files = listed(what, lambda path: list(client.list_artifacts(run_id, path)), found[name])
+    _check_sizes(run_id, {path: size or 0 for path, size in files.items()})
+    with fetching(what, files, target, _LARGEST_RAW):
+        return Path(client.download_artifacts(run_id, name, str(target)))
 
 
 def fetch_evidence(client: "MlflowClient", run_id: str, expected: dict[str, str], target: Path) -> Path:
@@ -34,15 +36,6 @@ def fetch_evidence(client: "MlflowClient", run_id: str, expected: dict[str, str]
     if altered := sorted(path for path, _ in found.items() ^ expected.items()):
         raise DataError(f"run {run_id}: {EVIDENCE}/{altered[0]} is not as it was when promotion was requested; it was altered")
     return folder
-
-
-def _files(client: "MlflowClient", run_id: str, artifact: "FileInfo") -> Iterator[tuple[str, int]]:
-    """Yield all files of an artifact with their sizes, as the store lists them."""
-    if not artifact.is_dir:
-        yield artifact.path, artifact.file_size or 0
-        return
-    for inside in client.list_artifacts(run_id, artifact.path):
-        yield from _files(client, run_id, inside)
 
 
 def _check_sizes(run_id: str, files: dict[str, int]) -> None:

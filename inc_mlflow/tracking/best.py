@@ -155,7 +155,7 @@ def _runs(client: "MlflowClient", experiment_id: str, asked: str) -> Iterator["R
 
 def _spec(client: "MlflowClient", run_id: str) -> JobSpec:
     with tempfile.TemporaryDirectory() as folder:
-        return JobSpec.from_text(fetch(client, run_id, f"{EVIDENCE}/job.json", Path(folder)).read_text())
+        return JobSpec.from_json(fetch(client, run_id, f"{EVIDENCE}/job.json", Path(folder)).read_text())
 
 
 def _higher_is_better(metric: MetricSpec) -> bool:

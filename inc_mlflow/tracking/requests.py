@@ -21,6 +21,9 @@ STATUS, _OPEN = "inc.request", "open"
 _DIGEST = "inc.request_sha256"
 """A param: nobody can write a second value, not even who owns the run."""
 _JUDGED = "inc.judged"
+_TRIES = "inc.request_tries"
+"""The run's owner may write it: upwards closes its own request, downwards has the gate try once more, after all others."""
+_DIGITS = 4
 _REQUEST, _DECISION = "request.json", "decision.json"
 
 
@@ -41,7 +44,7 @@ def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRe
     file = fetch(client, run_id, _REQUEST, target)
     try:
         request = RequestRecord.model_validate_json(file.read_bytes())
-    except ValidationError as error:
+    except (ValidationError, IsADirectoryError) as error:
         raise DataError(f"run {run_id}: {_REQUEST} is no request; start the pipeline again") from error
     if (request.identity(), request.run_id) != (client.get_run(run_id).data.params.get(_DIGEST), run_id):
         raise DataError(f"run {run_id}: {_REQUEST} is not the one that was made; it was altered")
@@ -85,6 +88,14 @@ def claim_request(client: "MlflowClient", run_id: str, policy: str) -> None:
         ) from error
 
 
+def count_try(client: "MlflowClient", run_id: str) -> int:
+    """Note on a run that its request broke what reads it once more; return how often it did."""
+    before = client.get_run(run_id).data.tags.get(_TRIES, "")
+    tries = 1 + (int(before) if before.isdecimal() and len(before) < _DIGITS else 0)
+    client.set_tag(run_id, _TRIES, str(tries))
+    return tries
+
+
 def close_request(client: "MlflowClient", decision: Decision) -> None:
     """Write the answer to a request; the tag that ends it comes last."""
     client.log_text(decision.run_id, decision.model_dump_json(indent=1), _DECISION)
@@ -102,7 +113,7 @@ def _by_name(client: "MlflowClient", experiment: str) -> str:
 
 
 def _turn(run: "Run") -> tuple[str, int, str]:
-    return run.data.tags.get(_JUDGED, ""), run.info.start_time, run.info.run_id
+    return run.data.tags.get(_JUDGED, ""), run.info.start_time or 0, run.info.run_id
 
 
 def _waiting(client: "MlflowClient", experiments: list[str]) -> Iterator["Run"]:

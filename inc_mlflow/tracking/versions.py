@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from inc_mlflow.confined import Limits, confined
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records.ledger import Entry
-from inc_mlflow.storage import MODEL, model_sha256
+from inc_mlflow.storage import MODEL, external_data, model_sha256
+from inc_mlflow.tracking.downloads import fetching, listed
 from inc_mlflow.tracking.once import once
-from inc_mlflow.tracking.package import check_package
 from inc_mlflow.tracking.runs import DIGEST, MODEL_ID
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _SOURCE = "models:/"
+LARGEST = 64 << 30
+"""Bytes of the largest model that is fetched."""
+_LARGEST_TEXT = 64 << 20
+"""Bytes of what stands around a model: an example of its inputs is the longest of it."""
+_WEIGHTS = {MODEL, external_data(Path(MODEL)).name}
+_READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
+_BYTES_PER_SECOND = 50 << 20
 
 
 class Registered(NamedTuple):
@@ -27,14 +35,18 @@ class Registered(NamedTuple):
     created: bool
 
 
-def download(model_id: str, sha256: str, target: Path) -> Path:
-    """Fetch a logged model's file into ``target``; DataError where its bytes, or what else loading it reads, are others."""
-    folder = _fetch(model_id, target)
+def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
+    """Fetch a logged model's file into ``target``; DataError where its bytes, or what else loading it reads, are others.
+
+    ``size_bytes`` is what the evidence says of it: what is larger is not even fetched.
+    """
+    folder = _fetch(model_id, target, size_bytes)
     file = folder / MODEL
     found = model_sha256(file) if file.is_file() else "none"
     if found != sha256:
         raise DataError(f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered")
-    check_package(folder, model_id)
+    arguments = {"folder": str(folder), "model_id": model_id}
+    confined(f"logged model {model_id}", "inc_mlflow.tracking.package:checked", arguments, _reading(file))
     return file
 
 
@@ -124,13 +136,32 @@ def check_version(client: "MlflowClient", name: str, version: str, made: Entry) 
     return []
 
 
-def _fetch(model_id: str, target: Path) -> Path:
+def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
     import mlflow
 
-    folder = target / model_id
-    folder.mkdir(parents=True, exist_ok=True)
+    what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
     with _there(model_id):
+        files = listed(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
+    _check_sizes(what, files, size_bytes)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _there(model_id), fetching(what, files, folder, LARGEST):
         return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+
+
+def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) -> None:
+    """The bytes of the model are compared later; here they only must not fill the disk."""
+    model = sum(size or 0 for path, size in files.items() if path in _WEIGHTS)
+    if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
+        raise DataError(f"{what}: its file has {model} bytes, the evidence says {size_bytes}; it was altered")
+    if large := [path for path, size in files.items() if path not in _WEIGHTS and (size or 0) > _LARGEST_TEXT]:
+        raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
+
+
+def _reading(model: Path) -> Limits:
+    """Reading takes time and memory in proportion to the file; weights beside it are not read."""
+    size = model.stat().st_size
+    seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
+    return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.scheduling.quantity import Quantity
 from inc_mlflow.spec.part import Part, spec_error
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
 class Taint(Part):
@@ -60,7 +60,7 @@ class Fleet(Part):
         """Read a fleet file; SpecError is one line that names file and field."""
         with reading(path, "a fleet file"):
             try:
-                return cls.model_validate(read_mapping(path.read_text(), "fleet"))
+                return cls.model_validate(read_mapping(read_text(path), "fleet"))
             except ValidationError as error:
                 raise SpecError(str(spec_error(error)).removeprefix("job: ")) from error
 

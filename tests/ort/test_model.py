@@ -74,3 +74,33 @@ def test_weights_hidden_in_a_subgraph_are_seen(tmp_path):
     (tmp_path / "m.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(ModelError, match="outside its own directory"):
         read_structure(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda tensor: setattr(place(tensor, "location"), "value", "w\0.bin"), r"'w\\x00\.bin' is no name of a file"),
+        (lambda tensor: setattr(tensor, "data_type", 999), "has the unknown data type 999"),
+        (lambda tensor: tensor.external_data.add(key="offset", value="9" * 5000), "says wrongly where its weights are"),
+        (lambda tensor: tensor.external_data.add(key="offset", value="none"), "says wrongly where its weights are"),
+    ],
+)
+def test_weights_that_cannot_be_found_are_told_in_one_line(tmp_path, change, why):
+    save_external(linear(), tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx", load_external_data=False)
+    change(model.graph.initializer[0])
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=why) as refusal:
+        read_structure(tmp_path / "m.onnx")
+    assert "\n" not in str(refusal.value)
+
+
+def place(tensor, key):
+    return next(entry for entry in tensor.external_data if entry.key == key)
+
+
+def test_an_input_of_an_unknown_type_is_told_in_one_line():
+    model = linear()
+    model.graph.input[0].type.tensor_type.elem_type = 999
+    with pytest.raises(ModelError, match="has the unknown data type 999"):
+        signature(model)

@@ -95,7 +95,7 @@ def code_beside(model: Path) -> None:
         (lambda model: (model / "requirements.txt").write_text("onnx==1.0\nevil==1.0\n"), "installs 'evil==1.0'"),
         (lambda model: (model / "requirements.txt").write_text("--index-url http://evil\n"), "installs '--index-url"),
         (lambda model: (model / "conda.yaml").write_text("dependencies: [{pip: [evil]}]"), "conda.yaml installs 'evil'"),
-        (lambda model: (model / "conda.yaml").write_text("a: &a [*a]"), "conda.yaml has aliases"),
+        (lambda model: (model / "conda.yaml").write_text("a: &a [*a]"), r"conda.yaml: line 1: \*a refers to another part"),
         (lambda model: (model / "MLmodel").write_text("flavors: {onnx: [], python_function: 1}"), "not that of an ONNX"),
         (lambda model: card(model, "onnx", providers=[["TensorrtExecutionProvider", {}]]), "or with options"),
         (lambda model: card(model, "onnx", providers=1), "or with options"),

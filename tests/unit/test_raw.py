@@ -61,8 +61,14 @@ SEALED = {"seal": npy(np.array(RECORD.seal())), "names": npy(np.array(["baseline
         SEALED | {"0": header((10**12,))},
         SEALED | {"0": header((10**30,))},
         SEALED | {"0": header((100,))},
+        SEALED | {"0": header((-1, -1))},
+        SEALED | {"0": b"\x93NUMPY\x01\x00\x20\x00" + b"{'descr': '<f8', 'shape': (\"\"\"".ljust(32)},
+        SEALED | {"0": b"\x93NUMPY\x01\x00\x20\x00" + b"(" * 32},
     ],
-    ids=["nothing", "no names", "no array", "one name", "no npy", "more than memory", "more than int64", "cut off"],
+    ids=[
+        *("nothing", "no names", "no array", "one name", "no npy", "more than memory", "more than int64", "cut off"),
+        *("less than nothing", "no end of a text", "no end of brackets"),
+    ],
 )
 def test_an_archive_of_something_else_is_refused(file, members):
     pack(file, members)

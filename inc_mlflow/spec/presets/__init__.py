@@ -10,7 +10,7 @@ from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.placement import LOCAL, POOL_NAME, PoolSpec
-from inc_mlflow.spec.text import read_mapping, reading
+from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 DEFAULT = "nfd"
 """Labels that say what hardware is there, wherever node-feature-discovery runs."""
@@ -76,6 +76,6 @@ def _pool(name: str, fields: Mapping[str, Any]) -> PoolSpec:
 
 def _read(path: Path) -> _PoolFile:
     try:
-        return _PoolFile.model_validate(read_mapping(path.read_text(), "pools"))
+        return _PoolFile.model_validate(read_mapping(read_text(path), "pools"))
     except ValidationError as error:
         raise SpecError(str(spec_error(error)).replace("job: ", "", 1)) from error

@@ -1,0 +1,131 @@
+"""Make a process for each piece of work. Run as ``python -P -m inc_mlflow.confined.server`` by ``confined``.
+
+Each line on standard input is a piece of work (``Work``), each answer one JSON line: the caller waits for it. Processes are
+forks of this one, which has the libraries loaded already and none of the caller's secrets. The end of standard input ends it
+and what it is working on.
+"""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from inc_mlflow.confined.limits import Limits
+from inc_mlflow.confined.work import Work, answer_of
+
+LARGEST_ANSWER = 16 << 20
+"""Bytes: nothing that a caller wants to know is longer."""
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_FILES = 1024
+"""More than this process has open."""
+_LIKELIEST = "1000"
+"""Whom Linux ends first where memory is short."""
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, whose end is told by standard input
+    with suppress(BrokenPipeError), os.fdopen(0, "rb", closefd=False) as lines, os.fdopen(1, "wb", closefd=False) as answers:
+        while line := lines.readline():
+            answers.write(_answer(Work.parse(line), lines) + b"\n")
+            answers.flush()
+
+
+def _answer(work: Work, lines: BinaryIO) -> bytes:
+    import_module(work.module)  # here, so that the next fork has it already
+    reader, writer = os.pipe()
+    try:
+        child = os.fork()
+    except OSError as error:
+        os.close(reader)
+        os.close(writer)
+        return _told("short", f"no process for it ({error.strerror})")
+    if child == 0:
+        _work(work, writer)
+    os.close(writer)
+    try:
+        return _waited(child, reader, lines, work.limits)
+    finally:
+        os.close(reader)
+
+
+def _work(work: Work, writer: int) -> NoReturn:
+    """Do the work in this process, write the answer, and end, whatever happens."""
+    code = 1
+    try:
+        _alone(writer)
+        work.limits.apply()
+        answer = answer_of(work)
+        with os.fdopen(writer, "wb") as file:
+            file.write(answer)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _alone(writer: int) -> None:
+    """Keep nothing open but the way to answer, end with the parent, and be the first to go where memory is short."""
+    os.closerange(3, writer)
+    os.closerange(writer + 1, _FILES)
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_LIKELIEST)
+
+
+def _waited(child: int, reader: int, lines: BinaryIO, limits: Limits) -> bytes:
+    """Return the child's answer, or what became of it instead; it is gone by then."""
+    content, why = _collected(reader, lines, time.monotonic() + limits.wall_seconds)
+    if why:
+        os.kill(child, signal.SIGKILL)
+    _, status, used = os.wait4(child, 0)
+    why = why or _ended(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
+    return _told("broken", why) if why else content
+
+
+def _collected(reader: int, lines: BinaryIO, deadline: float) -> tuple[bytes, str]:
+    """Return all that the child wrote, and why to wait no longer, if there is a reason."""
+    content = bytearray()
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    poll.register(lines.fileno(), 0)  # POLLHUP is always told
+    while (left := deadline - time.monotonic()) > 0:
+        ready = dict(poll.poll(left * 1000))
+        if lines.fileno() in ready:
+            return b"", "was given up"
+        if not ready:
+            break
+        if not (part := os.read(reader, 1 << 16)):
+            return bytes(content), ""
+        content += part
+        if len(content) > LARGEST_ANSWER:
+            return b"", f"answered more than {LARGEST_ANSWER >> 20} MiB"
+    return b"", "took too long"
+
+
+def _ended(code: int, seconds: float) -> str:
+    """Say how a process ended that did not end by itself."""
+    if code == -signal.SIGXCPU:
+        return f"took more than {seconds:.0f} s of CPU time"
+    if code < 0:
+        memory = ": out of memory?" if -code == signal.SIGKILL else ""
+        return f"was ended by signal {-code} ({signal.Signals(-code).name}){memory}"
+    return "" if code == 0 else "ended without an answer"
+
+
+def _told(what: str, message: str) -> bytes:
+    return json.dumps({"told": what, "message": message}).encode()
+
+
+if __name__ == "__main__":
+    main()

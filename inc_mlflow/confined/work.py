@@ -1,0 +1,70 @@
+"""A piece of work: which function, with what, within which limits; and the answer to it."""
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+
+from inc_mlflow.confined.limits import SHORTAGES, Limits
+from inc_mlflow.errors import IncError, one_line
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Work:
+    """``function`` is "module:attribute"; it takes texts and numbers by name, and gives a text."""
+
+    function: str
+    arguments: Mapping[str, Any]
+    limits: Limits
+
+    @property
+    def module(self) -> str:
+        """Where the function is."""
+        return self.function.partition(":")[0]
+
+    def text(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
+        """Read what ``text`` wrote."""
+        fields = json.loads(text)
+        return cls(fields["function"], fields["arguments"], Limits(**fields["limits"]))
+
+    def do(self) -> str:
+        """Call the function."""
+        module, _, attribute = self.function.partition(":")
+        function: Callable[..., str] = getattr(import_module(module), attribute)
+        return function(**self.arguments)
+
+
+def answer_of(work: Work) -> bytes:
+    """Do the work and return JSON: the text it gave, the IncError that it raised, or what else went wrong."""
+    try:
+        told = {"told": "done", "message": work.do()}
+    except IncError as error:
+        told = {"told": type(error).__name__, "message": one_line(str(error))}
+    except MemoryError:
+        told = {"told": "broken", "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory"}
+    except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
+        told = {"told": "short" if of_machine(error) else "broken", "message": one_line(described(error))}
+    return json.dumps(told).encode()
+
+
+def described(error: Exception) -> str:
+    """Return an exception in one line, with the last place of ours that it went through: the traceback stays here."""
+    passed = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [f" in {file.relative_to(_PACKAGE)}:{line}" for file, line in passed if file.is_relative_to(_PACKAGE)]
+    where = ours[-1] if ours else ""
+    return one_line(f"met {type(error).__name__}{where}: {error}")
+
+
+def of_machine(error: Exception) -> bool:
+    """Tell whether an exception is about this machine, and not about what was read."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in SHORTAGES)
