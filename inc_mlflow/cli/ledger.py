@@ -85,22 +85,25 @@ def verify(
     head: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="An earlier head, which the ledger must still hold.")
     ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fetch every version that ever was champion, not only those that count now.")
+    ] = False,
     prefix: Prefix = "int8",
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Check that registry, artifacts and ledger say the same; keep the head that it prints elsewhere, and give it next time.
 
-    Exit code: 0 all is as the ledger says, 3 something is not.
+    Files are fetched and compared of what an alias names and of what a rollback would return to; it says which versions it
+    left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
     """
     from inc_mlflow.steps.verify import verify
 
-    found = verify(stores(tracking_uri), model, prefix, head)
+    found = verify(stores(tracking_uri), model, prefix, head, deep)
     if as_json:
-        emit({"ok": not found.problems, "problems": found.problems, "entries": found.entries, "head": found.head}, as_json)
+        emit({"ok": not found.problems, **vars(found)}, as_json)
     else:
-        print("\n".join(found.problems) or f"{model}: as its ledger of {found.entries} entries says")
-        print(f"head: {found.head or 'none'}")
+        print("\n".join(found.lines(model)))
     raise typer.Exit(3 if found.problems else 0)
 
 

@@ -80,6 +80,8 @@ class Proxy:
     def reset(self) -> None:
         """Forget calls and faults."""
         self.calls: list[Call] = []
+        self.received = 0
+        """Bytes of the bodies that the server answered."""
         self._rules: list[Rule] = []
 
     def count(self, path: str = "", methods: Collection[str] = MUTATING) -> int:
@@ -111,7 +113,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if fault is Fault.BUSY:
                 _answer(self, 503, {}, b"")
             elif fault is not Fault.REFUSED:
-                _pass_on(self, fault, *_forward(proxy.target, self, sent))
+                status, headers, body = _forward(proxy.target, self, sent)
+                proxy.received += len(body)
+                _pass_on(self, fault, status, headers, body)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_call  # noqa: N815 - names of the base class
 
