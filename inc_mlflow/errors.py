@@ -1,8 +1,22 @@
 """Errors a user can act on; everything else is a bug and keeps its traceback."""
 
+import re
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that break a line, move what a terminal shows, or cannot be printed: names and texts of others hold them."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that shows what it holds: such characters are written as in Python."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
 
 class IncError(Exception):
-    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed"."""
+    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed", in one line."""
+
+    def __str__(self) -> str:
+        """Return the message, whatever names and texts of others went into it."""
+        return one_line(super().__str__())
 
 
 class SpecError(IncError):

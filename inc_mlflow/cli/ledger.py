@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say, show
 from inc_mlflow.cli.promote import Server, stores
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def rollback(
     entry, others = rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason)
     _tell(entry, as_json)
     for alias in others:
-        typer.echo(f"{alias} names that model still; roll it back too, or leave it knowingly", err=True)
+        say(f"{alias} names that model still; roll it back too, or leave it knowingly")
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -103,7 +103,8 @@ def verify(
     if as_json:
         emit({"ok": not found.problems, **vars(found)}, as_json)
     else:
-        print("\n".join(found.lines(model)))
+        for line in found.lines(model):
+            show(line)
     raise typer.Exit(3 if found.problems else 0)
 
 
@@ -113,4 +114,4 @@ def _tell(entry: "Entry", as_json: bool) -> None:
     if as_json:
         emit(entry.model_dump(mode="json"), as_json)
     else:
-        print(sentence(entry))
+        show(sentence(entry))

@@ -57,7 +57,7 @@ def verify(stores: Stores, name: str, prefix: str, head: str | None = None, deep
     blocked. Without ``head`` a ledger that was written anew as a whole, with its registered model, cannot be told from an
     old one.
     """
-    with connected(stores) as client:
+    with connected(stores, made=True) as client:
         try:
             ledger = existing(client, name)
             checked, unchecked = _chosen(ledger, deep)
