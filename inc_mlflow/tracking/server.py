@@ -167,7 +167,8 @@ def _told(server: Stores) -> Iterator[None]:
         except OSError as error:  # of artifacts in a folder
             if error.errno not in FULL:
                 raise
-            raise TrackingError(f"{where}: {error.filename or 'a file'}: the disk is full; free some space") from error
+            file = f"{error.filename}: " if error.filename else ""
+            raise TrackingError(f"{where}: {file}the disk is full; free some space and run the same command again") from error
 
 
 def _check_files(server: Stores, made: bool) -> None:

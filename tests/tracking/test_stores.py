@@ -90,6 +90,15 @@ def test_a_job_with_an_older_store_is_refused_and_stays_as_it_is(older, measured
     assert state(path.parent) == before
 
 
+def test_the_page_of_an_older_store_is_refused_too(older, call, tmp_path):
+    folder = tmp_path / ".inc-mlflow"
+    folder.mkdir()
+    shutil.copyfile(older[0], folder / "mlflow.db")
+    before = state(folder)
+    code, out, err = call("ui", tmp_path)
+    assert (code, out, "was made by an older MLflow" in err, state(folder)) == (2, "", True, before)
+
+
 @pytest.mark.slow
 def test_what_the_message_says_mends_it(older, call, tmp_path):
     shutil.copyfile(older[0], tmp_path / "mlflow.db")
