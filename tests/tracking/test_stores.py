@@ -172,3 +172,22 @@ def test_a_store_in_the_middle_of_whose_writing_a_kill_came_is_read(tmp_path):
     shutil.copyfile(tmp_path / "kept journal", journal)
     with connected(Stores(f"sqlite:///{path}", f"sqlite:///{path}")) as client:
         assert client.get_experiment_by_name("before") is not None
+
+
+@pytest.mark.slow
+def test_the_database_of_a_server_is_treated_alike(postgres_server):
+    from sqlalchemy import create_engine, text
+
+    uri = postgres_server.create("older")
+    stores = Stores(uri, uri)
+    with pytest.raises(TrackingError, match="is empty; run a job first"), connected(stores, made=True):
+        pass
+    with connected(stores) as client:
+        client.create_experiment("made")
+    engine = create_engine(uri)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '75868b020152'"))
+    engine.dispose()
+    for made in (True, False):
+        with pytest.raises(TrackingError, match="was made by an older MLflow"), connected(stores, made=made):
+            pass
