@@ -1,8 +1,37 @@
 """Errors a user can act on; everything else is a bug and keeps its traceback."""
 
+from unicodedata import category
+
+LONGEST_LINE = 1000
+"""Characters of a line that somebody else made a gate say."""
+
+
+def one_line(text: str, longest: int | None = None) -> str:
+    """Return a text as one line that shows what it holds, its beginning where it is longer.
+
+    Signs that break a line, move what a terminal shows or cannot be printed are written as in Python: names hold them.
+    """
+    shown = "".join(map(_shown, text[: longest and longest + 1]))
+    return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def _shown(sign: str) -> str:
+    hidden = category(sign)[0] == "C" or category(sign) in {"Zl", "Zp"}
+    return sign.encode("unicode_escape").decode("ascii") if hidden else sign
+
+
+def reason(error: BaseException, longest: int = 200) -> str:
+    """Return what a library said as part of a line; its kind where it said nothing, its beginning where it said too much."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
 
 class IncError(Exception):
-    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed"."""
+    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed", in one line."""
+
+    def __str__(self) -> str:
+        """Return the message, whatever names and texts of others went into it."""
+        return one_line(super().__str__())
 
 
 class SpecError(IncError):
@@ -65,21 +94,9 @@ class FrozenError(TrackingError):
     """Promotion of a registered model is stopped for now, by whom and why the message says."""
 
 
-def reason(error: BaseException, longest: int = 200) -> str:
-    """Return what a library said as part of a line; its kind where it said nothing, its beginning where it said too much."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
 class BrokenError(DataError):
     """What somebody else wrote made the process that reads it fail in a way that nobody foresaw: it ran out of time, say."""
 
 
 class ShortageError(IncError):
     """This machine has no room for the work now: memory, disk, processes. The same may work later."""
-
-
-def one_line(text: str, longest: int = 1000) -> str:
-    """Return text that a terminal shows as one line, whatever is in it: names of files can hold line breaks."""
-    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text[: longest + 1])
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

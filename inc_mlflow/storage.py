@@ -15,7 +15,7 @@ from inc_mlflow.errors import StateError
 MODEL = "model.onnx"
 """Name of the model file in a step's output directory; above 2 GB its weights stand beside it in ``model.onnx.data``."""
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def sha256_file(path: Path) -> str:
@@ -83,7 +83,7 @@ def writable(path: Path) -> Iterator[None]:
         named = [Path(name) for name in (error.filename, error.filename2) if name]
         if named and not any(_related(file, path) for file in named):
             raise
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise disk_full(path) from error
         if error.errno in _UNWRITABLE:
             raise StateError(f"{path}: cannot be written ({error.strerror}); choose a writable directory") from error

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-pytest_plugins = ["server_fixtures"]
+pytest_plugins = ["disks", "server_fixtures"]
 _ran: list[str] = []
 
 

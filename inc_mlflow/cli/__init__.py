@@ -10,7 +10,7 @@ from inc_mlflow.cli import start, steps, search, saturation, gate, promote, best
 
 # isort: on
 from inc_mlflow.cli.app import app
-from inc_mlflow.errors import IncError
+from inc_mlflow.errors import IncError, one_line
 
 __all__ = [
     "app",
@@ -43,5 +43,5 @@ def main() -> None:
 
 
 def _refuse(message: str) -> None:
-    print(f"inc-mlflow: {message}", file=sys.stderr)
+    print(f"inc-mlflow: {one_line(message)}", file=sys.stderr)
     sys.exit(2)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from inc_mlflow.errors import one_line
+
 PANELS = START, STEPS, PROMOTE, CLUSTER = ("Start", "Steps", "Promote", "Cluster")
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
@@ -62,13 +64,18 @@ def emit(result: dict[str, Any], as_json: bool) -> None:
         print()
         return
     for key, value in result.items():
-        print(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
+        show(f"{key}: {value if isinstance(value, str | int | float) else json.dumps(value)}")
 
 
 EXIT = {"pass": 0, "fail": 3, "inconclusive": 4}
 """Exit code of a command that judges."""
 
 
+def show(line: str) -> None:
+    """Print one line of a result, whatever names stand in it."""
+    print(one_line(line), flush=True)
+
+
 def say(note: str) -> None:
-    """Tell a person something on standard error."""
-    print(note, file=sys.stderr)
+    """Tell a person something on standard error, in one line."""
+    print(one_line(note), file=sys.stderr)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, show
 from inc_mlflow.cli.promote import Server, stores
 
 if TYPE_CHECKING:
@@ -41,4 +41,4 @@ def _decide(run: str, word: "Word", reason: str, tracking_uri: str | None, as_js
     if as_json:
         emit({"run_id": run} | given.model_dump(mode="json"), as_json)
     else:
-        print(f"{given.word} by {given.who}; the gate acts on it with `inc-mlflow promote --run {run}`")
+        show(f"{given.word} by {given.who}; the gate acts on it with `inc-mlflow promote --run {run}`")

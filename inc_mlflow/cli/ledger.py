@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say, show
 from inc_mlflow.cli.promote import Server, stores
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def rollback(
     entry, others = rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason)
     _tell(entry, as_json)
     for alias in others:
-        typer.echo(f"{alias} names that model still; roll it back too, or leave it knowingly", err=True)
+        say(f"{alias} names that model still; roll it back too, or leave it knowingly")
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -85,22 +85,26 @@ def verify(
     head: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="An earlier head, which the ledger must still hold.")
     ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fetch every version that ever was champion, not only those that count now.")
+    ] = False,
     prefix: Prefix = "int8",
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Check that registry, artifacts and ledger say the same; keep the head that it prints elsewhere, and give it next time.
 
-    Exit code: 0 all is as the ledger says, 3 something is not.
+    Files are fetched and compared of what an alias names and of what a rollback would return to; it says which versions it
+    left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
     """
     from inc_mlflow.steps.verify import verify
 
-    found = verify(stores(tracking_uri), model, prefix, head)
+    found = verify(stores(tracking_uri), model, prefix, head, deep)
     if as_json:
-        emit({"ok": not found.problems, "problems": found.problems, "entries": found.entries, "head": found.head}, as_json)
+        emit({"ok": not found.problems, **vars(found)}, as_json)
     else:
-        print("\n".join(found.problems) or f"{model}: as its ledger of {found.entries} entries says")
-        print(f"head: {found.head or 'none'}")
+        for line in found.lines(model):
+            show(line)
     raise typer.Exit(3 if found.problems else 0)
 
 
@@ -110,4 +114,4 @@ def _tell(entry: "Entry", as_json: bool) -> None:
     if as_json:
         emit(entry.model_dump(mode="json"), as_json)
     else:
-        print(sentence(entry))
+        show(sentence(entry))

@@ -1,12 +1,13 @@
 """The gate's command: promote."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say
+from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say, show
 from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
     if as_json:
         emit({"entries": [entry.model_dump(mode="json") for entry in entries]}, as_json)
     else:
-        print("\n".join(map(sentence, entries)))
+        for entry in entries:
+            show(sentence(entry))
     return 0
 
 
@@ -105,12 +107,17 @@ def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
     if as_json:
         emit(decision.model_dump(mode="json"), as_json)
     else:
-        print(f"{_what(decision)}: {decision.recipe or run_id}")
-        print("\n".join(f"  {reason}" for reason in decision.reasons))
-        print("\n".join(f"  {alias} is version {version}" for alias, version in decision.aliases.items()))
-        print(f"Judged by {decision.policy}")
-        print("".join(f"  {one.text()}\n" for one in decision.protections), end="")
+        for line in _lines(decision, run_id):
+            show(line)
     return _EXIT[decision.outcome]
+
+
+def _lines(decision: "Decision", run_id: str) -> Iterator[str]:
+    yield f"{_what(decision)}: {decision.recipe or run_id}"
+    yield from (f"  {reason}" for reason in decision.reasons)
+    yield from (f"  {alias} is version {version}" for alias, version in decision.aliases.items())
+    yield f"Judged by {decision.policy}"
+    yield from (f"  {one.text()}" for one in decision.protections)
 
 
 def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
@@ -120,7 +127,7 @@ def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) 
     for decision in decide_all(at, experiment, policy):
         decisions.append(decision)
         if not as_json:
-            print(f"{decision.run_id} {_what(decision)}: {'; '.join(decision.reasons)}", flush=True)
+            show(f"{decision.run_id} {_what(decision)}: {'; '.join(decision.reasons)}")
     if as_json:
         emit({"requests": [one.model_dump(mode="json") for one in decisions]}, as_json)
     elif not decisions:

@@ -60,11 +60,13 @@ def ui(
 ) -> None:
     """Open MLflow's page on a job's local store; ends with Ctrl-C."""
     from inc_mlflow.errors import TrackingError
+    from inc_mlflow.tracking.schema import check_file
     from inc_mlflow.tracking.server import STATE_FOLDER
 
     store = (folder if folder.is_dir() else folder.parent).resolve() / STATE_FOLDER / "mlflow.db"
     if not store.exists():
         raise TrackingError(f"{store}: no local MLflow store; run a job of that directory first")
+    check_file(store, f"sqlite:///{store}", made=True)  # the server would bring an older one to its own version
     say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     uri = f"sqlite:///{store}"
     arguments = ["server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

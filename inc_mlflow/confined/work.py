@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from inc_mlflow.confined.limits import SHORTAGES, Limits
-from inc_mlflow.errors import IncError, one_line
+from inc_mlflow.errors import LONGEST_LINE, IncError, one_line
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -49,11 +49,11 @@ def answer_of(work: Work) -> bytes:
     try:
         told = {"told": "done", "message": work.do()}
     except IncError as error:
-        told = {"told": type(error).__name__, "message": one_line(str(error))}
+        told = {"told": type(error).__name__, "message": one_line(str(error), LONGEST_LINE)}
     except MemoryError:
         told = {"told": "broken", "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory"}
     except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
-        told = {"told": "short" if of_machine(error) else "broken", "message": one_line(described(error))}
+        told = {"told": "short" if of_machine(error) else "broken", "message": one_line(described(error), LONGEST_LINE)}
     return json.dumps(told).encode()
 
 
@@ -62,7 +62,7 @@ def described(error: Exception) -> str:
     passed = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [f" in {file.relative_to(_PACKAGE)}:{line}" for file, line in passed if file.is_relative_to(_PACKAGE)]
     where = ours[-1] if ours else ""
-    return one_line(f"met {type(error).__name__}{where}: {error}")
+    return one_line(f"met {type(error).__name__}{where}: {error}", LONGEST_LINE)
 
 
 def of_machine(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from inc_mlflow.errors import one_line
 from inc_mlflow.measure.words import percent, size, times
 from inc_mlflow.reports.table import COLOURS, WIDTH, interval
 
@@ -23,7 +24,7 @@ def print_best(result: dict[str, Any]) -> None:
         table.add_row(*_cells(row))
     console.print(table)
     for line in _after(result):
-        console.print(line, markup=False, highlight=False)
+        console.print(one_line(line), markup=False, highlight=False)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -31,7 +32,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
     accuracy, verdict = row["accuracy"], row["verdict"]
     return [
-        escape(row["recipe"]),
+        escape(one_line(row["recipe"])),
         f"{accuracy['value']:.4f}" if accuracy else "no number",
         interval(row["relative_drop"], percent),
         interval(row["speedup"], times),

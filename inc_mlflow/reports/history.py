@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from inc_mlflow.errors import one_line
 from inc_mlflow.records.ledger import Entry, Kind
 
 _WORDS: dict[Kind, str] = {
@@ -33,7 +34,7 @@ def print_history(entries: Sequence[Entry], aliases: Mapping[str, str | None], h
 
     console = Console(soft_wrap=True)
     for entry in entries:
-        console.print(f"{entry.number:4} {sentence(entry)}", markup=False, highlight=False)
+        console.print(one_line(f"{entry.number:4} {sentence(entry)}"), markup=False, highlight=False)
     for alias, version in sorted(aliases.items()):
-        console.print(f"{alias}: {f'version {version}' if version else 'nothing'}", markup=False, highlight=False)
+        console.print(one_line(f"{alias}: {f'version {version}' if version else 'nothing'}"), markup=False, highlight=False)
     console.print(f"head: {head}", markup=False, highlight=False)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from inc_mlflow.errors import one_line
 from inc_mlflow.measure.words import percent, size, times
 from inc_mlflow.records import Slow
 from inc_mlflow.reports.slow import print_slow
@@ -35,9 +36,9 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     console.width = max(console.width, WIDTH + POOL_WIDTH * len(_pools(result["table"])))
     console.print(_table(result["table"]))
     colour = COLOURS[result["verdict"]]
-    console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(result['best']['recipe'])}")
+    console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
     for reason in result["reasons"]:
-        console.print(f"  {escape(reason)}")
+        console.print(f"  {escape(one_line(reason))}")
     return console
 
 
@@ -71,7 +72,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     verdict = row["verdict"]
     accuracy = row["accuracy"]
     return [
-        escape(row["recipe"]),
+        escape(one_line(row["recipe"])),
         f"{accuracy['value']:.4f}" if accuracy else "no number",
         interval(row["relative_drop"], percent),
         interval(row["speedup"], times),

@@ -21,7 +21,7 @@ def best_of(stores: Stores, experiment: str, pool: str | None, max_drop: float |
 
     Nothing is changed on the server. Raises TrackingError where nothing was measured, or nothing is left.
     """
-    with connected(stores) as client:
+    with connected(stores, made=True) as client:
         board = find_leaderboard(client, experiment, pool)
         champion, problem = _champion(client, board.spec)
     shown = _within(board.standings, max_drop)

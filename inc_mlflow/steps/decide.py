@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.confined import described, of_machine
 from inc_mlflow.errors import (
+    LONGEST_LINE,
     BrokenError,
     DataError,
     IncError,
@@ -51,7 +52,7 @@ def decide_all(stores: Stores, experiment: str | None, policy: Policy) -> Iterat
         try:
             yield decide(stores, run_id, policy)
         except IncError as error:
-            yield Decision(run_id=run_id, outcome="open", reasons=(one_line(str(error)),), policy=policy.name)
+            yield Decision(run_id=run_id, outcome="open", reasons=(one_line(str(error), LONGEST_LINE),), policy=policy.name)
 
 
 def decide(stores: Stores, run_id: str, policy: Policy) -> Decision:
@@ -93,7 +94,7 @@ def _tried(stores: Stores, run_id: str, policy: Policy, reason: str) -> Decision
     with connected(stores) as client:
         tries = count_try(client, run_id)
         last = tries >= TRIES
-        reasons = (one_line(reason), f"try {tries} of {TRIES}{'' if last else '; after the last it is closed'}")
+        reasons = (one_line(reason, LONGEST_LINE), f"try {tries} of {TRIES}{'' if last else '; after the last it is closed'}")
         decision = Decision(run_id=run_id, outcome="broken" if last else "open", reasons=reasons, policy=policy.name)
         if last:
             _withdraw(client, run_id)
@@ -108,7 +109,7 @@ def _withdraw(client: "MlflowClient", run_id: str) -> None:
 
 def _plain(decision: Decision) -> Decision:
     """Reasons repeat names that somebody else chose."""
-    return decision.model_copy(update={"reasons": tuple(map(one_line, decision.reasons))})
+    return decision.model_copy(update={"reasons": tuple(one_line(reason, LONGEST_LINE) for reason in decision.reasons)})
 
 
 def _closed(client: "MlflowClient", run_id: str, folder: Path) -> Decision | None:
@@ -167,4 +168,6 @@ def _judged(client: "MlflowClient", request: RequestRecord, policy: Policy, fold
     except StaleError as error:
         return Decision(run_id=request.run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
     except (DataError, SpecError, StateError) as error:  # whatever the evidence is, it is not what was measured
-        return reject(client, request, policy, one_line(str(error).replace(f"{folder}/", "")))  # where it lay meanwhile
+        return reject(
+            client, request, policy, one_line(str(error).replace(f"{folder}/", ""), LONGEST_LINE)
+        )  # where it lay meanwhile

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def history(stores: Stores, name: str) -> Ledger:
     """Return the ledger; TrackingError where there is no such registered model, LedgerError where it is not whole."""
-    with connected(stores) as client:
+    with connected(stores, made=True) as client:
         return existing(client, name)
 
 

@@ -30,7 +30,7 @@ def _rollback(client: "MlflowClient", name: str, alias: str, reason: str) -> tup
     present = ledger.place(alias)
     if present is None:
         raise TrackingError(f"registered model {name!r}: {alias!r} names no version of its ledger; nothing to roll back")
-    before = _before(client, ledger, alias, present)  # downloads, so not in a turn
+    before = next((made for made in ledger.earlier(alias) if _whole(client, name, made)), None)  # downloads: not in a turn
     others = [one for one in ledger.aliases if one != alias and _names(ledger, one, present)]
     with held(client, name) as turn:
         if turn.ledger.head == ledger.head:
@@ -39,14 +39,8 @@ def _rollback(client: "MlflowClient", name: str, alias: str, reason: str) -> tup
     return _rollback(client, name, alias, reason)
 
 
-def _before(client: "MlflowClient", ledger: Ledger, alias: str, present: Entry) -> Entry | None:
-    """Return the last champion that is neither this one nor blocked, and whose version and file are as they were."""
-    versions = [entry.version for entry in ledger.entries if entry.alias == alias and entry.version is not None]
-    earlier = [made for version in reversed(versions) if (made := ledger.made(version)).sha256 != present.sha256]
-    return next((made for made in earlier if made.sha256 not in ledger.blocked and _whole(client, ledger.name, made)), None)
-
-
 def _whole(client: "MlflowClient", name: str, made: Entry) -> bool:
+    """Tell whether a champion's version and file are as they were."""
     if check_version(client, name, str(made.version), made):
         return False
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,8 @@
 """Read a registered model's ledger: write-once params of one run, which its tag names; a broken chain is refused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import ForeignError, LedgerError
@@ -31,25 +33,38 @@ class Ledger:
     settled: int
     """Number of the last entry that the registry is known to follow."""
 
-    @property
+    @cached_property
     def head(self) -> str:
         """Digest of the last entry."""
         return digest(self.entries[-1]) if self.entries else START
 
-    def last(self, alias: str, until: int | None = None) -> Entry | None:
-        """Return the last of the first ``until`` entries that moved an alias."""
-        moves = [entry for entry in self.entries[:until] if entry.alias == alias]
-        return moves[-1] if moves else None
-
     def place(self, alias: str) -> Entry | None:
         """Return the entry by which an alias got its present version; None where it names none."""
-        last = self.last(alias)
-        return None if last is None or last.version is None else self.made(last.version, alias)
+        version = self.aliases.get(alias)
+        return None if version is None else self.made(version, alias)
 
     def made(self, version: str, alias: str | None = None) -> Entry:
-        """Return the newest entry that says what a version is; its standing is that of one alias."""
-        told = (entry for entry in reversed(self.entries) if entry.version == version and entry.model_id)
-        return next(entry for entry in told if alias in (None, entry.alias))
+        """Return the newest entry that says what a version is; its standing is that of one alias.
+
+        LedgerError where there is none: no gate lets an alias name what it never described.
+        """
+        if (made := self._told.get((version, alias))) is None:
+            raise LedgerError(f"registered model {self.name!r}: no entry of its ledger says what version {version} is")
+        return made
+
+    @cached_property
+    def _told(self) -> Mapping[tuple[str, str | None], Entry]:
+        """The newest entries by version and alias, and by version alone: asked for each version, they are looked up once."""
+        told = [entry for entry in self.entries if entry.version and entry.model_id]
+        return {(str(one.version), alias): one for one in told for alias in (one.alias, None)}
+
+    def earlier(self, alias: str) -> list[Entry]:
+        """Return what an alias named before and may name again, the last one first: other models, and none that is blocked."""
+        present = self.place(alias)
+        versions = [entry.version for entry in reversed(self.entries) if entry.alias == alias and entry.version is not None]
+        told = [self.made(version) for version in dict.fromkeys(versions)]
+        barred = {*self.blocked, present.sha256 if present else None}
+        return [made for made in told if made.sha256 not in barred]
 
     def about(self, kind: Kind, request: str) -> list[Entry]:
         """Return what was written of a kind about a request, by its digest."""
@@ -61,13 +76,13 @@ class Ledger:
         told = [one for one in about if one.kind == "rolled_back" or one.alias == alias]
         return told[-1] if told and told[-1].kind == "promoted" else None
 
-    @property
-    def aliases(self) -> dict[str, str | None]:
+    @cached_property
+    def aliases(self) -> Mapping[str, str | None]:
         """What every alias of ours names."""
         return {entry.alias: entry.version for entry in self.entries if entry.alias is not None}
 
-    @property
-    def blocked(self) -> dict[str, Entry]:
+    @cached_property
+    def blocked(self) -> Mapping[str, Entry]:
         """Models that were rolled back: sha256 -> the entry that says why."""
         found: dict[str, Entry] = {}
         for entry in (one for one in self.entries if one.sha256):
@@ -78,7 +93,7 @@ class Ledger:
         return found
 
     @property
-    def overdue(self) -> dict[str, Entry]:
+    def overdue(self) -> Mapping[str, Entry]:
         """Aliases that name a model which was rolled back from another one: alias -> the entry that says which."""
         places = {alias: place for alias in self.aliases if (place := self.place(alias))}
         return {alias: place for alias, place in places.items() if place.sha256 in self.blocked}

@@ -1,10 +1,11 @@
 """Make a thing on the server once, though the answer may get lost: MLflow's own retries would make it twice."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+from inc_mlflow.tracking.waiting import wait
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -35,7 +36,7 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
         except (MlflowException, RequestException) as error:
             if lasting(error):
                 raise
-        time.sleep(pause)
+        wait(pause)
     if (found := find()) is not None:
         return found
     with _without_retries():

@@ -1,6 +1,7 @@
 """Which MLflow a job talks to, and whether it answers."""
 
 import http.client
+import logging
 import os
 import re
 import urllib.error
@@ -14,7 +15,11 @@ from urllib.parse import urlsplit
 
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.spec import Job
+from inc_mlflow.storage import FULL
 from inc_mlflow.tracking.loading import load
+from inc_mlflow.tracking.refusals import explained
+from inc_mlflow.tracking.schema import check_database, check_file
+from inc_mlflow.tracking.waiting import bounded_waits
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -105,28 +110,76 @@ def check_reachable(server: Stores) -> None:
 
 
 @contextmanager
-def connected(server: Stores) -> Iterator["MlflowClient"]:
-    """Give a client; what the server refuses becomes a TrackingError in one line, its death an UnreachableError."""
+def connected(server: Stores, made: bool = False) -> Iterator["MlflowClient"]:
+    """Give a client; what the server refuses becomes a TrackingError in one line, its death an UnreachableError.
+
+    A store in a file is made where there is none, unless it must have been ``made`` before: whoever only reads leaves no trace.
+    One of another version of MLflow is refused and stays as it is.
+    """
+    if made:
+        _check_files(server, made)
     check_reachable(server)
+    _load(server)
+    import mlflow
+
+    with _told(server):
+        _prepare(server, made)
+        yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
+
+
+def _load(server: Stores) -> None:
+    """Import MLflow, and let it talk to these stores."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     load("mlflow")
     if not server.tracking_uri.startswith("http"):
         load("mlflow.store.tracking.sqlalchemy_store")
     import mlflow
+
+    logging.getLogger("mlflow.store.db.utils").addFilter(_is_no_error)
+    mlflow.set_tracking_uri(server.tracking_uri)
+    mlflow.set_registry_uri(server.registry_uri)
+
+
+def _prepare(server: Stores, made: bool) -> None:
+    """Make the stores that are files and not there yet; TrackingError where one is not of this MLflow."""
+    _check_files(server, made)
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if (path := _sqlite(uri)) is not None:
+            _make_store(path)
+        elif uri.startswith(_DATABASES):
+            check_database(uri, _plain(uri), made)
+
+
+@contextmanager
+def _told(server: Stores) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from requests import RequestException  # MLflow lets those through that are about artifacts
     from sqlalchemy.exc import SQLAlchemyError
 
-    mlflow.set_tracking_uri(server.tracking_uri)
-    mlflow.set_registry_uri(server.registry_uri)
-    try:
-        for path in filter(None, map(_sqlite, {server.tracking_uri, server.registry_uri})):
-            _make_store(path)
-        yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
-        check_reachable(server)
-        raise TrackingError(f"MLflow at {_plain(server.tracking_uri)}: {_plain(' '.join(str(error).split()))}") from error
+    where = f"MLflow at {_plain(server.tracking_uri)}"
+    with bounded_waits() as waits:
+        try:
+            yield
+        except (MlflowException, RequestException, SQLAlchemyError) as error:
+            check_reachable(server)
+            raise TrackingError(f"{where}: {_plain(explained(error, server.tracking_uri, waits.text()))}") from error
+        except OSError as error:  # of artifacts in a folder
+            if error.errno not in FULL:
+                raise
+            file = f"{error.filename}: " if error.filename else ""
+            raise TrackingError(f"{where}: {file}the disk is full; free some space and run the same command again") from error
+
+
+def _check_files(server: Stores, made: bool) -> None:
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if (path := _sqlite(uri)) is not None:
+            check_file(path, uri, made)
+
+
+def _is_no_error(said: logging.LogRecord) -> bool:
+    """Leave out what MLflow's databases raise, with its SQL and traceback: that is told by whoever catches it."""
+    return said.exc_info is None
 
 
 def _check_address(uri: str) -> None:
@@ -176,16 +229,20 @@ def _make_store(path: Path) -> None:
     import filelock
     import mlflow
 
-    if path.exists():
+    if _is_there(path):
         return
     partial = path.with_name(f".{path.name}.partial")
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        if path.exists():
+        if _is_there(path):
             return
         for left in path.parent.glob(f"{partial.name}*"):
             left.unlink()
         mlflow.MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
         partial.replace(path)
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _make_folder(folder: Path) -> None:

@@ -199,7 +199,11 @@ def _is(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> boo
 
 
 def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
-    """Return the versions that say they are of these bytes and of one logged model, oldest first."""
-    made = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(DIGEST) == sha256]
+    """Return the versions that say they are of these bytes and of one logged model, oldest first.
+
+    The server looks for them, whatever else was promoted; what it finds is looked at again, as its filters let others through.
+    """
+    found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{sha256}'")
+    made = [one for one in found if one.tags.get(DIGEST) == sha256]
     whole = [one for one in made if str(one.source) == f"{_SOURCE}{one.tags.get(MODEL_ID)}"]
     return sorted(whole, key=lambda one: int(one.version))

@@ -1,6 +1,5 @@
 """Places that cannot be written, disks that are full, and MLflow servers that are away or hold what is not ours."""
 
-import contextlib
 import json
 import os
 import socket
@@ -44,27 +43,6 @@ def test_state_not_writable(refused, work):
     work.write(".inc-mlflow", "kept")
     refused("run", work.job, holds=(".inc-mlflow", "cannot be written (Not a directory)", "choose a writable directory"))
     assert (work.folder / ".inc-mlflow").read_text() == "kept"
-
-
-@pytest.fixture
-def small_disk(tmp_path, make_work):
-    """Give disks of a few kilobytes."""
-    with contextlib.ExitStack() as stack:
-
-        def mounted(name, kilobytes):
-            folder = tmp_path / name
-            folder.mkdir()
-            command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-            try:
-                ended = subprocess.run(command, capture_output=True, text=True, check=False)
-            except FileNotFoundError:
-                pytest.skip("there is no mount command")
-            if ended.returncode:
-                pytest.skip(f"mounting is not permitted: {ended.stderr.strip()}")
-            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
-            return folder
-
-        yield mounted
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -33,6 +33,15 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What is said instead, and the server never hears of the call."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
 class Call:
     """One request that came in."""
 
@@ -45,7 +54,7 @@ class Call:
 class Rule:
     """A fault for the calls it applies to: ``skip`` of them pass, then it happens ``times`` times."""
 
-    fault: Fault
+    fault: Fault | Answer
     path: str
     methods: Collection[str]
     skip: int
@@ -73,19 +82,23 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.reset()
 
-    def on(self, fault: Fault, path: str = "", *, methods: Collection[str] = MUTATING, skip: int = 0, times: int = 1) -> None:
+    def on(
+        self, fault: Fault | Answer, path: str = "", *, methods: Collection[str] = MUTATING, skip: int = 0, times: int = 1
+    ) -> None:
         """Spoil calls whose path has this regular expression in it."""
         self._rules.append(Rule(fault, path, methods, skip, times))
 
     def reset(self) -> None:
         """Forget calls and faults."""
         self.calls: list[Call] = []
+        self.received = 0
+        """Bytes of the bodies that the server answered."""
         self._rules: list[Rule] = []
 
     def count(self, path: str = "", methods: Collection[str] = MUTATING) -> int:
         return sum(call.method in methods and bool(re.search(path, call.path)) for call in self.calls)
 
-    def fault(self, call: Call) -> Fault | None:
+    def fault(self, call: Call) -> Fault | Answer | None:
         """Note a call and return what happens to it."""
         with self._lock:
             self.calls.append(call)
@@ -108,10 +121,14 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             fault = proxy.fault(Call(self.command, self.path.partition("?")[0]))
             time.sleep(proxy.delay)
             self.close_connection = fault is not None
-            if fault is Fault.BUSY:
+            if isinstance(fault, Answer):
+                _answer(self, fault.status, dict(fault.headers), fault.body)
+            elif fault is Fault.BUSY:
                 _answer(self, 503, {}, b"")
             elif fault is not Fault.REFUSED:
-                _pass_on(self, fault, *_forward(proxy.target, self, sent))
+                status, headers, body = _forward(proxy.target, self, sent)
+                proxy.received += len(body)
+                _pass_on(self, fault, status, headers, body)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_call  # noqa: N815 - names of the base class
 
