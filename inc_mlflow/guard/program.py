@@ -28,7 +28,8 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a terminal that closes, a service manager or a person sends to end a program."""
 PATIENCE = 15.0
 """Seconds after a signal until a command is killed that did not end: a library may keep it from looking at signals."""
-_PAUSE = 0.1
+_PAUSE, _GONE = 0.1, 0.02
+"""Seconds between two looks: for what a command goes on to start, and whether what was killed is gone."""
 
 
 def main(mark: str, folder: str, packages: str) -> None:
@@ -70,7 +71,7 @@ def _clear_up(mark: str, folder: str) -> None:
 
 
 def end_marked(mark: str, spared: int = 0) -> None:
-    """Kill every process of a command but ``spared`` and this one, and see them gone."""
+    """Kill every process of a command but ``spared`` and this one, and see them gone; their parents may not have noticed."""
     import psutil
 
     while found := [one for one in psutil.process_iter() if one.pid not in (spared, os.getpid()) and _is_marked(one, mark)]:
@@ -79,7 +80,7 @@ def end_marked(mark: str, spared: int = 0) -> None:
                 one.kill()
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(found, timeout=1)
+        time.sleep(_GONE)
 
 
 def _is_marked(process: "psutil.Process", mark: str) -> bool:
