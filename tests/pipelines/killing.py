@@ -32,6 +32,11 @@ def environment(**more):
     return own | more
 
 
+def heeding():
+    """Heed Ctrl-C, which a shell lets its background jobs ignore, these tests among them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """One `inc-mlflow run` in a process group of its own, with its output in files."""
 
@@ -45,6 +50,7 @@ class Run:
                 stderr=err,
                 env=environment(**more),
                 start_new_session=True,
+                preexec_fn=heeding,
             )
 
     def wait(self):

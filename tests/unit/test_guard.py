@@ -44,11 +44,22 @@ def start(temporary):
     """Give a function that starts a program and waits until it has begun; its processes are ended whatever happens."""
     started = []
 
-    def begin(text, **options):
+    def begin(text, ignored=None, **options):
+        def heed():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell lets its background jobs ignore it
+            if ignored:
+                signal.signal(ignored, signal.SIG_IGN)
+
         command = [sys.executable, "-c", BEGIN + text]
         environment = os.environ | {"TMPDIR": str(temporary)}
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            preexec_fn=heed,
+            **options,
         )
         started.append(process)
         assert process.stdout.readline() == "begun\n"
@@ -199,7 +210,7 @@ NOHUP = """
 
 
 def test_a_hang_up_that_was_ignored_from_the_start_stays_ignored(start):
-    process = start(NOHUP, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = start(NOHUP, ignored=signal.SIGHUP)
     process.send_signal(signal.SIGHUP)
     assert process.communicate(timeout=ENDS) == ("finished\n", "")
     assert process.returncode == 0
