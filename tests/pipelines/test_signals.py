@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import psutil
 import pytest
-from killing import ORDER, SPANS, begun, check_end, copy_of, state_of, store, wait_for
+from killing import ORDER, SPANS, begun, check_end, check_nothing_left, copy_of, state_of, store, wait_for
 
 pytestmark = pytest.mark.slow
-ENDS = 5.0
-"""Seconds after which no process and no temporary file may be left."""
 QUIET = 15.0
 """Seconds after which a model used to be promoted all the same."""
 
@@ -36,22 +34,6 @@ BLOWS = (
     Blow(signal.SIGINT, step=False, code=130),
 )
 SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 5))]
-
-
-def processes(temporary):
-    """Return everything that was started with these temporary files, guards among them."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            found += [process] if process.environ().get("TMPDIR", "").startswith(str(temporary)) else []
-    return found
-
-
-def check_nothing_left(temporary):
-    late = time.monotonic() + ENDS
-    while left := [*processes(temporary), *temporary.iterdir()]:
-        assert time.monotonic() < late, left
-        time.sleep(0.05)
 
 
 def without(job, step):
