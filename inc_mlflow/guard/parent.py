@@ -1,6 +1,5 @@
 """A process that must not outlive the one that started it."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -15,6 +14,8 @@ def end_with_parent(parent: int) -> None:
     """
     if sys.platform != "linux":
         return
+    import ctypes  # 5 ms, of which commands without such processes need none
+
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

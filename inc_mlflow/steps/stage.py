@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -103,11 +104,21 @@ def _redo(directory: Path, inputs: Mapping[str, str], work: Callable[..., R], jo
     """Work beside the final place and move there at once: what has that name is always whole."""
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    record = _work(work, job, partial, *args, **kwargs)
+    with _named(partial, directory):
+        record = _work(work, job, partial, *args, **kwargs)
     finish(partial, inputs, record.identity())
     shutil.rmtree(directory, ignore_errors=True)
     partial.rename(directory)
     sync_entry(directory)
+
+
+@contextmanager
+def _named(partial: Path, directory: Path) -> Iterator[None]:
+    """Let errors name the place that a person knows."""
+    try:
+        yield
+    except IncError as error:
+        raise type(error)(str(error).replace(str(partial), str(directory))) from error
 
 
 def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
