@@ -85,10 +85,10 @@ class _Guard:
     def leave(self) -> NoReturn:
         """End this process for good: threads of libraries would go on, and their work with them."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.write(f"{self._stopped}\n")
-            sys.stderr.flush()
+        for stream, line in ((sys.stdout, ""), (sys.stderr, f"{self._stopped}\n")):
+            with suppress(OSError, ValueError):  # whoever read it may be gone
+                stream.write(line)
+                stream.flush()
         os.close(self.pipe)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_ANSWER)
