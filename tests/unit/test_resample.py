@@ -33,7 +33,7 @@ import numpy as np
 from inc_mlflow.measure.resample import resample
 
 def score(rows, reference):
-    os.write(1, b"begun\n")
+    os.write(1, b"begun\\n")
     time.sleep(20)
 
 resample({"baseline": {"label": np.arange(10)}}, "baseline", score, workers=2)
