@@ -128,6 +128,17 @@ def test_a_signal_to_everything_at_once_ends_as_one_to_the_command(start, tempor
     assert nothing_is_left(temporary)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_guard_outlives_the_signals_that_end_commands(start, temporary, number):
+    process = start(WORKS)
+    (guard,) = (one for one in alive(temporary) if "-S" in one.cmdline())
+    guard.send_signal(number)
+    time.sleep(0.2)
+    process.kill()
+    process.communicate()
+    assert nothing_is_left(temporary)
+
+
 CLOSES = """
     try:
         begun()
@@ -195,6 +206,7 @@ DEAF = """
 @pytest.mark.long
 def test_a_command_in_a_library_that_never_looks_at_signals_is_killed(start, temporary):
     process = start(DEAF)
+    time.sleep(0.5)  # until it hangs
     process.terminate()
     _, err = process.communicate(timeout=30)
     assert err == "inc-mlflow: killed, since it did not stop; run the same command again to go on\n"
