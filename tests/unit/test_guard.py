@@ -66,11 +66,10 @@ def start(temporary):
         return process
 
     yield begin
-    for process in started:
-        process.kill()
-        process.communicate()
     for process in alive(temporary):
         process.kill()
+    for process in started:
+        process.communicate()
 
 
 def alive(temporary):
