@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from inc_mlflow import progress, remote
 from inc_mlflow.errors import IncError, KilledError
-from inc_mlflow.guard import PREFIX, place
+from inc_mlflow.guard import PREFIX, environment, place
 from inc_mlflow.pipelines.launch import RUN, launched
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.stage import FAILURE, STATE
@@ -31,7 +31,7 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
     Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
     """
     with _scratch(state) as root:
-        environment = {
+        values = {
             RUN: str(os.getpid()),
             STATE: str(state),
             FAILURE: str(root / "failure.json"),
@@ -40,7 +40,7 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
-        with _environment(environment), _watched(state, steps) as log, _stdout_to(log):
+        with environment(values), _watched(state, steps) as log, _stdout_to(log):
             _run(pipeline, arguments, root, state)
 
 
@@ -89,18 +89,6 @@ def _killed(state: Path) -> IncError | None:
 
 def _bug(error: RuntimeError, log: Path) -> RuntimeError:
     return RuntimeError(f"{error} See {log}") if log.exists() else error
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({} if value is None else {name: value})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -46,7 +46,7 @@ def guarded(stopped: str) -> Iterator[None]:
     try:
         with _signals(guard):
             try:
-                with _environment({MARK: guard.mark, _PLACE: str(outside), "TMPDIR": folder}), _temporary(folder):
+                with environment({MARK: guard.mark, _PLACE: str(outside), "TMPDIR": folder}), _temporary(folder):
                     yield
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -122,7 +122,8 @@ def _temporary(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, for this process and what it starts."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

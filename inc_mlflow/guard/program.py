@@ -48,13 +48,21 @@ def main(mark: str, folder: str, packages: str) -> None:
 def _stop(command: int, mark: str) -> None:
     """End what the command started, also what it goes on to start, until it is gone itself."""
     end_marked(mark, command)
-    os.write(1, b"\n")
+    _tell(1, b"\n")
     late = time.monotonic() + PATIENCE
     while not _gone():
         end_marked(mark, command)
         if time.monotonic() > late:
-            os.write(2, b"inc-mlflow: killed, since it did not stop; run the same command again to go on\n")
+            _tell(2, b"inc-mlflow: killed, since it did not stop; run the same command again to go on\n")
             os.kill(command, signal.SIGKILL)
+            return
+
+
+def _tell(where: int, line: bytes) -> None:
+    try:
+        os.write(where, line)
+    except OSError:
+        return  # whoever read it is gone; what is left to do is the same
 
 
 def _gone() -> bool:

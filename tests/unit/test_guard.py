@@ -117,6 +117,14 @@ def test_a_command_killed_with_its_whole_group_leaves_nothing(start, temporary):
     assert nothing_is_left(temporary)
 
 
+def test_a_command_killed_while_it_is_being_stopped_leaves_nothing(start, temporary):
+    process = start(WORKS)
+    process.terminate()
+    process.kill()
+    process.communicate()
+    assert nothing_is_left(temporary)
+
+
 def test_a_signal_to_everything_at_once_ends_as_one_to_the_command(start, temporary):
     """A service manager sends it to every process, the guard among them."""
     process = start(WORKS)
