@@ -12,6 +12,7 @@ from typing import Any
 
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import IncError
+from inc_mlflow.guard import guarded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     from inc_mlflow.components._base import execute
 
     try:
-        execute(asked.step, asked.executor_input)
+        with guarded(f"{asked.step}: stopped"):
+            execute(asked.step, asked.executor_input)
     except IncError as error:
         print(f"{asked.step}: {error}", file=sys.stderr)
         return 2

@@ -66,6 +66,10 @@ class StateError(IncError):
     """The job's state folder cannot be used: locked by another run, not writable, disk full."""
 
 
+class KilledError(IncError):
+    """A process of ours was ended from outside: by the system, which had no memory left, or by a person."""
+
+
 class ClusterError(IncError):
     """The Kubeflow server cannot be reached, refuses, or ended a run without a verdict."""
 

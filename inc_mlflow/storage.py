@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from inc_mlflow.errors import StateError
 
 MODEL = "model.onnx"
 """Name of the model file in a step's output directory; above 2 GB its weights stand beside it in ``model.onnx.data``."""
+_SEAL = "seal"
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -60,9 +61,57 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_text(text)
+            _sync(partial)
             partial.replace(path)
+            sync_entry(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
+    """Write plain data so that ``read_sealed`` can tell whether it is what was written."""
+    write_text(path, sealed(data))
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what ``write_sealed`` wrote; None where it is missing or damaged, by a power cut or by hand."""
+    try:
+        return unsealed(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def sealed(data: Mapping[str, Any]) -> str:
+    """Return plain data as one line of JSON that carries its own digest."""
+    return canonical_json({**data, _SEAL: sha256_text(canonical_json(data))})
+
+
+def unsealed(text: bytes) -> dict[str, Any] | None:
+    """Return the data of such a line; None where it is anything else."""
+    try:
+        data = json.loads(text)
+        return data if data.pop(_SEAL) == sha256_text(canonical_json(data)) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def sync(folder: Path) -> None:
+    """See to it that all files below a folder outlive a power cut."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+
+
+def sync_entry(path: Path) -> None:
+    """See to it that a file or folder outlives a power cut under its name."""
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def copy_model(source: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """Run a pipeline on this machine with KFP's subprocess runner: no container, no virtual environment, no cluster."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from inc_mlflow import progress, remote
+from inc_mlflow.errors import IncError, KilledError
+from inc_mlflow.guard import PREFIX, environment, place
+from inc_mlflow.pipelines.launch import RUN, launched
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.stage import FAILURE, STATE
 from inc_mlflow.storage import write_text
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
 LOG = "kfp.log"
-_PREFIX = "inc-mlflow-"
 
 
 def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path) -> None:
@@ -28,7 +31,8 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
     Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
     """
     with _scratch(state) as root:
-        environment = {
+        values = {
+            RUN: str(os.getpid()),
             STATE: str(state),
             FAILURE: str(root / "failure.json"),
             progress.VARIABLE: str(state / "progress.json"),
@@ -36,7 +40,7 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
-        with _environment(environment), _watched(state, steps) as log, _stdout_to(log):
+        with environment(values), _watched(state, steps) as log, _stdout_to(log):
             _run(pipeline, arguments, root, state)
 
 
@@ -45,20 +49,26 @@ def _scratch(state: Path) -> Iterator[Path]:
     """Give a directory for KFP's files and the steps' temporary ones; what a killed run left is removed."""
     note = state / "scratch"
     if note.exists():
-        left = Path(note.read_text())
-        if left.parent == Path(tempfile.gettempdir()) and left.name.startswith(_PREFIX):
-            shutil.rmtree(left, ignore_errors=True)
+        _remove(note.read_text(errors="replace"))
     for left in state.glob("progress.*"):
         left.unlink()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         write_text(note, folder)
         yield Path(folder)
     note.unlink()
 
 
+def _remove(left: str) -> None:
+    """Remove what a killed run left among the temporary files: a directory of ours, or the command's that it stands in."""
+    found = re.match(rf"{re.escape(str(place()))}/({PREFIX}\w{{8}})(/|$)", left)
+    if found:
+        shutil.rmtree(place() / found[1], ignore_errors=True)
+
+
 def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
     from kfp import local
 
+    launched(pipeline.pipeline_spec.deployment_spec)
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
     with warnings.catch_warnings():
         # KFP guesses from an image's name whether it has Python.
@@ -68,23 +78,17 @@ def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, s
         try:
             pipeline(**arguments)
         except RuntimeError as error:
-            raise failure.load(root / "failure.json") or _bug(error, state / LOG) from None
+            raise failure.load(root / "failure.json") or _killed(state) or _bug(error, state / LOG) from None
+
+
+def _killed(state: Path) -> IncError | None:
+    """Return the error for a step that was killed together with the process that watches it; it left its process id."""
+    left = next(state.glob("*.pid"), None)
+    return KilledError(f"{left.stem} was killed; run again to go on") if left else None
 
 
 def _bug(error: RuntimeError, log: Path) -> RuntimeError:
     return RuntimeError(f"{error} See {log}") if log.exists() else error
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({} if value is None else {name: value})
 
 
 @contextmanager

@@ -12,21 +12,22 @@ from inc_mlflow.errors import StaleError, TrackingError, UnreachableError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
-from inc_mlflow.pipelines.state import claimed, clear, ended, forget_ended, session, state_folder
+from inc_mlflow.pipelines.state import RESULT, claimed, clear, ended, forget_ended, heal, session, state_folder
 from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.calibrate_shards import check_shards
 from inc_mlflow.steps.check import check
 from inc_mlflow.steps.stage import ENDED, SESSION
-from inc_mlflow.storage import write_text
+from inc_mlflow.storage import read_sealed, sha256_file, write_sealed, write_text
 from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server import Server, check_reachable
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
-RESULT, SERVER = "result.json", "server"
+TOLD = "told.json"
+"""What the result was told to which server, with its digest."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = 
     with claimed(state):
         if fresh:
             clear(state)
-        if _told(job, state):
+        heal(state, tell)
+        if _told(job, state, tell):
             return _stored(state)
         for note in (*checked.notes, *_absent(job)):
             tell(note)
@@ -76,8 +78,8 @@ def _work(job: Job, pipeline: "GraphComponent", state: Path, tell: Callable[[str
     tracked = TrackingRecord.load(state / "tracking")
     if tracked.no_views:
         tell(tracked.no_views)
-    write_text(state / SERVER, Server.of(job).address)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
+    write_sealed(state / TOLD, {"server": Server.of(job).address, "sha256": sha256_file(state / RESULT)})
     forget_ended(state)
     return _stored(state)
 
@@ -105,9 +107,15 @@ def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
             yield (label if len(records) == 1 else f"{label} on {record.evidence.pool}"), slow
 
 
-def _told(job: Job, state: Path) -> bool:
+def _told(job: Job, state: Path, tell: Callable[[str], None]) -> bool:
     """Tell whether the job is finished, and on the server it talks to now."""
-    return (state / RESULT).exists() and (state / SERVER).read_text() == Server.of(job).address
+    if not (state / RESULT).exists():
+        return False
+    told = read_sealed(state / TOLD)
+    if told is None or told["sha256"] != sha256_file(state / RESULT):
+        tell(f"{state / RESULT}: damaged; it is put together again")
+        return False
+    return bool(told["server"] == Server.of(job).address)
 
 
 def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:

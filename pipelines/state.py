@@ -1,9 +1,10 @@
 """The state folder of a job on this machine: named by content, locked by one run, cleaned of orphans."""
 
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import StateError
 from inc_mlflow.ort.model import source_sha256
-from inc_mlflow.records import DataFacts
+from inc_mlflow.records import RECORD, DataFacts
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.finished import MARK, is_damaged
 from inc_mlflow.steps.inputs import user_files
 from inc_mlflow.steps.stage import STATE
 from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
@@ -21,6 +23,7 @@ from inc_mlflow.tracking.server import STATE_FOLDER
 if TYPE_CHECKING:
     import psutil
 
+RESULT = "result.json"
 _SESSION, _ENDED = "session", "ended"
 _COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
 """Packages whose version decides what a step gives."""
@@ -57,12 +60,21 @@ def claimed(state: Path) -> Iterator[None]:
         raise StateError(f"{state}: another run of this job is under way; wait for it, or end it") from error
 
 
+def heal(state: Path, tell: Callable[[str], None]) -> None:
+    """Remove the results that are not what their steps left, after a power cut say; ``tell`` gets what will happen."""
+    for directory in [path for path in sorted(state.iterdir()) if path.is_dir() and not path.name.startswith(".")]:
+        if ((directory / MARK).exists() or (directory / RECORD).exists()) and is_damaged(directory):
+            tell(f"{directory}: damaged; the step is done again")
+            shutil.rmtree(directory)
+            (state / RESULT).unlink(missing_ok=True)
+
+
 def session(state: Path) -> str:
     """Return the id of this execution: kept over kills, new after ``--fresh``."""
     path = state / _SESSION
-    if not path.exists():
+    if not _ids(path):
         write_text(path, uuid.uuid4().hex)
-    return path.read_text()
+    return _ids(path)[0]
 
 
 def clear(state: Path) -> None:
@@ -78,8 +90,12 @@ def clear(state: Path) -> None:
 
 def ended(state: Path) -> list[str]:
     """Return the ids of the executions before ``clear``; that this one holds the lock says that none of them is alive."""
-    path = state / _ENDED
-    return path.read_text().split() if path.exists() else []
+    return _ids(state / _ENDED)
+
+
+def _ids(path: Path) -> list[str]:
+    """Read ids of executions; what a power cut left of one is none."""
+    return re.findall(r"\b[0-9a-f]{32}\b", path.read_text(errors="replace")) if path.exists() else []
 
 
 def forget_ended(state: Path) -> None:

@@ -1,6 +1,7 @@
 """Command line: parse, call one step or pipeline, print. Exit codes: 0 pass, 1 bug, 2 user, 3 fail, 4 inconclusive."""
 
 import sys
+from contextlib import nullcontext
 
 import typer
 
@@ -11,6 +12,7 @@ from inc_mlflow.cli import start, steps, search, saturation, gate, promote, best
 # isort: on
 from inc_mlflow.cli.app import app
 from inc_mlflow.errors import IncError, one_line
+from inc_mlflow.guard import guarded
 
 __all__ = [
     "app",
@@ -29,17 +31,29 @@ __all__ = [
 ]
 
 
+_QUICK = {"ui", "list", "schema"}
+"""Commands that do no work of their own: what they are is over at once, or another program."""
+_STOPPED = "inc-mlflow: stopped; run the same command again to go on"
+
+
 def main() -> None:
     """Run one command; what the user can mend is one line on standard error and exit code 2."""
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        with guarded(_STOPPED) if _works(arguments) else nullcontext():
+            sys.exit(app(arguments, standalone_mode=False))
     except typer.TyperException as error:
         _refuse(f"{' '.join(error.format_message().split())} See `inc-mlflow --help`.")
     except IncError as error:
         _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        print("inc-mlflow: stopped; run the same command again to go on", file=sys.stderr)
+        print(_STOPPED, file=sys.stderr)
         sys.exit(130)
+
+
+def _works(arguments: list[str]) -> bool:
+    """Tell whether a command may work for long, have processes and temporary files."""
+    return not arguments[0].startswith("-") and arguments[0] not in _QUICK and "--help" not in arguments
 
 
 def _refuse(message: str) -> None:

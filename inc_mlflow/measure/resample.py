@@ -1,12 +1,16 @@
 """Replicates of a metric that does not decompose: the same resampled rows for every model, on all cores."""
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, KilledError
+from inc_mlflow.guard import end_with_parent
 from inc_mlflow.measure.seed import SEED
 
 Arrays = dict[str, np.ndarray]
@@ -86,9 +90,12 @@ def _map(replicate: Callable[[int], list[float]], count: int, workers: int) -> I
         return
     global _replicate
     _replicate = replicate
+    context = multiprocessing.get_context("fork")
     try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            yield from pool.imap(_in_worker, range(count), chunksize=8)
+        with ProcessPoolExecutor(workers, context, end_with_parent, (os.getpid(),)) as pool:
+            yield from pool.map(_in_worker, range(count), chunksize=8)
+    except BrokenProcessPool as error:
+        raise KilledError("metric: a process was killed: out of memory?; run again to go on") from error
     finally:
         _replicate = None
 

@@ -2,12 +2,12 @@
 
 import functools
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.guard import place
 from inc_mlflow.remote.address import Address, is_remote
 from inc_mlflow.remote.entries import entry
 from inc_mlflow.remote.stores import Store, Version, open_store
@@ -22,7 +22,7 @@ _WEIGHTS = ("", ".data", "_data")
 
 def cache_path() -> Path:
     """Return where the directory is, or will be once something is fetched."""
-    return Path(os.environ.get(CACHE) or Path(tempfile.gettempdir()) / f"inc-mlflow-cache-{os.getuid()}")
+    return Path(os.environ.get(CACHE) or place() / f"inc-mlflow-cache-{os.getuid()}")
 
 
 def cache() -> Path:

@@ -1,15 +1,13 @@
 """The trials of a search on disk, one line each: a kill loses at most the trial in flight."""
 
-import json
 import os
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from inc_mlflow.errors import StateError
 from inc_mlflow.records import Trial
-from inc_mlflow.storage import canonical_json, writable
+from inc_mlflow.storage import sealed, unsealed, writable
 
 
 class Journal:
@@ -34,26 +32,34 @@ class Journal:
 
     def _append(self, data: dict[str, Any]) -> None:
         with writable(self.path), self.path.open("a") as file:
-            file.write(canonical_json(data) + "\n")
+            file.write(sealed(data) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def _read(self, key: str) -> None:
-        """Read what is whole; a line that a kill cut off is taken away, so that the next one begins a line."""
+        """Read what is whole; from a line on that a kill cut off or that was damaged, all is taken away and tried again."""
         content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(self.path, len(whole))
-        if not whole:
+        lines = content.splitlines(keepends=True)
+        header, whole = _header(lines[0]), list(takewhile(_is_whole, lines))
+        if header is None and lines[0].endswith(b"\n"):
+            raise StateError(
+                f"{self.path}: not a journal of a search, or damaged; give another directory, or measure again with --fresh"
+            )
+        if header not in (None, key):
+            raise StateError(
+                f"{self.path}: is of another search (job, model, data, code or machine changed); give another directory, "
+                "or measure again with --fresh"
+            )
+        os.truncate(self.path, sum(map(len, whole)))
+        if header is None:
             self._append({"search": key})
-            return
-        header, *lines = whole.rstrip(b"\n").split(b"\n")
-        try:
-            if json.loads(header)["search"] != key:
-                raise StateError(
-                    f"{self.path}: is of another search (job, model, data, code or machine changed); give another directory, "
-                    "or measure again with --fresh"
-                )
-            self.trials = [Trial.model_validate_json(line) for line in lines]
-        except (ValueError, KeyError, TypeError, ValidationError) as error:
-            raise StateError(f"{self.path}: not a journal of a search; give another directory") from error
+        self.trials = [Trial.model_validate(unsealed(line)) for line in whole[1:]]
+
+
+def _header(line: bytes) -> str | None:
+    """Return which search a journal is of; None where its first line does not say so."""
+    return (unsealed(line) or {}).get("search") if _is_whole(line) else None
+
+
+def _is_whole(line: bytes) -> bool:
+    return line.endswith(b"\n") and unsealed(line) is not None

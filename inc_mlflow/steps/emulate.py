@@ -41,6 +41,7 @@ def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[
             "root": str(job.root),
             "models": [model.model_dump(mode="json") for model in models],
             "target": str(target),
+            "parent": os.getpid(),
             "failure": str(told),
         }
         # Whatever a user's code prints there must not reach standard output: that is for results.
@@ -48,7 +49,11 @@ def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[
             [sys.executable, "-m", EVALUATION], input=json.dumps(request), text=True, env=environment, stdout=2, check=False
         )
         if done.returncode:
-            raise failure.load(told) or RuntimeError(f"{EVALUATION} ended with code {done.returncode}, see above")
+            raise failure.load(told) or failure.killed("evaluate", -done.returncode) or _bug(done.returncode)
+
+
+def _bug(code: int) -> RuntimeError:
+    return RuntimeError(f"{EVALUATION} ended with code {code}, see above")
 
 
 def _belonging(record: E, isa: Isa, models: list[Model]) -> E:

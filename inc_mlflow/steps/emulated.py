@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import HardwareError, IncError
+from inc_mlflow.guard import end_with_parent
 from inc_mlflow.hardware import isa
 from inc_mlflow.ort.kernels import saturates
 from inc_mlflow.records import Model, Record, Shard
@@ -19,6 +20,7 @@ from inc_mlflow.steps.stage import located
 def main() -> int:
     """Prove that this process is emulated, then evaluate; an IncError goes into the file that the request names."""
     request = json.load(sys.stdin)
+    end_with_parent(request["parent"])
     try:
         _confirm()
         _evaluate(request)

@@ -1,10 +1,22 @@
 """The IncError that ends a process, in a file for the process that waits for it."""
 
 import json
+import signal
 from pathlib import Path
 
 from inc_mlflow import errors
 from inc_mlflow.storage import write_text
+
+_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU}
+"""Signals that come from outside a process; others say that its own code is broken."""
+
+
+def killed(process: str, number: int) -> errors.KilledError | None:
+    """Return the error for a process that a signal ended from outside; None where its own code crashed."""
+    if number not in _OUTSIDE:
+        return None
+    cause = ": out of memory?" if number == signal.SIGKILL else ""
+    return errors.KilledError(f"{process} was killed (signal {number}){cause}; run again to go on")
 
 
 def save(path: Path, error: errors.IncError) -> None:

@@ -1,6 +1,5 @@
 """Where a search tries its recipes: each is made, timed against the baseline, scored on tuning rows, and noted."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -23,7 +22,16 @@ from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, label, parse_recipe
 from inc_mlflow.steps.tuning import TIMED, Tuning
-from inc_mlflow.storage import MODEL, canonical_json, model_bytes, model_sha256, sha256_text, write_text
+from inc_mlflow.storage import (
+    MODEL,
+    canonical_json,
+    model_bytes,
+    model_sha256,
+    read_sealed,
+    sha256_text,
+    write_sealed,
+    write_text,
+)
 
 _SEEN = 8
 """Calibration batches that node sensitivities come from."""
@@ -159,11 +167,12 @@ class Lab:
         """Answer a question about a recipe once: after a kill the search must go the same way again."""
         asked = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
         path = self.folder / QUESTIONS / f"{question}-{sha256_text(asked)[:12]}.json"
-        if not path.exists():
+        noted = read_sealed(path)
+        if noted is None:
             with self._budget.spending(Cost()) as spent:
-                names = answer(recipe)
-            write_text(path, json.dumps({"names": names} | vars(spent)))
-        found: list[str] = json.loads(path.read_text())["names"]
+                noted = {"names": answer(recipe)}
+            write_sealed(path, noted | vars(spent))
+        found: list[str] = noted["names"]
         return found
 
     def _sensitivity(self, recipe: Recipe) -> list[str]:

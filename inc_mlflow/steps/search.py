@@ -1,7 +1,6 @@
 """search: find the best recipes on the tuning split, in bounded time."""
 
 import contextlib
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.inputs import calibration, open_data, user_files
 from inc_mlflow.steps.lab import QUESTIONS, Lab
 from inc_mlflow.steps.tuning import Tuning
-from inc_mlflow.storage import canonical_json, model_sha256, sha256_file, sha256_text, write_text
+from inc_mlflow.storage import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 
 LEAST_CPU_SECONDS = 42.0
 """What a search may always use; with calibration before and predictions of saturation behind it, a minute."""
@@ -91,7 +90,7 @@ def _limit(job: Job, settings: dict[str, float]) -> Cost:
 
 def _used(journal: Journal, folder: Path) -> Cost:
     """Add up what earlier runs of this search cost."""
-    answers = [json.loads(path.read_text()) for path in (folder / QUESTIONS).glob("*.json")]
+    answers = filter(None, map(read_sealed, (folder / QUESTIONS).glob("*.json")))
     costs = [Cost(one.cpu_seconds, one.seconds) for one in journal.trials]
     return sum([*costs, *(Cost(one["cpu_seconds"], one["seconds"]) for one in answers)], Cost())
 
@@ -103,11 +102,13 @@ def _graph(baseline: Path) -> Graph:
 def _settings(job: Job, baseline: Path, rows: int, folder: Path) -> dict[str, float]:
     """Measure what one row costs, once, and derive from it what the search may spend."""
     path = folder / SETTINGS
-    if not path.exists():
+    settings = read_sealed(path)
+    if settings is None:
+        (folder / JOURNAL).unlink(missing_ok=True)  # it is of the settings that are lost
         seconds = _seconds_per_row(job, baseline)
         limit = max(LEAST_CPU_SECONDS, PASSES * rows * seconds)
-        write_text(path, json.dumps({"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}))
-    settings: dict[str, float] = json.loads(path.read_text())
+        settings = {"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}
+        write_sealed(path, settings)
     return settings
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -14,7 +15,8 @@ from inc_mlflow.records import Record
 from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
-from inc_mlflow.storage import writable, write_text
+from inc_mlflow.steps.finished import MARK, finish, finished
+from inc_mlflow.storage import sync_entry, writable, write_text
 from inc_mlflow.tracking.inside import inside
 
 STATE = "INC_MLFLOW_STATE"
@@ -25,7 +27,6 @@ SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution on one machine."""
 ENDED = "INC_MLFLOW_ENDED"
 """Environment variable with ids of executions before this one that cannot be alive any more, and may have left runs open."""
-_MARK = "done.json"
 
 R = TypeVar("R", bound=Record)
 P = ParamSpec("P")
@@ -79,12 +80,11 @@ def directory_name(step: str, job: Job, shard: str = "") -> str:
 
 def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:
     """Tell whether a step's directory holds its result for these inputs."""
-    try:
-        mark = json.loads((directory / _MARK).read_text())
-    except (FileNotFoundError, NotADirectoryError):
+    mark = finished(directory)
+    if mark is None or mark["inputs"] != dict(inputs):
         return False
     try:
-        return bool(mark["inputs"] == dict(inputs)) and kind.load(directory).settled()
+        return kind.load(directory).settled()
     except StateError:
         return False  # damaged: work again
 
@@ -104,10 +104,21 @@ def _redo(directory: Path, inputs: Mapping[str, str], work: Callable[..., R], jo
     """Work beside the final place and move there at once: what has that name is always whole."""
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    record = _work(work, job, partial, *args, **kwargs)
-    write_text(partial / _MARK, json.dumps({"inputs": inputs, "identity": record.identity()}))
+    with _named(partial, directory):
+        record = _work(work, job, partial, *args, **kwargs)
+    finish(partial, inputs, record.identity())
     shutil.rmtree(directory, ignore_errors=True)
     partial.rename(directory)
+    sync_entry(directory)
+
+
+@contextmanager
+def _named(partial: Path, directory: Path) -> Iterator[None]:
+    """Let errors name the place that a person knows."""
+    try:
+        yield
+    except IncError as error:
+        raise type(error)(str(error).replace(str(partial), str(directory))) from error
 
 
 def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
@@ -127,7 +138,7 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
 def _identities(value: Any) -> str:
     """Tell what an input is: of directories what their steps found, of anything else the value itself."""
     if isinstance(value, Path):
-        return str(json.loads((value / _MARK).read_text())["identity"])
+        return str(json.loads((value / MARK).read_text())["identity"])
     return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)
 
 

@@ -160,7 +160,7 @@ def test_a_process_that_is_not_what_its_name_says_measures_nothing(job, tmp_path
         if missing(PROFILES["x86-vnni"]):
             pytest.skip("this CPU has no VNNI to emulate")
         environment = prepare(environment) | {NAME: "x86-avx2"}
-    files = {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path)}
+    files = {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path), "parent": os.getpid()}
     request = {"job": job.spec.to_text(), "root": str(job.root), "models": [], "split": "validation", **files}
     command = [sys.executable, "-m", "inc_mlflow.steps.emulated"]
     clean = {name: value for name, value in os.environ.items() if name != NAME} | environment

@@ -24,12 +24,19 @@ SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in ran
 POLL = 0.002
 PATIENCE = 240.0
 NEVER = -1
+ENDS = 5.0
+"""Seconds after which no process and no temporary file of a run that a signal ended may be left."""
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
 def environment(**more):
     own = {name: value for name, value in os.environ.items() if not name.startswith(("INC_MLFLOW", "MLFLOW"))}
     return own | more
+
+
+def heeding():
+    """Heed Ctrl-C, which a shell lets its background jobs ignore, these tests among them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Run:
@@ -45,6 +52,7 @@ class Run:
                 stderr=err,
                 env=environment(**more),
                 start_new_session=True,
+                preexec_fn=heeding,
             )
 
     def wait(self):
@@ -108,6 +116,22 @@ def steps_of(job):
             if process.environ().get("INC_MLFLOW_STATE", "").startswith(f"{job.parent}/"):
                 found.append(process)
     return found
+
+
+def processes(temporary):
+    """Return everything that was started with these temporary files, guards among them."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found += [process] if process.environ().get("TMPDIR", "").startswith(str(temporary)) else []
+    return found
+
+
+def check_nothing_left(temporary):
+    late = time.monotonic() + ENDS
+    while left := [*processes(temporary), *temporary.iterdir()]:
+        assert time.monotonic() < late, left
+        time.sleep(0.05)
 
 
 def copy_of(source, target):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -33,11 +34,13 @@ def has_a_bug():
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)
-def is_killed():
+def is_killed(number: int, parents: int):
     import os
-    import signal
 
-    os.kill(os.getpid(), signal.SIGKILL)
+    import psutil
+
+    os.kill([os.getpid(), os.getppid()][parents], number)
+    psutil.Process().wait(5)
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)
@@ -85,8 +88,8 @@ def buggy():
 
 
 @dsl.pipeline
-def killed():
-    is_killed()
+def killed(number: int, parents: int):
+    is_killed(number=number, parents=parents)
 
 
 @dsl.pipeline
@@ -148,8 +151,28 @@ def test_a_bug_in_a_step_is_no_error_of_the_user(command):
     assert "ZeroDivisionError: a bug of ours" in done.stderr
 
 
-def test_a_step_that_was_killed_is_no_error_of_the_user(command):
-    assert answer(run(command("killed")))["kind"] == "RuntimeError"
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (signal.SIGKILL, "is_killed was killed (signal 9): out of memory?; run again to go on"),
+        (signal.SIGTERM, "is_killed was killed (signal 15); run again to go on"),
+    ],
+)
+def test_a_step_that_was_killed_can_be_run_again_by_the_user(command, number, line):
+    told = answer(run(command("killed", number=number, parents=0)))
+    assert (told["kind"], told["message"]) == ("KilledError", line)
+
+
+def test_a_step_killed_with_the_process_that_watches_it_is_told_by_the_note_it_left(command, tmp_path):
+    (tmp_path / "state" / "benchmark.pid").write_text("1")
+    told = answer(run(command("killed", number=signal.SIGKILL, parents=1)))
+    assert (told["kind"], told["message"]) == ("KilledError", "benchmark was killed; run again to go on")
+
+
+def test_a_step_whose_own_code_crashed_is_no_error_of_the_user(command):
+    done = run(command("killed", number=signal.SIGSEGV, parents=0))
+    assert answer(done)["kind"] == "RuntimeError"
+    assert "is_killed crashed (signal 11)" in done.stderr
 
 
 def test_an_error_of_an_earlier_run_is_not_told_again(command, tmp_path):

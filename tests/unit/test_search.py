@@ -256,3 +256,23 @@ def test_a_dynamic_recipe_is_narrowed_only_where_it_is_judged_on_a_cpu_that_satu
     lab.trial(Dynamic())
     protect(lab, everywhere)
     assert (lab.asked[-1] == Dynamic(reduce_range=True)) == everywhere
+
+
+@given(st.data())
+def test_a_journal_with_a_damaged_byte_keeps_the_trials_before_it_or_is_refused_in_one_line(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("damaged") / "trials.jsonl"
+    journal = Journal(path, "key")
+    for number in range(3):
+        journal.add(trial(Static(nodes_to_exclude=(f"{number}",))))
+    content = path.read_bytes()
+    place = data.draw(st.integers(0, len(content) - 1))
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    header = content.index(b"\n")
+    if place <= header:
+        with pytest.raises(StateError, match="not a journal of a search, or damaged; give another directory"):
+            Journal(path, "key")
+        return
+    again = Journal(path, "key")
+    assert again.trials == journal.trials[: content[:place].count(b"\n") - 1]
+    again.add(trial(Dynamic()))
+    assert Journal(path, "key").trials == again.trials

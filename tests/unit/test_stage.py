@@ -1,5 +1,6 @@
 """Steps on one machine: what a killed, failed or repeated run finds in the state folder."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -116,6 +117,15 @@ def test_an_error_of_ours_is_left_for_the_parent(state, steps, tmp_path, monkeyp
     steps.trouble = None
     steps.first(JOB, tmp_path / "1")
     assert steps.worked == ["first", "first"]
+
+
+def test_an_error_names_the_place_that_a_person_knows(state, tmp_path):
+    @step("first", CalibrationRecord)
+    def fills_the_disk(job: Job, target: Path) -> CalibrationRecord:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target / "data"))
+
+    with pytest.raises(StateError, match=f"^{state / 'first'}: the disk is full"):
+        fills_the_disk(JOB, tmp_path / "1")
 
 
 def test_a_bug_leaves_no_error_file_and_no_result(state, steps, tmp_path):

@@ -12,8 +12,10 @@ from inc_mlflow.storage import (
     external_data,
     model_bytes,
     model_sha256,
+    sealed,
     sha256_file,
     sha256_text,
+    unsealed,
     writable,
     write_text,
 )
@@ -111,3 +113,13 @@ def test_a_copied_model_brings_its_external_data_under_the_name_the_file_refers_
     copy_model(source, target)
     assert target.read_bytes() == b"graph"
     assert (target.parent / "model.onnx.data").read_bytes() == b"weights"
+
+
+@given(st.dictionaries(st.text(), JSON), st.data())
+def test_sealed_data_is_read_back_and_any_changed_byte_is_noticed(value, data):
+    text = sealed(value).encode()
+    assert unsealed(text) == value
+    place, bit = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 7))
+    changed = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
+    assert unsealed(changed) in (None, value)
+    assert unsealed(text[: data.draw(st.integers(0, len(text) - 1))]) is None

@@ -1,0 +1,31 @@
+"""What says that a step is finished, and of which inputs: a file beside its result, with the digests of that."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.storage import read_sealed, sha256_file, sync, write_sealed
+
+MARK = "done.json"
+
+
+def finish(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
+    """Mark a step as finished; all of it is on the disk when this returns, and outlives a power cut."""
+    write_sealed(directory / MARK, {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)})
+    sync(directory)
+
+
+def finished(directory: Path) -> dict[str, Any] | None:
+    """Return what a finished step was made of and found; None where it is not finished, or its mark is damaged."""
+    return read_sealed(directory / MARK)
+
+
+def is_damaged(directory: Path) -> bool:
+    """Tell whether a directory holds something else than its step left there; reads all of it."""
+    mark = finished(directory)
+    return mark is None or mark["files"] != _digests(directory)
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path != directory / MARK)
+    return {path.relative_to(directory).as_posix(): sha256_file(path) for path in files}

@@ -1,0 +1,73 @@
+"""Start one step for KFP's runner, in the place of its shell: ``python -m inc_mlflow.pipelines.launch MODULE SOURCE ...``.
+
+A step ends with the run that asked for it, however that ends; and where the system or a person ends the step, the run is
+told so, since KFP only tells that it failed.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.guard import end_with_parent
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct
+
+RUN = "INC_MLFLOW_RUN"
+"""Environment variable with the process id of the run."""
+_SHELL = ["sh", "-ec"]
+
+
+def launched(deployment: "Struct") -> None:
+    """Let all steps of a pipeline start through this program."""
+    from kfp.dsl.component_factory import EXECUTOR_MODULE
+
+    for executor in deployment["executors"].values():
+        command = list(executor["container"]["command"])
+        if command[:2] == _SHELL:
+            executor["container"]["command"] = ["python3", "-m", __name__, EXECUTOR_MODULE, command[-1]]
+
+
+def main(module: str, source: str, *arguments: str) -> int:
+    """Run the step in a child of this process, which has nothing to do but to see how that ends."""
+    end_with_parent(int(os.environ[RUN]))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run says in one line that it was stopped
+    launcher = os.getpid()
+    step = os.fork()
+    if step == 0:
+        end_with_parent(launcher)
+        _execute(module, source, arguments)
+        return 0
+    code = os.waitstatus_to_exitcode(os.waitpid(step, 0)[1])
+    if code < 0:
+        _tell(arguments[arguments.index("--function_to_execute") + 1], -code)
+    return abs(code)  # of a signal: KFP asks only whether it is 0
+
+
+def _execute(module: str, source: str, arguments: tuple[str, ...]) -> None:
+    """Run KFP's executor as its shell would."""
+    program = Path(tempfile.mkdtemp()) / "ephemeral_component.py"
+    program.write_text(source)
+    os.environ["_KFP_RUNTIME"] = "true"
+    sys.argv = [module, "--component_module_path", str(program), *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _tell(step: str, number: int) -> None:
+    from inc_mlflow.steps import failure
+    from inc_mlflow.steps.stage import FAILURE
+
+    error = failure.killed(step, number)
+    if error:
+        failure.save(Path(os.environ[FAILURE]), error)
+    else:
+        sys.stderr.write(f"{step} crashed (signal {number})\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
