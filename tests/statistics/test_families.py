@@ -80,7 +80,7 @@ def test_all_families_on_all_sizes():
     for family in FAMILIES:
         for loses in LOSES:
             for rows in ROWS:
-                draws = 1000 if rows < 10_000 else 200
+                draws = 2000 if rows < 10_000 else 1000
                 at, beyond = drawn(family, rows, LIMIT, loses, draws), drawn(family, rows, 2 * LIMIT, loses, draws)
                 shares = promoted(at), promoted(beyond), *coverage(at)
                 power = exact_power(rows, 2 * LIMIT)
