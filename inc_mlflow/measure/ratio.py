@@ -1,15 +1,22 @@
 """The speed ratio of two models with its interval, and the summary of one model's times."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.bench import Timing
-from inc_mlflow.measure.score_test import quantile
 from inc_mlflow.records import Interval, Speed
 
 REPEATABILITY = 0.01
-"""Relative standard deviation of the ratio between whole benchmarks, which no repetition within one can see: processes
-lie differently in memory and caches each time. Measured with ``tests/benchmarks/repeatability.py``: 0.009 to 0.011."""
+"""Relative standard deviation of the ratio between whole benchmarks, which no repetition within one can see: the state of
+the machine changes slowly. Measured with ``tests/benchmarks/repeatability.py``: 0.009 to 0.011."""
+BESIDE_OTHERS = 0.05
+"""The same where other processes work on CPUs that share a cache with the instance: they take cache and memory bandwidth,
+which CPU time does not show, for as long as the benchmark runs. Measured with ``tests/benchmarks/contention.py``."""
+BUSY = 0.10
+"""Share of the time of those CPUs, above which it counts as that; a quiet machine has 0.01 to 0.02."""
 LOW = 0.05
 """Quantile that stands for the minimum. The minimum itself falls for a clock that undercounts once: under heavy load a
 virtual machine reported no CPU time at all for one pass among thousands."""
@@ -18,22 +25,43 @@ WIDEST = 0.25
 """Half-width, relative to the ratio, above which the times contradict each other."""
 
 
-def speedup(slow: Timing, fast: Timing, confidence: float) -> Interval:
+def speedup(slow: Timing, fast: Timing, confidence: float, repeatability: float = REPEATABILITY) -> Interval:
     """Return how many times faster ``fast`` is, with one-sided bounds.
 
-    Each batch counts with a low quantile of its passes, since other load only adds time. The bounds join the spread of
-    the ratio between batches (Student's t on logarithms) and the repeatability of whole benchmarks (GUM, type B).
+    Each batch counts with a low quantile of its passes, since load that takes turns with them only adds time. The value is
+    the geometric mean of the generations' ratios. The bounds join the spread between batches (Student's t on logarithms)
+    with that between processes and whole benchmarks.
     """
     from scipy.special import stdtrit
 
-    slow_minima, fast_minima = _least(slow), _least(fast)
-    if min(slow_minima.min(), fast_minima.min()) <= 0 or len(slow_minima) < 2:
+    slow_least, fast_least = _least(slow), _least(fast)
+    batches = slow_least.shape[1]
+    if min(slow_least.min(), fast_least.min()) <= 0 or batches < 2:
         raise DataError("benchmark: the clock is too coarse for this model, or there is a single batch; use a larger batch")
-    ratios = np.log(slow_minima / fast_minima)
-    deviation = ratios.std(ddof=1) / np.sqrt(len(ratios))
-    seen = stdtrit(len(ratios) - 1, confidence) * deviation
-    value = float(slow_minima.sum() / fast_minima.sum())
-    return joined(value, -seen, seen, quantile(confidence) * REPEATABILITY)
+    ratios = np.log(slow_least / fast_least).mean(axis=0)
+    seen = stdtrit(batches - 1, confidence) * ratios.std(ddof=1) / np.sqrt(batches)
+    generations = np.log(slow_least.sum(axis=1) / fast_least.sum(axis=1))
+    return joined(float(np.exp(generations.mean())), -seen, seen, between(generations, confidence, repeatability))
+
+
+def between(generations: np.ndarray, confidence: float, repeatability: float) -> float:
+    """Return how far a ratio reaches for what differs between processes and between whole benchmarks.
+
+    The spread of the generations is not divided by their number: whole benchmarks differ as much as the generations of one,
+    which lie within seconds. The degrees of freedom are those of Welch and Satterthwaite (GUM, G.4).
+    """
+    from scipy.special import stdtrit
+
+    seen = float(generations.var(ddof=1)) if len(generations) > 1 else 0.0
+    variance = seen + repeatability**2
+    freedom = (len(generations) - 1) * (variance / seen) ** 2 if seen else math.inf
+    return float(stdtrit(freedom, confidence)) * math.sqrt(variance)
+
+
+def repeatability(neighbours: Sequence[float | None]) -> float:
+    """Return the deviation between whole benchmarks, from the share that others used in each generation; unknown is busy."""
+    quiet = all(share is not None and share <= BUSY for share in neighbours)
+    return REPEATABILITY if quiet else BESIDE_OTHERS
 
 
 def joined(value: float, below: float, above: float, type_b: float) -> Interval:
@@ -43,7 +71,8 @@ def joined(value: float, below: float, above: float, type_b: float) -> Interval:
 
 
 def _least(timing: Timing) -> np.ndarray:
-    return np.asarray(np.quantile(timing.seconds, LOW, axis=0))
+    """Return the low quantile of each generation and batch."""
+    return np.asarray(np.quantile(timing.seconds, LOW, axis=1))
 
 
 def contradiction(ratio: Interval) -> str | None:
@@ -51,7 +80,7 @@ def contradiction(ratio: Interval) -> str | None:
     width = (ratio.high - ratio.low) / 2 / ratio.value
     if width <= WIDEST:
         return None
-    return f"the batches disagree by {width:.0%} about the speed-up; the host was too busy, run again"
+    return f"batches and processes disagree by {width:.0%} about the speed-up; the host was too busy, run again"
 
 
 def speed(timing: Timing, batch: int, size_bytes: int) -> Speed:

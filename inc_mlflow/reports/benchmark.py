@@ -1,8 +1,10 @@
 """The speed of two models, and the machine it was measured on, for a person's eyes."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from inc_mlflow.measure.words import size, times
+from inc_mlflow.measure.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.words import percent, size, times
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")
@@ -25,6 +27,17 @@ def print_benchmark(result: dict[str, Any]) -> None:
     console.print(_table(result))
     if rounds := result["conditions"]["rounds"]:
         console.print(f"{rounds['clean']} rounds count, {rounds['dropped']} were disturbed and dropped", highlight=False)
+    if told := busy(result["conditions"].get("neighbours")):
+        console.print(told, highlight=False)
+
+
+def busy(neighbours: Sequence[float | None] | None) -> str | None:
+    """Say that others took cache and memory bandwidth, and so made the bounds wider; or nothing."""
+    if neighbours is None or repeatability(neighbours) == REPEATABILITY:
+        return None
+    known = [share for share in neighbours if share is not None]
+    what = f"others used up to {percent(round(max(known), 2))} of" if known else "it is not known what others use of"
+    return f"{what} the CPUs that share a cache with the models: the bounds are wider for it"
 
 
 def print_probe(found: dict[str, Any]) -> None:
