@@ -36,8 +36,10 @@ def busy(neighbours: Sequence[float | None] | None) -> str | None:
     if neighbours is None or repeatability(neighbours) == REPEATABILITY:
         return None
     known = [share for share in neighbours if share is not None]
-    what = f"others used up to {percent(round(max(known), 2))} of" if known else "it is not known what others use of"
-    return f"{what} the CPUs that share a cache with the models: the bounds are wider for it"
+    if len(known) < len(neighbours):
+        return "it cannot be read what others use of the CPUs that share a cache with the models: the bounds are wider for it"
+    share = percent(round(sum(known) / len(known), 2))
+    return f"others used {share} of the CPUs that share a cache with the models: the bounds are wider for it"
 
 
 def print_probe(found: dict[str, Any]) -> None:

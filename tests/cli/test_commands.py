@@ -228,7 +228,7 @@ def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
     )
     assert code == 0
     first, head, *rows = out.splitlines()
-    assert re.match(r"\d\.\d\dx as fast \[\d\.\d\dx, \d\.\d\dx\]: 1s1c1ins1bs, thread CPU time", first)
+    assert re.match(r"\d\.\d\dx as fast \[\d\.\d\dx, \d\.\d\dx\]: 1s1c1ins1bs, process CPU time", first)
     assert head.split()[:2] == ["model", "samples/s"]
     assert [row.split()[0] for row in rows] == ["baseline", "candidate"]
     assert err.startswith("layout 1s1c1ins1bs on CPUs ")

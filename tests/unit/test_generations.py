@@ -62,10 +62,11 @@ def test_bounds_hold_the_ratio_where_processes_and_benchmarks_differ(deviation):
     [
         ((0.01, 0.02, 0.0), REPEATABILITY),
         ((BUSY, BUSY), REPEATABILITY),
-        ((0.01, 0.5), BESIDE_OTHERS),
+        ((0.0, 0.0, 0.0, 0.0, 0.4), REPEATABILITY),
+        ((0.0, 0.0, 0.3, 0.3, 0.3), BESIDE_OTHERS),
         ((0.01, None), BESIDE_OTHERS),
     ],
-    ids=["quiet", "at the limit", "one generation beside others", "not to be read"],
+    ids=["quiet", "at the limit", "beside one generation", "beside most generations", "not to be read"],
 )
 def test_a_benchmark_beside_others_work_repeats_less_well(shares, expected):
     assert repeatability(shares) == expected
