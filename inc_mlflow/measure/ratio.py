@@ -15,6 +15,10 @@ the machine changes slowly. Measured with ``tests/benchmarks/repeatability.py``:
 BESIDE_OTHERS = 0.05
 """The same where other processes work on CPUs that share a cache with the instance: they take cache and memory bandwidth,
 which CPU time does not show, for as long as the benchmark runs. Measured with ``tests/benchmarks/contention.py``."""
+SLOWLY = 0.3
+"""Variance of whole benchmarks beyond that of their generations' mean, as a share of that between generations: the machine
+changes more slowly than a benchmark lasts. From none (0.4 MB) to all of it (weights that just fit into a shared cache) was
+seen."""
 BUSY = 0.10
 """Share of the time of those CPUs, above which it counts as that."""
 LOW = 0.05
@@ -47,14 +51,14 @@ def speedup(slow: Timing, fast: Timing, confidence: float, repeatability: float 
 def between(generations: np.ndarray, confidence: float, repeatability: float) -> float:
     """Return how far a ratio reaches for what differs between processes and between whole benchmarks.
 
-    The spread of the generations is not divided by their number: whole benchmarks differ as much as the generations of one,
-    which lie within seconds. The degrees of freedom are those of Welch and Satterthwaite (GUM, G.4).
+    The degrees of freedom are those of Welch and Satterthwaite (GUM, G.4).
     """
     from scipy.special import stdtrit
 
-    seen = float(generations.var(ddof=1)) if len(generations) > 1 else 0.0
+    count = len(generations)
+    seen = float(generations.var(ddof=1)) * (1 / count + SLOWLY) if count > 1 else 0.0
     variance = seen + repeatability**2
-    freedom = (len(generations) - 1) * (variance / seen) ** 2 if seen else math.inf
+    freedom = (count - 1) * (variance / seen) ** 2 if seen else math.inf
     return float(stdtrit(freedom, confidence)) * math.sqrt(variance)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.measure.bench import GENERATIONS, Timing
-from inc_mlflow.measure.ratio import BESIDE_OTHERS, BUSY, REPEATABILITY, between, contradiction, repeatability, speedup
+from inc_mlflow.measure.ratio import BESIDE_OTHERS, BUSY, REPEATABILITY, SLOWLY, between, contradiction, repeatability, speedup
 
 PASSES, BATCHES = 20, 16
 
@@ -30,14 +30,14 @@ def test_generations_that_agree_leave_what_whole_benchmarks_differ_by():
     assert half_width(same) == pytest.approx(1.645 * REPEATABILITY, rel=1e-3)
 
 
-@pytest.mark.parametrize(("deviation", "growth"), [(0.002, 1.03), (0.005, 1.15), (0.009, 1.42)])
+@pytest.mark.parametrize(("deviation", "growth"), [(0.002, 1.02), (0.005, 1.08), (0.01, 1.27)])
 def test_what_a_quiet_machine_shows_between_generations_widens_the_bounds_by_less_than_half(deviation, growth):
     spread = np.array([-1.0, -1.0, 0.0, 1.0, 1.0]) * deviation
     assert between(spread, 0.95, REPEATABILITY) < growth * 1.645 * REPEATABILITY
 
 
 def test_a_generation_of_its_own_speed_widens_the_bounds_until_they_are_not_believed():
-    steady, odd = timing([0.0] * 5), timing([0.0, 0.0, 0.0, 0.0, 0.3])
+    steady, odd = timing([0.0] * 5), timing([0.0, 0.0, 0.0, 0.0, 0.5])
     assert half_width(speedup(odd, steady, 0.95)) > 5 * half_width(speedup(steady, steady, 0.95))
     assert contradiction(speedup(odd, steady, 0.95)) is not None
 
@@ -50,9 +50,10 @@ def test_no_spread_of_generations_makes_the_bounds_narrower(generations, confide
 
 @pytest.mark.parametrize("deviation", [0.003, 0.01, 0.04])
 def test_bounds_hold_the_ratio_where_processes_and_benchmarks_differ(deviation):
-    """Generations differ by ``deviation``, and whole benchmarks as much again: one-sided bounds of 95 % hold it in 93.5 %."""
+    """Generations differ by ``deviation``, and whole benchmarks as the machine does: bounds of 95 % hold it in 93.5 %."""
     random, runs = np.random.default_rng(3), 4000
-    drawn = random.normal(0, deviation, (runs, 1)) + random.normal(0, deviation, (runs, GENERATIONS))
+    slowly = np.hypot(deviation * SLOWLY**0.5, REPEATABILITY)
+    drawn = random.normal(0, slowly, (runs, 1)) + random.normal(0, deviation, (runs, GENERATIONS))
     reached = [row.mean() <= between(row, 0.95, REPEATABILITY) for row in drawn]
     assert np.mean(reached) >= 0.935
 
