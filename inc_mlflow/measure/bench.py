@@ -15,7 +15,7 @@ from inc_mlflow.measure.instance import CPU, Instance
 T = TypeVar("T")
 GENERATIONS = 5
 """Times that all processes start anew: how they lie in memory and caches decides their speed for as long as they live."""
-SECONDS = 6.0
+SECONDS = 4.5
 """Wall time that the rounds of all generations aim at, all models together."""
 TURN = 0.02
 """Seconds that one model runs before it is the next one's turn, at least."""
