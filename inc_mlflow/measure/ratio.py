@@ -32,20 +32,19 @@ WIDEST = 0.25
 def speedup(slow: Timing, fast: Timing, confidence: float, repeatability: float = REPEATABILITY) -> Interval:
     """Return how many times faster ``fast`` is, with one-sided bounds.
 
-    Each batch counts with a low quantile of its passes, since load that takes turns with them only adds time. The value is
-    the geometric mean of the generations' ratios. The bounds join the spread between batches (Student's t on logarithms)
-    with that between processes and whole benchmarks.
+    Each batch counts with a low quantile of its passes, since load that takes turns with them only adds time. The bounds
+    join the spread of the ratio between batches (Student's t on logarithms) with that between processes and benchmarks.
     """
     from scipy.special import stdtrit
 
-    slow_least, fast_least = _least(slow), _least(fast)
-    batches = slow_least.shape[1]
-    if min(slow_least.min(), fast_least.min()) <= 0 or batches < 2:
+    slow_least, fast_least = _least(np.concatenate(slow.seconds)), _least(np.concatenate(fast.seconds))
+    count = len(slow_least)
+    if min(slow_least.min(), fast_least.min()) <= 0 or count < 2:
         raise DataError("benchmark: the clock is too coarse for this model, or there is a single batch; use a larger batch")
-    ratios = np.log(slow_least / fast_least).mean(axis=0)
-    seen = stdtrit(batches - 1, confidence) * ratios.std(ddof=1) / np.sqrt(batches)
-    generations = np.log(slow_least.sum(axis=1) / fast_least.sum(axis=1))
-    return joined(float(np.exp(generations.mean())), -seen, seen, between(generations, confidence, repeatability))
+    seen = stdtrit(count - 1, confidence) * np.log(slow_least / fast_least).std(ddof=1) / np.sqrt(count)
+    generations = np.log(_least(slow.seconds).sum(axis=-1) / _least(fast.seconds).sum(axis=-1))
+    value = float(slow_least.sum() / fast_least.sum())
+    return joined(value, -seen, seen, between(generations, confidence, repeatability))
 
 
 def between(generations: np.ndarray, confidence: float, repeatability: float) -> float:
@@ -78,9 +77,9 @@ def joined(value: float, below: float, above: float, type_b: float) -> Interval:
     return Interval(value=value, low=value * float(np.exp(low)), high=value * float(np.exp(high)))
 
 
-def _least(timing: Timing) -> np.ndarray:
-    """Return the low quantile of each generation and batch."""
-    return np.asarray(np.quantile(timing.seconds, LOW, axis=1))
+def _least(seconds: np.ndarray) -> np.ndarray:
+    """Return the low quantile over the passes of each batch."""
+    return np.asarray(np.quantile(seconds, LOW, axis=-2))
 
 
 def contradiction(ratio: Interval) -> str | None:

@@ -117,6 +117,7 @@ def measure(folder: Path, model: str, load: str, repeats: int) -> dict[str, obje
         "speedups": [[round(ratio[name], 3) for name in ("value", "low", "high")] for ratio in ratios],
         "mean_half_width": round(float(np.mean(widths)), 4) if widths else None,
         "overlapping_pairs": overlapping(ratios),
+        "neighbours": [round(float(np.mean(one["conditions"].get("neighbours", [np.nan]))), 3) for one in found],
         "invalid": len(found) - len(ratios),
     }
 
