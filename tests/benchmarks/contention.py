@@ -3,7 +3,8 @@
 Run as ``.venv/bin/python tests/benchmarks/contention.py FOLDER MODEL LOAD [REPEATS]``. MODEL is ``small`` (0.4 MB of
 convolutions, static), ``large`` (84 MB of matrices for 64 rows, dynamic) or ``few_rows`` (the same for 16 rows: its INT8
 weights just fit into many a shared cache); it is made in FOLDER once. LOAD is ``quiet``, ``hog`` (a busy loop on the CPU of
-the instances) or ``copier`` (copies of 64 MB on another CPU). What is invalid has no interval, and is counted.
+the instances) or ``copier`` (copies of 64 MB on another CPU). What is invalid has no interval, and is counted; a benchmark that
+should be quiet and was not, by its own account of neighbours, is made again.
 """
 
 import json
@@ -12,18 +13,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from repeatability import overlapping
 
+from inc_mlflow.measure.ratio import REPEATABILITY, repeatability
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.single import import_source, write_candidate
 from inc_mlflow.steps.single_measure import benchmark_two
 
+ATTEMPTS = 3
+"""Benchmarks for each that is asked for, at most."""
 ROWS, CHANNELS, WIDTH, WIDE = 24, 64, 1024, 4096
 METHODS = {"small": "static", "large": "dynamic", "few_rows": "dynamic"}
 SHAPES = {"small": (3, 32, 32), "large": (64, WIDTH), "few_rows": (16, WIDTH)}
@@ -101,14 +106,22 @@ def beside(load: str) -> Iterator[None]:
         process.communicate()
 
 
+def _benchmarks(job: Job, folder: Path) -> Iterator[dict[str, Any]]:
+    while True:
+        yield benchmark_two(job, folder / "baseline" / "model.onnx", folder / "int8.onnx", lambda _: None)
+
+
+def _quiet(benchmark: dict[str, Any]) -> bool:
+    return repeatability(benchmark["conditions"]["neighbours"]) == REPEATABILITY
+
+
 def measure(folder: Path, model: str, load: str, repeats: int) -> dict[str, object]:
     """Repeat the benchmark beside the load."""
     make(folder, model)
     job = Job.load(folder / "job.yaml")
     with beside(load):
-        found = [
-            benchmark_two(job, folder / "baseline" / "model.onnx", folder / "int8.onnx", lambda _: None) for _ in range(repeats)
-        ]
+        tried = islice(_benchmarks(job, folder), ATTEMPTS * repeats)
+        found = list(islice((one for one in tried if load != "quiet" or _quiet(one)), repeats))
     ratios = [one["speedup"] for one in found if one["valid"]]
     widths = [(ratio["high"] - ratio["low"]) / 2 / ratio["value"] for ratio in ratios]
     return {
@@ -117,7 +130,7 @@ def measure(folder: Path, model: str, load: str, repeats: int) -> dict[str, obje
         "speedups": [[round(ratio[name], 3) for name in ("value", "low", "high")] for ratio in ratios],
         "mean_half_width": round(float(np.mean(widths)), 4) if widths else None,
         "overlapping_pairs": overlapping(ratios),
-        "neighbours": [round(float(np.mean(one["conditions"].get("neighbours", [np.nan]))), 3) for one in found],
+        "neighbours": [round(float(np.mean(one["conditions"]["neighbours"])), 3) for one in found],
         "invalid": len(found) - len(ratios),
     }
 
