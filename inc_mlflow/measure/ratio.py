@@ -11,10 +11,11 @@ from inc_mlflow.records import Interval, Speed
 
 REPEATABILITY = 0.01
 """Relative standard deviation of the ratio between whole benchmarks, which no repetition within one can see: the state of
-the machine changes slowly. Measured with ``tests/benchmarks/repeatability.py``: 0.009 to 0.011."""
+the machine changes slowly. Measured with ``tests/benchmarks/repeatability.py``: up to 0.011."""
 BESIDE_OTHERS = 0.05
 """The same where other processes work on CPUs that share a cache with the instance: they take cache and memory bandwidth,
-which CPU time does not show, for as long as the benchmark runs. Measured with ``tests/benchmarks/contention.py``."""
+which CPU time does not show, for as long as the benchmark runs. Measured beside copies of memory: ratios moved by nothing
+(0.4 MB of weights), 0.035 (84 MB) and 0.05 to 0.10 (weights that just fit into a shared cache)."""
 SLOWLY = 0.3
 """Variance of whole benchmarks beyond that of their generations' mean, as a share of that between generations: the machine
 changes more slowly than a benchmark lasts. From none (0.4 MB) to all of it (weights that just fit into a shared cache) was
