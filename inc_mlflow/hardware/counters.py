@@ -71,7 +71,7 @@ class Watch:
     def _read(self) -> _Snapshot:
         threads = {(pid, thread): counters for pid in self._pids for thread, counters in _threads(self._proc / str(pid))}
         parent = sum(counters.ran for _, counters in _threads(self._proc / "self"))
-        return _Snapshot(time.monotonic(), threads, parent, _cpu_times(self._proc / "stat"), _throttled(self._groups))
+        return _Snapshot(time.monotonic(), threads, parent, cpu_times(self._proc / "stat"), _throttled(self._groups))
 
     def _busy(self, first: _Snapshot, last: _Snapshot) -> tuple[float | None, float | None]:
         """Return the most seconds stolen from one CPU, and the most that others ran on one; ticks of rounding do not count.
@@ -149,7 +149,7 @@ def _moved(folder: Path) -> int | None:
     return next((int(line.partition(":")[2]) for line in lines if line.startswith("se.nr_migrations")), None)
 
 
-def _cpu_times(file: Path) -> dict[int, tuple[float, float]] | None:
+def cpu_times(file: Path) -> dict[int, tuple[float, float]] | None:
     """Return (busy, stolen) seconds of every CPU; None where the system has no such file."""
     if not file.is_file():
         return None

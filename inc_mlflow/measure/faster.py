@@ -8,8 +8,8 @@ from inc_mlflow.measure.questions import Opinion
 from inc_mlflow.measure.words import percent, times
 from inc_mlflow.records import BenchmarkRecord, Interval
 
-_FREEDOM = 15
-"""Degrees of freedom that a benchmark has at least: 16 batches, or 20 rounds."""
+_FREEDOM = 4
+"""Degrees of freedom that a benchmark has at least: those of 5 generations of processes; 16 batches and 20 rounds have more."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from inc_mlflow.errors import ModelError
 
 DUE, START, END, CPU = range(4)
-"""Columns of calls: when due, begun and ended on CLOCK_MONOTONIC, and the CPU seconds of the calling thread."""
+"""Columns of calls: when due, begun and ended on CLOCK_MONOTONIC, and the CPU seconds of the whole process."""
 
 
 class Instance:

@@ -7,8 +7,8 @@ thread anywhere. Each line on standard input is a request, each answer one JSON 
 - ``{"start": t, "stop": t}``: one call after the other, from and to a time of CLOCK_MONOTONIC
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs; none after stop
 
-Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of the calling thread; and
-``peak_rss_bytes``. The batches come round and round. The end of standard input ends the process, on Linux
+Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of this process, all
+its threads; and ``peak_rss_bytes``. The batches come round and round. The end of standard input ends the process, on Linux
 also the end of its parent.
 """
 
@@ -108,13 +108,13 @@ def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:
 
 
 def _call(runner: Runner, batch: Arrays, due: float | None) -> tuple[float, float, float, float]:
-    """Thread CPU time stands within wall time: with one thread it counts the model's work and nobody else's."""
+    """The CPU time is the whole process's: an engine may work in other threads than the one that calls it."""
     if due is not None:
         _sleep_until(due)
     start = time.monotonic()
-    began = time.thread_time()
+    began = time.process_time()
     runner(batch)
-    cpu = time.thread_time() - began
+    cpu = time.process_time() - began
     end = time.monotonic()
     return start if due is None else due, start, end, cpu
 

@@ -1,6 +1,8 @@
 """How a benchmark was measured: where its instances ran, with which settings, and what else the machine did."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from inc_mlflow.records.base import Frozen
 
@@ -90,7 +92,18 @@ class Conditions(Frozen):
     passes: int | None
     """Passes over the batches of each model, by CPU time; None in wall time."""
     rounds: Rounds | None
-    """None by CPU time, where other load is not noise."""
+    """None by CPU time, which has no rounds to drop."""
+    neighbours: tuple[float | None, ...] | None = None
+    """By CPU time, of each generation of processes: the share of the time of the CPUs that share a cache with the instance
+    that others used; None where it cannot be read. None in wall time and in records made before it was watched."""
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what older records do not have: they read, and are sealed, as when they were made."""
+        written: dict[str, Any] = write(self)
+        if self.neighbours is None:
+            written.pop("neighbours", None)
+        return written
 
 
 def ranges(numbers: tuple[int, ...]) -> str:

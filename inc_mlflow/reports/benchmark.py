@@ -1,8 +1,10 @@
 """The speed of two models, and the machine it was measured on, for a person's eyes."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from inc_mlflow.measure.words import size, times
+from inc_mlflow.measure.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.words import percent, size, times
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")
@@ -25,6 +27,19 @@ def print_benchmark(result: dict[str, Any]) -> None:
     console.print(_table(result))
     if rounds := result["conditions"]["rounds"]:
         console.print(f"{rounds['clean']} rounds count, {rounds['dropped']} were disturbed and dropped", highlight=False)
+    if told := busy(result["conditions"].get("neighbours")):
+        console.print(told, highlight=False)
+
+
+def busy(neighbours: Sequence[float | None] | None) -> str | None:
+    """Say that others took cache and memory bandwidth, and so made the bounds wider; or nothing."""
+    if neighbours is None or repeatability(neighbours) == REPEATABILITY:
+        return None
+    known = [share for share in neighbours if share is not None]
+    if len(known) < len(neighbours):
+        return "it cannot be read what others use of the CPUs that share a cache with the models: the bounds are wider for it"
+    share = percent(round(sum(known) / len(known), 2))
+    return f"others used {share} of the CPUs that share a cache with the models: the bounds are wider for it"
 
 
 def print_probe(found: dict[str, Any]) -> None:

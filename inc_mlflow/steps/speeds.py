@@ -35,10 +35,23 @@ def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
     return [sys.executable, "-m", "inc_mlflow.ort.instance", model.path, str(batches), places]
 
 
-def conditions(job: Job, plan: Plan, passes: int | None = None, rounds: Rounds | None = None) -> Conditions:
+def conditions(
+    job: Job,
+    plan: Plan,
+    passes: int | None = None,
+    rounds: Rounds | None = None,
+    neighbours: Sequence[float | None] | None = None,
+) -> Conditions:
     """Return how a job's benchmark was measured."""
-    scenario, rate, settings = job.spec.benchmark.scenario, job.spec.benchmark.rate, describe(plan.cpus[0])
-    return Conditions(plan=plan, scenario=scenario, rate=rate, settings=settings, passes=passes, rounds=rounds)
+    return Conditions(
+        plan=plan,
+        scenario=job.spec.benchmark.scenario,
+        rate=job.spec.benchmark.rate,
+        settings=describe(plan.cpus[0]),
+        passes=passes,
+        rounds=rounds,
+        neighbours=None if neighbours is None else tuple(neighbours),
+    )
 
 
 def compared(labels: Sequence[str]) -> dict[str, list[str]]:

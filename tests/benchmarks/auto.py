@@ -1,6 +1,6 @@
 """Print, as JSON, how the models that `recipes: auto` finds compare with those of other tools, all measured in one run.
 
-Every model is evaluated on the job's validation split and timed in turns with the others: thread CPU time, one thread. A row
+Every model is evaluated on the job's validation split and timed in turns with the others: CPU time, one thread. A row
 holds the metric with the standard error of its difference to the baseline (paired: the same rows), the speed against the
 file as shipped and against the baseline, and the gate's verdict; ``champion`` is what the gate would promote. A model of
 another tool ``beats`` one of ours where it is better by more than one standard error of their difference and also faster by

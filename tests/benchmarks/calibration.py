@@ -1,6 +1,6 @@
 """Print, as JSON, what calibration costs on a network of ResNet-18's size with 224x224 inputs, and how much memory it takes.
 
-``ratio`` is CPU time of the thread over that of bare optimised inference of the same samples, one thread, batch 1,
+``ratio`` is CPU time of the process over that of bare optimised inference of the same samples, one thread, batch 1,
 interleaved, minimum of the rounds; ``onnxruntime`` holds the same for its own calibrators, on fewer samples. Loading the
 model is left out on both sides: it costs the same for any number of samples. ``thresholds_seconds`` is what choosing the
 ranges of all tensors takes afterwards. ``peak_mb`` is the peak resident size of a process by number of samples.
@@ -92,10 +92,10 @@ def images(count: int) -> Iterator[dict[str, np.ndarray]]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """CPU time of this thread; onnxruntime runs in it when it has one thread."""
-    start = time.thread_time()
+    """CPU time of this process; onnxruntime has one thread in it."""
+    start = time.process_time()
     work()
-    return time.thread_time() - start
+    return time.process_time() - start
 
 
 def calibration(model: Path, rows: list[dict[str, np.ndarray]], **options: bool) -> float:
@@ -103,9 +103,9 @@ def calibration(model: Path, rows: list[dict[str, np.ndarray]], **options: bool)
     clock: list[float] = []
 
     def timed() -> Iterator[dict[str, np.ndarray]]:
-        clock.append(time.thread_time())
+        clock.append(time.process_time())
         yield from rows
-        clock.append(time.thread_time())
+        clock.append(time.process_time())
 
     collect(model, timed(), 1, **options)
     return clock[1] - clock[0]

@@ -7,6 +7,7 @@ in ``inc_mlflow.measure.wall`` (all other layouts) stand for. Run as
 
 import json
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +28,20 @@ def _ratio(job: Job, baseline: Path, candidate: Path) -> dict[str, float]:
     raise SystemExit(f"not one valid benchmark in {ATTEMPTS} attempts; try again when less else runs")
 
 
+def overlapping(ratios: list[dict[str, float]]) -> str:
+    """Count the pairs of intervals that overlap."""
+    pairs = list(combinations(ratios, 2))
+    return f"{sum(a['low'] <= b['high'] and b['low'] <= a['high'] for a, b in pairs)} of {len(pairs)}"
+
+
 def measure(job: Job, baseline: Path, candidate: Path, repeats: int) -> dict[str, object]:
     """Repeat the benchmark and count the pairs of intervals that overlap."""
     ratios = [_ratio(job, baseline, candidate) for _ in range(repeats)]
     values = np.array([ratio["value"] for ratio in ratios])
-    pairs = [(a, b) for i, a in enumerate(ratios) for b in ratios[:i]]
-    overlap = sum(a["low"] <= b["high"] and b["low"] <= a["high"] for a, b in pairs)
     return {
         "speedups": values.round(4).tolist(),
         "relative_deviation": float(values.std(ddof=1) / values.mean()),
-        "overlapping_pairs": f"{overlap} of {len(pairs)}",
+        "overlapping_pairs": overlapping(ratios),
     }
 
 

@@ -1,4 +1,4 @@
-"""`benchmark` in layouts of several instances: numbers from a quiet machine, none from a busy one."""
+"""`benchmark`: in layouts of several instances no numbers from a busy machine, and on one core bounds that hold there too."""
 
 import json
 import os
@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from inc_mlflow.measure import disturbance, rounds
+from inc_mlflow.measure import bench, disturbance, rounds
+from inc_mlflow.measure.ratio import BESIDE_OTHERS, BUSY
 from inc_mlflow.spec import Job
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -43,6 +45,16 @@ def test_five_benchmarks_agree_in_at_least_nine_of_ten_pairs_of_intervals(answer
     assert int(result["overlapping_pairs"].removesuffix(" of 10")) >= 9, result
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("model", ["small", "large"])
+@pytest.mark.parametrize("load", ["hog", "copier"])
+def test_five_benchmarks_on_one_core_agree_beside_others_work(model, load, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    result = runpy.run_path(str(BENCHMARKS / "contention.py"))["measure"](tmp_path, model, load, 5)
+    assert result["invalid"] == 0
+    assert int(result["overlapping_pairs"].removesuffix(" of 10")) >= 9, result
+
+
 @pytest.fixture
 def few_rounds(monkeypatch):
     for module in (rounds, disturbance):
@@ -71,6 +83,17 @@ def test_busy_loops_on_the_same_cpus_leave_no_number(benchmark, hogs, settings):
     assert result["layout"] == "1s1c2ins1bs"
     assert result["conditions"]["rounds"]["clean"] < 3
     assert err.startswith(f"layout 1s1c2ins1bs on CPUs {CPUS[-1]} | {CPUS[-2]} ")
+
+
+def test_busy_loops_make_the_bounds_of_one_core_wider_and_are_told(benchmark, hogs, monkeypatch):
+    monkeypatch.setattr(bench, "SECONDS", 1.0)
+    monkeypatch.setattr(bench, "GENERATIONS", 2)
+    code, result, _ = benchmark(layout="1c1ins")
+    assert (code, result["valid"], result["clock"]) == (0, True, "process CPU time")
+    assert np.mean(result["conditions"]["neighbours"]) > BUSY
+    ratio = result["speedup"]
+    assert np.log(ratio["high"] / ratio["low"]) > 2 * 1.645 * BESIDE_OTHERS
+    assert ratio["low"] < 1 < ratio["high"]
 
 
 @pytest.mark.quiet

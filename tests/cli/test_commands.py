@@ -228,10 +228,21 @@ def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
     )
     assert code == 0
     first, head, *rows = out.splitlines()
-    assert re.match(r"\d\.\d\dx as fast \[\d\.\d\dx, \d\.\d\dx\]: 1s1c1ins1bs, thread CPU time", first)
+    assert re.match(r"\d\.\d\dx as fast \[\d\.\d\dx, \d\.\d\dx\]: 1s1c1ins1bs, process CPU time", first)
     assert head.split()[:2] == ["model", "samples/s"]
-    assert [row.split()[0] for row in rows] == ["baseline", "candidate"]
+    beside = [row for row in rows if row.startswith("others used ")]  # told on a busy machine only
+    assert [row.split()[0] for row in rows if row not in beside] == ["baseline", "candidate"]
     assert err.startswith("layout 1s1c1ins1bs on CPUs ")
+
+
+def test_a_person_is_told_of_neighbours_that_make_the_bounds_wider():
+    from inc_mlflow.reports.benchmark import busy
+
+    wider = "of the CPUs that share a cache with the models: the bounds are wider for it"
+    assert busy(None) is None
+    assert busy((0.02, 0.01)) is None
+    assert busy((0.5, 0.3)) == f"others used 40 % {wider}"
+    assert busy((0.02, None)) == f"it cannot be read what others use {wider}"
 
 
 def test_an_invalid_benchmark_shows_a_person_why(capsys):

@@ -30,6 +30,19 @@ with Group([sys.argv[1].split("|")] * 2, threads=1) as group:
     print(*(instance.pid for instance in group.instances), flush=True)
     group.run(60)
 """
+ELSEWHERE = """
+import sys, threading, time
+from inc_mlflow.ort import instance
+def work():
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end: pass
+def engine(batch):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+instance.Runner = lambda *_: engine
+sys.exit(instance.main(*sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +85,13 @@ def test_the_peak_memory_is_the_instances_own_and_not_its_parents(command):
         instance.ask({"passes": 1})
         now = psutil.Process(instance.pid).memory_info().rss
         assert 0.9 * now < instance.peak_rss_bytes < 250e6 < held.nbytes
+
+
+def test_cpu_time_is_that_of_all_threads_of_an_instance(command):
+    """An engine whose work runs in a thread of its own: the calling one only waits for it."""
+    with Instance([sys.executable, "-c", ELSEWHERE, *command(CPUS[-1])[3:]]) as instance:
+        calls = instance.ask({"passes": 1})
+    assert (calls[:, 3] >= 0.005).all()
 
 
 @two_cpus

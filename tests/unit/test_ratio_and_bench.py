@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ BATCHES = 16
 def times(base, noise=0.0, passes=30, seed=0):
     """Times that only ever grow by noise, one base time per batch."""
     added = np.random.default_rng(seed).exponential(noise, (passes, BATCHES)) if noise else np.zeros((passes, BATCHES))
-    return Timing(np.broadcast_to(base, (passes, BATCHES)) * (1 + added), 1)
+    return Timing((np.broadcast_to(base, (passes, BATCHES)) * (1 + added))[None], 1)
 
 
 @given(st.floats(0.2, 5), st.floats(1e-5, 1))
@@ -36,8 +37,8 @@ def test_the_ratio_of_steady_times_is_their_quotient_within_the_repeatability(fa
 def test_a_clock_that_undercounts_now_and_then_does_not_decide():
     slow, fast = times(2e-3, passes=200), times(1e-3, passes=200)
     glitched = fast.seconds.copy()
-    glitched[[3, 50], [0, 7]] = 0.0
-    glitched[120] = 1e-4
+    glitched[0, [3, 50], [0, 7]] = 0.0
+    glitched[0, 120] = 1e-4
     assert speedup(slow, Timing(glitched, 1), 0.95) == speedup(slow, fast, 0.95)
 
 
@@ -73,12 +74,12 @@ def test_more_confidence_is_a_wider_interval():
 def test_a_ratio_wider_than_a_quarter_is_not_believed():
     assert contradiction(Interval(value=2, low=2 * (1 - WIDEST), high=2 * (1 + WIDEST))) is None
     message = contradiction(Interval(value=2, low=1, high=3))
-    assert message == "the batches disagree by 50% about the speed-up; the host was too busy, run again"
+    assert message == "batches and processes disagree by 50% about the speed-up; the host was too busy, run again"
 
 
 def test_the_summary_of_one_model_has_percentiles_and_throughput_at_the_median():
     seconds = np.arange(1, 101).reshape(10, 10) / 1000
-    summary = speed(Timing(seconds, 7), batch=4, size_bytes=9)
+    summary = speed(Timing(seconds[None], 7), batch=4, size_bytes=9)
     assert (summary.p50_ms, summary.p90_ms, summary.p99_ms) == pytest.approx((50.5, 90.1, 99.01))
     assert summary.samples_per_second == pytest.approx(4 / 0.0505)
     assert (summary.peak_rss_bytes, summary.size_bytes) == (7, 9)
@@ -113,7 +114,8 @@ def command(tmp_path):
 @pytest.fixture
 def short(monkeypatch):
     monkeypatch.setattr(bench, "SECONDS", 0.05)
-    monkeypatch.setattr(bench, "ROUNDS", (6, 10))
+    monkeypatch.setattr(bench, "ROUNDS", (12, 20))
+    monkeypatch.setattr(bench, "GENERATIONS", 2)
     monkeypatch.setattr(bench, "TURN", 0.002)
 
 
@@ -122,32 +124,53 @@ def plain(rounds, _):
 
 
 def test_all_models_run_equally_often_in_turns_and_keep_only_measured_times(command, short, tmp_path):
-    seen = []
-
-    def progress(rounds, total):
-        seen.append(total)
-        return rounds
-
-    timings = interleave({"a": command("a"), "b": command("b"), "c": command("c")}, progress)
-    (rounds,) = seen
+    timings = interleave({"a": command("a"), "b": command("b"), "c": command("c")}, plain)
+    generations, passes, batches = timings["a"].seconds.shape
+    assert (generations, batches) == (2, 3)
     turns = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    measured = turns[-3 * rounds :]
-    passes = measured[0][1]
-    assert Counter(name for name, _ in measured) == dict.fromkeys("abc", rounds)
-    assert {count for _, count in measured} == {passes}
-    order = ["".join(name for name, _ in measured[start : start + 3]) for start in range(0, 3 * rounds, 3)]
-    assert order[:4] == ["abc", "bca", "cab", "abc"]
+    count = turns[-1][1]
+    rounds = passes // count
+    first, second = turns[12 : -3 * (rounds + 1)], turns[-3 * rounds :]  # after four turns of warm-up, and after one
+    for measured in (first, second):
+        assert Counter(name for name, _ in measured) == dict.fromkeys("abc", rounds)
+        assert {made for _, made in measured} == {count}
+    order = [
+        "".join(name for name, _ in measured[start : start + 3])
+        for measured in (first, second)
+        for start in range(0, 3 * rounds, 3)
+    ]
+    assert order == (["abc", "bca", "cab"] * rounds)[: 2 * rounds]
     for timing in timings.values():
-        assert timing.seconds.shape == (rounds * passes, 3)
-        assert timing.peak_rss_bytes == 1000 + 4 + rounds - 1  # four turns of warm-up before the rounds
+        assert timing.seconds.shape == (2, rounds * count, 3)
+        assert timing.peak_rss_bytes == 1000 + 4 + rounds - 1  # of the first generation, which was asked more often
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(0.0001, 10), (0.02, 6)])
-def test_rounds_stay_between_the_fewest_and_the_most(command, short, seconds, rounds):
-    seen = []
-    interleave({"a": command("a", seconds), "b": command("b", seconds)}, lambda all_, total: seen.append(total) or all_)
-    assert rounds - 4 <= seen[0] <= rounds
-    assert 6 <= seen[0] <= 10
+def test_rounds_of_a_generation_stay_between_the_fewest_and_the_most(command, short, seconds, rounds, tmp_path):
+    timings = interleave({"a": command("a", seconds), "b": command("b", seconds)}, plain)
+    count = json.loads((tmp_path / "log").read_text().splitlines()[-1])[1]
+    assert rounds - 4 <= timings["a"].seconds.shape[1] / count <= rounds
+    assert 6 <= timings["a"].seconds.shape[1] / count <= 10
+
+
+def test_every_generation_has_new_processes_and_is_watched_while_it_is_measured(command, short, tmp_path):
+    watched, steps = [], []
+
+    @contextmanager
+    def watch(pids):
+        started = len((tmp_path / "log").read_text().splitlines())
+        yield
+        watched.append((pids, len((tmp_path / "log").read_text().splitlines()) - started))
+
+    def progress(numbers, total):
+        steps.append(total)
+        return numbers
+
+    passes = interleave({"a": command("a"), "b": command("b")}, progress, watch)["a"].seconds.shape[1]
+    rounds = passes // json.loads((tmp_path / "log").read_text().splitlines()[-1])[1]
+    assert steps == [2]
+    assert len({pid for pids, _ in watched for pid in pids}) == 4
+    assert [turns for _, turns in watched] == [2 * rounds] * 2
 
 
 @pytest.mark.parametrize("fails_after", [0, 2, 5])
@@ -175,5 +198,5 @@ def test_no_instance_outlives_the_benchmark(command, short, monkeypatch):
     with pytest.raises(ModelError):
         interleave({"a": command("a"), "b": command("b", fails_after=3)}, plain)
     interleave({"a": command("a")}, plain)
-    assert len(made) == 3
+    assert len(made) == 2 + 2 * 1
     assert all(process.poll() is not None for process in made)
