@@ -155,7 +155,7 @@ def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval
 def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
     scored = measured.scored(model.label)
     record = measured.evaluation
-    rest = record.decomposable, gate.confidence, record.score_range, measured.groups, record.rows
+    rest = record.decomposable, gate.confidence, record.score_range, measured.groups, record.rows, record.hangs_on
     return paired.accuracy(scored, *rest) if scored else None
 
 

@@ -85,7 +85,7 @@ def compare(label: str, measured: Measured) -> Pair | None:
 def _pair(one: Outcomes, other: Outcomes, measured: Measured) -> Pair:
     record = measured.evaluation
     kind = record.decomposable, record.higher_is_better, record.rows, record.score_range
-    return Pair(one, other, *kind, measured.groups)
+    return Pair(one, other, *kind, measured.groups, record.hangs_on)
 
 
 def relative(pair: Pair, gate: GateSpec) -> Bounds:
@@ -109,7 +109,9 @@ def _undeclared(pair: Pair) -> str:
     if pair.binary or declared(pair.between, pair.higher_is_better):
         return ""
     end = "least" if pair.higher_is_better else "largest"
-    return f"; the metric declares no {end} score, so a row is taken to lose no more than the baseline's largest score"
+    if pair.decomposable:
+        return f"; the metric declares no {end} score, so a row is taken to lose no more than the baseline's largest score"
+    return f"; the metric declares no {end} score, so all rows together are taken to lose no more than the baseline's"
 
 
 def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:

@@ -28,6 +28,16 @@ class Scoring:
     """What labels lack; resamples that lack something are left out for all models alike."""
 
 
+def hangs_on(weights: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Return how many equal rows weigh as ``weights``, shape (n,), do together, or as their sums in groups do.
+
+    Kish, Survey Sampling, 1965: the square of the sum over the sum of squares. At least 1.
+    """
+    units = weights if groups is None else np.bincount(groups, weights)
+    squares = float(np.square(units).sum())
+    return max(1.0, float(units.sum()) ** 2 / squares) if squares > 0 else 1.0
+
+
 @dataclass(frozen=True)
 class Outcomes:
     """One model's metric, and what paired statistics need.

@@ -1,5 +1,6 @@
 """Intervals for accuracy and for what a candidate loses, from paired outcomes on the same rows."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,8 @@ class Pair:
     """The least and the largest score there is; None where the metric declares no such end."""
     groups: np.ndarray | None = None
     """Number of each row's group, shape (rows,), where rows were drawn in groups."""
+    hangs_on: float | None = None
+    """How many equal rows a metric of all rows hangs on, by its labels; None where it does not tell."""
 
     @property
     def size(self) -> float:
@@ -76,10 +79,11 @@ def accuracy(
     between: ScoreRange = UNDECLARED,
     groups: np.ndarray | None = None,
     rows: int | None = None,
+    hangs_on: float | None = None,
 ) -> Interval:
     """Return the metric with one-sided bounds: exact for 0/1 scores, else those of a mean or a value that is bounded.
 
-    ``rows`` are those of the split where the metric does not decompose.
+    ``rows`` are those of the split where the metric does not decompose, ``hangs_on`` as in ``Pair``.
     """
     scores, value = outcomes.replicates, outcomes.value
     if decomposable and groups is None and is_binary(scores, between):
@@ -89,7 +93,7 @@ def accuracy(
     if decomposable:
         return BoundedMean(scores, scores - fall, scores + rise, groups).at(confidence)
     drawn = _drawn(rows or len(scores), groups)
-    units = _weighty(outcomes, between, drawn)
+    units = _weighty(outcomes, between, drawn, hangs_on)
     return ResampledValue(value, scores, value - float(fall[0]), value + float(rise[0]), units, drawn).at(confidence)
 
 
@@ -106,7 +110,9 @@ def relative_drop(pair: Pair, limit: float) -> Bounds:
     allowed = limit * np.sign(pair.baseline.value)
     # An error of all rows together grows beyond what it is.
     least = 1.0 if not pair.decomposable and not pair.higher_is_better else 0.0
-    return _bounds(pair, allowed, least, 1 / pair.size, limit)
+    with np.errstate(over="ignore"):
+        factor = float(np.float64(1.0) / pair.size)
+    return _bounds(pair, allowed, least, factor, limit)
 
 
 def absolute_drop(pair: Pair) -> Bounds:
@@ -145,6 +151,10 @@ def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: floa
     def bounds(confidence: float) -> Interval:
         value, found = factor * pair.lost, of_z.at(confidence)
         low, high = (shift + factor * one for one in (found.low, found.high))
+        if not math.isfinite(value + low + high):
+            raise DataError(
+                "metric: the baseline is so small beside what a row can lose that no share of it is a number; scale it"
+            )
         return Interval(value=value, low=min(low, value), high=max(high, value))
 
     return bounds
@@ -166,7 +176,7 @@ def _whole(pair: Pair, allowed: float, least: float) -> ResampledValue:
         replicates=pair.losses - allowed * pair.baseline.replicates,
         least=-float(gain[0]) - free,
         most=float(lose[0]) - free,
-        units=min(_weighty(one, pair.between, drawn) for one in (pair.baseline, pair.candidate)),
+        units=min(_weighty(one, pair.between, drawn, pair.hangs_on) for one in (pair.baseline, pair.candidate)),
         drawn=drawn,
     )
 
@@ -176,18 +186,18 @@ def _drawn(rows: int, groups: np.ndarray | None) -> int:
     return rows if groups is None else len(np.unique(groups))
 
 
-def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int) -> int:
+def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int, hangs_on: float | None) -> int:
     """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone.
 
-    At most two thirds of the rows that were ``drawn``: they weigh differently, long sentences more than short ones, and a
-    metric of all rows does not tell how much.
+    At most two thirds of the rows that were ``drawn``, since they weigh differently, and at most as many as the metric says by
+    its labels. A metric that does not say, and never varies, could hang on a single one.
     """
-    most = drawn / HEAVIEST
+    most = drawn / HEAVIEST if hangs_on is None else min(drawn / HEAVIEST, hangs_on)
     low, high = _scale(between)
     share, variance = (outcomes.value - low) / (high - low), float(outcomes.replicates.var()) / (high - low) ** 2
-    if not 0 < share < 1 or variance == 0:
-        return max(1, round(most))
-    return max(1, round(min(most, share * (1 - share) / variance)))
+    if variance == 0:
+        return 1 if hangs_on is None else max(1, round(most))
+    return max(1, round(min(most, share * (1 - share) / variance) if 0 < share < 1 else most))
 
 
 def _scale(between: ScoreRange) -> tuple[float, float]:

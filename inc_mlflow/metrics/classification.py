@@ -5,7 +5,7 @@ from abc import abstractmethod
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics.labels import BINARY, CLASS
+from inc_mlflow.metrics.labels import BINARY, CLASS, class_weights
 from inc_mlflow.metrics.metric import NO_CLASS, Arrays, NamedMetric
 
 
@@ -108,6 +108,10 @@ class _Confusion(NamedMetric):
         predicted, label = statistics["predicted"], statistics["label"]
         return float("nan") if (predicted == NO_CLASS).any() else self._of(predicted, label)
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Every class counts as much, whether many rows are of it or few."""
+        return class_weights(statistics["label"])
+
     @abstractmethod
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float: ...
 
@@ -118,6 +122,10 @@ class F1Binary(_Confusion):
     summary = "F1 of class 1"
     unit = "F1"
     labels = BINARY
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Rows of class 1; all others only come in where they are taken for it."""
+        return np.asarray(statistics["label"] == 1, np.float64)
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
         from sklearn.metrics import f1_score
@@ -156,8 +164,14 @@ class F1(NamedMetric):
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer."""
-        kind = F1Binary() if statistics["binary"].all() else F1Macro()
-        return kind.aggregate(statistics)
+        return self._kind(statistics).aggregate(statistics)
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """As of the one that it is."""
+        return self._kind(statistics).row_weights(statistics)
+
+    def _kind(self, statistics: Arrays) -> _Confusion:
+        return F1Binary() if statistics["binary"].all() else F1Macro()
 
 
 class Matthews(_Confusion):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.boxes import overlap
 from inc_mlflow.metrics.coco import THRESHOLDS, match, mean_average_precision
-from inc_mlflow.metrics.labels import BOXES, json_text, structured
+from inc_mlflow.metrics.labels import BOXES, class_weights, json_text, structured
 from inc_mlflow.metrics.metric import Arrays, NamedMetric
 from inc_mlflow.spec.part import Part
 
@@ -49,6 +49,12 @@ class _Detection(NamedMetric):
         return mean_average_precision(
             *(np.concatenate(statistics[name]) for name in ("classes", "scores", "matches", "truths"))
         )
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Objects of each picture, by which every class weighs as much."""
+        counts = [len(truths) for truths in statistics["truths"]]
+        weights = class_weights(np.concatenate(statistics["truths"]))
+        return np.bincount(np.repeat(np.arange(len(counts)), counts), weights, len(counts))
 
     def missing(self, statistics: Arrays) -> str:
         """An object that is no crowd."""

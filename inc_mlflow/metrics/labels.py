@@ -107,3 +107,9 @@ BOXES = LabelKind(
     "boxes of shape (most, 5 or 6) per row: x1, y1, x2, y2, class (-1 where there is none), crowd", _boxes, wrong=_wrong_box
 )
 PAIR = LabelKind("two whole numbers per row: the pair, and 1 where both are the same, else 0", _pair)
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Return weights of rows by which every class weighs as much, shape (n,), from labels of that shape."""
+    _, kinds, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1 / counts[kinds.ravel()])

@@ -64,6 +64,10 @@ class Bleu(_Text):
         counts[broken([written for written, _ in pairs])] = np.nan
         return {"counts": counts}
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Words of the references."""
+        return np.nan_to_num(statistics["counts"][:, -1])
+
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer."""
         counts = statistics["counts"].sum(axis=0)
@@ -147,6 +151,10 @@ class WordErrorRate(NamedMetric):
         rows = [_edits(str(label), text) for label, text in zip(np.asarray(labels), written, strict=True)]
         edits, words = np.array(rows, np.float64).reshape(-1, 2).T
         return {"edits": np.where(broken(written), np.nan, edits), "words": words}
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Words of the references."""
+        return np.asarray(statistics["words"], np.float64)
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer, or no reference has a word."""

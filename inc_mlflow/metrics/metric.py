@@ -56,6 +56,13 @@ class NamedMetric(Part):
         """Say what the rows lack, by their labels alone, for the metric to be defined; empty where nothing."""
         return ""
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Return how much each row counts, by its labels alone, shape (n,): what few rows decide, few rows can spoil.
+
+        Only ratios of weights matter. Asked where the metric does not decompose.
+        """
+        return np.ones(len(next(iter(statistics.values()))))
+
     def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray | float:
         """Aggregate, where need be against the baseline's statistics of the same rows."""
         return self.aggregate(statistics)
@@ -77,6 +84,8 @@ class Metric:
     """The least and the largest score there is; None where that is not known."""
     binary: bool
     """Per-sample scores are 0 or 1 only."""
+    row_weights: Callable[[Arrays], np.ndarray] | None
+    """How much each of the grouped rows counts, shape (n,); None of a callable, which does not tell."""
     missing: Callable[[Arrays], str] | None
     """Say what grouped rows lack by their labels alone; None of a callable, whose labels nobody else understands."""
     foresees: bool

@@ -39,6 +39,10 @@ class _Scores(NamedMetric):
             raise DataError(f"metric: needs outputs of shape (n,) or (n, 1), got {scores.shape}; set metric.output")
         return scores
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Rows weigh by the square of their distance from the mean label, as in the sum that a correlation is."""
+        return np.asarray(np.square(statistics["label"] - statistics["label"].mean()))
+
     @abstractmethod
     def _of(self, score: np.ndarray, label: np.ndarray) -> float:
         """Return the metric of numbers that are finite and labels that differ."""
@@ -86,6 +90,11 @@ class Auroc(_Scores):
     def missing(self, statistics: Arrays) -> str:
         """A row of each class."""
         return next((f"row of class {one}" for one in (1, 0) if not (statistics["label"] == one).any()), "")
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Rows of the rarer class: each stands in as many pairs as there are of the other."""
+        positive = statistics["label"] == 1
+        return np.asarray(positive if positive.mean() <= 0.5 else ~positive, np.float64)
 
     def _of(self, score: np.ndarray, label: np.ndarray) -> float:
         from sklearn.metrics import roc_auc_score

@@ -33,6 +33,11 @@ class MeanIoU(NamedMetric):
         rows = [self._row(one, mask, classes) for one, mask in zip(logits, masks, strict=True)]
         return {name: np.stack([row[at] for row in rows]) for at, name in enumerate(("right", "predicted", "labelled"))}
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Pixels of each picture, by which every class weighs as much."""
+        labelled = np.nan_to_num(np.asarray(statistics["labelled"], np.float64))
+        return np.asarray((labelled / np.maximum(labelled.sum(axis=0), 1)).sum(axis=1))
+
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a pixel that counts has NaN, or no pixel counts."""
         right, predicted, labelled = (statistics[name].sum(axis=0) for name in ("right", "predicted", "labelled"))

@@ -50,6 +50,10 @@ class TokenAccuracy(NamedMetric):
         right = [np.nan if np.isnan(one).any() else float((one.argmax(axis=1) == label).sum()) for one, label in pairs]
         return {"right": np.array(right), "tokens": np.array([len(label) for _, label in pairs])}
 
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Tokens that count."""
+        return np.asarray(statistics["tokens"], np.float64)
+
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where no token counts."""
         tokens = statistics["tokens"].sum()
@@ -78,6 +82,10 @@ class Perplexity(NamedMetric):
         pairs = _aligned(outputs["logits"], np.asarray(labels), self.shift)
         loss = [sum(_losses(*pair)) for pair in pairs]
         return {"loss": np.array(loss, np.float64), "tokens": np.array([len(label) for _, label in pairs])}
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Tokens that count."""
+        return np.asarray(statistics["tokens"], np.float64)
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where no token counts, infinity where it is too large for a number."""
@@ -133,6 +141,10 @@ class EntityF1(NamedMetric):
             )
         rows = [self._row(*pair) for pair in _aligned(logits, np.asarray(labels), shift=False)]
         return dict(zip(("right", "predicted", "labelled"), np.array(rows, np.float64).reshape(-1, 3).T, strict=True))
+
+    def row_weights(self, statistics: Arrays) -> np.ndarray:
+        """Entities that there are."""
+        return np.nan_to_num(statistics["labelled"])
 
     def aggregate(self, statistics: Arrays) -> float:
         """0 where there is no entity at all."""

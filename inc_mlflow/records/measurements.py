@@ -56,6 +56,9 @@ class EvaluationRecord(Evaluation):
     unsealed = frozenset({"seconds", "outcomes_sha256"})
 
     results: dict[Line, Evaluated]
+    hangs_on: float | None = None
+    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh; None of a
+    callable's, which does not tell, and where the metric decomposes."""
     outcomes_sha256: str
 
 

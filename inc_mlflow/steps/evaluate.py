@@ -14,7 +14,7 @@ from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.measure.outcomes import Outcomes, Scoring, keep, outcomes_of
+from inc_mlflow.measure.outcomes import Outcomes, Scoring, hangs_on, keep, outcomes_of
 from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
@@ -116,12 +116,22 @@ def conclude(
     target: Path,
 ) -> EvaluationRecord:
     """Write the outcomes of what is kept of all rows, and return the record."""
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, of_rows.get(GROUPS))
+    groups = of_rows.get(GROUPS)
+    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, groups)
     results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
-    record = EvaluationRecord(**dict(about), results=results, outcomes_sha256="")
+    record = EvaluationRecord(
+        **dict(about), results=results, hangs_on=weight_of(metric, kept[BASELINE], groups), outcomes_sha256=""
+    )
     arrays = {label: one.replicates for label, one in outcomes.items()}
     digest = save_raw(target / OUTCOMES, record, arrays | of_rows)
     return record.model_copy(update={"outcomes_sha256": digest})
+
+
+def weight_of(metric: Metric, kept: Arrays, groups: np.ndarray | None) -> float | None:
+    """Return how many equal rows a metric of all of them hangs on; None where it decomposes or does not tell."""
+    if metric.decomposable or metric.row_weights is None:
+        return None
+    return hangs_on(metric.row_weights(metric.group(kept)), groups)
 
 
 def check_outputs(runners: dict[str, Runner]) -> None:

@@ -1,5 +1,6 @@
 """The gate runs validation rows itself: outcomes that a pipeline made up are not those that the models give."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +118,8 @@ def _check_subject(pool: str, measured: Measured, own: Rerun) -> None:
         raise DataError(f"recheck: the classes of rows on pool {pool!r} are not those of the gate's data; measure again")
     if not _equal(measured.groups, own.groups):
         raise DataError(f"recheck: the groups of rows on pool {pool!r} are not those of the gate's data; measure again")
+    if not math.isclose(record.hangs_on or 0.0, own.hangs_on or 0.0, rel_tol=_TOLERANCE):
+        raise DataError(f"recheck: {metric.name} hangs on other rows than pool {pool!r} says; measure again")
     if metric.decomposable and not all(_possible(measured.outcomes[label], metric.binary) for label in own.outcomes):
         raise DataError(f"recheck: {metric.name} cannot give the outcomes of pool {pool!r}; the evidence was made up")
 

@@ -18,7 +18,7 @@ from inc_mlflow.ort.model import external_files, read_structure, signature
 from inc_mlflow.ort.runner import Runner
 from inc_mlflow.records import BASELINE, SplitFacts
 from inc_mlflow.spec import JobSpec, Layout
-from inc_mlflow.steps.evaluate import CLASSES, check_outputs, classes_of, scoring
+from inc_mlflow.steps.evaluate import CLASSES, check_outputs, classes_of, scoring, weight_of
 from inc_mlflow.steps.shards import Share
 from inc_mlflow.storage import external_data
 
@@ -33,6 +33,8 @@ class Rerun:
     classes: np.ndarray | None
     groups: np.ndarray | None
     """As ``facts``, both of the whole split."""
+    hangs_on: float | None
+    """As in an evaluation's record."""
     rows: np.ndarray
     """Positions in the whole split of all that was run."""
     drawn: np.ndarray
@@ -72,6 +74,7 @@ def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
         batch=batch,
         facts=share.facts(),
         classes=classes_of(metric, share.labels).get(CLASSES),
+        hangs_on=weight_of(metric, kept[BASELINE], groups),
         groups=groups,
         rows=rows,
         drawn=np.isin(rows, drawn.rows),

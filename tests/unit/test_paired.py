@@ -82,7 +82,8 @@ def test_rows_of_one_group_count_once(continuous):
     baseline, candidate = (np.repeat(one, 5) for one in continuous)
     groups = np.repeat(np.arange(300), 5)
     alone, together = drop(*continuous, between=(0, 1)), drop(baseline, candidate, between=(0, 1), groups=groups)
-    assert (together.low, together.high) == pytest.approx((alone.low, alone.high), rel=1e-6)
+    assert together.low == pytest.approx(alone.low, rel=1e-6)
+    assert alone.high < together.high < 1.2 * alone.high  # a group that no row shows may be one of the largest
     assert drop(baseline, candidate, between=(0, 1)).high < together.high
 
 
@@ -182,8 +183,25 @@ def test_constant_replicates_leave_what_no_row_shows():
     Rows weigh differently, so they count as 33.
     """
     perfect = Outcomes(1.0, np.ones(1000))
-    found = relative_drop(Pair(perfect, perfect, False, True, 50), 0.01)(0.95)
+    found = relative_drop(Pair(perfect, perfect, False, True, 50, hangs_on=50), 0.01)(0.95)
     assert (found.low, found.value, found.high) == pytest.approx((-unseen(33, 0.95), 0, unseen(33, 0.95)), rel=1e-3)
+
+
+def test_a_metric_that_never_varies_and_does_not_tell_on_what_it_hangs_proves_nothing():
+    """F1 of 1: 5 % of 10,000 rows are positive, or 0.1 %, and a callable does not say."""
+    perfect = Outcomes(1.0, np.ones(1000))
+    drops = [
+        relative_drop(Pair(perfect, perfect, False, True, 10_000, hangs_on=told), 0.01)(0.95).high for told in (None, 10, 500)
+    ]
+    assert drops == pytest.approx([0.95, unseen(10, 0.95), unseen(500, 0.95)], rel=1e-3)
+
+
+def test_a_baseline_next_to_nothing_is_one_line():
+    errors = np.full(20, 1e-12)
+    with pytest.raises(DataError, match=r"^metric: the baseline is so small"):
+        drop(errors, errors, higher_is_better=False, between=(0.0, 1e300))
+    with pytest.raises(DataError, match=r"^metric: the baseline is so small"):
+        drop(np.full(20, 5e-324), np.full(20, 5e-324), between=(0.0, 1.0))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5])
@@ -213,5 +231,5 @@ def test_a_metric_near_zero_has_an_absolute_drop_on_every_resample():
 def test_a_baseline_of_zero_that_never_changes_is_not_known_exactly(higher_is_better):
     """A word error rate, or a correlation, of 0 on three rows."""
     nothing = Outcomes(0.0, np.zeros(1000))
-    found = absolute_drop(Pair(nothing, nothing, False, higher_is_better, 3))(0.95)
+    found = absolute_drop(Pair(nothing, nothing, False, higher_is_better, 3, hangs_on=3))(0.95)
     assert found.high == pytest.approx(unseen(2, 0.95), rel=1e-3)

@@ -108,5 +108,5 @@ def test_a_metric_that_is_not_right_or_wrong_is_told_what_rows_show_at_best(rows
 @pytest.mark.parametrize("rows", [446, 447, 448, 449])
 def test_what_they_show_at_best_is_what_the_gate_then_says(rows):
     same = Outcomes(1.0, np.ones(1000))
-    passes = relative_drop(Pair(same, same, False, True, rows), 0.01)(0.95).high <= 0.01
+    passes = relative_drop(Pair(same, same, False, True, rows, hangs_on=rows), 0.01)(0.95).high <= 0.01
     assert ("none can pass" in plan_at_best(rows, GateSpec(), whole=True)) != passes
