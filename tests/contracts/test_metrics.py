@@ -9,6 +9,7 @@ from metric_references import REFERENCES
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
 from inc_mlflow.measure import resample
+from inc_mlflow.measure.outcomes import hangs_on
 from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.metrics.text import BROKEN
@@ -142,6 +143,19 @@ def test_one_row_drawn_again_and_again_is_no_crash(name):
     for row in range(5):
         one = {key: array[np.full(40, row)] for key, array in kept.items()}
         assert isinstance(metric.score(one, one), float)
+
+
+@WHOLE
+def test_it_says_by_its_labels_on_how_many_rows_it_hangs(name):
+    (outputs, labels), (others, _) = case(name, ROWS, 7, 0.9), case(name, ROWS, 7, 0.4)
+    metric = make(name)
+    weights, again = (metric.row_weights(metric.group(metric.statistics(one, labels))) for one in (outputs, others))
+    assert weights.ndim == 1
+    assert np.isfinite(weights).all()
+    assert weights.min() >= 0
+    assert weights.max() > 0
+    np.testing.assert_array_equal(weights, again)
+    assert 1 <= hangs_on(weights) <= len(weights)
 
 
 WRONG_LABELS = {
