@@ -6,6 +6,10 @@ LONGEST_LINE = 1000
 """Characters of a line that somebody else made a gate say."""
 
 
+_JOINERS = "\u200c\u200d"
+"""Signs that many scripts, and pictures of people, are written with."""
+
+
 def one_line(text: str, longest: int | None = None) -> str:
     """Return a text as one line that shows what it holds, its beginning where it is longer.
 
@@ -16,7 +20,7 @@ def one_line(text: str, longest: int | None = None) -> str:
 
 
 def _shown(sign: str) -> str:
-    hidden = category(sign)[0] == "C" or category(sign) in {"Zl", "Zp"}
+    hidden = (category(sign)[0] == "C" or category(sign) in {"Zl", "Zp"}) and sign not in _JOINERS
     return sign.encode("unicode_escape").decode("ascii") if hidden else sign
 
 

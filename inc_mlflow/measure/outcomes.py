@@ -9,6 +9,7 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.resample import Missing, resample
+from inc_mlflow.measure.seed import SEED
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[Arrays], Arrays]
@@ -36,6 +37,29 @@ def hangs_on(weights: np.ndarray, groups: np.ndarray | None = None) -> float:
     units = weights if groups is None else np.bincount(groups, weights)
     squares = float(np.square(units).sum())
     return max(1.0, float(units.sum()) ** 2 / squares) if squares > 0 else 1.0
+
+
+SPOILT = 100
+"""Rows that are spoilt one at a time, at most, to see how much each counts."""
+
+
+def influences(kept: Arrays, score: Callable[[Arrays, Arrays], np.ndarray | float], labels: str) -> np.ndarray:
+    """Return what a metric of all rows loses where the answer of one is that of another, shape (rows that were tried,).
+
+    For a metric that does not tell what its rows weigh; ``labels`` names what of ``kept`` is no answer.
+    """
+    rows = len(next(iter(kept.values())))
+    random, value = np.random.default_rng(SEED), float(score(kept, kept))
+    tried = random.permutation(rows)[:SPOILT]
+    others = (tried + random.integers(1, max(rows, 2), len(tried))) % rows
+    return np.array([abs(float(score(_spoilt(kept, *pair, labels), kept)) - value) for pair in zip(tried, others, strict=True)])
+
+
+def _spoilt(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
+    spoilt = {name: array.copy() for name, array in kept.items() if name != labels}
+    for array in spoilt.values():
+        array[row] = array[other]
+    return kept | spoilt
 
 
 @dataclass(frozen=True)

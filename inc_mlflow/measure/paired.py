@@ -162,14 +162,15 @@ def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: floa
 
 def _mean(pair: Pair, allowed: float, least: float) -> BoundedMean:
     scores = pair.baseline.replicates
-    lose, gain = room(scores, pair.between, pair.higher_is_better, max(size(scores), least))
+    best = float(scores.max() if pair.higher_is_better else scores.min())
+    lose, gain = room(scores, pair.between, pair.higher_is_better, max(size(scores), least), best)
     free = allowed * scores
     return BoundedMean(pair.losses - free, -gain - free, lose - free, pair.groups)
 
 
 def _whole(pair: Pair, allowed: float, least: float) -> ResampledValue:
     value = pair.baseline.value
-    lose, gain = room(np.array([value]), pair.between, pair.higher_is_better, max(abs(value), least))
+    lose, gain = room(np.array([value]), pair.between, pair.higher_is_better, max(abs(value), least), value)
     free, drawn = allowed * value, _drawn(pair.rows, pair.groups)
     return ResampledValue(
         value=pair.lost - free,

@@ -8,13 +8,19 @@ UNDECLARED: ScoreRange = (None, None)
 """Of a metric that says nothing about the least and the largest score there is."""
 
 
-def room(scores: np.ndarray, between: ScoreRange, higher_is_better: bool, open_end: float) -> tuple[np.ndarray, np.ndarray]:
+def room(
+    scores: np.ndarray, between: ScoreRange, higher_is_better: bool, open_end: float, best: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each of the baseline's ``scores``, shape (n,), can lose and gain, in the metric's unit.
 
-    A score loses at most its distance to the worst one there is. Where the metric declares no such end, ``open_end`` stands for
-    that distance.
+    A score loses at most its distance to the worst one there is, and gains that to the best one. Where the metric declares no
+    such end, ``open_end`` stands for that distance; or the score ``best`` for the best one there is.
     """
     low, high = between
+    if best is not None and higher_is_better:
+        high = best if high is None else high
+    elif best is not None:
+        low = best if low is None else low
     below = np.full_like(scores, open_end) if low is None else np.maximum(scores - low, 0.0)
     above = np.full_like(scores, open_end) if high is None else np.maximum(high - scores, 0.0)
     return (below, above) if higher_is_better else (above, below)

@@ -10,7 +10,7 @@ from inc_mlflow.errors import StateError
 from inc_mlflow.storage import canonical_json, sha256_text, write_text
 
 Verdict = Literal["pass", "fail", "inconclusive"]
-Line = Annotated[str, Field(pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$")]
+Line = Annotated[str, Field(pattern=r"^(?:[^\p{C}\p{Zl}\p{Zp}]|[\x{200C}\x{200D}])*$")]
 """Text that cannot pass for several lines, or for commands to a terminal, where a gate prints what a pipeline wrote."""
 RECORD = "record.json"
 BASELINE = "baseline"

@@ -57,8 +57,8 @@ class EvaluationRecord(Evaluation):
 
     results: dict[Line, Evaluated]
     hangs_on: float | None = None
-    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh; None of a
-    callable's, which does not tell, and where the metric decomposes."""
+    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh, or for a callable
+    by what rows that are spoilt cost; None where the metric decomposes."""
     outcomes_sha256: str
 
 

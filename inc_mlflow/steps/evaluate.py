@@ -14,10 +14,10 @@ from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.measure.outcomes import Outcomes, Scoring, hangs_on, keep, outcomes_of
+from inc_mlflow.measure.outcomes import Outcomes, Scoring, hangs_on, influences, keep, outcomes_of
 from inc_mlflow.measure.resample import RESAMPLES
 from inc_mlflow.metrics.metric import Metric
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import LABELS, resolve
 from inc_mlflow.ort.runner import Arrays, Runner
 from inc_mlflow.records import (
     BASELINE,
@@ -128,10 +128,17 @@ def conclude(
 
 
 def weight_of(metric: Metric, kept: Arrays, groups: np.ndarray | None) -> float | None:
-    """Return how many equal rows a metric of all of them hangs on; None where it decomposes or does not tell."""
-    if metric.decomposable or metric.row_weights is None:
+    """Return how many equal rows, or groups, a metric of all of them hangs on; None where it decomposes.
+
+    A callable does not say what its rows weigh, so some are spoilt one at a time; NaN of its own doing says nothing.
+    """
+    if metric.decomposable:
         return None
-    return hangs_on(metric.row_weights(metric.group(kept)), groups)
+    if metric.row_weights is not None:
+        return hangs_on(metric.row_weights(metric.group(kept)), groups)
+    weights = np.nan_to_num(influences(kept, metric.score, LABELS))
+    drawn = len(next(iter(kept.values()))) if groups is None else len(np.unique(groups))
+    return max(1.0, hangs_on(weights) * drawn / len(weights))
 
 
 def check_outputs(runners: dict[str, Runner]) -> None:

@@ -101,7 +101,7 @@ def test_job_file_content(refused, work, command, content, holds):
 FIELDS = [
     ("modle", "x.onnx", ["modle: unknown field", "did you mean 'model'", "allowed are"]),
     ("data.calibration.sample", 3, ["data.calibration.sample: unknown field", "did you mean 'samples'"]),
-    ("data.test", {"path": "dev.npz"}, ["data.test: unknown field", "calibration, tuning, validation"]),
+    ("data.test", {"path": "dev.npz"}, ["data.test: unknown field", "calibration, group, tuning, validation"]),
     ("gate.min_speed", 2, ["gate.min_speed: unknown field", "did you mean 'min_speedup'"]),
     ("gate.max_relative_drop", 2.0, ["gate.max_relative_drop", "less than 1"]),
     ("gate.max_relative_drop", float("nan"), ["gate.max_relative_drop", "finite"]),

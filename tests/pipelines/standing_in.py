@@ -14,10 +14,10 @@ def stand_in(job_file, **changes):
     """Give a job two pools that this machine is, both of which make candidates."""
     arch = "aarch64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     pools = {"version": 1, "pools": {name: {"expect": {"arch": arch}} for name in POOLS}}
-    (job_file.parent / "pools.yaml").write_text(yaml.safe_dump(pools))
+    (job_file.parent / "pools.yaml").write_text(json.dumps(pools))
     job = yaml.safe_load(job_file.read_text())
     job |= {"pools": POOLS, "placement": "pools.yaml", "search": {"pools": POOLS}} | changes
-    job_file.write_text(yaml.safe_dump(job))
+    job_file.write_text(json.dumps(job))
 
 
 def run(job_file):

@@ -12,6 +12,7 @@ from killing import PROGRAM, SEEDS, environment
 
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import shortlist
+from inc_mlflow.storage import unsealed
 
 pytestmark = pytest.mark.slow
 BUDGET = "8"
@@ -27,7 +28,7 @@ def trials(out: Path) -> list[Trial]:
     """Return the trials whose lines are whole."""
     text = (out / "trials.jsonl").read_text() if (out / "trials.jsonl").exists() else ""
     lines = text[: text.rfind("\n") + 1].splitlines()[1:]
-    return [Trial.model_validate_json(line) for line in lines]
+    return [Trial.model_validate(unsealed(line)) for line in lines]
 
 
 def check_best(out: Path, found: list[Trial]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
+from inc_mlflow.measure.outcomes import Scoring, hangs_on, influences, keep, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -110,3 +110,28 @@ def test_an_error_of_a_model_ends_the_evaluation():
 
     with pytest.raises(DataError, match="broken"):
         collect(MODELS | {"broken": broken}, "baseline", batches(), BY_ROW, 2)
+
+
+def test_rows_that_are_spoilt_show_on_how_few_a_callable_hangs():
+    """F1 of 20 positives among 400 rows, and a share that all rows have a part in."""
+    label = np.arange(400) < 20
+    kept = {"answer": label.copy(), "": label}
+
+    def f1(one, _):
+        hits = (one["answer"] & one[""]).sum()
+        return 2 * hits / max(1, one["answer"].sum() + one[""].sum())
+
+    def share(one, _):
+        return float((one["answer"] == one[""]).mean())
+
+    numbers = {"answer": np.arange(400), "": np.arange(400)}
+    assert hangs_on(influences(kept, f1, "")) * 4 < 60
+    assert hangs_on(influences(numbers, share, "")) * 4 == pytest.approx(400)
+    assert (kept["answer"] == label).all()
+
+
+def test_as_many_equal_rows_weigh_as_much():
+    assert hangs_on(np.ones(50)) == 50
+    assert hangs_on(np.r_[np.ones(5), np.zeros(95)]) == 5
+    assert hangs_on(np.zeros(5)) == 1
+    assert hangs_on(np.ones(50), np.repeat(np.arange(10), 5)) == 10
