@@ -12,6 +12,7 @@ from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.source import Arrays, Batch, Source
 from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
+from inc_mlflow.registry import did_you_mean
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec import CallableSplit, FileSplit
 
@@ -44,14 +45,12 @@ class SplitReader:
 
         Groups are numbered from 0 by their values' order. DataError where not every row has one.
         """
-        values = self._groups(self._split, name)
-        if values.dtype.kind not in "biuUS":
-            raise DataError(f"data.group: {name!r} has {values.dtype}; give whole numbers or texts")
+        values = _whole_or_text(self._groups(self._split, name), name)
         return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
     def _groups(self, split: FileSplit | CallableSplit, name: str) -> np.ndarray:
         if isinstance(split, CallableSplit):
-            return np.concatenate([_group_of(inputs, name) for inputs, _ in self._from_callable(split)])
+            return np.concatenate([self._group_of(inputs, name) for inputs, _ in self._from_callable(split)])
         source = self._open(split)
         if source.column is None:
             raise DataError(f"data.group: {self.where} has no columns; use an .npz, a table or a callable")
@@ -59,8 +58,28 @@ class SplitReader:
 
     def _raw(self, size: int | None) -> Iterator[Batch]:
         if isinstance(self._split, CallableSplit):
-            return (_without(batch, self._group) for batch in self._from_callable(self._split))
+            return (self._without_group(batch) for batch in self._from_callable(self._split))
         return self._from_file(self._split, size or self._split.batch)
+
+    def _without_group(self, batch: Batch) -> Batch:
+        """Take out what only says which rows belong together: no model reads it, and only validation has to give it."""
+        inputs, labels = batch
+        if self._group is not None and self._name == "validation":
+            self._group_of(inputs, self._group)
+        return {name: array for name, array in inputs.items() if name != self._group}, labels
+
+    def _group_of(self, inputs: Arrays, name: str) -> np.ndarray:
+        """Return what a callable's batch says of its rows' groups; what the model takes is no likely other name of it."""
+        if name not in inputs:
+            given, taken = list(map(str, inputs)), {spec.name for spec in self._inputs}
+            hint = did_you_mean(name, [other for other in given if other not in taken])
+            said = f"a batch has no {name!r} beside the inputs {', '.join(given)}{hint}"
+            raise DataError(f"data.group: {said}; yield one value per row")
+        values = _whole_or_text(np.asarray(inputs[name]), name)
+        rows = len(next((array for other, array in inputs.items() if other != name), values))
+        if values.shape != (rows,):
+            raise DataError(f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; yield one value per row")
+        return values
 
     def _from_file(self, split: FileSplit, size: int) -> Iterator[Batch]:
         source = self._open(split)
@@ -160,17 +179,11 @@ def _rows(batch: Batch, start: int, stop: int) -> Batch:
     return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[start:stop]
 
 
-def _without(batch: Batch, group: str | None) -> Batch:
-    """Take out what only says which rows belong together: no model reads it."""
-    return {name: array for name, array in batch[0].items() if name != group}, batch[1]
-
-
-def _group_of(inputs: Arrays, name: str) -> np.ndarray:
-    if name not in inputs:
-        raise DataError(
-            f"data.group: a batch has no {name!r} beside the inputs {', '.join(map(str, inputs))}; yield one per row"
-        )
-    return np.asarray(inputs[name]).reshape(len(inputs[name]), -1)[:, 0]
+def _whole_or_text(values: np.ndarray, name: str) -> np.ndarray:
+    """Refuse values that do not say for sure which are equal."""
+    if values.dtype.kind not in "biuUS":
+        raise DataError(f"data.group: {name!r} has {values.dtype}; give whole numbers or texts")
+    return values
 
 
 def _format(split: FileSplit, where: str) -> str:

@@ -32,20 +32,20 @@ def plan(
     return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
 
 
-def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1, whole: bool = False) -> str:
+def plan_at_best(rows: int, gate: GateSpec, candidates: int = 1, whole: bool = False, unit: str = "rows") -> str:
     """Say what ``rows`` rows can show at best by a metric that is not right or wrong per row: where nothing changes.
 
-    ``whole``: the metric is of all rows together, of which some weigh more.
+    ``whole``: the metric is of all rows together, of which some weigh more. ``unit`` names what is counted, where rows were
+    drawn in groups.
     """
     level, weight = strictest(gate, candidates), HEAVIEST if whole else 1.0
     least, limit = unseen(max(1, round(rows / weight)), level), gate.max_relative_drop
-    text = f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
+    text = f"{decimal(rows)} validation {unit}, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
     if limit is None or least <= limit:
         return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
-    needed = (
-        f"about {decimal(rounded_up(weight * math.log1p(-level) / math.log1p(-limit)))} rows" if limit else "no number of rows"
-    )
-    return f"{text} {percent(least)} of the metric, so none can pass; {needed} could show it"
+    wanted = rounded_up(weight * math.log1p(-level) / math.log1p(-limit)) if limit else None
+    needed = "no number of" if wanted is None else f"about {decimal(wanted)}"
+    return f"{text} {percent(least)} of the metric, so none can pass; {needed} {unit} could show it"
 
 
 def plan_by_spread(rows: int, gate: GateSpec, reach: float, tuning_rows: int, limit: float) -> str:

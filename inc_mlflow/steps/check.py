@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from inc_mlflow import progress
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
@@ -36,10 +38,12 @@ def check(job: Job) -> Checked:
         check_operators(recipe)
     metric = resolve(job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output])
     labels = LabelCheck(job, metric)
-    facts = open_data(job).survey(progress.track, labels)
+    data = open_data(job)
+    groups = data.groups("validation")
+    facts = data.survey(progress.track, labels)
     labels.finish()
     _check_classes(job, metric, facts)
-    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts)))
+    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups)))
 
 
 def _range(metric: Metric) -> list[str]:
@@ -60,8 +64,12 @@ def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
         raise SpecError(f"gate.max_class_drop: {metric.name} has no class per row; use top1 or top5, or leave it out")
 
 
-def _plan(job: Job, metric: Metric, facts: DataFacts) -> str:
+def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None) -> str:
+    """Say what validation can decide; in groups, right or wrong is a score as others are, and groups are what counts."""
     rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
+    if groups is not None:
+        unit, count = f"groups of {job.spec.data.group}", int(groups.max()) + 1
+        return plan_at_best(count, job.spec.gate, candidates, whole=not metric.decomposable, unit=unit)
     if metric.binary:
         return plan(rows, job.spec.gate, candidates)
     return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)

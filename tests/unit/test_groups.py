@@ -1,16 +1,23 @@
 """Rows that belong together: read from every kind of data, kept with the outcomes, and drawn together."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from judging import FAST, GATE, found, model
 
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate import judge
 from inc_mlflow.measure.outcomes import Scoring, outcomes_of
+from inc_mlflow.measure.plan import plan_at_best
 from inc_mlflow.measure.resample import draw
 from inc_mlflow.records import BASELINE, TensorSpec
-from inc_mlflow.spec import CallableSplit, FileSplit
+from inc_mlflow.spec import CallableSplit, FileSplit, Job
+from inc_mlflow.steps.check import check
 
 INPUT = (TensorSpec(name="x", dtype="float32", shape=(None, 2)),)
 SPEAKERS = np.array(["bo", "al", "al", "bo", "cy", "al"])
@@ -23,6 +30,7 @@ def data(split):
         rows = np.arange(6)[start : start + 4]
         yield {"x": np.ones((len(rows), 2), np.float32), "speaker": np.array(["bo", "al", "al", "bo", "cy", "al"])[rows]}, rows
 """
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
 @pytest.fixture
@@ -45,6 +53,52 @@ def test_a_callable_gives_them_beside_its_inputs_and_no_model_sees_them(tmp_path
     own = reader(CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path)
     assert own.groups("speaker").tolist() == NUMBERS
     assert [list(inputs) for inputs, _ in own.batches()] == [["x"], ["x"]]
+
+
+def yielding(root, values, name="validation", group="speaker"):
+    """A split of two rows from a callable that yields ``values`` beside the input."""
+    (root / "own.py").write_text(
+        f"import numpy as np\ndef data(split):\n    yield {{'x': np.ones((2, 2), np.float32), 'speaker': {values}}}, None\n"
+    )
+    return SplitReader(name, CallableSplit.model_validate({"callable": "own.py:data"}), root, INPUT, group)
+
+
+PASSES = pytest.mark.parametrize("read", [lambda own: own.groups(own._group), lambda own: list(own.batches())])
+"""The pass for groups, and the pass over the batches."""
+
+
+@PASSES
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ("np.ones((2, 3), int)", r"'speaker' has shape \(2, 3\) in a batch of 2 rows; yield one value per row"),
+        ("np.ones((2, 1), int)", r"'speaker' has shape \(2, 1\) in a batch of 2 rows; yield one value per row"),
+        ("np.ones(3, int)", r"'speaker' has shape \(3,\) in a batch of 2 rows; yield one value per row"),
+        ("np.array(['bo', None], object)", "'speaker' has object; give whole numbers or texts"),
+        ("np.array([[1], [1, 2]], object)", "'speaker' has object; give whole numbers or texts"),
+        ("np.array(['2024-01-01', 'NaT'], 'M8[D]')", r"'speaker' has datetime64\[D\]; give whole numbers or texts"),
+        ("np.ones(2)", "'speaker' has float64; give whole numbers or texts"),
+    ],
+)
+def test_a_callable_gives_one_whole_number_or_text_per_row(tmp_path, read, values, says):
+    with pytest.raises(DataError, match=f"^data.group: {says}$"):
+        read(yielding(tmp_path, values))
+
+
+@PASSES
+@pytest.mark.parametrize(("group", "hint"), [("spekar", r", did you mean 'speaker'\?"), ("xx", "")])
+def test_a_callable_without_the_group_is_told_so_and_never_offered_what_the_model_takes(tmp_path, read, group, hint):
+    says = f"^data.group: a batch has no {group!r} beside the inputs x, speaker{hint}; yield one value per row$"
+    with pytest.raises(DataError, match=says):
+        read(yielding(tmp_path, "[1, 2]", group=group))
+
+
+@pytest.mark.parametrize("name", ["calibration", "tuning"])
+def test_only_validation_has_to_give_groups(tmp_path, name):
+    (tmp_path / "own.py").write_text("import numpy as np\ndef data(split):\n    yield {'x': np.ones((2, 2), 'f4')}, None\n")
+    own = SplitReader(name, CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, INPUT, "speaker")
+    assert [list(inputs) for inputs, _ in own.batches()] == [["x"]]
+    assert [list(inputs) for inputs, _ in yielding(tmp_path, "np.ones(3)", name).batches()] == [["x"]]
 
 
 def test_a_column_of_a_table_tells_them(tmp_path):
@@ -71,6 +125,63 @@ def test_numbers_with_a_point_are_no_groups(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.ones((2, 2), np.float32), speaker=np.array([0.5, 1.5]))
     with pytest.raises(DataError, match=r"^data.group: 'speaker' has float64; give whole numbers or texts"):
         reader(FileSplit(path="a.npz"), tmp_path).groups("speaker")
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return the example's job with a group, whose validation file has ``arrays`` too."""
+
+    def inner(group="speaker", metric="top1", **arrays):
+        shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
+        with np.load(EXAMPLE / "dev.npz") as there:
+            np.savez(tmp_path / "dev.npz", **dict(there) | arrays)
+        file = tmp_path / "job.yaml"
+        spec = yaml.safe_load(file.read_text())
+        spec["data"]["group"], spec["metric"] = group, metric
+        file.write_text(yaml.safe_dump(spec))
+        return Job.load(file)
+
+    return inner
+
+
+def speakers(count):
+    """Speakers of the rows of the example's validation file."""
+    with np.load(EXAMPLE / "dev.npz") as there:
+        return np.arange(len(there["label"])) % count
+
+
+@pytest.mark.parametrize(
+    ("group", "array", "says"),
+    [
+        ("spekar", speakers(40), "no array 'spekar', did you mean 'speaker'"),
+        ("speaker", speakers(40) / 2, "'speaker' has float64; give whole numbers or texts"),
+        ("speaker", np.stack([speakers(40)] * 2, 1), r"array 'speaker' has shape \(\d+, 2\)"),
+        ("speaker", speakers(40)[1:], r"array 'speaker' has shape \(\d+,\); it needs one value"),
+    ],
+)
+def test_groups_are_checked_before_any_work(job, group, array, says):
+    with pytest.raises(DataError, match=f"^data.group: {says}"):
+        check(job(group, speaker=array))
+
+
+@pytest.mark.parametrize("metric", ["top1", "f1_macro"])
+def test_the_plan_counts_groups_and_never_right_or_wrong_rows(job, metric):
+    plan = check(job(metric=metric, speaker=speakers(40))).notes[-1]
+    assert plan.startswith("40 validation groups of speaker, allowed drop ")
+    assert ": where nothing changes they show one of at most " in plan
+    assert plan.endswith(" groups of speaker could show it")
+    assert "rows" not in plan
+    assert "disagreement" not in plan
+
+
+def test_as_many_groups_as_the_plan_asks_for_can_pass():
+    """What it says of few groups is what the gate then says of candidates that change nothing."""
+    for count in (298, 299):
+        passes = "none can pass" not in plan_at_best(count, GATE, unit="groups of speaker")
+        same = found({BASELINE: np.ones(10 * count), "int8": np.ones(10 * count)}, {"int8": FAST}, group="speaker")
+        measured = {"local": replace(same, groups=np.repeat(np.arange(count), 10))}
+        (row,) = judge([model(BASELINE), model("int8")], measured, GATE).table[1:]
+        assert (row.verdict == "pass") == passes
 
 
 def test_whole_groups_are_drawn_and_all_rows_come_as_often():
@@ -111,8 +222,6 @@ def measured(groups, **changes):
 
 
 def test_the_gate_counts_speakers_not_rows():
-    from dataclasses import replace
-
     one, groups = measured(np.repeat(np.arange(40), 10))
     judged = judge([model(BASELINE), model("int8")], {"local": replace(one, groups=groups)}, GATE)
     row = judged.table[1]
@@ -134,8 +243,6 @@ def test_the_gate_counts_speakers_not_rows():
     ],
 )
 def test_groups_that_are_not_those_of_an_evaluation_are_refused(groups):
-    from dataclasses import replace
-
     one, _ = measured(None)
     with pytest.raises(DataError, match=r"^gate: the (evaluation|groups) on pool 'local'"):
         judge([model(BASELINE), model("int8")], {"local": replace(one, groups=groups)}, GATE)

@@ -110,3 +110,11 @@ def test_what_they_show_at_best_is_what_the_gate_then_says(rows):
     same = Outcomes(1.0, np.ones(1000))
     passes = relative_drop(Pair(same, same, False, True, rows, hangs_on=rows), 0.01)(0.95).high <= 0.01
     assert ("none can pass" in plan_at_best(rows, GateSpec(), whole=True)) != passes
+
+
+def test_what_is_counted_may_be_groups():
+    texts = [plan_at_best(50, GateSpec(max_relative_drop=limit), unit="groups of speaker") for limit in (0.01, 0)]
+    plain = [plan_at_best(50, GateSpec(max_relative_drop=limit)) for limit in (0.01, 0)]
+    assert texts == [text.replace("rows", "groups of speaker") for text in plain]
+    assert "50 validation groups of speaker, " in texts[0]
+    assert texts[1].endswith("no number of groups of speaker could show it")
