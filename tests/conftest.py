@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return int(ended.value.code or 0), out, err
 
     return inner
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """Return a directory for the temporary files of commands, to see what they leave there."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

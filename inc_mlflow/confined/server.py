@@ -5,7 +5,6 @@ forks of this one, which has the libraries loaded already and none of the caller
 and what it is working on.
 """
 
-import ctypes
 import json
 import os
 import select
@@ -19,10 +18,10 @@ from typing import BinaryIO, NoReturn
 
 from inc_mlflow.confined.limits import Limits
 from inc_mlflow.confined.work import Work, answer_of
+from inc_mlflow.guard import end_with_parent
 
 LARGEST_ANSWER = 16 << 20
 """Bytes: nothing that a caller wants to know is longer."""
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _FILES = 1024
 """More than this process has open."""
 _LIKELIEST = "1000"
@@ -41,6 +40,7 @@ def main() -> None:
 def _answer(work: Work, lines: BinaryIO) -> bytes:
     import_module(work.module)  # here, so that the next fork has it already
     reader, writer = os.pipe()
+    server = os.getpid()
     try:
         child = os.fork()
     except OSError as error:
@@ -48,7 +48,7 @@ def _answer(work: Work, lines: BinaryIO) -> bytes:
         os.close(writer)
         return _told("short", f"no process for it ({error.strerror})")
     if child == 0:
-        _work(work, writer)
+        _work(work, writer, server)
     os.close(writer)
     try:
         return _waited(child, reader, lines, work.limits)
@@ -56,11 +56,11 @@ def _answer(work: Work, lines: BinaryIO) -> bytes:
         os.close(reader)
 
 
-def _work(work: Work, writer: int) -> NoReturn:
+def _work(work: Work, writer: int, server: int) -> NoReturn:
     """Do the work in this process, write the answer, and end, whatever happens."""
     code = 1
     try:
-        _alone(writer)
+        _alone(writer, server)
         work.limits.apply()
         answer = answer_of(work)
         with os.fdopen(writer, "wb") as file:
@@ -70,15 +70,15 @@ def _work(work: Work, writer: int) -> NoReturn:
         os._exit(code)
 
 
-def _alone(writer: int) -> None:
+def _alone(writer: int, server: int) -> None:
     """Keep nothing open but the way to answer, end with the parent, and be the first to go where memory is short."""
     os.closerange(3, writer)
     os.closerange(writer + 1, _FILES)
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
+    end_with_parent(server)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(_LIKELIEST)
 

@@ -65,12 +65,12 @@ class Archive:
     def head(self, name: str) -> Head:
         """Read what an array is, and check that the file holds as much as it says; its values stay packed."""
         with self._member(name) as member:
-            return _head(member, self._members[name])
+            return read_head(member, self._members[name])
 
     def array(self, name: str) -> np.ndarray:
         """Unpack an array."""
         with self._member(name) as member:
-            head = _head(member, self._members[name])
+            head = read_head(member, self._members[name])
             size = math.prod(head.shape) * head.dtype.itemsize
             if size > (free := free_bytes()):
                 text = f"{name!r} takes {gigabytes(size)}, and {gigabytes(free)} of memory are left"
@@ -106,7 +106,7 @@ class Archive:
             raise DataError(f"{self.where}: {self.path} {text}") from error
 
 
-def _head(member: IO[bytes], info: zipfile.ZipInfo) -> Head:
+def read_head(member: IO[bytes], info: zipfile.ZipInfo) -> Head:
     """Read a head; ValueError where the values cannot be what it says."""
     version = npy.read_magic(member)
     if version not in _HEADS:

@@ -62,11 +62,12 @@ class SplitReader:
         return self._from_file(self._split, size or self._split.batch)
 
     def _without_group(self, batch: Batch) -> Batch:
-        """Take out what only says which rows belong together: no model reads it, and only validation has to give it."""
+        """Take out what only says which rows belong together and no model reads; only validation has to give it."""
         inputs, labels = batch
         if self._group is not None and self._name == "validation":
             self._group_of(inputs, self._group)
-        return {name: array for name, array in inputs.items() if name != self._group}, labels
+        taken = {spec.name for spec in self._inputs}
+        return {name: array for name, array in inputs.items() if name != self._group or name in taken}, labels
 
     def _group_of(self, inputs: Arrays, name: str) -> np.ndarray:
         """Return what a callable's batch says of its rows' groups; what the model takes is no likely other name of it."""

@@ -12,13 +12,11 @@ its threads; and ``peak_rss_bytes``. The batches come round and round. The end o
 also the end of its parent.
 """
 
-import ctypes
 import gc
 import json
 import os
 import resource
 import select
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -29,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from inc_mlflow.errors import IncError
+from inc_mlflow.guard import end_with_parent
 from inc_mlflow.ort.runner import Arrays, Runner
 
 ANY = "any"
 _STATUS = Path("/proc/self/status")
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _AWAKE = 0.0005
 """Seconds before a given time that a sleeping thread begins to look at the clock: it may be woken that much too late."""
 
@@ -41,7 +39,7 @@ _AWAKE = 0.0005
 def main(model: str, batches: str, places: str) -> int:
     """Serve until standard input ends; an IncError is the last line."""
     sys.stdout, answers = sys.stderr, sys.stdout  # nothing but answers may reach the parent
-    _end_with_parent()
+    end_with_parent(os.getppid())  # in a long turn it does not see its input end
     cpus = [] if places == ANY else [int(place) for place in places.split(",")]
     if cpus:
         os.sched_setaffinity(0, cpus)
@@ -59,12 +57,6 @@ def main(model: str, batches: str, places: str) -> int:
     except IncError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
     return 0
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process with its parent: in a long turn it does not see its input end."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _parent_is_gone() -> bool:

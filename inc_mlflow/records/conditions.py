@@ -1,8 +1,6 @@
 """How a benchmark was measured: where its instances ran, with which settings, and what else the machine did."""
 
-from typing import Any, Literal
-
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from typing import Literal
 
 from inc_mlflow.records.base import Frozen
 
@@ -95,15 +93,7 @@ class Conditions(Frozen):
     """None by CPU time, which has no rounds to drop."""
     neighbours: tuple[float | None, ...] | None = None
     """By CPU time, of each generation of processes: the share of the time of the CPUs that share a cache with the instance
-    that others used; None where it cannot be read. None in wall time and in records made before it was watched."""
-
-    @model_serializer(mode="wrap")
-    def _as_it_was(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what older records do not have: they read, and are sealed, as when they were made."""
-        written: dict[str, Any] = write(self)
-        if self.neighbours is None:
-            written.pop("neighbours", None)
-        return written
+    that others used; None where it cannot be read. None in wall time."""
 
 
 def ranges(numbers: tuple[int, ...]) -> str:

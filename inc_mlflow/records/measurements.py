@@ -115,7 +115,7 @@ class BenchmarkRecord(Record):
     layout: str
     """With nothing left open."""
     clock: str
-    """What times are of: CPU time of the instance's process, or wall time. Older records have the CPU time of its thread."""
+    """What times are of: CPU time of the instance's process, or wall time."""
     conditions: Conditions
     """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]

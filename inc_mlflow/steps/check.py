@@ -15,7 +15,7 @@ from inc_mlflow.ort.model import read_structure
 from inc_mlflow.ort.quantizer import check_operators
 from inc_mlflow.records import DataFacts
 from inc_mlflow.search.front import SHORTLIST
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.inputs import LabelCheck, open_data
 from inc_mlflow.steps.probe import planned
 
@@ -65,11 +65,14 @@ def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
 
 
 def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None) -> str:
-    """Say what validation can decide; in groups, right or wrong is a score as others are, and groups are what counts."""
     rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
     if groups is not None:
-        unit, count = f"groups of {job.spec.data.group}", int(groups.max()) + 1
-        return plan_at_best(count, job.spec.gate, candidates, whole=not metric.decomposable, unit=unit)
+        return plan_groups(job, job.spec.gate, groups, candidates, whole=not metric.decomposable)
     if metric.binary:
         return plan(rows, job.spec.gate, candidates)
     return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
+
+
+def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:
+    """Say what groups of rows can show at best: right or wrong is a score as others are there, and groups are what counts."""
+    return plan_at_best(int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}")

@@ -168,6 +168,5 @@ def _judged(client: "MlflowClient", request: RequestRecord, policy: Policy, fold
     except StaleError as error:
         return Decision(run_id=request.run_id, outcome="stale", reasons=(str(error),), policy=policy.name)
     except (DataError, SpecError, StateError) as error:  # whatever the evidence is, it is not what was measured
-        return reject(
-            client, request, policy, one_line(str(error).replace(f"{folder}/", ""), LONGEST_LINE)
-        )  # where it lay meanwhile
+        told = str(error).replace(f"{folder}/", "")  # where it lay meanwhile
+        return reject(client, request, policy, one_line(told, LONGEST_LINE))

@@ -21,7 +21,7 @@ from inc_mlflow.steps.single_gate import judge_pools, pools_of
 from inc_mlflow.steps.trusted import Own
 
 _LEAST_SECONDS, _SECONDS = 5, 0.002
-"""CPU time for judging, whatever it is and for each score: some eight times what BCa's resampling takes."""
+"""CPU time for judging, whatever it is and for each score: far more than bounds of a mean take, 7 ms for 10,000 scores."""
 
 
 def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:

@@ -1,15 +1,14 @@
 """Raw measurements beside their record, each bound to the other: the record has the file's digest, the file its seal."""
 
-import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
+from inc_mlflow.datasets.archive import read_head
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import Record
 from inc_mlflow.storage import sha256_file
@@ -66,17 +65,9 @@ def _array(file: ZipFile, name: str) -> np.ndarray:
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ValueError(info.compress_type)
     with file.open(info) as member:
-        _check_whole(member, info.file_size)
+        read_head(member, info)  # before anything is made room for
     with file.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
-
-
-def _check_whole(member: IO[bytes], size: int) -> None:
-    """Refuse an array whose header says another size than its file has, before anything is made room for."""
-    np.lib.format.read_magic(member)
-    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    if member.tell() + math.prod(shape) * dtype.itemsize != size:
-        raise ValueError(shape)
 
 
 def _foreign(path: Path) -> DataError:

@@ -10,6 +10,7 @@ from inc_mlflow.measure.plan import DISAGREEMENTS, plan, plan_by_spread, stricte
 from inc_mlflow.records import BASELINE
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.steps.check import plan_groups
 from inc_mlflow.steps.evaluate import evaluate_models, load_measured
 from inc_mlflow.steps.import_model import normalized
 from inc_mlflow.steps.inputs import open_data
@@ -26,11 +27,17 @@ def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str
 
 
 def plan_job(job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None) -> dict[str, Any]:
-    """Say what the job's validation split can decide; a candidate's disagreement is measured on its tuning split."""
+    """Say what the job's validation split can decide; a candidate's disagreement is measured on its tuning split.
+
+    Of rows in groups only what they can show at best: tuning rows have no groups.
+    """
     gate = gate or job.spec.gate
-    rows = open_data(job).survey().splits["validation"].rows
+    data = open_data(job)
+    rows, groups = data.survey().splits["validation"].rows, data.groups("validation")
     candidates = len(job.spec.listed) or SHORTLIST
-    if candidate is not None:
+    if groups is not None:
+        text = plan_groups(job, gate, groups, candidates)
+    elif candidate is not None:
         text = _plan_measured(job, gate, candidate, rows, candidates)
     else:
         text = plan(rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS)

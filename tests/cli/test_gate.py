@@ -225,6 +225,12 @@ def test_says_ahead_what_a_jobs_split_can_decide_and_measures_a_candidate(answer
     assert re.search(r"3 candidates: with (no|0\.\d+ %) disagreement", measured["plan"])
 
 
+def test_a_jobs_groups_are_what_the_plan_counts(answer, work):
+    work.change("dev.npz", speaker=np.arange(500) // 5)
+    work.set("data.group", "speaker")
+    assert "groups of speaker" in answer("gate", "--plan", "--job", work.job)["plan"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

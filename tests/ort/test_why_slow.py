@@ -19,7 +19,7 @@ def _record(speedup, milliseconds=1.0):
                   peak_rss_bytes=1, instance_rss_bytes=(1,), size_bytes=1)  # fmt: skip
     return BenchmarkRecord(
         evidence=Evidence(pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={}),
-        valid=True, reasons=(), layout="1s1c1ins1bs", clock="thread CPU time", conditions=CONDITIONS,
+        valid=True, reasons=(), layout="1s1c1ins1bs", clock="process CPU time", conditions=CONDITIONS,
         models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",
     )  # fmt: skip

@@ -79,13 +79,6 @@ def play(job, blow, step, rng, start, temporary):
     return True
 
 
-@pytest.fixture
-def temporary(tmp_path):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
-
-
 def test_a_run_that_signals_end_leaves_nothing_and_goes_on(undisturbed, tmp_path, start, temporary):
     job = without(copy_of(undisturbed.job, tmp_path / "digits"), *FEW)
     for seed, (step, blow) in enumerate(FEW.items()):

@@ -12,13 +12,6 @@ STOPPED = "inc-mlflow: stopped; run the same command again to go on\n"
 
 
 @pytest.fixture
-def temporary(tmp_path):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def start(temporary):
     """Give a function that starts a command with temporary files of its own; it is ended whatever happens."""
     started = []

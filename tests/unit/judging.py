@@ -76,7 +76,7 @@ def benchmark(evidence, speed, valid=True, source=None, confidence=0.95):
     """A benchmark of these ratios."""
     return BenchmarkRecord(
         evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
-        clock="thread CPU time", conditions=CONDITIONS, models={}, confidence=confidence, speedup=speed,
+        clock="process CPU time", conditions=CONDITIONS, models={}, confidence=confidence, speedup=speed,
         source_speedup=source or {}, latencies_sha256="l",
     )  # fmt: skip
 

@@ -246,3 +246,12 @@ def test_groups_that_are_not_those_of_an_evaluation_are_refused(groups):
     one, _ = measured(None)
     with pytest.raises(DataError, match=r"^gate: the (evaluation|groups) on pool 'local'"):
         judge([model(BASELINE), model("int8")], {"local": replace(one, groups=groups)}, GATE)
+
+
+def test_a_group_that_the_model_reads_too_stays_its_input(tmp_path):
+    both = (*INPUT, TensorSpec(name="speaker", dtype="int64", shape=(None,)))
+    code = CODE.replace('np.array(["bo", "al", "al", "bo", "cy", "al"])', "np.array([1, 0, 0, 1, 2, 0])")
+    (tmp_path / "own.py").write_text(code)
+    own = SplitReader("validation", CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, both, "speaker")
+    assert own.groups("speaker").tolist() == NUMBERS
+    assert [sorted(inputs) for inputs, _ in own.batches()] == [["speaker", "x"]] * 2

@@ -33,13 +33,6 @@ ENDS = 5.0
 
 
 @pytest.fixture
-def temporary(tmp_path):
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def start(temporary):
     """Give a function that starts a program and waits until it has begun; its processes are ended whatever happens."""
     started = []
