@@ -12,7 +12,7 @@ REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 setup: $(BASE)  ## what `inc-mlflow` needs, in .venv
 
-$(BASE): pyproject.toml constraints.txt inc_mlflow/ort/_counting.c
+$(BASE): pyproject.toml constraints.txt inc_mlflow/engines/onnxruntime/calibration/_counting.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	touch $@
@@ -37,7 +37,7 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/licences.py
 
 check: lint test  ## what CI runs

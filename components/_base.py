@@ -21,7 +21,9 @@ def container(name: str, image: str) -> "ContainerComponent":
 
     def shell(*_: Any) -> dsl.ContainerSpec:
         command = ["python", "-m", "inc_mlflow.component", name]
-        return dsl.ContainerSpec(image, command, ["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER])
+        return dsl.ContainerSpec(
+            image, command, ["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER]
+        )
 
     functools.update_wrapper(shell, function)
     shell.__signature__ = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.benchmark``."""
+"""KFP shell over ``inc_mlflow.steps.measure.benchmark``."""
 
 from kfp import dsl
 
@@ -21,9 +21,13 @@ def benchmark(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview
-    from inc_mlflow.steps.benchmark import benchmark
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.measure.benchmark import benchmark
+    from inc_mlflow.steps.step import load_job
 
-    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
-    record = benchmark(located(job, root, pool), Path(speed.path), **models)
+    models = {
+        "baseline": Path(baseline.path),
+        "champion": Path(champion.path),
+        "candidates": Path(candidates.path),
+    }
+    record = benchmark(load_job(job, root, pool), Path(speed.path), **models)
     preview(record, about=speed, metrics=metrics, markdown=summary)

@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.calibrate``."""
+"""KFP shell over ``inc_mlflow.steps.prepare.calibrate``."""
 
 from kfp import dsl
 
@@ -11,7 +11,9 @@ def calibrate(job: str, root: str, baseline: dsl.Input[dsl.Model], ranges: dsl.O
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.calibrate import calibrate
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.prepare.calibrate import calibrate
+    from inc_mlflow.steps.step import load_job
 
-    ranges.metadata.update(facts(calibrate(located(job, root), Path(ranges.path), baseline=Path(baseline.path))))
+    ranges.metadata.update(
+        facts(calibrate(load_job(job, root), Path(ranges.path), baseline=Path(baseline.path)))
+    )

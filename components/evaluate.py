@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.evaluate``."""
+"""KFP shell over ``inc_mlflow.steps.measure.evaluate``."""
 
 from kfp import dsl
 
@@ -21,9 +21,13 @@ def evaluate(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview
-    from inc_mlflow.steps.evaluate import evaluate
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.measure.evaluate import evaluate
+    from inc_mlflow.steps.step import load_job
 
-    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
-    record = evaluate(located(job, root, pool), Path(evaluation.path), **models)
+    models = {
+        "baseline": Path(baseline.path),
+        "champion": Path(champion.path),
+        "candidates": Path(candidates.path),
+    }
+    record = evaluate(load_job(job, root, pool), Path(evaluation.path), **models)
     preview(record, about=evaluation, metrics=metrics, markdown=summary)

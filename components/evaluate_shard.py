@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.evaluate_shards``."""
+"""KFP shell over ``inc_mlflow.steps.measure.evaluate_shards``."""
 
 from kfp import dsl
 
@@ -20,8 +20,14 @@ def evaluate_shard(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.evaluate_shards import evaluate_shard
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard
+    from inc_mlflow.steps.step import load_job
 
-    models = {"baseline": Path(baseline.path), "champion": Path(champion.path), "candidates": Path(candidates.path)}
-    kept.metadata.update(facts(evaluate_shard(located(job, root, pool), Path(kept.path), **models, shard=shard)))
+    models = {
+        "baseline": Path(baseline.path),
+        "champion": Path(champion.path),
+        "candidates": Path(candidates.path),
+    }
+    kept.metadata.update(
+        facts(evaluate_shard(load_job(job, root, pool), Path(kept.path), **models, shard=shard))
+    )

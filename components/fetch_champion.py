@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.champion``."""
+"""KFP shell over ``inc_mlflow.steps.prepare.fetch_champion``."""
 
 from kfp import dsl
 
@@ -11,8 +11,8 @@ def fetch_champion(job: str, root: str, tracking_uri: str, champion: dsl.Output[
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.champion import fetch_champion
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.prepare.fetch_champion import fetch_champion
+    from inc_mlflow.steps.step import load_job
 
-    record = fetch_champion(located(job, root, tracking_uri=tracking_uri), Path(champion.path))
+    record = fetch_champion(load_job(job, root, tracking_uri=tracking_uri), Path(champion.path))
     champion.metadata.update(facts(record))

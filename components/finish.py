@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.finish``."""
+"""KFP shell over ``inc_mlflow.steps.report.finish``."""
 
 from kfp import dsl
 
@@ -10,7 +10,7 @@ def finish(job: str, root: str, tracking_uri: str, session: str, said: dsl.Outpu
     """End the MLflow runs that a pipeline left running, however its tasks ended."""
     from pathlib import Path
 
-    from inc_mlflow.steps.finish import close_runs
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.report.finish import close_runs
+    from inc_mlflow.steps.step import load_job
 
-    Path(said).write_text(close_runs(located(job, root, tracking_uri=tracking_uri), session))
+    Path(said).write_text(close_runs(load_job(job, root, tracking_uri=tracking_uri), session))

@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.import_model``."""
+"""KFP shell over ``inc_mlflow.steps.prepare.import_model``."""
 
 from kfp import dsl
 
@@ -11,7 +11,7 @@ def import_model(job: str, root: str, baseline: dsl.Output[dsl.Model]) -> None:
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.import_model import import_model
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.prepare.import_model import import_model
+    from inc_mlflow.steps.step import load_job
 
-    baseline.metadata.update(facts(import_model(located(job, root), Path(baseline.path))))
+    baseline.metadata.update(facts(import_model(load_job(job, root), Path(baseline.path))))

@@ -1,4 +1,7 @@
-"""KFP shell over ``inc_mlflow.steps.merge_candidates``; KFP takes no list of artifacts that the tasks of a fixed graph made."""
+"""KFP shell over ``inc_mlflow.steps.compress.merge_candidates``.
+
+KFP takes no list of artifacts that the tasks of a fixed graph made.
+"""
 
 from kfp import dsl
 
@@ -22,10 +25,10 @@ def merge_candidates(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview
-    from inc_mlflow.steps.merge_candidates import merge_candidates
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.compress.merge_candidates import merge_candidates
+    from inc_mlflow.steps.step import load_job
 
     given = [found_1, found_2, found_3, found_4, found_5, found_6]
     found = [Path(one.path) for one in given if one]
-    record = merge_candidates(located(job, root), Path(candidates.path), found=found)
+    record = merge_candidates(load_job(job, root), Path(candidates.path), found=found)
     preview(record, about=candidates, markdown=summary)

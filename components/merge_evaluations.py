@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.evaluate_shards``."""
+"""KFP shell over ``inc_mlflow.steps.measure.evaluate_shards``."""
 
 from kfp import dsl
 
@@ -19,9 +19,9 @@ def merge_evaluations(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview
-    from inc_mlflow.steps.evaluate_shards import merge_evaluations
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.measure.evaluate_shards import merge_evaluations
+    from inc_mlflow.steps.step import load_job
 
     directories = [Path(shard.path) for shard in shards]
-    record = merge_evaluations(located(job, root, pool), Path(evaluation.path), shards=directories)
+    record = merge_evaluations(load_job(job, root, pool), Path(evaluation.path), shards=directories)
     preview(record, about=evaluation, metrics=metrics, markdown=summary)

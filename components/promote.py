@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.promote``."""
+"""KFP shell over ``inc_mlflow.steps.judge.promote``."""
 
 from kfp import dsl
 
@@ -19,9 +19,13 @@ def promote(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.promote import promote_best
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.judge.promote import promote_best
+    from inc_mlflow.steps.step import load_job
 
-    inputs = {"champion": Path(champion.path), "judgement": Path(judgement.path), "tracking": Path(tracking.path)}
-    record = promote_best(located(job, root, tracking_uri=tracking_uri), Path(promotion.path), **inputs)
+    inputs = {
+        "champion": Path(champion.path),
+        "judgement": Path(judgement.path),
+        "tracking": Path(tracking.path),
+    }
+    record = promote_best(load_job(job, root, tracking_uri=tracking_uri), Path(promotion.path), **inputs)
     promotion.metadata.update(facts(record))

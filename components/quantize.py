@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.quantize``."""
+"""KFP shell over ``inc_mlflow.steps.compress.quantize``."""
 
 from kfp import dsl
 
@@ -19,9 +19,9 @@ def quantize(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview
-    from inc_mlflow.steps.quantize import quantize
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.compress.quantize import quantize
+    from inc_mlflow.steps.step import load_job
 
     inputs = {"baseline": Path(baseline.path), "ranges": Path(ranges.path)}
-    record = quantize(located(job, root, pool), Path(candidates.path), **inputs)
+    record = quantize(load_job(job, root, pool), Path(candidates.path), **inputs)
     preview(record, about=candidates, markdown=summary)

@@ -1,4 +1,4 @@
-"""KFP shell over ``inc_mlflow.steps.request``."""
+"""KFP shell over ``inc_mlflow.steps.judge.request``."""
 
 from kfp import dsl
 
@@ -19,9 +19,13 @@ def request(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.request import request_promotion
-    from inc_mlflow.steps.stage import located
+    from inc_mlflow.steps.judge.request import request_promotion
+    from inc_mlflow.steps.step import load_job
 
-    inputs = {"champion": Path(champion.path), "judgement": Path(judgement.path), "tracking": Path(tracking.path)}
-    record = request_promotion(located(job, root, tracking_uri=tracking_uri), Path(request.path), **inputs)
+    inputs = {
+        "champion": Path(champion.path),
+        "judgement": Path(judgement.path),
+        "tracking": Path(tracking.path),
+    }
+    record = request_promotion(load_job(job, root, tracking_uri=tracking_uri), Path(request.path), **inputs)
     request.metadata.update(facts(record))

@@ -1,4 +1,7 @@
-"""KFP shell over ``inc_mlflow.steps.track``; KFP takes no list of artifacts that the tasks of a fixed graph made."""
+"""KFP shell over ``inc_mlflow.steps.report.track``.
+
+KFP takes no list of artifacts that the tasks of a fixed graph made.
+"""
 
 from kfp import dsl
 
@@ -32,12 +35,18 @@ def track(
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts
-    from inc_mlflow.steps.stage import located
-    from inc_mlflow.steps.track import track
+    from inc_mlflow.steps.report.track import track
+    from inc_mlflow.steps.step import load_job
 
     given = [record_1, record_2, record_3, record_4, record_5, record_6]
     given += [record_7, record_8, record_9, record_10, record_11, record_12]
-    inputs = {"baseline": Path(baseline.path), "candidates": Path(candidates.path), "judgement": Path(judgement.path)}
+    inputs = {
+        "baseline": Path(baseline.path),
+        "candidates": Path(candidates.path),
+        "judgement": Path(judgement.path),
+    }
     records = [Path(record.path) for record in given if record]
-    place = located(job, root, tracking_uri=tracking_uri)
-    tracking.metadata.update(facts(track(place, Path(tracking.path), **inputs, records=records, session=session)))
+    place = load_job(job, root, tracking_uri=tracking_uri)
+    tracking.metadata.update(
+        facts(track(place, Path(tracking.path), **inputs, records=records, session=session))
+    )

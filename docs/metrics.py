@@ -1,4 +1,7 @@
-"""Print the table of metrics in Markdown, from the metrics themselves. `make docs` writes it to metrics.md."""
+"""Print the table of metrics in Markdown, from the metrics themselves.
+
+`make docs` writes it to metrics.md.
+"""
 
 from pydantic import BaseModel
 
@@ -78,7 +81,14 @@ def metric(name: str) -> str:
 def postprocess(name: str) -> str:
     """Return a postprocess's row."""
     one = POSTPROCESS.get(name)
-    return row(f"`{name}`", one.summary, codes(one.reads), codes(one.gives), options(one), codes(tuple(one.needs.values())))
+    return row(
+        f"`{name}`",
+        one.summary,
+        codes(one.reads),
+        codes(one.gives),
+        options(one),
+        codes(tuple(one.needs.values())),
+    )
 
 
 def main() -> None:

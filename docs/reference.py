@@ -1,4 +1,7 @@
-"""Print the command-line reference in Markdown, from the program's own help. `make docs` writes it to reference.md."""
+"""Print the command-line reference in Markdown, from the program's own help.
+
+`make docs` writes it to reference.md.
+"""
 
 import subprocess
 import sys
@@ -15,7 +18,9 @@ PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 def text(*arguments: str) -> str:
     """Return what the program prints, at a fixed width."""
     environment = {"COLUMNS": "100", "TERM": "dumb", "PATH": ""}
-    done = subprocess.run([PROGRAM, *arguments, "--help"], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [PROGRAM, *arguments, "--help"], capture_output=True, text=True, check=True, env=environment
+    )
     return done.stdout.strip()
 
 

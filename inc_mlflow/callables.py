@@ -18,7 +18,9 @@ def load_callable(reference: str, root: Path, where: str) -> Callable[..., Any]:
     module = _module((root / file).resolve(), where)
     function = getattr(module, name, None)
     if not callable(function):
-        public = sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
+        public = sorted(
+            key for key, value in vars(module).items() if callable(value) and not key.startswith("_")
+        )
         raise CallableError(f"{where}: {file} has no function {name!r}; it has {', '.join(public) or 'none'}")
     return function  # type: ignore[no-any-return]
 
@@ -31,7 +33,9 @@ def user_code(path: Path, where: str) -> Iterator[None]:
     except IncError:
         raise
     except (Exception, SystemExit) as error:  # whatever foreign code raises is the user's to mend
-        raise CallableError(f"{where}: {_place(error, path)}: {type(error).__name__}: {_line(error)}") from error
+        raise CallableError(
+            f"{where}: {_place(error, path)}: {type(error).__name__}: {_line(error)}"
+        ) from error
 
 
 def source_file(reference: str, root: Path) -> Path:
@@ -41,7 +45,9 @@ def source_file(reference: str, root: Path) -> Path:
 
 def _module(path: Path, where: str) -> ModuleType:
     if not path.is_file():
-        raise CallableError(f"{where}: no file {path}; write it as file.py:function, relative to the job file")
+        raise CallableError(
+            f"{where}: no file {path}; write it as file.py:function, relative to the job file"
+        )
     name = f"inc_mlflow_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -57,7 +63,9 @@ def _place(error: BaseException, path: Path) -> str:
     """File and line of the deepest frame in the user's file."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()
+    ]
     return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else str(path)
 
 

@@ -1,6 +1,7 @@
 """Program of every container task: ``python -m inc_mlflow.component STEP --executor-input '{{$}}'``.
 
-It exits with 0 whatever a gate's verdict is: that is an output. What the user can mend is one line and exit code 2.
+It exits with 0 whatever a gate's verdict is: that is an output. What the user can mend is one line and exit
+code 2.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from inc_mlflow.guard import guarded
 def main(arguments: list[str] | None = None) -> int:
     """Run one step on what KFP hands over."""
     asked = _parser().parse_args(arguments)
-    os.environ.setdefault("HOME", tempfile.gettempdir())  # MLflow asks for one, which a user without a passwd line has not
+    os.environ.setdefault(
+        "HOME", tempfile.gettempdir()
+    )  # MLflow asks for one, which a user without a passwd line has not
     from inc_mlflow.components._base import execute
 
     try:
@@ -36,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("step", choices=list(COMPONENTS))
     parser.add_argument(
-        "--executor-input", type=_mapping, required=True, metavar="JSON", help="What KFP puts for the placeholder {{$}}."
+        "--executor-input",
+        type=_mapping,
+        required=True,
+        metavar="JSON",
+        help="What KFP puts for the placeholder {{$}}.",
     )
     return parser
 
@@ -45,7 +52,9 @@ def _mapping(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON ({error}); KFP writes it for the placeholder {{{{$}}}}") from error
+        raise argparse.ArgumentTypeError(
+            f"not JSON ({error}); KFP writes it for the placeholder {{{{$}}}}"
+        ) from error
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError("not a JSON object; KFP writes one for the placeholder {{$}}")
     return found

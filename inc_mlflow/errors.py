@@ -13,7 +13,8 @@ _JOINERS = "\u200c\u200d"
 def one_line(text: str, longest: int | None = None) -> str:
     """Return a text as one line that shows what it holds, its beginning where it is longer.
 
-    Signs that break a line, move what a terminal shows or cannot be printed are written as in Python: names hold them.
+    Signs that break a line, move what a terminal shows or cannot be printed are written as in Python: names
+    hold them.
     """
     shown = "".join(map(_shown, text[: longest and longest + 1]))
     return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
@@ -25,13 +26,19 @@ def _shown(sign: str) -> str:
 
 
 def reason(error: BaseException, longest: int = 200) -> str:
-    """Return what a library said as part of a line; its kind where it said nothing, its beginning where it said too much."""
+    """Return what a library said as part of a line.
+
+    Its kind where it said nothing, its beginning where it said too much.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 class IncError(Exception):
-    """Base of every error raised on purpose. The message reads "where: what is wrong; what is allowed", in one line."""
+    """Base of every error raised on purpose.
+
+    The message reads "where: what is wrong; what is allowed", in one line.
+    """
 
     def __str__(self) -> str:
         """Return the message, whatever names and texts of others went into it."""

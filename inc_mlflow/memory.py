@@ -18,8 +18,14 @@ def gigabytes(size: int) -> str:
 
 
 def _left(group: Path) -> list[int]:
-    """Return what a memory limit leaves, of cgroups 2 or 1; file pages count as free, for the system drops them first."""
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    """Return what a memory limit leaves, of cgroups 2 or 1.
+
+    File pages count as free, for the system drops them first.
+    """
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         try:
             most, now = (group / limit).read_text().strip(), int((group / used).read_text())
             pages = _file_pages((group / limit).with_name("memory.stat"))

@@ -26,7 +26,10 @@ class Registry(Generic[T]):
         return name in self._built_in or name in self._all
 
     def get(self, name: str) -> T:
-        """Import and return the object called ``name``; MissingExtraError names the extra that brings its package."""
+        """Import and return the object called ``name``.
+
+        MissingExtraError names the extra that brings its package.
+        """
         module, _, attribute = self._target(name).partition(":")
         try:
             return cast(T, getattr(importlib.import_module(module), attribute))
@@ -41,7 +44,9 @@ class Registry(Generic[T]):
     def _target(self, name: str) -> str:
         target = self._built_in.get(name) or self._all.get(name)
         if target is None:
-            raise UnknownNameError(f"{self.kind}: no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}")
+            raise UnknownNameError(
+                f"{self.kind}: no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}"
+            )
         return target
 
     @cached_property

@@ -39,7 +39,9 @@ def tokenizing(path: Path, where: str) -> Iterator[None]:
         with _held_back():
             yield
     except BaseException as error:
-        if type(error) is not Exception and type(error).__name__ != _PANIC:  # the library raises nothing narrower
+        if (
+            type(error) is not Exception and type(error).__name__ != _PANIC
+        ):  # the library raises nothing narrower
             raise
         raise DataError(f"{where}: {path} is no tokenizer.json ({reason(error)})") from error
 

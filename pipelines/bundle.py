@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import source_files
 from inc_mlflow.errors import DataError, SpecError
-from inc_mlflow.ort.model import source_files
+from inc_mlflow.files import canonical_json
 from inc_mlflow.remote import FILES, Address, Store, is_remote, open_store, upload, upload_text
 from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec
 from inc_mlflow.spec.paths import local_paths, path_name, paths
-from inc_mlflow.storage import canonical_json
 
 LARGEST = 256 << 20
-"""Bytes of a file that a bundle takes along: more is uploaded by hand once, not looked at again by every submit."""
+"""Bytes of a file that a bundle takes along: more is uploaded by hand once, not looked at again by every
+submit."""
 _MB = 1e6
 
 
@@ -58,7 +59,9 @@ def local_files(job: Job) -> dict[str, Path]:
 
 def _files(job: Job, field: str, path: str) -> dict[str, Path]:
     if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise SpecError(f"{field}: {path} is outside the job's folder; move it there, or upload it and write s3://bucket/path")
+        raise SpecError(
+            f"{field}: {path} is outside the job's folder; move it there, or upload it and write s3://bucket/path"
+        )
     file = job.root / path
     if file.is_dir():
         return {f"{path_name(path)}/": file}
@@ -77,7 +80,10 @@ def _with_weights(model: Path, name: str) -> dict[str, Path]:
 def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
     """Yield the options of metric and postprocess that name a file: tokenizers, tables of classes."""
     metric = job.spec.metric
-    for field, options in (("metric.options", metric.options), ("metric.postprocess", metric.postprocess or {})):
+    for field, options in (
+        ("metric.options", metric.options),
+        ("metric.postprocess", metric.postprocess or {}),
+    ):
         for name, value in options.items():
             if isinstance(value, str) and (job.root / value).is_file():
                 yield f"{field}.{name}", value
@@ -86,12 +92,18 @@ def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
 def _inside(folder: Path) -> dict[str, Path]:
     """Return what a folder of class folders holds; a folder without files stands for a class too."""
     found = {f"{one.name}/": one for one in sorted(folder.iterdir()) if one.is_dir()}
-    return found | {file.relative_to(folder).as_posix(): file for file in sorted(folder.glob("*/*")) if file.is_file()}
+    return found | {
+        file.relative_to(folder).as_posix(): file for file in sorted(folder.glob("*/*")) if file.is_file()
+    }
 
 
 def _all(files: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
     for name, path in files.items():
-        inside = {f"{name}{inner}": file for inner, file in _inside(path).items()} if path.is_dir() else {name: path}
+        inside = (
+            {f"{name}{inner}": file for inner, file in _inside(path).items()}
+            if path.is_dir()
+            else {name: path}
+        )
         yield from ((one, file) for one, file in inside.items() if file.is_file())
 
 
@@ -117,10 +129,15 @@ def _listing(files: Mapping[str, Path], place: Address) -> Iterator[str]:
 
 
 def _uploaded(files: Mapping[str, Path], store: Store, place: Address) -> dict[str, str]:
-    return {name: _tree(path, store, place) if path.is_dir() else upload(path, store, place) for name, path in files.items()}
+    return {
+        name: _tree(path, store, place) if path.is_dir() else upload(path, store, place)
+        for name, path in files.items()
+    }
 
 
 def _tree(folder: Path, store: Store, place: Address) -> str:
     """Upload a folder, and the list of it: thousands of digests would not fit into the job's text."""
-    digests = {name: "" if path.is_dir() else upload(path, store, place) for name, path in _inside(folder).items()}
+    digests = {
+        name: "" if path.is_dir() else upload(path, store, place) for name, path in _inside(folder).items()
+    }
     return upload_text(canonical_json(digests), store, place)

@@ -32,7 +32,9 @@ class QuickClient(Client):
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
         """Return the server's state; ClusterError where what answers is no Kubeflow Pipelines."""
-        state, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info(_request_timeout=_PRESENCE)
+        state, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info(
+            _request_timeout=_PRESENCE
+        )
         if "json" not in headers.get("Content-Type", ""):
             raise ClusterError(f"--host: {self._existing_config.host} answers with a web page; {_NOT_KFP}")
         return state
@@ -47,7 +49,10 @@ _NOT_KFP = "give the URL below which /apis/v2beta1 is, as https://host/pipeline;
 
 @contextmanager
 def connected(endpoint: Endpoint) -> Iterator[QuickClient]:
-    """Give a client whose namespace is known; whatever the server or the way to it refuses is a ClusterError."""
+    """Give a client whose namespace is known.
+
+    Whatever the server or the way to it refuses is a ClusterError.
+    """
     with _quiet(), refusals(endpoint):
         client = _client(endpoint)
         if client.get_kfp_healthz().multi_user and not client.get_user_namespace():
@@ -63,11 +68,15 @@ def refusals(endpoint: Endpoint) -> Iterator[None]:
     except ApiException as error:
         raise _refused(endpoint, error) from error
     except HTTPError as error:
-        raise ClusterError(f"--host: {endpoint.host} cannot be reached ({reason(error)}); check URL and network") from error
+        raise ClusterError(
+            f"--host: {endpoint.host} cannot be reached ({reason(error)}); check URL and network"
+        ) from error
     except OSError as error:
         if error.filename is None:
             raise
-        raise ClusterError(f"{error.filename}: cannot be used ({error.strerror}); Kubeflow's client needs it") from error
+        raise ClusterError(
+            f"{error.filename}: cannot be used ({error.strerror}); Kubeflow's client needs it"
+        ) from error
 
 
 def _client(endpoint: Endpoint) -> QuickClient:
@@ -86,7 +95,9 @@ def _quiet() -> Iterator[None]:
 def _refused(endpoint: Endpoint, error: ApiException) -> ClusterError:
     where, said = f"--host: {endpoint.host}", reason(error)
     if error.status in {401, 403}:
-        return ClusterError(f"{where} refuses the token ({said}); renew it, or ask for access; see --token-file")
+        return ClusterError(
+            f"{where} refuses the token ({said}); renew it, or ask for access; see --token-file"
+        )
     if error.status == 404 and said == "404":
         return ClusterError(f"{where} is no Kubeflow server (404); {_NOT_KFP}")
     if error.status is not None and error.status >= 500:

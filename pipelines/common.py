@@ -19,8 +19,13 @@ def evaluate(tasks: Tasks, pool: str, models: Models) -> dsl.PipelineTask:
     return tasks("evaluate", pool, **models)
 
 
-def measure(tasks: Tasks, models: Models, evaluate: Callable[[Tasks, str, Models], dsl.PipelineTask] = evaluate) -> list[Any]:
-    """Evaluate all models on every pool and benchmark them where speed counts; nothing else runs while speed is measured."""
+def measure(
+    tasks: Tasks, models: Models, evaluate: Callable[[Tasks, str, Models], dsl.PipelineTask] = evaluate
+) -> list[Any]:
+    """Evaluate all models on every pool and benchmark them where speed counts.
+
+    Nothing else runs while speed is measured.
+    """
     records = []
     for pool in tasks.graph.spec.real_pools:
         evaluated = evaluate(tasks, pool, models)
@@ -47,8 +52,8 @@ def conclude(tasks: Tasks, models: Models, records: list[Any], ending: "GraphCom
 def promotion(graph: Graph) -> "GraphComponent":
     """Build the graph that stands under the verdict.
 
-    It is a pipeline of its own since KFP's local runner takes a condition on another task's output for false, unless
-    that is called ``Output``: on an input it works everywhere.
+    It is a pipeline of its own since KFP's local runner takes a condition on another task's output for false,
+    unless that is called ``Output``: on an input it works everywhere.
     """
 
     @dsl.pipeline(name="promotion")

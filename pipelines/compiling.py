@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import SpecError
+from inc_mlflow.files import write_text
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.registry import Registry
 from inc_mlflow.spec import Job, JobSpec, PoolSpec
-from inc_mlflow.storage import write_text
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -70,8 +70,12 @@ def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponen
     return PIPELINES.get(pipeline)(Graph(spec, inline=True, shards=shards))
 
 
-def compile_package(job: Job, pipeline: str, target: Path, registry: str | None = None, shards: int = SHARDS) -> None:
-    """Write the KFP package of a job: container tasks, placed on the job's pools; the job's text is a parameter's default.
+def compile_package(
+    job: Job, pipeline: str, target: Path, registry: str | None = None, shards: int = SHARDS
+) -> None:
+    """Write the KFP package of a job: container tasks, placed on the job's pools.
+
+    The job's text is a parameter's default.
 
     The same job gives the same bytes. ``registry`` takes the place of the one that images.lock names.
     """

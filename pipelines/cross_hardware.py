@@ -16,7 +16,8 @@ def cross_hardware(graph: Graph) -> "GraphComponent":
     ending = promotion(graph)
 
     @dsl.pipeline(
-        name="cross-hardware", description="Find INT8 candidates on several kinds of hardware; judge them on all of them."
+        name="cross-hardware",
+        description="Find INT8 candidates on several kinds of hardware; judge them on all of them.",
     )
     def cross_hardware(job: str, root: str = ".", tracking_uri: str = "") -> None:
         """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
@@ -34,5 +35,11 @@ def _candidates(tasks: Tasks, baseline: Any) -> Any:
     """Quantise on each of the pools, with the ranges that one of them collected, and join what they found."""
     pools = tasks.graph.spec.searching_pools
     ranges = tasks("calibrate", pools[0], baseline=baseline).outputs["ranges"]
-    found = [tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"] for pool in pools]
-    return tasks.numbered("merge_candidates", "found", found).outputs["candidates"] if len(found) > 1 else found[0]
+    found = [
+        tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"] for pool in pools
+    ]
+    return (
+        tasks.numbered("merge_candidates", "found", found).outputs["candidates"]
+        if len(found) > 1
+        else found[0]
+    )

@@ -23,7 +23,10 @@ class Endpoint:
 
     @classmethod
     def of(cls, host: str | None, namespace: str | None, token: Path | None) -> Self:
-        """Resolve the options of a command; ClusterError where there is no server to talk to, or no such token."""
+        """Resolve the options of a command.
+
+        ClusterError where there is no server to talk to, or no such token.
+        """
         given = host or os.environ.get("KF_PIPELINES_ENDPOINT") or (_IN_CLUSTER if _in_pod() else None)
         if given is None:
             raise ClusterError("--host: no Kubeflow server; give its URL, or set KF_PIPELINES_ENDPOINT")
@@ -59,7 +62,9 @@ def _token(given: Path | None) -> Path | None:
         if Path(named).read_text().strip():
             return Path(named)
     except OSError as error:
-        raise ClusterError(f"--token-file: {named} cannot be read ({error.strerror}); write the token there") from error
+        raise ClusterError(
+            f"--token-file: {named} cannot be read ({error.strerror}); write the token there"
+        ) from error
     except UnicodeDecodeError as error:
         raise ClusterError(f"--token-file: {named} is no text; write the token there") from error
     raise ClusterError(f"--token-file: {named} is empty; write the token there")

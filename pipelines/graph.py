@@ -11,8 +11,8 @@ from inc_mlflow.components import COMPONENTS
 from inc_mlflow.components._base import container
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines import SHARDS
-from inc_mlflow.pipelines.dress import dress
 from inc_mlflow.pipelines.images import reference
+from inc_mlflow.pipelines.kubernetes_settings import dress
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
 
 
@@ -42,10 +42,17 @@ class Tasks:
     parameters: dict[str, Any]
 
     def __call__(self, step: str, pool: str = SYSTEM, **inputs: Any) -> dsl.PipelineTask:
-        """Add a task on a pool; job, root, tracking URI and pool are handed to the components that take them."""
+        """Add a task on a pool.
+
+        Job, root, tracking URI and pool are handed to the components that take them.
+        """
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
-        made = COMPONENTS.get(step) if inline else container(step, reference(hardware.image, self.graph.registry))
+        made = (
+            COMPONENTS.get(step)
+            if inline
+            else container(step, reference(hardware.image, self.graph.registry))
+        )
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)
         return task if inline else dress(task, step, pool, spec)
@@ -62,7 +69,10 @@ class Tasks:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """On a cluster, close the job's runs in MLflow however the tasks inside end; here the caller sees to that."""
+        """On a cluster, close the job's runs in MLflow however the tasks inside end.
+
+        Here the caller sees to that.
+        """
         if self.graph.inline:
             yield
             return

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec.part import Part, spec_error
+from inc_mlflow.spec.spec_model import Part, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 LOCK = "INC_MLFLOW_IMAGES"
@@ -39,7 +39,9 @@ def reference(name: str, registry: str | None = None) -> str:
     """
     image = _image(name, _locked())
     if registry and not re.match(_REPOSITORY, registry):
-        raise SpecError(f"image registry: {registry!r} is none; give HOST[:PORT][/PATH] without scheme, tag or digest")
+        raise SpecError(
+            f"image registry: {registry!r} is none; give HOST[:PORT][/PATH] without scheme, tag or digest"
+        )
     return f"{registry or image.repository}/{name}@{image.digest or NOWHERE}"
 
 
@@ -62,7 +64,9 @@ def not_published(names: Iterable[str]) -> str | None:
 
 def _image(name: str, images: Mapping[str, _Image]) -> _Image:
     if name not in images:
-        raise UnknownNameError(f"images: no {name!r}{did_you_mean(name, list(images))}; there are {', '.join(sorted(images))}")
+        raise UnknownNameError(
+            f"images: no {name!r}{did_you_mean(name, list(images))}; there are {', '.join(sorted(images))}"
+        )
     return images[name]
 
 

@@ -15,7 +15,9 @@ def int8(graph: Graph) -> "GraphComponent":
     """Build the pipeline of one job: candidates are made on its first pool and measured on all of them."""
     ending = promotion(graph)
 
-    @dsl.pipeline(name="int8", description="Calibrate, quantise, evaluate, benchmark, judge and promote one model.")
+    @dsl.pipeline(
+        name="int8", description="Calibrate, quantise, evaluate, benchmark, judge and promote one model."
+    )
     def int8(job: str, root: str = ".", tracking_uri: str = "") -> None:
         """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
         tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool

@@ -1,7 +1,7 @@
 """Start one step for KFP's runner, in the place of its shell: ``python -m inc_mlflow.pipelines.launch MODULE SOURCE ...``.
 
-A step ends with the run that asked for it, however that ends; and where the system or a person ends the step, the run is
-told so, since KFP only tells that it failed.
+A step ends with the run that asked for it, however that ends; and where the system or a person ends the step,
+the run is told so, since KFP only tells that it failed.
 """
 
 import os
@@ -60,7 +60,7 @@ def _execute(module: str, source: str, arguments: tuple[str, ...]) -> None:
 
 def _tell(step: str, number: int) -> None:
     from inc_mlflow.steps import failure
-    from inc_mlflow.steps.stage import FAILURE
+    from inc_mlflow.steps.step import FAILURE
 
     error = failure.killed(step, number)
     if error:

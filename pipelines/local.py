@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from inc_mlflow import progress, remote
 from inc_mlflow.errors import IncError, KilledError
+from inc_mlflow.files import write_text
 from inc_mlflow.guard import PREFIX, environment, place
 from inc_mlflow.pipelines.launch import RUN, launched
 from inc_mlflow.steps import failure
-from inc_mlflow.steps.stage import FAILURE, STATE
-from inc_mlflow.storage import write_text
+from inc_mlflow.steps.step import FAILURE, STATE
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -26,9 +26,12 @@ LOG = "kfp.log"
 
 
 def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path) -> None:
-    """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here as it was there.
+    """Run ``pipeline`` with its steps resuming from ``state``.
 
-    Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches bars.
+    An IncError of a step is raised here as it was there.
+
+    Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches
+    bars.
     """
     with _scratch(state) as root:
         values = {
@@ -69,7 +72,11 @@ def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, s
     from kfp import local
 
     launched(pipeline.pipeline_spec.deployment_spec)
-    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
+    local.init(
+        local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(root),
+        workspace_root=str(root / "workspace"),
+    )
     with warnings.catch_warnings():
         # KFP guesses from an image's name whether it has Python.
         warnings.filterwarnings(
@@ -82,7 +89,10 @@ def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, s
 
 
 def _killed(state: Path) -> IncError | None:
-    """Return the error for a step that was killed together with the process that watches it; it left its process id."""
+    """Return the error for a step that was killed together with the process that watches it.
+
+    It left its process id.
+    """
     left = next(state.glob("*.pid"), None)
     return KilledError(f"{left.stem} was killed; run again to go on") if left else None
 
@@ -97,7 +107,7 @@ def _watched(state: Path, steps: int) -> Iterator[TextIO]:
     if not sys.stderr.isatty():
         yield sys.stderr
         return
-    from inc_mlflow.pipelines.watch import Watch
+    from inc_mlflow.pipelines.step_progress import Watch
 
     with (state / LOG).open("w") as log, Watch(state, steps):
         yield log

@@ -9,22 +9,27 @@ if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
 
 POOL_LABEL = "inc-mlflow/pool"
-"""Label of a pod: the pool that its task was meant for. `inc-mlflow pools check` holds the nodes against it."""
+"""Label of a pod: the pool that its task was meant for. `inc-mlflow pools check` holds the nodes against
+it."""
 ALONE_LABEL = "inc-mlflow/alone"
 """Label of a pod that has a node to itself."""
 
 
 def place(task: "PipelineTask", pool: str, hardware: PoolSpec, alone: bool = False) -> "PipelineTask":
-    """Let a task run on the nodes of its pool only, once per task; SpecError where nobody said which these are.
+    """Let a task run on the nodes of its pool only, once per task.
 
-    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it may run
-    anywhere, and so on `system` for a job that has no pools on a cluster.
+    SpecError where nobody said which these are.
+
+    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it
+    may run anywhere, and so on `system` for a job that has no pools on a cluster.
     """
     from kfp import kubernetes
 
     if not hardware.selector and not hardware.required:
         if pool not in (LOCAL, SYSTEM):
-            raise SpecError(f"pools.{pool}: its tasks would run on any node; give a selector, required labels or a preset")
+            raise SpecError(
+                f"pools.{pool}: its tasks would run on any node; give a selector, required labels or a preset"
+            )
         return _give(kubernetes.add_pod_label(task, POOL_LABEL, LOCAL), hardware, hardware.cpu)
     kubernetes.add_pod_label(task, POOL_LABEL, pool)
     whole_node = hardware.exclusive if alone else None
@@ -40,14 +45,16 @@ def _choose_nodes(task: "PipelineTask", hardware: PoolSpec) -> None:
     for key, value in hardware.selector.items():
         kubernetes.add_node_selector(task, key, value)
     if hardware.required:
-        # One call: Kubernetes joins the expressions of a term by "and", but the terms of several calls by "or".
+        # One call: Kubernetes joins the expressions of a term by "and", but the terms of several calls by
+        # "or".
         kubernetes.add_node_affinity(task, [expression.model_dump() for expression in hardware.required])
     for toleration in hardware.tolerations:
         kubernetes.add_toleration(task, **toleration.model_dump())
 
 
 def _give(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
-    # Requests equal to limits: no pod takes CPUs that another one was promised, and layouts are planned on whole CPUs.
+    # Requests equal to limits: no pod takes CPUs that another one was promised, and layouts are planned on
+    # whole CPUs.
     task.set_cpu_request(str(cpu)).set_cpu_limit(str(cpu))
     task.set_memory_request(hardware.memory).set_memory_limit(hardware.memory)
     if hardware.gpu:

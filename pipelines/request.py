@@ -7,12 +7,15 @@ from inc_mlflow.errors import StateError
 from inc_mlflow.pipelines.state import state_folder
 from inc_mlflow.records import RECORD
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.check import check
-from inc_mlflow.steps.request import request_promotion
+from inc_mlflow.steps.judge.request import request_promotion
+from inc_mlflow.steps.prepare.check import check
 
 
 def request_finished(job: Job, pipeline: str = "int8") -> str:
-    """Return the run that holds the request; StateError where the job was not run to its end, or was run otherwise."""
+    """Return the run that holds the request.
+
+    StateError where the job was not run to its end, or was run otherwise.
+    """
     state = state_folder(job, check(job).facts, pipeline)
     steps = {name: state / name for name in ("champion", "judgement", "tracking")}
     if missing := [name for name, folder in steps.items() if not (folder / RECORD).exists()]:

@@ -9,19 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import StaleError, TrackingError, UnreachableError
+from inc_mlflow.files import read_sealed, sha256_file, write_sealed, write_text
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.compiling import inline
 from inc_mlflow.pipelines.local import run_local
-from inc_mlflow.pipelines.state import RESULT, claimed, clear, ended, forget_ended, heal, session, state_folder
+from inc_mlflow.pipelines.state import (
+    RESULT,
+    claimed,
+    clear,
+    ended,
+    forget_ended,
+    heal,
+    session,
+    state_folder,
+)
 from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.calibrate_shards import check_shards
-from inc_mlflow.steps.check import check
-from inc_mlflow.steps.stage import ENDED, SESSION
-from inc_mlflow.storage import read_sealed, sha256_file, write_sealed, write_text
-from inc_mlflow.tracking.links import experiment_url, leaderboard_url, tradeoff_url
-from inc_mlflow.tracking.server import Server, check_reachable
+from inc_mlflow.steps.prepare.calibrate_shards import check_shards
+from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.step import ENDED, SESSION
+from inc_mlflow.tracking.runs.links import experiment_url, leaderboard_url, tradeoff_url
+from inc_mlflow.tracking.server.connection import Server, check_reachable
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -40,11 +49,13 @@ class Finished:
     """Why the server does not have all of it; the same command sends the rest."""
 
 
-def run_job(job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS) -> Finished:
+def run_job(
+    job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS
+) -> Finished:
     """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
 
-    ``tell`` gets what a person should know before the work: rows left out, what the split can decide, that nobody answers.
-    TrackingErrors before the judgement are raised, later ones are what is ``pending``.
+    ``tell`` gets what a person should know before the work: rows left out, what the split can decide, that
+    nobody answers. TrackingErrors before the judgement are raised, later ones are what is ``pending``.
     """
     built = inline(pipeline, job.spec, shards)
     checked = check(job)
@@ -92,7 +103,9 @@ def _unsent(error: TrackingError, state: Path) -> Finished:
     if isinstance(error, StaleError):
         shutil.rmtree(state / "champion")
         return Finished(result, slow, str(error))
-    return Finished(result, slow, f"{error}; all that was measured is kept in {state}, the same command sends it")
+    return Finished(
+        result, slow, f"{error}; all that was measured is kept in {state}, the same command sends it"
+    )
 
 
 def _stored(state: Path) -> Finished:

@@ -22,7 +22,9 @@ def refuse_secrets(job_text: str, token: Path | None) -> None:
     """Raise SpecError, which does not repeat it, where a job's text holds what looks like a secret, or is one of ours."""
     for what, look in _LOOKS.items():
         if look.search(job_text):
-            raise SpecError(f"job: holds {what}; keep it out: pods get secrets from Kubernetes, see docs/cluster.md")
+            raise SpecError(
+                f"job: holds {what}; keep it out: pods get secrets from Kubernetes, see docs/cluster.md"
+            )
     ours = {name: os.environ.get(name, "") for name in _HOLDERS}
     ours |= {"--token-file": token.read_text().strip() if token else ""}
     for name, value in ours.items():

@@ -23,7 +23,9 @@ def sharded(graph: Graph) -> "GraphComponent":
         with tasks.guarded():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
-            candidates = tasks("quantize", pool, baseline=baseline, ranges=_ranges(tasks, pool, baseline)).outputs["candidates"]
+            candidates = tasks(
+                "quantize", pool, baseline=baseline, ranges=_ranges(tasks, pool, baseline)
+            ).outputs["candidates"]
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
             conclude(tasks, models, measure(tasks, models, _evaluate), ending)
 

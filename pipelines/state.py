@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import source_sha256
 from inc_mlflow.errors import StateError
-from inc_mlflow.ort.model import source_sha256
+from inc_mlflow.files import canonical_json, sha256_file, sha256_text, writable, write_text
 from inc_mlflow.records import RECORD, DataFacts
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.data import user_files
 from inc_mlflow.steps.finished import MARK, is_damaged
-from inc_mlflow.steps.inputs import user_files
-from inc_mlflow.steps.stage import STATE
-from inc_mlflow.storage import canonical_json, sha256_file, sha256_text, writable, write_text
-from inc_mlflow.tracking.server import STATE_FOLDER
+from inc_mlflow.steps.step import STATE
+from inc_mlflow.tracking.server.connection import STATE_FOLDER
 
 if TYPE_CHECKING:
     import psutil
@@ -44,7 +44,10 @@ def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
 
 @contextmanager
 def claimed(state: Path) -> Iterator[None]:
-    """Hold the job's lock, after ending what a killed run left behind; StateError where another run holds it."""
+    """Hold the job's lock, after ending what a killed run left behind.
+
+    StateError where another run holds it.
+    """
     import filelock
 
     with writable(state):
@@ -61,8 +64,13 @@ def claimed(state: Path) -> Iterator[None]:
 
 
 def heal(state: Path, tell: Callable[[str], None]) -> None:
-    """Remove the results that are not what their steps left, after a power cut say; ``tell`` gets what will happen."""
-    for directory in [path for path in sorted(state.iterdir()) if path.is_dir() and not path.name.startswith(".")]:
+    """Remove the results that are not what their steps left, after a power cut say.
+
+    ``tell`` gets what will happen.
+    """
+    for directory in [
+        path for path in sorted(state.iterdir()) if path.is_dir() and not path.name.startswith(".")
+    ]:
         if ((directory / MARK).exists() or (directory / RECORD).exists()) and is_damaged(directory):
             tell(f"{directory}: damaged; the step is done again")
             shutil.rmtree(directory)
@@ -78,7 +86,10 @@ def session(state: Path) -> str:
 
 
 def clear(state: Path) -> None:
-    """Forget all results; the lock stays, since it is held, and so do the ids of executions whose runs may be open."""
+    """Forget all results.
+
+    The lock stays, since it is held, and so do the ids of executions whose runs may be open.
+    """
     if (state / _SESSION).exists():
         write_text(state / _ENDED, " ".join({*ended(state), session(state)}))
     for path in state.iterdir():
@@ -89,7 +100,10 @@ def clear(state: Path) -> None:
 
 
 def ended(state: Path) -> list[str]:
-    """Return the ids of the executions before ``clear``; that this one holds the lock says that none of them is alive."""
+    """Return the ids of the executions before ``clear``.
+
+    That this one holds the lock says that none of them is alive.
+    """
     return _ids(state / _ENDED)
 
 
@@ -117,7 +131,10 @@ def end_orphans(state: Path) -> None:
 
 
 def _works_on(process: "psutil.Process", state: Path) -> bool:
-    """Tell whether a process was started as a step of this state; its environment says so from its first moment."""
+    """Tell whether a process was started as a step of this state.
+
+    Its environment says so from its first moment.
+    """
     import psutil
 
     try:

@@ -18,8 +18,8 @@ from inc_mlflow.pipelines.endpoint import Endpoint
 from inc_mlflow.pipelines.images import not_published
 from inc_mlflow.pipelines.secrets import refuse_secrets
 from inc_mlflow.spec import Job, TrackingSpec
-from inc_mlflow.spec.part import spec_error
-from inc_mlflow.tracking.server import Server
+from inc_mlflow.spec.spec_model import spec_error
+from inc_mlflow.tracking.server.connection import Server
 
 if TYPE_CHECKING:
     from inc_mlflow.pipelines.client import QuickClient
@@ -115,7 +115,9 @@ def _experiment(client: "QuickClient", name: str, namespace: str | None) -> str:
         except FAILURES as error:
             if not is_unclear(error):
                 raise
-            made = client.create_experiment(name, namespace=namespace)  # it looks first whether the experiment is there
+            made = client.create_experiment(
+                name, namespace=namespace
+            )  # it looks first whether the experiment is there
     except ValueError as error:
         raise ClusterError(f"--experiment: {' '.join(str(error).split())} Choose another name") from error
     return str(made.experiment_id)
@@ -129,7 +131,11 @@ def _run(client: "QuickClient", package: Path, experiment: str, endpoint: Endpoi
     before = _runs(client, experiment, name)
     try:
         made = client.run_pipeline(
-            experiment, name, str(package), pipeline_root=order.pipeline_root, service_account=order.service_account
+            experiment,
+            name,
+            str(package),
+            pipeline_root=order.pipeline_root,
+            service_account=order.service_account,
         )
     except FAILURES as error:
         if not is_unclear(error):

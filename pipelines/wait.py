@@ -10,8 +10,8 @@ from inc_mlflow.errors import ClusterError, SpecError, TrackingError
 from inc_mlflow.pipelines.endpoint import Endpoint
 from inc_mlflow.pipelines.submit import with_server
 from inc_mlflow.spec import Job
-from inc_mlflow.tracking.server import Server
-from inc_mlflow.tracking.verdicts import verdict_of
+from inc_mlflow.tracking.runs.verdicts import verdict_of
+from inc_mlflow.tracking.server.connection import Server
 
 if TYPE_CHECKING:
     from inc_mlflow.pipelines.client import QuickClient
@@ -22,7 +22,10 @@ _UNFINISHED = {None, "RUNTIME_STATE_UNSPECIFIED", "PENDING", "RUNNING", "CANCELI
 
 
 def wait(endpoint: Endpoint, run: str, tell: Callable[[str], None]) -> None:
-    """Return when a run has succeeded; ClusterError names the task that failed. ``tell`` gets every change of a task."""
+    """Return when a run has succeeded; ClusterError names the task that failed.
+
+    ``tell`` gets every change of a task.
+    """
     from inc_mlflow.pipelines.client import connected
 
     seen: dict[str, str] = {}
@@ -41,7 +44,9 @@ def server_of(job: Path | None) -> Server:
         return Server.of(with_server(Job.load(job)))
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri is None:
-        raise SpecError("JOB: only MLflow knows the verdict; give the job that was submitted, or set MLFLOW_TRACKING_URI")
+        raise SpecError(
+            "JOB: only MLflow knows the verdict; give the job that was submitted, or set MLFLOW_TRACKING_URI"
+        )
     return Server(tracking_uri=uri, registry_uri=uri, experiment="", registered_model="")
 
 

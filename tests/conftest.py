@@ -1,4 +1,7 @@
-"""The program in this process; and at the end how many tests on real models ran: a run without them is not one with them."""
+"""The program in this process.
+
+And at the end how many tests on real models ran: a run without them is not one with them.
+"""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +14,9 @@ _ran: list[str] = []
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """Give a function that calls the program: (exit code, standard output, standard error)."""
     from inc_mlflow.cli import main
 

@@ -8,15 +8,28 @@ ALLOWED = ("apache", "bsd", "mit", "isc", "python software foundation", "psf", "
            "unlicense", "public domain", "hpnd", "cmu", "cc0", "zlib", "0bsd", "blueoak")  # fmt: skip
 KNOWN = {"huey": "MIT", "skops": "MIT"}
 """Packages whose metadata names no licence -> the one in their licence file."""
-APART = {"psycopg2-binary": "LGPL: MLflow's server in tests/servers loads it, nothing of this project does or ships it"}
+APART = {
+    "psycopg2-binary": "LGPL: MLflow's server in tests/servers loads it, nothing of this project does or ships it"
+}
 """Packages that are used as programs are, under terms that the project itself could not take."""
 
 
 def main() -> int:
     """Return 1 and say which, where a package is not allowed."""
-    command = [sys.executable, "-m", "piplicenses", "--format=json", "--from=mixed", "--ignore-packages", "inc-mlflow", *APART]
+    command = [
+        sys.executable,
+        "-m",
+        "piplicenses",
+        "--format=json",
+        "--from=mixed",
+        "--ignore-packages",
+        "inc-mlflow",
+        *APART,
+    ]
     packages = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    wrong = [f"{one['Name']}: {one['License']}" for one in packages if not allowed(one["Name"], one["License"])]
+    wrong = [
+        f"{one['Name']}: {one['License']}" for one in packages if not allowed(one["Name"], one["License"])
+    ]
     for line in wrong:
         print(f"licence not allowed: {line}", file=sys.stderr)
     print(f"licences of {len(packages)} packages checked")

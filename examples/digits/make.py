@@ -40,7 +40,9 @@ def make_splits() -> dict[str, Split]:
         raise ValueError("load_digits holds duplicate rows: splits could share one")
     images = (pixels / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     labels = labels.astype(np.int64)
-    rest, dev = train_test_split(np.arange(len(labels)), test_size=DEV_ROWS, stratify=labels, random_state=SEED)
+    rest, dev = train_test_split(
+        np.arange(len(labels)), test_size=DEV_ROWS, stratify=labels, random_state=SEED
+    )
     rows_of = {"calib": rest[:CALIB_ROWS], "tune": rest[CALIB_ROWS:], "dev": dev}
     return {name: (images[rows], labels[rows]) for name, rows in rows_of.items()}
 

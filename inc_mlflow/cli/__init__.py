@@ -1,4 +1,7 @@
-"""Command line: parse, call one step or pipeline, print. Exit codes: 0 pass, 1 bug, 2 user, 3 fail, 4 inconclusive."""
+"""Command line: parse, call one step or pipeline, print.
+
+Exit codes: 0 pass, 1 bug, 2 user, 3 fail, 4 inconclusive.
+"""
 
 import sys
 from contextlib import nullcontext
@@ -7,7 +10,19 @@ import typer
 
 # The help lists commands in the order of these imports.
 # isort: off
-from inc_mlflow.cli import start, steps, search, saturation, gate, promote, best, ledger, approve, cluster, pools
+from inc_mlflow.cli import (
+    start,
+    steps,
+    search,
+    saturation,
+    gate,
+    promote,
+    best,
+    ledger,
+    approve,
+    cluster,
+    pools,
+)
 
 # isort: on
 from inc_mlflow.cli.app import app

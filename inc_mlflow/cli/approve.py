@@ -8,7 +8,7 @@ from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, show
 from inc_mlflow.cli.promote import Server, stores
 
 if TYPE_CHECKING:
-    from inc_mlflow.tracking.approvals import Word
+    from inc_mlflow.tracking.requests.approvals import Word
 
 Run = Annotated[str, typer.Argument(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
@@ -18,7 +18,8 @@ Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
 def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Approve a request that waits for a person; the gate promotes when it looks next.
 
-    The one who requested it cannot; where MLflow has user accounts the server sees to that, elsewhere it is a promise.
+    The one who requested it cannot; where MLflow has user accounts the server sees to that, elsewhere it is a
+    promise.
     """
     _decide(run, "approved", reason, tracking_uri, as_json)
 
@@ -35,7 +36,7 @@ def reject(
 
 
 def _decide(run: str, word: "Word", reason: str, tracking_uri: str | None, as_json: bool) -> None:
-    from inc_mlflow.steps.approve import decide_request
+    from inc_mlflow.promotion.approve import decide_request
 
     given = decide_request(stores(tracking_uri), run, word, reason)
     if as_json:

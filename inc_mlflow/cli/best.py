@@ -11,7 +11,7 @@ from inc_mlflow.cli.promote import Server, stores
 from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
-    from inc_mlflow.tracking.server import Stores
+    from inc_mlflow.tracking.server.connection import Stores
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -20,18 +20,22 @@ def best(
         Path | None, typer.Argument(metavar="[JOB]", help="A job (YAML) whose MLflow experiment to look at.")
     ] = None,
     experiment: Annotated[str | None, typer.Option(help="Or the name of an MLflow experiment.")] = None,
-    pool: Annotated[str | None, typer.Option(help="By the numbers of this pool, not of the slowest required one.")] = None,
-    max_drop: Annotated[float | None, typer.Option(help="Only what was seen to drop by at most this share, as 0.01.")] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="By the numbers of this pool, not of the slowest required one.")
+    ] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="Only what was seen to drop by at most this share, as 0.01.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows to show.")] = None,
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Show the candidates of the latest job in MLflow, best first, and the command that promotes the best.
 
-    For example: inc-mlflow best examples/digits/job.yaml --pool local. Jobs before the latest one are left out: numbers
-    that were not measured side by side are not compared.
+    For example: inc-mlflow best examples/digits/job.yaml --pool local. Jobs before the latest one are left
+    out: numbers that were not measured side by side are not compared.
     """
-    from inc_mlflow.steps.best import best_of
+    from inc_mlflow.promotion.leaderboard import best_of
 
     result = best_of(*_where(job, experiment, tracking_uri), pool, max_drop, limit)
     if as_json:
@@ -47,7 +51,7 @@ def _where(job: Path | None, experiment: str | None, tracking_uri: str | None) -
     if job is not None and experiment is None:
         os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
         from inc_mlflow.spec import Job
-        from inc_mlflow.tracking.server import Server
+        from inc_mlflow.tracking.server.connection import Server
 
         server = Server.of(Job.load(job))
         return server, server.experiment

@@ -11,14 +11,22 @@ from inc_mlflow.pipelines import SHARDS
 
 if TYPE_CHECKING:
     from inc_mlflow.pipelines.endpoint import Endpoint
-    from inc_mlflow.tracking.server import Server
+    from inc_mlflow.tracking.server.connection import Server
 
 Pipeline = Annotated[str, typer.Option(help="Name of the pipeline: int8, cross_hardware or sharded.")]
-Placement = Annotated[str | None, typer.Option(help="What the pools are: a preset, or a file with own pools.")]
-Registry = Annotated[str | None, typer.Option(help="Where the cluster finds the images, instead of the public registry.")]
-Host = Annotated[str | None, typer.Option(help="URL of Kubeflow Pipelines; KF_PIPELINES_ENDPOINT by default.")]
+Placement = Annotated[
+    str | None, typer.Option(help="What the pools are: a preset, or a file with own pools.")
+]
+Registry = Annotated[
+    str | None, typer.Option(help="Where the cluster finds the images, instead of the public registry.")
+]
+Host = Annotated[
+    str | None, typer.Option(help="URL of Kubeflow Pipelines; KF_PIPELINES_ENDPOINT by default.")
+]
 Namespace = Annotated[str | None, typer.Option(help="Your namespace, where the server has several users.")]
-TokenFile = Annotated[Path | None, typer.Option(help="A file with a token; KF_PIPELINES_SA_TOKEN_PATH by default.")]
+TokenFile = Annotated[
+    Path | None, typer.Option(help="A file with a token; KF_PIPELINES_SA_TOKEN_PATH by default.")
+]
 
 
 @app.command("compile", rich_help_panel=CLUSTER)
@@ -28,7 +36,9 @@ def compile_(
     pipeline: Pipeline = "int8",
     shards: Shards = SHARDS,
     placement: Placement = None,
-    bundle: Annotated[str | None, typer.Option(help="Upload local files below this URI, as s3://bucket/path.")] = None,
+    bundle: Annotated[
+        str | None, typer.Option(help="Upload local files below this URI, as s3://bucket/path.")
+    ] = None,
     image_registry: Registry = None,
     as_json: JSON = False,
 ) -> None:
@@ -58,8 +68,12 @@ def submit(
     host: Host = None,
     namespace: Namespace = None,
     experiment: Annotated[str | None, typer.Option(help="Of Kubeflow; the job's name by default.")] = None,
-    run_name: Annotated[str | None, typer.Option(help="The job's name and eight random characters by default.")] = None,
-    service_account: Annotated[str | None, typer.Option(help="Kubernetes service account of all tasks.")] = None,
+    run_name: Annotated[
+        str | None, typer.Option(help="The job's name and eight random characters by default.")
+    ] = None,
+    service_account: Annotated[
+        str | None, typer.Option(help="Kubernetes service account of all tasks.")
+    ] = None,
     pipeline_root: Annotated[
         str | None, typer.Option(help="Where artifacts and the job's local files go, as s3://bucket/path.")
     ] = None,
@@ -71,14 +85,14 @@ def submit(
 ) -> None:
     """Start a run of a job on Kubeflow, and print its URL.
 
-    The job's local files are uploaded below --pipeline-root. With --wait the exit code is that of `run`: 0 pass,
-    2 something to mend, 3 fail, 4 inconclusive.
+    The job's local files are uploaded below --pipeline-root. With --wait the exit code is that of `run`: 0
+    pass, 2 something to mend, 3 fail, 4 inconclusive.
     """
     from inc_mlflow.pipelines.endpoint import Endpoint
     from inc_mlflow.pipelines.submit import Order, with_server
     from inc_mlflow.pipelines.submit import submit as start
     from inc_mlflow.spec import Job
-    from inc_mlflow.tracking.server import Server
+    from inc_mlflow.tracking.server.connection import Server
 
     given = with_server(Job.load(job, placement))
     endpoint = Endpoint.of(host, namespace, token_file)
@@ -95,7 +109,9 @@ def submit(
 @app.command(rich_help_panel=CLUSTER)
 def wait(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The id that submit printed.")],
-    job: Annotated[Path | None, typer.Argument(metavar="JOB", help="Says which MLflow; else MLFLOW_TRACKING_URI.")] = None,
+    job: Annotated[
+        Path | None, typer.Argument(metavar="JOB", help="Says which MLflow; else MLFLOW_TRACKING_URI.")
+    ] = None,
     host: Host = None,
     namespace: Namespace = None,
     token_file: TokenFile = None,
@@ -103,7 +119,8 @@ def wait(
 ) -> None:
     """Wait for a run on Kubeflow and exit by its verdict.
 
-    Exit code: 0 pass, 2 something to mend (the run failed, or its verdict is not known), 3 fail, 4 inconclusive.
+    Exit code: 0 pass, 2 something to mend (the run failed, or its verdict is not known), 3 fail, 4
+    inconclusive.
     """
     from inc_mlflow.pipelines.endpoint import Endpoint
     from inc_mlflow.pipelines.wait import server_of

@@ -16,27 +16,41 @@ if TYPE_CHECKING:
 def gate(
     records: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="RECORDS", help="Directories of evaluations and benchmarks, or of a job's state."),
+        typer.Argument(
+            metavar="RECORDS", help="Directories of evaluations and benchmarks, or of a job's state."
+        ),
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(help="A gate policy (YAML); by default 1 % at 95 % confidence, and with --plan the gate of --job."),
+        typer.Option(
+            help="A gate policy (YAML); by default 1 % at 95 % confidence, and with --plan the gate of --job."
+        ),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what a split can decide, before any work.")] = False,
-    job: Annotated[Path | None, typer.Option(help="With --plan: the job whose validation split it is about.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what a split can decide, before any work.")
+    ] = False,
+    job: Annotated[
+        Path | None, typer.Option(help="With --plan: the job whose validation split it is about.")
+    ] = None,
     candidate: Annotated[
-        Path | None, typer.Option(help="With --plan --job: a model whose disagreement to measure on the tuning split.")
+        Path | None,
+        typer.Option(help="With --plan --job: a model whose disagreement to measure on the tuning split."),
     ] = None,
-    rows: Annotated[int | None, typer.Option(min=1, help="With --plan: rows of the split, where there is no job yet.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="With --plan: rows of the split, where there is no job yet.")
+    ] = None,
     disagreement: Annotated[
-        float | None, typer.Option(min=0, max=1, help="With --plan: share of rows that change; 0.01 and 0.04 if not given.")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="With --plan: share of rows that change; 0.01 and 0.04 if not given."
+        ),
     ] = None,
     as_json: JSON = False,
 ) -> None:
     """Judge records of any number of pools, or say what a split can decide.
 
-    For example: inc-mlflow gate job/.inc-mlflow/0123456789ab --policy platform.yaml, or inc-mlflow gate --plan --rows 1821.
-    Exit code: 0 pass, 3 fail, 4 inconclusive; a plan has 0.
+    For example: inc-mlflow gate job/.inc-mlflow/0123456789ab --policy platform.yaml, or inc-mlflow gate
+    --plan --rows 1821. Exit code: 0 pass, 3 fail, 4 inconclusive; a plan has 0.
     """
     from inc_mlflow.spec import GateSpec, PolicySpec
 
@@ -45,8 +59,10 @@ def gate(
         _check_plan(records, job, rows, candidate, disagreement)
         emit(_planned(limits, job, candidate, rows, disagreement), as_json)
         return
-    _check_judge(records, {"--job": job, "--candidate": candidate, "--rows": rows, "--disagreement": disagreement})
-    from inc_mlflow.steps.single_gate import judge_records
+    _check_judge(
+        records, {"--job": job, "--candidate": candidate, "--rows": rows, "--disagreement": disagreement}
+    )
+    from inc_mlflow.steps.standalone.gate import judge_records
 
     result = judge_records(records or [], limits or GateSpec())
     if as_json:
@@ -59,10 +75,14 @@ def gate(
 
 
 def _planned(
-    limits: "GateSpec | None", job: Path | None, candidate: Path | None, rows: int | None, disagreement: float | None
+    limits: "GateSpec | None",
+    job: Path | None,
+    candidate: Path | None,
+    rows: int | None,
+    disagreement: float | None,
 ) -> dict[str, Any]:
     from inc_mlflow.spec import GateSpec, Job
-    from inc_mlflow.steps.single_plan import plan_job, plan_rows
+    from inc_mlflow.steps.standalone.plan import plan_job, plan_rows
 
     if job is not None:
         return plan_job(Job.load(job), limits, candidate, disagreement)
@@ -70,14 +90,20 @@ def _planned(
 
 
 def _check_plan(
-    records: list[Path] | None, job: Path | None, rows: int | None, candidate: Path | None, disagreement: float | None
+    records: list[Path] | None,
+    job: Path | None,
+    rows: int | None,
+    candidate: Path | None,
+    disagreement: float | None,
 ) -> None:
     if records:
         raise SpecError("--plan: looks ahead and takes no records; give --job or --rows")
     if (job is None) == (rows is None):
         raise SpecError("--plan: give either --job or --rows")
     if candidate is not None and (job is None or disagreement is not None):
-        raise SpecError("--candidate: its disagreement is measured on a job's tuning split; give --job, not --disagreement")
+        raise SpecError(
+            "--candidate: its disagreement is measured on a job's tuning split; give --job, not --disagreement"
+        )
 
 
 def _check_judge(records: list[Path] | None, planning: dict[str, object]) -> None:

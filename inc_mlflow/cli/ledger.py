@@ -19,8 +19,8 @@ Pool = Annotated[str | None, typer.Option(help="Of the champion of one pool, not
 @app.command(rich_help_panel=PROMOTE)
 def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Show every promotion, rejection and rollback: what, who, when and why."""
+    from inc_mlflow.promotion.freeze import history
     from inc_mlflow.reports.history import print_history
-    from inc_mlflow.steps.notes import history
 
     ledger = history(stores(tracking_uri), model)
     if as_json:
@@ -34,14 +34,19 @@ def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> 
 
 @app.command(rich_help_panel=PROMOTE)
 def rollback(
-    model: Name, reason: Reason, pool: Pool = None, prefix: Prefix = "int8", tracking_uri: Server = None, as_json: JSON = False
+    model: Name,
+    reason: Reason,
+    pool: Pool = None,
+    prefix: Prefix = "int8",
+    tracking_uri: Server = None,
+    as_json: JSON = False,
 ) -> None:
     """Give the alias back to the champion before, and block the present one until `unblock`.
 
     For example: inc-mlflow rollback digits --reason "complaints from the field".
     """
-    from inc_mlflow.steps.rollback import rollback
-    from inc_mlflow.tracking.aliases import champion_alias
+    from inc_mlflow.promotion.rollback import rollback
+    from inc_mlflow.tracking.registry.aliases import champion_alias
 
     entry, others = rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason)
     _tell(entry, as_json)
@@ -52,13 +57,16 @@ def rollback(
 @app.command(rich_help_panel=PROMOTE)
 def unblock(
     model: Name,
-    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="Of the model that was rolled back; its beginning will do.")],
+    sha256: Annotated[
+        str,
+        typer.Argument(metavar="SHA256", help="Of the model that was rolled back; its beginning will do."),
+    ],
     reason: Reason,
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Allow a model again that was rolled back."""
-    from inc_mlflow.steps.notes import unblock
+    from inc_mlflow.promotion.freeze import unblock
 
     _tell(unblock(stores(tracking_uri), model, sha256, reason), as_json)
 
@@ -66,7 +74,7 @@ def unblock(
 @app.command(rich_help_panel=PROMOTE)
 def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Stop promotion to a registered model; requests stay open, rollback stays possible."""
-    from inc_mlflow.steps.notes import freeze
+    from inc_mlflow.promotion.freeze import freeze
 
     _tell(freeze(stores(tracking_uri), model, reason), as_json)
 
@@ -74,7 +82,7 @@ def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JS
 @app.command(rich_help_panel=PROMOTE)
 def unfreeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Let promotion go on."""
-    from inc_mlflow.steps.notes import unfreeze
+    from inc_mlflow.promotion.freeze import unfreeze
 
     _tell(unfreeze(stores(tracking_uri), model, reason), as_json)
 
@@ -86,18 +94,23 @@ def verify(
         str | None, typer.Option(metavar="DIGEST", help="An earlier head, which the ledger must still hold.")
     ] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Fetch every version that ever was champion, not only those that count now.")
+        bool,
+        typer.Option(
+            "--deep", help="Fetch every version that ever was champion, not only those that count now."
+        ),
     ] = False,
     prefix: Prefix = "int8",
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
-    """Check that registry, artifacts and ledger say the same; keep the head that it prints elsewhere, and give it next time.
+    """Check that registry, artifacts and ledger say the same.
 
-    Files are fetched and compared of what an alias names and of what a rollback would return to; it says which versions it
-    left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
+    Keep the head that it prints elsewhere, and give it next time.
+
+    Files are fetched and compared of what an alias names and of what a rollback would return to; it says
+    which versions it left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
     """
-    from inc_mlflow.steps.verify import verify
+    from inc_mlflow.promotion.verify import verify
 
     found = verify(stores(tracking_uri), model, prefix, head, deep)
     if as_json:

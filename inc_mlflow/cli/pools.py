@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 PRESET = Annotated[
     str | None,
-    typer.Option(metavar="PRESET", help="nfd (the default), aks, eks, gke, karpenter, on-premises, or a file with own pools."),
+    typer.Option(
+        metavar="PRESET",
+        help="nfd (the default), aks, eks, gke, karpenter, on-premises, or a file with own pools.",
+    ),
 ]
 pools = typer.Typer(rich_markup_mode=None)
 app.add_typer(
-    pools, name="pools", rich_help_panel=CLUSTER, help="Show what pools are, and check where the tasks of a package may run."
+    pools,
+    name="pools",
+    rich_help_panel=CLUSTER,
+    help="Show what pools are, and check where the tasks of a package may run.",
 )
 
 
@@ -31,7 +37,9 @@ def list_(preset: PRESET = None, as_json: JSON = False) -> None:
 
 @pools.command()
 def show(
-    pool: Annotated[str, typer.Argument(metavar="POOL", help="Name of a pool.")], preset: PRESET = None, as_json: JSON = False
+    pool: Annotated[str, typer.Argument(metavar="POOL", help="Name of a pool.")],
+    preset: PRESET = None,
+    as_json: JSON = False,
 ) -> None:
     """Print all of a pool, as a file with own pools has it."""
     import yaml
@@ -42,7 +50,9 @@ def show(
 
     known = definitions(preset, Path())
     if pool not in known:
-        raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, list(known))}; there are {', '.join(known)}")
+        raise UnknownNameError(
+            f"pools: no {pool!r}{did_you_mean(pool, list(known))}; there are {', '.join(known)}"
+        )
     whole = {"version": 1, "pools": {pool: known[pool].model_dump(mode="json", exclude_none=True)}}
     if as_json:
         emit(whole, as_json)
@@ -85,7 +95,13 @@ def _summary(name: str, pool: "PoolSpec") -> str:
 
 def _row(placed: "Placed") -> dict[str, Any]:
     task = placed.task
-    return {"task": task.path, "name": task.name, "pool": task.pool, "feasible": placed.feasible, "wrong": placed.wrong}
+    return {
+        "task": task.path,
+        "name": task.name,
+        "pool": task.pool,
+        "feasible": placed.feasible,
+        "wrong": placed.wrong,
+    }
 
 
 def _print_proof(proof: list["Placed"], verdict: str) -> None:

@@ -11,49 +11,66 @@ from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say, show
 from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
+    from inc_mlflow.promotion.review import Policy
     from inc_mlflow.records import Decision
-    from inc_mlflow.steps.case import Policy
-    from inc_mlflow.tracking.server import Stores
+    from inc_mlflow.tracking.server.connection import Stores
 
 _EXIT = {"promoted": 0, "open": 2, "broken": 2, "rejected": 3, "inconclusive": 4, "stale": 4, "waiting": 4}
 Server = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow server; MLFLOW_TRACKING_URI, or the store of this folder's job.")
+    str | None,
+    typer.Option(
+        "--tracking-uri", help="MLflow server; MLFLOW_TRACKING_URI, or the store of this folder's job."
+    ),
 ]
 
 
 def stores(tracking_uri: str | None) -> "Stores":
     """Return the stores that a command without a job talks to."""
     os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
-    from inc_mlflow.tracking.server import Stores
+    from inc_mlflow.tracking.server.connection import Stores
 
     return Stores.of_environment()
 
 
 @app.command(rich_help_panel=PROMOTE)
 def promote(
-    run: Annotated[str | None, typer.Option(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")] = None,
-    job: Annotated[Path | None, typer.Option(metavar="JOB", help="A finished job on this machine (YAML).")] = None,
-    model: Annotated[str | None, typer.Option(metavar="MODEL_ID", help="A candidate's logged model, as m-4f1c….")] = None,
-    requested: Annotated[bool, typer.Option("--requested", help="Answer all requests that wait, new ones first.")] = False,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")
+    ] = None,
+    job: Annotated[
+        Path | None, typer.Option(metavar="JOB", help="A finished job on this machine (YAML).")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL_ID", help="A candidate's logged model, as m-4f1c….")
+    ] = None,
+    requested: Annotated[
+        bool, typer.Option("--requested", help="Answer all requests that wait, new ones first.")
+    ] = False,
     adopt: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="Record in this registered model's ledger where others put its aliases, nothing else."
+            metavar="MODEL",
+            help="Record in this registered model's ledger where others put its aliases, nothing else.",
         ),
     ] = None,
-    prefix: Annotated[str, typer.Option(help="With --adopt: of the aliases, as tracking.alias_prefix of the job.")] = "int8",
-    experiment: Annotated[str | None, typer.Option(help="With --requested: only those of this MLflow experiment.")] = None,
+    prefix: Annotated[
+        str, typer.Option(help="With --adopt: of the aliases, as tracking.alias_prefix of the job.")
+    ] = "int8",
+    experiment: Annotated[
+        str | None, typer.Option(help="With --requested: only those of this MLflow experiment.")
+    ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="The gate's own policy (YAML); by default each job is judged by its own gate.")
+        Path | None,
+        typer.Option(help="The gate's own policy (YAML); by default each job is judged by its own gate."),
     ] = None,
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
     """Answer what pipelines request: judge the evidence again, check the model's bytes, promote or refuse.
 
-    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 not answered, or broken,
-    3 rejected, 4 inconclusive, waiting for approval, or another champion since; with --requested 0 if all were answered,
-    else 2.
+    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 not answered,
+    or broken, 3 rejected, 4 inconclusive, waiting for approval, or another champion since; with --requested 0
+    if all were answered, else 2.
     """
     if sum(map(bool, (run, job, model, requested, adopt))) != 1:
         raise SpecError("promote: give one of --run, --job, --model, --requested and --adopt")
@@ -61,7 +78,7 @@ def promote(
         raise SpecError("--experiment: is for --requested; a run is in one already")
     if adopt is not None:
         raise typer.Exit(_adopt(stores(tracking_uri), adopt, prefix, as_json))
-    from inc_mlflow.steps.case import Policy
+    from inc_mlflow.promotion.review import Policy
 
     judge = Policy.load(policy)
     if requested:
@@ -69,27 +86,29 @@ def promote(
     raise typer.Exit(_one(*_found(run, job, model, tracking_uri), judge, as_json))
 
 
-def _found(run: str | None, job: Path | None, model: str | None, tracking_uri: str | None) -> tuple["Stores", str]:
+def _found(
+    run: str | None, job: Path | None, model: str | None, tracking_uri: str | None
+) -> tuple["Stores", str]:
     """Return the run that holds the request, and where."""
     if job is not None:
         os.environ.update({"MLFLOW_TRACKING_URI": tracking_uri} if tracking_uri else {})
         from inc_mlflow.pipelines.request import request_finished
         from inc_mlflow.spec import Job
-        from inc_mlflow.tracking.server import Server
+        from inc_mlflow.tracking.server.connection import Server
 
         loaded = Job.load(job)
         return Server.of(loaded), request_finished(loaded)
     at = stores(tracking_uri)
     if run is not None:
         return at, run
-    from inc_mlflow.steps.request import run_of_model
+    from inc_mlflow.promotion.request import run_of_model
 
     return at, run_of_model(at, str(model).removeprefix("models:/"))
 
 
 def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
+    from inc_mlflow.promotion.adopt import adopt
     from inc_mlflow.reports.history import sentence
-    from inc_mlflow.steps.adopt import adopt
 
     entries = adopt(at, model, prefix)
     if as_json:
@@ -101,7 +120,7 @@ def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
 
 
 def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
-    from inc_mlflow.steps.decide import decide
+    from inc_mlflow.promotion.process_request import decide
 
     decision = decide(at, run_id, policy)
     if as_json:
@@ -121,7 +140,7 @@ def _lines(decision: "Decision", run_id: str) -> Iterator[str]:
 
 
 def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
-    from inc_mlflow.steps.decide import decide_all
+    from inc_mlflow.promotion.process_request import decide_all
 
     decisions = []
     for decision in decide_all(at, experiment, policy):

@@ -20,7 +20,7 @@ def saturation(
 
     There two products of activation and weight are added in 16 bits, which large values exceed.
     """
-    from inc_mlflow.steps.saturation import saturation_of
+    from inc_mlflow.steps.compress.saturation import saturation_of
 
     result = saturation_of(model, data, job, samples)
     if as_json:

@@ -12,9 +12,12 @@ from inc_mlflow.cli.start import JobFile
 @app.command(rich_help_panel=STEPS)
 def search(
     job: JobFile,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Directory to write; a killed search goes on in it.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Directory to write; a killed search goes on in it.")
+    ],
     budget: Annotated[
-        float | None, typer.Option(min=1, help="Seconds to spend; by default what a dozen default quantisations cost.")
+        float | None,
+        typer.Option(min=1, help="Seconds to spend; by default what a dozen default quantisations cost."),
     ] = None,
     as_json: JSON = False,
 ) -> None:
@@ -24,7 +27,7 @@ def search(
     """
     from inc_mlflow.reports.search import print_search
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single_search import search_job
+    from inc_mlflow.steps.standalone.search import search_job
 
     found = search_job(Job.load(job), budget, out)
     if as_json:

@@ -10,10 +10,12 @@ from inc_mlflow.cli.start import JobFile
 
 OutFile = Annotated[Path, typer.Option("-o", "--out", help="File to write.")]
 OutFolder = Annotated[
-    Path | None, typer.Option("-o", "--out", help="Directory for the record and what it is made of, for `gate` to judge.")
+    Path | None,
+    typer.Option("-o", "--out", help="Directory for the record and what it is made of, for `gate` to judge."),
 ]
 Pool = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Pool of the job that this machine belongs to; the first by default.")
+    str | None,
+    typer.Option(metavar="NAME", help="Pool of the job that this machine belongs to; the first by default."),
 ]
 
 
@@ -21,11 +23,13 @@ Pool = Annotated[
 def import_(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The ONNX model as it was given.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Directory for model.onnx and its record.")],
-    data: Annotated[Path | None, typer.Option(help="An .npz with rows on which source and baseline are compared.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="An .npz with rows on which source and baseline are compared.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Normalise a model: opset 17 or newer, constants and batch norm folded, shapes inferred."""
-    from inc_mlflow.steps.single import import_source
+    from inc_mlflow.steps.standalone.prepare import import_source
 
     emit(import_source(source, out, data), as_json)
 
@@ -34,12 +38,14 @@ def import_(
 def calibrate(
     job: JobFile,
     out: OutFile,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="Only this part of the rows; quantize merges the files.")] = "1/1",
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only this part of the rows; quantize merges the files.")
+    ] = "1/1",
     as_json: JSON = False,
 ) -> None:
     """Collect the ranges of activations that static recipes need."""
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single import write_ranges
+    from inc_mlflow.steps.standalone.prepare import write_ranges
 
     emit(write_ranges(Job.load(job), shard, out), as_json)
 
@@ -47,14 +53,18 @@ def calibrate(
 @app.command(rich_help_panel=STEPS)
 def quantize(
     job: JobFile,
-    recipe: Annotated[str, typer.Option(metavar="JSON", help='As {"method": "static", "per_channel": true}.')],
+    recipe: Annotated[
+        str, typer.Option(metavar="JSON", help='As {"method": "static", "per_channel": true}.')
+    ],
     out: OutFile,
-    ranges: Annotated[list[Path] | None, typer.Option(help="Ranges of `calibrate`, one per shard; made if not given.")] = None,
+    ranges: Annotated[
+        list[Path] | None, typer.Option(help="Ranges of `calibrate`, one per shard; made if not given.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Write the INT8 model of one recipe."""
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single import write_candidate
+    from inc_mlflow.steps.standalone.prepare import write_candidate
 
     emit(write_candidate(Job.load(job), recipe, ranges or [], out), as_json)
 
@@ -64,13 +74,15 @@ def evaluate(
     job: JobFile,
     model: Annotated[Path, typer.Option(help="The model to evaluate.")],
     baseline: Annotated[
-        Path | None, typer.Option(help="The model to evaluate beside it; what `import` makes of the job's by default.")
+        Path | None,
+        typer.Option(help="The model to evaluate beside it; what `import` makes of the job's by default."),
     ] = None,
     split: Annotated[str, typer.Option(help="calibration, tuning or validation.")] = "validation",
     isa: Annotated[
         str | None,
         typer.Option(
-            metavar="CPU", help="Evaluate as this CPU would: x86-avx2 (no AVX-512), x86-avx512 (no VNNI) or x86-vnni."
+            metavar="CPU",
+            help="Evaluate as this CPU would: x86-avx2 (no AVX-512), x86-avx512 (no VNNI) or x86-vnni.",
         ),
     ] = None,
     pool: Pool = None,
@@ -79,12 +91,12 @@ def evaluate(
 ) -> None:
     """Measure the job's metric of one model, on this CPU or as on another one.
 
-    Refused where this machine is not what the pool expects. The same INT8 file can answer differently on CPUs without VNNI.
-    With --isa this machine emulates one, at its own speed: x86-64 Linux with a C compiler and objdump; the first time takes
-    some seconds. Numbers made so are called emulated.
+    Refused where this machine is not what the pool expects. The same INT8 file can answer differently on CPUs
+    without VNNI. With --isa this machine emulates one, at its own speed: x86-64 Linux with a C compiler and
+    objdump; the first time takes some seconds. Numbers made so are called emulated.
     """
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single_measure import evaluate_one, on_pool
+    from inc_mlflow.steps.standalone.measure import evaluate_one, on_pool
 
     emit(evaluate_one(on_pool(Job.load(job), pool), model, split, baseline, isa, out), as_json)
 
@@ -94,7 +106,8 @@ def benchmark(
     job: JobFile,
     candidate: Annotated[Path, typer.Option(help="The model that should be faster.")],
     baseline: Annotated[
-        Path | None, typer.Option(help="The model to compare with; what `import` makes of the job's by default.")
+        Path | None,
+        typer.Option(help="The model to compare with; what `import` makes of the job's by default."),
     ] = None,
     pool: Pool = None,
     out: OutFolder = None,
@@ -102,11 +115,11 @@ def benchmark(
 ) -> None:
     """Measure the speed of two models, interleaved in the job's layout; the ratio comes with its interval.
 
-    Refused where this machine is not what the pool expects. Exit code 4 and no numbers where other load disturbed too many
-    rounds, or the times contradict each other.
+    Refused where this machine is not what the pool expects. Exit code 4 and no numbers where other load
+    disturbed too many rounds, or the times contradict each other.
     """
     from inc_mlflow.spec import Job
-    from inc_mlflow.steps.single_measure import benchmark_two, on_pool
+    from inc_mlflow.steps.standalone.measure import benchmark_two, on_pool
 
     result = benchmark_two(on_pool(Job.load(job), pool), baseline, candidate, say, out)
     if as_json:
@@ -120,11 +133,13 @@ def benchmark(
 
 @app.command("probe", rich_help_panel=STEPS)
 def probe_(
-    layout: Annotated[str, typer.Option(help="As in a job: 1s4c14ins1bs, a part of it (4c, 14ins), or auto.")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="As in a job: 1s4c14ins1bs, a part of it (4c, 14ins), or auto.")
+    ] = "auto",
     as_json: JSON = False,
 ) -> None:
     """Show what this machine is, and on which CPUs a layout's instances would run here."""
-    from inc_mlflow.steps.probe import probe
+    from inc_mlflow.steps.standalone.probe import probe
 
     found = probe(layout)
     if as_json:

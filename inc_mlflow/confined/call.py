@@ -18,16 +18,21 @@ from inc_mlflow.errors import BrokenError, ShortageError
 _KEPT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 _KEPT_ALL = ("PYTHON", "INC_MLFLOW_")
 """Names, and beginnings of names, of variables that a process gets: none holds a secret."""
-_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_THREADS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
 """A thread reserves tens of megabytes that nobody uses, and a limit of memory counts them."""
 
 
 def confined(what: str, function: str, arguments: Mapping[str, Any], limits: Limits) -> str:
     """Call "module:attribute" with ``arguments`` in a process of its own and return the text that it gives.
 
-    ``what`` it reads stands in messages. IncErrors come through. BrokenError where anything else is raised, the process dies,
-    or goes beyond ``limits``; ShortageError where this machine lacks what it takes. Whoever took the process over chose the
-    text: parse it as somebody else's.
+    ``what`` it reads stands in messages. IncErrors come through. BrokenError where anything else is raised,
+    the process dies, or goes beyond ``limits``; ShortageError where this machine lacks what it takes. Whoever
+    took the process over chose the text: parse it as somebody else's.
     """
     told = _SERVER.ask(Work(function, arguments, limits))
     kind, message = str(told.get("told")), str(told.get("message"))
@@ -100,7 +105,11 @@ def _started() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "inc_mlflow.confined.server"]
     try:
         return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=kept | _THREADS, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=kept | _THREADS,
+            start_new_session=True,
         )
     except OSError as error:
         raise ShortageError(f"no process to read requests in ({error.strerror}); try again") from error

@@ -11,8 +11,24 @@ from pathlib import Path
 
 SHORTAGES = frozenset(
     {
-        *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.EROFS),
-        *(errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EPIPE, errno.ENETUNREACH, errno.EHOSTUNREACH),
+        *(
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EMFILE,
+            errno.ENFILE,
+            errno.ENOMEM,
+            errno.EAGAIN,
+            errno.EIO,
+            errno.EROFS,
+        ),
+        *(
+            errno.ECONNREFUSED,
+            errno.ECONNRESET,
+            errno.ETIMEDOUT,
+            errno.EPIPE,
+            errno.ENETUNREACH,
+            errno.EHOSTUNREACH,
+        ),
     }
 )
 """Numbers of OSErrors that tell of the machine or the network, and not of what was read."""
@@ -43,11 +59,16 @@ class Limits:
 
 
 def more_time(seconds: float) -> None:
-    """Give this process CPU time from now on; not beyond what its limits have in store, and nothing where it has none."""
+    """Give this process CPU time from now on.
+
+    Not beyond what its limits have in store, and nothing where it has none.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     if soft != resource.RLIM_INFINITY:
         last = math.ceil(time.process_time() + seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (_lower(last, hard if hard == resource.RLIM_INFINITY else hard - 1), hard))
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (_lower(last, hard if hard == resource.RLIM_INFINITY else hard - 1), hard)
+        )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Make a process for each piece of work. Run as ``python -P -m inc_mlflow.confined.server`` by ``confined``.
 
-Each line on standard input is a piece of work (``Work``), each answer one JSON line: the caller waits for it. Processes are
-forks of this one, which has the libraries loaded already and none of the caller's secrets. The end of standard input ends it
-and what it is working on.
+Each line on standard input is a piece of work (``Work``), each answer one JSON line: the caller waits for it.
+Processes are forks of this one, which has the libraries loaded already and none of the caller's secrets. The
+end of standard input ends it and what it is working on.
 """
 
 import json
@@ -30,8 +30,14 @@ _LIKELIEST = "1000"
 
 def main() -> None:
     """Serve until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, whose end is told by standard input
-    with suppress(BrokenPipeError), os.fdopen(0, "rb", closefd=False) as lines, os.fdopen(1, "wb", closefd=False) as answers:
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the caller, whose end is told by standard input
+    with (
+        suppress(BrokenPipeError),
+        os.fdopen(0, "rb", closefd=False) as lines,
+        os.fdopen(1, "wb", closefd=False) as answers,
+    ):
         while line := lines.readline():
             answers.write(_answer(Work.parse(line), lines) + b"\n")
             answers.flush()

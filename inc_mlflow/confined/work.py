@@ -51,16 +51,24 @@ def answer_of(work: Work) -> bytes:
     except IncError as error:
         told = {"told": type(error).__name__, "message": one_line(str(error), LONGEST_LINE)}
     except MemoryError:
-        told = {"told": "broken", "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory"}
+        told = {
+            "told": "broken",
+            "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory",
+        }
     except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
-        told = {"told": "short" if of_machine(error) else "broken", "message": one_line(described(error), LONGEST_LINE)}
+        told = {
+            "told": "short" if of_machine(error) else "broken",
+            "message": one_line(described(error), LONGEST_LINE),
+        }
     return json.dumps(told).encode()
 
 
 def described(error: Exception) -> str:
     """Return an exception in one line, with the last place of ours that it went through: the traceback stays here."""
     passed = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    ours = [f" in {file.relative_to(_PACKAGE)}:{line}" for file, line in passed if file.is_relative_to(_PACKAGE)]
+    ours = [
+        f" in {file.relative_to(_PACKAGE)}:{line}" for file, line in passed if file.is_relative_to(_PACKAGE)
+    ]
     where = ours[-1] if ours else ""
     return one_line(f"met {type(error).__name__}{where}: {error}", LONGEST_LINE)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inc_mlflow.datasets.source import Arrays
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
 
@@ -34,9 +34,13 @@ def _check_shape(array: np.ndarray, spec: TensorSpec, where: str) -> None:
         return
     shape = ", ".join("any" if axis is None else str(axis) for axis in spec.shape)
     if array.ndim != len(spec.shape):
-        raise DataError(f"{where}: input {spec.name!r} has rank {array.ndim}, {array.shape}; the model takes ({shape})")
+        raise DataError(
+            f"{where}: input {spec.name!r} has rank {array.ndim}, {array.shape}; the model takes ({shape})"
+        )
     wrong = [
-        pair for pair in zip(array.shape[1:], spec.shape[1:], strict=True) if isinstance(pair[1], int) and pair[0] != pair[1]
+        pair
+        for pair in zip(array.shape[1:], spec.shape[1:], strict=True)
+        if isinstance(pair[1], int) and pair[0] != pair[1]
     ]
     if wrong:
         raise DataError(f"{where}: input {spec.name!r} has shape {array.shape}; the model takes ({shape})")
@@ -55,5 +59,7 @@ def _cast(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
     if dtype.kind == "f":
         same |= array != array  # NaN is refused by its own message
     if not same.all():
-        raise DataError(f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; store it as {dtype}")
+        raise DataError(
+            f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; store it as {dtype}"
+        )
     return cast

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inc_mlflow.datasets.files import check_regular
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
+from inc_mlflow.files import check_regular
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import FileSplit, Transform
 
@@ -19,12 +19,31 @@ SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 """What is decoded, whatever suffix it has: real data has GIFs named .jpg. Others start programs, or print."""
 PIXELS = 89_478_485
-"""Largest picture that is decoded: three bytes a pixel, a quarter of a GiB. Small files can claim to be any size."""
+"""Largest picture that is decoded: three bytes a pixel, a quarter of a GiB. Small files can claim to be any
+size."""
 _UNDECODABLE = (
-    *(OSError, EOFError, SyntaxError, ArithmeticError, AssertionError, AttributeError, BufferError, LookupError),
-    *(MemoryError, RuntimeError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(
+        OSError,
+        EOFError,
+        SyntaxError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        BufferError,
+        LookupError,
+    ),
+    *(
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        struct.error,
+        zlib.error,
+        Image.DecompressionBombError,
+    ),
 )
-"""What Pillow's decoders raise over damaged bytes: each format fails in its own ways, and nothing of ours runs in between."""
+"""What Pillow's decoders raise over damaged bytes: each format fails in its own ways, and nothing of ours
+runs in between."""
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
@@ -37,7 +56,9 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     def rows_at(positions: Sequence[int]) -> Batch:
         arrays = [to_array(files[position][0], split.transform, where) for position in positions]
         if len({array.shape for array in arrays}) > 1:
-            raise DataError(f"{where}: images of different size in one batch; add transform: {{resize: …, crop: …}}")
+            raise DataError(
+                f"{where}: images of different size in one batch; add transform: {{resize: …, crop: …}}"
+            )
         return {inputs[0].name: np.stack(arrays)}, np.array([files[position][1] for position in positions])
 
     return Source(len(files), rows_at)
@@ -58,7 +79,10 @@ def _decoded(file: Path, mode: str, where: str) -> Image.Image:
     """Decode one image; DataError names the file, whatever its decoder raises."""
     check_regular(file, where, "an image, or remove it")
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as opened:  # of tags that nobody reads
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(file, formats=FORMATS) as opened,
+        ):  # of tags that nobody reads
             _check_pixels(opened.size, file, where)
             return opened.convert(mode)
     except _UNDECODABLE as error:
@@ -67,7 +91,9 @@ def _decoded(file: Path, mode: str, where: str) -> Image.Image:
 
 def _check_pixels(size: tuple[int, int], file: Path, where: str) -> None:
     if size[0] * size[1] > PIXELS:
-        raise DataError(f"{where}: {file} would have {size[0]} x {size[1]} pixels; at most {PIXELS} are decoded, replace it")
+        raise DataError(
+            f"{where}: {file} would have {size[0]} x {size[1]} pixels; at most {PIXELS} are decoded, replace it"
+        )
 
 
 def _sized(image: Image.Image, transform: Transform, file: Path, where: str) -> Image.Image:
@@ -79,7 +105,9 @@ def _sized(image: Image.Image, transform: Transform, file: Path, where: str) -> 
         image = image.resize(size, Image.Resampling.BILINEAR)
     if transform.crop is not None:
         if transform.crop > min(image.size):
-            raise DataError(f"{where}.transform.crop: {transform.crop} is larger than an image of {image.size}; resize first")
+            raise DataError(
+                f"{where}.transform.crop: {transform.crop} is larger than an image of {image.size}; resize first"
+            )
         left, top = (image.width - transform.crop) // 2, (image.height - transform.crop) // 2
         image = image.crop((left, top, left + transform.crop, top + transform.crop))
     return image
@@ -87,7 +115,9 @@ def _sized(image: Image.Image, transform: Transform, file: Path, where: str) -> 
 
 def _channels(values: tuple[float, ...], array: np.ndarray, where: str) -> np.ndarray:
     if len(values) not in {1, array.shape[-1]}:
-        raise DataError(f"{where}.transform: {len(values)} values of mean or std for {array.shape[-1]} channels")
+        raise DataError(
+            f"{where}.transform: {len(values)} values of mean or std for {array.shape[-1]} channels"
+        )
     return np.asarray(values, np.float32)
 
 
@@ -108,4 +138,6 @@ def _entries(folder: Path, where: str) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{where}: {folder} cannot be read ({error.strerror}); give a folder that can") from error
+        raise DataError(
+            f"{where}: {folder} cannot be read ({error.strerror}); give a folder that can"
+        ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inc_mlflow.datasets.archive import Archive
+from inc_mlflow.archive import Archive
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
@@ -27,7 +27,9 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
 
     def rows_at(positions: Sequence[int]) -> Batch:
         index = np.asarray(positions)
-        return {name: array(key)[index] for name, key in keys.items()}, None if label is None else array(label)[index]
+        return {name: array(key)[index] for name, key in keys.items()}, None if label is None else array(
+            label
+        )[index]
 
     rows = _rows(archive, keys, label)
     return Source(rows, rows_at, lambda name: _column(archive, name, rows))
@@ -35,10 +37,14 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
 
 def _column(archive: Archive, name: str, rows: int) -> np.ndarray:
     if name not in archive:
-        raise DataError(f"data.group: no array {name!r}{did_you_mean(name, list(archive.names))}; the file has {archive}")
+        raise DataError(
+            f"data.group: no array {name!r}{did_you_mean(name, list(archive.names))}; the file has {archive}"
+        )
     if archive.head(name).shape != (rows,):
         shape = archive.head(name).shape
-        raise DataError(f"data.group: array {name!r} has shape {shape}; it needs one value of each of {rows} rows")
+        raise DataError(
+            f"data.group: array {name!r} has shape {shape}; it needs one value of each of {rows} rows"
+        )
     return archive.array(name)
 
 
@@ -72,5 +78,7 @@ def _rows(archive: Archive, keys: dict[str, str], label: str | None) -> int:
         lengths["labels"] = shape[0]
     if len(set(lengths.values())) > 1:
         text = ", ".join(f"{name} {count}" for name, count in lengths.items())
-        raise DataError(f"{archive.where}: arrays of different length ({text}); each row needs one of every array")
+        raise DataError(
+            f"{archive.where}: arrays of different length ({text}); each row needs one of every array"
+        )
     return next(iter(lengths.values()))

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from inc_mlflow.datasets.source import Arrays
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import SplitFacts, TensorSpec
 
@@ -46,7 +46,9 @@ class Content:
         if len(self._labels) > 1:
             kinds = ", ".join(sorted(str(label and label.dtype) for label in self._labels))
             raise DataError(f"{where}: labels of several kinds ({kinds}); give every row one of the same")
-        return SplitFacts(rows=self._rows, sha256=self._digest.hexdigest(), labels=next(iter(self._labels), None))
+        return SplitFacts(
+            rows=self._rows, sha256=self._digest.hexdigest(), labels=next(iter(self._labels), None)
+        )
 
 
 def _label_spec(labels: np.ndarray) -> TensorSpec:

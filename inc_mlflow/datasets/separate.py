@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.rows import Content, row_digests
-from inc_mlflow.datasets.source import Arrays, Batch
+from inc_mlflow.datasets.source import Batch
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import DataFacts, SplitFacts, TensorSpec
@@ -27,14 +28,21 @@ class Data:
     """All splits of a job, with the rows that validation shares left out of the others."""
 
     def __init__(self, spec: DataSpec, root: Path, inputs: tuple[TensorSpec, ...]) -> None:
-        self._readers = {name: SplitReader(name, split, root, inputs, spec.group) for name, split in spec.splits().items()}
+        self._readers = {
+            name: SplitReader(name, split, root, inputs, spec.group) for name, split in spec.splits().items()
+        }
         self._group = spec.group
         self._judging: Counter[bytes] | None = None
 
-    def survey(self, shown: Shown = lambda batches, *_: iter(batches), check_labels: LabelCheck = lambda *_: None) -> DataFacts:
-        """Read every row once; DataError where one does not fit, or where more than 1 % of validation is not its own.
+    def survey(
+        self, shown: Shown = lambda batches, *_: iter(batches), check_labels: LabelCheck = lambda *_: None
+    ) -> DataFacts:
+        """Read every row once.
 
-        ``shown`` wraps each split's batches, to show progress; ``check_labels`` raises on labels that are no use.
+        DataError where one does not fit, or where more than 1 % of validation is not its own.
+
+        ``shown`` wraps each split's batches, to show progress; ``check_labels`` raises on labels that are no
+        use.
         """
         splits: dict[str, SplitFacts] = {}
         left_out: dict[str, int] = {}
@@ -56,7 +64,10 @@ class Data:
                 yield _kept(inputs, labels, digests, np.array(own))
 
     def groups(self, name: str) -> np.ndarray | None:
-        """Return the number of each validation row's group, shape (rows,); None where rows were drawn each by itself."""
+        """Return the number of each validation row's group, shape (rows,).
+
+        None where rows were drawn each by itself.
+        """
         if self._group is None or name != "validation":
             return None
         return self._reader(name).groups(self._group)
@@ -70,7 +81,9 @@ class Data:
     def judging(self) -> Counter[bytes]:
         """Return the digests of the validation rows, and how many rows have each."""
         if self._judging is None:
-            self._judging = Counter(digest for *_, digests in self.rows("validation", size=64) for digest in digests)
+            self._judging = Counter(
+                digest for *_, digests in self.rows("validation", size=64) for digest in digests
+            )
         return self._judging
 
     def _reader(self, name: str) -> SplitReader:
@@ -78,7 +91,9 @@ class Data:
             raise DataError(f"data.{name}: the job has no such split; it has {', '.join(self._readers)}")
         return self._readers[name]
 
-    def _survey(self, name: str, shown: Shown, check_labels: LabelCheck) -> tuple[SplitFacts, set[bytes], int]:
+    def _survey(
+        self, name: str, shown: Shown, check_labels: LabelCheck
+    ) -> tuple[SplitFacts, set[bytes], int]:
         content, overlap, count = Content(), set[bytes](), 0
         seen: Counter[bytes] = Counter()
         for inputs, labels in shown(self._readers[name].batches(), f"check {name}", self.batches(name)):
@@ -113,7 +128,11 @@ def _kept(inputs: Arrays, labels: np.ndarray | None, digests: list[bytes], own: 
     if own.all():
         return inputs, labels, digests
     kept = {name: array[own] for name, array in inputs.items()}
-    return kept, None if labels is None else labels[own], [d for d, keep in zip(digests, own, strict=True) if keep]
+    return (
+        kept,
+        None if labels is None else labels[own],
+        [d for d, keep in zip(digests, own, strict=True) if keep],
+    )
 
 
 def _notes(left_out: dict[str, int]) -> Iterator[str]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import FileSplit
 
-Arrays = dict[str, np.ndarray]
 Batch = tuple[Arrays, np.ndarray | None]
 
 
@@ -17,7 +17,8 @@ Batch = tuple[Arrays, np.ndarray | None]
 class Source:
     """``read`` takes row positions and returns their inputs (batch axis first) and labels.
 
-    ``column`` returns one value of each row by the name it has in the file; None where the format has no such thing.
+    ``column`` returns one value of each row by the name it has in the file; None where the format has no such
+    thing.
     """
 
     rows: int

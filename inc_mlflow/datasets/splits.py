@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
-from inc_mlflow.datasets.source import Arrays, Batch, Source
+from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
@@ -21,7 +22,12 @@ class SplitReader:
     """One split; ``batches`` can be called again for every pass and gives the same rows in the same order."""
 
     def __init__(
-        self, name: str, split: FileSplit | CallableSplit, root: Path, inputs: tuple[TensorSpec, ...], group: str | None = None
+        self,
+        name: str,
+        split: FileSplit | CallableSplit,
+        root: Path,
+        inputs: tuple[TensorSpec, ...],
+        group: str | None = None,
     ) -> None:
         self.where, self._group = f"data.{name}", group
         self._name, self._split, self._root, self._inputs = name, split, root, inputs
@@ -37,7 +43,10 @@ class SplitReader:
     def batches(self, size: int | None = None) -> Iterator[Batch]:
         """Yield (inputs, labels); ``size`` regroups the rows, the last batch may be smaller."""
         batches = self._raw(size)
-        checked = ((conform(inputs, self._inputs, self.where), self._labels(inputs, labels)) for inputs, labels in batches)
+        checked = (
+            (conform(inputs, self._inputs, self.where), self._labels(inputs, labels))
+            for inputs, labels in batches
+        )
         return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
 
     def groups(self, name: str) -> np.ndarray:
@@ -62,7 +71,10 @@ class SplitReader:
         return self._from_file(self._split, size or self._split.batch)
 
     def _without_group(self, batch: Batch) -> Batch:
-        """Take out what only says which rows belong together and no model reads; only validation has to give it."""
+        """Take out what only says which rows belong together and no model reads.
+
+        Only validation has to give it.
+        """
         inputs, labels = batch
         if self._group is not None and self._name == "validation":
             self._group_of(inputs, self._group)
@@ -70,7 +82,10 @@ class SplitReader:
         return {name: array for name, array in inputs.items() if name != self._group or name in taken}, labels
 
     def _group_of(self, inputs: Arrays, name: str) -> np.ndarray:
-        """Return what a callable's batch says of its rows' groups; what the model takes is no likely other name of it."""
+        """Return what a callable's batch says of its rows' groups.
+
+        What the model takes is no likely other name of it.
+        """
         if name not in inputs:
             given, taken = list(map(str, inputs)), {spec.name for spec in self._inputs}
             hint = did_you_mean(name, [other for other in given if other not in taken])
@@ -79,7 +94,9 @@ class SplitReader:
         values = _whole_or_text(np.asarray(inputs[name]), name)
         rows = len(next((array for other, array in inputs.items() if other != name), values))
         if values.shape != (rows,):
-            raise DataError(f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; yield one value per row")
+            raise DataError(
+                f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; yield one value per row"
+            )
         return values
 
     def _from_file(self, split: FileSplit, size: int) -> Iterator[Batch]:
@@ -114,14 +131,18 @@ class SplitReader:
         if array is not None:
             lengths.add(len(array) if array.ndim else -1)
         if len(lengths) != 1:
-            raise DataError(f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch")
+            raise DataError(
+                f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch"
+            )
         return array
 
     def _array(self, labels: Any) -> np.ndarray:
         try:
             array = np.asarray(labels)
             if array.dtype.kind == "U":
-                "".join(array.ravel().tolist()).encode()  # NumPy keeps numbers that are no characters, and halves of some
+                "".join(
+                    array.ravel().tolist()
+                ).encode()  # NumPy keeps numbers that are no characters, and halves of some
         except (SystemError, ValueError) as error:  # a SystemError is how CPython refuses such a number
             raise DataError(
                 f"{self.where}: labels are no array of numbers or texts ({reason(error)}); give one per row"
@@ -129,9 +150,14 @@ class SplitReader:
         return self._text(array) if array.dtype.kind in "OT" else array
 
     def _text(self, labels: np.ndarray) -> np.ndarray:
-        """Texts as pandas and NumPy's own strings hold them; other objects have no bytes that say what they are."""
+        """Texts as pandas and NumPy's own strings hold them.
+
+        Other objects have no bytes that say what they are.
+        """
         if not all(isinstance(label, str) for label in labels.ravel().tolist()):
-            raise DataError(f"{self.where}: labels are Python objects; give numbers or texts, JSON where they have structure")
+            raise DataError(
+                f"{self.where}: labels are Python objects; give numbers or texts, JSON where they have structure"
+            )
         return np.array(labels.tolist(), np.str_)
 
 
@@ -139,7 +165,9 @@ def chosen_rows(split: FileSplit, count: int, where: str) -> list[int]:
     """Return the positions that start, stop and samples choose; the order of the file is kept."""
     stop = count if split.stop is None else split.stop
     if stop > count or split.start >= stop:
-        raise DataError(f"{where}: no rows {split.start} to {stop}; it has {count}" if count else f"{where}: has no rows")
+        raise DataError(
+            f"{where}: no rows {split.start} to {stop}; it has {count}" if count else f"{where}: has no rows"
+        )
     rows = range(split.start, stop)
     if split.samples is None:
         return list(rows)
@@ -177,7 +205,9 @@ def _join(batches: list[Batch]) -> Batch:
 
 def _rows(batch: Batch, start: int, stop: int) -> Batch:
     inputs, labels = batch
-    return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[start:stop]
+    return {name: array[start:stop] for name, array in inputs.items()}, None if labels is None else labels[
+        start:stop
+    ]
 
 
 def _whole_or_text(values: np.ndarray, name: str) -> np.ndarray:
@@ -195,13 +225,17 @@ def _format(split: FileSplit, where: str) -> str:
         return "images"
     formats = {".npz": "npz", ".tsv": "text", ".csv": "text"}
     if path.suffix not in formats:
-        raise DataError(f"{where}: {path} is no .npz, .tsv, .csv or folder; give one, or say format: npz, images or text")
+        raise DataError(
+            f"{where}: {path} is no .npz, .tsv, .csv or folder; give one, or say format: npz, images or text"
+        )
     return formats[path.suffix]
 
 
 def _pair(item: Any, where: str) -> Batch:
     if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], dict) and item[0]):
-        raise DataError(f"{where}: yields {type(item).__name__}; it must yield (dict of input arrays, labels or None)")
+        raise DataError(
+            f"{where}: yields {type(item).__name__}; it must yield (dict of input arrays, labels or None)"
+        )
     inputs, labels = item
     if any(np.ndim(array) == 0 for array in inputs.values()):
         raise DataError(f"{where}: yields an input without rows; the first axis of each array counts them")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from inc_mlflow.datasets.files import check_regular, listed
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
+from inc_mlflow.files import check_regular, listed
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import FileSplit
@@ -55,9 +55,13 @@ def _table(path: Path, where: str) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, dialect=_Tsv if path.suffix == ".tsv" else csv.excel))
     except OSError as error:
-        raise DataError(f"{where}: {path} cannot be read ({error.strerror}); give a .tsv or .csv with a header") from error
+        raise DataError(
+            f"{where}: {path} cannot be read ({error.strerror}); give a .tsv or .csv with a header"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{where}: {path} is no UTF-8 table ({error}); give a .tsv or .csv with a header") from error
+        raise DataError(
+            f"{where}: {path} is no UTF-8 table ({error}); give a .tsv or .csv with a header"
+        ) from error
     if not rows:
         raise DataError(f"{where}: {path} has no rows below its header")
     return rows
@@ -73,14 +77,18 @@ def _column(row: dict[str, str], name: str, where: str) -> str:
 def _group(row: dict[str, str], name: str) -> str:
     value = row.get(name)
     if value is None:
-        raise DataError(f"data.group: a row has nothing in column {name!r}; the table has {', '.join(map(str, row))}")
+        raise DataError(
+            f"data.group: a row has nothing in column {name!r}; the table has {', '.join(map(str, row))}"
+        )
     return value
 
 
 def _first_text_column(table: list[dict[str, str]], label: str, where: str) -> str:
     name = next((column for column in table[0] if column != label), None)
     if name is None:
-        raise DataError(f"{where}: the table has no column beside {label!r}; name the text with transform: {{columns: […]}}")
+        raise DataError(
+            f"{where}: the table has no column beside {label!r}; name the text with transform: {{columns: […]}}"
+        )
     return name
 
 
@@ -91,7 +99,10 @@ def _labels(values: list[str | None], where: str) -> np.ndarray:
         raise DataError(f"{where}: row {values.index(None) + 1} has no label; give every row one")
     try:
         return _numbers(given)
-    except (ValueError, OverflowError):  # also where a number is an identity of more digits than integers here have
+    except (
+        ValueError,
+        OverflowError,
+    ):  # also where a number is an identity of more digits than integers here have
         return np.array(given)
 
 
@@ -114,7 +125,9 @@ def _set_length(tokenizer: Tokenizer, split: FileSplit, where: str) -> None:
     length, columns = split.transform.max_length or 0, split.transform.columns or ()
     special = tokenizer.num_special_tokens_to_add(is_pair=len(columns) == 2)
     if length <= special:
-        raise DataError(f"{where}.transform.max_length: {length} leaves no room beside {special} special tokens")
+        raise DataError(
+            f"{where}.transform.max_length: {length} leaves no room beside {special} special tokens"
+        )
     padding = tokenizer.padding or {}
     tokenizer.enable_truncation(length)
     padding.pop("length", None)
@@ -138,5 +151,7 @@ def _pair(texts: tuple[str, ...]) -> str | tuple[str, ...]:
 def _stack(encoded: list[Encoding], kind: str, length: int, what: str) -> np.ndarray:
     rows = [getattr(row, kind) for row in encoded]
     if {len(row) for row in rows} - {length}:
-        raise DataError(f"{what} gives rows of other lengths than max_length ({length}); save it from the library again")
+        raise DataError(
+            f"{what} gives rows of other lengths than max_length ({length}); save it from the library again"
+        )
     return np.array(rows, np.int64)

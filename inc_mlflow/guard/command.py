@@ -37,16 +37,20 @@ def place() -> Path:
 def guarded(stopped: str) -> Iterator[None]:
     """Run a command: whatever ends it, none of its processes and temporary files is left.
 
-    SIGINT, SIGTERM and SIGHUP, unless they were ignored, end its other processes at once and itself with ``stopped`` as the
-    only line and 128 plus the signal's number as exit code. That goes through KeyboardInterrupt, so that all is closed
-    which has to be; what does not close within some seconds is left as a kill would leave it.
+    SIGINT, SIGTERM and SIGHUP, unless they were ignored, end its other processes at once and itself with
+    ``stopped`` as the only line and 128 plus the signal's number as exit code. That goes through
+    KeyboardInterrupt, so that all is closed which has to be; what does not close within some seconds is left
+    as a kill would leave it.
     """
     outside, folder = place(), _folder()
     guard = _Guard(folder, stopped)
     try:
         with _signals(guard):
             try:
-                with environment({MARK: guard.mark, _PLACE: str(outside), "TMPDIR": folder}), _temporary(folder):
+                with (
+                    environment({MARK: guard.mark, _PLACE: str(outside), "TMPDIR": folder}),
+                    _temporary(folder),
+                ):
                     yield
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -66,13 +70,18 @@ class _Guard:
         command = [sys.executable, "-I", "-S", program.__file__, self.mark, folder, os.pathsep.join(sys.path)]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # the guard inherits that, and keeps it
         try:
-            self._process = subprocess.Popen(command, stdin=inputs, stdout=subprocess.PIPE, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdin=inputs, stdout=subprocess.PIPE, start_new_session=True
+            )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(inputs)
 
     def stop(self, number: int, _: FrameType | None) -> None:
-        """Handle the first signal, of which the system has told the guard already; those that follow change nothing."""
+        """Handle the first signal, of which the system has told the guard already.
+
+        Those that follow change nothing.
+        """
         if self.signal:
             return
         self.signal = number
@@ -140,7 +149,10 @@ _asked: list[_Guard] = []
 
 @contextmanager
 def _signals(guard: _Guard) -> Iterator[None]:
-    """Hand signals to the guard; one that was ignored when the program began stays ignored, as ``nohup`` wants it."""
+    """Hand signals to the guard.
+
+    One that was ignored when the program began stays ignored, as ``nohup`` wants it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets no other thread handle signals
         return

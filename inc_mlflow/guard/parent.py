@@ -8,9 +8,12 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def end_with_parent(parent: int) -> None:
-    """Let Linux kill this process with its parent, whose id is ``parent``; at once where that is gone already.
+    """Let Linux kill this process with its parent, whose id is ``parent``.
 
-    More exactly with the thread that started it, so that has to wait for it. Elsewhere the guard alone ends it.
+    At once where that is gone already.
+
+    More exactly with the thread that started it, so that has to wait for it. Elsewhere the guard alone ends
+    it.
     """
     if sys.platform != "linux":
         return

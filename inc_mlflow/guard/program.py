@@ -1,8 +1,8 @@
 """The guard of one command: a process that outlives it, however it ends, and clears up behind it.
 
-Run as ``python -I -S program.py MARK FOLDER PACKAGES`` with the signals blocked that end commands. Every process of the command
-has ``MARK`` in its environment; ``FOLDER`` is where it has its temporary files. Standard input is a pipe that only the
-command writes to:
+Run as ``python -I -S program.py MARK FOLDER PACKAGES`` with the signals blocked that end commands. Every
+process of the command has ``MARK`` in its environment; ``FOLDER`` is where it has its temporary files.
+Standard input is a pipe that only the command writes to:
 
 - the number of a signal that reached it: its other processes are ended, and a line is the answer
 - ``DONE``: it cleared up itself
@@ -27,7 +27,8 @@ DONE = 0
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What a terminal that closes, a service manager or a person sends to end a program."""
 PATIENCE = 15.0
-"""Seconds after a signal until a command is killed that did not end: a library may keep it from looking at signals."""
+"""Seconds after a signal until a command is killed that did not end: a library may keep it from looking at
+signals."""
 _PAUSE, _GONE = 0.1, 0.02
 """Seconds between two looks: for what a command goes on to start, and whether what was killed is gone."""
 
@@ -79,10 +80,15 @@ def _clear_up(mark: str, folder: str) -> None:
 
 
 def end_marked(mark: str, spared: int = 0) -> None:
-    """Kill every process of a command but ``spared`` and this one, and see them gone; their parents may not have noticed."""
+    """Kill every process of a command but ``spared`` and this one, and see them gone.
+
+    Their parents may not have noticed.
+    """
     import psutil
 
-    while found := [one for one in psutil.process_iter() if one.pid not in (spared, os.getpid()) and _is_marked(one, mark)]:
+    while found := [
+        one for one in psutil.process_iter() if one.pid not in (spared, os.getpid()) and _is_marked(one, mark)
+    ]:
         for one in found:
             try:
                 one.kill()

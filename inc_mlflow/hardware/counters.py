@@ -11,8 +11,8 @@ from inc_mlflow.records import Load
 _WORKING = 0.01
 """Share of a turn that a thread runs at least to count as one that works; helpers of libraries sleep."""
 _STOLEN_TICKS, _BUSY_TICKS = 1, 2
-"""Ticks that rounding alone can make between two readings: stolen time is one counter, busy time those of user and system,
-as is that of a thread where it is in ticks too."""
+"""Ticks that rounding alone can make between two readings: stolen time is one counter, busy time those of
+user and system, as is that of a thread where it is in ticks too."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,36 @@ class Watch:
             waited=_most_waited(first, last, seconds),
             stolen=None if stolen is None else stolen / seconds,
             other=None if other is None else other / seconds,
-            throttled=None if last.throttled is None or first.throttled is None else last.throttled - first.throttled,
+            throttled=None
+            if last.throttled is None or first.throttled is None
+            else last.throttled - first.throttled,
             migrated=_migrations(first, last, seconds * _WORKING),
             slowed=self._slowest(),
         )
 
     def _read(self) -> _Snapshot:
-        threads = {(pid, thread): counters for pid in self._pids for thread, counters in _threads(self._proc / str(pid))}
+        threads = {
+            (pid, thread): counters
+            for pid in self._pids
+            for thread, counters in _threads(self._proc / str(pid))
+        }
         parent = sum(counters.ran for _, counters in _threads(self._proc / "self"))
-        return _Snapshot(time.monotonic(), threads, parent, cpu_times(self._proc / "stat"), _throttled(self._groups))
+        return _Snapshot(
+            time.monotonic(), threads, parent, cpu_times(self._proc / "stat"), _throttled(self._groups)
+        )
 
     def _busy(self, first: _Snapshot, last: _Snapshot) -> tuple[float | None, float | None]:
-        """Return the most seconds stolen from one CPU, and the most that others ran on one; ticks of rounding do not count.
+        """Return the most seconds stolen from one CPU, and the most that others ran on one.
+
+        Ticks of rounding do not count.
 
         The parent may have run on any of them: its time counts as none of others' on each.
         """
-        if first.cpus is None or last.cpus is None or not set(self._cpus) <= first.cpus.keys() & last.cpus.keys():
+        if (
+            first.cpus is None
+            or last.cpus is None
+            or not set(self._cpus) <= first.cpus.keys() & last.cpus.keys()
+        ):
             return None, None  # lxcfs shows a container fewer CPUs than there are
         ours, tick = dict.fromkeys(self._cpus, last.parent - first.parent), 1 / os.sysconf("SC_CLK_TCK")
         for key, thread in last.threads.items():
@@ -101,7 +115,9 @@ class Watch:
 
 def _most_waited(first: _Snapshot, last: _Snapshot, seconds: float) -> float | None:
     waits = [
-        None if thread.waited is None else thread.waited - ((first.threads[key].waited or 0.0) if key in first.threads else 0.0)
+        None
+        if thread.waited is None
+        else thread.waited - ((first.threads[key].waited or 0.0) if key in first.threads else 0.0)
         for key, thread in last.threads.items()
     ]
     known = [wait for wait in waits if wait is not None]
@@ -109,7 +125,10 @@ def _most_waited(first: _Snapshot, last: _Snapshot, seconds: float) -> float | N
 
 
 def _migrations(first: _Snapshot, last: _Snapshot, least: float) -> int | None:
-    """Count the moves of threads that ran ``least`` seconds; where the kernel keeps no count, those that ended elsewhere."""
+    """Count the moves of threads that ran ``least`` seconds.
+
+    Where the kernel keeps no count, those that ended elsewhere.
+    """
     moves = 0
     for key, thread in last.threads.items():
         before = first.threads.get(key)
@@ -129,7 +148,9 @@ def _threads(process: Path) -> Iterator[tuple[int, _Thread]]:
 
 
 def _thread(folder: Path) -> _Thread:
-    """Read one thread: schedstat in nanoseconds where the kernel counts, else stat in ticks; see proc_pid_stat(5).
+    """Read one thread: schedstat in nanoseconds where the kernel counts, else stat in ticks.
+
+    See proc_pid_stat(5).
 
     A kernel built without these counters has the file too, with zeros.
     """
@@ -154,12 +175,22 @@ def cpu_times(file: Path) -> dict[int, tuple[float, float]] | None:
     if not file.is_file():
         return None
     tick = os.sysconf("SC_CLK_TCK")
-    rows = [line.split() for line in file.read_text().splitlines() if line.startswith("cpu") and not line.startswith("cpu ")]
-    return {int(row[0][3:]): (sum(int(row[n]) for n in (1, 2, 3, 6, 7)) / tick, int(row[8]) / tick) for row in rows}
+    rows = [
+        line.split()
+        for line in file.read_text().splitlines()
+        if line.startswith("cpu") and not line.startswith("cpu ")
+    ]
+    return {
+        int(row[0][3:]): (sum(int(row[n]) for n in (1, 2, 3, 6, 7)) / tick, int(row[8]) / tick)
+        for row in rows
+    }
 
 
 def _throttled(groups: Sequence[Path]) -> int | None:
-    """Sum the throttled periods of the cgroups that have a quota; 0 where none has; None where one does not count them."""
+    """Sum the throttled periods of the cgroups that have a quota.
+
+    0 where none has; None where one does not count them.
+    """
     counts = [_count(group / "cpu.stat") for group in groups]
     return None if None in counts else sum(count or 0 for count in counts)
 

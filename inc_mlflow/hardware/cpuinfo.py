@@ -23,7 +23,10 @@ def cpu_flags() -> frozenset[str]:
 
 
 def vendor() -> str | None:
-    """Return the maker of the CPU: one that pools can expect, or what Linux says of another; None where it says nothing."""
+    """Return the maker of the CPU: one that pools can expect, or what Linux says of another.
+
+    None where it says nothing.
+    """
     facts = cpuinfo()
     told = facts.get("vendor_id") or facts.get("CPU implementer")
     return _VENDORS.get(told, told) if told else None

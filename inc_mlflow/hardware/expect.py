@@ -31,7 +31,8 @@ _Claim = tuple[str, Callable[[_Machine], bool]]
 def confirm(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
     """Raise HardwareError with all that this machine is not of what the pool expects, and with what it is.
 
-    In an emulated process the CPU has the flags that onnxruntime sees. What cannot be found out does not hold.
+    In an emulated process the CPU has the flags that onnxruntime sees. What cannot be found out does not
+    hold.
     """
     machine = _machine(hardware.expect)
     if wrong := _unmet(hardware.expect, machine):

@@ -16,7 +16,8 @@ PROC = Path("/proc")
 class Neighbours:
     """``shares`` grows by one each time that a benchmark is watched: the share of the time of ``cpus`` that others used.
 
-    Other machines on this host count too, as far as the hypervisor tells. None is what this system does not let us read.
+    Other machines on this host count too, as far as the hypervisor tells. None is what this system does not
+    let us read.
     """
 
     cpus: Sequence[int]
@@ -45,8 +46,14 @@ class Neighbours:
 
 
 def sharing(cpu: int, sysfs: Path) -> list[int]:
-    """Return the CPUs that share the largest cache with this one, as Linux tells; this one alone where it does not."""
-    caches = {int((folder / "level").read_text()): folder for folder in (sysfs / f"cpu{cpu}" / "cache").glob("index[0-9]*")}
+    """Return the CPUs that share the largest cache with this one, as Linux tells.
+
+    This one alone where it does not.
+    """
+    caches = {
+        int((folder / "level").read_text()): folder
+        for folder in (sysfs / f"cpu{cpu}" / "cache").glob("index[0-9]*")
+    }
     if not caches:
         return [cpu]
     return _numbers((caches[max(caches)] / "shared_cpu_list").read_text())

@@ -1,7 +1,8 @@
 """Plan where the instances of a layout run: pure arithmetic on what ``topology`` read.
 
-Physical cores come before hyperthread siblings. An instance stays within one memory node, else within one socket, where
-enough CPUs are free; those with higher numbers come first, since less else runs there. All sockets of a layout are used.
+Physical cores come before hyperthread siblings. An instance stays within one memory node, else within one
+socket, where enough CPUs are free; those with higher numbers come first, since less else runs there. All
+sockets of a layout are used.
 """
 
 import math
@@ -37,7 +38,8 @@ class _Pool:
 def plan(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
     """Fill what the layout leaves open and choose CPUs.
 
-    HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was given.
+    HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was
+    given.
     """
     whole = _whole(layout, topology)
     pool = _pool(topology, whole.sockets)
@@ -123,7 +125,9 @@ def _lacking(layout: Layout, pool: _Pool, topology: Topology) -> str | None:
         )
     if needed < sockets:
         fitting = replace(layout, sockets=needed)
-        return f"a CPU on each of its {sockets} sockets and has {instances} x {cores} = {needed}; use {fitting}"
+        return (
+            f"a CPU on each of its {sockets} sockets and has {instances} x {cores} = {needed}; use {fitting}"
+        )
     return None
 
 
@@ -143,7 +147,9 @@ def _fitting(layout: Layout, topology: Topology) -> Layout:
     pool = _pool(topology, layout.sockets)
     cores = min(layout.cores or 1, pool.size)
     instances = max(1, pool.size // cores)
-    return replace(layout, sockets=min(layout.sockets or 1, cores * instances), cores=cores, instances=instances)
+    return replace(
+        layout, sockets=min(layout.sockets or 1, cores * instances), cores=cores, instances=instances
+    )
 
 
 def _places(layout: Layout, pool: _Pool) -> list[list[Cpu]]:
@@ -158,7 +164,8 @@ def _places(layout: Layout, pool: _Pool) -> list[list[Cpu]]:
 def _due(unused: Set[int], left: int, cores: int, free: Iterable[Cpu]) -> list[list[int]]:
     """Return sets of sockets, of each of which the next of the ``left`` instances takes an equal share.
 
-    One set of all unused sockets that hold it; else, if there are no instances to spare, as many sockets as it must span.
+    One set of all unused sockets that hold it; else, if there are no instances to spare, as many sockets as
+    it must span.
     """
     rooms = Counter(cpu.socket for cpu in free if cpu.socket in unused)
     count = math.ceil(len(rooms) / left)
@@ -191,11 +198,16 @@ def _take(among: Sequence[Cpu], most: int, tier: list[Cpu], taken: list[Cpu]) ->
 
 
 def _nearest(tier: Sequence[Cpu], needed: int, beside: Sequence[Cpu]) -> list[Cpu]:
-    """Choose CPUs of one memory node, else of one socket, else of any; beside those taken already, then where most are free."""
+    """Choose CPUs of one memory node, else of one socket, else of any.
+
+    Beside those taken already, then where most are free.
+    """
     for part in (_node, _socket):
         groups = [group for group in _groups(tier, part) if len(group) >= needed]
         if groups:
-            best = max(groups, key=lambda group: (_shared(group[0], beside, part), len(group), group[-1].number))
+            best = max(
+                groups, key=lambda group: (_shared(group[0], beside, part), len(group), group[-1].number)
+            )
             return best[len(best) - needed :]
     return list(tier[max(0, len(tier) - needed) :])
 

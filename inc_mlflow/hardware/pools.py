@@ -1,13 +1,13 @@
 """Pools a job can run on, and the proof that this process is on one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import isa
 from inc_mlflow.hardware.expect import confirm, is_met, words
 from inc_mlflow.spec import CPU_PROVIDER, LOCAL, SYSTEM, PoolSpec
-from inc_mlflow.spec.pools import Emulated, emulated_pool
+from inc_mlflow.spec.pools import Emulated, Isa, emulated_pool
 from inc_mlflow.spec.presets import definitions
 
 _ELSEWHERE = f"submit the job to a cluster, or write pools: [{LOCAL}]"
@@ -30,11 +30,16 @@ def met() -> list[str]:
     return [name for name, pool in _known().items() if is_met(pool.expect)]
 
 
-def check(pools: tuple[str | Emulated, ...], placement: Mapping[str, PoolSpec]) -> None:
-    """Raise an IncError where this machine is not all pools of a job, or cannot emulate what it is to emulate."""
+def check(
+    pools: tuple[str | Emulated, ...], placement: Mapping[str, PoolSpec], emulation: Callable[[Isa], None]
+) -> None:
+    """Raise an IncError where this machine is not all pools of a job.
+
+    ``emulation`` does where it cannot emulate.
+    """
     for pool in pools:
         if isinstance(pool, Emulated):
-            isa.check(pool.emulate)
+            emulation(pool.emulate)
         elif pool != LOCAL:
             confirm(pool, placement[pool], _ELSEWHERE)
 
@@ -49,7 +54,9 @@ def here(pool: str, hardware: PoolSpec) -> str:
         confirm(pool, hardware)
         return pool
     if hardware.provider != CPU_PROVIDER:
-        raise HardwareError(f"emulation of {profile.name}: pool {pool!r} runs models by {hardware.provider}; use one on CPUs")
+        raise HardwareError(
+            f"emulation of {profile.name}: pool {pool!r} runs models by {hardware.provider}; use one on CPUs"
+        )
     return emulated_pool(profile.name)
 
 

@@ -21,7 +21,9 @@ _RUNTIME = ("inc-mlflow", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu")
 
 
 def host_facts(gpu: str | None = None) -> HostFacts:
-    """Return CPU, instruction sets, cores this process may use, and versions of what computes; ``gpu`` where one counts.
+    """Return CPU, instruction sets, cores this process may use, and versions of what computes.
+
+    ``gpu`` where one counts.
 
     Under emulation the instruction sets are those that onnxruntime sees, and the name of the CPU says so.
     """

@@ -10,7 +10,10 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Quota:
-    """The least quota: CPUs' worth of time, and the file that says so. ``groups`` are all cgroups that have one."""
+    """The least quota: CPUs' worth of time, and the file that says so.
+
+    ``groups`` are all cgroups that have one.
+    """
 
     cpus: float
     source: str
@@ -18,7 +21,10 @@ class Quota:
 
 
 def cpu_quota(proc: Path = PROC) -> Quota | None:
-    """Return the least quota of this process's cgroups and their visible ancestors; None where none limits it."""
+    """Return the least quota of this process's cgroups and their visible ancestors.
+
+    None where none limits it.
+    """
     limits = [limit for folder in _folders(proc) if (limit := _limit(folder))]
     if not limits:
         return None
@@ -46,7 +52,10 @@ def _folders(proc: Path) -> Iterator[Path]:
 
 
 def _up(path: str, root: str, mount: Path) -> Iterator[Path]:
-    """Walk up in the mount. A path outside of its root is another namespace's name: only the mount itself is ours to see."""
+    """Walk up in the mount.
+
+    A path outside of its root is another namespace's name: only the mount itself is ours to see.
+    """
     inside = PurePosixPath(path)
     below = inside.relative_to(root).parts if ".." not in inside.parts and inside.is_relative_to(root) else ()
     for depth in range(len(below), -1, -1):

@@ -14,7 +14,10 @@ SYSFS = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Cpu:
-    """One logical CPU; those of one ``core`` are hyperthread siblings. ``core`` is the lowest number among them."""
+    """One logical CPU; those of one ``core`` are hyperthread siblings.
+
+    ``core`` is the lowest number among them.
+    """
 
     number: int
     core: int
@@ -24,7 +27,10 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Topology:
-    """CPUs that this process may use, and the share of their time that cgroups allow; ``notes`` say what is not known."""
+    """CPUs that this process may use, and the share of their time that cgroups allow.
+
+    ``notes`` say what is not known.
+    """
 
     cpus: tuple[Cpu, ...]
     quota: Quota | None
@@ -39,7 +45,10 @@ def topology() -> Topology:
 
 
 def read_cpus(numbers: Sequence[int], sysfs: Path) -> tuple[tuple[Cpu, ...], tuple[str, ...]]:
-    """Return the CPUs of these numbers; where sysfs does not tell, each is a core of one socket, and a note says so."""
+    """Return the CPUs of these numbers.
+
+    Where sysfs does not tell, each is a core of one socket, and a note says so.
+    """
     known = all((sysfs / f"cpu{number}" / "topology").is_dir() for number in numbers)
     if known:
         return tuple(_cpu(number, sysfs / f"cpu{number}") for number in numbers), ()

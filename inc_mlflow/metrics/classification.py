@@ -1,12 +1,16 @@
-"""Metrics of one class per row. Outputs are logits (n, classes), or whole numbers (n,): the classes themselves."""
+"""Metrics of one class per row.
+
+Outputs are logits (n, classes), or whole numbers (n,): the classes themselves.
+"""
 
 from abc import abstractmethod
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import BINARY, CLASS, class_weights
-from inc_mlflow.metrics.metric import NO_CLASS, Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NO_CLASS, NamedMetric
 
 
 def _classes(logits: np.ndarray) -> np.ndarray:
@@ -14,7 +18,9 @@ def _classes(logits: np.ndarray) -> np.ndarray:
     if logits.ndim == 1 and logits.dtype.kind in "iu":
         return logits.astype(np.int64)
     if logits.ndim != 2 or logits.shape[1] < 2:
-        raise DataError(f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output")
+        raise DataError(
+            f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output"
+        )
     # argmax takes NaN for the largest; a row without an answer must not count as one.
     return np.where(np.isnan(logits).any(axis=1), NO_CLASS, logits.argmax(axis=1))
 
@@ -34,7 +40,9 @@ def _known(labels: np.ndarray | None, logits: np.ndarray) -> np.ndarray:
 def _five(logits: np.ndarray) -> np.ndarray:
     """The five best classes of each row, (n, classes) -> (n, 5)."""
     if logits.ndim != 2 or logits.shape[1] < 5:
-        raise DataError(f"metric: top5 needs outputs of shape (n, at least 5), got {logits.shape}; set metric.output")
+        raise DataError(
+            f"metric: top5 needs outputs of shape (n, at least 5), got {logits.shape}; set metric.output"
+        )
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     return np.where(np.isnan(logits).any(axis=1, keepdims=True), NO_CLASS, best)
 
@@ -160,7 +168,9 @@ class F1(NamedMetric):
 
     def group(self, statistics: Arrays) -> Arrays:
         """Note with every row whether all labels are 0 or 1."""
-        return statistics | {"binary": np.full(len(statistics["label"]), np.isin(statistics["label"], (0, 1)).all())}
+        return statistics | {
+            "binary": np.full(len(statistics["label"]), np.isin(statistics["label"], (0, 1)).all())
+        }
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a row has no answer."""

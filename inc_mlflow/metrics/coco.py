@@ -13,8 +13,9 @@ MISSED, FOUND, IGNORED = 0, 1, -1
 def match(overlaps: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     """Match detections of one image and class, best score first, with its objects.
 
-    ``overlaps`` is (detections, objects), ``crowd`` (objects,). Each detection takes the object that it overlaps most of
-    those that are free; a crowd is always free, and what it takes does not count. Returns (detections, thresholds).
+    ``overlaps`` is (detections, objects), ``crowd`` (objects,). Each detection takes the object that it
+    overlaps most of those that are free; a crowd is always free, and what it takes does not count. Returns
+    (detections, thresholds).
     """
     needed = np.minimum(THRESHOLDS, 1 - 1e-10)
     own = overlaps[:, ~crowd]
@@ -31,16 +32,22 @@ def match(overlaps: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     return result
 
 
-def mean_average_precision(classes: np.ndarray, scores: np.ndarray, matches: np.ndarray, truths: np.ndarray) -> float:
+def mean_average_precision(
+    classes: np.ndarray, scores: np.ndarray, matches: np.ndarray, truths: np.ndarray
+) -> float:
     """Return the mean over thresholds and over the classes that have objects; NaN where none has.
 
-    Of each detection ``classes`` and ``scores`` (n,) and ``matches`` (n, thresholds), of each object its class, ``truths``.
+    Of each detection ``classes`` and ``scores`` (n,) and ``matches`` (n, thresholds), of each object its
+    class, ``truths``.
     """
     order = np.lexsort((-scores, classes))
     classes, matches = classes[order], matches[order]
     kinds, counts = np.unique(truths, return_counts=True)
     first, last = (np.searchsorted(classes, kinds, side=side) for side in ("left", "right"))
-    each = [_average_precision(matches[start:end], count) for start, end, count in zip(first, last, counts, strict=True)]
+    each = [
+        _average_precision(matches[start:end], count)
+        for start, end, count in zip(first, last, counts, strict=True)
+    ]
     return float(np.mean(each)) if each else float("nan")
 
 
@@ -51,7 +58,10 @@ def _average_precision(matches: np.ndarray, objects: int) -> float:
 
 
 def _at_recalls(matches: np.ndarray, needed: np.ndarray) -> float:
-    """Mean over recalls of the best precision from there on; precision only falls until the next object is found."""
+    """Mean over recalls of the best precision from there on.
+
+    Precision only falls until the next object is found.
+    """
     at = np.flatnonzero(matches == FOUND)
     precision = np.arange(1, len(at) + 1) / (matches != IGNORED).cumsum()[at]
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

@@ -5,16 +5,20 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.boxes import overlap
 from inc_mlflow.metrics.coco import THRESHOLDS, match, mean_average_precision
 from inc_mlflow.metrics.labels import BOXES, class_weights, json_text, structured
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
-from inc_mlflow.spec.part import Part
+from inc_mlflow.metrics.metric import NamedMetric
+from inc_mlflow.spec.spec_model import Part
 
 
 class _Detection(NamedMetric):
-    """Outputs are scores and classes (n, most), and where the objects are; a class below 0 stands where there is none."""
+    """Outputs are scores and classes (n, most), and where the objects are.
+
+    A class below 0 stands where there is none.
+    """
 
     max_detections: Annotated[int, Field(ge=1, description="Per image and class, the best scores.")] = 100
 
@@ -23,7 +27,12 @@ class _Detection(NamedMetric):
     thresholds: ClassVar[int] = len(THRESHOLDS)
 
     def _image(
-        self, scores: np.ndarray, classes: np.ndarray, overlaps: np.ndarray, truths: np.ndarray, crowd: np.ndarray
+        self,
+        scores: np.ndarray,
+        classes: np.ndarray,
+        overlaps: np.ndarray,
+        truths: np.ndarray,
+        crowd: np.ndarray,
     ) -> Any:
         """Classes, scores and matches of the detections of one image, its objects' classes, and whether all is a number."""
         kept = [np.empty(0, np.int64)]
@@ -40,7 +49,9 @@ class _Detection(NamedMetric):
     def _statistics(self, images: list[Any], finite: np.ndarray) -> Arrays:
         """One object per row: images have different numbers of detections."""
         names = ("classes", "scores", "matches", "truths")
-        return {name: one_per_row([image[at] for image in images]) for at, name in enumerate(names)} | {"finite": finite}
+        return {name: one_per_row([image[at] for image in images]) for at, name in enumerate(names)} | {
+            "finite": finite
+        }
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a detection has NaN, or no row has an object."""
@@ -62,7 +73,10 @@ class _Detection(NamedMetric):
 
 
 class CocoMap(_Detection):
-    """The figure of ``pycocotools``' COCOeval, ``bbox``; 100 detections per class as there. Boxes are x1, y1, x2, y2."""
+    """The figure of ``pycocotools``' COCOeval, ``bbox``; 100 detections per class as there.
+
+    Boxes are x1, y1, x2, y2.
+    """
 
     summary = "mean average precision of boxes over IoU 0.5 to 0.95"
     reads = ("boxes", "scores", "classes")
@@ -76,7 +90,9 @@ class CocoMap(_Detection):
             objects = label[label[:, 4] >= 0].astype(np.float64)
             crowd = objects[:, 5] > 0 if objects.shape[1] > 5 else np.zeros(len(objects), bool)
             overlaps = overlap(boxes[row].astype(np.float64), objects, crowd)
-            images.append(self._image(scores[row], classes[row], overlaps, objects[:, 4].astype(np.int64), crowd))
+            images.append(
+                self._image(scores[row], classes[row], overlaps, objects[:, 4].astype(np.int64), crowd)
+            )
         return self._statistics(images, _finite(boxes, scores, classes))
 
 
@@ -93,7 +109,9 @@ class Annotation(Part):
     model_config = ConfigDict(extra="ignore")
 
     category_id: int
-    segmentation: Annotated[list[list[float]] | dict[str, Any], Field(description="Polygons, or run lengths.")]
+    segmentation: Annotated[
+        list[list[float]] | dict[str, Any], Field(description="Polygons, or run lengths.")
+    ]
     iscrowd: int = 0
 
 
@@ -106,7 +124,10 @@ class Picture(Part):
 
 
 class CocoMaskMap(_Detection):
-    """The figure of ``pycocotools``' COCOeval, ``segm``. Masks (n, most, height, width) are above 0.5 where the object is."""
+    """The figure of ``pycocotools``' COCOeval, ``segm``.
+
+    Masks (n, most, height, width) are above 0.5 where the object is.
+    """
 
     summary = "mean average precision of masks over IoU 0.5 to 0.95"
     reads = ("masks", "scores", "classes")
@@ -120,7 +141,9 @@ class CocoMaskMap(_Detection):
         for row, label in enumerate(structured(np.asarray(labels), Picture)):
             truths = np.array([one.category_id for one in label.annotations], np.int64)
             crowd = np.array([one.iscrowd > 0 for one in label.annotations], bool)
-            images.append(self._image(scores[row], classes[row], _overlap(masks[row], label, crowd), truths, crowd))
+            images.append(
+                self._image(scores[row], classes[row], _overlap(masks[row], label, crowd), truths, crowd)
+            )
         return self._statistics(images, _finite(masks, scores, classes))
 
 
@@ -128,11 +151,15 @@ def _overlap(masks: np.ndarray, label: Picture, crowd: np.ndarray) -> np.ndarray
     from pycocotools import mask as codec
 
     if masks.shape[1:] != (label.height, label.width):
-        raise DataError(f"metric: masks are {masks.shape[1:]} pixels, labels {(label.height, label.width)}; give them one size")
+        raise DataError(
+            f"metric: masks are {masks.shape[1:]} pixels, labels {(label.height, label.width)}; give them one size"
+        )
     if not len(masks) or not label.annotations:
         return np.zeros((len(masks), len(label.annotations)))
     found = codec.encode(np.asfortranarray(np.moveaxis(masks > 0.5, 0, 2).astype(np.uint8)))
-    return np.asarray(codec.iou(found, [_run_lengths(one, label) for one in label.annotations], crowd.astype(np.uint8)))
+    return np.asarray(
+        codec.iou(found, [_run_lengths(one, label) for one in label.annotations], crowd.astype(np.uint8))
+    )
 
 
 def _run_lengths(annotation: Annotation, label: Picture) -> Any:
@@ -141,11 +168,18 @@ def _run_lengths(annotation: Annotation, label: Picture) -> Any:
     shape = annotation.segmentation
     if isinstance(shape, list):
         return codec.merge(codec.frPyObjects(shape, label.height, label.width))
-    return codec.frPyObjects(shape, label.height, label.width) if isinstance(shape.get("counts"), list) else shape
+    return (
+        codec.frPyObjects(shape, label.height, label.width)
+        if isinstance(shape.get("counts"), list)
+        else shape
+    )
 
 
 def _checked(outputs: Arrays, where: str, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where objects are, scores and classes of all rows; masks of pictures of several sizes are objects, one per row."""
+    """Where objects are, scores and classes of all rows.
+
+    Masks of pictures of several sizes are objects, one per row.
+    """
     places, scores, classes = outputs[where], outputs["scores"], outputs["classes"]
     fits = places.dtype == object or (places.ndim == rank and places.shape[:2] == scores.shape)
     if not fits or scores.ndim != 2 or classes.shape != scores.shape:

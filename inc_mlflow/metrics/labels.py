@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.spec.part import Part, spec_error
+from inc_mlflow.spec.spec_model import Part, spec_error
 
 Structure = TypeVar("Structure", bound=Part)
 
@@ -26,13 +26,24 @@ class LabelKind:
     wrong: Callable[[np.ndarray], str] = lambda labels: ""
 
     def check(self, metric: str, labels: np.ndarray | None) -> None:
-        """Raise DataError where a metric cannot take the labels of a batch; the inside of JSON texts is left to ``read``."""
+        """Raise DataError where a metric cannot take the labels of a batch.
+
+        The inside of JSON texts is left to ``read``.
+        """
         if labels is None:
             raise DataError(f"metric {metric} needs labels and the split has none; add them")
         if not self.fits(labels):
-            dtype = labels.dtype.name if labels.dtype.kind in "biuf" else "text" if labels.dtype.kind == "U" else labels.dtype
+            dtype = (
+                labels.dtype.name
+                if labels.dtype.kind in "biuf"
+                else "text"
+                if labels.dtype.kind == "U"
+                else labels.dtype
+            )
             shape = f" of shape {labels.shape[1:]}" if labels.ndim > 1 else ""
-            raise DataError(f"metric {metric} takes {self.words}, labels are {dtype}{shape}{_not_finite(labels)}")
+            raise DataError(
+                f"metric {metric} takes {self.words}, labels are {dtype}{shape}{_not_finite(labels)}"
+            )
         if wrong := self.wrong(labels):
             raise DataError(f"metric {metric} takes {self.words}; {wrong}")
 
@@ -52,7 +63,9 @@ def _structured(label: str, structure: type[Structure]) -> Structure:
         return structure.model_validate_json(label)
     except ValidationError as error:
         fields = ", ".join(structure.model_fields)
-        raise DataError(f"label {label[:40]!r}: {spec_error(error)}; a label is JSON text with {fields}") from error
+        raise DataError(
+            f"label {label[:40]!r}: {spec_error(error)}; a label is JSON text with {fields}"
+        ) from error
 
 
 def _not_finite(labels: np.ndarray) -> str:
@@ -76,7 +89,12 @@ def _text(labels: np.ndarray) -> bool:
 
 
 def _boxes(labels: np.ndarray) -> bool:
-    return labels.ndim == 3 and labels.shape[2] in (5, 6) and labels.dtype.kind in "biuf" and bool(np.isfinite(labels).all())
+    return (
+        labels.ndim == 3
+        and labels.shape[2] in (5, 6)
+        and labels.dtype.kind in "biuf"
+        and bool(np.isfinite(labels).all())
+    )
 
 
 def _wrong_box(labels: np.ndarray) -> str:
@@ -104,7 +122,9 @@ TOKENS = LabelKind("whole numbers of shape (length,) per row, -100 where none co
 MASK = LabelKind("whole numbers of shape (height, width) per row", _whole(3))
 TEXT = LabelKind("one text per row", _text)
 BOXES = LabelKind(
-    "boxes of shape (most, 5 or 6) per row: x1, y1, x2, y2, class (-1 where there is none), crowd", _boxes, wrong=_wrong_box
+    "boxes of shape (most, 5 or 6) per row: x1, y1, x2, y2, class (-1 where there is none), crowd",
+    _boxes,
+    wrong=_wrong_box,
 )
 PAIR = LabelKind("two whole numbers per row: the pair, and 1 where both are the same, else 0", _pair)
 

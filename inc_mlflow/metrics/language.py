@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import TEXT
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 from inc_mlflow.metrics.text import broken, texts
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ _ORDERS = 4
 class _Text(NamedMetric):
     """A metric of texts (n,) against one reference per row, or several."""
 
-    several: Annotated[bool, Field(description="A label is a JSON list of references, the best of which counts.")] = False
+    several: Annotated[
+        bool, Field(description="A label is a JSON list of references, the best of which counts.")
+    ] = False
 
     reads = ("text",)
     labels = TEXT
@@ -40,14 +43,18 @@ class _Text(NamedMetric):
         except ValueError:
             found = None
         if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
-            raise DataError(f"label {label[:40]!r}: is no JSON list of texts; metric.options.several asks for one")
+            raise DataError(
+                f"label {label[:40]!r}: is no JSON list of texts; metric.options.several asks for one"
+            )
         return found
 
 
 class Bleu(_Text):
     """Corpus BLEU of sacrebleu, 0 to 100 (Papineni et al. 2002; Post 2018)."""
 
-    tokenize: Annotated[Literal["13a", "intl", "char", "none", "zh"], Field(description="Words, by sacrebleu's name.")] = "13a"
+    tokenize: Annotated[
+        Literal["13a", "intl", "char", "none", "zh"], Field(description="Words, by sacrebleu's name.")
+    ] = "13a"
     lowercase: Annotated[bool, Field(description="Upper case does not count.")] = False
 
     summary = "n-grams of the translation that stand in its references, 0 to 100"
@@ -60,7 +67,9 @@ class Bleu(_Text):
         """N-grams that match, n-grams, and lengths in words, of each row."""
         pairs = self._pairs(outputs, labels)
         scores = [self._bleu.sentence_score(written, references) for written, references in pairs]
-        counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], np.float64)
+        counts = np.array(
+            [[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], np.float64
+        )
         counts[broken([written for written, _ in pairs])] = np.nan
         return {"counts": counts}
 
@@ -75,7 +84,9 @@ class Bleu(_Text):
             return float("nan")
         *grams, written, references = (int(count) for count in counts)
         smooth = self._bleu.smooth_method, self._bleu.smooth_value
-        return float(self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references, *smooth).score)
+        return float(
+            self._bleu.compute_bleu(grams[:_ORDERS], grams[_ORDERS:], written, references, *smooth).score
+        )
 
     @cached_property
     def _bleu(self) -> "BLEU":
@@ -98,8 +109,12 @@ class _Rouge(_Text):
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """The score of each row."""
         pairs = self._pairs(outputs, labels)
-        scores = [self._scorer.score_multi(references, written)[self.kind].fmeasure for written, references in pairs]
-        return {"score": np.where(broken([written for written, _ in pairs]), 0.0, np.array(scores, np.float64))}
+        scores = [
+            self._scorer.score_multi(references, written)[self.kind].fmeasure for written, references in pairs
+        ]
+        return {
+            "score": np.where(broken([written for written, _ in pairs]), 0.0, np.array(scores, np.float64))
+        }
 
     def aggregate(self, statistics: Arrays) -> np.ndarray:
         """0 to 1 per row."""

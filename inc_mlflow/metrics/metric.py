@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
 from inc_mlflow.records import ScoreRange
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
-Arrays = dict[str, np.ndarray]
 NO_CLASS = np.iinfo(np.int64).min
 """Class of outputs that are NaN: no label is that."""
 
@@ -19,8 +19,9 @@ NO_CLASS = np.iinfo(np.int64).min
 class NamedMetric(Part):
     """A metric of the table; its fields are the options that a job can set.
 
-    Outputs come by role, see ``reads``. NaN in them is never better than any number: it makes the score of its row the
-    worst one where a metric decomposes, and the whole metric NaN, which passes no gate, where it does not.
+    Outputs come by role, see ``reads``. NaN in them is never better than any number: it makes the score of
+    its row the worst one where a metric decomposes, and the whole metric NaN, which passes no gate, where it
+    does not.
     """
 
     summary: ClassVar[str]
@@ -32,7 +33,8 @@ class NamedMetric(Part):
     decomposable: ClassVar[bool]
     higher_is_better: ClassVar[bool] = True
     score_range: ClassVar[ScoreRange] = (0.0, 1.0)
-    """The least and the largest score there is, of a row where the metric decomposes; None where there is no such end."""
+    """The least and the largest score there is, of a row where the metric decomposes; None where there is no
+    such end."""
     binary: ClassVar[bool] = False
     """Per-sample scores are 0 or 1 only."""
     foresees: ClassVar[bool] = False
@@ -53,7 +55,10 @@ class NamedMetric(Part):
         return statistics
 
     def missing(self, statistics: Arrays) -> str:
-        """Say what the rows lack, by their labels alone, for the metric to be defined; empty where nothing."""
+        """Say what the rows lack, by their labels alone, for the metric to be defined.
+
+        Empty where nothing.
+        """
         return ""
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
@@ -87,7 +92,8 @@ class Metric:
     row_weights: Callable[[Arrays], np.ndarray] | None
     """How much each of the grouped rows counts, shape (n,); None of a callable, which does not tell."""
     missing: Callable[[Arrays], str] | None
-    """Say what grouped rows lack by their labels alone; None of a callable, whose labels nobody else understands."""
+    """Say what grouped rows lack by their labels alone; None of a callable, whose labels nobody else
+    understands."""
     foresees: bool
     """``missing`` takes the labels themselves, as ``label``."""
     check_labels: Callable[[np.ndarray | None], object]

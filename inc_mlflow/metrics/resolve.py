@@ -7,24 +7,29 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.errors import CallableError, DataError, MissingExtraError, SpecError
 from inc_mlflow.metrics import METRICS
-from inc_mlflow.metrics.metric import Arrays, Metric, NamedMetric
+from inc_mlflow.metrics.metric import Metric, NamedMetric
 from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.records import ScoreRange
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.spec.part import spec_error
+from inc_mlflow.spec.spec_model import spec_error
 
 LABELS = ""
-"""Name under which the labels of a callable are kept with its outputs; no output of a graph is called that."""
+"""Name under which the labels of a callable are kept with its outputs; no output of a graph is called
+that."""
 Options = TypeVar("Options", NamedMetric, Postprocess)
 
 
 def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
-    """Return the job's metric on a model with these ``outputs``; an IncError names the field that is wrong."""
+    """Return the job's metric on a model with these ``outputs``.
+
+    An IncError names the field that is wrong.
+    """
     if spec.function is not None:
         return _from_callable(spec, spec.function, root)
     name = spec.name or ""
@@ -34,10 +39,15 @@ def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
 
 
 def _configured(kind: type[Options], what: str, options: dict[str, Any], root: Path, where: str) -> Options:
-    """Make one of a table; its packages are asked for here, since they are imported only when rows are there."""
+    """Make one of a table.
+
+    Its packages are asked for here, since they are imported only when rows are there.
+    """
     for package, extra in kind.needs.items():
         if find_spec(package) is None:
-            raise MissingExtraError(f"{what} needs the package {package!r}; pip install 'inc-mlflow[{extra}]'")
+            raise MissingExtraError(
+                f"{what} needs the package {package!r}; pip install 'inc-mlflow[{extra}]'"
+            )
     try:
         return kind.model_validate(options, context={"root": root})
     except ValidationError as error:
@@ -47,8 +57,13 @@ def _configured(kind: type[Options], what: str, options: dict[str, Any], root: P
 def _postprocess(spec: MetricSpec, root: Path, name: str, metric: NamedMetric) -> Postprocess | None:
     if spec.postprocess is None:
         return None
-    after, options = spec.postprocess["name"], {key: value for key, value in spec.postprocess.items() if key != "name"}
-    found = _configured(POSTPROCESS.get(after), f"postprocess: {after!r}", options, root, "metric.postprocess")
+    after, options = (
+        spec.postprocess["name"],
+        {key: value for key, value in spec.postprocess.items() if key != "name"},
+    )
+    found = _configured(
+        POSTPROCESS.get(after), f"postprocess: {after!r}", options, root, "metric.postprocess"
+    )
     if missing := set(metric.reads) - set(found.gives):
         raise SpecError(
             f"metric.postprocess: {after} gives {', '.join(found.gives)}, {name} also reads {', '.join(sorted(missing))}; "
@@ -67,7 +82,9 @@ def _sources(spec: MetricSpec, roles: tuple[str, ...], outputs: list[str]) -> di
     for role, output in given.items():
         where = "metric.output" if spec.output is not None else f"metric.outputs.{role}"
         if role not in roles:
-            raise SpecError(f"{where}: no role {role!r}{did_you_mean(role, list(roles))}; there are {', '.join(roles)}")
+            raise SpecError(
+                f"{where}: no role {role!r}{did_you_mean(role, list(roles))}; there are {', '.join(roles)}"
+            )
         if output not in outputs:
             raise DataError(
                 f"{where}: the model has no output {output!r}{did_you_mean(output, outputs)}; it has {', '.join(outputs)}"
@@ -81,7 +98,9 @@ def _default(role: str, roles: tuple[str, ...], outputs: list[str]) -> str:
     if len(roles) == len(outputs) == 1:
         return outputs[0]
     field = "output: <output>" if len(roles) == 1 else f"outputs: {{{_example(roles)}}}"
-    raise SpecError(f"metric: no output of the model is called {role!r}; it has {', '.join(outputs)}; set {field}")
+    raise SpecError(
+        f"metric: no output of the model is called {role!r}; it has {', '.join(outputs)}; set {field}"
+    )
 
 
 def _example(roles: tuple[str, ...]) -> str:
@@ -137,7 +156,9 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         return outputs if labels is None else outputs | {LABELS: labels}
 
     def score(kept: Arrays, baseline: Arrays) -> np.ndarray | float:
-        outputs, reference = ({name: array for name, array in one.items() if name != LABELS} for one in (kept, baseline))
+        outputs, reference = (
+            {name: array for name, array in one.items() if name != LABELS} for one in (kept, baseline)
+        )
         with user_code(file, "metric.callable"):
             value = function(outputs, kept.get(LABELS), reference)
         rows = len(next(iter(outputs.values())))
@@ -162,7 +183,10 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
 
 
 def score_range(spec: MetricSpec) -> ScoreRange:
-    """Return the least and the largest score of a job's metric; None where it is a callable that declares no such end."""
+    """Return the least and the largest score of a job's metric.
+
+    None where it is a callable that declares no such end.
+    """
     return METRICS.get(spec.name).score_range if spec.name is not None else spec.score_range or (None, None)
 
 
@@ -187,7 +211,9 @@ def _scores(value: Any, rows: int) -> np.ndarray:
 def _number(value: Any) -> float:
     number = _floats(value, "one number for the whole split")
     if number.ndim != 0:
-        raise CallableError("metric.callable: decomposable is false, so it returns one number for the whole split")
+        raise CallableError(
+            "metric.callable: decomposable is false, so it returns one number for the whole split"
+        )
     return float(number)
 
 
@@ -197,4 +223,6 @@ def _floats(value: Any, expected: str) -> np.ndarray:
             raise TypeError("no value")
         return np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
-        raise CallableError(f"metric.callable: gave {type(value).__name__} ({error}); return {expected}") from error
+        raise CallableError(
+            f"metric.callable: gave {type(value).__name__} ({error}); return {expected}"
+        ) from error

@@ -4,9 +4,10 @@ from abc import abstractmethod
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import BINARY, NUMBER
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 
 
 class _Scores(NamedMetric):
@@ -18,7 +19,10 @@ class _Scores(NamedMetric):
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """The number and the label of each row."""
-        return {"score": self._column(outputs["scores"]).astype(np.float64), "label": np.asarray(labels).astype(np.float64)}
+        return {
+            "score": self._column(outputs["scores"]).astype(np.float64),
+            "label": np.asarray(labels).astype(np.float64),
+        }
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where an output is no finite number, or all labels are the same: then there is nothing to tell apart."""
@@ -36,7 +40,9 @@ class _Scores(NamedMetric):
         if scores.ndim == 2 and scores.shape[1] == 1:
             return scores[:, 0]
         if scores.ndim != 1:
-            raise DataError(f"metric: needs outputs of shape (n,) or (n, 1), got {scores.shape}; set metric.output")
+            raise DataError(
+                f"metric: needs outputs of shape (n,) or (n, 1), got {scores.shape}; set metric.output"
+            )
         return scores
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
@@ -77,7 +83,10 @@ class Spearman(_Scores):
 
 
 class Auroc(_Scores):
-    """scikit-learn's ``roc_auc_score``; of logits (n, 2) the score is class 1's less class 0's, which ranks as softmax does."""
+    """scikit-learn's ``roc_auc_score``.
+
+    Of logits (n, 2) the score is class 1's less class 0's, which ranks as softmax does.
+    """
 
     summary = "area under the ROC curve: chance that a row of class 1 scores above one of class 0"
     unit = "area"

@@ -5,19 +5,22 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import MASK
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 
 
 class MeanIoU(NamedMetric):
     """Intersection over union of each class over all pixels, averaged (the Jaccard index of PASCAL VOC).
 
-    Outputs are logits (n, classes, height, width), or whole numbers (n, height, width): the classes themselves. A class
-    that is neither predicted nor a label is left out of the average, in a resample too.
+    Outputs are logits (n, classes, height, width), or whole numbers (n, height, width): the classes
+    themselves. A class that is neither predicted nor a label is left out of the average, in a resample too.
     """
 
-    classes: Annotated[int | None, Field(ge=2, description="How many classes; by default as many as the logits have.")] = None
+    classes: Annotated[
+        int | None, Field(ge=2, description="How many classes; by default as many as the logits have.")
+    ] = None
     ignore: Annotated[int, Field(description="Label of pixels that do not count.")] = 255
 
     summary = "mean over classes of intersection over union"
@@ -31,7 +34,10 @@ class MeanIoU(NamedMetric):
         logits, masks = outputs["logits"], np.asarray(labels)
         classes = self._count(logits, masks)
         rows = [self._row(one, mask, classes) for one, mask in zip(logits, masks, strict=True)]
-        return {name: np.stack([row[at] for row in rows]) for at, name in enumerate(("right", "predicted", "labelled"))}
+        return {
+            name: np.stack([row[at] for row in rows])
+            for at, name in enumerate(("right", "predicted", "labelled"))
+        }
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
         """Pixels of each picture, by which every class weighs as much."""
@@ -40,7 +46,9 @@ class MeanIoU(NamedMetric):
 
     def aggregate(self, statistics: Arrays) -> float:
         """NaN where a pixel that counts has NaN, or no pixel counts."""
-        right, predicted, labelled = (statistics[name].sum(axis=0) for name in ("right", "predicted", "labelled"))
+        right, predicted, labelled = (
+            statistics[name].sum(axis=0) for name in ("right", "predicted", "labelled")
+        )
         union = predicted + labelled - right
         if np.isnan(union).any() or not union.any():
             return float("nan")
@@ -53,7 +61,9 @@ class MeanIoU(NamedMetric):
     def _count(self, logits: np.ndarray, masks: np.ndarray) -> int:
         chosen = logits.ndim == 3 and logits.dtype.kind in "iu"
         if not chosen and logits.ndim != 4:
-            raise DataError(f"metric: miou needs outputs of shape (n, classes, height, width), got {logits.shape}")
+            raise DataError(
+                f"metric: miou needs outputs of shape (n, classes, height, width), got {logits.shape}"
+            )
         if logits.shape[-2:] != masks.shape[1:]:
             raise DataError(
                 f"metric: outputs are {logits.shape[-2:]} pixels and labels {masks.shape[1:]}; store labels at their size"

@@ -9,10 +9,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import json_text, structured
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 from inc_mlflow.metrics.text import broken, texts
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 Place = Annotated[list[int], Field(min_length=2, max_length=2)]
 """First letter of a token in the context, and the one after its last."""
@@ -44,7 +45,8 @@ class _Squad(NamedMetric):
         written = texts(outputs["text"])
         rows = zip(written, structured(np.asarray(labels), Question), strict=True)
         scores = np.array(
-            [max(self._one(words(text), answer) for answer in _answers(question)) for text, question in rows], float
+            [max(self._one(words(text), answer) for answer in _answers(question)) for text, question in rows],
+            float,
         )
         return {"score": np.where(broken(written), 0.0, scores)}
 

@@ -1,4 +1,7 @@
-"""Metrics of one answer per token. Outputs are logits (n, length, classes), labels (n, length) with -100 where none counts."""
+"""Metrics of one answer per token.
+
+Outputs are logits (n, length, classes), labels (n, length) with -100 where none counts.
+"""
 
 import re
 from typing import Annotated
@@ -6,16 +9,19 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, field_validator
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import TOKENS
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 
 PADDING = -100
 """Label of a token that does not count, as in PyTorch and Transformers."""
 _AT_A_TIME = 64
 """Tokens whose logits are copied at a time: a vocabulary of 50,000 makes long rows large."""
 
-_Shift = Annotated[bool, Field(description="Logits of a token predict the next: labels are the input tokens themselves.")]
+_Shift = Annotated[
+    bool, Field(description="Logits of a token predict the next: labels are the input tokens themselves.")
+]
 
 
 def _aligned(logits: np.ndarray, labels: np.ndarray, shift: bool) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -29,8 +35,13 @@ def _aligned(logits: np.ndarray, labels: np.ndarray, shift: bool) -> list[tuple[
         logits, labels = logits[:, :-1], labels[:, 1:]
     counted = labels != PADDING
     if (counted & ((labels < 0) | (labels >= logits.shape[2]))).any():
-        raise DataError(f"metric: labels must be -100 or 0 to {logits.shape[2] - 1}, as the outputs have classes")
-    return [(one[keep], label[keep].astype(np.int64)) for one, label, keep in zip(logits, labels, counted, strict=True)]
+        raise DataError(
+            f"metric: labels must be -100 or 0 to {logits.shape[2] - 1}, as the outputs have classes"
+        )
+    return [
+        (one[keep], label[keep].astype(np.int64))
+        for one, label, keep in zip(logits, labels, counted, strict=True)
+    ]
 
 
 class TokenAccuracy(NamedMetric):
@@ -47,7 +58,10 @@ class TokenAccuracy(NamedMetric):
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Tokens of each row that are right, and that count; NaN where a token that counts has NaN."""
         pairs = _aligned(outputs["logits"], np.asarray(labels), self.shift)
-        right = [np.nan if np.isnan(one).any() else float((one.argmax(axis=1) == label).sum()) for one, label in pairs]
+        right = [
+            np.nan if np.isnan(one).any() else float((one.argmax(axis=1) == label).sum())
+            for one, label in pairs
+        ]
         return {"right": np.array(right), "tokens": np.array([len(label) for _, label in pairs])}
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
@@ -99,7 +113,10 @@ class Perplexity(NamedMetric):
 
 
 def _losses(logits: np.ndarray, label: np.ndarray) -> list[float]:
-    """Sums of the negative log softmax at the label, a few tokens each; NaN where a logit is NaN or all are infinite."""
+    """Sums of the negative log softmax at the label, a few tokens each.
+
+    NaN where a logit is NaN or all are infinite.
+    """
     sums = []
     for start in range(0, len(label), _AT_A_TIME):
         some = logits[start : start + _AT_A_TIME].astype(np.float64)
@@ -111,12 +128,18 @@ def _losses(logits: np.ndarray, label: np.ndarray) -> list[float]:
 
 
 class EntityF1(NamedMetric):
-    """Micro F1 of entities that are right in type and in both ends (CoNLL-2003; Tjong Kim Sang and De Meulder).
+    """Micro F1 of entities that are right in type and in both ends (CoNLL-2003.
 
-    Tags are ``O`` and ``B-type``, ``I-type``; an ``I-`` without a beginning starts an entity, as in conlleval and seqeval.
+    Tjong Kim Sang and De Meulder).
+
+    Tags are ``O`` and ``B-type``, ``I-type``; an ``I-`` without a beginning starts an entity, as in conlleval
+    and seqeval.
     """
 
-    tags: Annotated[tuple[str, ...], Field(strict=False, min_length=2, description="Tag of each class, as O, B-PER, I-PER.")]
+    tags: Annotated[
+        tuple[str, ...],
+        Field(strict=False, min_length=2, description="Tag of each class, as O, B-PER, I-PER."),
+    ]
 
     summary = "F1 of whole entities in B-, I- and O tags"
     unit = "F1"
@@ -129,18 +152,25 @@ class EntityF1(NamedMetric):
     def _of_conll(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
         for tag in tags:
             if not re.fullmatch(r"O|[BI]-.+", tag):
-                raise ValueError(f"{tag!r} is neither O nor B-type nor I-type; no other scheme is known, as IOBES or bare B, I")
+                raise ValueError(
+                    f"{tag!r} is neither O nor B-type nor I-type; no other scheme is known, as IOBES or bare B, I"
+                )
         return tags
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
-        """Entities of each row that are right, predicted and labelled; NaN where a token that counts has NaN."""
+        """Entities of each row that are right, predicted and labelled.
+
+        NaN where a token that counts has NaN.
+        """
         logits = outputs["logits"]
         if logits.shape[-1] != len(self.tags):
             raise DataError(
                 f"metric.options.tags: {len(self.tags)} for outputs of {logits.shape[-1]} classes; name every class"
             )
         rows = [self._row(*pair) for pair in _aligned(logits, np.asarray(labels), shift=False)]
-        return dict(zip(("right", "predicted", "labelled"), np.array(rows, np.float64).reshape(-1, 3).T, strict=True))
+        return dict(
+            zip(("right", "predicted", "labelled"), np.array(rows, np.float64).reshape(-1, 3).T, strict=True)
+        )
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
         """Entities that there are."""
@@ -154,7 +184,9 @@ class EntityF1(NamedMetric):
     def _row(self, logits: np.ndarray, label: np.ndarray) -> tuple[float, float, float]:
         if np.isnan(logits).any():
             return np.nan, np.nan, np.nan
-        predicted, labelled = (entities([self.tags[one] for one in classes]) for classes in (logits.argmax(axis=1), label))
+        predicted, labelled = (
+            entities([self.tags[one] for one in classes]) for classes in (logits.argmax(axis=1), label)
+        )
         return len(predicted & labelled), len(predicted), len(labelled)
 
 

@@ -5,18 +5,22 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import PAIR
-from inc_mlflow.metrics.metric import Arrays, NamedMetric
+from inc_mlflow.metrics.metric import NamedMetric
 
 _THRESHOLDS = np.arange(0, 4, 0.01)
 """Squared distances of unit vectors lie in 0..4; the grid is that of the published ArcFace results."""
 
 
 class VerificationAccuracy(NamedMetric):
-    """The protocol of LFW (Huang et al. 2007): each fold of pairs is judged by the threshold that is best on the others.
+    """The protocol of LFW (Huang et al.
 
-    Two rows belong to a pair, so pairs are what is resampled; each keeps its fold, so that none judges its own copy.
+    2007): each fold of pairs is judged by the threshold that is best on the others.
+
+    Two rows belong to a pair, so pairs are what is resampled; each keeps its fold, so that none judges its
+    own copy.
     """
 
     folds: Annotated[int, Field(ge=2, description="Parts of the pairs, in the order of their numbers.")] = 10
@@ -32,7 +36,11 @@ class VerificationAccuracy(NamedMetric):
         embedding = outputs["embedding"].reshape(len(outputs["embedding"]), -1).astype(np.float64)
         length = np.sqrt(np.square(embedding).sum(axis=1, keepdims=True))
         unit = np.divide(embedding, length, out=np.full_like(embedding, np.nan), where=length > 0)
-        return {"embedding": unit.astype(np.float32), "pair": np.asarray(labels)[:, 0], "same": np.asarray(labels)[:, 1]}
+        return {
+            "embedding": unit.astype(np.float32),
+            "pair": np.asarray(labels)[:, 0],
+            "same": np.asarray(labels)[:, 1],
+        }
 
     def group(self, statistics: Arrays) -> Arrays:
         """From rows to pairs; a row whose other half is in no split, or in another, says nothing."""
@@ -44,7 +52,9 @@ class VerificationAccuracy(NamedMetric):
             )
         whole = first[count == 2]
         if len(whole) < self.folds:
-            raise DataError(f"metric: {len(whole)} whole pairs for {self.folds} folds; give more rows, or set options.folds")
+            raise DataError(
+                f"metric: {len(whole)} whole pairs for {self.folds} folds; give more rows, or set options.folds"
+            )
         left, right = order[whole], order[whole + 1]
         embedding = statistics["embedding"].astype(np.float64)
         return {
@@ -65,7 +75,9 @@ class VerificationAccuracy(NamedMetric):
 
     def _right(self, statistics: Arrays) -> np.ndarray:
         """Pairs of each fold that each threshold tells right, (folds, thresholds): a pair is the same if nearer than it."""
-        bins = np.searchsorted(_THRESHOLDS, statistics["distance"], side="right")  # the first threshold beyond the distance
+        bins = np.searchsorted(
+            _THRESHOLDS, statistics["distance"], side="right"
+        )  # the first threshold beyond the distance
         size = len(_THRESHOLDS) + 1
         counts = np.zeros((2, self.folds, size))
         np.add.at(counts, (statistics["same"], statistics["fold"], bins), 1)

@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inc_mlflow.errors import StateError
-from inc_mlflow.storage import canonical_json, sha256_text, write_text
+from inc_mlflow.files import canonical_json, sha256_text, write_text
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Line = Annotated[str, Field(pattern=r"^(?:[^\p{C}\p{Zl}\p{Zp}]|[\x{200C}\x{200D}])*$")]
-"""Text that cannot pass for several lines, or for commands to a terminal, where a gate prints what a pipeline wrote."""
+"""Text that cannot pass for several lines, or for commands to a terminal, where a gate prints what a pipeline
+wrote."""
 RECORD = "record.json"
 BASELINE = "baseline"
 """Label of the model that all others are compared with."""
@@ -43,14 +44,19 @@ class Record(Frozen):
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read ``record.json`` of a step's output directory; StateError where it is missing, not ours, or not whole."""
+        """Read ``record.json`` of a step's output directory.
+
+        StateError where it is missing, not ours, or not whole.
+        """
         path = directory / RECORD
         try:
             text = path.read_text()
             record = cls.model_validate_json(text)
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise StateError(f"{path}: not a readable {cls.__name__}; run the step again") from error
-        if record.model_dump(mode="json") != json.loads(text):  # a default never stands in for what a file lacks
+        if record.model_dump(mode="json") != json.loads(
+            text
+        ):  # a default never stands in for what a file lacks
             raise StateError(f"{path}: not a whole {cls.__name__}; run the step again")
         return record
 

@@ -33,7 +33,10 @@ class LayerSaturation(Frozen):
 
 
 class SaturationReport(Frozen):
-    """What saturates of one model on ``rows`` rows; ``at_risk`` counts the layers whose rate is above zero."""
+    """What saturates of one model on ``rows`` rows.
+
+    ``at_risk`` counts the layers whose rate is above zero.
+    """
 
     rows: int
     at_risk: int
@@ -41,7 +44,10 @@ class SaturationReport(Frozen):
 
 
 class Trial(Frozen):
-    """One recipe that a search tried on the tuning split; numbers that its rejection did not need are None."""
+    """One recipe that a search tried on the tuning split.
+
+    Numbers that its rejection did not need are None.
+    """
 
     recipe: dict[str, Any]
     label: str

@@ -5,7 +5,8 @@ from typing import Literal
 from inc_mlflow.records.base import Frozen
 
 Disturbance = Literal["waited", "stolen", "other", "throttled", "migrated", "slowed"]
-"""What can disturb a round: waiting for a CPU, the hypervisor, other processes, the cgroup, moving, a slower clock."""
+"""What can disturb a round: waiting for a CPU, the hypervisor, other processes, the cgroup, moving, a slower
+clock."""
 
 
 class Plan(Frozen):
@@ -25,9 +26,15 @@ class Plan(Frozen):
 
     def text(self) -> str:
         """Return the plan in one line, for a person."""
-        places = " | ".join(ranges(cpus) for cpus in self.cpus) if self.pinned else "not pinned: this system cannot"
+        places = (
+            " | ".join(ranges(cpus) for cpus in self.cpus)
+            if self.pinned
+            else "not pinned: this system cannot"
+        )
         limit = f", of which cgroups allow {self.quota:g} at a time" if self.quota is not None else ""
-        return "; ".join((f"layout {self.layout} on CPUs {places} ({self.usable} usable{limit})", *self.notes))
+        return "; ".join(
+            (f"layout {self.layout} on CPUs {places} ({self.usable} usable{limit})", *self.notes)
+        )
 
 
 class RuntimeSettings(Frozen):
@@ -37,7 +44,8 @@ class RuntimeSettings(Frozen):
     intra_op_threads: int
     inter_op_threads: int
     thread_affinities: str
-    """``session.intra_op_thread_affinities`` of the first instance: CPUs counted from 1, the calling thread's left out."""
+    """``session.intra_op_thread_affinities`` of the first instance: CPUs counted from 1, the calling thread's
+    left out."""
     spinning: str
     """Whether threads spin for work, as ``never`` or ``within a call``."""
     optimization_level: str
@@ -48,8 +56,8 @@ class RuntimeSettings(Frozen):
 class Load(Frozen):
     """What disturbed the instances in one round: of each cause that of the worst turn.
 
-    None is what this system does not let us read. Times that the kernel gives in ticks of 10 ms count without what
-    rounding alone can make.
+    None is what this system does not let us read. Times that the kernel gives in ticks of 10 ms count without
+    what rounding alone can make.
     """
 
     waited: float | None
@@ -92,8 +100,8 @@ class Conditions(Frozen):
     rounds: Rounds | None
     """None by CPU time, which has no rounds to drop."""
     neighbours: tuple[float | None, ...] | None = None
-    """By CPU time, of each generation of processes: the share of the time of the CPUs that share a cache with the instance
-    that others used; None where it cannot be read. None in wall time."""
+    """By CPU time, of each generation of processes: the share of the time of the CPUs that share a cache with
+    the instance that others used; None where it cannot be read. None in wall time."""
 
 
 def ranges(numbers: tuple[int, ...]) -> str:

@@ -27,7 +27,8 @@ class HostFacts(Frozen):
     instance_type: str | None
     """What the cloud calls this kind of machine; None where nothing on the machine tells."""
     governor: str | None
-    """Linux's policy for the clock of the CPUs; None where the system does not say, as in most virtual machines."""
+    """Linux's policy for the clock of the CPUs; None where the system does not say, as in most virtual
+    machines."""
     max_mhz: float | None
     """Highest clock that the system may set; None where it does not say."""
 

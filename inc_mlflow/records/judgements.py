@@ -8,8 +8,8 @@ from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
 from inc_mlflow.records.protections import Protection
 
 Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale", "broken"]
-"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the present champion;
-broken is one that nobody could read."""
+"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the
+present champion; broken is one that nobody could read."""
 
 
 class PoolResult(Frozen):
@@ -22,7 +22,10 @@ class PoolResult(Frozen):
 
 
 class Row(Frozen):
-    """One line of the job's table; numbers that could not be measured are None, and so is the baseline's verdict."""
+    """One line of the job's table.
+
+    Numbers that could not be measured are None, and so is the baseline's verdict.
+    """
 
     recipe: str
     path: str
@@ -62,7 +65,8 @@ class TrackingRecord(Record):
     models: dict[str, str]
     """Of the table's rows, the baseline among them."""
     evidence: dict[str, str]
-    """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to judge again."""
+    """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to
+    judge again."""
     no_views: str | None = None
     """Why the experiment has no saved views; None where it has them."""
 
@@ -89,7 +93,10 @@ class RequestRecord(Record):
 
 
 class Decision(Frozen):
-    """The gate's answer to a request; with ``open`` there is none yet, and the reason says what stands in the way."""
+    """The gate's answer to a request.
+
+    With ``open`` there is none yet, and the reason says what stands in the way.
+    """
 
     run_id: str
     outcome: Outcome

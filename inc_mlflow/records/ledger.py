@@ -1,15 +1,28 @@
-"""The ledger of a registered model: what happened to its aliases, by whom and why; each entry names the one before it."""
+"""The ledger of a registered model: what happened to its aliases, by whom and why.
+
+Each entry names the one before it.
+"""
 
 from typing import Literal, Self
 
 from pydantic import ValidationError
 
 from inc_mlflow.errors import LedgerError
+from inc_mlflow.files import canonical_json, sha256_text
 from inc_mlflow.records.base import Frozen
 from inc_mlflow.records.protections import Protection
-from inc_mlflow.storage import canonical_json, sha256_text
 
-Kind = Literal["adopted", "promoted", "rejected", "challenged", "withdrawn", "rolled_back", "unblocked", "frozen", "unfrozen"]
+Kind = Literal[
+    "adopted",
+    "promoted",
+    "rejected",
+    "challenged",
+    "withdrawn",
+    "rolled_back",
+    "unblocked",
+    "frozen",
+    "unfrozen",
+]
 START = "0" * 64
 """What the first entry names as the one before it."""
 LONGEST = 6000
@@ -30,7 +43,11 @@ class Standing(Frozen):
 
     def beats(self, other: Self) -> bool:
         """Tell whether this one comes first in the order of the table."""
-        return (self.speedup, self.accuracy, -self.size_bytes) > (other.speedup, other.accuracy, -other.size_bytes)
+        return (self.speedup, self.accuracy, -self.size_bytes) > (
+            other.speedup,
+            other.accuracy,
+            -other.size_bytes,
+        )
 
 
 class Entry(Frozen):
@@ -55,7 +72,8 @@ class Entry(Frozen):
     before: str | None = None
     """What it named until now."""
     sha256: str | None = None
-    """Of the model that this is about: of ``version``, or of what is rejected, blocked by ``rolled_back``, or unblocked."""
+    """Of the model that this is about: of ``version``, or of what is rejected, blocked by ``rolled_back``, or
+    unblocked."""
     model_id: str | None = None
     recipe: str | None = None
     run_id: str | None = None
@@ -70,7 +88,9 @@ class Entry(Frozen):
 
     def text(self) -> str:
         """Return canonical JSON; see ``fitting``."""
-        return canonical_json(self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": self.schema_version})
+        return canonical_json(
+            self.model_dump(mode="json", exclude_defaults=True) | {"schema_version": self.schema_version}
+        )
 
     def fitting(self) -> Self:
         """Return the entry as it fits into a param: what people wrote is cut, and says so, where it would not.
@@ -79,8 +99,13 @@ class Entry(Frozen):
         """
         if len(self.text()) <= LONGEST:
             return self
-        reasons = (*(_cut(reason) for reason in self.reasons[:4]), f"(shortened: {len(self.reasons)} reasons)")
-        entry = self.model_copy(update={"reasons": reasons, "recipe": _cut(self.recipe) if self.recipe else None})
+        reasons = (
+            *(_cut(reason) for reason in self.reasons[:4]),
+            f"(shortened: {len(self.reasons)} reasons)",
+        )
+        entry = self.model_copy(
+            update={"reasons": reasons, "recipe": _cut(self.recipe) if self.recipe else None}
+        )
         if len(entry.text()) > LONGEST:
             raise LedgerError(
                 f"registered model {self.registered_model[:100]!r}: an entry of its ledger would be too long; use shorter names"

@@ -42,7 +42,8 @@ class Evaluation(Record):
     score_range: ScoreRange = (None, None)
     """What the metric declares: a row loses at most its distance to the worst end."""
     group: Line | None = None
-    """Array or column by which rows were drawn together, whose numbers stand among the outcomes; None where each by itself."""
+    """Array or column by which rows were drawn together, whose numbers stand among the outcomes; None where
+    each by itself."""
     rows: int
     batch: int
     """Rows at a time: the scale of dynamic INT8 depends on it."""
@@ -51,19 +52,25 @@ class Evaluation(Record):
 
 
 class EvaluationRecord(Evaluation):
-    """Accuracy of baseline, present champion and candidates on the same rows; outcomes stand in ``outcomes.npz``."""
+    """Accuracy of baseline, present champion and candidates on the same rows.
+
+    Outcomes stand in ``outcomes.npz``.
+    """
 
     unsealed = frozenset({"seconds", "outcomes_sha256"})
 
     results: dict[Line, Evaluated]
     hangs_on: float | None = None
-    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh, or for a callable
-    by what rows that are spoilt cost; None where the metric decomposes."""
+    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh,
+    or for a callable by what rows that are spoilt cost; None where the metric decomposes."""
     outcomes_sha256: str
 
 
 class Speed(Frozen):
-    """One model's speed; times are of the record's clock, percentiles of the pooled latencies of all rounds and instances."""
+    """One model's speed.
+
+    Times are of the record's clock, percentiles of the pooled latencies of all rounds and instances.
+    """
 
     samples_per_second: float
     """Of all instances together."""
@@ -103,13 +110,17 @@ class Slow(Frozen):
 
 
 class BenchmarkRecord(Record):
-    """Speed of all models, interleaved; ratios are against the baseline, latencies stand in ``latencies.npz``."""
+    """Speed of all models, interleaved.
+
+    Ratios are against the baseline, latencies stand in ``latencies.npz``.
+    """
 
     unsealed = frozenset({"seconds", "latencies_sha256"})
 
     evidence: Evidence
     valid: bool
-    """False where the host was too disturbed or the times contradict each other: then there are no numbers."""
+    """False where the host was too disturbed or the times contradict each other: then there are no
+    numbers."""
     reasons: tuple[Line, ...]
     """Why it is not valid; or if it is, which models have no numbers, and why."""
     layout: str

@@ -85,7 +85,10 @@ class CalibrationShardRecord(ShardRecord):
 
 
 class EvaluationShardRecord(Evaluation, ShardRecord):
-    """What one shard kept of its rows for the metric, in ``kept.npz``; ``evidence`` and ``rows`` are of the whole split."""
+    """What one shard kept of its rows for the metric, in ``kept.npz``.
+
+    ``evidence`` and ``rows`` are of the whole split.
+    """
 
     verb = "evaluate"
     unsealed = frozenset({"seconds", "kept_sha256"})

@@ -32,9 +32,14 @@ class Address:
             missing = f"{scheme}:// is not supported yet" if scheme else "is no address of a remote file"
             raise SpecError(f"{uri}: {missing}; give s3://bucket/path")
         if "@" in bucket:
-            raise SpecError(f"{scheme}://…@{bucket.rpartition('@')[2]}: no key or password in an address; set AWS_PROFILE")
+            raise SpecError(
+                f"{scheme}://…@{bucket.rpartition('@')[2]}: no key or password in an address; set AWS_PROFILE"
+            )
         if (scheme == "file") == bool(bucket):
-            raise SpecError(f"{uri}: " + ("a file is file:///path" if bucket else f"no bucket; give {scheme}://bucket/path"))
+            raise SpecError(
+                f"{uri}: "
+                + ("a file is file:///path" if bucket else f"no bucket; give {scheme}://bucket/path")
+            )
         return cls(scheme, bucket, key.rstrip("/"))
 
     @property

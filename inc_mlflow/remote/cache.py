@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.files import canonical_json, sha256_text, writable
 from inc_mlflow.guard import place
 from inc_mlflow.remote.address import Address, is_remote
 from inc_mlflow.remote.entries import entry
 from inc_mlflow.remote.stores import Store, Version, open_store
 from inc_mlflow.remote.whole import new_file
-from inc_mlflow.storage import canonical_json, sha256_text, writable
 
 CACHE = "INC_MLFLOW_CACHE"
 """Environment variable with the directory of the cache."""
@@ -33,7 +33,9 @@ def cache() -> Path:
     with writable(path):
         path.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.getuid():
-        raise StateError(f"{path}: belongs to another user, who could change models in it; set {CACHE} to a folder of yours")
+        raise StateError(
+            f"{path}: belongs to another user, who could change models in it; set {CACHE} to a folder of yours"
+        )
     return path
 
 
@@ -44,7 +46,9 @@ def local_path(path: str, root: Path) -> Path:
 
 @functools.cache
 def fetch(uri: str) -> Path:
-    """Return a copy of a remote file, with a model's weights beside it, or of a folder; a process sees one version of it.
+    """Return a copy of a remote file, with a model's weights beside it, or of a folder.
+
+    A process sees one version of it.
 
     DataError where there is neither.
     """
@@ -55,7 +59,9 @@ def fetch(uri: str) -> Path:
         raise DataError(f"{address}: no such object; upload it, or check the address")
     copies = [(_name(key, address), replace(address, key=key), version) for key, version in there.items()]
     folder = (
-        cache() / "uris" / sha256_text(canonical_json([str(address), {key: version.tag for key, version in there.items()}]))
+        cache()
+        / "uris"
+        / sha256_text(canonical_json([str(address), {key: version.tag for key, version in there.items()}]))
     )
     size = sum(version.size for version in there.values())
     return entry(folder, lambda partial: _fill(store, copies, partial), size) / address.name
@@ -72,10 +78,15 @@ def _belongs(key: str, address: Address) -> bool:
 
 
 def _name(key: str, address: Address) -> str:
-    """Return where a file stands in its entry, from the last part of the address on; DataError for a way out of there."""
+    """Return where a file stands in its entry, from the last part of the address on.
+
+    DataError for a way out of there.
+    """
     name = key[len(address.key) - len(address.name) :]
     if "\0" in name or {"", ".", ".."} & set(name.split("/")):
-        raise DataError(f"{address}: holds {key!r}, which is no path below it; rename it, or give another folder")
+        raise DataError(
+            f"{address}: holds {key!r}, which is no path below it; rename it, or give another folder"
+        )
     return name
 
 

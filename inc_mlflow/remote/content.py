@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.remote.address import Address
 from inc_mlflow.remote.cache import cache
 from inc_mlflow.remote.entries import entry
 from inc_mlflow.remote.stores import Store, open_store
 from inc_mlflow.remote.whole import new_file
-from inc_mlflow.storage import canonical_json, sha256_file, sha256_text
 
 FILES = "inc-mlflow/files"
 """Where bundles keep their files, below the place that a user names."""
@@ -42,15 +42,22 @@ def check_file(name: str, digest: str) -> None:
     """Raise SpecError where a file would be written, or its bytes be looked for, outside the folders of bundles."""
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
-        raise SpecError(f"bundle: {name!r} is no path inside the job's folder; make the bundle again with `inc-mlflow submit`")
+        raise SpecError(
+            f"bundle: {name!r} is no path inside the job's folder; make the bundle again with `inc-mlflow submit`"
+        )
     if not (_SHA256.fullmatch(digest) or (name.endswith("/") and not digest)):
-        raise SpecError(f"bundle: {digest!r} is no sha256 of {name!r}; make the bundle again with `inc-mlflow submit`")
+        raise SpecError(
+            f"bundle: {digest!r} is no sha256 of {name!r}; make the bundle again with `inc-mlflow submit`"
+        )
 
 
 def unpack(uri: str, files: Mapping[str, str]) -> Path:
-    """Return a folder with a bundle's files under their names, each checked against its sha256; made once per content.
+    """Return a folder with a bundle's files under their names, each checked against its sha256.
 
-    A name that ends with "/" is a folder: its digest is that of a JSON text with the digests of what is in it.
+    Made once per content.
+
+    A name that ends with "/" is a folder: its digest is that of a JSON text with the digests of what is in
+    it.
     """
     place = Address.parse(uri)
     folder = cache() / "bundles" / sha256_text(canonical_json(files))
@@ -84,7 +91,9 @@ def _fetch(store: Store, place: Address, files: Mapping[str, str], folder: Path)
     store.download({place.child(digest): target for digest, target in first.items()})
     for digest, target in first.items():
         if (found := sha256_file(target)) != digest:
-            raise DataError(f"{place.child(digest)}: its bytes have another sha256 ({found[:12]}); submit the job again")
+            raise DataError(
+                f"{place.child(digest)}: its bytes have another sha256 ({found[:12]}); submit the job again"
+            )
     for name, digest in files.items():
         if folder / name != first[digest]:
             shutil.copyfile(first[digest], folder / name)

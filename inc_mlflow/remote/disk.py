@@ -22,7 +22,9 @@ class Disk:
 
     def below(self, folder: Address) -> Mapping[str, Version]:
         """List the files of a folder and its folders."""
-        return {file.as_posix().lstrip("/"): _version(file) for file in _path(folder).rglob("*") if file.is_file()}
+        return {
+            file.as_posix().lstrip("/"): _version(file) for file in _path(folder).rglob("*") if file.is_file()
+        }
 
     def download(self, files: Mapping[Address, Path]) -> None:
         """Copy the bytes alone: what is copied is the cache's, whoever owns the source."""

@@ -1,6 +1,7 @@
 """Entries of the cache: folders that the processes of a machine make once and use together, and that make room when unused.
 
-A process holds a lock on each folder that it uses, until it ends in whatever way; only folders without one are removed.
+A process holds a lock on each folder that it uses, until it ends in whatever way; only folders without one
+are removed.
 """
 
 import fcntl
@@ -13,14 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inc_mlflow.errors import StateError
+from inc_mlflow.files import writable
 from inc_mlflow.remote.whole import whole_folder
-from inc_mlflow.storage import writable
 
 CACHE_BYTES = "INC_MLFLOW_CACHE_BYTES"
 """Environment variable with how many bytes the cache may hold."""
 _BYTES = 20 << 30
 _ABANDONED = 60.0
-"""Seconds after which a folder that is begun and not locked is one of a killed process: it is locked as soon as it is made."""
+"""Seconds after which a folder that is begun and not locked is one of a killed process: it is locked as soon
+as it is made."""
 _used: dict[Path, int] = {}
 """Folder -> descriptor with this process's lock."""
 

@@ -1,4 +1,7 @@
-"""S3 and what speaks like it. Credentials, region and AWS_ENDPOINT_URL are the environment's, as for every AWS tool."""
+"""S3 and what speaks like it.
+
+Credentials, region and AWS_ENDPOINT_URL are the environment's, as for every AWS tool.
+"""
 
 import hashlib
 import os
@@ -24,7 +27,13 @@ AT_ONCE = 16
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _HOW_TO_SIGN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; in a cluster give the service account a role"
-_REFUSED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+_REFUSED = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+}
 _DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
 _ABSENT = {"NoSuchKey", "404"}
 
@@ -43,20 +52,31 @@ class S3:
         return {one["Key"]: Version(one["ETag"], one["Size"]) for one in answer.get("Contents", [])}
 
     def below(self, folder: Address) -> Mapping[str, Version]:
-        """List all objects of a folder but the empty ones that consoles make for folders; asks for s3:ListBucket."""
+        """List all objects of a folder but the empty ones that consoles make for folders.
+
+        Asks for s3:ListBucket.
+        """
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=folder.bucket, Prefix=f"{folder.key}/".lstrip("/")
         )
         with _refusals(folder):
             found = [one for page in pages for one in page.get("Contents", [])]
-        return {one["Key"]: Version(one["ETag"], one["Size"]) for one in found if not one["Key"].endswith("/")}
+        return {
+            one["Key"]: Version(one["ETag"], one["Size"]) for one in found if not one["Key"].endswith("/")
+        }
 
     def download(self, files: Mapping[Address, Path]) -> None:
-        """Copy objects, several at once and large ones in parts that are tried again; asks for s3:GetObject."""
+        """Copy objects, several at once and large ones in parts that are tried again.
+
+        Asks for s3:GetObject.
+        """
         from boto3.s3.transfer import create_transfer_manager
 
         with create_transfer_manager(self._client, _transfer()) as manager:
-            begun = {address: manager.download(address.bucket, address.key, str(target)) for address, target in files.items()}
+            begun = {
+                address: manager.download(address.bucket, address.key, str(target))
+                for address, target in files.items()
+            }
             for address, copy in begun.items():
                 with _refusals(address):
                     copy.result()
@@ -68,7 +88,9 @@ class S3:
         tag = version.tag.strip('"')
         wrong = _MD5.fullmatch(tag) and digest != tag and self._tag_is_md5(address)
         if wrong or file.stat().st_size != version.size:
-            raise DataError(f"{address}: what came is not what S3 says it has (ETag {tag}); try again, or upload it again")
+            raise DataError(
+                f"{address}: what came is not what S3 says it has (ETag {tag}); try again, or upload it again"
+            )
 
     def write(self, source: Path, address: Address) -> None:
         """Put an object, a large one in parts; asks for s3:PutObject."""
@@ -80,7 +102,9 @@ class S3:
         with _refusals(address):
             told = self._client.head_object(Bucket=address.bucket, Key=address.key)
         encryption = told.get("ServerSideEncryption") or told.get("SSECustomerAlgorithm")
-        return encryption is None or (encryption == "AES256" and "SSECustomerAlgorithm" not in told and _endpoint() is None)
+        return encryption is None or (
+            encryption == "AES256" and "SSECustomerAlgorithm" not in told and _endpoint() is None
+        )
 
 
 def _client() -> "S3Client":
@@ -111,7 +135,10 @@ def _transfer() -> "TransferConfig":
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(
-        multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=AT_ONCE, preferred_transfer_client="classic"
+        multipart_threshold=PART,
+        multipart_chunksize=PART,
+        max_concurrency=AT_ONCE,
+        preferred_transfer_client="classic",
     )
 
 
@@ -136,20 +163,28 @@ def _refusals(address: Address) -> Iterator[None]:
 def _refused(address: Address, error: "ClientError") -> IncError:
     code, message = error.response["Error"].get("Code", "unknown"), error.response["Error"].get("Message", "")
     if code == "NoSuchBucket":
-        return StateError(f"{address}: no bucket {address.bucket!r}; make it, or set AWS_ENDPOINT_URL where it is")
+        return StateError(
+            f"{address}: no bucket {address.bucket!r}; make it, or set AWS_ENDPOINT_URL where it is"
+        )
     if code in _ABSENT:
         return DataError(f"{address}: no such object; upload it, or check the address")
     if code in _DENIED:
-        return StateError(f"{address}: access denied; it takes s3:ListBucket, s3:GetObject and, to submit, s3:PutObject")
+        return StateError(
+            f"{address}: access denied; it takes s3:ListBucket, s3:GetObject and, to submit, s3:PutObject"
+        )
     if code in _REFUSED:
         return StateError(f"{address}: the credentials are refused ({code}); renew them: {_HOW_TO_SIGN}")
-    return StateError(f"{address}: S3 refuses ({code}: {_line(message)}); check bucket, region and AWS_ENDPOINT_URL")
+    return StateError(
+        f"{address}: S3 refuses ({code}: {_line(message)}); check bucket, region and AWS_ENDPOINT_URL"
+    )
 
 
 def _failed(address: Address, error: "BotoCoreError") -> IncError:
     from botocore import exceptions as known
 
-    if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError | known.CredentialRetrievalError):
+    if isinstance(
+        error, known.NoCredentialsError | known.PartialCredentialsError | known.CredentialRetrievalError
+    ):
         return StateError(f"{address}: no credentials for S3 ({_line(error)}); {_HOW_TO_SIGN}")
     if isinstance(error, known.ConnectionError | known.HTTPClientError | known.IncompleteReadError):
         return _unreachable(address, error)
@@ -157,7 +192,9 @@ def _failed(address: Address, error: "BotoCoreError") -> IncError:
 
 
 def _unreachable(address: Address, error: object) -> StateError:
-    return StateError(f"{address}: S3 cannot be reached ({_line(error)}); check the network and AWS_ENDPOINT_URL")
+    return StateError(
+        f"{address}: S3 cannot be reached ({_line(error)}); check the network and AWS_ENDPOINT_URL"
+    )
 
 
 def _line(text: object) -> str:

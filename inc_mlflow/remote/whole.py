@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inc_mlflow.storage import writable
+from inc_mlflow.files import writable
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path to write; it becomes ``target`` at the end. Random names: in pods every process has the same id."""
+    """Give a path to write; it becomes ``target`` at the end.
+
+    Random names: in pods every process has the same id.
+    """
     with writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as made:
@@ -25,7 +28,10 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to fill; it becomes ``target`` at the end, unless another process was faster with the same."""
+    """Give a folder to fill.
+
+    It becomes ``target`` at the end, unless another process was faster with the same.
+    """
     with writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from inc_mlflow.measure.ratio import REPEATABILITY, repeatability
-from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.formatting import percent, size, times
+from inc_mlflow.measure.timing.ratio import REPEATABILITY, repeatability
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")
@@ -17,16 +17,22 @@ def print_benchmark(result: dict[str, Any]) -> None:
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH)
     if not result["valid"]:
-        console.print(f"[bold yellow]invalid[/]: {result['layout']}, {result['clock']}; no number can be given")
+        console.print(
+            f"[bold yellow]invalid[/]: {result['layout']}, {result['clock']}; no number can be given"
+        )
         for reason in result["reasons"]:
             console.print(f"  {reason}", markup=False, highlight=False)
         return
     ratio = result["speedup"]
     interval = f"[{times(ratio['low'])}, {times(ratio['high'])}]"
-    console.print(f"{times(ratio['value'])} as fast {interval}: {result['layout']}, {result['clock']}", markup=False)
+    console.print(
+        f"{times(ratio['value'])} as fast {interval}: {result['layout']}, {result['clock']}", markup=False
+    )
     console.print(_table(result))
     if rounds := result["conditions"]["rounds"]:
-        console.print(f"{rounds['clean']} rounds count, {rounds['dropped']} were disturbed and dropped", highlight=False)
+        console.print(
+            f"{rounds['clean']} rounds count, {rounds['dropped']} were disturbed and dropped", highlight=False
+        )
     if told := busy(result["conditions"].get("neighbours")):
         console.print(told, highlight=False)
 

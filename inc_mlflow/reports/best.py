@@ -3,7 +3,7 @@
 from typing import Any
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.formatting import percent, size, times
 from inc_mlflow.reports.table import COLOURS, WIDTH, interval
 
 _WIDTH = WIDTH + 12

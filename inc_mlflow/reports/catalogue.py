@@ -28,7 +28,9 @@ def catalogue(what: str) -> dict[str, str]:
         "pools": pools.summaries,
     }
     if what not in kinds:
-        raise UnknownNameError(f"list: no {what!r}{did_you_mean(what, list(kinds))}; there are {', '.join(kinds)}")
+        raise UnknownNameError(
+            f"list: no {what!r}{did_you_mean(what, list(kinds))}; there are {', '.join(kinds)}"
+        )
     return kinds[what]()
 
 

@@ -36,5 +36,9 @@ def print_history(entries: Sequence[Entry], aliases: Mapping[str, str | None], h
     for entry in entries:
         console.print(one_line(f"{entry.number:4} {sentence(entry)}"), markup=False, highlight=False)
     for alias, version in sorted(aliases.items()):
-        console.print(one_line(f"{alias}: {f'version {version}' if version else 'nothing'}"), markup=False, highlight=False)
+        console.print(
+            one_line(f"{alias}: {f'version {version}' if version else 'nothing'}"),
+            markup=False,
+            highlight=False,
+        )
     console.print(f"head: {head}", markup=False, highlight=False)

@@ -5,8 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from inc_mlflow.measure.words import markdown_table, percent, size, times
-from inc_mlflow.records import BenchmarkRecord, CandidatesRecord, EvaluationRecord, Interval, JudgementRecord, Record
+from inc_mlflow.formatting import markdown_table, percent, size, times
+from inc_mlflow.records import (
+    BenchmarkRecord,
+    CandidatesRecord,
+    EvaluationRecord,
+    Interval,
+    JudgementRecord,
+    Record,
+)
 
 _NOTHING = "-"
 Table = tuple[Sequence[str], list[list[str]]]
@@ -108,19 +115,31 @@ def _table(record: Record) -> Table:
 
 def _evaluated(record: EvaluationRecord) -> Iterator[list[str]]:
     for label, one in record.results.items():
-        yield [label, f"{one.value:.4f}" if one.value is not None else one.reason or _NOTHING, size(one.size_bytes)]
+        yield [
+            label,
+            f"{one.value:.4f}" if one.value is not None else one.reason or _NOTHING,
+            size(one.size_bytes),
+        ]
 
 
 def _timed(record: BenchmarkRecord) -> Iterator[list[str]]:
     for label, speed in record.models.items():
         ratio = record.speedup.get(label)
         numbers = [f"{speed.samples_per_second:.4g}", f"{speed.p50_ms:.3g}", f"{speed.p99_ms:.3g}"]
-        yield [label, *numbers, f"{times(ratio.value)} [{times(ratio.low)}, {times(ratio.high)}]" if ratio else _NOTHING]
+        yield [
+            label,
+            *numbers,
+            f"{times(ratio.value)} [{times(ratio.low)}, {times(ratio.high)}]" if ratio else _NOTHING,
+        ]
 
 
 def _judged(record: JudgementRecord) -> Iterator[list[str]]:
     for row in record.table:
-        cells = [_shown(row.accuracy, "{:.4f}".format), _shown(row.relative_drop, percent), _shown(row.speedup, times)]
+        cells = [
+            _shown(row.accuracy, "{:.4f}".format),
+            _shown(row.relative_drop, percent),
+            _shown(row.speedup, times),
+        ]
         yield [row.recipe, *cells, size(row.size_bytes), row.verdict or ""]
 
 

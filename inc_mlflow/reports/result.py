@@ -6,12 +6,26 @@ from typing import Any
 
 from inc_mlflow.records import RECORD, JudgementRecord, PromotionRecord, Row
 
-_STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement", "tracking", "promotion")
-"""Directories of the steps in a state folder, in their order; a pool other than this machine stands behind a hyphen."""
+_STEPS = (
+    "baseline",
+    "champion",
+    "ranges",
+    "candidates",
+    "evaluation",
+    "benchmark",
+    "judgement",
+    "tracking",
+    "promotion",
+)
+"""Directories of the steps in a state folder, in their order; a pool other than this machine stands behind a
+hyphen."""
 
 
 def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
-    """Return plain data with the keys of the command-line contract; without ``links`` the server lacks some of it yet."""
+    """Return plain data with the keys of the command-line contract.
+
+    Without ``links`` the server lacks some of it yet.
+    """
     judged = JudgementRecord.load(state / "judgement")
     rows = [row.model_dump(mode="json") for row in judged.table]
     return {
@@ -41,7 +55,9 @@ def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:
 
 def step_directories(state: Path, step: str) -> list[Path]:
     """Return the finished directories of one step, of all pools."""
-    return sorted(record.parent for pattern in (step, f"{step}-*") for record in state.glob(f"{pattern}/{RECORD}"))
+    return sorted(
+        record.parent for pattern in (step, f"{step}-*") for record in state.glob(f"{pattern}/{RECORD}")
+    )
 
 
 def _seconds(state: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inc_mlflow.measure.words import percent
+from inc_mlflow.formatting import percent
 from inc_mlflow.records import LayerSaturation, SaturationReport
 from inc_mlflow.reports.table import WIDTH
 
@@ -37,7 +37,10 @@ def print_saturation(result: dict[str, Any]) -> None:
 
 def advice(report: SaturationReport) -> str:
     """Say in one sentence which CPUs lose what, and what to do."""
-    total, unseen = len(report.layers), sum(one.possible > 0 and one.expected_rate is None for one in report.layers)
+    total, unseen = (
+        len(report.layers),
+        sum(one.possible > 0 and one.expected_rate is None for one in report.layers),
+    )
     hidden = f" {unseen} could, but their activations cannot be seen." if unseen else ""
     if not report.at_risk:
         return f"None of {total} layers saturates on these rows: CPUs with and without VNNI agree.{hidden}"
@@ -52,7 +55,13 @@ def _lines(report: SaturationReport) -> list[tuple[str, ...]]:
     """Return the cells of every layer that could saturate, worst first."""
     layers = sorted((one for one in report.layers if one.possible > 0), key=_badness, reverse=True)
     return [
-        (one.name, one.operator, percent(one.possible), _cell(one.expected_rate), _cell(one.expected_error_lsb))
+        (
+            one.name,
+            one.operator,
+            percent(one.possible),
+            _cell(one.expected_rate),
+            _cell(one.expected_error_lsb),
+        )
         for one in layers
     ]
 

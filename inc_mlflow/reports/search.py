@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inc_mlflow.measure.words import percent, times
+from inc_mlflow.formatting import percent, times
 from inc_mlflow.reports.table import WIDTH
 
 
@@ -44,7 +44,9 @@ def _outcome(trial: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
 
 
 def _numbers(trial: dict[str, Any]) -> list[str]:
-    speed, accuracy, drop, error = (trial[key] for key in ("speedup", "accuracy", "relative_drop", "output_error"))
+    speed, accuracy, drop, error = (
+        trial[key] for key in ("speedup", "accuracy", "relative_drop", "output_error")
+    )
     return [
         times(speed["value"]) if speed else "",
         f"{accuracy:.4f}" if accuracy is not None else "",

@@ -25,7 +25,11 @@ def print_slow(console: "Console", label: str, slow: Slow) -> None:
         table.add_column(name, justify="right" if number < 2 else "left", no_wrap=number < 2, overflow="fold")
     causes = [cause for cause in slow.causes if cause.share >= SHOWN]
     for cause in causes:
-        table.add_row(_share(cause.share), _share(cause.fp32_share), f"{escape(cause.what)}\n[dim]try: {escape(cause.hint)}[/]")
+        table.add_row(
+            _share(cause.share),
+            _share(cause.fp32_share),
+            f"{escape(cause.what)}\n[dim]try: {escape(cause.hint)}[/]",
+        )
     table.add_row(_share(1 - sum(cause.share for cause in causes)), "", REST)
     console.print(f"Why [bold]{escape(label)}[/] is not faster:")
     console.print(table if slow.causes else f"  {escape(slow.summary)}")
@@ -41,7 +45,13 @@ def markdown(label: str, slow: Slow) -> str:
 
 def _rows(slow: Slow) -> Iterator[tuple[str, ...]]:
     for cause in slow.causes:
-        yield _share(cause.share), _share(cause.fp32_share), cause.what, ", ".join(cause.nodes[:EXAMPLES]), cause.hint
+        yield (
+            _share(cause.share),
+            _share(cause.fp32_share),
+            cause.what,
+            ", ".join(cause.nodes[:EXAMPLES]),
+            cause.hint,
+        )
     yield _share(1 - sum(cause.share for cause in slow.causes)), "", REST, "", ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.measure.words import percent, size, times
+from inc_mlflow.formatting import percent, size, times
 from inc_mlflow.records import Slow
 from inc_mlflow.reports.slow import print_slow
 

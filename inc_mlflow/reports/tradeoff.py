@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from inc_mlflow.measure.words import percent, times
+from inc_mlflow.formatting import percent, times
 from inc_mlflow.records import Interval, JudgementRecord, Row
 from inc_mlflow.spec import GateSpec
 
@@ -41,7 +41,9 @@ class _Axis:
         rough = (self.high - self.low) / _TICKS
         unit = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= rough)
-        return [number * step for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+        return [
+            number * step for number in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        ]
 
 
 def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
@@ -56,7 +58,11 @@ def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
         *_limits(speed.at(gate.min_speedup), loss.at(allowed)),
         f'<circle cx="{speed.at(1.0)}" cy="{loss.at(0.0)}" r="5"/>',
         f'<text x="{speed.at(1.0) + 8}" y="{loss.at(0.0) - 8}">FP32 baseline</text>',
-        *(part for number, row in enumerate(candidates, start=1) for part in _candidate(number, row, speed, loss)),
+        *(
+            part
+            for number, row in enumerate(candidates, start=1)
+            for part in _candidate(number, row, speed, loss)
+        ),
     ]
     height = _BOTTOM + 60 + _LINE * len(candidates)
     return (
@@ -69,7 +75,9 @@ def _title(text: str) -> str:
     return f'<text x="{_LEFT}" y="24" style="font-weight:bold">{html.escape(text)}</text>'
 
 
-def _axes(speeds: list[Interval], losses: list[Interval], needed: float, allowed: float) -> tuple[_Axis, _Axis]:
+def _axes(
+    speeds: list[Interval], losses: list[Interval], needed: float, allowed: float
+) -> tuple[_Axis, _Axis]:
     fastest = max([1.0, needed, *(one.high for one in speeds)])
     slowest = min([1.0, needed, *(one.low for one in speeds)])
     deepest = _DEPTH * max(allowed, 1e-3)
@@ -108,9 +116,13 @@ def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis) -> Iterator[str
     yield f'<text x="{_LEFT}" y="{y}" style="fill:{colour}">{html.escape(said)}</text>'
 
 
-def _cross(number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis, colour: str) -> Iterator[str]:
+def _cross(
+    number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis, colour: str
+) -> Iterator[str]:
     x, y = speed.at(speedup.value), loss.at(drop.value)
-    bounds = f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
+    bounds = (
+        f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
+    )
     yield f'<path d="{bounds}" stroke="{colour}" stroke-width="1.5"/><circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
     yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 

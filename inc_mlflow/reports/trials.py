@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from inc_mlflow.measure.words import times
+from inc_mlflow.formatting import times
 from inc_mlflow.records import Trial
 
 if TYPE_CHECKING:
@@ -25,16 +25,30 @@ def draw_trials(trials: Sequence[Trial], shortlist: Sequence[Trial], max_relativ
     from matplotlib.figure import Figure
 
     floor = 100 * (1 - _DEPTH * max(max_relative_drop, 1e-3))
-    with mpl.rc_context({"svg.hashsalt": "inc", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+    with mpl.rc_context(
+        {"svg.hashsalt": "inc", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+    ):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         _frame(axes, len(trials), max_relative_drop)
         rest = [one for one in trials if one.relative_drop is not None and one not in shortlist]
         _scatter(axes, [one for one in rest if one.rejected], floor, color=_REJECTED, label="rejected")
-        _scatter(axes, [one for one in rest if not one.rejected], floor, color=_BEATEN, label="beaten by a candidate")
+        _scatter(
+            axes,
+            [one for one in rest if not one.rejected],
+            floor,
+            color=_BEATEN,
+            label="beaten by a candidate",
+        )
         for number, one in enumerate(shortlist, start=1):
             _scatter(axes, [one], floor, color=_TAKEN, label=f"{number}: {one.label}, {times(_speed(one))}")
-            axes.annotate(str(number), (_speed(one), max(floor, _kept(one))), (5, 5), textcoords="offset points", weight="bold")
+            axes.annotate(
+                str(number),
+                (_speed(one), max(floor, _kept(one))),
+                (5, 5),
+                textcoords="offset points",
+                weight="bold",
+            )
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
@@ -45,13 +59,21 @@ def _frame(axes: "Axes", count: int, max_relative_drop: float) -> None:
     axes.set_title(f"Search: {count} trials", loc="left")
     axes.set_xlabel("times as fast as the FP32 baseline")
     axes.set_ylabel("share of the metric kept on tuning, %")
-    axes.axhline(100 * (1 - max_relative_drop), color=_LIMIT, linestyle="--", linewidth=1, label="allowed drop")
+    axes.axhline(
+        100 * (1 - max_relative_drop), color=_LIMIT, linestyle="--", linewidth=1, label="allowed drop"
+    )
     axes.scatter([1], [100], marker="D", s=46, color="black", label="FP32 baseline")
 
 
 def _scatter(axes: "Axes", group: Sequence[Trial], floor: float, color: str, label: str) -> None:
     if group:
-        axes.scatter([_speed(one) for one in group], [max(floor, _kept(one)) for one in group], s=42, color=color, label=label)
+        axes.scatter(
+            [_speed(one) for one in group],
+            [max(floor, _kept(one)) for one in group],
+            s=42,
+            color=color,
+            label=label,
+        )
 
 
 def _speed(trial: Trial) -> float:

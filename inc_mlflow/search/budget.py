@@ -44,4 +44,7 @@ class Budget:
 
     def _beyond(self, expected: Cost) -> bool:
         total = self.used + expected
-        return total.cpu_seconds > self.limit.cpu_seconds * self.share or total.seconds > self.limit.seconds * self.share
+        return (
+            total.cpu_seconds > self.limit.cpu_seconds * self.share
+            or total.seconds > self.limit.seconds * self.share
+        )

@@ -15,7 +15,10 @@ SHORTLIST = 3
 
 
 def accepted(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that nothing speaks against; one whose protected form is accepted too gives way to that."""
+    """Return the trials that nothing speaks against.
+
+    One whose protected form is accepted too gives way to that.
+    """
     found = [trial for trial in trials if trial.rejected is None]
     protected = [_unprotected(trial) for trial in found if _is_protected(trial)]
     return [trial for trial in found if _is_protected(trial) or trial.recipe not in protected]
@@ -24,7 +27,8 @@ def accepted(trials: Sequence[Trial]) -> list[Trial]:
 def front(trials: Sequence[Trial]) -> list[Trial]:
     """Return the accepted trials that no other one beats, fastest first.
 
-    One beats another if it is more exact, or as exact and tried earlier, which is simpler; and as fast but for noise.
+    One beats another if it is more exact, or as exact and tried earlier, which is simpler; and as fast but
+    for noise.
     """
     levels: dict[tuple[float, float], list[Trial]] = {}
     for trial in accepted(trials):
@@ -39,11 +43,14 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def shortlist(trials: Sequence[Trial]) -> list[Trial]:
-    """Return at most three trials for the gate, the most promising first; empty only where no trial gave a model.
+    """Return at most three trials for the gate, the most promising first.
 
-    The fastest, the most exact, and between them the fastest whose drop is within the limit even at its upper bound.
-    Places that are left go to the most exact of those that are nearly as fast: on few tuning rows the best one is luck.
-    Where no trial is accepted, the least bad one: the gate then says in numbers why FP32 stays.
+    Empty only where no trial gave a model.
+
+    The fastest, the most exact, and between them the fastest whose drop is within the limit even at its upper
+    bound. Places that are left go to the most exact of those that are nearly as fast: on few tuning rows the
+    best one is luck. Where no trial is accepted, the least bad one: the gate then says in numbers why FP32
+    stays.
     """
     best = front(trials)
     if not best:

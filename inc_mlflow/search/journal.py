@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import StateError
+from inc_mlflow.files import sealed, unsealed, writable
 from inc_mlflow.records import Trial
-from inc_mlflow.storage import sealed, unsealed, writable
 
 
 class Journal:
@@ -37,7 +37,10 @@ class Journal:
             os.fsync(file.fileno())
 
     def _read(self, key: str) -> None:
-        """Read what is whole; from a line on that a kill cut off or that was damaged, all is taken away and tried again."""
+        """Read what is whole.
+
+        From a line on that a kill cut off or that was damaged, all is taken away and tried again.
+        """
         content = self.path.read_bytes()
         lines = content.splitlines(keepends=True)
         header, whole = _header(lines[0]), list(takewhile(_is_whole, lines))

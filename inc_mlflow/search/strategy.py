@@ -19,7 +19,8 @@ _FALLBACKS = (1, 2, 4, 8, 16)
 
 _ROUNDS = 3
 _PATIENCE = 2
-"""Trials in a row that may bring nothing: one node in FP32 between two in INT8 costs conversions, and a pair may not."""
+"""Trials in a row that may bring nothing: one node in FP32 between two in INT8 costs conversions, and a pair
+may not."""
 _WORTH = 0.85
 """Share of the speed of the fastest below which a recipe is not refined."""
 _NEAR = 0.02
@@ -103,8 +104,13 @@ def _dynamic(graph: Graph) -> Iterator[Recipe]:
 
 
 def _promising(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the fastest accepted trial of each method that is nearly the fastest of all; else the least bad trial."""
-    by_method = [[trial for trial in trials if trial.recipe["method"] == method] for method in ("static", "dynamic")]
+    """Return the fastest accepted trial of each method that is nearly the fastest of all.
+
+    Else the least bad trial.
+    """
+    by_method = [
+        [trial for trial in trials if trial.recipe["method"] == method] for method in ("static", "dynamic")
+    ]
     best = [trial for found in by_method for trial in front(found)[:1]]
     fastest = max(map(_speed, best), default=0.0)
     return [trial for trial in best if _speed(trial) >= _WORTH * fastest] or shortlist(trials)
@@ -118,7 +124,10 @@ def _calibrate(base: Trial, _: Graph, lab: Lab) -> None:
 
 
 def _leave_unpaid(base: Trial, graph: Graph, lab: Lab) -> None:
-    """Leave nodes FP32 that INT8 makes no faster, as long as that brings speed; then ask again of what is left."""
+    """Leave nodes FP32 that INT8 makes no faster, as long as that brings speed.
+
+    Then ask again of what is left.
+    """
     for _round in range(_ROUNDS):
         better = _fewer(base, graph, lab)
         if better is base:
@@ -164,9 +173,9 @@ def _recover(base: Trial, graph: Graph, lab: Lab) -> None:
 def protect(lab: Lab, everywhere: bool) -> None:
     """Try what the gate would get once more with the weights narrowed that saturate on CPUs without VNNI.
 
-    A protected model takes the place of its unprotected form, and another one may then move up: until none does.
-    A dynamic recipe can only narrow all of its weights: that is tried where the job is judged on such a CPU
-    (``everywhere``), since it costs accuracy on the others.
+    A protected model takes the place of its unprotected form, and another one may then move up: until none
+    does. A dynamic recipe can only narrow all of its weights: that is tried where the job is judged on such a
+    CPU (``everywhere``), since it costs accuracy on the others.
     """
     tried = -1
     while tried != len(lab.trials):
@@ -193,7 +202,9 @@ def _is_exact(trial: Trial) -> bool:
 
 def _without(recipe: Recipe, nodes: Sequence[str], graph: Graph) -> Recipe:
     more = [one for name in nodes for one in (name, graph.followers.get(name)) if one is not None]
-    return recipe.model_copy(update={"nodes_to_exclude": tuple(dict.fromkeys((*recipe.nodes_to_exclude, *more)))})
+    return recipe.model_copy(
+        update={"nodes_to_exclude": tuple(dict.fromkeys((*recipe.nodes_to_exclude, *more)))}
+    )
 
 
 def _speed(trial: Trial | None) -> float:

@@ -6,13 +6,14 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.remote import Address, is_remote
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 SplitName = Literal["calibration", "tuning", "validation"]
 
 
 _ROWS, _LARGEST = 10**12, 100_000
-"""More rows than any split has, and more pixels, tokens or rows at a time than memory holds: such a number is a slip."""
+"""More rows than any split has, and more pixels, tokens or rows at a time than memory holds: such a number is
+a slip."""
 _FARTHEST = 1e6
 """Times that mean and std of values in 0..1 may be more than 1, or less."""
 
@@ -47,20 +48,32 @@ class Transform(Part):
     resize: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the shorter side.")] = None
     crop: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the centre square.")] = None
     mean: Annotated[
-        tuple[float, ...] | None, Field(strict=False, min_length=1, description="Per channel, of values in 0..1.")
+        tuple[float, ...] | None,
+        Field(strict=False, min_length=1, description="Per channel, of values in 0..1."),
     ] = None
     std: Annotated[
-        tuple[float, ...] | None, Field(strict=False, min_length=1, description="Per channel, of values in 0..1.")
+        tuple[float, ...] | None,
+        Field(strict=False, min_length=1, description="Per channel, of values in 0..1."),
     ] = None
     layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Order of the image axes.")] = "NCHW"
-    color: Annotated[Literal["RGB", "BGR", "L"], Field(description="Order of the channels; L is grey.")] = "RGB"
-    tokenizer: Annotated[LocalPath | None, Field(description="A tokenizer.json, relative to the job file.")] = None
+    color: Annotated[Literal["RGB", "BGR", "L"], Field(description="Order of the channels; L is grey.")] = (
+        "RGB"
+    )
+    tokenizer: Annotated[
+        LocalPath | None, Field(description="A tokenizer.json, relative to the job file.")
+    ] = None
     max_length: Annotated[
-        int | None, Field(ge=1, le=10 * _LARGEST, description="Tokens: longer rows are cut, shorter ones padded.")
+        int | None,
+        Field(ge=1, le=10 * _LARGEST, description="Tokens: longer rows are cut, shorter ones padded."),
     ] = None
     columns: Annotated[
         tuple[str, ...] | None,
-        Field(strict=False, min_length=1, max_length=2, description="Text columns: one, or two for sentence pairs."),
+        Field(
+            strict=False,
+            min_length=1,
+            max_length=2,
+            description="Text columns: one, or two for sentence pairs.",
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -71,7 +84,9 @@ class Transform(Part):
             raise ValueError("std must be above 0")
         given = [abs(value) for value in (*(self.mean or ()), *(self.std or ())) if value]
         if given and not 1 / _FARTHEST <= min(given) <= max(given) <= _FARTHEST:
-            raise ValueError(f"mean and std are of values in 0..1; {_FARTHEST:g} times more or less is a slip")
+            raise ValueError(
+                f"mean and std are of values in 0..1; {_FARTHEST:g} times more or less is a slip"
+            )
         return self
 
 
@@ -79,19 +94,27 @@ class FileSplit(Part):
     """Rows of a file or folder; ``start``, ``stop`` and ``samples`` choose among them, order is kept."""
 
     path: Annotated[
-        RemotePath, Field(description="An .npz, a folder of class folders with images, or a .tsv/.csv; also s3://bucket/path.")
+        RemotePath,
+        Field(
+            description="An .npz, a folder of class folders with images, or a .tsv/.csv; also s3://bucket/path."
+        ),
     ]
-    format: Annotated[Literal["npz", "images", "text"] | None, Field(description="By default told from the path.")] = None
+    format: Annotated[
+        Literal["npz", "images", "text"] | None, Field(description="By default told from the path.")
+    ] = None
     start: Annotated[int, Field(ge=0, le=_ROWS, description="First row.")] = 0
     stop: Annotated[int | None, Field(ge=1, le=_ROWS, description="Row after the last.")] = None
-    samples: Annotated[int | None, Field(ge=1, le=_ROWS, description="How many rows, drawn with `seed`; all by default.")] = (
-        None
-    )
+    samples: Annotated[
+        int | None, Field(ge=1, le=_ROWS, description="How many rows, drawn with `seed`; all by default.")
+    ] = None
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Of the draw of `samples`.")] = 0
     batch: Annotated[
-        int, Field(ge=1, le=_LARGEST, description="Rows per batch in calibration; evaluation uses the layout's.")
+        int,
+        Field(ge=1, le=_LARGEST, description="Rows per batch in calibration; evaluation uses the layout's."),
     ] = 1
-    inputs: dict[str, str] = Field(default_factory=dict, description="Graph input -> array or encoding, where names differ.")
+    inputs: dict[str, str] = Field(
+        default_factory=dict, description="Graph input -> array or encoding, where names differ."
+    )
     label: Annotated[str, Field(description="Array or column of labels.")] = "label"
     transform: Transform = Transform()
 
@@ -123,7 +146,9 @@ Split = Annotated[
 class DataSpec(Part):
     """The three splits, kept apart by content."""
 
-    calibration: Annotated[Split | None, Field(description="Ranges of activations; static recipes need it.")] = None
+    calibration: Annotated[
+        Split | None, Field(description="Ranges of activations; static recipes need it.")
+    ] = None
     tuning: Annotated[Split | None, Field(description="For choosing; never judges.")] = None
     validation: Annotated[Split, Field(description="Judges; no row of it may stand in the other two.")]
     group: Annotated[

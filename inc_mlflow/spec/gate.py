@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from inc_mlflow.spec.part import Part
-from inc_mlflow.storage import canonical_json, sha256_text
+from inc_mlflow.files import canonical_json, sha256_text
+from inc_mlflow.spec.spec_model import Part
 
 Role = Literal["required", "accuracy_only", "informative"]
 DEFAULT_DROP = 0.01
@@ -30,38 +30,63 @@ class PoolGate(Part):
     """What one pool has to say."""
 
     role: Annotated[
-        Role, Field(description="required: accuracy and speed count; accuracy_only: speed does not; informative: neither does.")
+        Role,
+        Field(
+            description="required: accuracy and speed count; accuracy_only: speed does not; informative: neither does."
+        ),
     ] = "required"
 
 
 class GateSpec(Part):
     """When a candidate passes; without a limit on the drop it is 1 % of the baseline's metric."""
 
-    max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = None
-    max_absolute_drop: Annotated[_Points, Field(description="What it may lose in the metric's own unit.")] = None
+    max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = (
+        None
+    )
+    max_absolute_drop: Annotated[_Points, Field(description="What it may lose in the metric's own unit.")] = (
+        None
+    )
     max_class_drop: Annotated[
-        _Share, Field(description="What the worst class may lose of its share of right rows, as 0.05; for top1 and top5.")
+        _Share,
+        Field(
+            description="What the worst class may lose of its share of right rows, as 0.05; for top1 and top5."
+        ),
     ] = None
     max_pool_spread: Annotated[
         _Share, Field(description="Share of its metric that a candidate may lose from one pool to another.")
     ] = None
-    min_speedup: Annotated[float, Field(ge=0.001, le=1000, description="Against the optimised baseline.")] = 1.0
+    min_speedup: Annotated[float, Field(ge=0.001, le=1000, description="Against the optimised baseline.")] = (
+        1.0
+    )
     confidence: Annotated[float, Field(gt=0.5, le=0.9999, description="One-sided, of each decision.")] = 0.95
     pools: Annotated[
         dict[str, PoolGate],
-        Field(description="Pool -> role; pools that are not named are required, emulated ones accuracy_only."),
+        Field(
+            description="Pool -> role; pools that are not named are required, emulated ones accuracy_only."
+        ),
     ] = Field(default_factory=dict)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """A job may also give the path of a policy file."""
-        return {"anyOf": [{"type": "string", "description": "A policy file (YAML), relative to the job."}, handler(schema)]}
+        return {
+            "anyOf": [
+                {"type": "string", "description": "A policy file (YAML), relative to the job."},
+                handler(schema),
+            ]
+        }
 
     @model_validator(mode="before")
     @classmethod
     def _limited(cls, data: Any) -> Any:
         """Fill in the limit that applies, so that equal gates give equal text."""
-        if isinstance(data, dict) and data.get("max_relative_drop") is None and data.get("max_absolute_drop") is None:
+        if (
+            isinstance(data, dict)
+            and data.get("max_relative_drop") is None
+            and data.get("max_absolute_drop") is None
+        ):
             return {**data, "max_relative_drop": DEFAULT_DROP}
         return data
 
@@ -72,7 +97,9 @@ class GateSpec(Part):
 
     def relative_limit(self, baseline: float) -> float:
         """Return the allowed drop as a share of the baseline's metric: the stricter one where two limits stand."""
-        absolute = None if self.max_absolute_drop is None or not baseline else self.max_absolute_drop / abs(baseline)
+        absolute = (
+            None if self.max_absolute_drop is None or not baseline else self.max_absolute_drop / abs(baseline)
+        )
         return min(limit for limit in (self.max_relative_drop, absolute, 1.0) if limit is not None)
 
     def sha256(self) -> str:

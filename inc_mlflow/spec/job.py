@@ -8,72 +8,24 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from inc_mlflow.errors import SpecError, UnknownNameError
+from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.remote import check_file, local_path
+from inc_mlflow.remote import local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
+from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
-from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
+from inc_mlflow.spec.search import SearchSpec
+from inc_mlflow.spec.spec_model import Part, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
-from inc_mlflow.storage import canonical_json
-
-
-class SearchSpec(Part):
-    """How far ``recipes: auto`` goes."""
-
-    budget: Annotated[
-        float | None,
-        Field(gt=0, le=1e7, description="Seconds it may take; by default what a dozen default quantisations cost."),
-    ] = None
-    pools: Annotated[
-        tuple[str, ...] | None, Field(min_length=1, strict=False, description="Pools to search on; the first by default.")
-    ] = None
-
-
-class TrackingSpec(Part):
-    """Where MLflow keeps the results; command line and environment come first."""
-
-    uri: Annotated[str | None, Field(description="Tracking server; a SQLite file beside the job by default.")] = None
-    registry_uri: Annotated[str | None, Field(description="Registry server; the tracking server by default.")] = None
-    experiment: Annotated[str | None, Field(description="The job's name by default.")] = None
-    registered_model: Annotated[str | None, Field(pattern=r"^[^/:'\"]+$", description="The job's name by default.")] = None
-    alias_prefix: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
-            description="Of the aliases PREFIX-champion, -champion-POOL, -challenger.",
-        ),
-    ] = "int8"
-
-    @field_validator("uri", "registry_uri")
-    @classmethod
-    def _no_secret(cls, uri: str | None) -> str | None:
-        if uri is not None and "@" in uri.partition("://")[2].partition("/")[0]:
-            raise ValueError("no user or password in a job; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
-        return uri
-
-
-class Bundle(Part):
-    """The job's local files where a cluster finds them; `submit` and `compile --bundle` write it, nobody else."""
-
-    uri: Annotated[str, Field(description="Folder of the files, each under its sha256.")]
-    files: Annotated[
-        dict[str, str],
-        Field(description="Path relative to the job -> sha256 of the file, or of a folder's list: that path ends with /."),
-    ]
-
-    @model_validator(mode="after")
-    def _confined(self) -> Self:
-        for name, digest in self.files.items():
-            check_file(name, digest)
-        return self
+from inc_mlflow.spec.tracking import TrackingSpec
 
 
 def _auto_or_list(value: Any) -> str:
@@ -81,7 +33,8 @@ def _auto_or_list(value: Any) -> str:
 
 
 Recipes = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[tuple[Recipe, ...], Field(min_length=1, strict=False), Tag("list")],
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[tuple[Recipe, ...], Field(min_length=1, strict=False), Tag("list")],
     Discriminator(_auto_or_list),
 ]
 
@@ -90,19 +43,30 @@ class JobSpec(Part):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,199}$", description="Also the default MLflow names.")]
-    model: Annotated[RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,199}$", description="Also the default MLflow names."),
+    ]
+    model: Annotated[
+        RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")
+    ]
     data: DataSpec
     metric: MetricSpec
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
     search: SearchSpec = SearchSpec()
     pools: Annotated[
         tuple[Pool, ...],
-        Field(min_length=1, strict=False, description="Kinds of hardware, as [local, {emulate: x86-avx2}]; the first is real."),
+        Field(
+            min_length=1,
+            strict=False,
+            description="Kinds of hardware, as [local, {emulate: x86-avx2}]; the first is real.",
+        ),
     ] = (LOCAL,)
     placement: Annotated[
         dict[str, PoolSpec],
-        Field(description="What the pools are; in a job file also the name of a preset, or the path of a file with own pools."),
+        Field(
+            description="What the pools are; in a job file also the name of a preset, or the path of a file with own pools."
+        ),
     ] = Field(default_factory=dict)
     bundle: Bundle | None = None
     benchmark: BenchmarkSpec = BenchmarkSpec()
@@ -118,7 +82,9 @@ class JobSpec(Part):
     @classmethod
     def _onnx(cls, path: str) -> str:
         if not path.endswith(".onnx"):
-            raise ValueError(f"{path!r} is not an .onnx file; other formats are not supported yet. {_how_to_export(path)}")
+            raise ValueError(
+                f"{path!r} is not an .onnx file; other formats are not supported yet. {_how_to_export(path)}"
+            )
         return path
 
     @model_validator(mode="after")
@@ -135,7 +101,9 @@ class JobSpec(Part):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
         if self.data.calibration is None and any(isinstance(recipe, Static) for recipe in self.listed):
-            raise ValueError("data.calibration: a static recipe needs it; give the split, or use method dynamic")
+            raise ValueError(
+                "data.calibration: a static recipe needs it; give the split, or use method dynamic"
+            )
         return self
 
     @property
@@ -197,7 +165,9 @@ class JobSpec(Part):
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file; what it names (a gate policy, what pools are) is taken in, so that the job's text is whole.
+        """Read a job file.
+
+        What it names (a gate policy, what pools are) is taken in, so that the job's text is whole.
 
         ``placement`` is a preset or a file with pools, and comes before what the job says.
         """
@@ -218,9 +188,13 @@ class JobSpec(Part):
         for pool in named:
             if pool not in known:
                 there = [LOCAL, *sorted(set(known) - {SYSTEM})]
-                raise UnknownNameError(f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}")
+                raise UnknownNameError(
+                    f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}"
+                )
             if known[pool].expect == Expect():
-                raise SpecError(f"placement: pool {pool!r} expects nothing, so any machine could be it; give `expect`, as arch")
+                raise SpecError(
+                    f"placement: pool {pool!r} expects nothing, so any machine could be it; give `expect`, as arch"
+                )
         used = [*named, *([SYSTEM] if SYSTEM in known and named else [])]
         roles = {pool: PoolGate(role=known[pool].role) for pool in named if known[pool].role != "required"}
         gate = self.gate.model_copy(update={"pools": roles | self.gate.pools})
@@ -242,7 +216,10 @@ class Job:
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file; ``placement`` is a preset or a file with pools, and comes before what the job says."""
+        """Read a job file.
+
+        ``placement`` is a preset or a file with pools, and comes before what the job says.
+        """
         return cls(JobSpec.load(path, placement), path.resolve().parent)
 
     @property
@@ -252,11 +229,16 @@ class Job:
 
     @property
     def hardware(self) -> PoolSpec:
-        """What that pool is; SpecError where the job's text does not say it, since nothing could prove to be that."""
+        """What that pool is.
+
+        SpecError where the job's text does not say it, since nothing could prove to be that.
+        """
         if self.pool == LOCAL:
             return PoolSpec()
         if self.pool not in self.spec.placement:
-            raise SpecError(f"placement: does not say what the pool {self.pool!r} is; load the job from its file")
+            raise SpecError(
+                f"placement: does not say what the pool {self.pool!r} is; load the job from its file"
+            )
         return self.spec.placement[self.pool]
 
     @property

@@ -12,7 +12,10 @@ _PARTS = re.compile(r"(?:(\d+)s)?(?:(\d+)c)?(?:(\d+)ins)?(?:(\d+)bs)?", re.ASCII
 
 @dataclass(frozen=True)
 class Layout:
-    """Sockets, cores of one instance, instances in total, rows of one batch; None is for the planner to fill."""
+    """Sockets, cores of one instance, instances in total, rows of one batch.
+
+    None is for the planner to fill.
+    """
 
     sockets: int | None
     cores: int | None
@@ -30,7 +33,9 @@ class Layout:
             )
         given = match.groups() if match else [None] * 4
         if any(len(part or "") > len(str(_MOST)) or int(part or 0) > _MOST for part in given):
-            raise ValueError(f"{text if len(text) < 60 else text[:59] + '…'!r} is too large; every number is at most {_MOST}")
+            raise ValueError(
+                f"{text if len(text) < 60 else text[:59] + '…'!r} is too large; every number is at most {_MOST}"
+            )
         sockets, cores, instances, batch = (int(part) if part else None for part in given)
         if 0 in (sockets, cores, instances, batch):
             raise ValueError(f"{text!r} asks for none of something; every number is at least 1")
@@ -44,5 +49,10 @@ class Layout:
     def __str__(self) -> str:
         """Write what ``parse`` reads; a batch of 1 stands only in whole layouts."""
         parts = [f"{self.sockets}s", f"{self.cores}c", f"{self.instances}ins", f"{self.batch}bs"]
-        given = [self.sockets, self.cores, self.instances, self.batch if self.whole or self.batch > 1 else None]
+        given = [
+            self.sockets,
+            self.cores,
+            self.instances,
+            self.batch if self.whole or self.batch > 1 else None,
+        ]
         return "".join(part for part, number in zip(parts, given, strict=True) if number is not None) or AUTO

@@ -7,9 +7,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from inc_mlflow.errors import reason
+from inc_mlflow.files import canonical_json
 from inc_mlflow.spec.data import Function
-from inc_mlflow.spec.part import Part
-from inc_mlflow.storage import canonical_json
+from inc_mlflow.spec.spec_model import Part
 
 
 class MetricSpec(Part):
@@ -17,16 +17,23 @@ class MetricSpec(Part):
 
     name: Annotated[str | None, Field(description="A name from `inc-mlflow list metrics`.")] = None
     output: Annotated[str | None, Field(description="Graph output it reads, where it reads one.")] = None
-    outputs: dict[str, str] = Field(default_factory=dict, description="Role of the metric or its postprocess -> graph output.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Of the named metric, see docs/metrics.md.")
+    outputs: dict[str, str] = Field(
+        default_factory=dict, description="Role of the metric or its postprocess -> graph output."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Of the named metric, see docs/metrics.md."
+    )
     postprocess: Annotated[
         dict[str, Any] | None,
-        Field(description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."),
+        Field(
+            description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."
+        ),
     ] = None
     function: Annotated[Function | None, Field(alias="callable", description="file.py:function")] = None
     higher_is_better: Annotated[bool | None, Field(description="Of a callable; true by default.")] = None
     decomposable: Annotated[
-        bool | None, Field(description="Of a callable: one score per sample (true, the default), or one for the split.")
+        bool | None,
+        Field(description="Of a callable: one score per sample (true, the default), or one for the split."),
     ] = None
 
     score_range: Annotated[
@@ -62,13 +69,22 @@ class MetricSpec(Part):
         try:
             canonical_json(value).encode()
         except (TypeError, ValueError) as error:
-            raise ValueError(f"holds what JSON does not ({reason(error)}); use numbers, texts, lists and mappings") from error
+            raise ValueError(
+                f"holds what JSON does not ({reason(error)}); use numbers, texts, lists and mappings"
+            ) from error
         return value
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """A job may also give the bare name."""
-        return {"anyOf": [{"type": "string", "description": "A name from `inc-mlflow list metrics`."}, handler(schema)]}
+        return {
+            "anyOf": [
+                {"type": "string", "description": "A name from `inc-mlflow list metrics`."},
+                handler(schema),
+            ]
+        }
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -80,13 +96,21 @@ class MetricSpec(Part):
             )
         if self.output is not None and self.outputs:
             raise ValueError("give either 'output' or 'outputs'")
-        if self.name is not None and (self.higher_is_better, self.decomposable, self.score_range) != (None, None, None):
-            raise ValueError("'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own")
+        if self.name is not None and (self.higher_is_better, self.decomposable, self.score_range) != (
+            None,
+            None,
+            None,
+        ):
+            raise ValueError(
+                "'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own"
+            )
         return self
 
     @field_validator("score_range")
     @classmethod
-    def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
+    def _ordered(
+        cls, value: tuple[float | None, float | None] | None
+    ) -> tuple[float | None, float | None] | None:
         ends = [end for end in value or () if end is not None]
         if len(ends) == 2 and ends[0] >= ends[1]:
             raise ValueError(f"the least score, {ends[0]:g}, must be below the largest, {ends[1]:g}")

@@ -19,7 +19,11 @@ def paths(spec: JobSpec) -> dict[str, str]:
 def local_paths(spec: JobSpec) -> dict[str, str]:
     """Return the paths that only this machine sees: not remote, and not in the job's bundle."""
     bundled = {name.rstrip("/") for name in spec.bundle.files} if spec.bundle else set()
-    return {field: path for field, path in paths(spec).items() if not is_remote(path) and path_name(path) not in bundled}
+    return {
+        field: path
+        for field, path in paths(spec).items()
+        if not is_remote(path) and path_name(path) not in bundled
+    }
 
 
 def path_name(path: str) -> str:

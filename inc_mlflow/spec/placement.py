@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from inc_mlflow.spec.gate import Role
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 LOCAL, SYSTEM = "local", "system"
 """This machine, whatever it is; and the pool of the steps that measure nothing."""
@@ -25,9 +25,13 @@ class Expression(Part):
 
     @model_validator(mode="after")
     def _counted(self) -> "Expression":
-        least, most = {"Exists": (0, 0), "DoesNotExist": (0, 0), "Gt": (1, 1), "Lt": (1, 1)}.get(self.operator, (1, 1000))
+        least, most = {"Exists": (0, 0), "DoesNotExist": (0, 0), "Gt": (1, 1), "Lt": (1, 1)}.get(
+            self.operator, (1, 1000)
+        )
         if not least <= len(self.values) <= most:
-            raise ValueError(f"{self.operator} takes {'no values' if not most else 'one value' if most == 1 else 'values'}")
+            raise ValueError(
+                f"{self.operator} takes {'no values' if not most else 'one value' if most == 1 else 'values'}"
+            )
         return self
 
     def __str__(self) -> str:
@@ -55,26 +59,36 @@ class Expect(Part):
     arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
     vendor: Annotated[Literal["Intel", "AMD", "ARM"] | None, Field(description="Maker of the CPU.")] = None
     has: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags as Linux spells them.")] = ()
-    lacks: Annotated[tuple[str, ...], Field(strict=False, description="CPU flags that must not be there.")] = ()
+    lacks: Annotated[
+        tuple[str, ...], Field(strict=False, description="CPU flags that must not be there.")
+    ] = ()
     gpu: Annotated[str | None, Field(description="Part of the GPU's name, as A100.")] = None
-    compute_capability: Annotated[str | None, Field(pattern=r"^[0-9]+\.[0-9]+$", description="Of the GPU, as 8.0.")] = None
+    compute_capability: Annotated[
+        str | None, Field(pattern=r"^[0-9]+\.[0-9]+$", description="Of the GPU, as 8.0.")
+    ] = None
 
 
 class PoolSpec(Part):
     """One kind of hardware: how Kubernetes finds its nodes, what a task gets there, and what it must be."""
 
-    selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(default_factory=dict)
+    selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(
+        default_factory=dict
+    )
     required: Annotated[
-        tuple[Expression, ...], Field(strict=False, description="Requirements on labels: all of them hold together.")
+        tuple[Expression, ...],
+        Field(strict=False, description="Requirements on labels: all of them hold together."),
     ] = ()
     tolerations: Annotated[tuple[Toleration, ...], Field(strict=False)] = ()
     cpu: Annotated[_Cpus, Field(description="Whole CPUs of a task: requested and limited alike.")] = 4
     memory: _Memory = "8Gi"
     exclusive: Annotated[
-        _Cpus | None, Field(description="CPUs that a whole node gives: benchmarks ask for them all and run alone there.")
+        _Cpus | None,
+        Field(description="CPUs that a whole node gives: benchmarks ask for them all and run alone there."),
     ] = None
     gpu: Annotated[int, Field(ge=0, description="NVIDIA GPUs of a task.")] = 0
     image: Annotated[str, Field(description="Name of the image in images.lock.")] = "onnxruntime"
     provider: Annotated[Provider, Field(description="What of ONNX Runtime runs the models.")] = CPU_PROVIDER
     expect: Expect = Expect()
-    role: Annotated[Role, Field(description="What the pool has to say, unless the gate names another role.")] = "required"
+    role: Annotated[
+        Role, Field(description="What the pool has to say, unless the gate names another role.")
+    ] = "required"

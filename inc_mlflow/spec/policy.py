@@ -9,40 +9,57 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import RemotePath
 from inc_mlflow.spec.gate import GateSpec
-from inc_mlflow.spec.part import spec_error
+from inc_mlflow.spec.spec_model import spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
 class PolicySpec(GateSpec):
-    """A policy file (YAML): what `promote --policy` judges by, whatever the job says; a job that names one takes its limits."""
+    """A policy file (YAML): what `promote --policy` judges by, whatever the job says.
+
+    A job that names one takes its limits.
+    """
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     recheck: Annotated[
-        int | None, Field(ge=1, le=10**9, description="Validation rows that the gate runs itself, on data of its own.")
+        int | None,
+        Field(ge=1, le=10**9, description="Validation rows that the gate runs itself, on data of its own."),
     ] = None
     data: Annotated[
         RemotePath | None,
-        Field(description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."),
+        Field(
+            description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."
+        ),
     ] = None
     recheck_seconds: Annotated[int, Field(ge=1, description="Time that running them may take.")] = 600
     reading_seconds: Annotated[int, Field(ge=1, description="CPU time that reading a request may take.")] = 8
-    judging_seconds: Annotated[int, Field(ge=1, description="CPU time that judging it may take, however many rows.")] = 600
-    reading_mib: Annotated[int, Field(ge=1, description="Memory that reading and judging a request may take.")] = 640
+    judging_seconds: Annotated[
+        int, Field(ge=1, description="CPU time that judging it may take, however many rows.")
+    ] = 600
+    reading_mib: Annotated[
+        int, Field(ge=1, description="Memory that reading and judging a request may take.")
+    ] = 640
     approval: Annotated[bool, Field(description="A person has to approve each promotion.")] = False
     ledgers: Annotated[
         dict[str, str],
-        Field(description="Registered model: the run with its ledger, as the gate made it. No other one is believed then."),
+        Field(
+            description="Registered model: the run with its ledger, as the gate made it. No other one is believed then."
+        ),
     ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _own_data(self) -> Self:
         if (self.recheck is None) != (self.data is None):
-            raise ValueError("recheck and data come together: rows are run again on data that pipelines cannot write")
+            raise ValueError(
+                "recheck and data come together: rows are run again on data that pipelines cannot write"
+            )
         return self
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a policy file; SpecError is one line that names file and field. ``data`` is relative to the file."""
+        """Read a policy file; SpecError is one line that names file and field.
+
+        ``data`` is relative to the file.
+        """
         with reading(path, "a gate policy"):
             try:
                 policy = cls.model_validate(read_mapping(read_text(path), "policy"))

@@ -7,14 +7,17 @@ from pydantic import Discriminator, Field, Tag
 
 from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 Isa = Literal["x86-avx2", "x86-avx512", "x86-vnni"]
 ISAS: tuple[Isa, ...] = get_args(Isa)
 
 
 class Emulated(Part):
-    """This machine as a CPU with fewer instructions: accuracy alone, never a speed. It may fail a candidate."""
+    """This machine as a CPU with fewer instructions: accuracy alone, never a speed.
+
+    It may fail a candidate.
+    """
 
     emulate: Annotated[Isa, Field(description="x86-avx2: no AVX-512; x86-avx512: no VNNI; x86-vnni: no AMX.")]
 
@@ -46,7 +49,9 @@ def is_emulated(pool: str) -> bool:
 def parse_isa(text: str) -> Isa:
     """Read the name of an instruction set; UnknownNameError lists them."""
     if text not in ISAS:
-        raise UnknownNameError(f"--isa: no {text!r}{did_you_mean(text, list(ISAS))}; there are {', '.join(ISAS)}")
+        raise UnknownNameError(
+            f"--isa: no {text!r}{did_you_mean(text, list(ISAS))}; there are {', '.join(ISAS)}"
+        )
     return text
 
 

@@ -1,4 +1,7 @@
-"""Job text: JSON as this program writes it, or YAML as people do; bounded, so that few lines cannot fill the memory."""
+"""Job text: JSON as this program writes it, or YAML as people do.
+
+Bounded, so that few lines cannot fill the memory.
+"""
 
 import json
 from collections import Counter
@@ -17,7 +20,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
-    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text. ``what`` it is stands in messages.
+    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text.
+
+    ``what`` it is stands in messages.
 
     Of YAML all but aliases and merge keys: a few lines of them stand for gigabytes.
     """
@@ -40,14 +45,20 @@ def read_json(text: str, what: str = "job") -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text; of one that is too large to be read only so much that ``read_mapping`` refuses it."""
+    """Return a file's text.
+
+    Of one that is too large to be read only so much that ``read_mapping`` refuses it.
+    """
     with path.open(encoding="utf-8") as file:
         return file.read(LARGEST + 1)
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Say of anything that is wrong with a file, in one line, which file it is; ``what`` it should be, as "a job file"."""
+    """Say of anything that is wrong with a file, in one line, which file it is.
+
+    ``what`` it should be, as "a job file".
+    """
     try:
         yield
     except OSError as error:
@@ -60,13 +71,17 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 def _bounded(text: str, what: str) -> str:
     if len(text) > LARGEST:
-        raise SpecError(f"{what}: longer than {LARGEST} characters, which no {what} needs; put lists into files of their own")
+        raise SpecError(
+            f"{what}: longer than {LARGEST} characters, which no {what} needs; put lists into files of their own"
+        )
     return text
 
 
 def _mapping(data: Any, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise SpecError(f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`")
+        raise SpecError(
+            f"{what}: expected a mapping of fields, got {type(data).__name__}; see `inc-mlflow schema`"
+        )
     return data
 
 

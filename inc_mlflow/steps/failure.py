@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from inc_mlflow import errors
-from inc_mlflow.storage import write_text
+from inc_mlflow.files import write_text
 
 _OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU}
 """Signals that come from outside a process; others say that its own code is broken."""
@@ -25,7 +25,10 @@ def save(path: Path, error: errors.IncError) -> None:
 
 
 def load(path: Path) -> errors.IncError | None:
-    """Return the error that ended the process; None where it left none: then it met a bug, and printed its traceback."""
+    """Return the error that ended the process.
+
+    None where it left none: then it met a bug, and printed its traceback.
+    """
     if not path.exists():
         return None
     data = json.loads(path.read_text())

@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.storage import read_sealed, sha256_file, sync, write_sealed
+from inc_mlflow.files import read_sealed, sha256_file, sync, write_sealed
 
 MARK = "done.json"
 
 
 def finish(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
     """Mark a step as finished; all of it is on the disk when this returns, and outlives a power cut."""
-    write_sealed(directory / MARK, {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)})
+    write_sealed(
+        directory / MARK, {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)}
+    )
     sync(directory)
 
 
 def finished(directory: Path) -> dict[str, Any] | None:
-    """Return what a finished step was made of and found; None where it is not finished, or its mark is damaged."""
+    """Return what a finished step was made of and found.
+
+    None where it is not finished, or its mark is damaged.
+    """
     return read_sealed(directory / MARK)
 
 

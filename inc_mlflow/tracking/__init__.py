@@ -1,1 +1,4 @@
-"""MLflow: runs, logged models, versions and aliases. Nobody else imports mlflow, and here only functions do."""
+"""MLflow: runs, logged models, versions and aliases.
+
+Nobody else imports mlflow, and here only functions do.
+"""

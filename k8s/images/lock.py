@@ -21,7 +21,11 @@ def main() -> None:
 
 def read(metadata: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Return repository and digest of every target that was pushed; bake's other entries are no images."""
-    pushed = {name: built for name, built in metadata.items() if isinstance(built, dict) and "containerimage.digest" in built}
+    pushed = {
+        name: built
+        for name, built in metadata.items()
+        if isinstance(built, dict) and "containerimage.digest" in built
+    }
     if not pushed:
         raise SystemExit("metadata: no target has a digest; bake with --push --metadata-file")
     return {name: _locked(name, pushed[name]) for name in sorted(pushed)}

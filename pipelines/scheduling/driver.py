@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.scheduling.pod import Pod
-from inc_mlflow.spec.part import spec_error
+from inc_mlflow.spec.spec_model import spec_error
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -30,7 +30,11 @@ def pod_of(container: Mapping[str, Any], config: Mapping[str, Any]) -> Pod:
 
 def _selector(selector: Mapping[str, Any]) -> Any:
     """A selector in JSON replaces the labels, although both stand in the package."""
-    return _constant(selector["nodeSelectorJson"]) if "nodeSelectorJson" in selector else selector.get("labels", {})
+    return (
+        _constant(selector["nodeSelectorJson"])
+        if "nodeSelectorJson" in selector
+        else selector.get("labels", {})
+    )
 
 
 def _tolerations(tolerations: list[dict[str, Any]]) -> list[Any]:
@@ -71,4 +75,6 @@ def _constant(value: Mapping[str, Any]) -> Any:
     try:
         return value["runtimeValue"]["constant"]
     except KeyError:
-        raise SpecError("its placement comes from a parameter, so only a run can tell; place it with constants") from None
+        raise SpecError(
+            "its placement comes from a parameter, so only a run can tell; place it with constants"
+        ) from None

@@ -14,13 +14,20 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 def obstacles(pod: Pod, node: Node) -> list[str]:
     """Return in words all that keeps a pod off a node; nothing where it may run there."""
-    return [*_selector(pod, node), *_affinity(pod, node), *_taints(pod, node), *_resources(pod.requests, node)]
+    return [
+        *_selector(pod, node),
+        *_affinity(pod, node),
+        *_taints(pod, node),
+        *_resources(pod.requests, node),
+    ]
 
 
 def fit_together(one: Pod, other: Pod, node: Node) -> bool:
     """Tell whether an empty node has room for both pods."""
     names = {**one.requests, **other.requests}
-    total = {name: sum((pod.requests.get(name, Decimal(0)) for pod in (one, other)), Decimal(0)) for name in names}
+    total = {
+        name: sum((pod.requests.get(name, Decimal(0)) for pod in (one, other)), Decimal(0)) for name in names
+    }
     return not list(_resources(total, node))
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.scheduling.quantity import Quantity
-from inc_mlflow.spec.part import Part, spec_error
+from inc_mlflow.spec.spec_model import Part, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
@@ -27,7 +27,9 @@ class Node(Part):
     """One node; of many that are alike one is enough."""
 
     name: str
-    pool: Annotated[str | None, Field(description="The pool whose tasks belong here; none of ours without it.")] = None
+    pool: Annotated[
+        str | None, Field(description="The pool whose tasks belong here; none of ours without it.")
+    ] = None
     labels: dict[str, str] = Field(default_factory=dict)
     taints: Annotated[tuple[Taint, ...], Field(strict=False)] = ()
     allocatable: Annotated[

@@ -1,4 +1,7 @@
-"""The tasks of a compiled package and their pods; both documents count, the second one holds all placement."""
+"""The tasks of a compiled package and their pods.
+
+Both documents count, the second one holds all placement.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,10 +40,16 @@ class Task:
 
 
 def tasks_of(path: Path) -> list[Task]:
-    """Read a package; SpecError where it is none, has lost its second document, or leaves placement to the run."""
+    """Read a package.
+
+    SpecError where it is none, has lost its second document, or leaves placement to the run.
+    """
     with reading(path, "a compiled pipeline"):
         spec, configs = _documents(path.read_text())
-        return [_task(place, name, executor, spec, configs) for place, name, executor in _leaves(spec, spec["root"], "")]
+        return [
+            _task(place, name, executor, spec, configs)
+            for place, name, executor in _leaves(spec, spec["root"], "")
+        ]
 
 
 def _documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -49,16 +58,24 @@ def _documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
         documents = list(yaml.load_all(text, _LOADER))
     except yaml.YAMLError as error:
         raise SpecError(f"not YAML: {' '.join(str(error).split())}") from error
-    if not documents or not isinstance(documents[0], dict) or not {"root", "deploymentSpec"} <= set(documents[0]):
+    if (
+        not documents
+        or not isinstance(documents[0], dict)
+        or not {"root", "deploymentSpec"} <= set(documents[0])
+    ):
         raise SpecError("not a compiled pipeline; make one with `inc-mlflow compile`")
     try:
         _, platform = documents
         return documents[0], platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     except (KeyError, TypeError, ValueError) as error:
-        raise SpecError("its second YAML document is lost, and with it all placement; compile it again") from error
+        raise SpecError(
+            "its second YAML document is lost, and with it all placement; compile it again"
+        ) from error
 
 
-def _leaves(spec: Mapping[str, Any], component: Mapping[str, Any], above: str) -> Iterator[tuple[str, str, str]]:
+def _leaves(
+    spec: Mapping[str, Any], component: Mapping[str, Any], above: str
+) -> Iterator[tuple[str, str, str]]:
     """Yield (path, displayed name, executor) of the tasks in a component, however deep they stand."""
     for key, task in component["dag"]["tasks"].items():
         inner = spec["components"][task["componentRef"]["name"]]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from inc_mlflow.pipelines.scheduling.quantity import Quantity
 from inc_mlflow.spec import Expression
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 
 class Toleration(Part):

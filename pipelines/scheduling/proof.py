@@ -19,12 +19,19 @@ class Placed:
 
 
 def prove(tasks: list[Task], fleet: Fleet) -> list[Placed]:
-    """Hold the nodes that each task may run on against those of its pool; where all are on `local`, any node will do."""
+    """Hold the nodes that each task may run on against those of its pool.
+
+    Where all are on `local`, any node will do.
+    """
     found = {task.path: _feasible(task, fleet) for task in tasks}
     if all(task.pool == LOCAL for task in tasks):
         return [Placed(task, found[task.path], ()) for task in tasks]
     return [
-        Placed(task, found[task.path], (*_misplaced(task, found[task.path], fleet), *_crowds(task, tasks, found, fleet)))
+        Placed(
+            task,
+            found[task.path],
+            (*_misplaced(task, found[task.path], fleet), *_crowds(task, tasks, found, fleet)),
+        )
         for task in tasks
     ]
 
@@ -52,6 +59,10 @@ def _crowds(task: Task, tasks: list[Task], found: dict[str, tuple[str, ...]], fl
     if not task.alone:
         return
     for node in fleet.nodes:
-        names = {other.name for other in tasks if node.name in found[other.path] and fit_together(task.pod, other.pod, node)}
+        names = {
+            other.name
+            for other in tasks
+            if node.name in found[other.path] and fit_together(task.pod, other.pod, node)
+        }
         if node.name in found[task.path] and names:
             yield f"node {node.name}: should be alone there, but it has room for {', '.join(sorted(names))} as well"

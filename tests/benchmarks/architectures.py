@@ -1,11 +1,12 @@
 """Write four further real models with data and job files: a depthwise CNN, a transformer encoder, an LSTM and a GRU.
 
-They show whether `recipes: auto` was tuned to the models that it was made with. The CNN reads scikit-learn's digits, enlarged
-to 32x32. The others tell which package of Python's standard library a piece of source text comes from: up to 64 tokens,
-hashed. Each is trained in at most two minutes on one core and exported to FOLDER/<name>/fp32.onnx with a batch of any size.
+They show whether `recipes: auto` was tuned to the models that it was made with. The CNN reads scikit-learn's
+digits, enlarged to 32x32. The others tell which package of Python's standard library a piece of source text
+comes from: up to 64 tokens, hashed. Each is trained in at most two minutes on one core and exported to
+FOLDER/<name>/fp32.onnx with a batch of any size.
 
-``python tests/benchmarks/architectures.py FOLDER [NAME ...]``, with an interpreter that has torch 2.13, onnx, onnxscript and
-scikit-learn; then ``inc-mlflow search FOLDER/<name>/job.yaml -o DIR``.
+``python tests/benchmarks/architectures.py FOLDER [NAME ...]``, with an interpreter that has torch 2.13, onnx,
+onnxscript and scikit-learn; then ``inc-mlflow search FOLDER/<name>/job.yaml -o DIR``.
 """
 
 import re
@@ -20,7 +21,18 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-PACKAGES = ("asyncio", "ctypes", "distutils", "email", "encodings", "http", "idlelib", "lib2to3", "tkinter", "unittest")
+PACKAGES = (
+    "asyncio",
+    "ctypes",
+    "distutils",
+    "email",
+    "encodings",
+    "http",
+    "idlelib",
+    "lib2to3",
+    "tkinter",
+    "unittest",
+)
 TOKENS, WORDS, MOST_PIECES = 64, 4096, 600
 BATCH = 32
 SPLITS = {"calibration": 200, "tuning": 500, "validation": 800}
@@ -48,7 +60,11 @@ class Inverted(nn.Module):
         inner, self.residual = before * 6, stride == 1 and before == after
         self.body = nn.Sequential(
             *(nn.Conv2d(before, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()),
-            *(nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False), nn.BatchNorm2d(inner), nn.ReLU6()),
+            *(
+                nn.Conv2d(inner, inner, 3, stride, 1, groups=inner, bias=False),
+                nn.BatchNorm2d(inner),
+                nn.ReLU6(),
+            ),
             *(nn.Conv2d(inner, after, 1, bias=False), nn.BatchNorm2d(after)),
         )
 
@@ -90,7 +106,10 @@ class Recurrent(nn.Module):
 
     def __init__(self, kind: type[nn.LSTM | nn.GRU], width: int = 128) -> None:
         super().__init__()
-        self.words, self.layer = nn.Embedding(WORDS, width), kind(width, width, batch_first=True, bidirectional=True)
+        self.words, self.layer = (
+            nn.Embedding(WORDS, width),
+            kind(width, width, batch_first=True, bidirectional=True),
+        )
         self.head = nn.Linear(2 * width, len(PACKAGES))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -146,7 +165,10 @@ def divided(inputs: Arrays, labels: np.ndarray) -> dict[str, tuple[Arrays, np.nd
     train = order[tuning + validation :]
     parts = {"tuning": order[:tuning], "validation": order[tuning : tuning + validation], "train": train}
     parts["calibration"] = train[: SPLITS["calibration"]]
-    return {name: ({key: array[rows] for key, array in inputs.items()}, labels[rows]) for name, rows in parts.items()}
+    return {
+        name: ({key: array[rows] for key, array in inputs.items()}, labels[rows])
+        for name, rows in parts.items()
+    }
 
 
 def train(network: nn.Module, inputs: Arrays, labels: np.ndarray, epochs: int) -> None:
@@ -192,7 +214,13 @@ def write(name: str, folder: Path) -> None:
     rows = torch.tensor(splits["train"][0][key][:2])
     batch = {"dynamic_shapes": ({0: torch.export.Dim("batch")},), "dynamo": True, "external_data": False}
     torch.onnx.export(
-        network, (rows,), folder / "fp32.onnx", input_names=[key], output_names=["logits"], verbose=False, **batch
+        network,
+        (rows,),
+        folder / "fp32.onnx",
+        input_names=[key],
+        output_names=["logits"],
+        verbose=False,
+        **batch,
     )
     (folder / "job.yaml").write_text(JOB.format(name=name))
     print(name, {split: round(accuracy(network, *splits[split]), 4) for split in splits}, file=sys.stderr)

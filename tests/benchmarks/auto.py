@@ -1,16 +1,17 @@
 """Print, as JSON, how the models that `recipes: auto` finds compare with those of other tools, all measured in one run.
 
-Every model is evaluated on the job's validation split and timed in turns with the others: CPU time, one thread. A row
-holds the metric with the standard error of its difference to the baseline (paired: the same rows), the speed against the
-file as shipped and against the baseline, and the gate's verdict; ``champion`` is what the gate would promote. A model of
-another tool ``beats`` one of ours where it is better by more than one standard error of their difference and also faster by
-more than 5 %.
+Every model is evaluated on the job's validation split and timed in turns with the others: CPU time, one
+thread. A row holds the metric with the standard error of its difference to the baseline (paired: the same
+rows), the speed against the file as shipped and against the baseline, and the gate's verdict; ``champion`` is
+what the gate would promote. A model of another tool ``beats`` one of ours where it is better by more than one
+standard error of their difference and also faster by more than 5 %.
 
-``search`` compares the CPU time of the search, all threads, with and without what a process takes to start, with what
-it may use: the larger of 60 s and 15 default static quantisations by onnxruntime on the same samples.
+``search`` compares the CPU time of the search, all threads, with and without what a process takes to start,
+with what it may use: the larger of 60 s and 15 default static quantisations by onnxruntime on the same
+samples.
 
-``.venv/bin/python tests/benchmarks/auto.py JOB OUT [FOLDER ...]``: searches in OUT where no finished search is, and compares
-with the .onnx files below each FOLDER, as ``peers/make.py`` writes them.
+``.venv/bin/python tests/benchmarks/auto.py JOB OUT [FOLDER ...]``: searches in OUT where no finished search
+is, and compares with the .onnx files below each FOLDER, as ``peers/make.py`` writes them.
 """
 
 import contextlib
@@ -26,16 +27,18 @@ from pathlib import Path
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.measure.gate import judge
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.runner import Arrays, Runner
+from inc_mlflow.files import MODEL, model_bytes, model_sha256
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.gate.measurements import load_measured
 from inc_mlflow.records import BASELINE, CandidatesRecord, Model, Row
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.benchmark import SOURCE, benchmark_models
-from inc_mlflow.steps.evaluate import evaluate_models, load_measured
-from inc_mlflow.steps.inputs import open_data
-from inc_mlflow.storage import MODEL, model_bytes, model_sha256
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.measure.benchmark import SOURCE, benchmark_models
+from inc_mlflow.steps.measure.evaluate import evaluate_models
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 COST = "cost.json"
@@ -55,16 +58,22 @@ def main(path: Path, out: Path, folders: list[Path]) -> dict[str, object]:
         rows, outcomes = measured(job, models, Path(scratch))
         return {
             "search": cost | allowed(job),
-            "champion": next((row.recipe for row in rows if row.recipe in labels(ours) and row.verdict == "pass"), None),
+            "champion": next(
+                (row.recipe for row in rows if row.recipe in labels(ours) and row.verdict == "pass"), None
+            ),
             "models": [told(row, outcomes) for row in rows],
             "do_not_load": broken,
-            "beats": {row.recipe: beaten(row, rows, outcomes, ours) for row in rows if row.recipe in labels(peers)},
+            "beats": {
+                row.recipe: beaten(row, rows, outcomes, ours) for row in rows if row.recipe in labels(peers)
+            },
         }
 
 
 def model(label: str, path: Path) -> Model:
     """Describe a file."""
-    return Model(label=label, path=str(path.resolve()), sha256=model_sha256(path), size_bytes=model_bytes(path))
+    return Model(
+        label=label, path=str(path.resolve()), sha256=model_sha256(path), size_bytes=model_bytes(path)
+    )
 
 
 def labels(models: list[Model]) -> set[str]:
@@ -76,9 +85,11 @@ def search(job: Path, out: Path) -> dict[str, float]:
     """Search where no search has finished, and return what it cost: as it counts itself, and what the system counts."""
     if not (out / COST).exists():
         before = children()
-        subprocess.run([sys.executable, "-c", "import inc_mlflow.steps.single_search"], check=True)
+        subprocess.run([sys.executable, "-c", "import inc_mlflow.steps.standalone.search"], check=True)
         start = children() - before
-        done = subprocess.run([PROGRAM, "search", job, "-o", out, "--json"], stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            [PROGRAM, "search", job, "-o", out, "--json"], stdout=subprocess.PIPE, check=True
+        )
         cost = {
             "own_cpu_seconds": json.loads(done.stdout)["cpu_seconds"],
             "cpu_seconds": children() - before - 2 * start,
@@ -165,7 +176,10 @@ def beaten(peer: Row, rows: list[Row], outcomes: dict[str, np.ndarray], ours: li
 
 
 def beats(peer: Row, our: Row, outcomes: dict[str, np.ndarray]) -> bool:
-    """Tell whether a peer is better beyond noise and also faster by more than 5 %; the metric must be better where higher."""
+    """Tell whether a peer is better beyond noise and also faster by more than 5 %.
+
+    The metric must be better where higher.
+    """
     gain = peer.accuracy.value - our.accuracy.value
     noise = standard_error(peer.recipe, our.recipe, outcomes)
     return gain > noise and peer.speedup.value > FASTER * our.speedup.value

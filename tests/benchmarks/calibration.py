@@ -1,9 +1,10 @@
 """Print, as JSON, what calibration costs on a network of ResNet-18's size with 224x224 inputs, and how much memory it takes.
 
-``ratio`` is CPU time of the process over that of bare optimised inference of the same samples, one thread, batch 1,
-interleaved, minimum of the rounds; ``onnxruntime`` holds the same for its own calibrators, on fewer samples. Loading the
-model is left out on both sides: it costs the same for any number of samples. ``thresholds_seconds`` is what choosing the
-ranges of all tensors takes afterwards. ``peak_mb`` is the peak resident size of a process by number of samples.
+``ratio`` is CPU time of the process over that of bare optimised inference of the same samples, one thread,
+batch 1, interleaved, minimum of the rounds; ``onnxruntime`` holds the same for its own calibrators, on fewer
+samples. Loading the model is left out on both sides: it costs the same for any number of samples.
+``thresholds_seconds`` is what choosing the ranges of all tensors takes afterwards. ``peak_mb`` is the peak
+resident size of a process by number of samples.
 
 Run as ``.venv/bin/python tests/benchmarks/calibration.py``.
 """
@@ -23,10 +24,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.calibrate import CalibrationDataReader, CalibrationMethod, create_calibrator
 
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.storage import MODEL
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.files import MODEL
 
 SAMPLES, FEW, ROUNDS = 64, 4, 3
 METHODS = ("percentile", "entropy", "mse")
@@ -51,7 +52,9 @@ class Network:
         """Add a weight that keeps the variance of what comes in, or a bias."""
         name = f"weight_{len(self.weights)}"
         values = self._random.standard_normal(shape) * np.sqrt(2 / max(np.prod(shape[1:]), 1))
-        self.weights.append(numpy_helper.from_array((values * (0.1 if len(shape) == 1 else 1)).astype("f4"), name))
+        self.weights.append(
+            numpy_helper.from_array((values * (0.1 if len(shape) == 1 else 1)).astype("f4"), name)
+        )
         return name
 
     def conv(self, x: str, channels: tuple[int, int], size: int, stride: int = 1) -> str:
@@ -123,7 +126,10 @@ class Reader(CalibrationDataReader):
 
 
 def their_calibration(model: Path, rows: list[dict[str, np.ndarray]], method: CalibrationMethod) -> float:
-    """Return the CPU seconds of onnxruntime's calibrator; it takes no number of threads, so those of the whole process."""
+    """Return the CPU seconds of onnxruntime's calibrator.
+
+    It takes no number of threads, so those of the whole process.
+    """
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         theirs = create_calibrator(model, None, str(Path(folder) / "augmented.onnx"), method)
         start = time.process_time()
@@ -140,12 +146,21 @@ def ratios(model: Path) -> dict[str, object]:
     rounds: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         bare = seconds(lambda: [run(row) for row in rows])
-        times = {"bare": bare, "minmax": calibration(model, rows), "histograms": calibration(model, rows, histograms=True)}
-        times |= {f"onnxruntime {one.name}": their_calibration(model, rows[:FEW], one) * SAMPLES / FEW for one in THEIRS}
+        times = {
+            "bare": bare,
+            "minmax": calibration(model, rows),
+            "histograms": calibration(model, rows, histograms=True),
+        }
+        times |= {
+            f"onnxruntime {one.name}": their_calibration(model, rows[:FEW], one) * SAMPLES / FEW
+            for one in THEIRS
+        }
         for name, value in times.items():
             rounds.setdefault(name, []).append(value)
     ranges = collect(model, rows, 1, histograms=True)
-    thresholds = {name: min(seconds(lambda name=name: ranges.final(name)) for _ in range(3)) for name in METHODS}
+    thresholds = {
+        name: min(seconds(lambda name=name: ranges.final(name)) for _ in range(3)) for name in METHODS
+    }
     best = {name: min(values) for name, values in rounds.items()}
     histograms = best.pop("histograms")
     ours = {"minmax": best["minmax"]} | {name: histograms + thresholds[name] for name in METHODS}
@@ -162,7 +177,9 @@ def ratios(model: Path) -> dict[str, object]:
 
 def peak(model: Path, samples: int) -> int:
     """Return the peak resident megabytes of a process that calibrates on so many samples."""
-    done = subprocess.run([sys.executable, __file__, model, str(samples)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, model, str(samples)], capture_output=True, text=True, check=True
+    )
     return int(done.stdout)
 
 

@@ -1,10 +1,11 @@
 """Print, as JSON, whether benchmarks of the same two files agree beside others' work: intervals and how many pairs overlap.
 
-Run as ``.venv/bin/python tests/benchmarks/contention.py FOLDER MODEL LOAD [REPEATS]``. MODEL is ``small`` (0.4 MB of
-convolutions, static), ``large`` (84 MB of matrices for 64 rows, dynamic) or ``few_rows`` (the same for 16 rows: its INT8
-weights just fit into many a shared cache); it is made in FOLDER once. LOAD is ``quiet``, ``hog`` (a busy loop on the CPU of
-the instances) or ``copier`` (copies of 64 MB on another CPU). What is invalid has no interval, and is counted; a benchmark that
-should be quiet and was not, by its own account of neighbours, is made again.
+Run as ``.venv/bin/python tests/benchmarks/contention.py FOLDER MODEL LOAD [REPEATS]``. MODEL is ``small``
+(0.4 MB of convolutions, static), ``large`` (84 MB of matrices for 64 rows, dynamic) or ``few_rows`` (the same
+for 16 rows: its INT8 weights just fit into many a shared cache); it is made in FOLDER once. LOAD is
+``quiet``, ``hog`` (a busy loop on the CPU of the instances) or ``copier`` (copies of 64 MB on another CPU).
+What is invalid has no interval, and is counted; a benchmark that should be quiet and was not, by its own
+account of neighbours, is made again.
 """
 
 import json
@@ -22,10 +23,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from repeatability import overlapping
 
-from inc_mlflow.measure.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.ratio import REPEATABILITY, repeatability
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.single import import_source, write_candidate
-from inc_mlflow.steps.single_measure import benchmark_two
+from inc_mlflow.steps.standalone.measure import benchmark_two
+from inc_mlflow.steps.standalone.prepare import import_source, write_candidate
 
 ATTEMPTS = 3
 """Benchmarks for each that is asked for, at most."""
@@ -54,10 +55,16 @@ def make(folder: Path, model: str) -> None:
     random, shape = np.random.default_rng(0), SHAPES[model]
     _save(folder / "fp32.onnx", shape, *(_convolutions(random) if model == "small" else _matrices(random)))
     for number in range(3):
-        np.savez(folder / f"{number}.npz", x=random.normal(size=(ROWS, *shape)).astype("f4"), label=np.arange(ROWS) % 3)
+        np.savez(
+            folder / f"{number}.npz",
+            x=random.normal(size=(ROWS, *shape)).astype("f4"),
+            label=np.arange(ROWS) % 3,
+        )
     (folder / "job.yaml").write_text(JOB)
     import_source(folder / "fp32.onnx", folder / "baseline", None)
-    write_candidate(Job.load(folder / "job.yaml"), json.dumps({"method": METHODS[model]}), [], folder / "int8.onnx")
+    write_candidate(
+        Job.load(folder / "job.yaml"), json.dumps({"method": METHODS[model]}), [], folder / "int8.onnx"
+    )
 
 
 def _convolutions(random: np.random.Generator) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -65,9 +72,17 @@ def _convolutions(random: np.random.Generator) -> tuple[list[onnx.NodeProto], li
     for number, (inward, outward) in enumerate(pairwise([3, *[CHANNELS] * 4])):
         values = random.normal(0, (2 / 9 / inward) ** 0.5, (outward, inward, 3, 3)).astype("f4")
         weights.append(numpy_helper.from_array(values, f"w{number}"))
-        nodes.append(helper.make_node("Conv", [f"x{number}" if number else "x", f"w{number}"], [f"c{number}"], pads=[1] * 4))
+        nodes.append(
+            helper.make_node(
+                "Conv", [f"x{number}" if number else "x", f"w{number}"], [f"c{number}"], pads=[1] * 4
+            )
+        )
         nodes.append(helper.make_node("Relu", [f"c{number}"], [f"x{number + 1}"]))
-    return [*nodes, helper.make_node("GlobalAveragePool", ["x4"], ["p"]), helper.make_node("Flatten", ["p"], ["y"])], weights
+    return [
+        *nodes,
+        helper.make_node("GlobalAveragePool", ["x4"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["y"]),
+    ], weights
 
 
 def _matrices(random: np.random.Generator) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -75,12 +90,16 @@ def _matrices(random: np.random.Generator) -> tuple[list[onnx.NodeProto], list[o
     for number, (inward, outward) in enumerate(pairwise([WIDTH, WIDE] * 3)):
         values = random.normal(0, (2 / inward) ** 0.5, (inward, outward)).astype("f4")
         weights.append(numpy_helper.from_array(values, f"w{number}"))
-        nodes.append(helper.make_node("MatMul", [f"x{number}" if number else "x", f"w{number}"], [f"m{number}"]))
+        nodes.append(
+            helper.make_node("MatMul", [f"x{number}" if number else "x", f"w{number}"], [f"m{number}"])
+        )
         nodes.append(helper.make_node("Relu", [f"m{number}"], [f"x{number + 1}"]))
     return [*nodes, helper.make_node("ReduceMean", ["x5"], ["y"], axes=[1], keepdims=0)], weights
 
 
-def _save(path: Path, shape: tuple[int, ...], nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto]) -> None:
+def _save(
+    path: Path, shape: tuple[int, ...], nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto]
+) -> None:
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *shape])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", "classes"])
     graph = helper.make_graph(nodes, "contention", [x], [y], weights)

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/metrics.py [rows [metric …]]
 
-5,000 rows by default: sentences of 20 words, rows of 128 tokens, 19 classes of pixels; images with 7 objects and 36
-detections of 80 classes, as a detector gives on COCO, and with 100 detections, the most that COCO counts.
+5,000 rows by default: sentences of 20 words, rows of 128 tokens, 19 classes of pixels; images with 7 objects
+and 36 detections of 80 classes, as a detector gives on COCO, and with 100 detections, the most that COCO
+counts.
 """
 
 import json
@@ -13,7 +14,7 @@ import time
 import numpy as np
 
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.resample import resample
+from inc_mlflow.measure.stats.resample import resample
 from inc_mlflow.metrics import METRICS
 
 RANDOM = np.random.default_rng(0)

@@ -1,7 +1,8 @@
 """Print, as JSON, what evaluation and a whole run cost beyond the work itself, on sst2-minilm with top1.
 
-``evaluation_ratio`` is CPU time of an evaluation over CPU time of the bare inference of the same batches, both with one
-worker, interleaved, minimum of two. ``run_ratio`` is wall time of `inc-mlflow run` over the sum of its steps' seconds.
+``evaluation_ratio`` is CPU time of an evaluation over CPU time of the bare inference of the same batches,
+both with one worker, interleaved, minimum of two. ``run_ratio`` is wall time of `inc-mlflow run` over the sum
+of its steps' seconds.
 
 Run as ``INC_REAL_MODELS=… .venv/bin/python tests/benchmarks/overhead.py``.
 """
@@ -14,12 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from inc_mlflow.measure.gate import BASELINE
-from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.measure.gate.judge import BASELINE
+from inc_mlflow.measure.stats.outcomes import Scoring, keep, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
-from inc_mlflow.ort.runner import Runner
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import open_data
+from inc_mlflow.steps.data import open_data
 
 JOB = """
 version: 1

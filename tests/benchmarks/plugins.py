@@ -1,7 +1,7 @@
 """Print, as JSON, the CPU time of `python -W error -c "import mlflow"` with our wheel installed and without it.
 
-Both read the same packages through links: an editable installation of ours is left out, the wheel is the one thing that
-differs. Minimum of nine, interleaved. Run as ``.venv/bin/python tests/benchmarks/plugins.py``.
+Both read the same packages through links: an editable installation of ours is left out, the wheel is the one
+thing that differs. Minimum of nine, interleaved. Run as ``.venv/bin/python tests/benchmarks/plugins.py``.
 """
 
 import json
@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROVIDER = "inc_mlflow.tracking.context_provider"
+PROVIDER = "inc_mlflow.tracking.plugins.context_provider"
 REPEATS = 9
 
 
@@ -41,14 +41,23 @@ def installed(folder: Path) -> Path:
 
 
 def cpu_seconds(*path: Path, plugged: bool) -> float:
-    """CPU time of the import in a new process; a warning ends it, and so does a plugin that is not as expected."""
+    """CPU time of the import in a new process.
+
+    A warning ends it, and so does a plugin that is not as expected.
+    """
     code = f"import mlflow, sys; sys.exit(('{PROVIDER}' in sys.modules) is not {plugged})"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(map(str, path)), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": ":".join(map(str, path)),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     process = subprocess.Popen([sys.executable, "-P", "-S", "-W", "error", "-c", code], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"with {'the wheel' if plugged else 'others alone'} the import of mlflow is not as it should be")
+        raise SystemExit(
+            f"with {'the wheel' if plugged else 'others alone'} the import of mlflow is not as it should be"
+        )
     return usage.ru_utime + usage.ru_stime
 
 
@@ -57,7 +66,10 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         without, wheel = others(Path(folder) / "others"), installed(Path(folder))
         cpu_seconds(wheel, without, plugged=True)  # compiles our modules
-        pairs = [(cpu_seconds(without, plugged=False), cpu_seconds(wheel, without, plugged=True)) for _ in range(REPEATS)]
+        pairs = [
+            (cpu_seconds(without, plugged=False), cpu_seconds(wheel, without, plugged=True))
+            for _ in range(REPEATS)
+        ]
     bare, plugged = (min(column) for column in zip(*pairs, strict=True))
     return {"without_seconds": bare, "with_seconds": plugged, "ratio": plugged / bare}
 

@@ -1,7 +1,7 @@
 """Print, as JSON, how long a folder of small objects in S3 takes to fetch, against one object after the other.
 
-Run with the environment's Python: ``.venv/bin/python tests/benchmarks/prefetch.py``. A proxy before the server makes every
-call 20 ms longer, as a network does. Minimum of three, interleaved.
+Run with the environment's Python: ``.venv/bin/python tests/benchmarks/prefetch.py``. A proxy before the
+server makes every call 20 ms longer, as a network does. Minimum of three, interleaved.
 """
 
 import json
@@ -61,7 +61,9 @@ def together(store: Store, files: dict[Address, Path]) -> None:
     store.download(files)
 
 
-def seconds(way: Callable[[Store, dict[Address, Path]], None], store: Store, files: dict[Address, Path]) -> float:
+def seconds(
+    way: Callable[[Store, dict[Address, Path]], None], store: Store, files: dict[Address, Path]
+) -> float:
     """Wall time of one way."""
     start = time.perf_counter()
     way(store, files)

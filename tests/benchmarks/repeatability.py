@@ -1,7 +1,7 @@
 """Print, as JSON, how much the speed-up of one candidate differs between whole benchmarks.
 
-The relative standard deviation is what ``REPEATABILITY`` in ``inc_mlflow.measure.ratio`` (CPU time: layout 1s1c1ins1bs) and
-in ``inc_mlflow.measure.wall`` (all other layouts) stand for. Run as
+The relative standard deviation is what ``REPEATABILITY`` in ``inc_mlflow.measure.timing.ratio`` (CPU time:
+layout 1s1c1ins1bs) and in ``inc_mlflow.measure.timing.wall_time`` (all other layouts) stand for. Run as
 ``.venv/bin/python tests/benchmarks/repeatability.py JOB BASELINE CANDIDATE [REPEATS] [LAYOUT]``.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.spec import BenchmarkSpec, Job, JobSpec
-from inc_mlflow.steps.single_measure import benchmark_two
+from inc_mlflow.steps.standalone.measure import benchmark_two
 
 ATTEMPTS = 10
 

@@ -1,9 +1,9 @@
 """Print, as JSON, how well saturation is predicted and how well protection works, with kernels of CPUs without VNNI emulated.
 
-``agree`` counts ultraface's convolutions of which prediction and emulation say the same: changed, or not. ``agreement`` is
-the job's metric on validation, native and emulated, without protection, with it, and with 7 bits everywhere.
-``cpu_ratio`` is CPU time of the protected model over that of the unprotected one, minima, interleaved. Run as
-``INC_REAL_MODELS=... .venv/bin/python tests/benchmarks/saturation.py``.
+``agree`` counts ultraface's convolutions of which prediction and emulation say the same: changed, or not.
+``agreement`` is the job's metric on validation, native and emulated, without protection, with it, and with 7
+bits everywhere. ``cpu_ratio`` is CPU time of the protected model over that of the unprotected one, minima,
+interleaved. Run as ``INC_REAL_MODELS=... .venv/bin/python tests/benchmarks/saturation.py``.
 """
 
 import importlib.util
@@ -21,20 +21,24 @@ from types import ModuleType
 import numpy as np
 import onnx
 
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.compress import Calibration, compress
-from inc_mlflow.ort.fetch import fetch
-from inc_mlflow.ort.model import read_structure
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.quantized import Graph, layers
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.ort.saturation import predict
-from inc_mlflow.ort.session import BASIC
+from inc_mlflow.engines.onnxruntime.analysis.saturation import predict
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.graph.quantized_layers import Graph, layers
+from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
+from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
+from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Static
-from inc_mlflow.storage import MODEL
 
 ISA, ROWS, ROUNDS = "x86-avx2", 8, 60
-RECIPES = {"unprotected": Static(), "protected": Static(reduce_range="saturating"), "7-bit": Static(reduce_range=True)}
+RECIPES = {
+    "unprotected": Static(),
+    "protected": Static(reduce_range="saturating"),
+    "7-bit": Static(reduce_range=True),
+}
 
 
 def main(folder: Path) -> dict[str, object]:
@@ -79,13 +83,20 @@ def narrowed(candidates: dict[str, Path]) -> int:
     """Count the weights that protection gave 7 bits."""
 
     def weights(path: Path) -> set[bytes]:
-        return {one.raw_data for one in onnx.load(path).graph.initializer if one.data_type == onnx.TensorProto.INT8}
+        return {
+            one.raw_data
+            for one in onnx.load(path).graph.initializer
+            if one.data_type == onnx.TensorProto.INT8
+        }
 
     return len(weights(candidates["protected"]) - weights(candidates["unprotected"]))
 
 
 def changes(folder: Path, model: Path, rows: list[dict[str, np.ndarray]]) -> dict[str, bool]:
-    """Run every layer alone on the activations it gets in the model; tell whose outputs differ under emulation."""
+    """Run every layer alone on the activations it gets in the model.
+
+    Tell whose outputs differ under emulation.
+    """
     folder.mkdir()
     graph = Graph(model)
     found = list(layers(graph))
@@ -94,11 +105,17 @@ def changes(folder: Path, model: Path, rows: list[dict[str, np.ndarray]]) -> dic
     nodes = {node.name: node for node in graph.model.graph.node}
     for number, layer in enumerate(found):
         activation = layer.computed["activation"]
-        onnx.utils.extract_model(model, folder / f"{number}.onnx", [activation], [quantized_output(graph, nodes[layer.name])])
+        onnx.utils.extract_model(
+            model, folder / f"{number}.onnx", [activation], [quantized_output(graph, nodes[layer.name])]
+        )
         np.savez(folder / f"{number}.npz", **{activation: np.stack([batch[activation] for batch in values])})
     native, emulated = both(folder)
     return {
-        layer.name: any(not np.array_equal(one, native[key]) for key, one in emulated.items() if key.startswith(f"{number}/"))
+        layer.name: any(
+            not np.array_equal(one, native[key])
+            for key, one in emulated.items()
+            if key.startswith(f"{number}/")
+        )
         for number, layer in enumerate(found)
     }
 
@@ -140,7 +157,7 @@ def gather(outputs: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
 
 def both(folder: Path) -> Iterator[dict[str, np.ndarray]]:
     """Run all models of a folder natively, then emulated."""
-    from inc_mlflow.hardware.isa import prepare
+    from inc_mlflow.engines.onnxruntime.emulation import prepare
 
     for name, environment in (("native", {}), ("emulated", prepare(ISA))):
         out = folder / f"{name}.out"
@@ -157,7 +174,9 @@ def work(folder: Path, out: Path) -> None:
         with np.load(path.with_suffix(".npz")) as archive:
             ((name, rows),) = archive.items()
         answers = [run({name: row}) for row in rows]
-        results |= {f"{path.stem}/{output}": np.stack([one[output] for one in answers]) for output in run.outputs}
+        results |= {
+            f"{path.stem}/{output}": np.stack([one[output] for one in answers]) for output in run.outputs
+        }
     with out.open("wb") as file:
         np.savez(file, **results)
 

@@ -1,4 +1,6 @@
-"""Print, as JSON, how much more work several instances do than one, interleaved in one run; rounds with other load are dropped.
+"""Print, as JSON, how much more work several instances do than one, interleaved in one run.
+
+Rounds with other load are dropped.
 
 Run as ``.venv/bin/python tests/benchmarks/scaling.py MODEL ROWS.npz [LAYOUT]``, LAYOUT as 1c2ins.
 """
@@ -11,22 +13,24 @@ from itertools import chain
 from pathlib import Path
 
 from inc_mlflow.hardware.counters import Watch
-from inc_mlflow.measure import disturbance, wall
-from inc_mlflow.measure.group import Group
-from inc_mlflow.measure.rounds import run_rounds
-from inc_mlflow.ort.instance import save_batches
+from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.topology import topology
+from inc_mlflow.measure.timing import disturbance
+from inc_mlflow.measure.timing import wall_time as wall
+from inc_mlflow.measure.timing.group import Group
+from inc_mlflow.measure.timing.rounds import run_rounds
+from inc_mlflow.measure.timing.worker import save_batches
 from inc_mlflow.records import Model
 from inc_mlflow.spec import Layout
-from inc_mlflow.steps.probe import planned
-from inc_mlflow.steps.rows import npz_rows
-from inc_mlflow.steps.speeds import command
+from inc_mlflow.steps.measure.speeds import command
+from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 BATCHES, ATTEMPTS = 16, 10
 
 
 def measure(model: Path, rows: Path, layout: Layout) -> dict[str, object]:
     """Run one instance and all instances of the layout in turns, until enough rounds are clean."""
-    plan = planned(layout)
+    plan = plan_layout(layout, topology())
     held = Model(label="", path=str(model), sha256="", size_bytes=0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         batches = Path(folder) / "batches.npz"
@@ -39,12 +43,18 @@ def measure(model: Path, rows: Path, layout: Layout) -> dict[str, object]:
         pids = [instance.pid for group in groups.values() for instance in group.instances]
         used = list(chain(*plan.cpus))
         for _ in range(ATTEMPTS):
-            rounds = run_rounds(groups, None, lambda: Watch(pids, used, ()), lambda _: True, lambda numbers, _: numbers)
+            rounds = run_rounds(
+                groups, None, lambda: Watch(pids, used, ()), lambda _: True, lambda numbers, _: numbers
+            )
             clean = [one for one in rounds if one.clean]
             reasons = disturbance.reasons(disturbance.summary([one.load for one in rounds]), used)
             if not reasons:
                 ratio = wall.speedup(clean, "one", "all", 0.95)
-                return {"layout": plan.layout, "times_the_work": ratio.model_dump(), "rounds": [len(clean), len(rounds)]}
+                return {
+                    "layout": plan.layout,
+                    "times_the_work": ratio.model_dump(),
+                    "rounds": [len(clean), len(rounds)],
+                }
             print(*reasons, sep="\n", file=sys.stderr)
     raise SystemExit(f"not one valid run in {ATTEMPTS} attempts; try again when less else runs")
 

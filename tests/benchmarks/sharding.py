@@ -1,8 +1,9 @@
 """Print, as JSON, how much faster two workers of one core each evaluate a job than one does, interleaved in one run.
 
-Run as ``.venv/bin/python tests/benchmarks/sharding.py JOB [ROUNDS]``. Seconds are the steps' own, so without the start of
-a process; the two workers' are those of the slower one, and the merge. Ratios are of minima over the rounds: ``times`` of
-wall time, which needs the machine to itself; ``cpu_times`` of the workers' CPU time, in which other load hardly shows.
+Run as ``.venv/bin/python tests/benchmarks/sharding.py JOB [ROUNDS]``. Seconds are the steps' own, so without
+the start of a process; the two workers' are those of the slower one, and the merge. Ratios are of minima over
+the rounds: ``times`` of wall time, which needs the machine to itself; ``cpu_times`` of the workers' CPU time,
+in which other load hardly shows.
 """
 
 import json
@@ -17,10 +18,10 @@ from typing import Any
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.records import RECORD, ChampionRecord
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.calibrate import calibrate
-from inc_mlflow.steps.evaluate_shards import merge_evaluations
-from inc_mlflow.steps.import_model import import_model
-from inc_mlflow.steps.quantize import quantize
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.measure.evaluate_shards import merge_evaluations
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.import_model import import_model
 
 WORKER = """
 import json, os, sys, time
@@ -28,8 +29,8 @@ from pathlib import Path
 cpu, job, target, models, shard = json.loads(sys.argv[1])
 os.sched_setaffinity(0, [cpu])
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.evaluate import evaluate
-from inc_mlflow.steps.evaluate_shards import evaluate_shard
+from inc_mlflow.steps.measure.evaluate import evaluate
+from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard
 inputs = {name: Path(models) / name for name in ("baseline", "champion", "candidates")}
 start = time.process_time()
 if shard:
@@ -54,7 +55,9 @@ def measure(job_file: Path, rounds: int) -> dict[str, Any]:
             shards = {here / "1": (first, "1/2"), here / "2": (second, "2/2")}
             two = _run(job_file, folder, shards)
             merge = merge_evaluations(job, here / "merged", shards=list(shards)).seconds
-            same = (here / "merged" / "outcomes.npz").read_bytes() == (here / "whole" / "outcomes.npz").read_bytes()
+            same = (here / "merged" / "outcomes.npz").read_bytes() == (
+                here / "whole" / "outcomes.npz"
+            ).read_bytes()
             two = {clock: seconds + merge for clock, seconds in two.items()}
             pairs.append({"one": one, "two": two, "merge": merge, "same": same})
     return {"times": _ratio(pairs, "wall"), "cpu_times": _ratio(pairs, "cpu"), "rounds": pairs}
@@ -74,9 +77,17 @@ def _models(job: Job, folder: Path) -> None:
 
 
 def _run(job_file: Path, models: Path, work: dict[Path, tuple[int, str]]) -> dict[str, float]:
-    """Run workers side by side, each on a CPU of its own; return the seconds of the slowest one's step by clock."""
-    requests = [json.dumps([cpu, str(job_file), str(target), str(models), shard]) for target, (cpu, shard) in work.items()]
-    workers = [subprocess.Popen([sys.executable, "-c", WORKER, request], env=os.environ) for request in requests]
+    """Run workers side by side, each on a CPU of its own.
+
+    Return the seconds of the slowest one's step by clock.
+    """
+    requests = [
+        json.dumps([cpu, str(job_file), str(target), str(models), shard])
+        for target, (cpu, shard) in work.items()
+    ]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, request], env=os.environ) for request in requests
+    ]
     if any([worker.wait() for worker in workers]):
         raise SystemExit("a worker failed, see above")
     return {
@@ -86,4 +97,8 @@ def _run(job_file: Path, models: Path, work: dict[Path, tuple[int, str]]) -> dic
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 3), indent=1))
+    print(
+        json.dumps(
+            measure(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 3), indent=1
+        )
+    )

@@ -1,6 +1,7 @@
 """Print, as JSON, how long `inc-mlflow --help` takes against `python -c "import json"`.
 
-Run with the environment's Python: ``.venv/bin/python tests/benchmarks/start.py``. Minimum of nine, interleaved.
+Run with the environment's Python: ``.venv/bin/python tests/benchmarks/start.py``. Minimum of nine,
+interleaved.
 """
 
 import json

@@ -106,9 +106,13 @@ def make_work() -> Callable[[Path], Work]:
 
 def program(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the installed program."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))
+    }
     command = [str(PROGRAM), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=clean | environment, timeout=300, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=clean | environment, timeout=300, check=False
+    )
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +142,9 @@ def check_line(line: str, *fragments: str) -> None:
 
 
 @pytest.fixture
-def refused(call: Callable[..., tuple[int, str, str]], work: Work, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def refused(
+    call: Callable[..., tuple[int, str, str]], work: Work, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
     """Assert that a command is refused before any step runs: exit 2, one line with all ``holds``, no trace elsewhere."""
 
     def inner(*arguments: str | Path, holds: tuple[str, ...]) -> None:

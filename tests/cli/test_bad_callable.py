@@ -12,7 +12,10 @@ def f(split):
 RAISES = [
     ("raise ValueError('the sensor is off')", ["data.py:6 in f", "ValueError: the sensor is off"]),
     ("raise ValueError('two\\n    lines')", ["data.py:6 in f", "ValueError: two lines"]),
-    ("yield {'image': image[:1]}, label[:1]; 1 / 0", ["data.py:6 in f", "ZeroDivisionError: division by zero"]),
+    (
+        "yield {'image': image[:1]}, label[:1]; 1 / 0",
+        ["data.py:6 in f", "ZeroDivisionError: division by zero"],
+    ),
     ("assert False; yield", ["data.py:6 in f", "AssertionError: no message"]),
     ("import no_such_package; yield", ["data.py:6 in f", "ModuleNotFoundError", "no_such_package"]),
     ("yield {'image': image.nope}, label", ["data.py:6 in f", "AttributeError", "nope"]),
@@ -29,7 +32,10 @@ GIVES = [
     ("yield {'image': image}, label, 1", ["yields tuple"]),
     ("yield {'image': 1.0}, None", ["an input without rows"]),
     ("yield {'pixels': image}, label", ["rows have the inputs pixels", "the model takes image"]),
-    ("yield {'image': image, 'extra': image}, label", ["rows have the inputs image, extra", "the model takes image"]),
+    (
+        "yield {'image': image, 'extra': image}, label",
+        ["rows have the inputs image, extra", "the model takes image"],
+    ),
     ("yield {'image': image[:, 0]}, label", ["has rank 3", "(batch, 1, 8, 8)"]),
     ("yield {'image': image.astype(float) + 1e-9}, label", ["would lose values as float32"]),
     ("yield {'image': image * np.nan}, label", ["has NaN or infinity"]),
@@ -159,5 +165,7 @@ def test_metric_that_raises_inside_the_pipeline(run_program, refused_late, work)
     script(work, "metric.py", "def f(outputs, labels, reference):\n    raise ValueError('no boxes')\n")
     work.set("metric", {"callable": "metric.py:f"})
     work.set("recipes", [{"method": "dynamic"}])
-    refused_late(run_program("run", work.job, "--json"), "metric.callable", "metric.py:2 in f", "ValueError: no boxes")
+    refused_late(
+        run_program("run", work.job, "--json"), "metric.callable", "metric.py:2 in f", "ValueError: no boxes"
+    )
     assert work.registered() == 0

@@ -21,21 +21,45 @@ def with_value(images, value, dtype=np.float32):
 
 WRONG_IMAGES = [
     ("rank", lambda images: images[:, 0], ["input 'image' has rank 3", "the model takes (batch, 1, 8, 8)"]),
-    ("size", lambda images: images[..., :7], ["input 'image' has shape (1, 1, 8, 7)", "the model takes (batch, 1, 8, 8)"]),
+    (
+        "size",
+        lambda images: images[..., :7],
+        ["input 'image' has shape (1, 1, 8, 7)", "the model takes (batch, 1, 8, 8)"],
+    ),
     (
         "float64",
         lambda images: images.astype(np.float64) + 1e-9,
         ["is float64 and would lose values as float32", "store it as float32"],
     ),
-    ("float64 too large", lambda images: with_value(images, 1e300, np.float64), ["would lose values as float32"]),
+    (
+        "float64 too large",
+        lambda images: with_value(images, 1e300, np.float64),
+        ["would lose values as float32"],
+    ),
     ("int64", lambda images: np.full(images.shape, 2**24 + 1), ["is int64 and would lose values as float32"]),
     ("complex", lambda images: images + 0j, ["is complex", "the model takes float32"]),
     ("text", lambda images: images.astype(str), ["is <U", "the model takes float32"]),
-    ("dates", lambda images: images.astype(np.int64).astype("M8[s]"), ["is datetime64", "the model takes float32"]),
-    ("NaN", lambda images: with_value(images, np.nan), ["input 'image' has NaN or infinity", "clean the data"]),
-    ("infinity", lambda images: with_value(images, np.inf), ["input 'image' has NaN or infinity", "clean the data"]),
+    (
+        "dates",
+        lambda images: images.astype(np.int64).astype("M8[s]"),
+        ["is datetime64", "the model takes float32"],
+    ),
+    (
+        "NaN",
+        lambda images: with_value(images, np.nan),
+        ["input 'image' has NaN or infinity", "clean the data"],
+    ),
+    (
+        "infinity",
+        lambda images: with_value(images, np.inf),
+        ["input 'image' has NaN or infinity", "clean the data"],
+    ),
     ("-infinity", lambda images: with_value(images, -np.inf), ["input 'image' has NaN or infinity"]),
-    ("NaN in float64", lambda images: with_value(images, np.nan, np.float64), ["input 'image' has NaN or infinity"]),
+    (
+        "NaN in float64",
+        lambda images: with_value(images, np.nan, np.float64),
+        ["input 'image' has NaN or infinity"],
+    ),
     ("objects", lambda images: images.astype(object), ["no .npz of plain arrays", "np.savez"]),
     ("one number", lambda images: np.float32(1), ["array 'image' has no rows"]),
     ("fewer rows", lambda images: images[1:], ["arrays of different length", "labels"]),
@@ -43,7 +67,9 @@ WRONG_IMAGES = [
 
 
 @pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize(("change", "holds"), [case[1:] for case in WRONG_IMAGES], ids=[case[0] for case in WRONG_IMAGES])
+@pytest.mark.parametrize(
+    ("change", "holds"), [case[1:] for case in WRONG_IMAGES], ids=[case[0] for case in WRONG_IMAGES]
+)
 def test_images(refuse, work, split, change, holds):
     images = work.arrays(SPLITS[split])["image"]
     work.change(SPLITS[split], image=change(images))
@@ -98,7 +124,12 @@ def test_choice_of_rows(refuse, work, choice, holds):
 def test_labels_of_another_length(refuse, work, split, change):
     labels = work.arrays(SPLITS[split])["label"]
     work.change(SPLITS[split], label=labels[:-1] if change < 0 else np.append(labels, 0))
-    refuse(f"data.{split}", "arrays of different length", f"labels {len(labels) + change}", "each row needs one of every array")
+    refuse(
+        f"data.{split}",
+        "arrays of different length",
+        f"labels {len(labels) + change}",
+        "each row needs one of every array",
+    )
 
 
 BAD_LABELS = {
@@ -127,8 +158,12 @@ def test_metric_that_needs_labels(refuse, work, metric):
 def test_overlap(refuse, work, split, shared):
     work.set("data.calibration", {"path": "calib.npz"})
     own, judged = work.arrays(SPLITS[split]), work.arrays("dev.npz")
-    work.save(SPLITS[split], **{name: np.concatenate([judged[name][:shared], own[name][shared:]]) for name in own})
-    refuse("data.validation", f"{shared} of 500 rows stand in {split} too", "allowed are 1%", "did not shape it")
+    work.save(
+        SPLITS[split], **{name: np.concatenate([judged[name][:shared], own[name][shared:]]) for name in own}
+    )
+    refuse(
+        "data.validation", f"{shared} of 500 rows stand in {split} too", "allowed are 1%", "did not shape it"
+    )
 
 
 @pytest.mark.parametrize("split", ["calibration", "tuning"])
@@ -140,7 +175,11 @@ def test_the_same_split_twice(refuse, work, split):
 def broken(content):
     """Flip the bytes in the middle of an archive."""
     middle = len(content) // 2
-    return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 64]) + content[middle + 64 :]
+    return (
+        content[:middle]
+        + bytes(255 - byte for byte in content[middle : middle + 64])
+        + content[middle + 64 :]
+    )
 
 
 FILES = {
@@ -177,7 +216,9 @@ def test_archive_of_other_files(refuse, work):
     refuse("data.calibration", "calib.npz")
 
 
-@pytest.mark.parametrize(("content", "holds"), [(None, ["no class folders"]), ("a/x.txt", ["has no rows"])], ids=str)
+@pytest.mark.parametrize(
+    ("content", "holds"), [(None, ["no class folders"]), ("a/x.txt", ["has no rows"])], ids=str
+)
 def test_image_folder(refuse, work, content, holds):
     folder = work.folder / "images"
     folder.mkdir()
@@ -197,5 +238,12 @@ def test_image_that_is_none(refuse, work):
 
 def test_rows_given_to_import(refused, work):
     work.save("rows.npz", pixels=work.arrays("dev.npz")["image"])
-    arguments = ["import", work.folder / "fp32.onnx", "-o", work.folder / "out", "--data", work.folder / "rows.npz"]
+    arguments = [
+        "import",
+        work.folder / "fp32.onnx",
+        "-o",
+        work.folder / "out",
+        "--data",
+        work.folder / "rows.npz",
+    ]
     refused(*arguments, holds=("--data", "no array 'image'", "the file has pixels"))

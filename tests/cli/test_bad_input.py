@@ -18,11 +18,20 @@ USAGE = [
     (["list"], ["Missing argument"]),
     (["ui", "--port", "99999"], ["--port", "65535"]),
     (["ui", "--port", "http"], ["--port", "integer"]),
-    (["list", "metric"], ["no 'metric'", "did you mean 'metrics'", "methods, metrics, postprocess, datasets, pools"]),
+    (
+        ["list", "metric"],
+        ["no 'metric'", "did you mean 'metrics'", "methods, metrics, postprocess, datasets, pools"],
+    ),
     (["compile", "JOB", "-o", "x.yaml", "--pipeline", "int4"], ["no 'int4'", "int8"]),
-    (["evaluate", "JOB", "--model", "fp32.onnx", "--split", "test"], ["data.test", "calibration, tuning, validation"]),
+    (
+        ["evaluate", "JOB", "--model", "fp32.onnx", "--split", "test"],
+        ["data.test", "calibration, tuning, validation"],
+    ),
     (["evaluate", "JOB", "--model", "none.onnx"], ["none.onnx", "cannot be read", "No such file"]),
-    (["benchmark", "JOB", "--baseline", "none.onnx", "--candidate", "fp32.onnx"], ["none.onnx", "cannot be read"]),
+    (
+        ["benchmark", "JOB", "--baseline", "none.onnx", "--candidate", "fp32.onnx"],
+        ["none.onnx", "cannot be read"],
+    ),
     (["ui", "."], ["mlflow.db", "run a job"]),
 ]
 
@@ -35,13 +44,27 @@ def test_usage(refused, work, monkeypatch, arguments, holds):
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3", "", "1.0/2"])
 def test_shard(refused, work, shard):
-    refused("calibrate", work.job, "--shard", shard, "-o", work.folder / "r", holds=("--shard", repr(shard), "1/4"))
+    refused(
+        "calibrate",
+        work.job,
+        "--shard",
+        shard,
+        "-o",
+        work.folder / "r",
+        holds=("--shard", repr(shard), "1/4"),
+    )
 
 
 def test_more_shards_than_rows(refused, work):
     work.set("data.calibration.samples", 2)
     refused(
-        "calibrate", work.job, "--shard", "3/3", "-o", work.folder / "r", holds=("data.calibration", "3 shards", "fewer shards")
+        "calibrate",
+        work.job,
+        "--shard",
+        "3/3",
+        "-o",
+        work.folder / "r",
+        holds=("data.calibration", "3 shards", "fewer shards"),
     )
 
 
@@ -51,13 +74,28 @@ RECIPES = [
     ("[]", ["recipe", "'method'", "'static'", "'dynamic'"]),
     ("null", ["recipe", "'method'"]),
     ('{"method": "statik"}', ["recipe", "no method 'statik'", "did you mean 'static'"]),
-    ('{"method": "static", "per_chanel": true}', ["recipe", "per_chanel: unknown field", "did you mean 'per_channel'"]),
+    (
+        '{"method": "static", "per_chanel": true}',
+        ["recipe", "per_chanel: unknown field", "did you mean 'per_channel'"],
+    ),
     ('{"method": "static", "per_channel": "yes"}', ["recipe", "per_channel", "boolean"]),
     ('{"method": "static", "quant_format": "QQQ"}', ["recipe", "quant_format", "'QDQ' or 'QOperator'"]),
-    ('{"method": "dynamic", "quant_format": "QDQ"}', ["recipe", "quant_format: unknown field", "weight_type"]),
-    ('{"method": "static", "activation_type": "QInt8", "weight_type": "QUInt8"}', ["no kernel", "weight_type QInt8"]),
-    ('{"method": "static", "op_types_to_quantize": ["Convv"]}', ["op_types_to_quantize", "'Convv'", "did you mean 'Conv'"]),
-    ('{"method": "dynamic", "op_types_to_quantize": ["Softmax"]}', ["op_types_to_quantize", "'Softmax'", "MatMul"]),
+    (
+        '{"method": "dynamic", "quant_format": "QDQ"}',
+        ["recipe", "quant_format: unknown field", "weight_type"],
+    ),
+    (
+        '{"method": "static", "activation_type": "QInt8", "weight_type": "QUInt8"}',
+        ["no kernel", "weight_type QInt8"],
+    ),
+    (
+        '{"method": "static", "op_types_to_quantize": ["Convv"]}',
+        ["op_types_to_quantize", "'Convv'", "did you mean 'Conv'"],
+    ),
+    (
+        '{"method": "dynamic", "op_types_to_quantize": ["Softmax"]}',
+        ["op_types_to_quantize", "'Softmax'", "MatMul"],
+    ),
     ('{"method": "static", "op_types_to_quantize": ["Gather"]}', ["nothing in this model", "another method"]),
     ('{"method": "static", "nodes_to_exclude": ["nope"]}', ["nodes_to_exclude", "no node 'nope'"]),
 ]
@@ -72,7 +110,9 @@ def test_recipe(refused, work, recipe, holds):
 
 
 def test_job_file_missing(refused, work):
-    refused("run", work.folder / "jobb.yaml", holds=("jobb.yaml", "No such file", "give the path of a job file"))
+    refused(
+        "run", work.folder / "jobb.yaml", holds=("jobb.yaml", "No such file", "give the path of a job file")
+    )
 
 
 def test_job_file_is_a_directory(refused, work):
@@ -95,13 +135,22 @@ CONTENTS = [
 @pytest.mark.parametrize("command", ["run", "calibrate"])
 def test_job_file_content(refused, work, command, content, holds):
     work.job.write_bytes(content)
-    refused(command, work.job, *([] if command == "run" else ["-o", work.folder / "r"]), holds=[str(work.job), *holds])
+    refused(
+        command,
+        work.job,
+        *([] if command == "run" else ["-o", work.folder / "r"]),
+        holds=[str(work.job), *holds],
+    )
 
 
 FIELDS = [
     ("modle", "x.onnx", ["modle: unknown field", "did you mean 'model'", "allowed are"]),
     ("data.calibration.sample", 3, ["data.calibration.sample: unknown field", "did you mean 'samples'"]),
-    ("data.test", {"path": "dev.npz"}, ["data.test: unknown field", "calibration, group, tuning, validation"]),
+    (
+        "data.test",
+        {"path": "dev.npz"},
+        ["data.test: unknown field", "calibration, group, tuning, validation"],
+    ),
     ("gate.min_speed", 2, ["gate.min_speed: unknown field", "did you mean 'min_speedup'"]),
     ("gate.max_relative_drop", 2.0, ["gate.max_relative_drop", "less than 1"]),
     ("gate.max_relative_drop", float("nan"), ["gate.max_relative_drop", "finite"]),
@@ -110,21 +159,49 @@ FIELDS = [
     ("model", "model.pt", ["model", "'model.pt' is not an .onnx file", "torch.onnx.export"]),
     ("model", "none.onnx", ["model: no file", "none.onnx", "relative to the job file"]),
     ("metric", "top2", ["metric", "no 'top2'", "did you mean", "token_accuracy, top1, top5"]),
-    ("metric", {"name": "top1", "output": "logit"}, ["metric.output", "'logit'", "did you mean 'logits'", "it has logits"]),
+    (
+        "metric",
+        {"name": "top1", "output": "logit"},
+        ["metric.output", "'logit'", "did you mean 'logits'", "it has logits"],
+    ),
     ("metric", {"name": "top1", "options": {"k": 1}}, ["metric.options.k: unknown field"]),
     ("metric", {"name": "entity_f1"}, ["metric.options.tags: required field is missing"]),
-    ("metric", {"name": "top1", "postprocess": "argmx"}, ["postprocess: no 'argmx'", "did you mean 'argmax'", "nms"]),
+    (
+        "metric",
+        {"name": "top1", "postprocess": "argmx"},
+        ["postprocess: no 'argmx'", "did you mean 'argmax'", "nms"],
+    ),
     (
         "metric",
         {"name": "top1", "postprocess": {"name": "argmax", "axes": 1}},
         ["metric.postprocess.axes", "did you mean 'axis'"],
     ),
     ("metric", {"name": "top1", "postprocess": {"axis": 1}}, ["metric.postprocess: give its name"]),
-    ("metric", {"name": "squad_f1", "postprocess": "argmax"}, ["metric.postprocess: argmax gives logits", "reads text"]),
-    ("metric", {"name": "squad_f1", "postprocess": "squad_span"}, ["no output", "called 'start'", "outputs: {start: <output>"]),
-    ("metric", {"name": "coco_map", "output": "logits"}, ["metric.output: the metric reads several", "scores: <output>"]),
-    ("metric", {"name": "top1", "outputs": {"logit": "logits"}}, ["no role 'logit'", "did you mean 'logits'"]),
-    ("metric", {"name": "miou", "options": {"classes": 1}}, ["metric.options.classes", "greater than or equal to 2"]),
+    (
+        "metric",
+        {"name": "squad_f1", "postprocess": "argmax"},
+        ["metric.postprocess: argmax gives logits", "reads text"],
+    ),
+    (
+        "metric",
+        {"name": "squad_f1", "postprocess": "squad_span"},
+        ["no output", "called 'start'", "outputs: {start: <output>"],
+    ),
+    (
+        "metric",
+        {"name": "coco_map", "output": "logits"},
+        ["metric.output: the metric reads several", "scores: <output>"],
+    ),
+    (
+        "metric",
+        {"name": "top1", "outputs": {"logit": "logits"}},
+        ["no role 'logit'", "did you mean 'logits'"],
+    ),
+    (
+        "metric",
+        {"name": "miou", "options": {"classes": 1}},
+        ["metric.options.classes", "greater than or equal to 2"],
+    ),
     (
         "metric",
         {"name": "wer", "postprocess": {"name": "decode", "tokenizer": "t.json"}, "output": "logits"},
@@ -140,23 +217,51 @@ FIELDS = [
     ("recipes", [{"method": "statik"}], ["recipes[0]", "no method 'statik'", "did you mean 'static'"]),
     ("recipes", [{}], ["recipes[0]", "'method' is missing", "'static', 'dynamic'"]),
     ("recipes", ["static"], ["recipes[0]", "expected a mapping with 'method'"]),
-    ("recipes", [{"method": "static", "per_chanel": 1}], ["recipes[0].per_chanel: unknown field", "'per_channel'"]),
-    ("recipes", [{"method": "dynamic"}, {"method": "static", "calibrate_method": "kl"}], ["recipes[1].calibrate_method"]),
+    (
+        "recipes",
+        [{"method": "static", "per_chanel": 1}],
+        ["recipes[0].per_chanel: unknown field", "'per_channel'"],
+    ),
+    (
+        "recipes",
+        [{"method": "dynamic"}, {"method": "static", "calibrate_method": "kl"}],
+        ["recipes[1].calibrate_method"],
+    ),
     ("recipes", [{"method": "static"}, {"method": "static"}], ["recipes", "stands twice"]),
     ("pools", ["locla"], ["pools", "no 'locla'", "did you mean 'local'", "there are local"]),
     ("pools", [], ["pools", "at least 1"]),
-    ("pools", [{"emulate": "x86-avx2"}], ["pools", "never satisfies a required pool", "[local, {emulate: x86-avx2}]"]),
-    ("pools", ["local", {"emulate": "avx2"}], ["pools[1].emulate", "'x86-avx2', 'x86-avx512' or 'x86-vnni'", "'avx2'"]),
+    (
+        "pools",
+        [{"emulate": "x86-avx2"}],
+        ["pools", "never satisfies a required pool", "[local, {emulate: x86-avx2}]"],
+    ),
+    (
+        "pools",
+        ["local", {"emulate": "avx2"}],
+        ["pools[1].emulate", "'x86-avx2', 'x86-avx512' or 'x86-vnni'", "'avx2'"],
+    ),
     ("pools", ["local", {"emulates": "x86-avx2"}], ["pools[1].emulates", "did you mean 'emulate'"]),
     ("benchmark.layout", "4c1s", ["benchmark.layout", "'1s4c14ins1bs'", "'auto'"]),
-    ("benchmark.layout", "1s4c9999ins1bs", ["benchmark.layout", "needs 9999 x 4 = 39996 cores", "this process may use"]),
+    (
+        "benchmark.layout",
+        "1s4c9999ins1bs",
+        ["benchmark.layout", "needs 9999 x 4 = 39996 cores", "this process may use"],
+    ),
     ("benchmark.scenario", "arrival_rate", ["benchmark", "arrival_rate and rate come together"]),
-    ("tracking.uri", "http://me:hunter2@host", ["tracking.uri", "no user or password", "MLFLOW_TRACKING_PASSWORD"]),
+    (
+        "tracking.uri",
+        "http://me:hunter2@host",
+        ["tracking.uri", "no user or password", "MLFLOW_TRACKING_PASSWORD"],
+    ),
     ("tracking.registered_model", "it's", ["tracking.registered_model"]),
     ("tracking.registered_model", "a/b", ["tracking.registered_model", "match"]),
     ("data.calibration.format", "parquet", ["data.calibration.format", "'npz', 'images' or 'text'"]),
     ("data.calibration.samples", "many", ["data.calibration.samples", "integer", "'many'"]),
-    ("data.calibration.path", "calib.parquet", ["data.calibration", "calib.parquet", ".npz, .tsv, .csv or folder"]),
+    (
+        "data.calibration.path",
+        "calib.parquet",
+        ["data.calibration", "calib.parquet", ".npz, .tsv, .csv or folder"],
+    ),
     ("data.calibration.path", "none.npz", ["data.calibration", "none.npz", "No such file"]),
 ]
 
@@ -167,7 +272,10 @@ def test_field(refused, work, field, value, holds):
     refused("run", work.job, "--json", holds=holds)
 
 
-NO_TOOLS = ["emulation of x86-avx2: not available here: needs ", "a C compiler (cc, gcc or clang), objdump (binutils)"]
+NO_TOOLS = [
+    "emulation of x86-avx2: not available here: needs ",
+    "a C compiler (cc, gcc or clang), objdump (binutils)",
+]
 
 
 def test_emulation_that_is_not_possible_is_refused_before_any_work(refused, work, monkeypatch):
@@ -182,7 +290,9 @@ def test_a_cpu_that_is_not_there_is_refused(refused, work):
     refused("evaluate", work.job, "--model", work.folder / "fp32.onnx", "--isa", "x86-avx51", holds=holds)
 
 
-@pytest.mark.parametrize("field", ["version", "name", "model", "data", "metric", "recipes", "data.validation"])
+@pytest.mark.parametrize(
+    "field", ["version", "name", "model", "data", "metric", "recipes", "data.validation"]
+)
 def test_required_field(refused, work, field):
     work.unset(field)
     refused("run", work.job, holds=(f"{field}: required field is missing",))

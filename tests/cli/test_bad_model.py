@@ -16,7 +16,11 @@ def refuse(refused, work):
     """Assert that the job's model is refused; `import` leaves nothing that looks like a baseline."""
 
     def inner(command, *holds):
-        arguments = ["run", work.job] if command == "run" else ["import", work.folder / "fp32.onnx", "-o", work.folder / "out"]
+        arguments = (
+            ["run", work.job]
+            if command == "run"
+            else ["import", work.folder / "fp32.onnx", "-o", work.folder / "out"]
+        )
         refused(*arguments, holds=holds)
         assert not (work.folder / "out" / "model.onnx").exists()
         assert not (work.folder / "out" / "record.json").exists()
@@ -43,7 +47,14 @@ def external(work, location="weights.bin", **info):
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     "content",
-    [b"", b"hello\n", b"PK\x03\x04", b"\x80\x04\x95", b"<html>404</html>", b"version https://git-lfs.github.com/spec/v1\n"],
+    [
+        b"",
+        b"hello\n",
+        b"PK\x03\x04",
+        b"\x80\x04\x95",
+        b"<html>404</html>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+    ],
 )
 def test_not_onnx(refuse, work, command, content):
     work.write("fp32.onnx", content)
@@ -51,7 +62,9 @@ def test_not_onnx(refuse, work, command, content):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("size", [1, 2, 16, 100, 4096, SIZE // 2, SIZE - 4096, SIZE - 100, *range(SIZE - 12, SIZE)])
+@pytest.mark.parametrize(
+    "size", [1, 2, 16, 100, 4096, SIZE // 2, SIZE - 4096, SIZE - 100, *range(SIZE - 12, SIZE)]
+)
 def test_truncated(refuse, work, command, size):
     whole = (work.folder / "fp32.onnx").read_bytes()
     assert len(whole) == SIZE
@@ -83,7 +96,13 @@ def test_external_data_truncated(refuse, work, command, kept):
     file = external(work)
     needed = file.stat().st_size
     os.truncate(file, kept)
-    refuse(command, "fp32.onnx", "external weights are truncated", f"weights.bin needs {needed} bytes", "copy it again")
+    refuse(
+        command,
+        "fp32.onnx",
+        "external weights are truncated",
+        f"weights.bin needs {needed} bytes",
+        "copy it again",
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -94,7 +113,9 @@ def test_external_data_truncated_without_a_length(refuse, work, command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("info", [{"offset": "x"}, {"length": "many"}, {"offset": -8}, {"length": -8}], ids=str)
+@pytest.mark.parametrize(
+    "info", [{"offset": "x"}, {"length": "many"}, {"offset": -8}, {"length": -8}], ids=str
+)
 def test_external_data_with_a_senseless_place(refuse, work, command, info):
     external(work, **info)
     refuse(command, "fp32.onnx")
@@ -181,7 +202,13 @@ def test_evaluate_a_model_with_other_inputs(refused, work):
 def test_ranges_that_are_none(refused, work):
     work.set("data.calibration.samples", 2)
     recipe = ["--recipe", '{"method": "static"}', "-o", work.folder / "x.onnx"]
-    for content in ("{}", "[]", "x", '{"format": 2}', '{"format": 1, "model_sha256": "0", "rows": 1, "minmax": {"a": 1}}'):
+    for content in (
+        "{}",
+        "[]",
+        "x",
+        '{"format": 2}',
+        '{"format": 1, "model_sha256": "0", "rows": 1, "minmax": {"a": 1}}',
+    ):
         file = work.write("ranges", content)
         refused("quantize", work.job, "--ranges", file, *recipe, holds=(str(file), "calibrate"))
 
@@ -190,7 +217,16 @@ def test_ranges_of_another_model(refused, work, answer):
     work.set("data.calibration.samples", 2)
     answer("calibrate", work.job, "-o", work.folder / "ranges")
     model = onnx.load(work.folder / "fp32.onnx")
-    model.graph.initializer[0].raw_data = (2 * np.frombuffer(model.graph.initializer[0].raw_data, np.float32)).tobytes()
+    model.graph.initializer[0].raw_data = (
+        2 * np.frombuffer(model.graph.initializer[0].raw_data, np.float32)
+    ).tobytes()
     onnx.save(model, work.folder / "fp32.onnx")
     recipe = ["--recipe", '{"method": "static"}', "-o", work.folder / "x.onnx"]
-    refused("quantize", work.job, "--ranges", work.folder / "ranges", *recipe, holds=("ranges", "another model", "calibrate"))
+    refused(
+        "quantize",
+        work.job,
+        "--ranges",
+        work.folder / "ranges",
+        *recipe,
+        holds=("ranges", "another model", "calibrate"),
+    )

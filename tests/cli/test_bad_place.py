@@ -26,7 +26,10 @@ def test_output_not_writable(refused, work, command, place):
     work.set("data.calibration.samples", 2)
     work.write("file", "kept")
     (work.folder / "folder").mkdir()
-    refused(*writing(work, command, work.folder / place), holds=(place, "cannot be written", "choose a writable directory"))
+    refused(
+        *writing(work, command, work.folder / place),
+        holds=(place, "cannot be written", "choose a writable directory"),
+    )
     assert (work.folder / "file").read_text() == "kept"
     assert sorted(path.name for path in work.folder.iterdir() if path.name.startswith(".")) == []
 
@@ -41,12 +44,17 @@ def test_package_not_writable(run_program, refused_late, work, place):
 
 def test_state_not_writable(refused, work):
     work.write(".inc-mlflow", "kept")
-    refused("run", work.job, holds=(".inc-mlflow", "cannot be written (Not a directory)", "choose a writable directory"))
+    refused(
+        "run",
+        work.job,
+        holds=(".inc-mlflow", "cannot be written (Not a directory)", "choose a writable directory"),
+    )
     assert (work.folder / ".inc-mlflow").read_text() == "kept"
 
 
 @pytest.mark.parametrize(
-    ("command", "kilobytes"), [("import", 8), ("import", 300), ("import", 600), ("calibrate", 0), ("quantize", 8)]
+    ("command", "kilobytes"),
+    [("import", 8), ("import", 300), ("import", 600), ("calibrate", 0), ("quantize", 8)],
 )
 def test_output_on_a_full_disk(refused, work, small_disk, command, kilobytes):
     work.set("data.calibration.samples", 2)
@@ -57,12 +65,16 @@ def test_output_on_a_full_disk(refused, work, small_disk, command, kilobytes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [800, 2000, 2700, *(pytest.param(size, marks=pytest.mark.long) for size in (1500, 2300))])
+@pytest.mark.parametrize(
+    "kilobytes", [800, 2000, 2700, *(pytest.param(size, marks=pytest.mark.long) for size in (1500, 2300))]
+)
 def test_job_on_a_full_disk(run_program, make_work, small_disk, kilobytes):
     """Whichever step first finds no room, also for its own error message: 800 kB hold no store, 2000 no baseline."""
     work = make_work(small_disk("disk", kilobytes))
     ended = run_program("run", work.job, "--json")
-    assert (ended.returncode, "disk is full" in ended.stderr.splitlines()[-1]) == (2, True), ended.stderr[-600:]
+    assert (ended.returncode, "disk is full" in ended.stderr.splitlines()[-1]) == (2, True), ended.stderr[
+        -600:
+    ]
     assert ended.stdout == "" or json.loads(ended.stdout)["champion"] is None, "what was measured is told"
     assert work.registered() == 0
 
@@ -80,14 +92,17 @@ def test_server_away_costs_no_measurement(run_program, work):
     ended = run_program("run", work.job, "--json", MLFLOW_TRACKING_URI=server)
     assert ended.returncode == 2, ended.stderr[-600:]
     *lines, last = ended.stderr.splitlines()
-    assert any(line.startswith(f"MLflow at {server}: cannot be reached") for line in lines), "told before the work too"
+    assert any(line.startswith(f"MLflow at {server}: cannot be reached") for line in lines), (
+        "told before the work too"
+    )
     assert last.startswith(f"inc-mlflow: MLflow at {server}: cannot be reached")
     assert last.endswith("the same command sends it")
     pending = json.loads(ended.stdout)
     assert (pending["champion"], pending["tracking"]) == (None, None)
     assert work.registered() == 0
     kept = {
-        name: (work.step(name) / "record.json").read_bytes() for name in ("baseline", "candidates", "evaluation", "benchmark")
+        name: (work.step(name) / "record.json").read_bytes()
+        for name in ("baseline", "candidates", "evaluation", "benchmark")
     }
     again = run_program("run", work.job, "--json")
     assert again.returncode == 0, again.stderr[-600:]
@@ -105,16 +120,25 @@ def test_server_away_costs_no_measurement(run_program, work):
 def test_tracking_uri_of_no_server(run_program, refused_late, work, uri, holds):
     work.write("broken.db", "no database\n" * 100)
     work.set("recipes", STATIC)
-    refused_late(run_program("run", work.job, "--tracking-uri", uri.format(job=work.folder)), "MLflow", *holds)
+    refused_late(
+        run_program("run", work.job, "--tracking-uri", uri.format(job=work.folder)), "MLflow", *holds
+    )
 
 
 def in_store(work, script):
     """Run a script that has a ``client`` of the job's default store."""
     work.state.mkdir(exist_ok=True)
-    begin = f"from mlflow import MlflowClient\nclient = MlflowClient('sqlite:///{work.state / 'mlflow.db'}')\n"
+    begin = (
+        f"from mlflow import MlflowClient\nclient = MlflowClient('sqlite:///{work.state / 'mlflow.db'}')\n"
+    )
     environment = dict(os.environ) | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     ended = subprocess.run(
-        [sys.executable, "-c", begin + script], capture_output=True, text=True, env=environment, cwd=work.folder, check=False
+        [sys.executable, "-c", begin + script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=work.folder,
+        check=False,
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -123,9 +147,17 @@ def in_store(work, script):
 @pytest.mark.slow
 def test_what_is_not_ours_is_refused(run_program, refused_late, work):
     in_store(work, "client.create_registered_model('digits')")
-    tables = ["registered_models", "registered_model_aliases", "registered_model_tags", "model_versions", "runs"]
+    tables = [
+        "registered_models",
+        "registered_model_aliases",
+        "registered_model_tags",
+        "model_versions",
+        "runs",
+    ]
     before = {table: work.rows(f"SELECT * FROM {table}") for table in tables}
     ended = run_program("run", work.job, "--json")
-    refused_late(ended, "registered model 'digits'", "choose another tracking.registered_model", "has no ledger")
+    refused_late(
+        ended, "registered model 'digits'", "choose another tracking.registered_model", "has no ledger"
+    )
     assert {table: work.rows(f"SELECT * FROM {table}") for table in tables} == before
     assert not list(work.state.glob("*/evaluation")), "it was refused after the measurements"

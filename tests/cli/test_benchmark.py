@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inc_mlflow.measure import bench, disturbance, rounds
-from inc_mlflow.measure.ratio import BESIDE_OTHERS, BUSY
+from inc_mlflow.measure.timing import cpu_time as bench
+from inc_mlflow.measure.timing import disturbance, rounds
+from inc_mlflow.measure.timing.ratio import BESIDE_OTHERS, BUSY
 from inc_mlflow.spec import Job
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -23,7 +24,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(len(CPUS) < 2, reason="needs 
 @pytest.fixture
 def hogs():
     """Two busy loops, bound to the CPUs that two instances get."""
-    busy = [subprocess.Popen([sys.executable, "-S", "-c", HOG, str(cpu)], stdout=subprocess.PIPE) for cpu in CPUS[-2:]]
+    busy = [
+        subprocess.Popen([sys.executable, "-S", "-c", HOG, str(cpu)], stdout=subprocess.PIPE)
+        for cpu in CPUS[-2:]
+    ]
     for process in busy:
         process.stdout.readline()
     yield
@@ -73,7 +77,9 @@ def benchmark(call, work, few_rounds):
     return run
 
 
-@pytest.mark.parametrize("settings", [{}, {"scenario": "arrival_rate", "rate": 2000.0}], ids=["throughput", "arrival_rate"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"scenario": "arrival_rate", "rate": 2000.0}], ids=["throughput", "arrival_rate"]
+)
 def test_busy_loops_on_the_same_cpus_leave_no_number(benchmark, hogs, settings):
     code, result, err = benchmark(layout="2ins", **settings)
     assert code == 4
@@ -99,7 +105,11 @@ def test_busy_loops_make_the_bounds_of_one_core_wider_and_are_told(benchmark, ho
 @pytest.mark.quiet
 @pytest.mark.parametrize(
     "settings",
-    [{"layout": "2ins"}, {"layout": "1s2c1ins2bs"}, {"layout": "1c1ins", "scenario": "arrival_rate", "rate": 2000.0}],
+    [
+        {"layout": "2ins"},
+        {"layout": "1s2c1ins2bs"},
+        {"layout": "1c1ins", "scenario": "arrival_rate", "rate": 2000.0},
+    ],
     ids=["instances", "cores", "arrivals"],
 )
 def test_a_model_is_as_fast_as_itself_where_the_machine_is_quiet(benchmark, settings):

@@ -11,7 +11,18 @@ import yaml
 import inc_mlflow
 from inc_mlflow.metrics import METRICS
 
-COMMANDS = ["run", "ui", "list", "schema", "import", "calibrate", "quantize", "evaluate", "benchmark", "probe"]
+COMMANDS = [
+    "run",
+    "ui",
+    "list",
+    "schema",
+    "import",
+    "calibrate",
+    "quantize",
+    "evaluate",
+    "benchmark",
+    "probe",
+]
 COMMANDS += ["search", "saturation", "gate", "promote", "best", "history", "rollback", "unblock", "freeze"]
 COMMANDS += ["unfreeze", "verify", "approve", "reject", "compile", "submit", "wait", "pools"]
 RECIPES = [
@@ -34,7 +45,13 @@ def test_help_lists_every_command_in_panels(call):
     code, out, err = call("--help")
     assert (code, err) == (0, "")
     assert re.findall(r"^  ([a-z]+) {2,}[A-Z]", out, re.MULTILINE) == COMMANDS
-    assert re.findall(r"^([A-Z]\w+):$", out, re.MULTILINE) == ["Options", "Start", "Steps", "Promote", "Cluster"]
+    assert re.findall(r"^([A-Z]\w+):$", out, re.MULTILINE) == [
+        "Options",
+        "Start",
+        "Steps",
+        "Promote",
+        "Cluster",
+    ]
 
 
 def test_no_arguments_show_the_help(call):
@@ -49,7 +66,9 @@ def test_help_of_a_command(call, command):
     code, out, err = call(command, "--help")
     assert (code, err) == (0, "")
     usage, *text = [line for line in out.splitlines() if line.strip()]
-    assert re.match(rf"Usage: .*inc-mlflow {command} ", usage)  # the runner's own name comes first in its process
+    assert re.match(
+        rf"Usage: .*inc-mlflow {command} ", usage
+    )  # the runner's own name comes first in its process
     assert any(re.match(r"  [A-Z].+", line) for line in text)
     assert "--help" in out
 
@@ -103,7 +122,8 @@ def test_shards_merge_to_one_pass(answer, work, batch, shards):
 def test_quantize_twice_gives_the_same_bytes(answer, work, recipe):
     work.set("data.calibration.samples", 20)
     results = [
-        answer("quantize", work.job, "--recipe", json.dumps(recipe), "-o", work.folder / name / "int8.onnx") for name in "ab"
+        answer("quantize", work.job, "--recipe", json.dumps(recipe), "-o", work.folder / name / "int8.onnx")
+        for name in "ab"
     ]
     assert results[0]["sha256"] == results[1]["sha256"] == digest(work.folder / "a" / "int8.onnx")
     assert results[0]["size_bytes"] == (work.folder / "a" / "int8.onnx").stat().st_size < 200_000
@@ -123,7 +143,16 @@ def test_evaluate(answer, work, split, rows):
 def test_benchmark(answer, work):
     models = ["--baseline", work.folder / "fp32.onnx", "--candidate", work.folder / "fp32.onnx"]
     result = answer("benchmark", work.job, *models)
-    assert list(result) == ["valid", "reasons", "layout", "speedup", "baseline", "candidate", "clock", "conditions"]
+    assert list(result) == [
+        "valid",
+        "reasons",
+        "layout",
+        "speedup",
+        "baseline",
+        "candidate",
+        "clock",
+        "conditions",
+    ]
     speed = [
         "samples_per_second",
         "p50_ms",
@@ -135,7 +164,11 @@ def test_benchmark(answer, work):
         "size_bytes",
     ]
     assert list(result["baseline"]) == list(result["candidate"]) == speed
-    assert all(value > 0 for key, value in (result["baseline"] | result["candidate"]).items() if key != "instance_rss_bytes")
+    assert all(
+        value > 0
+        for key, value in (result["baseline"] | result["candidate"]).items()
+        if key != "instance_rss_bytes"
+    )
     assert result["baseline"]["instance_rss_bytes"] == [result["baseline"]["peak_rss_bytes"]]
     assert result["conditions"]["plan"]["layout"] == result["layout"]
     assert result["conditions"]["rounds"] is None
@@ -154,7 +187,10 @@ def test_probe_says_what_this_machine_is_and_where_a_layout_would_run(answer, la
 
 @pytest.mark.parametrize(
     ("layout", "fragment"),
-    [("4", "inc-mlflow: --layout: '4' is not like"), ("9999c", "inc-mlflow: --layout: 1s9999c1ins1bs needs 1 x 9999 = 9999")],
+    [
+        ("4", "inc-mlflow: --layout: '4' is not like"),
+        ("9999c", "inc-mlflow: --layout: 1s9999c1ins1bs needs 1 x 9999 = 9999"),
+    ],
 )
 def test_probe_refuses_a_layout_that_cannot_be(call, layout, fragment):
     code, out, err = call("probe", "--layout", layout)
@@ -173,7 +209,14 @@ def test_compile(run_program, work):
     assert "pip install" not in text
     assert str(work.folder) not in text
     names = {name for part in yaml.safe_load_all(text) for name in part.get("components", {})}
-    assert names >= {"comp-import-model", "comp-calibrate", "comp-quantize", "comp-evaluate", "comp-benchmark", "comp-gate"}
+    assert names >= {
+        "comp-import-model",
+        "comp-calibrate",
+        "comp-quantize",
+        "comp-evaluate",
+        "comp-benchmark",
+        "comp-gate",
+    }
 
 
 NAMES = {
@@ -212,7 +255,9 @@ def test_schema(call):
     schema = json.loads(out)
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
-    assert {"version", "name", "model", "data", "metric", "recipes", "pools", "gate", "tracking"} <= set(schema["properties"])
+    assert {"version", "name", "model", "data", "metric", "recipes", "pools", "gate", "tracking"} <= set(
+        schema["properties"]
+    )
     assert {"version", "name", "model", "data", "metric", "recipes"} == set(schema["required"])
 
 
@@ -224,7 +269,12 @@ def test_probe_shows_a_person_the_plan(call):
 
 def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
     code, out, err = call(
-        "benchmark", work.job, "--baseline", work.folder / "fp32.onnx", "--candidate", work.folder / "fp32.onnx"
+        "benchmark",
+        work.job,
+        "--baseline",
+        work.folder / "fp32.onnx",
+        "--candidate",
+        work.folder / "fp32.onnx",
     )
     assert code == 0
     first, head, *rows = out.splitlines()
@@ -248,7 +298,9 @@ def test_a_person_is_told_of_neighbours_that_make_the_bounds_wider():
 def test_an_invalid_benchmark_shows_a_person_why(capsys):
     from inc_mlflow.reports.benchmark import print_benchmark
 
-    print_benchmark({"valid": False, "layout": "1s1c2ins1bs", "clock": "wall time", "reasons": ["in 41 of 41 rounds [x]"]})
+    print_benchmark(
+        {"valid": False, "layout": "1s1c2ins1bs", "clock": "wall time", "reasons": ["in 41 of 41 rounds [x]"]}
+    )
     assert capsys.readouterr().out.splitlines() == [
         "invalid: 1s1c2ins1bs, wall time; no number can be given",
         "  in 41 of 41 rounds [x]",

@@ -12,14 +12,14 @@ import pytest
 
 from inc_mlflow.errors import IncError
 from inc_mlflow.records import BASELINE, BenchmarkRecord, EvaluationRecord
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 from inc_mlflow.spec import GateSpec, Job
-from inc_mlflow.steps.benchmark import benchmark_models
-from inc_mlflow.steps.evaluate import evaluate_models
-from inc_mlflow.steps.import_model import normalized
-from inc_mlflow.steps.models import model_at
-from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.steps.single import write_candidate
-from inc_mlflow.steps.single_gate import judge_records
+from inc_mlflow.steps.measure.benchmark import benchmark_models
+from inc_mlflow.steps.measure.evaluate import evaluate_models
+from inc_mlflow.steps.measure.models import model_at
+from inc_mlflow.steps.prepare.import_model import normalized
+from inc_mlflow.steps.standalone.gate import judge_records
+from inc_mlflow.steps.standalone.prepare import write_candidate
 
 pytestmark = pytest.mark.slow
 ABSENT = object()
@@ -68,7 +68,10 @@ def put(fields: Any, path: tuple[Any, ...], value: Any) -> None:
 
 
 def mutants(fields: dict[str, Any]) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Each field removed, made NaN, made null; digests altered, pools swapped, everything else in the evidence changed."""
+    """Each field removed, made NaN, made null.
+
+    Digests altered, pools swapped, everything else in the evidence changed.
+    """
     for path, value in leaves(fields):
         yield path, ABSENT
         yield path, float("nan")
@@ -113,7 +116,11 @@ def test_every_mutant_of_the_evidence_is_refused(copy, step):
         ("benchmark", {"models": {"int8": "0" * 64}}, "is about other models"),
         ("benchmark", {"host": {"cpu": "another"}}, "measure both on one kind of host"),
         ("evaluation", {"host": {"gpu": "NVIDIA A100"}}, "measure both on one kind of host"),
-        ("evaluation", {"provider": "CUDAExecutionProvider"}, "was evaluated by CUDAExecutionProvider and benchmarked by CPU"),
+        (
+            "evaluation",
+            {"provider": "CUDAExecutionProvider"},
+            "was evaluated by CUDAExecutionProvider and benchmarked by CPU",
+        ),
     ],
 )
 def test_evidence_that_was_sealed_again_must_still_fit_the_other_records(copy, step, change, message):
@@ -127,7 +134,13 @@ def test_evidence_that_was_sealed_again_must_still_fit_the_other_records(copy, s
     arrays = load_raw(folder / raw, record, getattr(record, field))
     ((name, value),) = change.items()
     before = getattr(record.evidence, name)
-    after = value if isinstance(value, str) else before | value if name == "models" else before.model_copy(update=value)
+    after = (
+        value
+        if isinstance(value, str)
+        else before | value
+        if name == "models"
+        else before.model_copy(update=value)
+    )
     forged = record.model_copy(update={"evidence": record.evidence.model_copy(update={name: after})})
     forged.model_copy(update={field: save_raw(folder / raw, forged, arrays)}).save(folder)
     with pytest.raises(IncError, match=message):
@@ -203,7 +216,8 @@ def test_a_job_may_name_a_policy_file_and_a_wrong_one_is_refused(work, refused):
     refused("run", work.job, holds=("policy.yaml: max_drop: unknown field",))
     work.write("policy.yaml", "version: 1\nmax_class_drop: 0.1\n")
     work.write(
-        "metric.py", "def same(outputs, labels, reference):\n    return (outputs['logits'] == reference['logits']).all(1)\n"
+        "metric.py",
+        "def same(outputs, labels, reference):\n    return (outputs['logits'] == reference['logits']).all(1)\n",
     )
     work.set("metric", {"callable": "metric.py:same"})
     work.change("dev.npz", label=np.zeros(500))
@@ -213,7 +227,9 @@ def test_a_job_may_name_a_policy_file_and_a_wrong_one_is_refused(work, refused):
 def test_says_ahead_what_a_number_of_rows_can_decide(answer):
     found = answer("gate", "--plan", "--rows", "1821")
     assert found["rows"] == 1821
-    assert found["plan"].startswith("1,821 validation rows, allowed drop 1 %: with 1 % disagreement a candidate passes up to")
+    assert found["plan"].startswith(
+        "1,821 validation rows, allowed drop 1 %: with 1 % disagreement a candidate passes up to"
+    )
 
 
 def test_says_ahead_what_a_jobs_split_can_decide_and_measures_a_candidate(answer, state, work):
@@ -236,7 +252,10 @@ def test_a_jobs_groups_are_what_the_plan_counts(answer, work):
     [
         ([], "gate: give directories of records, or --plan"),
         (["--plan"], "--plan: give either --job or --rows"),
-        (["--plan", "--rows", "9", "--candidate", "m.onnx"], "--candidate: its disagreement is measured on a job"),
+        (
+            ["--plan", "--rows", "9", "--candidate", "m.onnx"],
+            "--candidate: its disagreement is measured on a job",
+        ),
         (["somewhere", "--plan", "--rows", "9"], "--plan: looks ahead and takes no records"),
         (["somewhere", "--rows", "9"], "--rows: is for --plan"),
         (["somewhere"], "somewhere: holds no record.json"),

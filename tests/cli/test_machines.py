@@ -40,7 +40,10 @@ def test_gate_joins_what_two_pools_measured_and_each_number_has_its_pool(call, a
             result = answer(command, job.job, option, int8, "--pool", pool, "-o", places[-1])
             assert result["record"] == str(places[-1])
             record = json.loads((places[-1] / "record.json").read_text())
-            assert (record["evidence"]["pool"], record["evidence"]["provider"]) == (pool, "CPUExecutionProvider")
+            assert (record["evidence"]["pool"], record["evidence"]["provider"]) == (
+                pool,
+                "CPUExecutionProvider",
+            )
             assert record["seconds"] > 0
     code, out, err = call("gate", *places, "--json")
     judged = json.loads(out)
@@ -53,7 +56,11 @@ def test_gate_joins_what_two_pools_measured_and_each_number_has_its_pool(call, a
 
 
 def test_a_baseline_of_ones_own_must_be_that_of_both_measurements(call, answer, job, int8):
-    evaluation, benchmark, source = job.folder / "evaluation", job.folder / "benchmark", job.folder / "fp32.onnx"
+    evaluation, benchmark, source = (
+        job.folder / "evaluation",
+        job.folder / "benchmark",
+        job.folder / "fp32.onnx",
+    )
     answer("benchmark", job.job, "--baseline", source, "--candidate", int8, "-o", benchmark)
     answer("evaluate", job.job, "--model", int8, "-o", evaluation)
     assert "is about other models" in call("gate", evaluation, benchmark)[2]
@@ -66,7 +73,10 @@ def test_a_baseline_of_ones_own_must_be_that_of_both_measurements(call, answer, 
     ("options", "message"),
     [
         (["--pool", "other"], "pools: 'other' expects no "),
-        (["--pool", "gpu"], ("nvidia-smi: ", "provider: ", "pools: 'gpu' runs models by CUDAExecutionProvider")),
+        (
+            ["--pool", "gpu"],
+            ("nvidia-smi: ", "provider: ", "pools: 'gpu' runs models by CUDAExecutionProvider"),
+        ),
         (["--pool", "tow"], "--pool: no 'tow', did you mean 'two'?; the job has one, two, other, gpu"),
         (["--pool", "local"], "--pool: no 'local'; the job has one, two, other, gpu"),
     ],
@@ -90,10 +100,19 @@ def test_a_measurement_does_not_take_the_place_of_one_of_another_kind(call, answ
 
 
 def test_an_emulated_cpu_is_no_pool(call, job):
-    code, _, err = call("evaluate", job.job, "--model", job.folder / "fp32.onnx", "--isa", "x86-avx2", "--pool", "one")
-    assert (code, err) == (2, "inc-mlflow: --isa: this machine emulates a CPU, which is no pool; leave --pool out\n")
+    code, _, err = call(
+        "evaluate", job.job, "--model", job.folder / "fp32.onnx", "--isa", "x86-avx2", "--pool", "one"
+    )
+    assert (code, err) == (
+        2,
+        "inc-mlflow: --isa: this machine emulates a CPU, which is no pool; leave --pool out\n",
+    )
 
 
 def test_a_job_for_other_machines_is_refused_here_before_any_work(refused, job):
-    refused("run", job.job, holds=("pools: 'other' expects no ", "submit the job to a cluster, or write pools: [local]"))
+    refused(
+        "run",
+        job.job,
+        holds=("pools: 'other' expects no ", "submit the job to a cluster, or write pools: [local]"),
+    )
     assert not job.state.exists()

@@ -10,8 +10,13 @@ from inc_mlflow.spec.presets import definitions, presets
 def test_list(answer, call, preset, tmp_path):
     rows = answer("pools", "list", "--preset", preset)
     assert list(rows) == list(definitions(preset, tmp_path))
-    assert rows["a100"].startswith("accuracy_only; x86_64 A100; nodes with kubernetes.io/arch=amd64, ") or preset != "nfd"
-    assert call("pools", "list", "--preset", preset)[1].splitlines() == [f"{name}: {row}" for name, row in rows.items()]
+    assert (
+        rows["a100"].startswith("accuracy_only; x86_64 A100; nodes with kubernetes.io/arch=amd64, ")
+        or preset != "nfd"
+    )
+    assert call("pools", "list", "--preset", preset)[1].splitlines() == [
+        f"{name}: {row}" for name, row in rows.items()
+    ]
 
 
 def test_the_help_names_all_presets(call):
@@ -39,7 +44,10 @@ def test_own_pools_are_shown(answer, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("show", "amm"), "pools: no 'amm', did you mean 'arm'?; there are system, intel, amd, amd-vnni, arm, a100"),
+        (
+            ("show", "amm"),
+            "pools: no 'amm', did you mean 'arm'?; there are system, intel, amd, amd-vnni, arm, a100",
+        ),
         (("list", "--preset", "gek"), "placement: no 'gek', did you mean 'gke'?"),
         (("check", "none.yaml", "--fleet", "none.yaml"), "none.yaml: cannot be read"),
         (("check", "none.yaml"), "Missing option '--fleet'"),

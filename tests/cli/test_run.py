@@ -11,8 +11,24 @@ import pytest
 
 pytestmark = pytest.mark.slow
 KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds"]
-ROW = ["recipe", "path", "sha256", "accuracy", "relative_drop", "speedup", "source_speedup", "size_bytes", "verdict", "reasons"]
-LABELS = {"baseline", "static u8s8 per-channel", "static u8s8 QOperator per-channel", "dynamic s8 per-channel"}
+ROW = [
+    "recipe",
+    "path",
+    "sha256",
+    "accuracy",
+    "relative_drop",
+    "speedup",
+    "source_speedup",
+    "size_bytes",
+    "verdict",
+    "reasons",
+]
+LABELS = {
+    "baseline",
+    "static u8s8 per-channel",
+    "static u8s8 QOperator per-channel",
+    "dynamic s8 per-channel",
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +55,17 @@ def test_prints_the_contract(result):
     assert result["reasons"] == result["best"]["reasons"] != []
     assert sorted(result["tracking"]) == ["experiment_url", "leaderboard_url", "tradeoff_url"]
     assert all(seconds >= 0 for seconds in result["seconds"].values())
-    steps = ["baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement", "tracking", "promotion"]
+    steps = [
+        "baseline",
+        "champion",
+        "ranges",
+        "candidates",
+        "evaluation",
+        "benchmark",
+        "judgement",
+        "tracking",
+        "promotion",
+    ]
     assert list(result["seconds"]) == steps
 
 
@@ -145,7 +171,10 @@ def test_store_holds_one_parent_and_a_child_per_candidate(store, result):
 
 
 def test_store_holds_one_version_with_the_alias(store):
-    assert (store["model"], store["versions"]) == ("digits", ["1"] if isinstance(store["versions"][0], str) else [1])
+    assert (store["model"], store["versions"]) == (
+        "digits",
+        ["1"] if isinstance(store["versions"][0], str) else [1],
+    )
     assert list(store["aliases"]) == ["int8-champion"]
     assert str(store["aliases"]["int8-champion"]) == "1"
 

@@ -8,16 +8,16 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.benchmark import benchmark_models
-from inc_mlflow.steps.check import check
-from inc_mlflow.steps.evaluate import evaluate_models
-from inc_mlflow.steps.import_model import normalized
-from inc_mlflow.steps.models import model_at
-from inc_mlflow.steps.single import write_candidate
-from inc_mlflow.steps.single_gate import judge_records
+from inc_mlflow.steps.measure.benchmark import benchmark_models
+from inc_mlflow.steps.measure.evaluate import evaluate_models
+from inc_mlflow.steps.measure.models import model_at
+from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.prepare.import_model import normalized
+from inc_mlflow.steps.standalone.gate import judge_records
+from inc_mlflow.steps.standalone.prepare import write_candidate
 
 LENGTH, WIDTH, ROWS, ANCHORS = 16, 8, 240, 6
 WORDS = [f"w{at}" for at in range(LENGTH)]
@@ -46,14 +46,20 @@ def reader(path):
         helper.make_node("MatMul", ["x", "w"], ["both"]),
         helper.make_node("Split", ["both"], ["first", "second"], axis=2),
     ]
-    nodes += [helper.make_node("Squeeze", [one, "last"], [name]) for one, name in (("first", "begins"), ("second", "ends"))]
+    nodes += [
+        helper.make_node("Squeeze", [one, "last"], [name])
+        for one, name in (("first", "begins"), ("second", "ends"))
+    ]
     save(path, nodes, weights, {"begins": ["batch", LENGTH], "ends": ["batch", LENGTH]})
 
 
 def detector(path):
     """A model that looks: six boxes with the scores of three classes."""
     random = np.random.default_rng(1)
-    weights = {"flat": np.array([0, LENGTH * WIDTH]), "w": random.normal(size=(LENGTH * WIDTH, ANCHORS * 7)).astype("f4") / 8}
+    weights = {
+        "flat": np.array([0, LENGTH * WIDTH]),
+        "w": random.normal(size=(LENGTH * WIDTH, ANCHORS * 7)).astype("f4") / 8,
+    }
     weights |= {"shape": np.array([0, ANCHORS, 7]), "cut": np.array([4, 3]), "ten": np.array(10, "f4")}
     nodes = [
         helper.make_node("Reshape", ["x", "flat"], ["row"]),
@@ -71,10 +77,17 @@ def answers(outputs):
     found = []
     for start, end in zip(outputs["begins"], outputs["ends"], strict=True):
         first, last = max(
-            ((a, b) for a in range(LENGTH) for b in range(a, LENGTH)), key=lambda pair: start[pair[0]] + end[pair[1]]
+            ((a, b) for a in range(LENGTH) for b in range(a, LENGTH)),
+            key=lambda pair: start[pair[0]] + end[pair[1]],
         )
         found.append(
-            json.dumps({"answers": [" ".join(WORDS[first : last + 1])], "context": " ".join(WORDS), "offsets": OFFSETS})
+            json.dumps(
+                {
+                    "answers": [" ".join(WORDS[first : last + 1])],
+                    "context": " ".join(WORDS),
+                    "offsets": OFFSETS,
+                }
+            )
         )
     return np.array(found)
 

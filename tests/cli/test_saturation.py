@@ -7,7 +7,7 @@ import pytest
 
 from inc_mlflow.records import SaturationReport
 from inc_mlflow.reports.saturation import advice, markdown
-from inc_mlflow.steps.saturation import saturation_report, saturation_texts
+from inc_mlflow.steps.compress.saturation import saturation_report, saturation_texts
 
 STATIC, DYNAMIC = '{"method": "static"}', '{"method": "dynamic"}'
 
@@ -66,7 +66,9 @@ def test_people_get_a_table_worst_first_and_advice(call, work, quantized):
 
 
 def test_nothing_at_risk_is_one_sentence(call, work, quantized):
-    code, out, err = call("saturation", quantized('{"method": "static", "reduce_range": true}'), "--job", work.job)
+    code, out, err = call(
+        "saturation", quantized('{"method": "static", "reduce_range": true}'), "--job", work.job
+    )
     assert (code, err) == (0, "")
     assert out == "None of 6 layers saturates on these rows: CPUs with and without VNNI agree.\n"
 
@@ -90,7 +92,9 @@ def test_the_report_beside_a_candidate_becomes_two_artifacts(work, quantized):
     model = quantized()
     rows = ({"image": image[None]} for image in work.arrays("calib.npz")["image"])
     report = saturation_report(model, rows)
-    texts = saturation_texts({"sha of int8.onnx": model, "sha of another": work.folder / "elsewhere" / "model.onnx"})
+    texts = saturation_texts(
+        {"sha of int8.onnx": model, "sha of another": work.folder / "elsewhere" / "model.onnx"}
+    )
     assert set(texts) == {"sha of int8.onnx"}
     artifacts = texts["sha of int8.onnx"]
     assert SaturationReport.model_validate(json.loads(artifacts["saturation.json"])) == report

@@ -9,7 +9,17 @@ import pytest
 from onnx import TensorProto, helper
 
 pytestmark = pytest.mark.slow
-TRIAL = {"recipe", "label", "accuracy", "relative_drop", "speedup", "output_error", "size_bytes", "rows", "rejected"}
+TRIAL = {
+    "recipe",
+    "label",
+    "accuracy",
+    "relative_drop",
+    "speedup",
+    "output_error",
+    "size_bytes",
+    "rows",
+    "rejected",
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +53,18 @@ def test_what_int8_makes_slower_is_rejected_in_words(searched):
 
 
 def test_goes_on_in_its_directory_and_repeats_no_trial(searched, run_program):
-    """With more budget other recipes may be tried in between; what was tried before keeps its numbers and its order."""
+    """With more budget other recipes may be tried in between.
+
+    What was tried before keeps its numbers and its order.
+    """
     work, out, found = searched
     done = run_program("search", work.job, "-o", out, "--budget", "12", "--json")
     again = json.loads(done.stdout)["trials"]
     before = [trial for trial in again if any(trial["recipe"] == old["recipe"] for old in found["trials"])]
     assert before
-    assert before == [old for old in found["trials"] if any(trial["recipe"] == old["recipe"] for trial in again)]
+    assert before == [
+        old for old in found["trials"] if any(trial["recipe"] == old["recipe"] for trial in again)
+    ]
     tried = [json.loads(line)["recipe"] for line in (out / "trials.jsonl").read_text().splitlines()[1:]]
     assert all(tried.count(recipe) == 1 for recipe in tried)
 
@@ -66,7 +81,9 @@ def test_another_job_does_not_go_on_in_it(searched, run_program):
 
 def test_a_finished_search_gives_the_same_again(searched, run_program):
     work, out, _ = searched
-    first, second = (json.loads(run_program("search", work.job, "-o", out, "--budget", "1", "--json").stdout) for _ in "ab")
+    first, second = (
+        json.loads(run_program("search", work.job, "-o", out, "--budget", "1", "--json").stdout) for _ in "ab"
+    )
     assert first["candidates"] == second["candidates"]
     assert first["trials"] == second["trials"]
 
@@ -105,12 +122,16 @@ def test_a_model_without_anything_to_quantise_stays_fp32(make_work, run_program,
         helper.make_node("Tanh", ["ten"], ["logits"]),
     ]
     constants = [
-        helper.make_tensor(name, TensorProto.INT64, [1], [value]) for name, value in (("from", 0), ("to", 10), ("axis", 1))
+        helper.make_tensor(name, TensorProto.INT64, [1], [value])
+        for name, value in (("from", 0), ("to", 10), ("axis", 1))
     ]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, 8, 8])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])
     graph = helper.make_graph(nodes, "g", [image], [logits], constants)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), work.folder / "fp32.onnx")
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        work.folder / "fp32.onnx",
+    )
     done = run_program("search", work.job, "-o", work.folder / "out", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "keep FP32" in done.stderr
@@ -125,7 +146,9 @@ def test_a_job_that_leaves_its_recipes_to_the_search(make_work, run_program, tmp
     result = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr[-600:]
     assert 2 <= len(result["table"]) <= 4
-    assert result["champion"]["speedup"]["low"] > 1, "how much faster depends on what the seconds of its budget were worth"
+    assert result["champion"]["speedup"]["low"] > 1, (
+        "how much faster depends on what the seconds of its budget were worth"
+    )
     names = {path.name for path in (work.state / "artifacts").rglob("*")}
     assert {"search.svg", "saturation.json", "saturation.md"} <= names
     (record,) = work.state.glob("artifacts/**/candidates/record.json")

@@ -72,6 +72,8 @@ def submit(call, digits, kubeflow, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.invalid")
 
     def inner(*options):
-        return call("submit", digits, "--host", kubeflow.url, "--pipeline-root", f"file://{tmp_path}/store", *options)
+        return call(
+            "submit", digits, "--host", kubeflow.url, "--pipeline-root", f"file://{tmp_path}/store", *options
+        )
 
     return inner

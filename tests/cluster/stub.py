@@ -1,4 +1,7 @@
-"""A stand-in for the API server of Kubeflow Pipelines: the calls that its client makes, kept in memory. It is not KFP."""
+"""A stand-in for the API server of Kubeflow Pipelines: the calls that its client makes, kept in memory.
+
+It is not KFP.
+"""
 
 import json
 import threading

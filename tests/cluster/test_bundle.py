@@ -14,14 +14,14 @@ from PIL import Image
 
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.files import sha256_file
 from inc_mlflow.pipelines import bundle as bundles
 from inc_mlflow.pipelines.bundle import bundle, check_visible, local_files, pinned
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import Address, open_store
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.single_measure import evaluate_one
-from inc_mlflow.steps.stage import located
-from inc_mlflow.storage import sha256_file
+from inc_mlflow.steps.standalone.measure import evaluate_one
+from inc_mlflow.steps.step import load_job
 
 ARGMAX = "def f(outputs, labels, reference):\n    return (next(iter(outputs.values())).argmax(1) == labels).astype(float)\n"
 
@@ -78,7 +78,7 @@ def test_a_bundled_job_evaluates_where_its_files_are_not(digits, s3):
     expected = evaluate_one(Job.load(digits), digits.with_name("fp32.onnx"), "validation")
     text = bundle(Job.load(digits), f"{s3}/prefix", silent).spec.to_text()
     shutil.rmtree(digits.parent)
-    job = located(text, "/nowhere")
+    job = load_job(text, "/nowhere")
     assert job.root != Path("/nowhere")
     found = evaluate_one(job, job.model, "validation")
     assert {**found, "seconds": 0} == {**expected, "seconds": 0}
@@ -90,12 +90,27 @@ def test_a_containers_program_works_on_a_bundle_from_an_empty_folder(digits, s3,
     shutil.rmtree(digits.parent)
     pod = tmp_path / "pod"
     pod.mkdir()
-    baseline = {"name": "baseline", "type": {"schemaTitle": "system.Model"}, "uri": str(pod / "baseline"), "metadata": {}}
+    baseline = {
+        "name": "baseline",
+        "type": {"schemaTitle": "system.Model"},
+        "uri": str(pod / "baseline"),
+        "metadata": {},
+    }
     given = {
         "inputs": {"parameterValues": {"job": text, "root": "."}},
-        "outputs": {"artifacts": {"baseline": {"artifacts": [baseline]}}, "outputFile": str(pod / "executor_output.json")},
+        "outputs": {
+            "artifacts": {"baseline": {"artifacts": [baseline]}},
+            "outputFile": str(pod / "executor_output.json"),
+        },
     }
-    command = [sys.executable, "-m", "inc_mlflow.component", "import_model", "--executor-input", json.dumps(given)]
+    command = [
+        sys.executable,
+        "-m",
+        "inc_mlflow.component",
+        "import_model",
+        "--executor-input",
+        json.dumps(given),
+    ]
     done = subprocess.run(command, cwd=pod, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (pod / "baseline" / "model.onnx").exists()
@@ -111,7 +126,7 @@ def test_a_job_whose_model_and_data_are_remote_needs_no_bundle(digits, s3):
     job = change(digits, model=f"{s3}/fp32.onnx", **splits)
     assert bundle(job, s3, silent) is job
     assert not pinned(job.spec), "their bytes may change under the same text"
-    job = located(job.spec.to_text(), ".")
+    job = load_job(job.spec.to_text(), ".")
     assert {**evaluate_one(job, job.model, "validation"), "seconds": 0} == {**expected, "seconds": 0}
 
 
@@ -127,7 +142,7 @@ def test_what_is_half_remote_is_not_pinned(digits, store):
 def test_of_a_link_the_bytes_travel(digits, store, tmp_path):
     shutil.move(digits.with_name("dev.npz"), tmp_path / "elsewhere.npz")
     digits.with_name("dev.npz").symlink_to(tmp_path / "elsewhere.npz")
-    there = located(bundle(Job.load(digits), store, silent).spec.to_text(), ".").root / "dev.npz"
+    there = load_job(bundle(Job.load(digits), store, silent).spec.to_text(), ".").root / "dev.npz"
     assert not there.is_symlink()
     assert there.read_bytes() == (tmp_path / "elsewhere.npz").read_bytes()
 
@@ -144,7 +159,7 @@ def test_weights_beside_the_model_come_along(digits, store):
     )
     job = bundle(change(digits, model="./models/m.onnx"), store, silent)
     assert list(job.spec.bundle.files)[:2] == ["models/m.onnx", "models/weights.bin"]
-    there = located(job.spec.to_text(), ".")
+    there = load_job(job.spec.to_text(), ".")
     assert sorted(path.name for path in there.model.parent.iterdir()) == ["m.onnx", "weights.bin"]
     assert evaluate_one(there, there.model, "validation")["n"] > 0
 
@@ -156,14 +171,19 @@ def test_callables_and_files_of_options_come_along(digits, store):
     metric = {"callable": "metric.py:f"}
     job = change(digits, metric=metric, data__validation={"callable": "rows.py:f"})
     assert set(local_files(job)) == {"fp32.onnx", "calib.npz", "tune.npz", "rows.py", "metric.py"}
-    job = change(digits, metric={"name": "wer", "postprocess": {"name": "decode", "tokenizer": "tokenizer.json"}})
+    job = change(
+        digits, metric={"name": "wer", "postprocess": {"name": "decode", "tokenizer": "tokenizer.json"}}
+    )
     assert "tokenizer.json" in local_files(job)
 
 
 def test_a_tokenizer_of_a_text_table_comes_along(digits):
     digits.with_name("t.tsv").write_text("text\tlabel\na\t1\n")
     digits.with_name("tokenizer.json").write_text("{}")
-    job = change(digits, data__validation={"path": "t.tsv", "transform": {"tokenizer": "tokenizer.json", "max_length": 8}})
+    job = change(
+        digits,
+        data__validation={"path": "t.tsv", "transform": {"tokenizer": "tokenizer.json", "max_length": 8}},
+    )
     assert {"t.tsv", "tokenizer.json"} <= set(local_files(job))
 
 
@@ -182,10 +202,12 @@ def images(digits):
 def test_an_image_folder_comes_along_with_its_classes(images, store, tmp_path):
     inputs = (TensorSpec(name="x", dtype="float32", shape=(None, 1, 8, 8)),)
     job = bundle(images, store, silent)
-    there = located(job.spec.to_text(), ".")
+    there = load_job(job.spec.to_text(), ".")
     rows = [list(Data(one.spec.data, one.root, inputs).rows("validation")) for one in (images, there)]
     assert (
-        [labels.tolist() for _, labels, _ in rows[0]] == [labels.tolist() for _, labels, _ in rows[1]] == [[0]] * 3 + [[2]] * 3
+        [labels.tolist() for _, labels, _ in rows[0]]
+        == [labels.tolist() for _, labels, _ in rows[1]]
+        == [[0]] * 3 + [[2]] * 3
     )
     assert [digests for *_, digests in rows[0]] == [digests for *_, digests in rows[1]]
     assert "images/" in job.spec.bundle.files
@@ -221,8 +243,9 @@ def test_a_large_file_is_refused_with_the_command_that_uploads_it(digits, store,
     monkeypatch.setattr(bundles, "LARGEST", 300_000)
     with pytest.raises(DataError) as refused:
         bundle(Job.load(digits), "s3://bucket/prefix", silent)
-    assert "aws s3 cp fp32.onnx s3://bucket/prefix/fp32.onnx and write s3://bucket/prefix/fp32.onnx into the job" in str(
-        refused.value
+    assert (
+        "aws s3 cp fp32.onnx s3://bucket/prefix/fp32.onnx and write s3://bucket/prefix/fp32.onnx into the job"
+        in str(refused.value)
     )
     assert "\n" not in str(refused.value)
 
@@ -230,7 +253,9 @@ def test_a_large_file_is_refused_with_the_command_that_uploads_it(digits, store,
 def test_a_job_for_a_cluster_may_not_name_local_files(digits, store):
     check_visible(Job.load(digits))
     job = change(digits, pools=["intel", "arm"])
-    with pytest.raises(SpecError, match=r"model: fp32\.onnx is a local path, a cluster cannot see it; use submit, or compile"):
+    with pytest.raises(
+        SpecError, match=r"model: fp32\.onnx is a local path, a cluster cannot see it; use submit, or compile"
+    ):
         check_visible(job)
     bundled = bundle(job, store, silent)
     check_visible(bundled)

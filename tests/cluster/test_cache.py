@@ -83,7 +83,9 @@ def test_a_removed_entry_is_fetched_again_by_who_asks_again(tmp_path, files, mon
     assert paths[2].endswith("a" * 100)
 
 
-def test_processes_at_once_with_a_cache_that_is_too_small_read_what_they_asked_for(tmp_path, files, monkeypatch):
+def test_processes_at_once_with_a_cache_that_is_too_small_read_what_they_asked_for(
+    tmp_path, files, monkeypatch
+):
     monkeypatch.setenv("INC_MLFLOW_CACHE_BYTES", "150")
     processes = [(name, begin(READ, files[name])) for name in "abcdef" * 3]
     for name, process in processes:

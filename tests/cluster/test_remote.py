@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, IncError, SpecError, StateError
+from inc_mlflow.files import sha256_text
 from inc_mlflow.remote import Address, check_file, fetch, is_remote, open_store, unpack, upload
 from inc_mlflow.remote.whole import whole_folder
 from inc_mlflow.spec import Bundle
-from inc_mlflow.storage import sha256_text
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -99,8 +99,16 @@ def closed_port():
     ("environment", "uri", "says"),
     [
         ({}, "s3://nothing/a", "no bucket 'nothing'"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://bucket/a", "the credentials are refused (SignatureDoesNotMatch)"),
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "s3://bucket/a", "no credentials for S3"),
+        (
+            {"AWS_SECRET_ACCESS_KEY": "wrong"},
+            "s3://bucket/a",
+            "the credentials are refused (SignatureDoesNotMatch)",
+        ),
+        (
+            {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+            "s3://bucket/a",
+            "no credentials for S3",
+        ),
         ({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed_port()}"}, "s3://bucket/a", "S3 cannot be reached"),
         ({"AWS_ENDPOINT_URL": "nonsense"}, "s3://bucket/a", "AWS_ENDPOINT_URL"),
         ({"AWS_PROFILE": "nobody"}, "s3://bucket/a", "AWS_PROFILE"),
@@ -159,7 +167,10 @@ def test_a_bundle_cannot_name_a_file_outside_its_folder(name, tmp_path):
     place = Address.parse(f"file://{tmp_path}/store")
     digest = sha256_text("evil")
     put(place, digest, "evil", tmp_path)
-    for attempt in (lambda: Bundle(uri=str(place), files={name: digest}), lambda: unpack(str(place), {name: digest})):
+    for attempt in (
+        lambda: Bundle(uri=str(place), files={name: digest}),
+        lambda: unpack(str(place), {name: digest}),
+    ):
         with pytest.raises(SpecError, match="no path inside the job's folder"):
             attempt()
 
@@ -206,7 +217,9 @@ def test_many_processes_unpack_one_bundle_at_once(tmp_path):
         files[name] = sha256_text(name * 100_000)
         put(place, files[name], name * 100_000, tmp_path)
     script = f"from inc_mlflow.remote import unpack; print(unpack({str(place)!r}, {files!r}))"
-    processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(6)
+    ]
     (folder,) = {process.communicate()[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0] * 6
     assert sorted(os.listdir(folder)) == sorted(files)  # noqa: PTH208 - a text

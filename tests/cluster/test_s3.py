@@ -71,7 +71,9 @@ def test_a_server_that_stays_down_is_one_line(network, large, monkeypatch, tmp_p
 
 def test_other_bytes_than_the_server_says_are_refused(network, large, tmp_path):
     network.on(Fault.ALTERED, "large.npz$", methods=["GET"], skip=1)
-    with pytest.raises(DataError, match=r"large.npz: what came is not what S3 says it has \(ETag [0-9a-f]{32}\)") as refusal:
+    with pytest.raises(
+        DataError, match=r"large.npz: what came is not what S3 says it has \(ETag [0-9a-f]{32}\)"
+    ) as refusal:
         fetch(large[1])
     assert "\n" not in str(refusal.value)
     assert list((tmp_path / "cache" / "uris").iterdir()) == []
@@ -119,7 +121,11 @@ def test_a_folder_comes_with_its_folders_and_nothing_beside(s3, s3_server):
     folder = put(s3_server, s3, files | {"train-not/1.png": b"no", "train.png": b"no"})
     found = fetch(f"{s3}/train/")
     assert fetch(f"{s3}/train") == found
-    inside = {path.relative_to(found.parent).as_posix(): path.read_bytes() for path in found.rglob("*") if path.is_file()}
+    inside = {
+        path.relative_to(found.parent).as_posix(): path.read_bytes()
+        for path in found.rglob("*")
+        if path.is_file()
+    }
     assert inside == files
     (folder / "train" / "a" / "1.png").write_bytes(b"changed")
     fetch.cache_clear()
@@ -138,7 +144,9 @@ def test_an_image_folder_is_a_split(network, s3, s3_server):
         (folder / "images" / name).mkdir(parents=True)
         Image.new("RGB", (4, 4), "red").save(folder / "images" / name / "1.png")
     inputs = (TensorSpec(name="x", dtype="float32", shape=(None, 3, 4, 4)),)
-    ((images, labels),) = SplitReader("validation", FileSplit(path=f"{s3}/images/"), folder, inputs).batches(9)
+    ((images, labels),) = SplitReader("validation", FileSplit(path=f"{s3}/images/"), folder, inputs).batches(
+        9
+    )
     assert images["x"].shape == (2, 3, 4, 4)
     assert labels.tolist() == [0, 1]
 

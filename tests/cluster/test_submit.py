@@ -42,7 +42,14 @@ def submitted(kubeflow):
 def test_exactly_one_experiment_and_one_run_arrive(submit, kubeflow, tmp_path, digits):
     (tmp_path / "token").write_text("secret-token\n")
     code, out, err = submit(
-        "--token-file", tmp_path / "token", "--experiment", "exp", "--run-name", "my run", "--service-account", "sa"
+        "--token-file",
+        tmp_path / "token",
+        "--experiment",
+        "exp",
+        "--run-name",
+        "my run",
+        "--service-account",
+        "sa",
     )
     assert code == 0, err
     run = submitted(kubeflow)
@@ -198,9 +205,11 @@ def test_where_a_server_has_several_users_the_namespace_travels(submit, kubeflow
     code, _, err = submit("--namespace", "team-a")
     assert code == 0, err
     assert kubeflow.posts("/experiments")[0].body["namespace"] == "team-a"
-    assert {one.query["namespace"] for one in kubeflow.asked if (one.method, one.path) == ("GET", f"{API}/experiments")} == {
-        "team-a"
-    }
+    assert {
+        one.query["namespace"]
+        for one in kubeflow.asked
+        if (one.method, one.path) == ("GET", f"{API}/experiments")
+    } == {"team-a"}
 
 
 def test_compile_for_a_cluster_takes_local_files_along_or_refuses_them(refused, call, digits, tmp_path):
@@ -208,7 +217,13 @@ def test_compile_for_a_cluster_takes_local_files_along_or_refuses_them(refused, 
     assert "pools:" not in text
     digits.write_text(f"{text}\npools: [intel]\n")
     package = tmp_path / "package.yaml"
-    refused("compile", digits, "-o", package, holds=["model: fp32.onnx is a local path, a cluster cannot see it; use submit"])
+    refused(
+        "compile",
+        digits,
+        "-o",
+        package,
+        holds=["model: fp32.onnx is a local path, a cluster cannot see it; use submit"],
+    )
     assert not package.exists()
     code, _, err = call("compile", digits, "-o", package, "--bundle", f"file://{tmp_path}/store")
     assert code == 0, err

@@ -28,7 +28,11 @@ WEB_PAGE = (200, "text/html", b"<html>Sign in</html>")
     ("path", "answer", "holds"),
     [
         ("/healthz", WEB_PAGE, ["answers with a web page", "--token-file"]),
-        ("/healthz", (404, "text/plain", b"404 page not found"), ["is no Kubeflow server (404)", "/apis/v2beta1"]),
+        (
+            "/healthz",
+            (404, "text/plain", b"404 page not found"),
+            ["is no Kubeflow server (404)", "/apis/v2beta1"],
+        ),
         ("/healthz", (401, "text/html", b"<html>"), ["refuses the token (401)", "renew it"]),
         ("/healthz", (403, "text/plain", b"RBAC: access denied"), ["refuses the token (403)"]),
         ("/experiments", json_error(401, "token is expired"), ["refuses the token (401: token is expired)"]),
@@ -45,11 +49,20 @@ def test_what_a_server_refuses_is_one_line(submit, refused, kubeflow, tmp_path, 
     kubeflow.answers[API + path] = answer
     (tmp_path / "token").write_text("secret-token")
     begun = time.monotonic()
-    options = ["--host", kubeflow.url, "--pipeline-root", f"file://{tmp_path}/store", "--token-file", tmp_path / "token"]
+    options = [
+        "--host",
+        kubeflow.url,
+        "--pipeline-root",
+        f"file://{tmp_path}/store",
+        "--token-file",
+        tmp_path / "token",
+    ]
     line = refused("submit", digits, *options, holds=["--host: " + kubeflow.url, *holds])
     assert "secret-token" not in line
     assert kubeflow.runs == {}
-    assert (tmp_path / "store").exists() == (path != "/healthz"), "nothing is uploaded to a cluster that does not answer"
+    assert (tmp_path / "store").exists() == (path != "/healthz"), (
+        "nothing is uploaded to a cluster that does not answer"
+    )
     assert time.monotonic() - begun < 10
 
 
@@ -61,7 +74,10 @@ def test_what_a_server_refuses_is_one_line(submit, refused, kubeflow, tmp_path, 
         (["--host", f"127.0.0.1:{closed_port()}"], ["https://127.0.0.1", "cannot be reached"]),
         (["--host", "http://me:pw@kfp"], ["no user or password in a URL"]),
         ([], ["--host: no Kubeflow server", "KF_PIPELINES_ENDPOINT"]),
-        (["--host", "http://kfp", "--token-file", "nothing"], ["--token-file: nothing cannot be read (No such file"]),
+        (
+            ["--host", "http://kfp", "--token-file", "nothing"],
+            ["--token-file: nothing cannot be read (No such file"],
+        ),
     ],
 )
 def test_a_server_that_is_not_there_is_one_line_within_seconds(refused, digits, monkeypatch, options, holds):
@@ -101,13 +117,25 @@ def test_a_missing_namespace_is_refused(submit, kubeflow):
 def test_a_local_store_is_refused(refused, digits, kubeflow, monkeypatch, uri):
     if uri is not None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    refused("submit", digits, "--host", kubeflow.url, holds=["tracking.uri: a local MLflow store", "MLFLOW_TRACKING_URI"])
+    refused(
+        "submit",
+        digits,
+        "--host",
+        kubeflow.url,
+        holds=["tracking.uri: a local MLflow store", "MLFLOW_TRACKING_URI"],
+    )
     assert kubeflow.asked == []
 
 
 def test_local_files_need_a_place(refused, digits, kubeflow, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", MLFLOW)
-    refused("submit", digits, "--host", kubeflow.url, holds=["--pipeline-root: the job reads local files (fp32.onnx, "])
+    refused(
+        "submit",
+        digits,
+        "--host",
+        kubeflow.url,
+        holds=["--pipeline-root: the job reads local files (fp32.onnx, "],
+    )
     assert kubeflow.runs == {}
 
 

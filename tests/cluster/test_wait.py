@@ -36,15 +36,24 @@ WAITED = [
 
 
 @pytest.mark.parametrize(("verdict", "exit_code"), [("pass", 0), ("fail", 3), ("inconclusive", 4)])
-def test_wait_tells_how_tasks_fare_and_exits_by_the_verdict(call, kubeflow, fast, monkeypatch, verdict, exit_code):
+def test_wait_tells_how_tasks_fare_and_exits_by_the_verdict(
+    call, kubeflow, fast, monkeypatch, verdict, exit_code
+):
     asked = []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", MLFLOW)
-    monkeypatch.setattr("inc_mlflow.pipelines.wait.verdict_of", lambda *given: (asked.append(given), verdict)[1])
+    monkeypatch.setattr(
+        "inc_mlflow.pipelines.wait.verdict_of", lambda *given: (asked.append(given), verdict)[1]
+    )
     kubeflow.states = list(WAITED)
     code, out, err = call("wait", "r1", "--host", kubeflow.url, "--json")
     assert code == exit_code, err
     assert json.loads(out) == {"run": "r1", "url": f"{kubeflow.url}/#/runs/details/r1", "verdict": verdict}
-    changes = ["import: running", "import: succeeded", "intel · benchmark: running", "intel · benchmark: succeeded"]
+    changes = [
+        "import: running",
+        "import: succeeded",
+        "intel · benchmark: running",
+        "intel · benchmark: succeeded",
+    ]
     assert err.splitlines() == changes
     assert [(server.tracking_uri, session) for server, session in asked] == [(MLFLOW, "r1")]
 
@@ -52,8 +61,8 @@ def test_wait_tells_how_tasks_fare_and_exits_by_the_verdict(call, kubeflow, fast
 VERDICTS = """
 import sys
 from mlflow import MlflowClient
-from inc_mlflow.tracking.server import Server
-from inc_mlflow.tracking.verdicts import verdict_of
+from inc_mlflow.tracking.server.connection import Server
+from inc_mlflow.tracking.runs.verdicts import verdict_of
 
 client = MlflowClient(sys.argv[1])
 others = client.create_experiment("others")
@@ -68,14 +77,22 @@ print([verdict_of(Server(sys.argv[1], sys.argv[1], "", ""), run) for run in ("r1
 def test_the_verdict_is_the_one_that_the_runs_of_a_session_agree_on(kubeflow, tmp_path):
     """A real store; MLflow's own warnings are no errors in a process of its own."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_TRACKING_URI": uri}
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_TRACKING_URI": uri,
+    }
     script = [sys.executable, "-c", VERDICTS, uri]
     done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == "[None, 'fail', None]\n", done.stderr
     kubeflow.states = [("SUCCEEDED", [])]
     for run, code, says in [("r2", 3, ""), ("r3", 2, "run r3: its verdict is not known")]:
         ended = subprocess.run(
-            [PROGRAM, "wait", run, "--host", kubeflow.url], env=environment, capture_output=True, text=True, check=False
+            [PROGRAM, "wait", run, "--host", kubeflow.url],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert ended.returncode == code, ended.stderr
         assert says in ended.stderr
@@ -107,13 +124,16 @@ def test_waiting_outlives_a_server_that_is_renewed(refused, kubeflow, fast, monk
     usual = type(kubeflow).answer
     path = f"{API}/runs/r1"
     monkeypatch.setattr(
-        type(kubeflow), "answer", lambda self, asked: (asked.path == path and next(answers, None)) or usual(self, asked)
+        type(kubeflow),
+        "answer",
+        lambda self, asked: (asked.path == path and next(answers, None)) or usual(self, asked),
     )
     refused("wait", "r1", "--host", kubeflow.url, holds=["run r1: failed"])
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(503, "failed (503: gone)"), (404, "refuses (404: gone)"), (401, "refuses the token (401: gone)")]
+    ("status", "says"),
+    [(503, "failed (503: gone)"), (404, "refuses (404: gone)"), (401, "refuses the token (401: gone)")],
 )
 def test_waiting_ends_where_the_server_refuses_for_good(refused, kubeflow, fast, monkeypatch, status, says):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", MLFLOW)
@@ -128,7 +148,9 @@ def test_the_token_is_read_for_every_request(call, kubeflow, fast, monkeypatch, 
     token.write_text("one")
     kubeflow.states = [("RUNNING", []), ("FAILED", [])]
     usual = type(kubeflow)._run
-    monkeypatch.setattr(type(kubeflow), "_run", lambda self, run: (token.write_text("two"), usual(self, run))[1])
+    monkeypatch.setattr(
+        type(kubeflow), "_run", lambda self, run: (token.write_text("two"), usual(self, run))[1]
+    )
     call("wait", "r1", "--host", kubeflow.url, "--token-file", token)
     assert kubeflow.asked[-1].headers["authorization"] == "Bearer two"
 
@@ -143,4 +165,10 @@ def test_submit_waits_when_it_is_asked_to(submit, kubeflow, fast):
 
 
 def test_wait_says_who_knows_the_verdict(refused, kubeflow):
-    refused("wait", "r1", "--host", kubeflow.url, holds=["JOB: only MLflow knows the verdict", "MLFLOW_TRACKING_URI"])
+    refused(
+        "wait",
+        "r1",
+        "--host",
+        kubeflow.url,
+        holds=["JOB: only MLflow knows the verdict", "MLFLOW_TRACKING_URI"],
+    )

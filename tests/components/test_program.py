@@ -17,14 +17,25 @@ def asked(folder, artifacts=(), parameters=(), job=TEXT):
     """What KFP's launcher writes for ``{{$}}``."""
     outputs = {
         name: {
-            "artifacts": [{"name": name, "type": {"schemaTitle": f"system.{kind}"}, "uri": str(folder / name), "metadata": {}}]
+            "artifacts": [
+                {
+                    "name": name,
+                    "type": {"schemaTitle": f"system.{kind}"},
+                    "uri": str(folder / name),
+                    "metadata": {},
+                }
+            ]
         }
         for name, kind in artifacts
     }
     files = {name: {"outputFile": str(folder / f"{name}.txt")} for name in parameters}
     return {
         "inputs": {"parameterValues": {"job": job, "root": str(EXAMPLE)}},
-        "outputs": {"artifacts": outputs, "parameters": files, "outputFile": str(folder / "executor_output.json")},
+        "outputs": {
+            "artifacts": outputs,
+            "parameters": files,
+            "outputFile": str(folder / "executor_output.json"),
+        },
     }
 
 

@@ -16,7 +16,9 @@ CERTIFICATES, PIP = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pip.c
 
 
 def docker(*arguments: object, check: bool = True, **options: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(["docker", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+    done = subprocess.run(
+        ["docker", *map(str, arguments)], capture_output=True, text=True, check=False, **options
+    )
     assert done.returncode == 0 or not check, f"docker {arguments[0]}: {done.stderr[-3000:]}"
     return done
 
@@ -40,7 +42,10 @@ def image(name: str) -> str:
 
 @functools.cache
 def _bases() -> dict[str, str]:
-    """Make what stands for python:slim, and what has pip and a compiler on top; an earlier run's are taken again."""
+    """Make what stands for python:slim, and what has pip and a compiler on top.
+
+    An earlier run's are taken again.
+    """
     for tag, make in ((BASE, _make_base), (BUILD_BASE, _make_build_base)):
         if docker("image", "inspect", tag, check=False).returncode:
             make(tag)

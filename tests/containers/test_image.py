@@ -8,7 +8,15 @@ import pytest
 from engine import docker
 
 pytestmark = pytest.mark.slow
-CLOSED = ("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+CLOSED = (
+    "run",
+    "--rm",
+    "--network=none",
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
 INSTALLED = "import importlib.metadata as m; print(*(d.name + '==' + d.version for d in m.distributions()), sep='\\n')"
 
 
@@ -29,7 +37,9 @@ def test_its_user_is_a_number_and_not_root(onnxruntime_image, config):
 def test_the_pipeline_gives_the_command(config):
     assert not config["Entrypoint"]
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
-    assert {f"org.opencontainers.image.{key}" for key in ("source", "version", "revision", "title")} <= config["Labels"].keys()
+    assert {
+        f"org.opencontainers.image.{key}" for key in ("source", "version", "revision", "title")
+    } <= config["Labels"].keys()
 
 
 def test_it_holds_what_is_pinned_and_nothing_else(onnxruntime_image):
@@ -37,7 +47,9 @@ def test_it_holds_what_is_pinned_and_nothing_else(onnxruntime_image):
         name, _, version = line.partition("==")
         return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
-    constraints = {canonical(line) for line in (Path(__file__).parents[2] / "constraints.txt").read_text().split()}
+    constraints = {
+        canonical(line) for line in (Path(__file__).parents[2] / "constraints.txt").read_text().split()
+    }
     installed = {canonical(line) for line in run(onnxruntime_image, "python", "-c", INSTALLED).split()}
     assert len(installed) > 50
     assert {line for line in installed - constraints if not line.startswith("inc-mlflow==")} == set()
@@ -51,7 +63,7 @@ def test_it_has_no_tool_to_make_or_fetch_code(onnxruntime_image, tool):
 
 @pytest.mark.parametrize("user", [None, "1000680000:0"])
 def test_it_works_for_any_user_with_a_read_only_root(onnxruntime_image, user):
-    code = "import getpass, kfp, mlflow, matplotlib.pyplot, sklearn, inc_mlflow.ort._counting; print(getpass.getuser())"
+    code = "import getpass, kfp, mlflow, matplotlib.pyplot, sklearn, inc_mlflow.engines.onnxruntime.calibration._counting; print(getpass.getuser())"
     assert run(onnxruntime_image, "python", "-c", code, user=user).strip() == "inc-mlflow"
     assert run(onnxruntime_image, "inc-mlflow", "--version", user=user).startswith("inc-mlflow ")
 

@@ -26,9 +26,14 @@ def shared(tmp_path):
 
 @pytest.fixture
 def job(shared):
-    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts; any speed will do."""
+    """A copy of the example below the pipeline's root, the one folder that KFP's runner mounts.
+
+    Any speed will do.
+    """
     folder = shared / "digits"
-    shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns(".inc-mlflow", "*.py"))
+    shutil.copytree(
+        ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns(".inc-mlflow", "*.py")
+    )
     folder.chmod(0o777)
     path = folder / "job.yaml"
     path.write_text(path.read_text().replace("min_speedup: 1.0", "min_speedup: 0.1"))
@@ -49,5 +54,6 @@ def test_the_example_is_judged_by_containers_that_are_not_root(shared, job, onnx
         pipeline(job=job.spec.to_text(), root=str(job.root))
     made = {path.parent.name: path for path in shared.rglob("executor_output.json")}
     assert {path.stat().st_uid for path in made.values()} == {10001}
-    # The runner takes a container that is gone too soon for one that succeeded: the last step's own word counts.
+    # The runner takes a container that is gone too soon for one that succeeded: the last step's own word
+    # counts.
     assert "promote" in made

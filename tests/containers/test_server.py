@@ -47,8 +47,16 @@ def server(mlflow_image, tmp_path_factory):
     folder.chmod(0o755)
     (folder / "basic_auth.ini").write_text(AUTH)
     variables = [f"--env={name}={value}" for name, value in values.items()]
-    closed = ["--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", f"--volume={folder}:/etc/mlflow:ro"]
-    started = docker("run", "--detach", *closed, *variables, mlflow_image, *container["command"]).stdout.strip()
+    closed = [
+        "--network=none",
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+        f"--volume={folder}:/etc/mlflow:ro",
+    ]
+    started = docker(
+        "run", "--detach", *closed, *variables, mlflow_image, *container["command"]
+    ).stdout.strip()
     try:
         wait(started)
         yield started

@@ -6,7 +6,23 @@ import numpy as np
 
 from inc_mlflow.metrics import METRICS
 
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "while", "dogs", "ran", "over", "seven", "green", "hills", "and", "rivers"]
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "while",
+    "dogs",
+    "ran",
+    "over",
+    "seven",
+    "green",
+    "hills",
+    "and",
+    "rivers",
+]
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 OPTIONS = {"entity_f1": {"tags": TAGS}}
 SIZE = 24
@@ -122,7 +138,10 @@ def _objects(random, rows, right):
         boxes[row, :5] = truth + (random.random((5, 4)) * 2 - 1) * (random.random((5, 1)) >= right)
         scores[row], classes[row, :5] = random.random(13), kinds
         if right < 1:
-            boxes[row, 5:], classes[row, 5:] = np.concatenate([_truth(random), _truth(random)])[:8], random.integers(0, 4, 8)
+            boxes[row, 5:], classes[row, 5:] = (
+                np.concatenate([_truth(random), _truth(random)])[:8],
+                random.integers(0, 4, 8),
+            )
     return {"boxes": boxes, "scores": scores, "classes": classes}, labels
 
 

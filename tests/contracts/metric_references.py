@@ -32,7 +32,12 @@ def _rouge(kind):
         from rouge_score.rouge_scorer import RougeScorer
 
         scorer = RougeScorer([kind])
-        return np.mean([scorer.score(right, text)[kind].fmeasure for text, right in zip(outputs["text"], labels, strict=True)])
+        return np.mean(
+            [
+                scorer.score(right, text)[kind].fmeasure
+                for text, right in zip(outputs["text"], labels, strict=True)
+            ]
+        )
 
     return of
 
@@ -48,7 +53,8 @@ def _entity_f1(outputs, labels):
 
     keep = labels != -100
     tags = [
-        [[TAGS[one] for one in row[mask]] for row, mask in zip(rows, keep, strict=True)] for rows in (labels, _best(outputs))
+        [[TAGS[one] for one in row[mask]] for row, mask in zip(rows, keep, strict=True)]
+        for rows in (labels, _best(outputs))
     ]
     return f1_score(*tags)
 
@@ -60,7 +66,9 @@ def _miou(outputs, labels):
 
 def _perplexity(outputs, labels):
     logits, labels = _counted(outputs, labels)
-    return np.exp(-np.mean(scipy.special.log_softmax(logits.astype(float), -1)[np.arange(len(labels)), labels]))
+    return np.exp(
+        -np.mean(scipy.special.log_softmax(logits.astype(float), -1)[np.arange(len(labels)), labels])
+    )
 
 
 def _verification(outputs, labels):
@@ -89,10 +97,17 @@ def coco_eval(outputs, labels, kind="bbox", at=0):
     truths, found = [], []
     for image, label in enumerate(labels):
         if kind == "bbox":
-            each = [{"category_id": int(one[4]), "bbox": sized(one), "iscrowd": int(one[5])} for one in label if one[4] >= 0]
+            each = [
+                {"category_id": int(one[4]), "bbox": sized(one), "iscrowd": int(one[5])}
+                for one in label
+                if one[4] >= 0
+            ]
         else:
             each = json.loads(str(label))["annotations"]
-        truths += [one | {"image_id": image, "area": 100.0, "id": len(truths) + at + 1} for at, one in enumerate(each)]
+        truths += [
+            one | {"image_id": image, "area": 100.0, "id": len(truths) + at + 1}
+            for at, one in enumerate(each)
+        ]
         for row in np.flatnonzero(outputs["classes"][image] >= 0):
             place = (
                 {"bbox": sized(outputs["boxes"][image, row])}
@@ -108,7 +123,12 @@ def coco_eval(outputs, labels, kind="bbox", at=0):
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         images = [{"id": image, "height": SIZE, "width": SIZE} for image in range(len(labels))]
-        truth.dataset = {"info": {}, "images": images, "annotations": truths, "categories": [{"id": one} for one in range(4)]}
+        truth.dataset = {
+            "info": {},
+            "images": images,
+            "annotations": truths,
+            "categories": [{"id": one} for one in range(4)],
+        }
         truth.createIndex()
         judge = COCOeval(truth, truth.loadRes(found), kind)
         judge.evaluate()
@@ -122,7 +142,9 @@ def _sklearn(name):
 
 
 def _f1(average):
-    return lambda outputs, labels: sklearn.metrics.f1_score(labels, _best(outputs), average=average, zero_division=0.0)
+    return lambda outputs, labels: sklearn.metrics.f1_score(
+        labels, _best(outputs), average=average, zero_division=0.0
+    )
 
 
 REFERENCES = {
@@ -144,9 +166,13 @@ REFERENCES = {
     "rouge2": _rouge("rouge2"),
     "rougeL": _rouge("rougeL"),
     "spearman": lambda outputs, labels: stats.spearmanr(outputs["scores"][:, 0], labels).statistic,
-    "token_accuracy": lambda outputs, labels: np.mean(_counted(outputs, labels)[0].argmax(-1) == _counted(outputs, labels)[1]),
+    "token_accuracy": lambda outputs, labels: np.mean(
+        _counted(outputs, labels)[0].argmax(-1) == _counted(outputs, labels)[1]
+    ),
     "top1": _sklearn("accuracy_score"),
-    "top5": lambda outputs, labels: sklearn.metrics.top_k_accuracy_score(labels, outputs["logits"], k=5, labels=range(6)),
+    "top5": lambda outputs, labels: sklearn.metrics.top_k_accuracy_score(
+        labels, outputs["logits"], k=5, labels=range(6)
+    ),
     "verification": _verification,
     "wer": _wer,
 }

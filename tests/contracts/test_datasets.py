@@ -16,9 +16,24 @@ from inc_mlflow.spec import FileSplit
 
 ALL = pytest.mark.parametrize("name", list(DATASETS))
 IMAGE = (TensorSpec(name="image", dtype="float32", shape=(None, 3, 8, 8)),)
-TOKENS = tuple(TensorSpec(name=name, dtype="int64", shape=("n", 6)) for name in ("input_ids", "attention_mask"))
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *["it", "is", "a", "good", "bad", "film", "not", "at", "all", "very"], '"', "fine"]
-SENTENCES = [("it is a good film", 1), ("bad", 0), ("not good at all it is a very bad film", 0), ("very very good", 1)]
+TOKENS = tuple(
+    TensorSpec(name=name, dtype="int64", shape=("n", 6)) for name in ("input_ids", "attention_mask")
+)
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    *["it", "is", "a", "good", "bad", "film", "not", "at", "all", "very"],
+    '"',
+    "fine",
+]
+SENTENCES = [
+    ("it is a good film", 1),
+    ("bad", 0),
+    ("not good at all it is a very bad film", 0),
+    ("very very good", 1),
+]
 ROWS = 4
 
 
@@ -30,10 +45,14 @@ def digits():
 
 
 def word_tokenizer(path):
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, [("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", pair, [("[CLS]", 2), ("[SEP]", 3)]
+    )
     tokenizer.save(str(path))
 
 
@@ -99,7 +118,9 @@ def test_labels_are_integers_one_per_row(name, files):
 def test_rows_fit_the_model(name, files):
     read, inputs, _ = source(name, files)
     fitted = conform(read.read(range(ROWS))[0], inputs, "data.tuning")
-    assert {one: array.dtype.name for one, array in fitted.items()} == {spec.name: spec.dtype for spec in inputs}
+    assert {one: array.dtype.name for one, array in fitted.items()} == {
+        spec.name: spec.dtype for spec in inputs
+    }
 
 
 @ALL
@@ -125,13 +146,18 @@ def test_a_path_that_is_not_there_is_named(name, files):
 
 def npz(files, **arrays):
     np.savez(files / "b.npz", **arrays)
-    return SplitReader("tuning", FileSplit(path="b.npz"), files, (TensorSpec(name="x", dtype="float32", shape=None),))
+    return SplitReader(
+        "tuning", FileSplit(path="b.npz"), files, (TensorSpec(name="x", dtype="float32", shape=None),)
+    )
 
 
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"y": np.zeros(2)}, "no array 'x' for the model's input 'x'; the file has y; map it with inputs: {x: <array>}"),
+        (
+            {"y": np.zeros(2)},
+            "no array 'x' for the model's input 'x'; the file has y; map it with inputs: {x: <array>}",
+        ),
         ({"x": np.zeros(2), "label": np.zeros(3)}, "arrays of different length (x 2, labels 3)"),
         ({"x": np.float32(1)}, "array 'x' has no rows"),
         ({"x": np.array([{}], object)}, "is no .npz of plain arrays"),

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_cases import OPTIONS, case
 
-from inc_mlflow.measure.outcomes import Scoring, interleave, keep
+from inc_mlflow.measure.stats.outcomes import Scoring, interleave, keep
 from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.steps.kept import flattened, unflattened
+from inc_mlflow.steps.measure.ragged import flattened, unflattened
 
 ROWS = 22
 
@@ -46,7 +46,9 @@ def test_shards_keep_what_one_pass_keeps(name, tmp_path_factory, batch, count, s
     shares = [batches[number::count] for number in range(count)]
     sizes = [sum(one.stop - one.start for one in share) for share in shares]
     parts = [kept(name, folder, share, outputs, labels) for share in shares]
-    merged = interleave([stored(*pair, folder / "kept.npz") for pair in zip(parts, sizes, strict=True)], batch)["baseline"]
+    merged = interleave(
+        [stored(*pair, folder / "kept.npz") for pair in zip(parts, sizes, strict=True)], batch
+    )["baseline"]
     assert merged.keys() == whole.keys()
     for key, array in whole.items():
         assert same(array, merged[key]), key

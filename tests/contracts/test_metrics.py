@@ -8,8 +8,8 @@ from metric_cases import OPTIONS, case, make, take, value
 from metric_references import REFERENCES
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
-from inc_mlflow.measure import resample
-from inc_mlflow.measure.outcomes import hangs_on
+from inc_mlflow.measure.stats import resample
+from inc_mlflow.measure.stats.outcomes import hangs_on
 from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.metrics.text import BROKEN
@@ -24,7 +24,10 @@ ROWS = 60
 
 
 def spoil(outputs, rows):
-    """Make the outputs of some rows NaN; in texts and whole numbers that is what a postprocess makes of them."""
+    """Make the outputs of some rows NaN.
+
+    In texts and whole numbers that is what a postprocess makes of them.
+    """
     broken = {}
     for role, array in outputs.items():
         broken[role] = array.astype(object if array.dtype.kind == "U" else array.dtype)
@@ -149,7 +152,9 @@ def test_one_row_drawn_again_and_again_is_no_crash(name):
 def test_it_says_by_its_labels_on_how_many_rows_it_hangs(name):
     (outputs, labels), (others, _) = case(name, ROWS, 7, 0.9), case(name, ROWS, 7, 0.4)
     metric = make(name)
-    weights, again = (metric.row_weights(metric.group(metric.statistics(one, labels))) for one in (outputs, others))
+    weights, again = (
+        metric.row_weights(metric.group(metric.statistics(one, labels))) for one in (outputs, others)
+    )
     assert weights.ndim == 1
     assert np.isfinite(weights).all()
     assert weights.min() >= 0
@@ -184,7 +189,9 @@ def test_labels_that_it_cannot_take_are_refused(name, kind, tmp_path):
     if name == "agreement" or (kind, name) in TAKES:
         metric.check_labels(WRONG_LABELS[kind])
         return
-    with pytest.raises(DataError, match=rf"^metric {name} (needs labels|takes )|^label 'x': .*; a label is JSON text with"):
+    with pytest.raises(
+        DataError, match=rf"^metric {name} (needs labels|takes )|^label 'x': .*; a label is JSON text with"
+    ):
         metric.check_labels(WRONG_LABELS[kind])
     with pytest.raises(DataError):
         metric.keep(outputs, WRONG_LABELS[kind])
@@ -196,14 +203,21 @@ def test_it_reads_the_outputs_that_it_is_told(name, tmp_path):
     renamed = {"hidden": np.zeros((ROWS, 6))} | {f"graph_{role}": array for role, array in outputs.items()}
     options = OPTIONS.get(name, {})
     metric = resolve(
-        MetricSpec(name=name, options=options, outputs={role: f"graph_{role}" for role in outputs}), tmp_path, list(renamed)
+        MetricSpec(name=name, options=options, outputs={role: f"graph_{role}" for role in outputs}),
+        tmp_path,
+        list(renamed),
     )
     kept = metric.group(metric.keep(renamed, labels))
     assert np.mean(metric.score(kept, kept)) == pytest.approx(value(name, outputs, labels))
-    with pytest.raises(SpecError, match=rf"^metric: no output of the model is called '{next(iter(outputs))}'; it has hidden, "):
+    with pytest.raises(
+        SpecError,
+        match=rf"^metric: no output of the model is called '{next(iter(outputs))}'; it has hidden, ",
+    ):
         resolve(MetricSpec(name=name, options=options), tmp_path, list(renamed))
     with pytest.raises(DataError, match=r"its first axis is rows$"):
-        metric.keep({role: array[1:] for role, array in renamed.items()}, labels) if name != "agreement" else metric.keep(
+        metric.keep(
+            {role: array[1:] for role, array in renamed.items()}, labels
+        ) if name != "agreement" else metric.keep(
             {role: array[1:] for role, array in renamed.items()}, np.zeros(ROWS)
         )
 
@@ -215,7 +229,8 @@ def test_without_its_package_it_is_refused_in_one_line(name, monkeypatch, tmp_pa
     for package, extra in METRICS.get(name).needs.items():
         monkeypatch.setitem(__import__("sys").modules, package, None)
         with pytest.raises(
-            MissingExtraError, match=rf"^metrics: '{name}' needs the package '{package}'; pip install 'inc-mlflow\[{extra}\]'$"
+            MissingExtraError,
+            match=rf"^metrics: '{name}' needs the package '{package}'; pip install 'inc-mlflow\[{extra}\]'$",
         ):
             resolve(spec, tmp_path, list(outputs))
         monkeypatch.undo()
@@ -228,7 +243,9 @@ def test_outputs_of_another_shape_are_refused(name):
     if name == "verification":
         return  # an embedding may have any shape
     with pytest.raises(DataError, match=r"^metric"):
-        make(name).statistics({role: array.reshape(ROWS, 1, -1, 1, 1) for role, array in outputs.items()}, labels)
+        make(name).statistics(
+            {role: array.reshape(ROWS, 1, -1, 1, 1) for role, array in outputs.items()}, labels
+        )
 
 
 @ALL

@@ -15,7 +15,8 @@ PIXELS = np.random.default_rng(3).integers(0, 256, (6, 10, 3), np.uint8)
 """Six rows of ten colour pixels."""
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *["it", "is", "a", "good", "bad", "film", "not"], '"']
 ENCODINGS = tuple(
-    TensorSpec(name=name, dtype="int64", shape=(None, 7)) for name in ("input_ids", "attention_mask", "token_type_ids")
+    TensorSpec(name=name, dtype="int64", shape=(None, 7))
+    for name in ("input_ids", "attention_mask", "token_type_ids")
 )
 
 
@@ -48,7 +49,9 @@ def test_the_colours_can_be_reversed_or_grey(image):
 def test_mean_and_std_are_per_channel_after_colour_and_of_values_in_zero_to_one(image):
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
     expected = (PIXELS[..., ::-1] / 255 - mean) / std
-    np.testing.assert_allclose(array(image, color="BGR", mean=mean, std=std, layout="NHWC"), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        array(image, color="BGR", mean=mean, std=std, layout="NHWC"), expected, rtol=1e-5, atol=1e-6
+    )
     np.testing.assert_allclose(array(image, mean=(0.5,), std=(0.5,)), array(image) * 2 - 1, atol=1e-6)
     with pytest.raises(DataError, match=r"^data\.tuning\.transform: 2 values of mean or std for 3 channels$"):
         array(image, mean=(0.5, 0.5), std=(0.5, 0.5))
@@ -62,7 +65,9 @@ def test_resize_is_of_the_shorter_side(image, resize, shape):
 
 
 def test_crop_takes_the_centre_square_after_resize(image):
-    np.testing.assert_array_equal(array(image, crop=4, layout="NHWC"), PIXELS[1:5, 3:7].astype(np.float32) / 255)
+    np.testing.assert_array_equal(
+        array(image, crop=4, layout="NHWC"), PIXELS[1:5, 3:7].astype(np.float32) / 255
+    )
     assert array(image, resize=8, crop=6).shape == (3, 6, 6)
 
 
@@ -103,10 +108,14 @@ def test_a_folder_without_class_folders_is_refused(tmp_path):
 @pytest.fixture
 def text(tmp_path):
     """Read a table: its name, its content and what the transform says beside the tokenizer."""
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, [("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", pair, [("[CLS]", 2), ("[SEP]", 3)]
+    )
     tokenizer.save(str(tmp_path / "tokenizer.json"))
 
     def read(content, name="a.tsv", specs=ENCODINGS, **transform):
@@ -165,7 +174,11 @@ def test_labels_that_are_no_numbers_are_texts(text):
         ("sentence\ngood\n", {"columns": ("text",)}, "no text in column 'text'; the table has sentence"),
         ("sentence\ngood\n", {"tokenizer": "gone.json"}, "data.tuning.transform.tokenizer: no file"),
         ("sentence\ngood\n", {"tokenizer": "a.tsv"}, "is no tokenizer.json"),
-        ("sentence\ngood\n", {"tokenizer": None}, "text needs transform: {tokenizer: tokenizer.json, max_length: 128}"),
+        (
+            "sentence\ngood\n",
+            {"tokenizer": None},
+            "text needs transform: {tokenizer: tokenizer.json, max_length: 128}",
+        ),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(text, content, transform, says):
@@ -176,5 +189,7 @@ def test_a_table_that_does_not_fit_is_refused(text, content, transform, says):
 
 def test_an_input_that_no_encoding_feeds_is_refused(text):
     spec = (TensorSpec(name="input_id", dtype="int64", shape=None),)
-    with pytest.raises(DataError, match=r"no encoding 'input_id', did you mean 'input_ids'\?; a tokenizer gives"):
+    with pytest.raises(
+        DataError, match=r"no encoding 'input_id', did you mean 'input_ids'\?; a tokenizer gives"
+    ):
         text("sentence\ngood\n", specs=spec)

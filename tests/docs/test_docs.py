@@ -21,7 +21,9 @@ def test_the_schema_of_the_examples_is_the_programs():
 
 @pytest.mark.parametrize("name", ["reference", "metrics"])
 def test_a_page_that_is_generated_is_current(name):
-    made = subprocess.run([sys.executable, ROOT / "docs" / f"{name}.py"], capture_output=True, text=True, check=True).stdout
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / f"{name}.py"], capture_output=True, text=True, check=True
+    ).stdout
     assert (ROOT / "docs" / f"{name}.md").read_text() == made, "run `make docs`"
 
 
@@ -46,7 +48,9 @@ def test_the_job_of_the_readme_is_a_job():
     assert JobSpec.from_text(block).name == "sst2-minilm"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/job.yaml")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*/job.yaml")), ids=lambda path: path.parent.name
+)
 def test_every_example_names_the_schema_and_files_that_are_there(path):
     job = Job.load(path)
     schema = re.match(r"# yaml-language-server: \$schema=(\S+)", path.read_text())

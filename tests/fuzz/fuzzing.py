@@ -1,7 +1,10 @@
-"""Read damaged files, in a process of its own: `python fuzzing.py LOADER FROM TO`; the last line is what came of it, as JSON.
+"""Read damaged files, in a process of its own: `python fuzzing.py LOADER FROM TO`.
 
-Each file is made by its number alone. An IncError of one line, or success, is right; anything else ends the run with the
-number and the error. A file that takes too long ends the process, also within C; so does one that takes too much memory.
+The last line is what came of it, as JSON.
+
+Each file is made by its number alone. An IncError of one line, or success, is right; anything else ends the
+run with the number and the error. A file that takes too long ends the process, also within C; so does one
+that takes too much memory.
 """
 
 import faulthandler

@@ -9,9 +9,9 @@ import onnx
 from mutation import damaged
 from onnx import TensorProto, helper, numpy_helper
 
-from inc_mlflow.ort.model import read_structure, signature, source_sha256
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_sha256
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 
 
 def good_models() -> list[bytes]:
@@ -19,7 +19,9 @@ def good_models() -> list[bytes]:
     for opset, operator in ((17, "Conv"), (11, "Gemm")):
         conv = operator == "Conv"
         weights = np.ones((2, 1, 3, 3) if conv else (4, 2), np.float32)
-        node = helper.make_node(operator, ["x", "w", "b"], ["h"], **({"pads": [1, 1, 1, 1]} if conv else {"alpha": 0.5}))
+        node = helper.make_node(
+            operator, ["x", "w", "b"], ["h"], **({"pads": [1, 1, 1, 1]} if conv else {"alpha": 0.5})
+        )
         graph = helper.make_graph(
             [node, helper.make_node("Relu", ["h"], ["r"]), helper.make_node("Reshape", ["r", "s"], ["y"])],
             "graph",
@@ -31,7 +33,11 @@ def good_models() -> list[bytes]:
                 numpy_helper.from_array(np.array([0, -1]), "s"),
             ],
         )
-        made.append(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8).SerializeToString())
+        made.append(
+            helper.make_model(
+                graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8
+            ).SerializeToString()
+        )
     return made
 
 
@@ -62,7 +68,9 @@ def _rewrite(random: Random, message: Any) -> None:
     made = _scalar(random, field)
     try:
         if repeated:
-            value.append(made) if not value or random.random() < 0.3 else value.__setitem__(random.randrange(len(value)), made)
+            value.append(made) if not value or random.random() < 0.3 else value.__setitem__(
+                random.randrange(len(value)), made
+            )
         else:
             setattr(parent, field.name, made)
     except (ValueError, TypeError):
@@ -72,7 +80,23 @@ def _rewrite(random: Random, message: Any) -> None:
 def _scalar(random: Random, field: Any) -> Any:
     if field.type == field.TYPE_STRING:
         return random.choice(
-            ["", "x", "w", "h", "y", "n", "Relu", "Loop", "If", "Scan", "Cast", "a\nb", "/etc/passwd", "../x", "com.microsoft"]
+            [
+                "",
+                "x",
+                "w",
+                "h",
+                "y",
+                "n",
+                "Relu",
+                "Loop",
+                "If",
+                "Scan",
+                "Cast",
+                "a\nb",
+                "/etc/passwd",
+                "../x",
+                "com.microsoft",
+            ]
         )
     if field.type == field.TYPE_BYTES:
         return random.choice([b"", b"\0" * 3, b"\xff" * 8, b"\0" * 64])
@@ -92,7 +116,11 @@ def _fields(message: Any) -> Any:
                 yield message, field
             for one in below:
                 yield from _fields(one)
-        elif repeated or message.HasField(field.name) or field.name in ("data_location", "op_type", "ir_version"):
+        elif (
+            repeated
+            or message.HasField(field.name)
+            or field.name in ("data_location", "op_type", "ir_version")
+        ):
             yield message, field
 
 
@@ -105,5 +133,13 @@ def read_model(folder: Path) -> None:
     target.mkdir(exist_ok=True)
     normalize(source, target)
     runner = Runner(target / "model.onnx", threads=1)
-    if all(spec.shape is not None and all(not isinstance(n, int) or n < 100 for n in spec.shape) for spec in specs):
-        runner({spec.name: np.ones([n if isinstance(n, int) else 2 for n in spec.shape or ()], spec.dtype) for spec in specs})
+    if all(
+        spec.shape is not None and all(not isinstance(n, int) or n < 100 for n in spec.shape)
+        for spec in specs
+    ):
+        runner(
+            {
+                spec.name: np.ones([n if isinstance(n, int) else 2 for n in spec.shape or ()], spec.dtype)
+                for spec in specs
+            }
+        )

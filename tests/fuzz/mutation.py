@@ -5,11 +5,56 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-NUMBERS = [0, -1, 1, 2, 7, 2**31 - 1, 2**31, -(2**31), 2**63 - 1, 2**63, 10**12, 10**30, 10**400, 0.5, -0.0, 5e-324, 1e308]
+NUMBERS = [
+    0,
+    -1,
+    1,
+    2,
+    7,
+    2**31 - 1,
+    2**31,
+    -(2**31),
+    2**63 - 1,
+    2**63,
+    10**12,
+    10**30,
+    10**400,
+    0.5,
+    -0.0,
+    5e-324,
+    1e308,
+]
 SPECIAL = [float("inf"), float("-inf"), float("nan"), 1 - 2**-53]
-TEXTS = ["", "\0", "a\nb", "\u2028", "\ud800", "é" * 70, "x" * 70_000, "../x", "/dev/zero", "1e999", "{}", "%s", "🤗"]
+TEXTS = [
+    "",
+    "\0",
+    "a\nb",
+    "\u2028",
+    "\ud800",
+    "é" * 70,
+    "x" * 70_000,
+    "../x",
+    "/dev/zero",
+    "1e999",
+    "{}",
+    "%s",
+    "🤗",
+]
 OTHERS: list[Any] = [None, True, False, [], {}, [[]], {"": None}, [0] * 300]
-BYTES = [b"\0", b"\xff", b"\r", b'"', b"\t", b"{", b"'", b"\xef\xbb\xbf", b"\xff\xfe", b"\x80" * 9, b"9" * 40, b"\0" * 64]
+BYTES = [
+    b"\0",
+    b"\xff",
+    b"\r",
+    b'"',
+    b"\t",
+    b"{",
+    b"'",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\x80" * 9,
+    b"9" * 40,
+    b"\0" * 64,
+]
 
 
 def damaged(random: Random, content: bytes) -> bytes:
@@ -49,7 +94,14 @@ def _number(random: Random, content: bytes) -> bytes:
     """Overwrite what may be a length, a count or an offset."""
     size = random.choice([1, 2, 4, 8])
     value = random.choice(
-        [0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1, random.getrandbits(8 * size)]
+        [
+            0,
+            1,
+            2 ** (8 * size - 1) - 1,
+            2 ** (8 * size - 1),
+            2 ** (8 * size) - 1,
+            random.getrandbits(8 * size),
+        ]
     )
     at = random.randrange(max(1, len(content) - size))
     return content[:at] + value.to_bytes(size, random.choice(["little", "big"])) + content[at + size :]
@@ -66,7 +118,17 @@ def _part(random: Random, content: bytes) -> tuple[int, int]:
     return start, min(len(content), start + random.choice([1, 4, 64, 4096]))
 
 
-_FAULTS: list[Callable[[Random, bytes], bytes]] = [_flip, _flip, _cut, _remove, _repeat, _insert, _number, _number, _near]
+_FAULTS: list[Callable[[Random, bytes], bytes]] = [
+    _flip,
+    _flip,
+    _cut,
+    _remove,
+    _repeat,
+    _insert,
+    _number,
+    _number,
+    _near,
+]
 
 
 def rewritten(random: Random, value: Any) -> Any:

@@ -19,7 +19,7 @@ from PIL import Image
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from inc_mlflow.datasets.splits import SplitReader
-from inc_mlflow.measure.plan import plan, plan_at_best
+from inc_mlflow.measure.gate.power import plan, plan_at_best
 from inc_mlflow.records import ImportRecord, TensorSpec
 from inc_mlflow.spec import FileSplit, JobSpec
 from inc_mlflow.spec.policy import PolicySpec
@@ -47,7 +47,11 @@ def _rows(folder: Path, inputs: tuple[TensorSpec, ...], **split: Any) -> None:
 
 
 def _archives() -> list[bytes]:
-    arrays = {"x": np.arange(24, dtype=np.float32).reshape(6, 4), "label": np.arange(6), "other": np.zeros((3, 3))}
+    arrays = {
+        "x": np.arange(24, dtype=np.float32).reshape(6, 4),
+        "label": np.arange(6),
+        "other": np.zeros((3, 3)),
+    }
     swapped = arrays | {"x": np.asfortranarray(arrays["x"].astype(">f8"))}
     made = []
     named = arrays | {"label": np.array(["cat", "dog", "é", "a", "b", "c"])}
@@ -65,9 +69,13 @@ def _damaged_archive(random: Random, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = random.choice(list(members))
-    members[name] = _header(random, members[name]) if random.random() < 0.6 else damaged(random, members[name])
+    members[name] = (
+        _header(random, members[name]) if random.random() < 0.6 else damaged(random, members[name])
+    )
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])) as archive:
+    with zipfile.ZipFile(
+        file, "w", random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+    ) as archive:
         for one, data in members.items():
             archive.writestr(one, data)
     return _directory(random, file.getvalue()) if random.random() < 0.3 else file.getvalue()
@@ -76,16 +84,47 @@ def _damaged_archive(random: Random, content: bytes) -> bytes:
 def _header(random: Random, member: bytes) -> bytes:
     """Write the header of an .npy anew, with another word in it."""
     descr = random.choice(
-        ["<f4", "|O", "<U99999999", "V8", "<M8[s]", "garbage", ">f8", "|S0", "", "<f2", "<c16", [("a", "<f4")], 7]
+        [
+            "<f4",
+            "|O",
+            "<U99999999",
+            "V8",
+            "<M8[s]",
+            "garbage",
+            ">f8",
+            "|S0",
+            "",
+            "<f2",
+            "<c16",
+            [("a", "<f4")],
+            7,
+        ]
     )
     shape = tuple(random.choice([*NUMBERS[:12], 4, 6]) for _ in range(random.choice([0, 1, 2, 3, 70])))
     head = {"descr": descr, "fortran_order": random.choice([True, False, 2]), "shape": shape}
     text = repr(
-        random.choice([head, {**head, "descr": "<f4"}, {**head, "shape": (6, 4)}, "(" * 3000, random.choice(TEXTS), [head]])
+        random.choice(
+            [
+                head,
+                {**head, "descr": "<f4"},
+                {**head, "shape": (6, 4)},
+                "(" * 3000,
+                random.choice(TEXTS),
+                [head],
+            ]
+        )
     )
-    raw = damaged(random, text.encode("latin1", "replace")) if random.random() < 0.2 else text.encode("latin1", "replace")
+    raw = (
+        damaged(random, text.encode("latin1", "replace"))
+        if random.random() < 0.2
+        else text.encode("latin1", "replace")
+    )
     return (
-        b"\x93NUMPY" + bytes([random.choice([1, 1, 1, 2, 3, 9]), 0]) + struct.pack("<H", len(raw) % 65536) + raw + member[-96:]
+        b"\x93NUMPY"
+        + bytes([random.choice([1, 1, 1, 2, 3, 9]), 0])
+        + struct.pack("<H", len(raw) % 65536)
+        + raw
+        + member[-96:]
     )
 
 
@@ -93,7 +132,9 @@ def _directory(random: Random, content: bytes) -> bytes:
     """Change a field of a member in the central directory: flags, method, sizes, offset."""
     at = content.find(b"PK\x01\x02")
     offset, size = random.choice([(8, 2), (10, 2), (20, 4), (24, 4), (28, 2), (42, 4)])
-    value = random.choice([0, 1, 9, 12, 14, 93, 99, 2 ** (8 * size) - 1, 2 ** (8 * size - 1)]) % 2 ** (8 * size)
+    value = random.choice([0, 1, 9, 12, 14, 93, 99, 2 ** (8 * size) - 1, 2 ** (8 * size - 1)]) % 2 ** (
+        8 * size
+    )
     return content[: at + offset] + value.to_bytes(size, "little") + content[at + offset + size :]
 
 
@@ -125,7 +166,10 @@ def _table(dialect: str) -> Callable[[], list[bytes]]:
         writer = csv.writer(file, dialect)
         writer.writerow(["sentence", "label"])
         writer.writerows([f'it is, {word} "film"', number % 2] for number, word in enumerate(WORDS))
-        return [file.getvalue().encode(), b"sentence\tlabel\nx\t0.5\ny\t1\n".replace(b"\t", file.getvalue()[8].encode())]
+        return [
+            file.getvalue().encode(),
+            b"sentence\tlabel\nx\t0.5\ny\t1\n".replace(b"\t", file.getvalue()[8].encode()),
+        ]
 
     return good
 
@@ -151,14 +195,19 @@ def _tokenizers() -> list[bytes]:
     words.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, [("[CLS]", 2), ("[SEP]", 3)])
     bert = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     bert.normalizer, bert.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    bert.post_processor, bert.decoder = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2)), decoders.WordPiece()
+    bert.post_processor, bert.decoder = (
+        processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2)),
+        decoders.WordPiece(),
+    )
     bert.enable_padding(length=9)
     bert.enable_truncation(7)
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(), decoders.ByteLevel()
     bpe.train_from_iterator(WORDS * 3, trainers.BpeTrainer(vocab_size=300, show_progress=False))
     unigram = Tokenizer(models.Unigram([("<unk>", 0.0), *((word, -1.5) for word in WORDS)], 0))
-    unigram.normalizer = normalizers.Sequence([normalizers.Replace("x", "y"), normalizers.NFKC(), normalizers.Prepend("_")])
+    unigram.normalizer = normalizers.Sequence(
+        [normalizers.Replace("x", "y"), normalizers.NFKC(), normalizers.Prepend("_")]
+    )
     unigram.pre_tokenizer = pre_tokenizers.Metaspace()
     return [one.to_str().encode() for one in (words, bert, bpe, unigram)]
 
@@ -199,7 +248,14 @@ JOB = {
         "validation": {
             "path": "images",
             "inputs": {"image": "x"},
-            "transform": {"resize": 32, "crop": 28, "mean": [0.5], "std": [0.5], "layout": "NHWC", "color": "L"},
+            "transform": {
+                "resize": 32,
+                "crop": 28,
+                "mean": [0.5],
+                "std": [0.5],
+                "layout": "NHWC",
+                "color": "L",
+            },
         },
     },
     "metric": {"name": "top1", "output": "logits", "options": {"k": 1}},
@@ -261,7 +317,10 @@ TARGETS = {
     "onnx": Target("model.onnx", good_models, damaged_model, read_model),
     "job": Target("job.yaml", lambda: [yaml.safe_dump(JOB).encode()], _damaged_yaml, _read_job),
     "policy": Target(
-        "policy.yaml", lambda: [yaml.safe_dump(POLICY).encode()], _damaged_yaml, lambda f: PolicySpec.load(f / "policy.yaml")
+        "policy.yaml",
+        lambda: [yaml.safe_dump(POLICY).encode()],
+        _damaged_yaml,
+        lambda f: PolicySpec.load(f / "policy.yaml"),
     ),
     "record": Target("record.json", _records, _damaged_json, lambda folder: ImportRecord.load(folder)),
 }

@@ -2,10 +2,11 @@
 
 import pytest
 
+from inc_mlflow.engines.onnxruntime.emulation import cache, prepare
+from inc_mlflow.engines.onnxruntime.emulation.needs import missing
+from inc_mlflow.engines.onnxruntime.emulation.patch import CPUID
 from inc_mlflow.errors import HardwareError, StateError
-from inc_mlflow.hardware.isa import PROFILES, cache, prepare
-from inc_mlflow.hardware.isa.needs import missing
-from inc_mlflow.hardware.isa.patch import CPUID
+from inc_mlflow.hardware.isa import PROFILES
 
 LACKS = missing(PROFILES["x86-avx2"])
 pytestmark = pytest.mark.skipif(bool(LACKS), reason=f"emulation needs {', '.join(LACKS)}")

@@ -11,20 +11,27 @@ import numpy as np
 import pytest
 from judging import save_benchmark
 
+from inc_mlflow.engines.onnxruntime.emulation import prepare
+from inc_mlflow.engines.onnxruntime.emulation.needs import missing
 from inc_mlflow.errors import DataError
-from inc_mlflow.hardware.isa import PROFILES, prepare
-from inc_mlflow.hardware.isa.needs import missing
+from inc_mlflow.hardware.isa import PROFILES
 from inc_mlflow.hardware.isa.profiles import NAME
-from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, EvaluationShardRecord, Interval
+from inc_mlflow.records import (
+    CandidatesRecord,
+    ChampionRecord,
+    EvaluationRecord,
+    EvaluationShardRecord,
+    Interval,
+)
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps import failure
-from inc_mlflow.steps.calibrate import calibrate
-from inc_mlflow.steps.evaluate import evaluate
-from inc_mlflow.steps.evaluate_shards import evaluate_shard, merge_evaluations
-from inc_mlflow.steps.gate import gate
-from inc_mlflow.steps.import_model import import_model
-from inc_mlflow.steps.quantize import quantize
-from inc_mlflow.steps.stage import STATE
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.judge.gate import gate
+from inc_mlflow.steps.measure.evaluate import evaluate
+from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard, merge_evaluations
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.import_model import import_model
+from inc_mlflow.steps.step import STATE
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +88,9 @@ def steps(job, tmp_path_factory):
 
 
 def judged(job, steps, target, evaluation=None):
-    return gate(job, target, **steps["inputs"], records=[evaluation or steps["evaluation"], steps["benchmark"]])
+    return gate(
+        job, target, **steps["inputs"], records=[evaluation or steps["evaluation"], steps["benchmark"]]
+    )
 
 
 def test_record_and_outcomes_of_the_emulated_pool_are_bound_to_the_evaluation(steps):
@@ -89,7 +98,10 @@ def test_record_and_outcomes_of_the_emulated_pool_are_bound_to_the_evaluation(st
     emulated = EvaluationRecord.load(steps["evaluation"] / "x86-avx2")
     assert (local.evidence.pool, emulated.evidence.pool) == ("local", POOL)
     assert emulated.evidence.host.isa == ("avx2",)
-    assert (emulated.evidence.models, emulated.evidence.data_sha256) == (local.evidence.models, local.evidence.data_sha256)
+    assert (emulated.evidence.models, emulated.evidence.data_sha256) == (
+        local.evidence.models,
+        local.evidence.data_sha256,
+    )
     assert local.emulated == {"x86-avx2": emulated.identity()}
     assert local.identity() != local.model_copy(update={"emulated": {}}).identity()
     assert emulated.seconds > 0
@@ -133,8 +145,12 @@ def test_an_emulated_result_that_changed_is_refused(job, steps, tmp_path, file):
 
 
 def test_a_pool_that_was_not_evaluated_is_not_passed_over(job, steps, tmp_path):
-    other = Job(JobSpec.from_text(json.dumps(JOB | {"pools": ["local", {"emulate": "x86-avx512"}]})), job.root)
-    with pytest.raises(DataError, match="asks for the pools local, emulated x86-avx512; there are records of local, emu"):
+    other = Job(
+        JobSpec.from_text(json.dumps(JOB | {"pools": ["local", {"emulate": "x86-avx512"}]})), job.root
+    )
+    with pytest.raises(
+        DataError, match="asks for the pools local, emulated x86-avx512; there are records of local, emu"
+    ):
         judged(other, steps, tmp_path)
 
 
@@ -152,19 +168,26 @@ def test_an_evaluation_of_the_emulated_pool_never_stands_for_the_real_one(job, s
             {NAME: "x86-avx2"},
             "emulation of x86-avx2: onnxruntime was not asked through the handler; nothing was measured",
         ),
-        ("x86-vnni", "emulation of x86-avx2: its kernels do not saturate, that CPU's do otherwise; nothing was measured"),
+        (
+            "x86-vnni",
+            "emulation of x86-avx2: its kernels do not saturate, that CPU's do otherwise; nothing was measured",
+        ),
     ],
 )
-def test_a_process_that_is_not_what_its_name_says_measures_nothing(job, tmp_path, python_as, environment, says):
+def test_a_process_that_is_not_what_its_name_says_measures_nothing(
+    job, tmp_path, python_as, environment, says
+):
     if isinstance(environment, str):
         if missing(PROFILES["x86-vnni"]):
             pytest.skip("this CPU has no VNNI to emulate")
         environment = prepare(environment) | {NAME: "x86-avx2"}
     files = {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path), "parent": os.getpid()}
     request = {"job": job.spec.to_text(), "root": str(job.root), "models": [], "split": "validation", **files}
-    command = [sys.executable, "-m", "inc_mlflow.steps.emulated"]
+    command = [sys.executable, "-m", "inc_mlflow.steps.measure.emulated"]
     clean = {name: value for name, value in os.environ.items() if name != NAME} | environment
-    done = subprocess.run(command, input=json.dumps(request), text=True, env=clean, capture_output=True, check=False)
+    done = subprocess.run(
+        command, input=json.dumps(request), text=True, env=clean, capture_output=True, check=False
+    )
     assert done.returncode == 2, done.stderr
     assert str(failure.load(tmp_path / "failure.json")) == says
     assert [path.name for path in tmp_path.iterdir()] == ["failure.json"]
@@ -179,14 +202,28 @@ def test_evaluate_as_another_cpu_answers_with_its_name_and_nothing_else_on_stand
     done = program("evaluate", job.root / "job.yaml", "--model", model, "--isa", "x86-avx2", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert list(answer) == ["metric", "value", "n", "model_sha256", "data_sha256", "seconds", "isa", "pool", "host"]
+    assert list(answer) == [
+        "metric",
+        "value",
+        "n",
+        "model_sha256",
+        "data_sha256",
+        "seconds",
+        "isa",
+        "pool",
+        "host",
+    ]
     assert (answer["isa"], answer["pool"], answer["host"]["isa"]) == ("x86-avx2", POOL, ["avx2"])
     assert answer["n"] == 500
     assert "NOISE" in done.stderr
 
 
 def test_what_the_emulated_process_refuses_is_one_line(job):
-    done = program("evaluate", job.root / "job.yaml", "--model", job.model, "--isa", "x86-avx2", "--split", "tuning")
+    done = program(
+        "evaluate", job.root / "job.yaml", "--model", job.model, "--isa", "x86-avx2", "--split", "tuning"
+    )
     assert (done.returncode, done.stdout) == (2, "")
-    assert [line for line in done.stderr.splitlines() if line.startswith("inc-mlflow: ")] == done.stderr.splitlines()
+    assert [
+        line for line in done.stderr.splitlines() if line.startswith("inc-mlflow: ")
+    ] == done.stderr.splitlines()
     assert "tuning" in done.stderr

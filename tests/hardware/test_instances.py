@@ -14,25 +14,25 @@ import pytest
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware.counters import Watch
-from inc_mlflow.measure import rounds
-from inc_mlflow.measure.group import Group
-from inc_mlflow.measure.instance import Instance
-from inc_mlflow.measure.rounds import poisson, run_rounds
-from inc_mlflow.ort.instance import ANY, save_batches
+from inc_mlflow.measure.timing import rounds
+from inc_mlflow.measure.timing.group import Group
+from inc_mlflow.measure.timing.instance import Instance
+from inc_mlflow.measure.timing.rounds import poisson, run_rounds
+from inc_mlflow.measure.timing.worker import ANY, save_batches
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "fp32.onnx"
 CPUS = sorted(os.sched_getaffinity(0))
 two_cpus = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 PARENT = """
 import sys, time
-from inc_mlflow.measure.group import Group
+from inc_mlflow.measure.timing.group import Group
 with Group([sys.argv[1].split("|")] * 2, threads=1) as group:
     print(*(instance.pid for instance in group.instances), flush=True)
     group.run(60)
 """
 ELSEWHERE = """
 import sys, threading, time
-from inc_mlflow.ort import instance
+from inc_mlflow.measure.timing import worker as instance
 def work():
     end = time.thread_time() + 0.005
     while time.thread_time() < end: pass
@@ -58,7 +58,7 @@ def command(batches):
     return lambda *cpus: [
         sys.executable,
         "-m",
-        "inc_mlflow.ort.instance",
+        "inc_mlflow.measure.timing.worker",
         str(MODEL),
         str(batches),
         ",".join(map(str, cpus)) or ANY,
@@ -67,7 +67,10 @@ def command(batches):
 
 def threads(pid):
     """CPUs that each thread of a process is bound to."""
-    return {int(folder.name): os.sched_getaffinity(int(folder.name)) for folder in Path(f"/proc/{pid}/task").iterdir()}
+    return {
+        int(folder.name): os.sched_getaffinity(int(folder.name))
+        for folder in Path(f"/proc/{pid}/task").iterdir()
+    }
 
 
 def test_one_pass_is_one_call_per_batch_with_cpu_time_within_wall_time(command):
@@ -76,7 +79,9 @@ def test_one_pass_is_one_call_per_batch_with_cpu_time_within_wall_time(command):
         assert calls.shape == (32, 4)
         assert (calls[:, 3] <= (calls[:, 2] - calls[:, 1])).all()
         assert threads(instance.pid)[instance.pid] == {CPUS[-1]}
-    assert not psutil.pid_exists(instance.pid) or psutil.Process(instance.pid).status() == psutil.STATUS_ZOMBIE
+    assert (
+        not psutil.pid_exists(instance.pid) or psutil.Process(instance.pid).status() == psutil.STATUS_ZOMBIE
+    )
 
 
 def test_the_peak_memory_is_the_instances_own_and_not_its_parents(command):
@@ -112,13 +117,18 @@ def test_an_instance_bound_to_no_cpu_runs_anywhere(command):
 def test_a_model_that_cannot_be_loaded_is_told(command, tmp_path):
     arguments = command()
     arguments[3] = str(tmp_path / "none.onnx")
-    with Instance(arguments) as instance, pytest.raises(ModelError, match=r"none\.onnx: onnxruntime cannot load it"):
+    with (
+        Instance(arguments) as instance,
+        pytest.raises(ModelError, match=r"none\.onnx: onnxruntime cannot load it"),
+    ):
         instance.ask({"passes": 1})
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0], ids=["while they start", "while they run"])
 def test_a_killed_parent_leaves_no_instances_behind(command, seconds):
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, "|".join(command(CPUS[-1]))], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, "|".join(command(CPUS[-1]))], stdout=subprocess.PIPE, text=True
+    )
     instances = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
     assert len(instances) == 2
     time.sleep(seconds)
@@ -147,15 +157,25 @@ def test_a_rate_above_capacity_makes_a_queue_that_one_below_does_not(command):
 @pytest.mark.slow
 @two_cpus
 def test_two_instances_on_two_cores_do_more_than_1_7_times_the_work_of_one(command, monkeypatch):
-    """Interleaved in one run; rounds that other load disturbed prove nothing, and with too few others the test skips."""
+    """Interleaved in one run.
+
+    Rounds that other load disturbed prove nothing, and with too few others the test skips.
+    """
     monkeypatch.setattr(rounds, "NEEDED", 5)
     monkeypatch.setattr(rounds, "MOST", 16)
     with ExitStack() as stack:
         places = {"one": CPUS[-1:], "two": CPUS[-2:]}
-        groups = {name: stack.enter_context(Group([command(cpu) for cpu in cpus], 1)) for name, cpus in places.items()}
+        groups = {
+            name: stack.enter_context(Group([command(cpu) for cpu in cpus], 1))
+            for name, cpus in places.items()
+        }
         pids = [instance.pid for group in groups.values() for instance in group.instances]
-        done = run_rounds(groups, None, lambda: Watch(pids, CPUS[-2:], ()), lambda _: True, lambda numbers, _: numbers)
+        done = run_rounds(
+            groups, None, lambda: Watch(pids, CPUS[-2:], ()), lambda _: True, lambda numbers, _: numbers
+        )
     ratios = [one.turns["two"].pace() / one.turns["one"].pace() for one in done if one.clean]
     if len(ratios) < rounds.NEEDED:
-        pytest.skip(f"other processes disturbed {len(done) - len(ratios)} of {len(done)} rounds on CPUs {CPUS[-2:]}")
+        pytest.skip(
+            f"other processes disturbed {len(done) - len(ratios)} of {len(done)} rounds on CPUs {CPUS[-2:]}"
+        )
     assert np.exp(np.mean(np.log(ratios))) >= 1.7

@@ -5,8 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from inc_mlflow.hardware.isa import PROFILES, prepare
-from inc_mlflow.hardware.isa.needs import missing
+from inc_mlflow.engines.onnxruntime.emulation import prepare
+from inc_mlflow.engines.onnxruntime.emulation.needs import missing
+from inc_mlflow.hardware.isa import PROFILES
 from inc_mlflow.hardware.isa.profiles import MASKS
 
 pytestmark = pytest.mark.slow
@@ -24,9 +25,9 @@ OUTPUTS = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from inc_mlflow.hardware.isa import environment
-from inc_mlflow.ort.kernels import saturates
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.engines.onnxruntime.emulation import environment
+from inc_mlflow.engines.onnxruntime.runtime.kernels import saturates
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 answer = {path.stem: Runner(path, threads=1)({"x": np.load(path.with_suffix(".npy"))})["y"].tobytes().hex()
           for path in Path(sys.argv[1]).glob("*.onnx")}
 print(json.dumps(answer | {"saturates": saturates(), "traps": environment.traps()}))
@@ -47,14 +48,18 @@ def convolution(largest):
         "b": np.float32(1), "bz": np.uint8(128),
     }  # fmt: skip
     node = helper.make_node("QLinearConv", ["x", "a", "az", "w", "s", "wz", "b", "bz"], ["y"])
-    return model(node, constants, [1, 8, 9, 9], TensorProto.UINT8), generator.integers(128, 256, (1, 8, 9, 9)).astype(np.uint8)
+    return model(node, constants, [1, 8, 9, 9], TensorProto.UINT8), generator.integers(
+        128, 256, (1, 8, 9, 9)
+    ).astype(np.uint8)
 
 
 def product(largest):
     generator = np.random.default_rng(1)
     weights = generator.choice([-largest, largest], (64, 16)).astype(np.int8)
     node = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
-    return model(node, {"w": weights}, [4, 64], TensorProto.INT32), generator.integers(128, 256, (4, 64)).astype(np.uint8)
+    return model(node, {"w": weights}, [4, 64], TensorProto.INT32), generator.integers(
+        128, 256, (4, 64)
+    ).astype(np.uint8)
 
 
 def model(node, constants, shape, kind):
@@ -113,10 +118,14 @@ def test_with_nothing_important_hidden_the_outputs_are_the_native_bits(results, 
 
 def test_the_handler_hides_what_the_profile_lacks_and_nothing_else(python_as):
     masks = PROFILES["x86-avx2"].masks()
-    leaf_7_0, leaf_7_1 = ([int(word, 16) for word in leaf.split(",")[2:]] for leaf in masks.split(";") if leaf)
+    leaf_7_0, leaf_7_1 = (
+        [int(word, 16) for word in leaf.split(",")[2:]] for leaf in masks.split(";") if leaf
+    )
     real = python_as(None, CPUID, **prepare("x86-avx2") | {MASKS: "0,0,0,0,0,0;"})
     expected = [[0] * 4, leaf_7_0, leaf_7_1, [0] * 4]
-    hidden = [[bits & ~mask for bits, mask in zip(*pair, strict=True)] for pair in zip(real, expected, strict=True)]
+    hidden = [
+        [bits & ~mask for bits, mask in zip(*pair, strict=True)] for pair in zip(real, expected, strict=True)
+    ]
     assert python_as("x86-avx2", CPUID) == hidden
     assert hidden[1][1] & 1 << 5  # AVX2
 

@@ -12,7 +12,12 @@ _QUANTITY = {"type": ["string", "integer"], "pattern": r"^[0-9]+(m|Mi|Gi)?$"}
 
 
 def _object(required: str, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "required": required.split(), "properties": properties}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required.split(),
+        "properties": properties,
+    }
 
 
 def _map(value: Any) -> dict[str, Any]:
@@ -20,9 +25,14 @@ def _map(value: Any) -> dict[str, Any]:
 
 
 _REQUIREMENT = _object(
-    "key operator", key=_TEXT, operator={"enum": ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]}, values=_TEXTS
+    "key operator",
+    key=_TEXT,
+    operator={"enum": ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]},
+    values=_TEXTS,
 )
-_TAINT = _object("key effect", key=_TEXT, value=_TEXT, effect={"enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]})
+_TAINT = _object(
+    "key effect", key=_TEXT, value=_TEXT, effect={"enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]}
+)
 _BUDGET = _object(
     "nodes",
     nodes={"type": "string", "pattern": r"^((100|[0-9]{1,2})%|[0-9]+)$"},
@@ -30,7 +40,9 @@ _BUDGET = _object(
 )
 _NODE = _object(
     "nodeClassRef requirements",
-    nodeClassRef=_object("group kind name", group={"const": "karpenter.k8s.aws"}, kind={"const": "EC2NodeClass"}, name=_TEXT),
+    nodeClassRef=_object(
+        "group kind name", group={"const": "karpenter.k8s.aws"}, kind={"const": "EC2NodeClass"}, name=_TEXT
+    ),
     expireAfter=_DURATION,
     taints={"type": "array", "items": _TAINT},
     requirements={"type": "array", "items": _REQUIREMENT, "minItems": 1},
@@ -65,23 +77,34 @@ _CLASS = _object(
     subnetSelectorTerms=_TAGGED,
     securityGroupSelectorTerms=_TAGGED,
     metadataOptions=_object(
-        "httpTokens", httpTokens={"enum": ["required", "optional"]}, httpPutResponseHopLimit={"type": "integer"}
+        "httpTokens",
+        httpTokens={"enum": ["required", "optional"]},
+        httpPutResponseHopLimit={"type": "integer"},
     ),
     blockDeviceMappings={"type": "array", "items": _object("deviceName ebs", deviceName=_TEXT, ebs=_DISK)},
 )
 _METADATA = _object("name", name=_TEXT, labels=_map(_TEXT))
 KINDS = {
     kind: _object(
-        "apiVersion kind metadata spec", apiVersion={"const": version}, kind={"const": kind}, metadata=_METADATA, spec=spec
+        "apiVersion kind metadata spec",
+        apiVersion={"const": version},
+        kind={"const": kind},
+        metadata=_METADATA,
+        spec=spec,
     )
-    for kind, version, spec in [("NodePool", "karpenter.sh/v1", _POOL), ("EC2NodeClass", "karpenter.k8s.aws/v1", _CLASS)]
+    for kind, version, spec in [
+        ("NodePool", "karpenter.sh/v1", _POOL),
+        ("EC2NodeClass", "karpenter.k8s.aws/v1", _CLASS),
+    ]
 }
 
 
 def karpenter_complaints(one: Object) -> list[str]:
     """Return what Karpenter's API would refuse."""
     found = jsonschema.Draft202012Validator(KINDS[one["kind"]]).iter_errors(one)
-    return [f"{one['kind']} {one['metadata'].get('name')}: {error.json_path}: {error.message}" for error in found]
+    return [
+        f"{one['kind']} {one['metadata'].get('name')}: {error.json_path}: {error.message}" for error in found
+    ]
 
 
 def allowed(pool: Object) -> dict[str, set[str]]:

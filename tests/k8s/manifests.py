@@ -25,13 +25,21 @@ def render(folder: Path) -> list[Object]:
 
 def with_component(overlay: str, component: str, folder: Path) -> Path:
     """Write what a site adds to an overlay; kustomize takes relative paths only."""
-    resource, added = (os.path.relpath(path, folder.resolve()) for path in (K8S / "overlays" / overlay, K8S / component))
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [resource], "components": [added]}))
+    resource, added = (
+        os.path.relpath(path, folder.resolve()) for path in (K8S / "overlays" / overlay, K8S / component)
+    )
+    (folder / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": [resource], "components": [added]})
+    )
     return folder
 
 
 def only(objects: list[Object], kind: str, namespace: str | None = None) -> list[Object]:
-    return [one for one in objects if one["kind"] == kind and namespace in (None, one["metadata"].get("namespace"))]
+    return [
+        one
+        for one in objects
+        if one["kind"] == kind and namespace in (None, one["metadata"].get("namespace"))
+    ]
 
 
 def named(objects: list[Object], kind: str, name: str, namespace: str | None = None) -> Object:

@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 from manifests import Object, containers
 
-_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 _SECCOMP = ("RuntimeDefault", "Localhost")
 
 
@@ -12,7 +21,9 @@ def complaints(template: Object) -> list[str]:
     """Return what a pod template asks for and should not, or should say and does not."""
     found = [*_pod(template["spec"])]
     for container in containers(template):
-        found += [f"{container['name']}: {what}" for what in (*_restricted(template, container), *_own(container))]
+        found += [
+            f"{container['name']}: {what}" for what in (*_restricted(template, container), *_own(container))
+        ]
     return found
 
 
@@ -52,4 +63,6 @@ def _own(container: Object) -> Iterator[str]:
         yield f"image {container['image']} is not named by digest"
     resources = container.get("resources", {})
     for kind in ("requests", "limits"):
-        yield from (f"no {kind} of {what}" for what in ("cpu", "memory") if what not in resources.get(kind, {}))
+        yield from (
+            f"no {kind} of {what}" for what in ("cpu", "memory") if what not in resources.get(kind, {})
+        )

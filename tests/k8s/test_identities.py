@@ -7,11 +7,12 @@ import pytest
 import yaml
 from manifests import GATE, K8S, PIPELINES, SERVER, containers, named, only, templates
 
-from inc_mlflow.pipelines import dress
+from inc_mlflow.pipelines import kubernetes_settings as dress
 
 README = (K8S / "README.md").read_text()
 SECRET = re.compile(
-    r"AKIA[0-9A-Z]{16}|-----BEGIN|[a-z0-9+]+://[^/\s:]+:(?!PASSWORD@)[^@\s]+@"  # keys of AWS, PEM, URIs with a password
+    # Keys of AWS, PEM, URIs with a password
+    r"AKIA[0-9A-Z]{16}|-----BEGIN|[a-z0-9+]+://[^/\s:]+:(?!PASSWORD@)[^@\s]+@"
     r"|(?i:password|secret[-_]key|token)\s*[:=]\s*[\"']?[A-Za-z0-9+/]{8,}"
 )
 
@@ -21,7 +22,8 @@ def created():
     text = README.replace("\\\n", " ")
     commands = re.findall(r"kubectl create secret generic (\S+) --namespace (\S+)([^\n]*)", text)
     return {
-        (namespace, name): set(re.findall(r"--from-(?:literal|file)=([^=\s]+)=", rest)) for name, namespace, rest in commands
+        (namespace, name): set(re.findall(r"--from-(?:literal|file)=([^=\s]+)=", rest))
+        for name, namespace, rest in commands
     }
 
 
@@ -35,7 +37,9 @@ def used(objects):
                     found.setdefault((namespace, reference["name"]), set()).add(reference["key"])
         for volume in template["spec"]["volumes"]:
             if secret := volume.get("secret"):
-                found.setdefault((namespace, secret["secretName"]), set()).update(item["key"] for item in secret["items"])
+                found.setdefault((namespace, secret["secretName"]), set()).update(
+                    item["key"] for item in secret["items"]
+                )
     return found
 
 
@@ -50,7 +54,12 @@ def test_there_is_no_secret_in_the_manifests(objects):
 
 def test_there_is_no_secret_in_any_file_for_clusters():
     images = Path(__file__).parents[2] / "components" / "images"
-    files = [path for folder in (K8S, images) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files = [
+        path
+        for folder in (K8S, images)
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]
     assert len(files) > 20
     assert {path.name: found for path in files if (found := SECRET.findall(path.read_text()))} == {}
 
@@ -104,7 +113,11 @@ def test_a_pipeline_may_do_what_kubeflow_needs_and_no_more(objects):
 
 def test_the_launcher_knows_the_sites_s3_and_may_read_its_keys(objects):
     """On EKS it finds Amazon's by the role; anywhere else only by this config map."""
-    maps = [one["data"] for one in only(objects, "ConfigMap", PIPELINES) if one["metadata"]["name"] == "kfp-launcher"]
+    maps = [
+        one["data"]
+        for one in only(objects, "ConfigMap", PIPELINES)
+        if one["metadata"]["name"] == "kfp-launcher"
+    ]
     assert len(maps) == len(only(objects, "StatefulSet"))
     for data in maps:
         settings = named(objects, "ConfigMap", dress.SETTINGS, PIPELINES)["data"]

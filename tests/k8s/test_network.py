@@ -11,7 +11,9 @@ DNS = {("kube-system", "kube-dns", 53)}
 S3 = {("network", "s3", 443)}
 MLFLOW = {(SERVER, "mlflow", 5000)}
 API_SERVER = (443, 6443)
-KUBEFLOW = {("kubeflow", "*", port) for port in (8080, 8887, 8888)} | {("network", "api-server", port) for port in API_SERVER}
+KUBEFLOW = {("kubeflow", "*", port) for port in (8080, 8887, 8888)} | {
+    ("network", "api-server", port) for port in API_SERVER
+}
 ARTIFACTS = {"app": "ml-pipeline-ui-artifact"}
 
 
@@ -29,14 +31,22 @@ def destinations(policy):
 def _peer(peer, own, policy):
     if "ipBlock" in peer:
         return ("network", policy)
-    namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name", "*")
+    namespace = (
+        peer.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name", "*")
+    )
     pods = next(iter(peer.get("podSelector", {}).get("matchLabels", {}).values()), "*")
     return (own if "podSelector" in peer and "namespaceSelector" not in peer else namespace, pods)
 
 
 def reached(objects, namespace, labels):
-    policies = [one for one in only(objects, "NetworkPolicy", namespace) if selects(one["spec"]["podSelector"], labels)]
-    return {found for one in policies if "Egress" in one["spec"]["policyTypes"] for found in destinations(one)}
+    policies = [
+        one
+        for one in only(objects, "NetworkPolicy", namespace)
+        if selects(one["spec"]["podSelector"], labels)
+    ]
+    return {
+        found for one in policies if "Egress" in one["spec"]["policyTypes"] for found in destinations(one)
+    }
 
 
 def labels_of(objects, namespace, name):
@@ -77,7 +87,9 @@ def entries(objects):
     """Return what comes in: (to, from, port) of every ingress rule."""
     return {
         (policy["metadata"]["namespace"], *policy["spec"]["podSelector"]["matchLabels"].values()): {
-            (*_peer(peer, policy["metadata"]["namespace"], ""), port["port"]) for peer in rule["from"] for port in rule["ports"]
+            (*_peer(peer, policy["metadata"]["namespace"], ""), port["port"])
+            for peer in rule["from"]
+            for port in rule["ports"]
         }
         for policy in only(objects, "NetworkPolicy")
         for rule in policy["spec"].get("ingress", [])

@@ -42,8 +42,14 @@ def own(template):
     ("change", "says"),
     [
         (lambda one: one["spec"].update(hostNetwork=True), "hostNetwork"),
-        (lambda one: one["spec"]["volumes"].append({"name": "host", "hostPath": {"path": "/"}}), "volume host: hostPath"),
-        (lambda one: one["spec"].pop("automountServiceAccountToken"), "a token of the service account is mounted"),
+        (
+            lambda one: one["spec"]["volumes"].append({"name": "host", "hostPath": {"path": "/"}}),
+            "volume host: hostPath",
+        ),
+        (
+            lambda one: one["spec"].pop("automountServiceAccountToken"),
+            "a token of the service account is mounted",
+        ),
         (lambda one: one["spec"].pop("serviceAccountName"), "the default service account"),
         (lambda one: own(one).update(privileged=True), "privileged"),
         (lambda one: own(one).pop("allowPrivilegeEscalation"), "privileges may escalate"),
@@ -52,11 +58,23 @@ def own(template):
         (lambda one: own(one).update(runAsUser=0), "may run as root"),
         (lambda one: one["spec"]["securityContext"].pop("runAsNonRoot"), "may run as root"),
         (lambda one: one["spec"]["securityContext"].pop("seccompProfile"), "no seccomp profile"),
-        (lambda one: one["spec"]["containers"][0].update(ports=[{"containerPort": 1, "hostPort": 1}]), "a port of the host"),
+        (
+            lambda one: one["spec"]["containers"][0].update(ports=[{"containerPort": 1, "hostPort": 1}]),
+            "a port of the host",
+        ),
         (lambda one: own(one).pop("readOnlyRootFilesystem"), "the root can be written"),
-        (lambda one: one["spec"]["containers"][0].update(image="inc-mlflow/mlflow:0.1.0"), "is not named by digest"),
-        (lambda one: one["spec"]["containers"][0]["resources"]["limits"].pop("memory"), "no limits of memory"),
-        (lambda one: one["spec"].update(initContainers=[{"name": "init", "image": "a@sha256:1"}]), "init: may|init: priv"),
+        (
+            lambda one: one["spec"]["containers"][0].update(image="inc-mlflow/mlflow:0.1.0"),
+            "is not named by digest",
+        ),
+        (
+            lambda one: one["spec"]["containers"][0]["resources"]["limits"].pop("memory"),
+            "no limits of memory",
+        ),
+        (
+            lambda one: one["spec"].update(initContainers=[{"name": "init", "image": "a@sha256:1"}]),
+            "init: may|init: priv",
+        ),
     ],
 )
 def test_a_pod_that_asks_for_more_is_seen(objects, change, says):
@@ -82,7 +100,9 @@ def test_what_a_pod_names_is_there(objects):
             if "configMap" in volume:
                 named(objects, "ConfigMap", volume["configMap"]["name"], namespace)
             if "persistentVolumeClaim" in volume:
-                named(objects, "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"], namespace)
+                named(
+                    objects, "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"], namespace
+                )
         claimed = {
             claim["metadata"]["name"]
             for one in only(objects, "StatefulSet", namespace)
@@ -97,7 +117,14 @@ def test_selectors_find_their_pods(objects):
     for one in (*only(objects, "Deployment"), *only(objects, "StatefulSet")):
         chosen = one["spec"]["selector"]["matchLabels"].items()
         assert chosen <= one["spec"]["template"]["metadata"]["labels"].items()
-        assert sum(chosen <= found.items() for namespace, found in labels if namespace == one["metadata"]["namespace"]) == 1
+        assert (
+            sum(
+                chosen <= found.items()
+                for namespace, found in labels
+                if namespace == one["metadata"]["namespace"]
+            )
+            == 1
+        )
 
 
 def test_a_service_leads_to_a_port_of_its_pods(objects):
@@ -106,7 +133,8 @@ def test_a_service_leads_to_a_port_of_its_pods(objects):
         ports = {
             port["name"]
             for namespace, template in templates(objects)
-            if namespace == service["metadata"]["namespace"] and chosen <= template["metadata"]["labels"].items()
+            if namespace == service["metadata"]["namespace"]
+            and chosen <= template["metadata"]["labels"].items()
             for container in containers(template)
             for port in container["ports"]
         }
@@ -140,7 +168,9 @@ def test_the_gate_judges_one_at_a_time_by_a_policy_that_reads(objects, tmp_path)
     (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["command"][:3] == ["inc-mlflow", "promote", "--requested"]
     mount = next(one["mountPath"] for one in container["volumeMounts"] if one["name"] == "policy")
-    (policy,) = (one for one in only(objects, "ConfigMap", GATE) if one["metadata"]["name"].startswith("policy-"))
+    (policy,) = (
+        one for one in only(objects, "ConfigMap", GATE) if one["metadata"]["name"].startswith("policy-")
+    )
     path = Path(container["command"][container["command"].index("--policy") + 1])
     assert str(path.parent) == mount
     (tmp_path / path.name).write_text(policy["data"][path.name])
@@ -162,7 +192,12 @@ def test_the_gates_rows_are_where_the_threat_model_looks_for_them_and_nobody_wri
 def test_every_namespace_has_a_quota_that_its_own_pods_fit(objects):
     for namespace in (SERVER, PIPELINES, GATE):
         hard = named(objects, "ResourceQuota", "quota", namespace)["spec"]["hard"]
-        asked = [one for found, template in templates(objects) if found == namespace for one in containers(template)]
+        asked = [
+            one
+            for found, template in templates(objects)
+            if found == namespace
+            for one in containers(template)
+        ]
         assert sum(int(one["resources"]["limits"]["cpu"]) for one in asked) <= int(hard["limits.cpu"])
         assert sum(int(one["resources"]["limits"]["memory"].removesuffix("Gi")) for one in asked) <= int(
             hard["limits.memory"].removesuffix("Gi")

@@ -9,7 +9,9 @@ from manifests import K8S, KUBECTL, only, render
 
 from inc_mlflow.spec.presets import definitions, presets
 
-pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed: manifests are not rendered")
+pytestmark = pytest.mark.skipif(
+    KUBECTL is None, reason="kubectl is not installed: manifests are not rendered"
+)
 MEASURED = ["intel", "amd", "amd-vnni", "arm", "a100"]
 
 
@@ -32,7 +34,9 @@ def preset():
 
 def tolerates(hardware, taint):
     return any(
-        one.key == taint["key"] and one.effect == taint["effect"] and (one.operator == "Exists" or one.value == taint["value"])
+        one.key == taint["key"]
+        and one.effect == taint["effect"]
+        and (one.operator == "Exists" or one.value == taint["value"])
         for one in hardware.tolerations
     )
 

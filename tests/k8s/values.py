@@ -31,7 +31,10 @@ ENUMS = {
     "verbs": {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"},
     "whenDeleted": _RECLAIM,
     "whenScaled": _RECLAIM,
-    **{f"labels.pod-security.kubernetes.io/{mode}": {"baseline", "restricted"} for mode in ("enforce", "audit", "warn")},
+    **{
+        f"labels.pod-security.kubernetes.io/{mode}": {"baseline", "restricted"}
+        for mode in ("enforce", "audit", "warn")
+    },
 }
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _CRON_FIELD = r"(\*|[0-9]+)(/[0-9]+)?"
@@ -55,7 +58,11 @@ AMOUNTS = {"requests", "limits", "hard", "default", "defaultRequest"}
 
 def complaints(one: Object) -> list[str]:
     """Return the values of an object that an API server would refuse."""
-    return [f"{one.get('kind')} {'.'.join(path)}: {value!r}" for path, value in leaves(one) if not _holds(path, value)]
+    return [
+        f"{one.get('kind')} {'.'.join(path)}: {value!r}"
+        for path, value in leaves(one)
+        if not _holds(path, value)
+    ]
 
 
 def _holds(path: tuple[str, ...], value: Any) -> bool:

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.storage import MODEL
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.files import MODEL
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 

@@ -7,12 +7,19 @@ from onnx import TensorProto, helper, numpy_helper, save
 
 
 def endless(path: Path, *, constant: bool = False) -> Path:
-    """Write ``y = x; while x[0] >= 0: y = y + x``; with ``constant`` an optimiser knows beforehand that it goes on."""
+    """Write ``y = x.
+
+    While x[0] >= 0: y = y + x``; with ``constant`` an optimiser knows beforehand that it goes on.
+    """
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [helper.make_node("Add", ["v", "step"], ["v2"]), helper.make_node("Identity", ["going"], ["going2"])],
         "body",
-        [value("i", TensorProto.INT64, []), value("going", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, [None, 2])],
+        [
+            value("i", TensorProto.INT64, []),
+            value("going", TensorProto.BOOL, []),
+            value("v", TensorProto.FLOAT, [None, 2]),
+        ],
         [value("going2", TensorProto.BOOL, []), value("v2", TensorProto.FLOAT, [None, 2])],
         [numpy_helper.from_array(np.float32(1), "step")],
     )

@@ -8,7 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 def linear(opset: int = 17, rows: int | str = "batch", weights_as_inputs: bool = False) -> onnx.ModelProto:
     """y = relu(x @ w + b), 8 to 4."""
     generator = np.random.default_rng(0)
-    weights = {"w": generator.standard_normal((8, 4)).astype("f4"), "b": generator.standard_normal(4).astype("f4")}
+    weights = {
+        "w": generator.standard_normal((8, 4)).astype("f4"),
+        "b": generator.standard_normal(4).astype("f4"),
+    }
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["m"]),
         helper.make_node("Add", ["m", "b"], ["a"]),
@@ -21,7 +24,9 @@ def conv_with_batch_norm(opset: int = 9) -> onnx.ModelProto:
     """A convolution, its batch norm and a Relu, weights listed as inputs as old exporters do."""
     generator = np.random.default_rng(1)
     weights = {"w": generator.standard_normal((4, 3, 3, 3)).astype("f4")}
-    weights |= {name: generator.uniform(0.5, 1.5, 4).astype("f4") for name in ("scale", "shift", "mean", "var")}
+    weights |= {
+        name: generator.uniform(0.5, 1.5, 4).astype("f4") for name in ("scale", "shift", "mean", "var")
+    }
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
         helper.make_node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["n"]),
@@ -47,7 +52,9 @@ def masked_attention(opset: int = 17) -> onnx.ModelProto:
         helper.make_node("MatMul", ["weights", "x"], ["mixed"]),
         helper.make_node("MatMul", ["mixed", "w"], ["y"]),
     ]
-    return model(nodes, weights, {"x": ["batch", 4, 8], "mask": ["batch", 1, 4]}, {"y": ["batch", 4, 4]}, opset)
+    return model(
+        nodes, weights, {"x": ["batch", 4, 8], "mask": ["batch", 1, 4]}, {"y": ["batch", 4, 4]}, opset
+    )
 
 
 def model(nodes, weights, inputs, outputs, opset, weights_as_inputs=False) -> onnx.ModelProto:
@@ -56,11 +63,16 @@ def model(nodes, weights, inputs, outputs, opset, weights_as_inputs=False) -> on
     graph = helper.make_graph(
         nodes,
         "graph",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (inputs | declared).items()],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, shape in (inputs | declared).items()
+        ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset > 9 else 4)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset > 9 else 4
+    )
 
 
 def save_external(graph: onnx.ModelProto, path, location: str = "weights.bin") -> None:

@@ -6,10 +6,17 @@ from onnx import helper, numpy_helper
 
 def qlinear(weights, scale=1.0, zero=0, activation=np.uint8, **attributes):
     """QLinearConv from x to y; activations have scale 1 and zero point 0, weights scale 1."""
-    constants = {"one": np.array(1, "f4"), "nil": np.array(0, activation), "w": weights, "wz": np.array(0, weights.dtype)}
+    constants = {
+        "one": np.array(1, "f4"),
+        "nil": np.array(0, activation),
+        "w": weights,
+        "wz": np.array(0, weights.dtype),
+    }
     constants |= {"s": np.array(scale, "f4"), "z": np.array(zero, activation)}
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(activation))
-    node = helper.make_node("QLinearConv", ["x", "one", "nil", "w", "one", "wz", "s", "z"], ["y"], name="layer", **attributes)
+    node = helper.make_node(
+        "QLinearConv", ["x", "one", "nil", "w", "one", "wz", "s", "z"], ["y"], name="layer", **attributes
+    )
     return wrap([node], constants, kind, kind)
 
 

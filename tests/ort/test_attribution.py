@@ -6,13 +6,13 @@ import pytest
 from graphs import conv_with_batch_norm, linear, model
 from onnx import helper
 
-from inc_mlflow.ort.attribution import by_baseline_node, is_integer, operator
-from inc_mlflow.ort.model import read_structure
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.profile import profile
-from inc_mlflow.ort.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.analysis.attribution import by_baseline_node, is_integer, operator
+from inc_mlflow.engines.onnxruntime.analysis.profile import profile
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Dynamic, Static, label
-from inc_mlflow.storage import MODEL
 
 HEAVY = {"Conv", "MatMul", "Gemm"}
 RECIPES = [
@@ -32,13 +32,22 @@ def test_every_kernel_of_a_candidate_is_charged_to_a_baseline_node(recipe, basel
     assert sum(one.seconds + one.conversions for one in costs.values()) == pytest.approx(found.seconds)
     for node in read_structure(baseline).graph.node:
         if node.op_type in HEAVY:
-            assert len([one for one in costs[node.name].kernels if operator(one) == operator(node.op_type)]) == 1
+            assert (
+                len([one for one in costs[node.name].kernels if operator(one) == operator(node.op_type)]) == 1
+            )
 
 
 def test_the_baseline_is_charged_to_its_own_operators(baseline, rows):
     costs = by_baseline_node(baseline, profile({"baseline": baseline}, rows[:1], passes=2)["baseline"])
     types = {node.name: node.op_type for node in read_structure(baseline).graph.node}
-    assert {types[name] for name in costs} == {"Conv", "Add", "MaxPool", "GlobalAveragePool", "Flatten", "Gemm"}
+    assert {types[name] for name in costs} == {
+        "Conv",
+        "Add",
+        "MaxPool",
+        "GlobalAveragePool",
+        "Flatten",
+        "Gemm",
+    }
     assert all(one.kernels == (types[name],) and not one.integer for name, one in costs.items())
 
 

@@ -6,12 +6,12 @@ import pytest
 from onnx import helper, numpy_helper
 from trained import as_sequence, candidate, digits, judged, network, uneven_network
 
+from inc_mlflow.engines.onnxruntime.methods.bias_correction import correct_biases
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError, SpecError
-from inc_mlflow.ort.bias import correct_biases
-from inc_mlflow.ort.quantizer import quantize
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.files import external_data
 from inc_mlflow.spec import Static, label, parse_recipe
-from inc_mlflow.storage import external_data
 
 
 def outputs(path, rows):
@@ -33,7 +33,9 @@ def unseen(source) -> list[dict[str, np.ndarray]]:
         return [{"image": image[None]} for image in archive["image"][:300]]
 
 
-@pytest.mark.parametrize("recipe", [Static(reduce_range=True), Static(per_channel=False, reduce_range=True)], ids=label)
+@pytest.mark.parametrize(
+    "recipe", [Static(reduce_range=True), Static(per_channel=False, reduce_range=True)], ids=label
+)
 def test_seven_bit_convolutions_come_closer(recipe, baseline, ranges, rows, unseen, tmp_path):
     quantize(baseline, ranges, recipe, tmp_path / "plain.onnx")
     quantize(baseline, ranges, recipe, tmp_path / "corrected.onnx")
@@ -60,12 +62,16 @@ def test_only_biases_change_and_the_same_way_again(baseline, ranges, rows, tmp_p
 
 
 def test_batches_do_not_change_the_correction(baseline, ranges, rows, tmp_path):
-    batched = [{"image": np.concatenate([row["image"] for row in rows[i : i + 24]])} for i in range(0, len(rows), 24)]
+    batched = [
+        {"image": np.concatenate([row["image"] for row in rows[i : i + 24]])} for i in range(0, len(rows), 24)
+    ]
     for name, given in (("one.onnx", rows), ("many.onnx", batched)):
         quantize(baseline, ranges, Static(), tmp_path / name)
         correct_biases(baseline, tmp_path / name, given)
     one, many = weights(tmp_path / "one.onnx"), weights(tmp_path / "many.onnx")
-    assert all(np.abs(one[name].astype("f8") - many[name]).max() <= 1 for name in one if one[name].dtype == np.int32)
+    assert all(
+        np.abs(one[name].astype("f8") - many[name]).max() <= 1 for name in one if one[name].dtype == np.int32
+    )
 
 
 def test_one_layer_is_left_without_a_mean_error(tmp_path):
@@ -87,7 +93,11 @@ def single(biased):
     arrays = {"w": generator.standard_normal((64, 10)), "b": generator.standard_normal(10)}
     nodes = as_sequence("x", "w", "b", "h")
     return network(
-        [*nodes[: 3 if biased else 2], helper.make_node("Flatten", [nodes[2 if biased else 1].output[0]], ["logits"])], arrays
+        [
+            *nodes[: 3 if biased else 2],
+            helper.make_node("Flatten", [nodes[2 if biased else 1].output[0]], ["logits"]),
+        ],
+        arrays,
     )
 
 
@@ -98,7 +108,9 @@ def test_linear_layers_come_closer(layer, tmp_path):
     exact, _, _ = judged(tmp_path / "exact.onnx")
     options = {"per_channel": False, "op_types_to_quantize": (layer,)}
     _, accuracy, noisy = judged(candidate(graph, tmp_path / "plain", Static(**options)), exact)
-    _, better, quiet = judged(candidate(graph, tmp_path / "corrected", Static(bias_correction=True, **options)), exact)
+    _, better, quiet = judged(
+        candidate(graph, tmp_path / "corrected", Static(bias_correction=True, **options)), exact
+    )
     assert quiet > noisy + 1
     assert better >= accuracy
 

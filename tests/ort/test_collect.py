@@ -10,11 +10,11 @@ import pytest
 from graphs import linear
 from onnxruntime.quantization.calibrate import CalibrationDataReader, CalibrationMethod, create_calibrator
 
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.quantizer import quantize
-from inc_mlflow.ort.ranges import Ranges
-from inc_mlflow.ort.runner import Runner
 from inc_mlflow.spec import Static
 
 
@@ -49,13 +49,17 @@ def test_shards_merge_to_the_bytes_of_one_pass(baseline, rows, whole, tmp_path, 
     shards = [collect(baseline, rows[i::count], threads, histograms=True) for i in range(count)]
     for number, shard in enumerate(shards):
         shard.save(tmp_path / str(number))
-    reduce(Ranges.merge, [Ranges.load(tmp_path / str(number)) for number in reversed(range(count))]).save(tmp_path / "merged")
+    reduce(Ranges.merge, [Ranges.load(tmp_path / str(number)) for number in reversed(range(count))]).save(
+        tmp_path / "merged"
+    )
     whole.save(tmp_path / "whole")
     assert (tmp_path / "merged").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_larger_batches_count_the_same_rows(baseline, rows, whole):
-    batches = [{"image": np.concatenate([row["image"] for row in rows[i : i + 16]])} for i in range(0, 64, 16)]
+    batches = [
+        {"image": np.concatenate([row["image"] for row in rows[i : i + 16]])} for i in range(0, 64, 16)
+    ]
     batched = collect(baseline, batches, threads=2, histograms=True)
     for name, histogram in whole.histograms.items():
         assert batched.histograms[name].counts.sum() == histogram.counts.sum()
@@ -76,7 +80,9 @@ def test_percentile_of_the_model_is_that_of_onnxruntime_within_a_bin(baseline, r
     for name, ends in whole.final("percentile").items():
         low, high = (float(value) for value in reference[name].range_value)
         width = max(abs(low), abs(high)) / 2048
-        np.testing.assert_allclose(ends, (low, high), atol=max(width, whole.histograms[name].width) * 1.001, err_msg=name)
+        np.testing.assert_allclose(
+            ends, (low, high), atol=max(width, whole.histograms[name].width) * 1.001, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("method", ["percentile", "entropy", "mse"])

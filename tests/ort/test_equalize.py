@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from trained import candidate, judged, uneven_network
 
+from inc_mlflow.engines.onnxruntime.methods.equalize import equalize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.equalize import equalize
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.files import MODEL, external_data
 from inc_mlflow.spec import Static
-from inc_mlflow.storage import MODEL, external_data
 
 GENERATOR = np.random.default_rng(3)
 
@@ -83,7 +83,9 @@ BETWEEN = {
 
 @settings(max_examples=25, deadline=None)
 @given(
-    kinds=st.lists(st.sampled_from(["dense", "depthwise", "grouped", "unbiased", *BETWEEN]), min_size=2, max_size=7),
+    kinds=st.lists(
+        st.sampled_from(["dense", "depthwise", "grouped", "unbiased", *BETWEEN]), min_size=2, max_size=7
+    ),
     pooled=st.booleans(),
     seed=st.integers(0, 2**16),
 )
@@ -95,7 +97,9 @@ def test_a_random_chain_computes_the_same(kinds, pooled, seed, tmp_path_factory)
         if kind in BETWEEN:
             nodes.append(helper.make_node(kind, [tensor], [target], name=target, **BETWEEN[kind]))
         else:
-            filters, group = {"depthwise": ((4, 1, 3), 4), "grouped": ((4, 2, 1), 2)}.get(kind, ((4, 4, 3), 1))
+            filters, group = {"depthwise": ((4, 1, 3), 4), "grouped": ((4, 2, 1), 2)}.get(
+                kind, ((4, 4, 3), 1)
+            )
             nodes.append(conv(arrays, tensor, target, filters, group, kind != "unbiased"))
         tensor = target
     if pooled:
@@ -143,7 +147,12 @@ def test_what_others_see_is_left_alone(graph, tmp_path):
 
 def test_several_layers_may_read_what_is_between(tmp_path):
     arrays = {}
-    nodes = [conv(arrays, "x", "h", (4, 3, 3)), RELU, conv(arrays, "r", "y", (4, 4, 1)), conv(arrays, "r", "z", (2, 4, 3))]
+    nodes = [
+        conv(arrays, "x", "h", (4, 3, 3)),
+        RELU,
+        conv(arrays, "r", "y", (4, 4, 1)),
+        conv(arrays, "r", "z", (2, 4, 3)),
+    ]
     graph = model(nodes, arrays, {"x": [1, 3, 8, 8]}, {"y": [1, 4, 8, 8], "z": [1, 2, 8, 8]}, 17)
     count, path = equalized(graph, tmp_path)
     assert count == 1
@@ -152,7 +161,10 @@ def test_several_layers_may_read_what_is_between(tmp_path):
 
 def test_weights_that_two_layers_share_are_parted(tmp_path):
     arrays = {"w": spread(4, 4), "b": spread(4)}
-    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="one"), helper.make_node("Relu", ["h"], ["r"], name="r")]
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="one"),
+        helper.make_node("Relu", ["h"], ["r"], name="r"),
+    ]
     nodes += [helper.make_node("Gemm", ["r", "w", "b"], ["y"], name="two")]
     count, path = equalized(model(nodes, arrays, {"x": ["n", 4]}, {"y": ["n", 4]}, 17), tmp_path)
     assert count == 1

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from inc_mlflow.ort.attribution import Executed
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.explain import explain
-from inc_mlflow.ort.model import read_structure
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.profile import Profile, profile
-from inc_mlflow.ort.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.analysis.attribution import Executed
+from inc_mlflow.engines.onnxruntime.analysis.explain import explain
+from inc_mlflow.engines.onnxruntime.analysis.profile import Profile, profile
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Dynamic, Static
-from inc_mlflow.storage import MODEL
 
 RECIPES = {"s8": Static(activation_type="QInt8"), "u8": Static(), "dynamic": Dynamic()}
 
@@ -58,7 +58,9 @@ def test_signed_activations_leave_convolutions_in_fp32_between_conversions(basel
 def test_causes_name_nodes_that_a_recipe_can_exclude(baseline, ranges, profiles, tmp_path):
     causes, _ = _causes(baseline, profiles, "s8")
     islands = _cause(causes, "although INT8 kernels exist")
-    quantize(baseline, ranges, Static(nodes_to_exclude=islands.nodes), tmp_path / MODEL)  # refuses unknown names
+    quantize(
+        baseline, ranges, Static(nodes_to_exclude=islands.nodes), tmp_path / MODEL
+    )  # refuses unknown names
     known = {node.name for node in read_structure(baseline).graph.node}
     assert {name for cause in causes.values() for name in cause.nodes} <= known
 
@@ -93,7 +95,9 @@ def test_an_operator_without_kernel_between_quantised_ones_is_told(tmp_path):
     quantize(tmp_path / MODEL, collect(tmp_path / MODEL, rows, threads=1), Static(), tmp_path / "int8.onnx")
     found = profile({"baseline": tmp_path / MODEL, "int8": tmp_path / "int8.onnx"}, rows, passes=4)
     causes = explain(tmp_path / MODEL, found["baseline"], found["int8"]).causes
-    alone = next(cause for cause in causes if cause.what == "1 Erf without an INT8 kernel, between conversions")
+    alone = next(
+        cause for cause in causes if cause.what == "1 Erf without an INT8 kernel, between conversions"
+    )
     assert alone.nodes == ("Erf_1",)
 
 
@@ -105,7 +109,9 @@ def test_what_reads_the_last_integers_is_no_island(baseline, ranges, rows, tmp_p
     loose = [node for node in found["convolutions"].graph.node if node.op_type == "DequantizeLinear"]
     owner = Executed(found["convolutions"].graph, read_structure(baseline).graph).owner
     types = {node.name: node.op_type for node in read_structure(baseline).graph.node}
-    assert {types[owner(node)] for node in loose} == {"Conv"}  # made for the convolution before, not for the pool behind
+    assert {types[owner(node)] for node in loose} == {
+        "Conv"
+    }  # made for the convolution before, not for the pool behind
 
 
 def test_a_fusion_that_quantisation_prevents_is_told(tmp_path):
@@ -128,13 +134,18 @@ def test_a_fusion_that_quantisation_prevents_is_told(tmp_path):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.sampled_from(list(RECIPES)), st.randoms(use_true_random=False), st.sampled_from([0.0, 1e-6, 1.0, 1e6]))
+@given(
+    st.sampled_from(list(RECIPES)), st.randoms(use_true_random=False), st.sampled_from([0.0, 1e-6, 1.0, 1e6])
+)
 def test_shares_never_add_up_to_more_than_the_whole(baseline, profiles, name, random, scale):
     def shuffled(found: Profile) -> Profile:
         times = {key: replace(one, seconds=random.random() * scale) for key, one in found.nodes.items()}
         return Profile(times, found.graph)
 
     slow = explain(baseline, shuffled(profiles["baseline"]), shuffled(profiles[name]))
-    assert all(cause.share >= 0 and cause.fp32_share >= 0 and cause.count >= len(cause.nodes) > 0 for cause in slow.causes)
+    assert all(
+        cause.share >= 0 and cause.fp32_share >= 0 and cause.count >= len(cause.nodes) > 0
+        for cause in slow.causes
+    )
     assert sum(cause.share for cause in slow.causes) <= 1 + 1e-9
     assert sum(cause.count for cause in slow.causes) <= len(profiles[name].nodes)

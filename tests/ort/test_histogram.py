@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from inc_mlflow.ort import counting
-from inc_mlflow.ort.histogram import BINS, HALF, Histogram, exponent_of
+from inc_mlflow.engines.onnxruntime.calibration import counting
+from inc_mlflow.engines.onnxruntime.calibration.histogram import BINS, HALF, Histogram, exponent_of
 
-compiled = pytest.importorskip("inc_mlflow.ort._counting", reason="the compiled histogram is not installed")
+compiled = pytest.importorskip(
+    "inc_mlflow.engines.onnxruntime.calibration._counting", reason="the compiled histogram is not installed"
+)
 steady = settings(derandomize=True, deadline=None, database=None, max_examples=50)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 CLOSE = st.floats(-8, 8, width=32)
@@ -47,7 +49,9 @@ def test_counts_are_those_of_numpys_own_histogram():
     values = np.random.default_rng(0).normal(size=100_000).astype("f4")
     histogram = histogram_of(values)
     above, below = values[values >= 0], -values[values < 0]
-    expected = [np.histogram(side.astype("f8"), HALF, (0, 2.0**histogram.exponent))[0] for side in (below, above)]
+    expected = [
+        np.histogram(side.astype("f8"), HALF, (0, 2.0**histogram.exponent))[0] for side in (below, above)
+    ]
     np.testing.assert_array_equal(histogram.counts, np.concatenate([expected[0][::-1], expected[1]]))
 
 
@@ -137,7 +141,7 @@ def test_threads_count_at_the_same_time():
 def test_without_the_compiled_code_numpy_counts_and_says_so_once(monkeypatch, capsys):
     values = np.random.default_rng(0).normal(size=1000).astype("f4")
     expected = histogram_of(values)
-    monkeypatch.setitem(sys.modules, "inc_mlflow.ort._counting", None)
+    monkeypatch.setitem(sys.modules, "inc_mlflow.engines.onnxruntime.calibration._counting", None)
     counting.counter.cache_clear()
     try:
         assert histogram_of(values) == histogram_of(values) == expected

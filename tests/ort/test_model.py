@@ -2,8 +2,8 @@ import onnx
 import pytest
 from graphs import conv_with_batch_norm, linear, save_external
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import external_files, read_structure, signature
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.model import external_files, read_structure, signature
 
 
 def test_weights_listed_as_inputs_are_not_asked_of_the_caller():
@@ -70,7 +70,9 @@ def test_weights_hidden_in_a_subgraph_are_seen(tmp_path):
     condition = onnx.helper.make_node(
         "Constant", [], ["yes"], value=onnx.helper.make_tensor("yes", onnx.TensorProto.BOOL, [], [True])
     )
-    graph.graph.node.extend([condition, onnx.helper.make_node("If", ["yes"], ["z"], then_branch=inner, else_branch=inner)])
+    graph.graph.node.extend(
+        [condition, onnx.helper.make_node("If", ["yes"], ["z"], then_branch=inner, else_branch=inner)]
+    )
     (tmp_path / "m.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(ModelError, match="outside its own directory"):
         read_structure(tmp_path / "m.onnx")
@@ -79,10 +81,19 @@ def test_weights_hidden_in_a_subgraph_are_seen(tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda tensor: setattr(place(tensor, "location"), "value", "w\0.bin"), r"'w\\x00\.bin' is no name of a file"),
+        (
+            lambda tensor: setattr(place(tensor, "location"), "value", "w\0.bin"),
+            r"'w\\x00\.bin' is no name of a file",
+        ),
         (lambda tensor: setattr(tensor, "data_type", 999), "has the unknown data type 999"),
-        (lambda tensor: tensor.external_data.add(key="offset", value="9" * 5000), "says wrongly where its weights are"),
-        (lambda tensor: tensor.external_data.add(key="offset", value="none"), "says wrongly where its weights are"),
+        (
+            lambda tensor: tensor.external_data.add(key="offset", value="9" * 5000),
+            "says wrongly where its weights are",
+        ),
+        (
+            lambda tensor: tensor.external_data.add(key="offset", value="none"),
+            "says wrongly where its weights are",
+        ),
     ],
 )
 def test_weights_that_cannot_be_found_are_told_in_one_line(tmp_path, change, why):

@@ -4,11 +4,11 @@ import pytest
 from graphs import conv_with_batch_norm, linear, model, save_external
 from onnx import helper
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.normalize import OPSET, normalize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.model import read_structure
-from inc_mlflow.ort.normalize import OPSET, normalize
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.storage import MODEL, sha256_file
+from inc_mlflow.files import MODEL, sha256_file
 
 
 def outputs(path, inputs):
@@ -68,8 +68,8 @@ def test_an_operator_that_does_not_exist_is_one_line(tmp_path):
 
 @pytest.mark.long
 def test_above_two_gigabytes(tmp_path):
-    from inc_mlflow.ort.collect import collect
-    from inc_mlflow.ort.quantizer import quantize
+    from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+    from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
     from inc_mlflow.spec import Dynamic, Static
 
     weight = np.random.default_rng(0).standard_normal((8192, 8192), dtype=np.float32) / 90

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from inc_mlflow.engines.onnxruntime.analysis import profile as profile_module
+from inc_mlflow.engines.onnxruntime.analysis.profile import profile
+from inc_mlflow.engines.onnxruntime.analysis.profiler import Event, ProfiledSession, parse
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort import profile as profile_module
-from inc_mlflow.ort.profile import profile
-from inc_mlflow.ort.profiler import Event, ProfiledSession, parse
 
 _EVENTS = st.builds(Event, st.text(min_size=1), st.text(), st.text(), st.integers(0, 10**9))
 
@@ -24,9 +24,15 @@ def _lines(runs):
     for run in runs:
         for one in run:
             args = {"op_name": one.op_type, "provider": one.provider}
-            events.append({"cat": "Node", "name": f"{one.name}_kernel_time", "dur": one.microseconds, "args": args})
+            events.append(
+                {"cat": "Node", "name": f"{one.name}_kernel_time", "dur": one.microseconds, "args": args}
+            )
         events.append({"cat": "Session", "name": "model_run", "dur": 1, "args": {}})
-    return ["[", *(f"{json.dumps(event)}{',' if event is not events[-1] else ''}\n" for event in events), "]\n"]
+    return [
+        "[",
+        *(f"{json.dumps(event)}{',' if event is not events[-1] else ''}\n" for event in events),
+        "]\n",
+    ]
 
 
 @given(st.lists(st.lists(_EVENTS, max_size=4), max_size=4))
@@ -39,12 +45,16 @@ def test_a_damaged_profile_is_refused_or_holds_fewer_runs(runs, data):
     lines = _lines(runs)
     number = data.draw(st.integers(1, len(lines) - 2))
     cut = lines[number][: data.draw(st.integers(1, len(lines[number]) - 3))]
-    with pytest.raises(ModelError, match=r"model\.onnx: onnxruntime's profile cannot be read: .*; profile again"):
+    with pytest.raises(
+        ModelError, match=r"model\.onnx: onnxruntime's profile cannot be read: .*; profile again"
+    ):
         parse([*lines[:number], cut], "model.onnx")
     assert len(parse(lines[:number], "model.onnx")) < len(runs)
 
 
-@pytest.mark.parametrize("text", ["3", "[1, 2]", "null", '{"cat": "Node"}', '{"name": "x"}', '{"cat": "Node", "name": 3}'])
+@pytest.mark.parametrize(
+    "text", ["3", "[1, 2]", "null", '{"cat": "Node"}', '{"name": "x"}', '{"cat": "Node", "name": 3}']
+)
 def test_what_is_no_profile_is_refused(text):
     with pytest.raises(ModelError, match="cannot be read"):
         parse([text], "model.onnx")
@@ -65,7 +75,9 @@ def test_a_profile_that_lacks_runs_is_refused(baseline, rows):
 def test_every_node_of_the_optimised_graph_is_timed(baseline, rows):
     found = profile({"baseline": baseline}, rows[:4], passes=8)["baseline"]
     assert list(found.nodes) == [node.name for node in found.graph.node]
-    assert {node.name: node.op_type for node in found.graph.node} == {one.name: one.op_type for one in found.nodes.values()}
+    assert {node.name: node.op_type for node in found.graph.node} == {
+        one.name: one.op_type for one in found.nodes.values()
+    }
     assert {one.provider for one in found.nodes.values()} == {"CPUExecutionProvider"}
     assert sum(one.seconds for one in found.nodes.values() if one.op_type == "Conv") > 0.5 * found.seconds
 
@@ -93,7 +105,9 @@ def test_nodes_of_a_branch_are_counted_within_their_if(tmp_path):
 def _with_branches() -> onnx.ModelProto:
     inside = helper.make_tensor_value_info("z", TensorProto.FLOAT, [64, 64])
     branches = {
-        f"{name}_branch": helper.make_graph([helper.make_node(op_type, ["x"], ["z"], name)], name, [], [inside])
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(op_type, ["x"], ["z"], name)], name, [], [inside]
+        )
         for name, op_type in (("then", "Exp"), ("else", "Sin"))
     }
     nodes = [

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from inc_mlflow.engines.onnxruntime.calibration.collect import clipped_inputs, collect, needed_tensors
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.collect import clipped_inputs, collect, needed_tensors
-from inc_mlflow.ort.model import read_structure
-from inc_mlflow.ort.quantizer import quantize
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.files import sha256_file
 from inc_mlflow.spec import Dynamic, Static, label
-from inc_mlflow.storage import sha256_file
 
 RECIPES = [
     Static(),
@@ -36,7 +36,9 @@ def test_a_candidate_runs_is_smaller_deterministic_and_close(recipe, baseline, r
 
 
 def test_batches_do_not_change_the_ranges(baseline, rows, ranges):
-    batches = [{"image": np.concatenate([row["image"] for row in rows[i : i + 16]])} for i in range(0, 64, 16)]
+    batches = [
+        {"image": np.concatenate([row["image"] for row in rows[i : i + 16]])} for i in range(0, 64, 16)
+    ]
     batched = collect(baseline, batches, threads=1)
     assert batched.rows == ranges.rows
     for name, one in ranges.tensors.items():
@@ -114,7 +116,7 @@ def test_a_mask_of_minus_infinity_stays_fp32_and_the_rest_is_quantised(tmp_path)
     import onnx
     from graphs import masked_attention
 
-    from inc_mlflow.ort.normalize import normalize
+    from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
     onnx.save(masked_attention(), tmp_path / "source.onnx")
     (tmp_path / "baseline").mkdir()
@@ -122,7 +124,8 @@ def test_a_mask_of_minus_infinity_stays_fp32_and_the_rest_is_quantised(tmp_path)
     path = tmp_path / "baseline" / "model.onnx"
     generator = np.random.default_rng(3)
     rows = [
-        {"x": generator.standard_normal((1, 4, 8)).astype("f4"), "mask": np.array([[[1, 1, 1, 0]]], "f4")} for _ in range(8)
+        {"x": generator.standard_normal((1, 4, 8)).astype("f4"), "mask": np.array([[[1, 1, 1, 0]]], "f4")}
+        for _ in range(8)
     ]
     found = collect(path, rows, threads=1, histograms=True)
     assert found.unbounded == {"masked"}
@@ -130,7 +133,11 @@ def test_a_mask_of_minus_infinity_stays_fp32_and_the_rest_is_quantised(tmp_path)
         quantize(path, found, Static(calibrate_method=method), tmp_path / "int8.onnx")
         true, close = (Runner(one, threads=1)(rows[0])["y"] for one in (path, tmp_path / "int8.onnx"))
         assert np.abs(true - close).max() < 0.2 * np.abs(true).max()
-        left = {node.op_type for node in read_structure(tmp_path / "int8.onnx").graph.node if "masked" in node.input}
+        left = {
+            node.op_type
+            for node in read_structure(tmp_path / "int8.onnx").graph.node
+            if "masked" in node.input
+        }
         assert left == {"Softmax"}, "the mask is read as it is"
 
 

@@ -11,15 +11,15 @@ from integer_graphs import qlinear, wrap
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
 
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.compress import Calibration, compress
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.pairs import at_risk, excess
-from inc_mlflow.ort.patches import Product
-from inc_mlflow.ort.quantizer import quantize
-from inc_mlflow.ort.saturation import first_rows, predict, saturating_weights
+from inc_mlflow.engines.onnxruntime.analysis.saturating_pairs import at_risk, excess
+from inc_mlflow.engines.onnxruntime.analysis.saturation import first_rows, predict, saturating_weights
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.im2col import Product
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Dynamic, Static
-from inc_mlflow.storage import MODEL
 
 
 def brute_force(activations, weights):
@@ -32,7 +32,9 @@ def brute_force(activations, weights):
             corners = [sum(255 * value for value in pair if value * sign > 0) for sign in (1, -1)]
             risky += corners[0] > 32767 or corners[1] < -32768
             for row in range(len(activations)):
-                exact = sum(int(a) * w for a, w in zip(activations[row, start : start + 2], pair, strict=True))
+                exact = sum(
+                    int(a) * w for a, w in zip(activations[row, start : start + 2], pair, strict=True)
+                )
                 sums[row, column] += min(max(exact, -32768), 32767)
                 saturating += not -32768 <= exact <= 32767
     return sums, saturating, risky
@@ -42,7 +44,9 @@ def brute_force(activations, weights):
 def test_excess_equals_brute_force(rows, depth, columns, seed, extreme):
     generator = np.random.default_rng(seed)
     activations = generator.choice([0, 127, 128, 129, 130, 255], (rows, depth)).astype(np.uint8)
-    weights = generator.choice([-128, -127, 0, 126, 127] if extreme else range(-128, 128), (depth, columns)).astype(np.int8)
+    weights = generator.choice(
+        [-128, -127, 0, 126, 127] if extreme else range(-128, 128), (depth, columns)
+    ).astype(np.int8)
     sums, saturating, risky = brute_force(activations, weights)
     lost, count = excess(activations, weights, at_risk(weights))
     np.testing.assert_array_equal(activations.astype(int) @ weights + lost, sums)
@@ -56,13 +60,18 @@ def convolutions(draw):
     groups, outs, ins = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
     each = st.tuples(*[st.integers(1, 3)] * axes)
     kernel, strides, dilations = draw(each), draw(each), draw(st.tuples(*[st.integers(1, 2)] * axes))
-    space = [draw(st.integers((size - 1) * step + 1, 8)) for size, step in zip(kernel, dilations, strict=True)]
+    space = [
+        draw(st.integers((size - 1) * step + 1, 8)) for size, step in zip(kernel, dilations, strict=True)
+    ]
     attributes = {"group": groups, "strides": strides, "dilations": dilations, "kernel_shape": kernel}
     padding = draw(st.sampled_from(["pads", "SAME_UPPER", "SAME_LOWER", "VALID"]))
     if padding == "pads":
         attributes["pads"] = draw(st.lists(st.integers(0, 2), min_size=2 * axes, max_size=2 * axes))
     else:
-        attributes |= {"auto_pad": padding, "dilations": (1,) * axes}  # onnxruntime pads dilated kernels otherwise
+        attributes |= {
+            "auto_pad": padding,
+            "dilations": (1,) * axes,
+        }  # onnxruntime pads dilated kernels otherwise
     return (2, groups * ins, *space), (groups * outs, ins, *kernel), attributes
 
 
@@ -74,7 +83,10 @@ def test_rows_times_weights_are_the_convolution(case, seed):
     activations = generator.integers(0, 255, shape).astype(np.uint8)
     weights = generator.integers(-9, 9, weight_shape).astype(np.int8)
     node = helper.make_node("Conv", ["x", "w"], ["y"], **attributes)
-    expected = run(float_graph([node], {"w": weights.astype("f4")}, {"x": shape}, {"y": None}, 17), activations.astype("f4"))
+    expected = run(
+        float_graph([node], {"w": weights.astype("f4")}, {"x": shape}, {"y": None}, 17),
+        activations.astype("f4"),
+    )
     values = {one.name: helper.get_attribute_value(one) for one in node.attribute}
     product = Product.of("Conv", weights, values)
     rows = product.rows(activations, zero=0, limit=10**6, seed=0)
@@ -102,7 +114,9 @@ def predicted(tmp_path, graph, *batches, **options):
 
 def test_the_error_is_in_steps_of_the_output(tmp_path):
     weights = np.full((1, 2, 1, 1), 127, np.int8)
-    pixels = np.array([255, 1], np.uint8)[None, None, None].repeat(2, 1)  # one position saturates, one does not
+    pixels = np.array([255, 1], np.uint8)[None, None, None].repeat(
+        2, 1
+    )  # one position saturates, one does not
     (layer,) = predicted(tmp_path, qlinear(weights, scale=512.0), pixels).layers
     before, after = round(2 * 255 * 127 / 512), round(32767 / 512)
     assert (layer.name, layer.operator, layer.weights) == ("layer", "Conv", "w")
@@ -112,7 +126,9 @@ def test_the_error_is_in_steps_of_the_output(tmp_path):
 def test_an_error_that_the_output_clips_does_not_count(tmp_path):
     pixels = np.full((1, 2, 1, 1), 255, np.uint8)
     for weight in (127, -127):  # far above 255 steps, and far below zero
-        (layer,) = predicted(tmp_path, qlinear(np.full((1, 2, 1, 1), weight, np.int8), scale=1.0), pixels).layers
+        (layer,) = predicted(
+            tmp_path, qlinear(np.full((1, 2, 1, 1), weight, np.int8), scale=1.0), pixels
+        ).layers
         assert (layer.expected_rate, layer.expected_error_lsb) == (1.0, 0.0)
 
 
@@ -134,7 +150,9 @@ def test_what_cannot_saturate(weights, options, tmp_path):
 
 def test_one_channel_in_and_two_out_is_not_depthwise(tmp_path):
     weights = np.full((4, 1, 1, 2), 127, np.int8)
-    (layer,) = predicted(tmp_path, qlinear(weights, scale=512.0, group=2), np.full((1, 2, 1, 2), 255, np.uint8)).layers
+    (layer,) = predicted(
+        tmp_path, qlinear(weights, scale=512.0, group=2), np.full((1, 2, 1, 2), 255, np.uint8)
+    ).layers
     assert (layer.possible, layer.expected_rate) == (1.0, 1.0)
 
 
@@ -143,7 +161,9 @@ def test_batches_and_blocks_do_not_change_the_result(tmp_path):
     weights = generator.integers(-127, 128, (3, 5, 3, 3)).astype(np.int8)
     pixels = generator.integers(0, 256, (6, 5, 20, 20)).astype(np.uint8)
     whole = predicted(tmp_path, qlinear(weights, scale=4096.0, zero=128), pixels)
-    parts = predicted(tmp_path, qlinear(weights, scale=4096.0, zero=128), *(pixels[i : i + 1] for i in range(6)))
+    parts = predicted(
+        tmp_path, qlinear(weights, scale=4096.0, zero=128), *(pixels[i : i + 1] for i in range(6))
+    )
     assert whole.rows == parts.rows == 6
     assert whole.layers[0].expected_rate > 0
     assert whole.layers[0].model_dump() == pytest.approx(parts.layers[0].model_dump())
@@ -153,27 +173,37 @@ def test_a_dynamic_layer_is_seen_in_steps_of_its_range(tmp_path):
     generator = np.random.default_rng(0)
     weights = {"w": generator.choice([-1.0, 0.9, 1.0], (16, 4)).astype("f4")}
     onnx.save(
-        float_graph([helper.make_node("MatMul", ["x", "w"], ["y"], name="m")], weights, {"x": ["n", 16]}, {"y": ["n", 4]}, 17),
+        float_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"], name="m")],
+            weights,
+            {"x": ["n", 16]},
+            {"y": ["n", 4]},
+            17,
+        ),
         tmp_path / "m.onnx",
     )
     quantize(tmp_path / "m.onnx", None, Dynamic(), tmp_path / "q.onnx")
     rows = generator.uniform(0.8, 1.0, (8, 16)).astype("f4")
     (layer,) = predict(tmp_path / "q.onnx", [{"x": rows}]).layers
-    quantized = {one.name: numpy_helper.to_array(one) for one in onnx.load(tmp_path / "q.onnx").graph.initializer}[
-        "w_quantized"
-    ]
+    quantized = {
+        one.name: numpy_helper.to_array(one) for one in onnx.load(tmp_path / "q.onnx").graph.initializer
+    }["w_quantized"]
     steps = np.rint(rows / (rows.max() / np.float32(255))).astype(np.uint8)
     sums, saturating, _ = brute_force(steps, quantized)
     exact = steps.astype(int) @ quantized
     assert (layer.operator, layer.weights) == ("MatMul", "w")
     assert layer.expected_rate == pytest.approx(saturating / (8 * 8 * 4))
-    assert layer.expected_error_lsb == pytest.approx(np.abs(sums - exact).mean() * 255 / np.ptp([0, *exact.flat]), rel=1e-3)
+    assert layer.expected_error_lsb == pytest.approx(
+        np.abs(sums - exact).mean() * 255 / np.ptp([0, *exact.flat]), rel=1e-3
+    )
 
 
 def test_a_fused_operator_that_quantises_inside(tmp_path):
     weights = np.full((2, 3), 127, np.int8)
     constants = {"w": weights, "s": np.array(1, "f4"), "z": np.array(0, np.int8)}
-    node = helper.make_node("DynamicQuantizeMatMul", ["x", "w", "s", "z"], ["y"], domain="com.microsoft", name="layer")
+    node = helper.make_node(
+        "DynamicQuantizeMatMul", ["x", "w", "s", "z"], ["y"], domain="com.microsoft", name="layer"
+    )
     rows = np.array([[1, 1], [0.5, 0.5]], "f4")
     (layer,) = predicted(tmp_path, wrap([node], constants, TensorProto.FLOAT, TensorProto.FLOAT), rows).layers
     assert (layer.possible, layer.expected_rate) == (1.0, 0.5)
@@ -187,9 +217,9 @@ def test_a_recurrent_layer_is_possible_but_not_seen(tmp_path):
     onnx.save(float_graph([node], weights, {"x": [3, 1, 4]}, {"y": [3, 1, 1, 4]}, 17), tmp_path / "m.onnx")
     quantize(tmp_path / "m.onnx", None, Dynamic(per_channel=False), tmp_path / "q.onnx")
     report = predict(tmp_path / "q.onnx", [{"x": np.ones((3, 1, 4), "f4")}])
-    assert [(one.name.removesuffix("_quant"), one.possible > 0, one.expected_rate) for one in report.layers] == [
-        ("layer", True, None)
-    ] * 2
+    assert [
+        (one.name.removesuffix("_quant"), one.possible > 0, one.expected_rate) for one in report.layers
+    ] == [("layer", True, None)] * 2
     assert report.at_risk == 0
 
 
@@ -208,7 +238,13 @@ def chain(tmp_path_factory):
     def heavy(*shape):
         return (generator.choice([-1, 1], shape) * generator.uniform(0.5, 1, shape)).astype("f4")
 
-    weights = {"c": heavy(8, 4, 3, 3), "m": heavy(64, 64), "g": heavy(5, 64), "b": heavy(5), "shape": np.array([-1, 64])}
+    weights = {
+        "c": heavy(8, 4, 3, 3),
+        "m": heavy(64, 64),
+        "g": heavy(5, 64),
+        "b": heavy(5),
+        "shape": np.array([-1, 64]),
+    }
     weights["g"] = np.repeat(np.sign(weights["g"][:, ::2]), 2, 1) * np.array([1, 0.03] * 32, "f4")
     nodes = [
         helper.make_node("Conv", ["x", "c"], ["c1"], pads=[1] * 4),
@@ -241,7 +277,9 @@ def test_only_saturating_weights_get_seven_bits(chain, per_channel, activation_t
     largest = {name: np.abs(protected[f"{name}_quantized"].astype(int)).max() for name in "cmg"}
     assert largest == {"c": 64, "m": 64, "g": 127}
     for name in "cmg":
-        np.testing.assert_allclose(protected[f"{name}_scale"] * largest[name], plain[f"{name}_scale"] * 127, rtol=1e-5)
+        np.testing.assert_allclose(
+            protected[f"{name}_scale"] * largest[name], plain[f"{name}_scale"] * 127, rtol=1e-5
+        )
     np.testing.assert_array_equal(plain["g_quantized"], protected["g_quantized"])
 
 
@@ -250,7 +288,9 @@ def test_the_prediction_is_the_same_for_both_kinds_of_activation_and_both_format
     reports = [candidate(chain, recipe, tmp_path / f"{number}.onnx") for number, recipe in enumerate(recipes)]
     rates = [[one.expected_rate for one in report.layers] for report in reports]
     assert rates[0] == rates[1]
-    assert rates[2][0] == pytest.approx(rates[0][0], rel=0.05)  # MatMul and Gemm are per tensor in this format
+    assert rates[2][0] == pytest.approx(
+        rates[0][0], rel=0.05
+    )  # MatMul and Gemm are per tensor in this format
 
 
 def test_protection_needs_qdq():

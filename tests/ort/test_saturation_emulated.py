@@ -10,8 +10,8 @@ import pytest
 from integer_graphs import qlinear, wrap
 from onnx import TensorProto, helper
 
+from inc_mlflow.engines.onnxruntime.analysis.saturation import predict
 from inc_mlflow.errors import MissingExtraError
-from inc_mlflow.ort.saturation import predict
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ WORKER = """
 import sys
 from pathlib import Path
 import numpy as np
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 for path in sorted(Path(sys.argv[1]).glob("*.onnx")):
     np.save(sys.argv[2] + path.stem, Runner(path, threads=1)({"x": np.load(path.with_suffix(".npy"))})["y"])
 """
@@ -38,7 +38,12 @@ def convolution(channels, outputs, *kernel, **attributes):
 
 
 def product(operator, rows, matrix, kind=TensorProto.UINT8, **attributes):
-    constants = {"a": np.array(1, "f4"), "az": np.array(0, rows.dtype), "w": matrix, "wz": np.array(0, matrix.dtype)}
+    constants = {
+        "a": np.array(1, "f4"),
+        "az": np.array(0, rows.dtype),
+        "w": matrix,
+        "wz": np.array(0, matrix.dtype),
+    }
     constants |= {"s": np.array(2000, "f4"), "z": np.array(0 if rows.dtype == np.int8 else 128, rows.dtype)}
     names = {
         "QLinearMatMul": ["x", "a", "az", "w", "a", "wz", "s", "z"],
@@ -65,7 +70,9 @@ CASES = {
     "int8 MatMul": product("QLinearMatMul", (ROWS - 128).astype(np.int8), weights(63, 5), TensorProto.INT8),
     "Gemm": product("QGemm", ROWS, weights(5, 63), transB=1),
     "MatMulInteger": product("MatMulInteger", ROWS, weights(63, 5), TensorProto.INT32),
-    "DynamicQuantizeMatMul": product("DynamicQuantizeMatMul", ROWS.astype("f4"), weights(63, 5), TensorProto.FLOAT),
+    "DynamicQuantizeMatMul": product(
+        "DynamicQuantizeMatMul", ROWS.astype("f4"), weights(63, 5), TensorProto.FLOAT
+    ),
 }
 SAFE = {"depthwise", "uint8 weights", "int8 kernel", "int8 MatMul"}
 
@@ -73,7 +80,7 @@ SAFE = {"depthwise", "uint8 weights", "int8 kernel", "int8 MatMul"}
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Run every case natively and emulated: case -> (native, emulated)."""
-    from inc_mlflow.hardware.isa import prepare
+    from inc_mlflow.engines.onnxruntime.emulation import prepare
 
     try:
         environments = {"native-": {}, "emulated-": prepare("x86-avx2")}

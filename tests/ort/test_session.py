@@ -5,12 +5,14 @@ import onnxruntime
 import pytest
 from graphs import linear
 
+from inc_mlflow.engines.onnxruntime.runtime import session
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.ort import session
-from inc_mlflow.ort.runner import Runner
 
 CUDA = "CUDAExecutionProvider"
-WITHOUT_CUDA = pytest.mark.skipif(CUDA in onnxruntime.get_available_providers(), reason="this onnxruntime has CUDA")
+WITHOUT_CUDA = pytest.mark.skipif(
+    CUDA in onnxruntime.get_available_providers(), reason="this onnxruntime has CUDA"
+)
 
 
 @pytest.fixture
@@ -21,7 +23,9 @@ def model(tmp_path):
 
 @WITHOUT_CUDA
 def test_a_provider_that_onnxruntime_lacks_is_refused_with_those_it_has(model):
-    with pytest.raises(HardwareError, match=f"^provider: this onnxruntime has no {CUDA}, only .*CPUExecutionProvider; use"):
+    with pytest.raises(
+        HardwareError, match=f"^provider: this onnxruntime has no {CUDA}, only .*CPUExecutionProvider; use"
+    ):
         Runner(model, threads=1, provider=CUDA)
 
 
@@ -30,7 +34,9 @@ def test_a_provider_that_onnxruntime_lacks_is_refused_with_those_it_has(model):
 def test_a_provider_that_does_not_start_is_not_replaced_by_the_cpu(model, monkeypatch):
     """ONNX Runtime gives a session on the CPU here, as it does with CUDA on a machine without a GPU."""
     monkeypatch.setattr(session.onnxruntime, "get_available_providers", lambda: [CUDA])
-    with pytest.raises(HardwareError, match=f"^provider: onnxruntime cannot start {CUDA} here; check the GPU"):
+    with pytest.raises(
+        HardwareError, match=f"^provider: onnxruntime cannot start {CUDA} here; check the GPU"
+    ):
         Runner(model, threads=1, provider=CUDA)
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from trained import candidate, digits, judged, outlier_network
 
+from inc_mlflow.engines.onnxruntime.methods.smooth_quant import smooth
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.ort.smooth import smooth
+from inc_mlflow.files import MODEL, external_data
 from inc_mlflow.spec import Static
-from inc_mlflow.storage import MODEL, external_data
 
 ROWS = [{"x": row[None]} for row in digits()[0][:50]]
 
@@ -63,7 +63,8 @@ def test_factors_are_those_of_equation_4(alpha, tmp_path):
 def test_the_readers_of_one_tensor_share_the_largest_weights(tmp_path):
     generator = np.random.default_rng(0)
     arrays = {
-        name: generator.standard_normal((64, 8)).astype("f4") * scale for name, scale in zip("qkv", (1, 5, 2), strict=True)
+        name: generator.standard_normal((64, 8)).astype("f4") * scale
+        for name, scale in zip("qkv", (1, 5, 2), strict=True)
     }
     arrays |= {"gamma": np.ones(64, "f4")}
     nodes = [helper.make_node("LayerNormalization", ["x", "gamma"], ["n"], name="n")]
@@ -78,7 +79,19 @@ def test_the_readers_of_one_tensor_share_the_largest_weights(tmp_path):
     assert_same_function(tmp_path / MODEL, path, {"x": np.concatenate([row["x"] for row in ROWS])})
 
 
-PIECES = ["linear", "gemm", "norm", "gain", "divisor", "offset", "Relu", "LeakyRelu", "Identity", "Erf", "Sigmoid"]
+PIECES = [
+    "linear",
+    "gemm",
+    "norm",
+    "gain",
+    "divisor",
+    "offset",
+    "Relu",
+    "LeakyRelu",
+    "Identity",
+    "Erf",
+    "Sigmoid",
+]
 
 
 def piece(kind, source, target, arrays, generator):
@@ -94,13 +107,19 @@ def piece(kind, source, target, arrays, generator):
         return helper.make_node("LayerNormalization", [source, name, f"{name}_beta"], [target], name=target)
     if kind == "gemm":
         arrays[f"{name}_bias"] = np.array([0.5], "f4")
-        return helper.make_node("Gemm", [source, name, f"{name}_bias"], [target], name=target, transB=1, alpha=0.5, beta=2.0)
+        return helper.make_node(
+            "Gemm", [source, name, f"{name}_bias"], [target], name=target, transB=1, alpha=0.5, beta=2.0
+        )
     operator = {"linear": "MatMul", "gain": "Mul", "divisor": "Div", "offset": "Add"}.get(kind, kind)
     return helper.make_node(operator, [source, *([name] if name in arrays else [])], [target], name=target)
 
 
 @settings(max_examples=25, deadline=None)
-@given(kinds=st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), seed=st.integers(0, 2**16), alpha=st.floats(0.1, 0.9))
+@given(
+    kinds=st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),
+    seed=st.integers(0, 2**16),
+    alpha=st.floats(0.1, 0.9),
+)
 def test_a_random_chain_computes_the_same(kinds, seed, alpha, tmp_path_factory):
     folder, generator = tmp_path_factory.mktemp("chain"), np.random.default_rng(seed)
     arrays, nodes, tensor = {}, [], "x"
@@ -130,10 +149,14 @@ def test_a_random_chain_computes_the_same(kinds, seed, alpha, tmp_path_factory):
 def test_factors_pass_what_is_linear_in_them(kinds, count, tmp_path):
     generator, arrays = np.random.default_rng(0), {}
     names = ["norm", "linear", *kinds, "linear"]
-    nodes = [piece(kind, f"t{number}", f"t{number + 1}", arrays, generator) for number, kind in enumerate(names)]
+    nodes = [
+        piece(kind, f"t{number}", f"t{number + 1}", arrays, generator) for number, kind in enumerate(names)
+    ]
     last = f"t{len(names)}"
     found, path = smoothed(
-        model(nodes, arrays, {"t0": ["n", 64]}, {last: ["n", 64]}, 17), tmp_path, [{"t0": r["x"]} for r in ROWS]
+        model(nodes, arrays, {"t0": ["n", 64]}, {last: ["n", 64]}, 17),
+        tmp_path,
+        [{"t0": r["x"]} for r in ROWS],
     )
     assert found == count
     assert_same_function(tmp_path / MODEL, path, {"t0": digits()[0][50:80]})
@@ -159,7 +182,9 @@ def test_what_a_residual_reads_too_is_left_alone(tmp_path):
 
 def test_a_gamma_that_two_layers_share_is_parted(tmp_path):
     graph = outlier_network()
-    graph.graph.node.append(helper.make_node("LayerNormalization", ["x", "gamma", "beta"], ["other"], name="other"))
+    graph.graph.node.append(
+        helper.make_node("LayerNormalization", ["x", "gamma", "beta"], ["other"], name="other")
+    )
     graph.graph.output.append(helper.make_tensor_value_info("other", 1, ["n", 64]))
     count, path = smoothed(graph, tmp_path)
     assert count == 1

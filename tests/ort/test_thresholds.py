@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from onnxruntime.quantization.calibrate import HistogramCollector
 
-from inc_mlflow.ort.entropy import LEVELS, divergences, entropy
-from inc_mlflow.ort.histogram import Histogram
-from inc_mlflow.ort.squared_error import STEPS, mse
-from inc_mlflow.ort.thresholds import finite_range, percentile
+from inc_mlflow.engines.onnxruntime.calibration.entropy import LEVELS, divergences, entropy
+from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
+from inc_mlflow.engines.onnxruntime.calibration.squared_error import STEPS, mse
+from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range, percentile
 from inc_mlflow.spec import CalibrateMethod
 
 METHODS = get_args(CalibrateMethod)
@@ -41,7 +41,10 @@ def histogram_of(values):
 
 
 def of_onnxruntime(values, method, bins, symmetric, share=99.999):
-    """Their range and the width of their bins; the two ways to count are those that ``create_calibrator`` chooses."""
+    """Their range and the width of their bins.
+
+    The two ways to count are those that ``create_calibrator`` chooses.
+    """
     collector = HistogramCollector(method, symmetric, bins, 128, share, "same")
     with contextlib.redirect_stdout(io.StringIO()):
         collector.collect({"tensor": [values]})
@@ -51,17 +54,23 @@ def of_onnxruntime(values, method, bins, symmetric, share=99.999):
 
 
 @pytest.mark.parametrize("share", [99.999, 99.9, 99])
-@pytest.mark.parametrize("size", [317, 20_011])  # no share of them is a whole number, which rounding would decide there
+@pytest.mark.parametrize(
+    "size", [317, 20_011]
+)  # no share of them is a whole number, which rounding would decide there
 @pytest.mark.parametrize("shape", SHAPES)
 def test_percentile_is_that_of_onnxruntime_within_a_bin(shape, size, share):
     values, histogram, low, high = sample(shape, size)
     theirs, width = of_onnxruntime(values, "percentile", 2048, symmetric=True, share=share)
-    np.testing.assert_allclose(percentile(histogram, low, high, share / 100), theirs, atol=max(width, histogram.width))
+    np.testing.assert_allclose(
+        percentile(histogram, low, high, share / 100), theirs, atol=max(width, histogram.width)
+    )
 
 
 @pytest.mark.parametrize("bins", [256, 512])
 @pytest.mark.parametrize("size", [300, 20_000])
-@pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"outlier"}))  # between it and the rest all are equal but for rounding
+@pytest.mark.parametrize(
+    "shape", sorted(SHAPES.keys() - {"outlier"})
+)  # between it and the rest all are equal but for rounding
 def test_entropy_is_that_of_onnxruntime_with_as_many_bins(shape, size, bins):
     values, histogram, low, high = sample(shape, size)
     theirs, width = of_onnxruntime(values, "entropy", bins, symmetric=False)
@@ -125,7 +134,9 @@ def test_no_other_range_has_a_smaller_squared_error(shape):
     assert squared_error(values, *mse(histogram, low, high)) <= 1.01 * best
 
 
-@pytest.mark.parametrize(("shape", "size"), [("relu", 300), ("relu", 3000), ("relu", 50_000), ("negative", 50_000)])
+@pytest.mark.parametrize(
+    ("shape", "size"), [("relu", 300), ("relu", 3000), ("relu", 50_000), ("negative", 50_000)]
+)
 def test_the_squared_error_is_smallest_where_brute_force_says(shape, size):
     values, histogram, low, high = sample(shape, size)
     ends = np.arange(1, 513) / 512 * max(-low, high)

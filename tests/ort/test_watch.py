@@ -13,12 +13,12 @@ import pytest
 from endless import endless
 from onnx import TensorProto, helper
 
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_sha256
+from inc_mlflow.engines.onnxruntime.runtime import call_timeout as watch
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import VARIABLE, Watched
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError, SpecError
-from inc_mlflow.ort import watch
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.model import read_structure, signature, source_sha256
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.ort.watch import VARIABLE, Watched
 
 ROW = np.ones((1, 2), np.float32)
 
@@ -32,7 +32,10 @@ def short(monkeypatch):
 def test_a_loop_without_an_end_is_stopped(tmp_path, short, constant):
     runner = Runner(endless(tmp_path / "m.onnx", constant=constant), threads=1)
     began = time.monotonic()
-    with pytest.raises(ModelError, match=rf"m\.onnx: one call took more than 0\.3 s, .* {VARIABLE} sets how long it may take$"):
+    with pytest.raises(
+        ModelError,
+        match=rf"m\.onnx: one call took more than 0\.3 s, .* {VARIABLE} sets how long it may take$",
+    ):
         runner({"x": ROW})
     assert time.monotonic() - began < 5
     with pytest.raises(ModelError, match="one call took more than"):
@@ -82,13 +85,17 @@ def model(path, shape, nodes=None, dtype=TensorProto.FLOAT, initializers=()):
 
 def test_a_model_that_takes_a_billion_rows_at_a_time_is_refused(tmp_path):
     runner = Runner(model(tmp_path / "m.onnx", [10**9, 500]), threads=1)
-    with pytest.raises(ModelError, match=r"takes 1000000000 rows at a time, 2,000\.0 GB, and .* export it with a free batch"):
+    with pytest.raises(
+        ModelError, match=r"takes 1000000000 rows at a time, 2,000\.0 GB, and .* export it with a free batch"
+    ):
         runner({"x": np.ones((1, 500), np.float32)})
 
 
 def test_an_output_that_memory_cannot_hold_is_one_line(tmp_path):
     shape = helper.make_node("Constant", [], ["s"], value_ints=[10**7, 10**6])
-    runner = Runner(model(tmp_path / "m.onnx", [1], [shape, helper.make_node("Expand", ["x", "s"], ["y"])]), threads=1)
+    runner = Runner(
+        model(tmp_path / "m.onnx", [1], [shape, helper.make_node("Expand", ["x", "s"], ["y"])]), threads=1
+    )
     with pytest.raises(ModelError, match=r"m\.onnx: onnxruntime cannot run it: ") as raised:
         runner({"x": np.ones(1, np.float32)})
     assert "\n" not in str(raised.value)
@@ -98,7 +105,7 @@ def test_a_run_that_fails_prints_nothing_beside_its_line(tmp_path):
     """In a process of its own: ONNX Runtime's log goes past Python."""
     model(tmp_path / "m.onnx", ["n", 4], [helper.make_node("MatMul", ["x", "x"], ["y"])])
     script = (
-        "import sys, numpy as np; from pathlib import Path; from inc_mlflow.ort.runner import Runner\n"
+        "import sys, numpy as np; from pathlib import Path; from inc_mlflow.engines.onnxruntime.runtime.runner import Runner\n"
         "try: Runner(Path(sys.argv[1]), threads=1)({'x': np.ones((1, 4), np.float32)})\n"
         "except Exception as error: print(error)"
     )
@@ -127,7 +134,10 @@ def test_a_type_that_onnx_does_not_know_is_one_line(tmp_path, number):
 
 @pytest.mark.parametrize(
     ("location", "says"),
-    [("a\0b", "says wrongly where its weights are"), ("x" * 300, "weights cannot be read .File name too long")],
+    [
+        ("a\0b", "says wrongly where its weights are"),
+        ("x" * 300, "weights cannot be read .File name too long"),
+    ],
 )
 def test_a_place_of_weights_that_no_file_can_have_is_one_line(tmp_path, location, says):
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from judging import CONDITIONS, HOST
 
-from inc_mlflow.ort.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
 from inc_mlflow.spec import Job, Static
-from inc_mlflow.steps.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
+from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits" / "job.yaml"
 INT8 = "static u8s8 per-channel"
@@ -58,4 +58,6 @@ def test_a_profile_that_fails_is_told(models, tmp_path):
 @pytest.mark.parametrize(("milliseconds", "passes"), [(0.01, 100), (10.0, 75), (5000.0, 4)])
 def test_small_and_large_models_are_profiled_for_about_as_long(milliseconds, passes):
     assert _passes(_record(0.5, milliseconds)) == passes
-    assert passes == pytest.approx(PROFILED_SECONDS / PROFILED_BATCHES / milliseconds * 1000, rel=0.01) or passes in {4, 100}
+    assert passes == pytest.approx(
+        PROFILED_SECONDS / PROFILED_BATCHES / milliseconds * 1000, rel=0.01
+    ) or passes in {4, 100}

@@ -13,11 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 
-from inc_mlflow.ort.collect import collect
-from inc_mlflow.ort.compress import Calibration, compress
-from inc_mlflow.ort.normalize import normalize
-from inc_mlflow.ort.runner import Runner
-from inc_mlflow.storage import MODEL
+from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.files import MODEL
 
 HIDDEN = 32
 CALIBRATION = 200
@@ -50,7 +50,10 @@ def uneven_network(layer="Gemm"):
     else:
         first = as_sequence("x", "w1", "b1", "h")
         last = [helper.make_node("MatMul", ["r", "w2"], ["m2"], name="two")]
-        last += [helper.make_node("Add", ["m2", "b2"], ["s"], name="bias2"), helper.make_node("Flatten", ["s"], ["logits"])]
+        last += [
+            helper.make_node("Add", ["m2", "b2"], ["s"], name="bias2"),
+            helper.make_node("Flatten", ["s"], ["logits"]),
+        ]
     return network([*first, helper.make_node("Relu", ["h"], ["r"], name="relu"), *last], weights)
 
 
@@ -73,7 +76,10 @@ def linear_weights():
 
 
 def outlier_network(decomposed=False):
-    """LayerNormalization, then a trained linear layer; four channels of the activations are 60 times the others."""
+    """LayerNormalization, then a trained linear layer.
+
+    Four channels of the activations are 60 times the others.
+    """
     w, b = linear_weights()
     gamma = np.ones(64)
     gamma[[20, 27, 36, 43]] = 60
@@ -94,7 +100,9 @@ def outlier_network(decomposed=False):
 
 
 def network(nodes, weights):
-    weights = {name: value.astype("f4") for name, value in weights.items()} | {"sequence": np.array([-1, 1, 64])}
+    weights = {name: value.astype("f4") for name, value in weights.items()} | {
+        "sequence": np.array([-1, 1, 64])
+    }
     return model(nodes, weights, {"x": ["n", 64]}, {"logits": ["n", 10]}, 17)
 
 
@@ -105,7 +113,12 @@ def candidate(graph: onnx.ModelProto, folder: Path, recipe) -> Path:
     normalize(folder / "source.onnx", folder)
     batches = np.split(digits()[0][:CALIBRATION], 8)
     ranges = collect(folder / MODEL, [{"x": batch} for batch in batches], threads=1)
-    compress(folder / MODEL, recipe, Calibration(lambda: [{"x": batch} for batch in batches], ranges, 1), folder / "int8.onnx")
+    compress(
+        folder / MODEL,
+        recipe,
+        Calibration(lambda: [{"x": batch} for batch in batches], ranges, 1),
+        folder / "int8.onnx",
+    )
     return folder / "int8.onnx"
 
 

@@ -15,9 +15,30 @@ import psutil
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-STEPS = ("promotion", "tracking", "champion", "benchmark", "candidates", "baseline", "evaluation", "ranges", "judgement")
-"""Directories of the steps, those with side effects first: they are the ones that the few seeds of CI meet."""
-ORDER = ("champion", "baseline", "ranges", "candidates", "evaluation", "benchmark", "judgement", "tracking", "promotion")
+STEPS = (
+    "promotion",
+    "tracking",
+    "champion",
+    "benchmark",
+    "candidates",
+    "baseline",
+    "evaluation",
+    "ranges",
+    "judgement",
+)
+"""Directories of the steps, those with side effects first: they are the ones that the few seeds of CI
+meet."""
+ORDER = (
+    "champion",
+    "baseline",
+    "ranges",
+    "candidates",
+    "evaluation",
+    "benchmark",
+    "judgement",
+    "tracking",
+    "promotion",
+)
 SPANS = {"benchmark": 8.0, "champion": 3.0, "tracking": 4.0, "promotion": 2.0}
 """Seconds after a step's start within which it is killed; 0.3 for the others."""
 SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))]
@@ -142,7 +163,10 @@ def copy_of(source, target):
 
 
 def before(job, step):
-    """Take out the results of a step and of all later ones; what is logged is logged anew, in this folder's store."""
+    """Take out the results of a step and of all later ones.
+
+    What is logged is logged anew, in this folder's store.
+    """
     state, first = state_of(job), min(ORDER.index(step), ORDER.index("tracking"))
     (state / "result.json").unlink()
     for name in ORDER[first:]:
@@ -151,7 +175,10 @@ def before(job, step):
 
 
 def check_store(job, result):
-    """One live parent, one live child per row and one per measurement, one version that the alias names; nothing RUNNING."""
+    """One live parent, one live child per row and one per measurement, one version that the alias names.
+
+    Nothing RUNNING.
+    """
     found = store(job)
     live = [run for run in found["runs"] if run["live"]]
     assert [run for run in found["runs"] if run["status"] == "RUNNING"] == []

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from inc_mlflow.files import sha256_file
 from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
 from inc_mlflow.spec import Bundle, Job
-from inc_mlflow.storage import sha256_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "digits"
@@ -21,7 +21,9 @@ def bundled(name, placement=None):
     """A job of the examples whose files a cluster finds; nothing is uploaded."""
     job = Job.load(EXAMPLES / name, placement)
     files = {file: sha256_file(EXAMPLES / file) for file in FILES}
-    return replace(job, spec=job.spec.model_copy(update={"bundle": Bundle(uri="s3://bucket/root", files=files)}))
+    return replace(
+        job, spec=job.spec.model_copy(update={"bundle": Bundle(uri="s3://bucket/root", files=files)})
+    )
 
 
 def compiled(folder, pipeline, job, **options):
@@ -37,8 +39,13 @@ def documents(path):
 
 
 def tasks(spec):
-    """All tasks by name of their graph and their own, also those in nested graphs; graphs themselves left out."""
-    graphs = {"root": spec["root"]["dag"]} | {name: one["dag"] for name, one in spec["components"].items() if "dag" in one}
+    """All tasks by name of their graph and their own, also those in nested graphs.
+
+    Graphs themselves left out.
+    """
+    graphs = {"root": spec["root"]["dag"]} | {
+        name: one["dag"] for name, one in spec["components"].items() if "dag" in one
+    }
     return {
         (holder, name): task
         for holder, graph in graphs.items()

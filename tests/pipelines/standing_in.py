@@ -32,7 +32,9 @@ def check(job_file, done):
     assert all(list(row["per_pool"]) == POOLS for row in result["table"])
     (state,) = (path for path in (job_file.parent / ".inc-mlflow").iterdir() if (path / "judgement").is_dir())
     found = [json.loads((state / f"candidates-{pool}" / "record.json").read_text()) for pool in POOLS]
-    assert {row["sha256"] for row in result["table"][1:]} == {one["sha256"] for record in found for one in record["candidates"]}
+    assert {row["sha256"] for row in result["table"][1:]} == {
+        one["sha256"] for record in found for one in record["candidates"]
+    }
     for pool in POOLS:
         record = json.loads((state / f"benchmark-{pool}" / "record.json").read_text())
         assert record["evidence"]["pool"] == pool

@@ -11,10 +11,10 @@ from packages import EXAMPLES, FLEET_JOB, NAMES, ROOT, bundled, compiled, docume
 
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
-from inc_mlflow.pipelines.dress import MANNERS, USER
+from inc_mlflow.pipelines.kubernetes_settings import MANNERS, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.spec.pools import Emulated
-from inc_mlflow.tracking.inside import POD_FACTS
+from inc_mlflow.tracking.plugins.step_context import POD_FACTS
 
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"
@@ -104,7 +104,9 @@ def test_images_come_from_the_registry_of_an_air_gapped_cluster(pipeline, job, t
 def test_each_pool_has_one_evaluation_and_where_speed_counts_one_benchmark(spec, job, pipeline):
     if pipeline != "sharded":
         assert set(named(spec, "evaluate")) == {f"{pool} · evaluate" for pool in job.spec.real_pools}
-    assert set(named(spec, "benchmark")) == {f"{pool} · benchmark" for pool in job.spec.real_pools if pool != "a100"}
+    assert set(named(spec, "benchmark")) == {
+        f"{pool} · benchmark" for pool in job.spec.real_pools if pool != "a100"
+    }
 
 
 def test_a_task_is_told_the_pool_that_it_runs_on(spec):
@@ -127,7 +129,9 @@ def test_without_a_bundle_nothing_comes_from_the_cache(tmp_path):
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks(spec).values())
 
 
-def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in_and_which_pod_it_is(spec, platform):
+def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in_and_which_pod_it_is(
+    spec, platform
+):
     for task in tasks(spec).values():
         executor = spec["components"][task["componentRef"]["name"]]["executorLabel"]
         secrets = {one["secretName"] for one in platform[executor]["secretAsEnv"]}
@@ -145,9 +149,10 @@ def test_no_secret_stands_in_the_package_and_all_may_be_absent(platform):
 
 
 def test_tasks_run_as_a_user_without_rights(platform):
-    assert {(one["securityContext"]["runAsUser"], one["securityContext"]["runAsNonRoot"]) for one in platform.values()} == {
-        (str(USER), True)
-    }
+    assert {
+        (one["securityContext"]["runAsUser"], one["securityContext"]["runAsNonRoot"])
+        for one in platform.values()
+    } == {(str(USER), True)}
 
 
 def test_the_pipelines_identity_only_requests_promotion_and_only_where_the_gate_says_pass(spec):
@@ -160,7 +165,10 @@ def test_the_pipelines_identity_only_requests_promotion_and_only_where_the_gate_
         for task in one.get("dag", {}).get("tasks", {}).values()
         if task["componentRef"]["name"] == requests[0][0]
     )
-    assert condition["triggerPolicy"]["condition"] == "inputs.parameter_values['pipelinechannel--verdict'] == 'pass'"
+    assert (
+        condition["triggerPolicy"]["condition"]
+        == "inputs.parameter_values['pipelinechannel--verdict'] == 'pass'"
+    )
 
 
 def test_runs_are_closed_however_the_pipeline_ends(spec):
@@ -214,8 +222,12 @@ def test_more_pools_than_a_gate_takes_are_refused_in_one_line(tmp_path):
         compiled(tmp_path, "int8", replace(bundled("job.yaml"), spec=spec))
 
 
-@pytest.mark.parametrize(("layout", "pool", "asked", "given"), [("4c14ins", "intel", 56, 15), ("8ins", "local", 8, 4)])
-def test_a_layout_that_a_pool_has_no_cpus_for_is_refused_before_it_is_submitted(tmp_path, layout, pool, asked, given):
+@pytest.mark.parametrize(
+    ("layout", "pool", "asked", "given"), [("4c14ins", "intel", 56, 15), ("8ins", "local", 8, 4)]
+)
+def test_a_layout_that_a_pool_has_no_cpus_for_is_refused_before_it_is_submitted(
+    tmp_path, layout, pool, asked, given
+):
     job = bundled("job.yaml" if pool == "local" else FLEET_JOB)
     benchmark = job.spec.benchmark.model_copy(update={"layout": layout})
     job = replace(job, spec=job.spec.model_copy(update={"benchmark": benchmark}))
@@ -251,11 +263,18 @@ def test_a_text_that_no_task_could_be_handed_is_refused_before_it_is_submitted(t
     """Old exporters write one file per tensor, and a bundle names them all."""
     job = bundled(FLEET_JOB)
     files = job.spec.bundle.files | {f"onnx__MatMul_{number}": "0" * 64 for number in range(1200)}
-    job = replace(job, spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": files})}))
-    with pytest.raises(SpecError, match=r"^job: its text is 1\d\d KiB, of which a task takes 96; it names 1204 files: save a"):
+    job = replace(
+        job, spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": files})})
+    )
+    with pytest.raises(
+        SpecError, match=r"^job: its text is 1\d\d KiB, of which a task takes 96; it names 1204 files: save a"
+    ):
         compiled(tmp_path, "int8", job)
     fitting = dict(list(files.items())[:600])
-    job = replace(job, spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": fitting})}))
+    job = replace(
+        job,
+        spec=job.spec.model_copy(update={"bundle": job.spec.bundle.model_copy(update={"files": fitting})}),
+    )
     assert compiled(tmp_path, "int8", job).exists()
 
 

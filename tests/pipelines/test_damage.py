@@ -34,7 +34,9 @@ def damage(path, how):
 
 def files(state):
     """Return all files of a state folder that hold something; the lock is empty."""
-    return sorted(path.relative_to(state) for path in state.rglob("*") if path.is_file() and path.stat().st_size)
+    return sorted(
+        path.relative_to(state) for path in state.rglob("*") if path.is_file() and path.stat().st_size
+    )
 
 
 def ends_like(job, run, undisturbed):

@@ -59,18 +59,30 @@ CORDON = "node.kubernetes.io/unschedulable"
         (terms([where("memory", "Gt", "x")]), {}, "label memory Gt x fails"),
         (terms([where("arch", "Exists"), where("zone", "Exists")]), {}, "label zone Exists fails"),
         (terms([where("arch", "Exists")], [where("zone", "Exists")]), {}, None),
-        (terms([where("zone", "Exists")], [where("disk", "Exists")]), {}, "label zone Exists fails or label disk Exists fails"),
+        (
+            terms([where("zone", "Exists")], [where("disk", "Exists")]),
+            {},
+            "label zone Exists fails or label disk Exists fails",
+        ),
         (terms([]), {}, "an affinity without requirements matches no node"),
         (terms([], [where("arch", "Exists")]), {}, None),
         ({"terms": [{"matchFields": [where("metadata.name", "In", "n")]}]}, {}, None),
-        ({"terms": [{"matchFields": [where("metadata.name", "In", "m")]}]}, {}, "field metadata.name In m fails"),
+        (
+            {"terms": [{"matchFields": [where("metadata.name", "In", "m")]}]},
+            {},
+            "field metadata.name In m fails",
+        ),
         ({}, taint(), "taint k=v:NoSchedule is not tolerated"),
         ({}, taint(value="", effect="NoExecute"), "taint k:NoExecute is not tolerated"),
         ({}, taint(effect="PreferNoSchedule"), None),
         (tolerate(key="k", value="v", effect="NoSchedule"), taint(), None),
         (tolerate(key="k", value="w", effect="NoSchedule"), taint(), "taint k=v:NoSchedule is not tolerated"),
         (tolerate(key="j", value="v", effect="NoSchedule"), taint(), "taint k=v:NoSchedule is not tolerated"),
-        (tolerate(key="k", value="v", effect="NoSchedule"), taint(effect="NoExecute"), "taint k=v:NoExecute is not tolerated"),
+        (
+            tolerate(key="k", value="v", effect="NoSchedule"),
+            taint(effect="NoExecute"),
+            "taint k=v:NoExecute is not tolerated",
+        ),
         (tolerate(key="k", value="v"), taint(effect="NoExecute"), None),
         (tolerate(key="k", operator="Exists"), taint(), None),
         (tolerate(operator="Exists"), taint(), None),
@@ -128,7 +140,8 @@ NODES = records(
 PODS = records(
     labels=st.just({}),
     selector=st.dictionaries(KEYS, VALUES, max_size=1),
-    terms=st.none() | few(records(matchExpressions=few(expression()), matchFields=few(expression(), 1)), least=1),
+    terms=st.none()
+    | few(records(matchExpressions=few(expression()), matchFields=few(expression(), 1)), least=1),
     tolerations=few(
         records(
             key=st.sampled_from(["", "a", "b", CORDON]),
@@ -182,7 +195,9 @@ def may_run(pod, node):
     if node["unschedulable"]:
         taints.append({"key": CORDON, "value": "", "effect": "NoSchedule"})
     for found in taints:
-        if found["effect"] in {"NoSchedule", "NoExecute"} and True not in [tolerates(by, found) for by in pod["tolerations"]]:
+        if found["effect"] in {"NoSchedule", "NoExecute"} and True not in [
+            tolerates(by, found) for by in pod["tolerations"]
+        ]:
             return False
     return all(node["allocatable"].get(name, 0) >= amount for name, amount in pod["requests"].items())
 
@@ -192,10 +207,16 @@ def test_any_pod_on_any_node(pod, node):
     assert (obstacles(Pod.model_validate(pod), Node.model_validate(node)) == []) == may_run(pod, node)
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["n", "u", "m", "", "k", "M", "G", "Ki", "Mi", "Gi", "e2", "E-3"]))
+@given(
+    st.integers(0, 10**6), st.sampled_from(["n", "u", "m", "", "k", "M", "G", "Ki", "Mi", "Gi", "e2", "E-3"])
+)
 def test_a_quantity_is_its_number_times_its_scale(number, suffix):
     decimal = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "e2": 2, "E-3": -3}
-    scale = Decimal(10) ** decimal[suffix] if suffix in decimal else Decimal(2) ** (10 * (1 + "KMG".index(suffix[0])))
+    scale = (
+        Decimal(10) ** decimal[suffix]
+        if suffix in decimal
+        else Decimal(2) ** (10 * (1 + "KMG".index(suffix[0])))
+    )
     assert parse_quantity(f"{number}{suffix}") == number * scale
 
 
@@ -204,7 +225,9 @@ def test_quantities_as_kubernetes_reads_them(text, value):
     assert parse_quantity(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "one", "-1", "1 Gi", "1gi", "{{$.inputs.parameters['cpu']}}", "1e", "1e999", "Gi", "٣"])
+@pytest.mark.parametrize(
+    "text", ["", "one", "-1", "1 Gi", "1gi", "{{$.inputs.parameters['cpu']}}", "1e", "1e999", "Gi", "٣"]
+)
 def test_what_is_no_quantity_is_refused(text):
     with pytest.raises(ValueError, match="is not a quantity; write 500m, 15 or 16Gi"):
         parse_quantity(text)
@@ -222,10 +245,19 @@ def nodes(*texts):
         ("[]", "fleet: expected a mapping of fields, got list"),
         (nodes("name: a"), "nodes[0].allocatable: required field is missing"),
         (nodes("name: a, allocatable: {cpu: lots}"), "nodes[0].allocatable.cpu: 'lots' is not a quantity"),
-        (nodes("name: a, label: {}, allocatable: {}"), "nodes[0].label: unknown field, did you mean 'labels'?"),
-        (nodes("name: a, labels: {x: true}, allocatable: {}"), "nodes[0].labels.x: expected a valid string, got True"),
+        (
+            nodes("name: a, label: {}, allocatable: {}"),
+            "nodes[0].label: unknown field, did you mean 'labels'?",
+        ),
+        (
+            nodes("name: a, labels: {x: true}, allocatable: {}"),
+            "nodes[0].labels.x: expected a valid string, got True",
+        ),
         (nodes("name: a, allocatable: {}", "name: a, allocatable: {}"), "nodes: 'a' stands twice; keep one"),
-        (nodes("name: a, allocatable: {}, taints: [{key: a, effect: Never}]"), "nodes[0].taints[0].effect: expected"),
+        (
+            nodes("name: a, allocatable: {}, taints: [{key: a, effect: Never}]"),
+            "nodes[0].taints[0].effect: expected",
+        ),
     ],
 )
 def test_a_wrong_fleet_is_one_line_with_file_and_field(tmp_path, text, message):

@@ -41,7 +41,9 @@ def kill_and_finish(undisturbed, start):
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(20))
-def test_a_killed_run_started_again_ends_like_an_undisturbed_one(seed, copy_example, tmp_path, kill_and_finish):
+def test_a_killed_run_started_again_ends_like_an_undisturbed_one(
+    seed, copy_example, tmp_path, kill_and_finish
+):
     kill_and_finish(seed, copy_example(tmp_path / "digits"))
 
 
@@ -53,7 +55,9 @@ def test_a_run_killed_in_a_step_that_talks_to_a_server_ends_like_an_undisturbed_
     kill_and_finish(seed, before(copy_of(undisturbed.job, tmp_path / "digits"), STEPS[seed]))
 
 
-def test_a_run_beside_another_is_refused_and_a_step_of_a_killed_one_ends_with_it(undisturbed, tmp_path, start):
+def test_a_run_beside_another_is_refused_and_a_step_of_a_killed_one_ends_with_it(
+    undisturbed, tmp_path, start
+):
     job = before(copy_of(undisturbed.job, tmp_path / "digits"), "benchmark")
     note = state_of(job) / "benchmark.pid"
     first = start(job)
@@ -76,13 +80,18 @@ def step_process(run, function):
         for process in psutil.Process(run.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 line = process.cmdline()
-                asked = line[1:4] == ["-m", "inc_mlflow.pipelines.launch", "kfp.dsl.executor_main"] and line[-1] == function
+                asked = (
+                    line[1:4] == ["-m", "inc_mlflow.pipelines.launch", "kfp.dsl.executor_main"]
+                    and line[-1] == function
+                )
                 if asked and (step := process.children()):
                     return step[0]
     return None
 
 
-def test_a_step_that_had_not_announced_itself_when_its_parent_was_killed_is_ended_too(undisturbed, tmp_path, start):
+def test_a_step_that_had_not_announced_itself_when_its_parent_was_killed_is_ended_too(
+    undisturbed, tmp_path, start
+):
     """A step takes a second to import what it needs; a busy machine is played by stopping it there."""
     job = before(copy_of(undisturbed.job, tmp_path / "digits"), "tracking")
     first = start(job)
@@ -94,7 +103,9 @@ def test_a_step_that_had_not_announced_itself_when_its_parent_was_killed_is_ende
     second = start(job)
     try:
         assert wait_for(lambda: step_process(second, "track"), second), second.err[-3000:]
-        assert not step.is_running() or step.status() == psutil.STATUS_ZOMBIE, "two processes log this job at once"
+        assert not step.is_running() or step.status() == psutil.STATUS_ZOMBIE, (
+            "two processes log this job at once"
+        )
     finally:
         with contextlib.suppress(psutil.Error):
             step.resume()

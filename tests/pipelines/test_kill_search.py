@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from killing import PROGRAM, SEEDS, environment
 
+from inc_mlflow.files import unsealed
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import shortlist
-from inc_mlflow.storage import unsealed
 
 pytestmark = pytest.mark.slow
 BUDGET = "8"

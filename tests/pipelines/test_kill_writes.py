@@ -21,7 +21,9 @@ def writes_of_creation(tmp_path_factory, copy_example):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_store_that_was_being_made_when_the_run_was_killed_can_be_used(seed, writes_of_creation, copy_example, tmp_path):
+def test_a_store_that_was_being_made_when_the_run_was_killed_can_be_used(
+    seed, writes_of_creation, copy_example, tmp_path
+):
     job = copy_example(tmp_path / "digits")
     fatal = random.Random(seed).randint(1, writes_of_creation)
     assert late("connect", job, fatal, state=None).returncode == -signal.SIGKILL
@@ -47,7 +49,9 @@ def unlogged(measured, tmp_path):
 @pytest.fixture(scope="module")
 def writes_of_logging(measured, tmp_path_factory):
     """How many statements and commits it takes to log and promote."""
-    job = Path(shutil.copytree(measured.parent, tmp_path_factory.mktemp("logging") / "digits")) / measured.name
+    job = (
+        Path(shutil.copytree(measured.parent, tmp_path_factory.mktemp("logging") / "digits")) / measured.name
+    )
     done = late("log", job, NEVER, state=state_of(job))
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
@@ -65,4 +69,6 @@ def test_logging_that_was_killed_at_any_write_is_completed_and_duplicates_nothin
     found = check_store(unlogged, undisturbed.result)
     live = {run["id"] for run in found["runs"] if run["live"]}
     strays = [one for one in found["logged"] if one["run"] not in live]
-    assert strays == [], f"killed at write {fatal} of {writes_of_logging}: logged models that belong to no live run"
+    assert strays == [], (
+        f"killed at write {fatal} of {writes_of_logging}: logged models that belong to no live run"
+    )

@@ -50,7 +50,7 @@ def refuses(kind: str, message: str, target: dsl.Output[dsl.Artifact]):
     from inc_mlflow import errors
     from inc_mlflow.records import Record
     from inc_mlflow.spec import Job, JobSpec
-    from inc_mlflow.steps.stage import step
+    from inc_mlflow.steps.step import step
 
     @step("refusal", Record)
     def refuse(job: Job, directory: Path) -> Record:
@@ -124,7 +124,15 @@ def command(tmp_path):
     (tmp_path / "graphs.py").write_text(PIPELINES)
 
     def make(name, **arguments):
-        return [sys.executable, "-c", RUN, str(tmp_path), name, str(tmp_path / "state"), json.dumps(arguments)]
+        return [
+            sys.executable,
+            "-c",
+            RUN,
+            str(tmp_path),
+            name,
+            str(tmp_path / "state"),
+            json.dumps(arguments),
+        ]
 
     return make
 
@@ -138,7 +146,9 @@ def answer(done):
     return json.loads(done.stdout.removeprefix("RESTORED "))
 
 
-@pytest.mark.parametrize("kind", sorted(one.__name__ for one in [errors.IncError, *errors.IncError.__subclasses__()]))
+@pytest.mark.parametrize(
+    "kind", sorted(one.__name__ for one in [errors.IncError, *errors.IncError.__subclasses__()])
+)
 def test_what_a_step_refuses_reaches_the_caller_as_its_own_type_and_line(command, kind):
     line = "data.validation: 3 rows hold NaN: in column Größe; clean them: {a: 'b', \"c\"}"
     told = answer(run(command("refused", kind=kind, message=line)))
@@ -176,7 +186,9 @@ def test_a_step_whose_own_code_crashed_is_no_error_of_the_user(command):
 
 
 def test_an_error_of_an_earlier_run_is_not_told_again(command, tmp_path):
-    (tmp_path / "state" / "refusal.error").write_text(json.dumps({"kind": "DataError", "message": "of yesterday"}))
+    (tmp_path / "state" / "refusal.error").write_text(
+        json.dumps({"kind": "DataError", "message": "of yesterday"})
+    )
     assert answer(run(command("buggy")))["kind"] == "RuntimeError"
 
 

@@ -24,7 +24,9 @@ def job(undisturbed, tmp_path):
 def server(job, tmp_path):
     """A server on the store where the tests of this folder look for one."""
     (tmp_path / "server").mkdir()
-    with mlflow_server(tmp_path / "server", backend_uri=f"sqlite:///{job.parent / '.inc-mlflow' / 'mlflow.db'}") as made:
+    with mlflow_server(
+        tmp_path / "server", backend_uri=f"sqlite:///{job.parent / '.inc-mlflow' / 'mlflow.db'}"
+    ) as made:
         yield made
 
 
@@ -33,7 +35,9 @@ def latencies(folder):
     return sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.rglob("latencies.npz"))
 
 
-def test_a_server_killed_while_speed_is_measured_gets_the_measurement_later_and_once(job, server, start, tmp_path):
+def test_a_server_killed_while_speed_is_measured_gets_the_measurement_later_and_once(
+    job, server, start, tmp_path
+):
     first = start(job, MLFLOW_TRACKING_URI=server.url)
     assert wait_for((state_of(job) / "benchmark.pid").exists, first), first.err[-3000:]
     server.kill()

@@ -16,7 +16,10 @@ from inc_mlflow.spec import Job, PoolSpec
 AMD = PoolSpec.model_validate(
     {
         "selector": {"vendor": "AMD", "arch": "amd64"},
-        "required": [{"key": "vnni", "operator": "DoesNotExist"}, {"key": "zen", "operator": "In", "values": ["2", "3"]}],
+        "required": [
+            {"key": "vnni", "operator": "DoesNotExist"},
+            {"key": "zen", "operator": "In", "values": ["2", "3"]},
+        ],
         "tolerations": [{"key": "inc-mlflow/pool", "value": "amd"}, {"key": "team", "operator": "Exists"}],
         "cpu": 3,
         "exclusive": 15,
@@ -41,7 +44,11 @@ def test_a_pool_becomes_the_scheduling_of_the_pod(package):
         ("inc-mlflow/pool", "Equal", "amd", "NoSchedule"),
         ("team", "Exists", "", "NoSchedule"),
     ]
-    assert task.pod.requests == {"cpu": Decimal(3), "memory": Decimal(6 * 2**30), "nvidia.com/gpu": Decimal(2)}
+    assert task.pod.requests == {
+        "cpu": Decimal(3),
+        "memory": Decimal(6 * 2**30),
+        "nvidia.com/gpu": Decimal(2),
+    }
 
 
 def test_requests_are_limits_in_whole_cpus(package):
@@ -59,7 +66,9 @@ def test_alone_asks_for_all_cpus_of_a_node(package):
 
 
 def test_alone_is_nothing_where_the_pool_does_not_say_how_many_cpus_a_node_gives(package):
-    task = task_of(package, lambda: place(work(), "amd", AMD.model_copy(update={"exclusive": None}), alone=True))
+    task = task_of(
+        package, lambda: place(work(), "amd", AMD.model_copy(update={"exclusive": None}), alone=True)
+    )
     assert not task.alone
     assert task.pod.requests["cpu"] == 3
 
@@ -74,7 +83,9 @@ def test_a_job_without_pools_runs_on_any_machine(package, pool):
 
 def test_a_pool_without_nodes_is_refused(package):
     spec = PoolSpec(tolerations=AMD.tolerations)
-    with pytest.raises(SpecError, match=r"pools\.amd: its tasks would run on any node; give a selector, required labels"):
+    with pytest.raises(
+        SpecError, match=r"pools\.amd: its tasks would run on any node; give a selector, required labels"
+    ):
         task_of(package, lambda: place(work(), "amd", spec))
 
 
@@ -121,7 +132,9 @@ def test_an_affinity_in_json_is_one_more_alternative_and_one_with_a_weight_is_no
         kubernetes.add_node_affinity(task, [{"key": "b", "operator": "Exists"}], weight=7)
         kubernetes.add_node_affinity_json(task, {"requiredDuringSchedulingIgnoredDuringExecution": terms})
 
-    assert [expression.key for term in task_of(package, build).pod.terms for expression in term.expressions] == [
+    assert [
+        expression.key for term in task_of(package, build).pod.terms for expression in term.expressions
+    ] == [
         "vnni",
         "zen",
         "a",

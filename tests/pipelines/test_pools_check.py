@@ -29,7 +29,10 @@ LABEL = "inc-mlflow/pool"
 def packages(tmp_path_factory):
     """One package per preset, with tasks on all of its pools."""
     folder = tmp_path_factory.mktemp("packages")
-    return {name: compiled(folder / f"{name}.yaml", partial(every_pool, definitions(name, folder))) for name in presets()}
+    return {
+        name: compiled(folder / f"{name}.yaml", partial(every_pool, definitions(name, folder)))
+        for name in presets()
+    }
 
 
 @pytest.fixture
@@ -37,7 +40,10 @@ def check(monkeypatch, capsys):
     """Call `pools check`: (exit code, standard output, standard error)."""
 
     def inner(package, preset, *options):
-        monkeypatch.setattr("sys.argv", ["inc-mlflow", "pools", "check", str(package), "--fleet", fleet_file(preset), *options])
+        monkeypatch.setattr(
+            "sys.argv",
+            ["inc-mlflow", "pools", "check", str(package), "--fleet", fleet_file(preset), *options],
+        )
         with pytest.raises(SystemExit) as ended:
             main()
         return ended.value.code, *capsys.readouterr()
@@ -51,7 +57,9 @@ def fleet_file(preset):
 
 def wrong(package, fleet):
     """Return what is wrong, per pool."""
-    proof = prove(tasks_of(package), fleet if isinstance(fleet, Fleet) else Fleet.load(FLEETS / f"{fleet}.yaml"))
+    proof = prove(
+        tasks_of(package), fleet if isinstance(fleet, Fleet) else Fleet.load(FLEETS / f"{fleet}.yaml")
+    )
     found = {}
     for placed in proof:
         if placed.wrong:
@@ -85,7 +93,9 @@ def test_every_task_may_run_on_its_pool_and_nowhere_else(packages, preset, check
     result = json.loads(out)
     fleet = Fleet.load(FLEETS / f"{preset}.yaml")
     assert (code, err, result["verdict"]) == (0, "", "pass")
-    assert [task["feasible"] for task in result["tasks"]] == [list(fleet.of(task["pool"])) for task in result["tasks"]]
+    assert [task["feasible"] for task in result["tasks"]] == [
+        list(fleet.of(task["pool"])) for task in result["tasks"]
+    ]
     assert all(task["feasible"] for task in result["tasks"])
     assert {task["pool"] for task in result["tasks"]} == set(definitions(preset, FLEETS))
 
@@ -151,7 +161,9 @@ def test_a_lost_selector_is_caught(packages, preset, tmp_path):
 def test_lost_requirements_are_caught(preset, pool, node, tmp_path):
     loose = definitions(preset, tmp_path)[pool].model_copy(update={"required": ()})
     if preset == "nfd" and pool in {"intel", "arm"}:
-        loose = loose.model_copy(update={"selector": {"kubernetes.io/arch": loose.selector["kubernetes.io/arch"]}})
+        loose = loose.model_copy(
+            update={"selector": {"kubernetes.io/arch": loose.selector["kubernetes.io/arch"]}}
+        )
     package = compiled(tmp_path / "p.yaml", lambda: place(work(), pool, loose))
     assert f"node {node}: may run there, nothing keeps it off" in wrong(package, preset)[pool]
 
@@ -178,7 +190,10 @@ def test_a_selector_in_json_is_caught(tmp_path):
     def build():
         kubernetes.add_node_selector_json(place(work(), "amd", amd), {"kubernetes.io/arch": "amd64"})
 
-    assert "node web-c6i: may run there, nothing keeps it off" in wrong(compiled(tmp_path / "p.yaml", build), "eks")["amd"]
+    assert (
+        "node web-c6i: may run there, nothing keeps it off"
+        in wrong(compiled(tmp_path / "p.yaml", build), "eks")["amd"]
+    )
 
 
 def test_a_package_without_its_second_document_is_refused(packages, tmp_path, check):
@@ -186,7 +201,10 @@ def test_a_package_without_its_second_document_is_refused(packages, tmp_path, ch
     package.write_text(packages["eks"].read_text().partition("\n---\n")[0])
     code, out, err = check(package, "eks")
     assert (code, out) == (2, "")
-    assert err == f"inc-mlflow: {package}: its second YAML document is lost, and with it all placement; compile it again\n"
+    assert (
+        err
+        == f"inc-mlflow: {package}: its second YAML document is lost, and with it all placement; compile it again\n"
+    )
 
 
 def test_a_task_that_nobody_placed_is_caught(tmp_path):
@@ -280,8 +298,12 @@ def test_the_examples_of_the_documentation_are_what_happens(tmp_path, monkeypatc
     (tmp_path / "fleet.yaml").write_text(fleet)
     assert definitions("own.yaml", tmp_path)["sapphire-rapids"].exclusive == 31
     amd = definitions("nfd", tmp_path)["amd"]
-    package = compiled(tmp_path / "p.yaml", lambda: place(work().set_display_name("amd · evaluate"), "amd", amd))
-    monkeypatch.setattr("sys.argv", ["inc-mlflow", "pools", "check", str(package), "--fleet", str(tmp_path / "fleet.yaml")])
+    package = compiled(
+        tmp_path / "p.yaml", lambda: place(work().set_display_name("amd · evaluate"), "amd", amd)
+    )
+    monkeypatch.setattr(
+        "sys.argv", ["inc-mlflow", "pools", "check", str(package), "--fleet", str(tmp_path / "fleet.yaml")]
+    )
     with pytest.raises(SystemExit) as ended:
         main()
     assert (ended.value.code, capsys.readouterr().out) == (3, shown)

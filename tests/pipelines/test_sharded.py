@@ -26,7 +26,9 @@ def record(directory):
 
 
 def run(job, *options):
-    return subprocess.run([PROGRAM, "run", job, "--json", *options], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [PROGRAM, "run", job, "--json", *options], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.slow
@@ -37,7 +39,9 @@ def test_ranges_and_outcomes_are_those_of_the_pipeline_without_shards(undisturbe
     for step, raw in RAW.items():
         assert (merged / step / raw).read_bytes() == (whole / step / raw).read_bytes()
         assert record(merged / step) == record(whole / step)
-        assert {path.name for path in merged.glob(f"{step}_*")} == {f"{step}_{number}-of-3" for number in (1, 2, 3)}
+        assert {path.name for path in merged.glob(f"{step}_*")} == {
+            f"{step}_{number}-of-3" for number in (1, 2, 3)
+        }
     found = json.loads(done.stdout)
     assert found["champion"]["sha256"] == undisturbed.result["champion"]["sha256"]
 
@@ -54,7 +58,9 @@ def dag(tmp_path_factory):
     path = tmp_path_factory.mktemp("package") / "sharded.yaml"
     compile_package(Job.load(JOB), "sharded", path, shards=3)
     components = next(yaml.safe_load_all(path.read_text()))["components"].values()
-    return next(one["dag"]["tasks"] for one in components if "merge-ranges" in one.get("dag", {}).get("tasks", {}))
+    return next(
+        one["dag"]["tasks"] for one in components if "merge-ranges" in one.get("dag", {}).get("tasks", {})
+    )
 
 
 def test_a_loop_has_every_shard_once_and_all_at_a_time(dag):

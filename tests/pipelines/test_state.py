@@ -15,7 +15,7 @@ import yaml
 from inc_mlflow.errors import StateError
 from inc_mlflow.pipelines.state import claimed, clear, end_orphans, ended, forget_ended, session, state_folder
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.check import check
+from inc_mlflow.steps.prepare.check import check
 
 METRIC = '''
 def score(outputs, labels, reference):
@@ -55,13 +55,20 @@ def test_the_order_of_keys_and_comments_do_not_change_it(digits):
     data = yaml.safe_load(digits.read_text())
     turned = dict(reversed(list(data.items())))
     turned["data"] = dict(reversed(list(data["data"].items())))
-    digits.write_text("# another comment\n" + yaml.safe_dump(turned, sort_keys=False) + "# and one at the end\n")
+    digits.write_text(
+        "# another comment\n" + yaml.safe_dump(turned, sort_keys=False) + "# and one at the end\n"
+    )
     assert folder_of(digits) == before
 
 
 def test_a_default_that_is_written_out_does_not_change_it(digits):
     before = folder_of(digits)
-    edit(digits, lambda data: data.update(pools=["local"], metric={"name": "top1"}, benchmark={"layout": "1s1c1ins1bs"}))
+    edit(
+        digits,
+        lambda data: data.update(
+            pools=["local"], metric={"name": "top1"}, benchmark={"layout": "1s1c1ins1bs"}
+        ),
+    )
     assert folder_of(digits) == before
 
 
@@ -111,7 +118,9 @@ def change_order(arrays):
 
 
 @pytest.mark.parametrize("split", ["calib", "tune", "dev"])
-@pytest.mark.parametrize("change", [change_value, change_label, change_order], ids=["value", "label", "order"])
+@pytest.mark.parametrize(
+    "change", [change_value, change_label, change_order], ids=["value", "label", "order"]
+)
 def test_one_other_row_of_any_split_changes_it(digits, split, change):
     before = folder_of(digits)
     path = digits.parent / f"{split}.npz"
@@ -200,7 +209,11 @@ def test_clear_forgets_everything_but_the_lock_and_the_session(tmp_path):
 
 def test_a_second_run_of_a_job_is_refused_in_one_line(tmp_path):
     state = tmp_path / "state"
-    with claimed(state), pytest.raises(StateError, match="another run of this job is under way") as raised, claimed(state):
+    with (
+        claimed(state),
+        pytest.raises(StateError, match="another run of this job is under way") as raised,
+        claimed(state),
+    ):
         pass
     assert "\n" not in str(raised.value)
 
@@ -215,7 +228,10 @@ def test_the_lock_is_free_again_after_a_run_that_failed(tmp_path):
 
 @pytest.fixture
 def sleeper():
-    """Give a function that starts a process with a child, as a step of a state; both are ended whatever happens."""
+    """Give a function that starts a process with a child, as a step of a state.
+
+    Both are ended whatever happens.
+    """
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)'])"
     started = []
 

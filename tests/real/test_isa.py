@@ -9,12 +9,12 @@ from judging import save_benchmark
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.calibrate import calibrate
-from inc_mlflow.steps.evaluate import evaluate
-from inc_mlflow.steps.gate import gate
-from inc_mlflow.steps.import_model import import_model
-from inc_mlflow.steps.quantize import quantize
-from inc_mlflow.steps.stage import STATE
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.judge.gate import gate
+from inc_mlflow.steps.measure.evaluate import evaluate
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.import_model import import_model
+from inc_mlflow.steps.step import STATE
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -53,7 +53,7 @@ POOL = "emulated x86-avx2"
 @pytest.fixture(scope="module")
 def judged(models, tmp_path_factory):
     """The gate's row; the benchmark is made up, since this is about accuracy."""
-    from inc_mlflow.hardware.isa import prepare
+    from inc_mlflow.engines.onnxruntime.emulation import prepare
 
     try:
         prepare("x86-avx2")
@@ -76,7 +76,9 @@ def verdict(job: Job, folder: Path):
     quantize(job, inputs["candidates"], baseline=inputs["baseline"], ranges=folder / "ranges")
     record = evaluate(job, folder / "evaluation", **inputs)
     labels = [one.label for one in CandidatesRecord.load(inputs["candidates"]).candidates]
-    save_benchmark(folder / "benchmark", record.evidence, dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3)))
+    save_benchmark(
+        folder / "benchmark", record.evidence, dict.fromkeys(labels, Interval(value=1.2, low=1.1, high=1.3))
+    )
     assert EvaluationRecord.load(folder / "evaluation" / "x86-avx2").evidence.pool == POOL
     judged = gate(job, folder / "judgement", **inputs, records=[folder / "evaluation", folder / "benchmark"])
     return judged.best()

@@ -9,7 +9,7 @@ import pytest
 
 from inc_mlflow.records import JudgementRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.gate import gate
+from inc_mlflow.steps.judge.gate import gate
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -88,7 +88,9 @@ def test_ultraface_needs_no_manual_cleaning(models, tmp_path):
     baseline, best = result["table"]
     assert baseline["accuracy"]["value"] == 1.0
     assert best["accuracy"]["value"] >= 0.97
-    assert best["source_speedup"]["value"] > 1.5 * best["speedup"]["value"]  # the file as shipped runs unfolded
+    assert (
+        best["source_speedup"]["value"] > 1.5 * best["speedup"]["value"]
+    )  # the file as shipped runs unfolded
 
 
 def test_digits_passes(models, tmp_path):

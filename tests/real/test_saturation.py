@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "saturation.py"
 
 @pytest.fixture(scope="module")
 def measured(models):
-    from inc_mlflow.hardware.isa import prepare
+    from inc_mlflow.engines.onnxruntime.emulation import prepare
 
     try:
         prepare("x86-avx2")

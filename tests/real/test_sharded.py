@@ -19,7 +19,9 @@ def state(folder: Path, job: str, *options: str) -> Path:
     """Run a job in a folder of its own and return where its steps left their files."""
     folder.mkdir()
     (folder / "job.yaml").write_text(job)
-    done = subprocess.run([PROGRAM, "run", folder / "job.yaml", "--json", *options], capture_output=True, text=True)
+    done = subprocess.run(
+        [PROGRAM, "run", folder / "job.yaml", "--json", *options], capture_output=True, text=True
+    )
     assert done.returncode in (0, 3, 4), done.stderr[-2000:]
     (found,) = (path for path in (folder / ".inc-mlflow").iterdir() if (path / "judgement").is_dir())
     return found
@@ -44,7 +46,9 @@ def test_ultraface_in_shards_is_ultraface_in_one_pass(models, tmp_path):
 @pytest.mark.skipif(len(usable_cores()) < 2, reason="two workers need two cores")
 def test_two_workers_evaluate_sst2_at_least_1_6_times_as_fast_as_one(models, tmp_path):
     (tmp_path / "job.yaml").write_text(SST2.format(models=models, limit=0.02))
-    done = subprocess.run([sys.executable, SHARDING, tmp_path / "job.yaml", "1"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, SHARDING, tmp_path / "job.yaml", "1"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     measured = json.loads(done.stdout)
     assert all(one["same"] for one in measured["rounds"])

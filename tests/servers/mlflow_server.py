@@ -26,7 +26,13 @@ class MlflowServer(Program):
     """A server, its web address, and who may use it."""
 
     def __init__(
-        self, folder: Path, backend_uri: str, artifacts: str, users: bool, workers: int, more: Mapping[str, str]
+        self,
+        folder: Path,
+        backend_uri: str,
+        artifacts: str,
+        users: bool,
+        workers: int,
+        more: Mapping[str, str],
     ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -40,7 +46,11 @@ class MlflowServer(Program):
 
     def identity(self, user: str | None = None) -> dict[str, str]:
         """Return the variables with which MLflow's client comes here as this user, or as nobody."""
-        login = {} if user is None else {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password(user)}
+        login = (
+            {}
+            if user is None
+            else {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password(user)}
+        )
         return {"MLFLOW_TRACKING_URI": self.url, "MLFLOW_DISABLE_TELEMETRY": "true"} | login
 
     def administer(self, path: str, by: str = "admin", **fields: str) -> None:
@@ -66,7 +76,10 @@ def mlflow_server(
     workers: int = 1,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[MlflowServer]:
-    """Give a running server that keeps what nobody else keeps in ``folder``; with ``users`` it asks who is there."""
+    """Give a running server that keeps what nobody else keeps in ``folder``.
+
+    With ``users`` it asks who is there.
+    """
     backend, store = backend_uri or f"sqlite:///{folder}/mlflow.db", artifacts or str(folder / "artifacts")
     (folder / "auth.ini").write_text(_CONFIG.format(folder=folder))
     server = MlflowServer(folder, backend, store, bool(users), workers, environment or {})

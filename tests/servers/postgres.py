@@ -20,7 +20,17 @@ class Postgres(Program):
     def __init__(self, binaries: Path, folder: Path, user: str | None) -> None:
         self.folder, self.binaries = folder, binaries
         # Killed processes lose nothing without fsync, only killed machines do.
-        command = [binaries / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        command = [
+            binaries / "postgres",
+            "-D",
+            folder / "data",
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]
         super().__init__(command, folder / "log", self._answers, _ENVIRONMENT, user, end=signal.SIGINT)
 
     def create(self, database: str) -> str:
@@ -43,7 +53,16 @@ def postgres() -> Iterator[Postgres]:
     folder, user = Path(tempfile.mkdtemp(prefix="postgres-")), "postgres" if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user, user)
-    init = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+    init = [
+        binaries / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--no-sync",
+        "--encoding=UTF8",
+    ]
     quiet = {"stdout": subprocess.DEVNULL, "cwd": folder, "env": _ENVIRONMENT}
     subprocess.run(init, check=True, user=user, group=user, extra_groups=[] if user else None, **quiet)
     server = Postgres(binaries, folder, user)
@@ -57,6 +76,8 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _binaries() -> Path | None:
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    packaged = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3])
+    )
     found = packaged[-1] if packaged else shutil.which("postgres")
     return Path(found).parent if found else None

@@ -83,7 +83,13 @@ class Proxy:
         self.reset()
 
     def on(
-        self, fault: Fault | Answer, path: str = "", *, methods: Collection[str] = MUTATING, skip: int = 0, times: int = 1
+        self,
+        fault: Fault | Answer,
+        path: str = "",
+        *,
+        methods: Collection[str] = MUTATING,
+        skip: int = 0,
+        times: int = 1,
     ) -> None:
         """Spoil calls whose path has this regular expression in it."""
         self._rules.append(Rule(fault, path, methods, skip, times))
@@ -165,7 +171,9 @@ def _forward(target: str, handler: BaseHTTPRequestHandler, sent: bytes) -> tuple
         upstream.close()
 
 
-def _pass_on(handler: BaseHTTPRequestHandler, fault: Fault | None, status: int, headers: dict[str, str], body: bytes) -> None:
+def _pass_on(
+    handler: BaseHTTPRequestHandler, fault: Fault | None, status: int, headers: dict[str, str], body: bytes
+) -> None:
     spoil: dict[Fault | None, Callable[[], None]] = {
         Fault.LOST: lambda: None,
         Fault.LOST_503: lambda: _answer(handler, 503, {}, b""),
@@ -177,7 +185,11 @@ def _pass_on(handler: BaseHTTPRequestHandler, fault: Fault | None, status: int, 
 
 
 def _answer(
-    handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, sent: bytes | None = None
+    handler: BaseHTTPRequestHandler,
+    status: int,
+    headers: dict[str, str],
+    body: bytes,
+    sent: bytes | None = None,
 ) -> None:
     handler.send_response_only(status)
     for name, value in headers.items():

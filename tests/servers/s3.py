@@ -20,7 +20,16 @@ class S3(Program):
         self.folder, port = folder, free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = {"PATH": os.environ["PATH"], "RCLONE_CONFIG": str(folder.with_name("rclone.conf"))}
-        command = [RCLONE, "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}", folder]
+        command = [
+            RCLONE,
+            "serve",
+            "s3",
+            "--addr",
+            f"127.0.0.1:{port}",
+            "--auth-key",
+            f"{KEY},{SECRET}",
+            folder,
+        ]
         super().__init__(command, folder.with_name(f"{folder.name}.log"), lambda: listens(port), environment)
 
     def variables(self, url: str | None = None) -> dict[str, str]:

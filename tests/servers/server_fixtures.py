@@ -1,5 +1,7 @@
 """Servers that tests share, each started when the first test asks for it: stores once in a process of tests, MLflow
-with users once in a file, whose tests then find no rights and no models that another file's tests have left."""
+
+with users once in a file, whose tests then find no rights and no models that another file's tests have left.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -41,7 +43,9 @@ def users_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSer
 
 
 @pytest.fixture(scope="session")
-def full_server(postgres_server: Postgres, s3_server: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+def full_server(
+    postgres_server: Postgres, s3_server: S3, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MlflowServer]:
     """MLflow on PostgreSQL and S3, with USERS and as many workers as a small installation has."""
     pytest.importorskip("flask_wtf", reason="MLflow's user accounts need flask-wtf")
     stores = {"backend_uri": postgres_server.create("mlflow"), "artifacts": f"{s3_server.bucket()}/mlflow"}

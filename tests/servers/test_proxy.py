@@ -49,7 +49,8 @@ def put(url, body=b"sent"):
 
 
 @pytest.mark.parametrize(
-    ("fault", "heard"), [(Fault.LOST, 1), (Fault.LOST_503, 1), (Fault.REFUSED, 0), (Fault.BUSY, 0), (Fault.CUT, 1)]
+    ("fault", "heard"),
+    [(Fault.LOST, 1), (Fault.LOST_503, 1), (Fault.REFUSED, 0), (Fault.BUSY, 0), (Fault.CUT, 1)],
 )
 def test_one_call_fails_before_or_after_the_server_did_it(echo, network, fault, heard):
     network.on(fault, "/one$", skip=1)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair
 
 Random = np.random.Generator
 
@@ -23,18 +23,25 @@ class Family:
     def pair(self, random: Random, rows: int, drop: float, loses: str) -> Pair:
         """Draw a split on which the candidate loses ``drop`` of the metric in the mean over all splits.
 
-        ``loses`` is "rarely": some rows lose all they have; or "widely": most lose next to nothing and few much.
+        ``loses`` is "rarely": some rows lose all they have; or "widely": most lose next to nothing and few
+        much.
         """
         groups = None if self.groups is None else self.groups(random, rows)
         count = rows if groups is None else int(groups.max()) + 1
         baseline = self.scores(random, rows) if groups is None else _of_speakers(random, self.scores, groups)
-        lost = random.random(count) < drop if loses == "rarely" else np.minimum(1, drop * random.gamma(0.2, 5, count))
+        lost = (
+            random.random(count) < drop
+            if loses == "rarely"
+            else np.minimum(1, drop * random.gamma(0.2, 5, count))
+        )
         candidate = baseline * (1 - (lost if groups is None else lost[groups]))
         found = (Outcomes(float(one.mean()), one) for one in (baseline, candidate))
         return Pair(*found, True, True, rows, self.between, groups)
 
 
-def _of_speakers(random: Random, scores: Callable[[Random, int], np.ndarray], groups: np.ndarray) -> np.ndarray:
+def _of_speakers(
+    random: Random, scores: Callable[[Random, int], np.ndarray], groups: np.ndarray
+) -> np.ndarray:
     """Scores of one speaker are alike: half is the speaker's, half the row's own."""
     return (scores(random, int(groups.max()) + 1)[groups] + scores(random, len(groups))) / 2
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inc_mlflow.measure.binary import relative_bounds
+from inc_mlflow.measure.stats.binary import relative_bounds
 from inc_mlflow.records import Interval
 
 RIGHT = 0.89

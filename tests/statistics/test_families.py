@@ -9,7 +9,7 @@ from families import FAMILIES, Family
 from scipy import stats
 from simulating import LIMIT
 
-from inc_mlflow.measure.paired import Bounds, relative_drop
+from inc_mlflow.measure.stats.paired import Bounds, relative_drop
 
 ROWS = (12, 50, 200, 1000, 10_000)
 MOST, LEAST = 0.056, 0.935
@@ -30,7 +30,10 @@ def promoted(bounds: list[Bounds]) -> float:
 def coverage(bounds: list[Bounds]) -> tuple[float, float, float]:
     """Shares of intervals whose lower bound, upper bound, and both at the confidence of two sides, hold the truth."""
     one, two = [bound(0.95) for bound in bounds], [bound(0.975) for bound in bounds]
-    low, high = np.mean([found.low <= LIMIT for found in one]), np.mean([found.high >= LIMIT for found in one])
+    low, high = (
+        np.mean([found.low <= LIMIT for found in one]),
+        np.mean([found.high >= LIMIT for found in one]),
+    )
     return float(low), float(high), float(np.mean([found.low <= LIMIT <= found.high for found in two]))
 
 
@@ -76,12 +79,17 @@ def test_the_exact_test_has_its_level_and_hardly_any_power_at_twice_the_limit():
 
 @pytest.mark.long
 def test_all_families_on_all_sizes():
-    print(f"\n{'scores':13} {'loses':6} {'rows':>6} {'limit':>6} {'twice':>6} {'low':>6} {'high':>6} {'both':>6} {'power':>6}")
+    print(
+        f"\n{'scores':13} {'loses':6} {'rows':>6} {'limit':>6} {'twice':>6} {'low':>6} {'high':>6} {'both':>6} {'power':>6}"
+    )
     for family in FAMILIES:
         for loses in LOSES:
             for rows in ROWS:
                 draws = 2000 if rows < 10_000 else 1000
-                at, beyond = drawn(family, rows, LIMIT, loses, draws), drawn(family, rows, 2 * LIMIT, loses, draws)
+                at, beyond = (
+                    drawn(family, rows, LIMIT, loses, draws),
+                    drawn(family, rows, 2 * LIMIT, loses, draws),
+                )
                 shares = promoted(at), promoted(beyond), *coverage(at)
                 power = exact_power(rows, 2 * LIMIT)
                 numbers = " ".join(f"{share:6.1%}" for share in (*shares, power))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.agreement import overclaimed
+from inc_mlflow.measure.stats.agreement import overclaimed
 
 RIGHT, LIMIT, CONFIDENCE = 0.9, 0.01, 0.95
 DRAWS = 1000

@@ -1,7 +1,8 @@
 """The gate on Intel's published table of one INT8 model on four kinds of hardware, as if Intel were the baseline.
 
-Source: Intel Neural Compressor's validated models, ONNX models on multiple hardware (see NOTICE). No pairs are published,
-so the fewest disagreements that give the published values are assumed, which is kindest to a difference being real.
+Source: Intel Neural Compressor's validated models, ONNX models on multiple hardware (see NOTICE). No pairs
+are published, so the fewest disagreements that give the published values are assumed, which is kindest to a
+difference being real.
 """
 
 import csv
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from judging import FAST, found, model
 
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import GateSpec
 
@@ -24,7 +25,9 @@ MRPC, IMAGENET = 408, 50_000
 
 def published():
     with TABLE.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if not row["model"].startswith("SSD")]  # mAP is not right or wrong per row
+        return [
+            row for row in csv.DictReader(file) if not row["model"].startswith("SSD")
+        ]  # mAP is not right or wrong per row
 
 
 def split(name):
@@ -36,7 +39,9 @@ def verdict(row, hardware):
     counts = [round(float(row[column]) / 100 * rows) for column in (INTEL, hardware)]
     right = (np.r_[np.ones(count), np.zeros(rows - count)] for count in counts)
     outcomes = dict(zip((BASELINE, "int8"), right, strict=True))
-    record = judge([model(label) for label in outcomes], {"local": found(outcomes, {"int8": FAST})}, GateSpec())
+    record = judge(
+        [model(label) for label in outcomes], {"local": found(outcomes, {"int8": FAST})}, GateSpec()
+    )
     return record.verdict
 
 

@@ -8,7 +8,7 @@ import pytest
 from judging import FAST, found, model
 from simulating import DRAWS, LIMIT, RIGHT, Truth, bounds, coverage
 
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, Interval
 from inc_mlflow.spec import GateSpec
 
@@ -40,14 +40,25 @@ def test_without_a_drop_many_rows_promote():
 def by_the_gate(truth: Truth, draws: int) -> float:
     """The share that the whole gate passes, from outcomes row by row."""
     counts, times = np.unique(truth.draw(20, draws), axis=0, return_counts=True)
-    return sum(int(n) for row, n in zip(counts, times, strict=True) if passes(truth.rows, *map(int, row))) / draws
+    return (
+        sum(int(n) for row, n in zip(counts, times, strict=True) if passes(truth.rows, *map(int, row)))
+        / draws
+    )
 
 
 def passes(rows: int, both: int, lost: int, gained: int) -> bool:
     neither = rows - both - lost - gained
     repeats = [both, lost, gained, neither]
-    outcomes = {BASELINE: np.repeat([1.0, 1.0, 0.0, 0.0], repeats), "int8": np.repeat([1.0, 0.0, 1.0, 0.0], repeats)}
-    return judge([model(name) for name in outcomes], {"local": found(outcomes, {"int8": FAST})}, GateSpec()).verdict == "pass"
+    outcomes = {
+        BASELINE: np.repeat([1.0, 1.0, 0.0, 0.0], repeats),
+        "int8": np.repeat([1.0, 0.0, 1.0, 0.0], repeats),
+    }
+    return (
+        judge(
+            [model(name) for name in outcomes], {"local": found(outcomes, {"int8": FAST})}, GateSpec()
+        ).verdict
+        == "pass"
+    )
 
 
 @pytest.mark.parametrize(("rows", "disagreement"), [(408, 0.01), (1821, 0.04)])
@@ -58,14 +69,18 @@ def test_the_whole_gate_promotes_what_its_bounds_promote(rows, disagreement):
 
 @pytest.mark.long
 def test_all_promises_on_all_cases():
-    print(f"\n{'rows':>6} {'differ':>6} {'drop':>5} {'promoted':>8} {'low':>6} {'high':>6} {'95 % two-sided':>14}")
+    print(
+        f"\n{'rows':>6} {'differ':>6} {'drop':>5} {'promoted':>8} {'low':>6} {'high':>6} {'95 % two-sided':>14}"
+    )
     for rows, disagreement in CASES:
         for drop in (LIMIT, 0.0):
             truth = Truth(rows, disagreement, drop)
             share = by_the_gate(truth, DRAWS)
             low, high, _ = coverage(bounds(truth, 0.95), drop)
             both = coverage(bounds(truth, 0.975), drop)[2]
-            print(f"{rows:6} {disagreement:6.0%} {drop:5.0%} {share:8.4f} {low:6.4f} {high:6.4f} {both:14.4f}")
+            print(
+                f"{rows:6} {disagreement:6.0%} {drop:5.0%} {share:8.4f} {low:6.4f} {high:6.4f} {both:14.4f}"
+            )
             assert drop == 0 or share <= 0.065
             assert min(low, high, both) >= 0.935
             if rows >= 1821 and disagreement >= 0.04:
@@ -77,4 +92,6 @@ def test_all_promises_on_all_cases():
 def test_fp32_is_right_as_often_as_the_simulation_says():
     drawn = Truth(10_000, 0.04, LIMIT).draw(1, 200)
     assert (drawn[:, 0] + drawn[:, 1]).mean() / 10_000 == pytest.approx(RIGHT, abs=0.002)
-    assert 1 - ((drawn[:, 0] + drawn[:, 2]) / (drawn[:, 0] + drawn[:, 1])).mean() == pytest.approx(LIMIT, abs=0.001)
+    assert 1 - ((drawn[:, 0] + drawn[:, 2]) / (drawn[:, 0] + drawn[:, 1])).mean() == pytest.approx(
+        LIMIT, abs=0.001
+    )

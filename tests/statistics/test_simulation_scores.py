@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from simulating import LIMIT
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, relative_drop
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
 
 POPULATION = 400_000
 DRAWS = 150
@@ -30,7 +30,11 @@ def classifiers(positive, disagreement):
     low, high = 0.0, disagreement / 0.9
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if f1(candidate(middle), labels) > (1 - LIMIT) * f1(baseline, labels) else (low, middle)
+        low, high = (
+            (middle, high)
+            if f1(candidate(middle), labels) > (1 - LIMIT) * f1(baseline, labels)
+            else (low, middle)
+        )
     return labels, baseline, candidate(high)
 
 
@@ -41,7 +45,10 @@ def f1_promoted(rows, positive, disagreement, draws=DRAWS):
         drawn = random.integers(0, POPULATION, rows)
         kept = [array[drawn] for array in (labels, baseline, candidate)]
         resampled = random.integers(0, rows, (1000, rows))
-        found = [Outcomes(float(f1(kept[model], kept[0])), f1(kept[model][resampled], kept[0][resampled])) for model in (1, 2)]
+        found = [
+            Outcomes(float(f1(kept[model], kept[0])), f1(kept[model][resampled], kept[0][resampled]))
+            for model in (1, 2)
+        ]
         if found[0].value:
             passed += relative_drop(Pair(*found, False, True, rows), LIMIT)(0.95).high <= LIMIT
     return passed / draws
@@ -59,7 +66,13 @@ def scores_promoted(rows, draws=DRAWS):
         baseline = np.clip(random.normal(0.8, 0.1, rows), 0, 1)
         candidate = baseline + random.choice([0.0, 0.05, -0.05], rows, p=[0.8, 0.1, 0.1])
         candidate[random.random(rows) < LIMIT] = 0.0
-        pair = Pair(Outcomes(float(baseline.mean()), baseline), Outcomes(float(candidate.mean()), candidate), True, True, rows)
+        pair = Pair(
+            Outcomes(float(baseline.mean()), baseline),
+            Outcomes(float(candidate.mean()), candidate),
+            True,
+            True,
+            rows,
+        )
         passed += relative_drop(pair, LIMIT)(0.95).high <= LIMIT
     return passed / draws
 

@@ -8,8 +8,8 @@ import pytest
 from simulating import LIMIT
 from test_families import MOST, error
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, relative_drop
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.classification import F1Binary
 
 SKEWED = {
@@ -18,7 +18,10 @@ SKEWED = {
         (2000, 3000, 5000),
     ),
     "beta(0.1, 3)": (lambda random, rows: random.beta(0.1, 3, rows), (2000, 3000, 5000)),
-    "three in five are 0": (lambda r, rows: np.where(r.random(rows) < 0.6, 0.0, r.beta(1, 4, rows)), (1000, 1500, 2000)),
+    "three in five are 0": (
+        lambda r, rows: np.where(r.random(rows) < 0.6, 0.0, r.beta(1, 4, rows)),
+        (1000, 1500, 2000),
+    ),
     "uniform": (lambda random, rows: random.random(rows), (300, 350, 400, 450, 600)),
 }
 """Scores, and the rows where most was promoted before the largest losses counted."""
@@ -90,7 +93,11 @@ def test_an_f1_of_1_hangs_on_its_positives(rows):
 @pytest.mark.long
 def test_all_skewed_scores():
     print(f"\n{'scores':32} {'rows':>6} {'promoted':>8}")
-    cases = {(name, rows): promoted(scores, rows, 1000) for name, (scores, sizes) in SKEWED.items() for rows in sizes}
+    cases = {
+        (name, rows): promoted(scores, rows, 1000)
+        for name, (scores, sizes) in SKEWED.items()
+        for rows in sizes
+    }
     for large, size, number in ((0.05, 100, 3000), (0.05, 100, 5000), (0.2, 10, 600), (0.2, 10, 800)):
         cases[f"groups of 2, {large:.0%} of {size}", number] = promoted_by_groups(large, size, number, 500)
     cases |= {("F1 of 1, 5 % positive", rows): f1_promoted(rows, 300) for rows in (300, 460, 1000, 5000)}

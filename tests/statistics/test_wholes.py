@@ -9,7 +9,7 @@ from simulating import LIMIT
 from test_families import LEAST, MOST, coverage, error, exact_power, promoted
 from wholes import WHOLES, Whole
 
-from inc_mlflow.measure.paired import Bounds, relative_drop
+from inc_mlflow.measure.stats.paired import Bounds, relative_drop
 
 DRAWS = {12: 1000, 50: 1000, 200: 1000, 1000: 600, 10_000: 60}
 named = pytest.mark.parametrize("whole", WHOLES, ids=lambda whole: whole.__name__)

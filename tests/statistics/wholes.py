@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair
 
 Random = np.random.Generator
 RESAMPLES = 1000
@@ -50,7 +50,10 @@ class Whole:
 
     def _outcomes(self, statistics: np.ndarray, weights: np.ndarray) -> Outcomes:
         step = max(1, _AT_ONCE // len(statistics))
-        parts = [self.metric(statistics, weights[n : n + step].astype(np.float32)) for n in range(0, len(weights), step)]
+        parts = [
+            self.metric(statistics, weights[n : n + step].astype(np.float32))
+            for n in range(0, len(weights), step)
+        ]
         return Outcomes(self.value(statistics), np.concatenate(parts).astype(float))
 
 
@@ -69,7 +72,13 @@ def f1(positive: float = 0.05, rows: int = 200_000) -> Whole:
         hits, predicted, labels = (weights @ one).T
         return 2 * hits / np.maximum(predicted + labels, 1)
 
-    return Whole("F1, 5 % positive", (0.0, 1.0), statistics(right), lambda share: statistics(right & (luck >= share)), metric)
+    return Whole(
+        "F1, 5 % positive",
+        (0.0, 1.0),
+        statistics(right),
+        lambda share: statistics(right & (luck >= share)),
+        metric,
+    )
 
 
 @cache
@@ -93,7 +102,10 @@ def bleu(rows: int = 50_000) -> Whole:
 
 @cache
 def average_precision(rows: int = 20_000) -> Whole:
-    """Average precision of one right and one wrong detection in each picture; in struck pictures nothing is found."""
+    """Average precision of one right and one wrong detection in each picture.
+
+    In struck pictures nothing is found.
+    """
     random = np.random.default_rng(3)
     luck, scores = random.random(rows), np.column_stack([random.beta(6, 2, rows), random.beta(2, 5, rows)])
 

@@ -14,7 +14,7 @@ import pytest
 
 from inc_mlflow.records import ChampionRecord, JudgementRecord, TrackingRecord
 from inc_mlflow.spec import Job
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 JOB = """
@@ -28,7 +28,10 @@ metric: top1
 recipes: [{method: static}, {method: static, activation_type: QInt8}]
 """
 
-MLFLOWS_OWN = ("ignore::sqlalchemy.exc.SADeprecationWarning", "ignore:.*Any type hint is inferred:UserWarning")
+MLFLOWS_OWN = (
+    "ignore::sqlalchemy.exc.SADeprecationWarning",
+    "ignore:.*Any type hint is inferred:UserWarning",
+)
 """Warnings about MLflow's code, which its servers and command line keep to themselves."""
 
 
@@ -61,13 +64,13 @@ class Measured:
         return JudgementRecord.load(self / "judgement")
 
     def measure(self) -> "Measured":
-        from inc_mlflow.steps.benchmark import benchmark
-        from inc_mlflow.steps.calibrate import calibrate
-        from inc_mlflow.steps.champion import fetch_champion
-        from inc_mlflow.steps.evaluate import evaluate
-        from inc_mlflow.steps.gate import gate
-        from inc_mlflow.steps.import_model import import_model
-        from inc_mlflow.steps.quantize import quantize
+        from inc_mlflow.steps.compress.quantize import quantize
+        from inc_mlflow.steps.judge.gate import gate
+        from inc_mlflow.steps.measure.benchmark import benchmark
+        from inc_mlflow.steps.measure.evaluate import evaluate
+        from inc_mlflow.steps.prepare.calibrate import calibrate
+        from inc_mlflow.steps.prepare.fetch_champion import fetch_champion
+        from inc_mlflow.steps.prepare.import_model import import_model
 
         import_model(self.job, self / "baseline")
         fetch_champion(self.job, self / "champion")
@@ -99,8 +102,8 @@ class Measured:
         candidates: Path | None = None,
         session: str = "the-session",
     ) -> TrackingRecord:
-        from inc_mlflow.steps.stage import SESSION
-        from inc_mlflow.steps.track import track
+        from inc_mlflow.steps.report.track import track
+        from inc_mlflow.steps.step import SESSION
 
         os.environ[SESSION] = session  # plain_environment takes it away
         return track(
@@ -114,7 +117,7 @@ class Measured:
 
     def request(self, target: Path) -> str:
         """Request promotion of what was tracked; return the run that holds the request."""
-        from inc_mlflow.steps.request import request_promotion
+        from inc_mlflow.steps.judge.request import request_promotion
 
         steps = self.of("champion", "judgement") | {"tracking": target / "tracking"}
         return request_promotion(self.job, target / "request", **steps).run_id
@@ -145,13 +148,15 @@ class Store:
 
     def crown(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
         """Make some model the champion, through the ledger, and return its version."""
-        from inc_mlflow.tracking.founding import found
-        from inc_mlflow.tracking.hold import held
-        from inc_mlflow.tracking.versions import register
+        from inc_mlflow.tracking.registry.create_ledger import found
+        from inc_mlflow.tracking.registry.ledger_turn import held
+        from inc_mlflow.tracking.registry.versions import register
 
         if model_id is None:
             experiment = self.client.create_experiment("elsewhere")
-            model_id = self.client.create_logged_model(experiment, "another", params={"inc.sha256": sha256}).model_id
+            model_id = self.client.create_logged_model(
+                experiment, "another", params={"inc.sha256": sha256}
+            ).model_id
         found(self.client, "digits")
         with held(self.client, "digits") as turn:
             version, *_ = register(self.client, "digits", model_id, sha256, {}, {model_id: True})
@@ -171,10 +176,12 @@ class Store:
 def plain_environment() -> Iterator[None]:
     """Begin and end without variables of ours and of MLflow's.
 
-    MLflow writes the store that it talks to into the environment, also for the fixtures that live longer than a test: jobs of
-    later tests would go there.
+    MLflow writes the store that it talks to into the environment, also for the fixtures that live longer than
+    a test: jobs of later tests would go there.
     """
-    before = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))}
+    before = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))
+    }
     os.environ.clear()
     os.environ.update(before)
     yield
@@ -202,9 +209,9 @@ def store_at() -> type[Store]:
 @pytest.fixture(scope="session")
 def two_pools(measured: Measured, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The same job judged on two pools; this machine stands in for the other."""
-    from inc_mlflow.steps.benchmark import benchmark
-    from inc_mlflow.steps.evaluate import evaluate
-    from inc_mlflow.steps.gate import gate
+    from inc_mlflow.steps.judge.gate import gate
+    from inc_mlflow.steps.measure.benchmark import benchmark
+    from inc_mlflow.steps.measure.evaluate import evaluate
 
     folder = tmp_path_factory.mktemp("two")
     stand_in = f"pools: [local, other]\nplacement: {{other: {{expect: {{arch: {platform.machine()}}}}}}}\n"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from inc_mlflow.files import model_sha256
+from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.records import BASELINE, EvaluationRecord
-from inc_mlflow.steps.evaluate import OUTCOMES
-from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.storage import model_sha256
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 
 
 def damaged(candidate, folder):
@@ -22,11 +22,17 @@ def damaged(candidate, folder):
 
 
 def forged(measured, folder, change):
-    """Write an evaluation whose outcomes are changed, sealed as if they had been measured; ``change`` gets them by label."""
+    """Write an evaluation whose outcomes are changed, sealed as if they had been measured.
+
+    ``change`` gets them by label.
+    """
     record = EvaluationRecord.load(measured / "evaluation")
     arrays = load_raw(measured / "evaluation" / OUTCOMES, record, record.outcomes_sha256)
     change(arrays)
-    values = {label: one.model_copy(update={"value": float(arrays[label].mean())}) for label, one in record.results.items()}
+    values = {
+        label: one.model_copy(update={"value": float(arrays[label].mean())})
+        for label, one in record.results.items()
+    }
     record = record.model_copy(update={"results": values})
     folder.mkdir()
     digest = save_raw(folder / OUTCOMES, record, arrays)

@@ -7,10 +7,10 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from inc_mlflow.storage import model_sha256
-from inc_mlflow.tracking.founding import found
-from inc_mlflow.tracking.hold import held
-from inc_mlflow.tracking.versions import register, same_bytes
+from inc_mlflow.files import model_sha256
+from inc_mlflow.tracking.registry.create_ledger import found
+from inc_mlflow.tracking.registry.ledger_turn import held
+from inc_mlflow.tracking.registry.versions import register, same_bytes
 
 
 @dataclass
@@ -27,7 +27,9 @@ class Growing:
 
         self.experiment = self.client.create_experiment(self.name)
         self.package = self.folder / self.name
-        mlflow.onnx.save_model(_tiny(), str(self.package), pip_requirements=["onnx"], save_as_external_data=False)
+        mlflow.onnx.save_model(
+            _tiny(), str(self.package), pip_requirements=["onnx"], save_as_external_data=False
+        )
 
     def grow(self, promotions: int) -> None:
         """Promote until there were as many promotions."""
@@ -43,14 +45,21 @@ class Growing:
         with held(self.client, self.name) as turn:
             made = register(self.client, self.name, model_id, sha256, {}, proven)
             assert made is not None
-            marks = {"alias": "int8-champion", "version": made.version, "sha256": sha256, "model_id": made.model_id}
+            marks = {
+                "alias": "int8-champion",
+                "version": made.version,
+                "sha256": sha256,
+                "model_id": made.model_id,
+            }
             turn.write("promoted", recipe=f"variant {self.made}", **marks)
 
     def _log(self, variant: str) -> tuple[str, str]:
         file = self.package / "model.onnx"
         onnx.save(_tiny(variant), file)
         sha256 = model_sha256(file)
-        model_id = self.client.create_logged_model(self.experiment, "variant", params={"inc.sha256": sha256}).model_id
+        model_id = self.client.create_logged_model(
+            self.experiment, "variant", params={"inc.sha256": sha256}
+        ).model_id
         self.client.log_model_artifacts(model_id, str(self.package))
         self.client.finalize_logged_model(model_id, "READY")
         return sha256, model_id
@@ -58,6 +67,8 @@ class Growing:
 
 def _tiny(variant: str = "") -> onnx.ModelProto:
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
-    model = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "tiny", [x], [y]))
+    model = helper.make_model(
+        helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "tiny", [x], [y])
+    )
     helper.set_model_props(model, {"variant": variant})
     return model

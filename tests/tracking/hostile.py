@@ -9,18 +9,20 @@ from functools import partial
 import numpy as np
 from onnx import TensorProto, helper
 
+from inc_mlflow.files import sha256_file
+from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.records import BASELINE, EvaluationRecord
-from inc_mlflow.steps.evaluate import OUTCOMES
-from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.storage import sha256_file
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 
 JOB, RECORD = "job.json", "evaluation-local/record.json"
 RAW = f"evaluation-local/{OUTCOMES}"
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdefghi", "bcdefghij", strict=True)
 )
 MERGES = "a: &a {x: 1}\n" + "".join(
-    f"{new}: &{new} {{<<: [{','.join([f'*{old}'] * 9)}]}}\n" for old, new in zip("abcdefghi", "bcdefghij", strict=True)
+    f"{new}: &{new} {{<<: [{','.join([f'*{old}'] * 9)}]}}\n"
+    for old, new in zip("abcdefghi", "bcdefghij", strict=True)
 )
 KEYS = "{" + ",".join(f'"k{number}":0' for number in range(60_000)) + "}"
 
@@ -41,7 +43,10 @@ def member(name, content):
 
     def change(evidence):
         kept = io.BytesIO()
-        with zipfile.ZipFile(evidence / RAW) as before, zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as after:
+        with (
+            zipfile.ZipFile(evidence / RAW) as before,
+            zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as after,
+        ):
             for info in before.infolist():
                 after.writestr(info.filename, content() if info.filename == name else before.read(info))
         raw(lambda _: kept.getvalue())(evidence)
@@ -87,7 +92,9 @@ def scores(value):
         arrays |= {label: np.full(record.rows, value) for label in record.results}
         results = {label: one.model_copy(update={"value": value}) for label, one in record.results.items()}
         record = record.model_copy(update={"results": results})
-        record.model_copy(update={"outcomes_sha256": save_raw(folder / OUTCOMES, record, arrays)}).save(folder)
+        record.model_copy(update={"outcomes_sha256": save_raw(folder / OUTCOMES, record, arrays)}).save(
+            folder
+        )
 
     return change
 
@@ -152,9 +159,13 @@ EVIDENCE = {
 
 def graph(**changes):
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
-    weights = helper.make_tensor("w", TensorProto.FLOAT, [4, 4], np.eye(4, dtype=np.float32).tobytes(), raw=True)
+    weights = helper.make_tensor(
+        "w", TensorProto.FLOAT, [4, 4], np.eye(4, dtype=np.float32).tobytes(), raw=True
+    )
     model = helper.make_model(
-        helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]),
+        helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]
+        ),
         opset_imports=[helper.make_opsetid("", 17)],
     )
     for name, value in changes.items():
@@ -210,7 +221,11 @@ CARDS = {
 REQUESTS = {
     "a request nested too deeply": lambda file: file.write_text('{"a":' * 100_000),
     "a request of 4 GB": lambda file: os.truncate(file, 4 << 30),
-    "a request that is a folder": lambda file: (file.unlink(), file.mkdir(), (file / "request.json").write_text("{}")),
+    "a request that is a folder": lambda file: (
+        file.unlink(),
+        file.mkdir(),
+        (file / "request.json").write_text("{}"),
+    ),
     "half a character in a request": lambda file: file.write_text('{"recipe":"\\udfff"}'),
 }
 """What it is -> what it does to ``request.json`` where it is kept."""

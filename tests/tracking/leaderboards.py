@@ -14,9 +14,15 @@ SPEC = JobSpec.from_text(
 
 def numbers(**given: float | None) -> dict[str, float]:
     """Spread values to what runs hold: each with its bounds a hundredth away, but for those that have none."""
-    single = {name: value for name, value in given.items() if value is not None and name in {"size_mb", "p99_ms"}}
+    single = {
+        name: value for name, value in given.items() if value is not None and name in {"size_mb", "p99_ms"}
+    }
     known = {name: value for name, value in given.items() if value is not None and name not in single}
-    ends = {f"{name}_{end}": value + by for name, value in known.items() for end, by in (("low", -0.01), ("high", 0.01))}
+    ends = {
+        f"{name}_{end}": value + by
+        for name, value in known.items()
+        for end, by in (("low", -0.01), ("high", 0.01))
+    }
     return single | known | ends
 
 
@@ -26,7 +32,9 @@ class Runs:
     def __init__(self) -> None:
         self._numbers = count(1)
 
-    def run(self, role: str, metrics: dict[str, float], parent: str | None = JOB, run_id: str = "", **tags: str) -> Run:
+    def run(
+        self, role: str, metrics: dict[str, float], parent: str | None = JOB, run_id: str = "", **tags: str
+    ) -> Run:
         number = next(self._numbers)
         named = {"inc.role": role} | ({"mlflow.parentRunId": parent} if parent else {})
         named |= {f"inc.{name}": value for name, value in tags.items()}
@@ -41,8 +49,16 @@ class Runs:
         tags = {"sha256": sha256, "verdict": verdict, "recipe": f"recipe {sha256}", "model_id": f"m-{sha256}"}
         return self.run("candidate", numbers(**given), parent, **tags)
 
-    def measurement(self, sha256: str, pool: str, verdict: str, parent: str = JOB, **given: float | None) -> Run:
-        tags = {"sha256": sha256, "pool": pool, "verdict": verdict, "recipe": f"recipe {sha256}", "model_id": f"m-{sha256}"}
+    def measurement(
+        self, sha256: str, pool: str, verdict: str, parent: str = JOB, **given: float | None
+    ) -> Run:
+        tags = {
+            "sha256": sha256,
+            "pool": pool,
+            "verdict": verdict,
+            "recipe": f"recipe {sha256}",
+            "model_id": f"m-{sha256}",
+        }
         return self.run("measurement", numbers(**given), parent, **tags)
 
     def job(self, run_id: str = JOB, **tags: str) -> Run:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from inc_mlflow.files import sha256_file, write_text
+from inc_mlflow.measure.gate.measurements import LATENCIES, OUTCOMES
 from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, Interval, RequestRecord
-from inc_mlflow.steps.benchmark import LATENCIES
-from inc_mlflow.steps.evaluate import OUTCOMES
-from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.storage import sha256_file, write_text
-from inc_mlflow.tracking.requests import open_request
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw
+from inc_mlflow.tracking.requests.requests import open_request
 
 NAME = "rivals"
 
@@ -27,7 +26,10 @@ class Rival:
 
 
 def make(client, measured, folder, number, passes=True):
-    """Log the best candidate again as another one, faster by ``number`` per cent; one that does not pass errs more often."""
+    """Log the best candidate again as another one, faster by ``number`` per cent.
+
+    One that does not pass errs more often.
+    """
     row = measured.judgement.best()
     model = _variant(Path(row.path), folder, number)
     sha256 = sha256_file(model)
@@ -61,7 +63,9 @@ def measure_elsewhere(rival, job, faster=1.0):
     for kind in (EvaluationRecord, BenchmarkRecord):
         step = "evaluation" if kind is EvaluationRecord else "benchmark"
         folder = shutil.copytree(rival.evidence / f"{step}-local", rival.evidence / f"{step}-other")
-        name, digest = (OUTCOMES, "outcomes_sha256") if kind is EvaluationRecord else (LATENCIES, "latencies_sha256")
+        name, digest = (
+            (OUTCOMES, "outcomes_sha256") if kind is EvaluationRecord else (LATENCIES, "latencies_sha256")
+        )
         record = kind.load(folder)
         arrays = load_raw(folder / name, record, getattr(record, digest))
         changes = {"evidence": record.evidence.model_copy(update={"pool": "other"})}
@@ -84,7 +88,9 @@ def _variant(source, folder, number):
 def _evidence(measured, folder, row, sha256, faster, passes):
     evidence = folder / "evidence"
     for step in ("evaluation", "benchmark"):
-        shutil.copytree(measured / step, evidence / f"{step}-local", ignore=shutil.ignore_patterns("done.json"))
+        shutil.copytree(
+            measured / step, evidence / f"{step}-local", ignore=shutil.ignore_patterns("done.json")
+        )
     write_text(evidence / "job.json", measured.job.spec.to_text())
     _rewrite_evaluation(evidence / "evaluation-local", row.recipe, sha256, passes)
     rewrite_benchmark(evidence / "benchmark-local", row.recipe, sha256, faster)
@@ -98,7 +104,9 @@ def _rewrite_evaluation(directory, label, sha256, passes):
         arrays[label] = np.where(np.arange(len(arrays[label])) % 10 == 0, 0.0, arrays[label])
     result = record.results[label].model_copy(update={"value": float(arrays[label].mean())})
     changed = _about(record, label, sha256).model_copy(update={"results": record.results | {label: result}})
-    changed.model_copy(update={"outcomes_sha256": save_raw(directory / OUTCOMES, changed, arrays)}).save(directory)
+    changed.model_copy(update={"outcomes_sha256": save_raw(directory / OUTCOMES, changed, arrays)}).save(
+        directory
+    )
 
 
 def rewrite_benchmark(directory, label, sha256, faster):
@@ -106,7 +114,9 @@ def rewrite_benchmark(directory, label, sha256, faster):
     arrays = load_raw(directory / LATENCIES, record, record.latencies_sha256)
     scaled = _scaled(record.speedup[label], faster)
     changed = _about(record, label, sha256).model_copy(update={"speedup": record.speedup | {label: scaled}})
-    changed.model_copy(update={"latencies_sha256": save_raw(directory / LATENCIES, changed, arrays)}).save(directory)
+    changed.model_copy(update={"latencies_sha256": save_raw(directory / LATENCIES, changed, arrays)}).save(
+        directory
+    )
 
 
 def _scaled(speed, faster):
@@ -124,7 +134,11 @@ def _log(client, model, sha256):
 
     run_id = client.create_run(experiment(client), run_name="candidate").info.run_id
     with mlflow.start_run(run_id=run_id):
-        options = {"pip_requirements": ["onnx"], "save_as_external_data": False, "params": {"inc.sha256": sha256}}
+        options = {
+            "pip_requirements": ["onnx"],
+            "save_as_external_data": False,
+            "params": {"inc.sha256": sha256},
+        }
         return mlflow.onnx.log_model(onnx.load(model), name="rival", **options).model_id
 
 

@@ -7,15 +7,15 @@ import rivals
 import yaml
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.steps.approve import decide_request
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.steps.notes import history
-from inc_mlflow.steps.request import request_of
-from inc_mlflow.tracking.identity import current_user
-from inc_mlflow.tracking.ledger import find_model
-from inc_mlflow.tracking.requests import open_request
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.promotion.approve import decide_request
+from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.request import request_of
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.tracking.registry.ledger import find_model
+from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.server.connection import Stores, connected
+from inc_mlflow.tracking.server.identity import current_user
 
 pytestmark = pytest.mark.slow
 
@@ -34,20 +34,30 @@ def aliases(client):
 def test_what_passed_waits_as_challenger_until_it_is_approved(store, requested, asking):
     waiting = decide(store.stores, requested, asking)
     assert (waiting.outcome, aliases(store.client)) == ("waiting", {"int8-challenger": "1"})
-    assert waiting.reasons[0].startswith(f"a person has to approve it: `inc-mlflow approve {requested}` by a user with EDIT")
+    assert waiting.reasons[0].startswith(
+        f"a person has to approve it: `inc-mlflow approve {requested}` by a user with EDIT"
+    )
     before = history(store.stores, "digits").params
     assert decide(store.stores, requested, asking).outcome == "waiting"
-    assert history(store.stores, "digits").params == before, "a request that waits is looked at again and again"
+    assert history(store.stores, "digits").params == before, (
+        "a request that waits is looked at again and again"
+    )
     decide_request(store.stores, requested, "approved", "looks\ngood")
     promoted = decide(store.stores, requested, asking)
-    assert (promoted.outcome, aliases(store.client), store.versions()) == ("promoted", {"int8-champion": "1"}, ["1"])
+    assert (promoted.outcome, aliases(store.client), store.versions()) == (
+        "promoted",
+        {"int8-champion": "1"},
+        ["1"],
+    )
     entries = history(store.stores, "digits").entries
     assert [entry.kind for entry in entries] == ["challenged", "promoted", "withdrawn"]
     assert entries[1].approved_by == entries[0].who
     assert decide(store.stores, requested, asking) == promoted
 
 
-def test_several_that_wait_leave_nothing_however_often_they_are_looked_at(store, requested, measured, asking, tmp_path):
+def test_several_that_wait_leave_nothing_however_often_they_are_looked_at(
+    store, requested, measured, asking, tmp_path
+):
     decide(store.stores, requested, asking)
     rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
     later = rivals.request(store.client, measured, rival, "digits")
@@ -68,13 +78,18 @@ def test_what_is_refused_is_rejected_and_no_challenger_any_more(store, requested
         decide_request(store.stores, requested, "approved", "changed my mind")
 
 
-def test_an_approved_candidate_that_lost_is_no_challenger_any_more(store, requested, measured, asking, tmp_path):
+def test_an_approved_candidate_that_lost_is_no_challenger_any_more(
+    store, requested, measured, asking, tmp_path
+):
     rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
     better = rivals.request(store.client, measured, rival, "digits")
     for run_id in (better, requested):  # the last one has the alias
         assert decide(store.stores, run_id, asking).outcome == "waiting"
         decide_request(store.stores, run_id, "approved", "looks good")
-    assert [decide(store.stores, run_id, asking).outcome for run_id in (better, requested)] == ["promoted", "rejected"]
+    assert [decide(store.stores, run_id, asking).outcome for run_id in (better, requested)] == [
+        "promoted",
+        "rejected",
+    ]
     assert aliases(store.client) == {"int8-champion": "1"}
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.files import sha256_file, sha256_text
+from inc_mlflow.promotion.process_request import decide_all
+from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide_all
-from inc_mlflow.storage import sha256_file, sha256_text
-from inc_mlflow.tracking import artifacts
-from inc_mlflow.tracking.artifacts import fetch, fetch_evidence
-from inc_mlflow.tracking.requests import open_request
+from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.runs.artifacts import fetch, fetch_evidence
+from inc_mlflow.tracking.runs.tagged_runs import artifacts
 
 FILES = {"record.json": 1000, "outcomes.npz": 2000}
 pytestmark = pytest.mark.slow
@@ -36,9 +36,14 @@ def test_evidence_of_the_usual_size_is_fetched(store, run, tmp_path):
 
 @pytest.mark.parametrize(
     ("limit", "size", "what"),
-    [("_LARGEST_TEXT", 999, "evidence/evaluation/record.json"), ("_LARGEST_RAW", 2999, "the files below evidence")],
+    [
+        ("_LARGEST_TEXT", 999, "evidence/evaluation/record.json"),
+        ("_LARGEST_RAW", 2999, "the files below evidence"),
+    ],
 )
-def test_evidence_beyond_all_measure_is_not_even_fetched(store, run, tmp_path, monkeypatch, limit, size, what):
+def test_evidence_beyond_all_measure_is_not_even_fetched(
+    store, run, tmp_path, monkeypatch, limit, size, what
+):
     monkeypatch.setattr(artifacts, limit, size)
     target = tmp_path / "fetched"
     with pytest.raises(DataError, match=f"^run {run}: {what} are larger than inc-mlflow writes them"):
@@ -55,8 +60,16 @@ def test_a_request_beyond_all_measure_is_not_even_fetched(store, run, tmp_path, 
 def test_a_request_without_evidence_keeps_the_gate_from_no_other(store, run, measured):
     """Of the smallest there is: one file, and not the job's text. It comes first, being older."""
     expected = {f"evaluation/{name}": sha256_text("\0" * size) for name, size in FILES.items()}
-    fields = {"recipe": "none", "sha256": "0" * 64, "measured_against": None, "policy_sha256": "none", "models": {}}
-    open_request(store.client, RequestRecord(registered_model="digits", run_id=run, evidence=expected, **fields))
+    fields = {
+        "recipe": "none",
+        "sha256": "0" * 64,
+        "measured_against": None,
+        "policy_sha256": "none",
+        "models": {},
+    }
+    open_request(
+        store.client, RequestRecord(registered_model="digits", run_id=run, evidence=expected, **fields)
+    )
     measured.track(store.folder)
     honest = measured.request(store.folder)
     answers = {one.run_id: one for one in decide_all(store.stores, None, Policy())}

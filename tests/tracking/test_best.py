@@ -10,9 +10,9 @@ from leaderboards import JOB, SPEC, Careless, Runs
 from mlflow.entities import Metric
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.promotion.leaderboard import best_of
 from inc_mlflow.reports.best import print_best
-from inc_mlflow.steps.best import best_of
-from inc_mlflow.tracking.best import _runs, find_leaderboard, latest_job, standings
+from inc_mlflow.tracking.runs.leaderboard import _runs, find_leaderboard, latest_job, standings
 
 ORDER = ("pass", "inconclusive", "fail")
 
@@ -29,7 +29,9 @@ figures = st.fixed_dictionaries(
     }
 )
 models = st.lists(
-    st.fixed_dictionaries({"verdict": st.sampled_from(ORDER), "row": figures, "intel": figures, "arm": figures}),
+    st.fixed_dictionaries(
+        {"verdict": st.sampled_from(ORDER), "row": figures, "intel": figures, "arm": figures}
+    ),
     min_size=1,
     max_size=7,
 )
@@ -38,13 +40,18 @@ models = st.lists(
 def everything(models):
     """All that may stand in the experiment beside the candidates of the job."""
     runs = Runs()
-    made = [runs.job(verdict="pass"), runs.run("baseline", {"size_mb": 4.0}, sha256="base", recipe="baseline", model_id="m")]
+    made = [
+        runs.job(verdict="pass"),
+        runs.run("baseline", {"size_mb": 4.0}, sha256="base", recipe="baseline", model_id="m"),
+    ]
     for number, model in enumerate(models):
         sha256 = f"sha {number}"
         made += [runs.candidate(sha256, model["verdict"], **model["row"])]
         made += [runs.measurement(sha256, pool, model["verdict"], **model[pool]) for pool in ("intel", "arm")]
         made += [runs.candidate(sha256, "pass", size_mb=1.0, speedup=9.0, accuracy=1.0)]  # a race lost
-        made += [runs.candidate(f"other {number}", "pass", "another job", size_mb=1.0, speedup=9.0, accuracy=1.0)]
+        made += [
+            runs.candidate(f"other {number}", "pass", "another job", size_mb=1.0, speedup=9.0, accuracy=1.0)
+        ]
     return [*made, runs.run("measurement", {}, sha256="base", pool="intel", recipe="baseline", model_id="m")]
 
 
@@ -81,7 +88,10 @@ def test_every_page_is_read_whatever_a_server_puts_into_it(size, random):
 
 def test_where_lower_is_better_the_lower_accuracy_comes_first():
     runs = Runs()
-    made = [runs.candidate(name, "pass", speedup=2.0, accuracy=value, size_mb=1.0) for name, value in (("a", 0.3), ("b", 0.2))]
+    made = [
+        runs.candidate(name, "pass", speedup=2.0, accuracy=value, size_mb=1.0)
+        for name, value in (("a", 0.3), ("b", 0.2))
+    ]
     assert (order(made), order(made, higher_is_better=False)) == (["a", "b"], ["b", "a"])
 
 
@@ -100,8 +110,17 @@ def test_a_row_has_the_numbers_of_all_pools_and_those_asked_for():
         runs.measurement("a", "x86-avx2 (emulated)", "fail", accuracy=0.9),
     ]
     (whole,), (intel,) = standings(made, JOB, None, True), standings(made, JOB, "intel", True)
-    assert (whole.row.speedup.value, whole.p99_ms, intel.row.speedup.value, intel.p99_ms) == (1.1, 3.0, 2.0, 1.0)
-    assert (whole.row.verdict, intel.row.verdict, intel.row.per_pool["intel"].verdict) == ("fail", "fail", "pass")
+    assert (whole.row.speedup.value, whole.p99_ms, intel.row.speedup.value, intel.p99_ms) == (
+        1.1,
+        3.0,
+        2.0,
+        1.0,
+    )
+    assert (whole.row.verdict, intel.row.verdict, intel.row.per_pool["intel"].verdict) == (
+        "fail",
+        "fail",
+        "pass",
+    )
     assert whole.row.per_pool["x86-avx2 (emulated)"].speedup is None
     assert (whole.row.path, whole.row.size_bytes) == ("models:/m-a", 100_000)
 
@@ -109,14 +128,21 @@ def test_a_row_has_the_numbers_of_all_pools_and_those_asked_for():
 def test_a_pool_where_nothing_was_measured_is_named_with_those_that_were():
     runs = Runs()
     made = [runs.candidate("a", "pass", size_mb=1.0), runs.measurement("a", "intel", "pass")]
-    with pytest.raises(TrackingError, match=r"^pool 'amd': run the job measured nothing there; it measured on intel$"):
+    with pytest.raises(
+        TrackingError, match=r"^pool 'amd': run the job measured nothing there; it measured on intel$"
+    ):
         standings(made, JOB, "amd", True)
 
 
 def test_runs_that_another_version_wrote_or_somebody_edited_are_no_candidates():
     runs = Runs()
-    made = [runs.run("candidate", {"size_mb": 1.0}, recipe="of old"), runs.candidate("a", "great", size_mb=1.0)]
-    with pytest.raises(TrackingError, match="has no candidates that this version can read; run the job again"):
+    made = [
+        runs.run("candidate", {"size_mb": 1.0}, recipe="of old"),
+        runs.candidate("a", "great", size_mb=1.0),
+    ]
+    with pytest.raises(
+        TrackingError, match="has no candidates that this version can read; run the job again"
+    ):
         standings(made, JOB, None, True)
 
 
@@ -132,7 +158,10 @@ def board(store):
     rows = {"slow": ("pass", 1.2, 0.001), "fast": ("pass", 2.0, 0.009), "broken": ("fail", 3.0, 0.5)}
     for name, (verdict, speedup, drop) in rows.items():
         shared = {"speedup": speedup, "relative_drop": drop, "accuracy": 0.9, "size_mb": 0.25, "p99_ms": 1.5}
-        for run in (runs.candidate(name, verdict, job, **shared), runs.measurement(name, "intel", verdict, job, **shared)):
+        for run in (
+            runs.candidate(name, verdict, job, **shared),
+            runs.measurement(name, "intel", verdict, job, **shared),
+        ):
             made = client.create_run(experiment, tags=run.data.tags).info.run_id
             client.log_batch(made, [Metric(key, value, 0, 0) for key, value in run.data.metrics.items()])
     return job
@@ -168,8 +197,14 @@ def test_a_limit_on_the_drop_and_on_the_rows(best, board):
     ("arguments", "words"),
     [
         (("--experiment", "nowhere"), "experiment 'nowhere': is not on the server"),
-        (("--experiment", "Default"), "experiment 'Default': no job has measured anything in it yet; run one"),
-        (("--experiment", "fleet", "--max-drop", "0"), "no candidate drops by at most 0 %; the least drop is 0.1 %"),
+        (
+            ("--experiment", "Default"),
+            "experiment 'Default': no job has measured anything in it yet; run one",
+        ),
+        (
+            ("--experiment", "fleet", "--max-drop", "0"),
+            "no candidate drops by at most 0 %; the least drop is 0.1 %",
+        ),
         (("--experiment", "fleet", "--pool", "amd"), "pool 'amd'"),
         ((), "best: give either a JOB or --experiment"),
     ],
@@ -200,15 +235,24 @@ def test_a_registered_model_of_somebody_elses_hides_no_numbers(best, board, stor
 
 @pytest.mark.slow
 def test_a_real_job_is_shown_as_its_gate_judged_it(store, measured, requested, best):
-    from inc_mlflow.steps.case import Policy
-    from inc_mlflow.steps.decide import decide
+    from inc_mlflow.promotion.process_request import decide
+    from inc_mlflow.promotion.review import Policy
 
     decide(store.stores, requested, Policy())
     table = measured.judgement.table[1:]
     found = json.loads(best(measured / "job.yaml", "--json")[1])
     assert [row["sha256"] for row in found["rows"]] == [row.sha256 for row in table]
     first, row = found["rows"][0], table[0].model_dump(mode="json")
-    for name in ("recipe", "accuracy", "relative_drop", "speedup", "source_speedup", "size_bytes", "verdict", "per_pool"):
+    for name in (
+        "recipe",
+        "accuracy",
+        "relative_drop",
+        "speedup",
+        "source_speedup",
+        "size_bytes",
+        "verdict",
+        "per_pool",
+    ):
         assert first[name] == row[name], name
     assert (first["champion"], found["champion"]["version"], found["promote"]) == (True, "1", None)
     assert found["champion"]["registered_model"] == "digits"

@@ -1,9 +1,12 @@
-"""A candidate must beat the present champion on the same rows in the same run; the better of both ends as champion."""
+"""A candidate must beat the present champion on the same rows in the same run.
+
+The better of both ends as champion.
+"""
 
 import pytest
 
 from inc_mlflow.reports.result import job_result
-from inc_mlflow.steps.promote import promote_best
+from inc_mlflow.steps.judge.promote import promote_best
 
 pytestmark = pytest.mark.slow
 

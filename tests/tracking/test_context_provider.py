@@ -12,8 +12,8 @@ import pytest
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.records import CalibrationRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.stage import STATE, step
-from inc_mlflow.tracking.inside import POD_FACTS, inside
+from inc_mlflow.steps.step import STATE, step
+from inc_mlflow.tracking.plugins.step_context import POD_FACTS, inside
 
 SPEC = JobSpec.from_text(
     "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, recipes: [{method: dynamic}]}"
@@ -113,13 +113,20 @@ def test_the_runs_and_models_of_a_job_carry_the_facts_of_the_pod(store, measured
 
 def imported(module: str, *options: str) -> list[str]:
     """Import a module of MLflow's in a new process; return the modules of ours that it brought."""
-    code = f"import sys, {module}; print(*sorted(name for name in sys.modules if name.startswith('inc_mlflow')))"
+    code = (
+        f"import sys, {module}; print(*sorted(name for name in sys.modules if name.startswith('inc_mlflow')))"
+    )
     done = subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.split()
 
 
-PROVIDER = ["inc_mlflow", "inc_mlflow.tracking", "inc_mlflow.tracking.context_provider", "inc_mlflow.tracking.inside"]
+PROVIDER = [
+    "inc_mlflow",
+    "inc_mlflow.tracking",
+    "inc_mlflow.tracking.plugins.context_provider",
+    "inc_mlflow.tracking.plugins.step_context",
+]
 
 
 def test_importing_mlflow_warns_of_nothing_and_brings_next_to_nothing():
@@ -129,4 +136,4 @@ def test_importing_mlflow_warns_of_nothing_and_brings_next_to_nothing():
 def test_importing_its_evaluation_brings_the_evaluator_alone():
     hints = "ignore:.*Any type hint is inferred:UserWarning"  # about MLflow's own code
     found = imported("mlflow.models.evaluation.evaluator_registry", "-W", hints.replace(".*", ""))
-    assert found == sorted([*PROVIDER, "inc_mlflow.tracking.evaluator"])
+    assert found == sorted([*PROVIDER, "inc_mlflow.tracking.plugins.evaluator"])

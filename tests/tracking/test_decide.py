@@ -14,12 +14,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.promotion import process_request as deciding
+from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.review import Policy, judge_again
 from inc_mlflow.records import RequestRecord, TrackingRecord
-from inc_mlflow.steps import decide as deciding
-from inc_mlflow.steps.case import Policy, judge_again
-from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.tracking.champions import find_champion
-from inc_mlflow.tracking.requests import open_request
+from inc_mlflow.tracking.registry.champions import find_champion
+from inc_mlflow.tracking.requests.requests import open_request
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,10 @@ def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, 
     assert tags["inc.judged"].endswith(" by the job's own gate")
     assert tags["mlflow.note.content"].startswith("promoted by the gate\n\ntop1 drops by")
     version = store.client.get_model_version("digits", "1").tags
-    assert (version["inc.run_id"], version["inc.policy_sha256"]) == (requested, measured.judgement.policy_sha256)
+    assert (version["inc.run_id"], version["inc.policy_sha256"]) == (
+        requested,
+        measured.judgement.policy_sha256,
+    )
 
 
 def test_a_closed_request_keeps_its_answer(store, requested, tmp_path):
@@ -64,7 +67,11 @@ def test_a_closed_request_keeps_its_answer(store, requested, tmp_path):
     [
         ({"min_speedup": 100.0}, "rejected", "needed is 100.00x"),
         ({"max_relative_drop": 0.002}, "inconclusive", "would decide"),
-        ({"pools": {"arm": {"role": "required"}}}, "rejected", "requires pool 'arm'; the evidence is of local"),
+        (
+            {"pools": {"arm": {"role": "required"}}},
+            "rejected",
+            "requires pool 'arm'; the evidence is of local",
+        ),
         ({"pools": {"local": {"role": "informative"}}}, "rejected", "no pool is required"),
     ],
 )
@@ -140,7 +147,7 @@ def ask(store, measured, session="the-session", **changes) -> str:
 
 
 def honest(store, measured) -> dict:
-    from inc_mlflow.steps.request import request_of
+    from inc_mlflow.promotion.request import request_of
 
     steps = measured.of("champion", "judgement") | {"tracking": store.folder / "tracking"}
     return request_of(measured.job, **steps).model_dump()
@@ -186,18 +193,24 @@ def test_a_champion_since_that_stands_in_the_same_table_is_replaced_by_the_best(
 
 def test_a_champion_since_that_was_measured_elsewhere_makes_the_request_stale(store, requested):
     store.crown("f" * 64)
-    stale(store, requested, "int8-champion is version 1 (another) now, not measured beside the candidate nor as it was")
+    stale(
+        store,
+        requested,
+        "int8-champion is version 1 (another) now, not measured beside the candidate nor as it was",
+    )
 
 
 def standing_of(store, run_id):
-    from inc_mlflow.steps.crown import overall
+    from inc_mlflow.promotion.promote import overall
 
     request = RequestRecord.load(store.folder / "request")
     return overall(judge_again(store.client, request, OWN, store.folder / "evidence again")).standing
 
 
 @pytest.mark.parametrize(("faster", "outcome"), [(-0.1, "promoted"), (0.1, "rejected")])
-def test_a_champion_since_under_the_same_conditions_stays_only_if_it_is_better(store, requested, faster, outcome):
+def test_a_champion_since_under_the_same_conditions_stays_only_if_it_is_better(
+    store, requested, faster, outcome
+):
     ours = standing_of(store, requested)
     store.crown("f" * 64, standing=ours.model_copy(update={"speedup": ours.speedup + faster}))
     decision = decide(store.stores, requested, OWN)
@@ -279,7 +292,9 @@ def test_nothing_moves_where_the_request_cannot_be_closed(store, requested):
     assert store.versions() == []
 
 
-def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_other(store, requested, measured):
+def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_other(
+    store, requested, measured
+):
     measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
     foreign = ask(store, measured, session="a third", registered_model="theirs")

@@ -1,4 +1,7 @@
-"""Our evaluator in MLflow's own language: metric, drop with bounds, thresholds; and what it refuses in one line."""
+"""Our evaluator in MLflow's own language: metric, drop with bounds, thresholds.
+
+And what it refuses in one line.
+"""
 
 import re
 from pathlib import Path
@@ -12,8 +15,8 @@ from mlflow.models.evaluation.validation import ModelValidationFailedException
 from onnx import numpy_helper
 
 from inc_mlflow.errors import DataError, HardwareError, IncError, ModelError, SpecError
-from inc_mlflow.tracking import evaluation
-from inc_mlflow.tracking.evaluator import Int8Evaluator
+from inc_mlflow.tracking.plugins import evaluation
+from inc_mlflow.tracking.plugins.evaluator import Int8Evaluator
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 PINNED = ["onnxruntime"]
@@ -46,7 +49,9 @@ def worse(tmp_path_factory):
 def log(path):
     """Log a model as a run of ours does, and return where it is."""
     with mlflow.start_run():
-        return mlflow.onnx.log_model(onnx.load(path), name="m", pip_requirements=PINNED, save_as_external_data=False).model_uri
+        return mlflow.onnx.log_model(
+            onnx.load(path), name="m", pip_requirements=PINNED, save_as_external_data=False
+        ).model_uri
 
 
 @pytest.fixture
@@ -60,7 +65,12 @@ def evaluated(model, rows, **config):
     given = {"metric": "top1", "shape": SHAPE} | config
     with mlflow.start_run() as run:
         found = mlflow.models.evaluate(
-            model, features, targets=labels, model_type="inc_mlflow", evaluators="inc_mlflow", evaluator_config=given
+            model,
+            features,
+            targets=labels,
+            model_type="inc_mlflow",
+            evaluators="inc_mlflow",
+            evaluator_config=given,
         )
     return found, run.info.run_id
 
@@ -75,23 +85,30 @@ def test_a_logged_model_gets_accuracy_and_drop_with_bounds(store, rows, worse):
     assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
     assert metrics["relative_drop"] == pytest.approx(np.mean(rows[1] == 3), abs=0.02)
     assert metrics["relative_drop_low"] < metrics["relative_drop"] < metrics["relative_drop_high"]
-    logged = {metric.key: metric.value for metric in store.client.get_logged_model(model.partition("/")[2]).metrics}
+    logged = {
+        metric.key: metric.value for metric in store.client.get_logged_model(model.partition("/")[2]).metrics
+    }
     assert logged == metrics == store.run(run_id).data.metrics
     assert [one.value for one in store.client.get_metric_history(run_id, "accuracy")] == [metrics["accuracy"]]
 
 
 def test_the_numbers_are_those_of_a_job(store, rows, worse):
     """The same rows, models and confidence through the evaluate step's own parts."""
-    from inc_mlflow.measure.outcomes import Outcomes
-    from inc_mlflow.measure.paired import Pair, relative_drop
-    from inc_mlflow.ort.runner import Runner
+    from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+    from inc_mlflow.measure.stats.outcomes import Outcomes
+    from inc_mlflow.measure.stats.paired import Pair, relative_drop
 
     images = rows[0].reshape(-1, *SHAPE)
     right = [
         (Runner(path, threads=1)({"image": images})["logits"].argmax(1) == rows[1]).astype(float)
         for path in (EXAMPLE / "fp32.onnx", worse)
     ]
-    pair = Pair(*(Outcomes(float(one.mean()), one) for one in right), decomposable=True, higher_is_better=True, rows=500)
+    pair = Pair(
+        *(Outcomes(float(one.mean()), one) for one in right),
+        decomposable=True,
+        higher_is_better=True,
+        rows=500,
+    )
     expected = relative_drop(pair, 0.01)(0.95)
     found = evaluated(log(worse), rows, baseline=str(EXAMPLE / "fp32.onnx"))[0].metrics
     assert (found["relative_drop"], found["relative_drop_low"], found["relative_drop_high"]) == pytest.approx(
@@ -104,7 +121,9 @@ def test_a_threshold_of_mlflow_is_a_gate(store, rows, worse):
     same, _ = evaluated(log(EXAMPLE / "fp32.onnx"), rows, baseline=str(EXAMPLE / "fp32.onnx"))
     mlflow.validate_evaluation_results(thresholds, same)
     lost, _ = evaluated(log(worse), rows, baseline=str(EXAMPLE / "fp32.onnx"))
-    with pytest.raises(ModelValidationFailedException, match="relative_drop_high value threshold check failed"):
+    with pytest.raises(
+        ModelValidationFailedException, match="relative_drop_high value threshold check failed"
+    ):
         mlflow.validate_evaluation_results(thresholds, lost)
     without, _ = evaluated(log(worse), rows)
     with pytest.raises(ModelValidationFailedException, match="missing"):
@@ -112,7 +131,9 @@ def test_a_threshold_of_mlflow_is_a_gate(store, rows, worse):
 
 
 def test_the_example_of_the_documentation_works(store, monkeypatch):
-    (code,) = re.findall(r"```python\n(.*?)```", (EXAMPLE.parents[1] / "docs/plugins.md").read_text(), re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (EXAMPLE.parents[1] / "docs/plugins.md").read_text(), re.DOTALL
+    )
     monkeypatch.chdir(EXAMPLE.parents[1])
     exec(code.replace("models:/digits@int8-champion", log(EXAMPLE / "fp32.onnx")), {})
 
@@ -143,7 +164,9 @@ def test_the_evaluation_of_a_classifier_by_all_evaluators_is_as_without_us(store
                 lambda frame: predict(np.asarray(frame)), features, targets=labels, model_type="classifier",
                 evaluator_config={"log_explainer": False, "log_model_explainability": False},
             )  # fmt: skip
-        return set(found.metrics.items()), {tag for tag in store.tags(run.info.run_id) if tag.startswith("inc.")}
+        return set(found.metrics.items()), {
+            tag for tag in store.tags(run.info.run_id) if tag.startswith("inc.")
+        }
 
     assert "inc_mlflow" in registry._registry
     ours = run()
@@ -155,15 +178,27 @@ def test_the_evaluation_of_a_classifier_by_all_evaluators_is_as_without_us(store
 @pytest.mark.parametrize(
     ("config", "error", "words"),
     [
-        ({"shape": None}, SpecError, r"^evaluator_config\.shape: rows of \(64,\) do not fit the model's input"),
-        ({"shape": [8, 9]}, SpecError, r"^evaluator_config\.shape: \(8, 9\) has not the 64 numbers of a row$"),
+        (
+            {"shape": None},
+            SpecError,
+            r"^evaluator_config\.shape: rows of \(64,\) do not fit the model's input",
+        ),
+        (
+            {"shape": [8, 9]},
+            SpecError,
+            r"^evaluator_config\.shape: \(8, 9\) has not the 64 numbers of a row$",
+        ),
         ({"shape": [8, 8]}, DataError, r"input 'image' has rank 3"),
         ({"metric": "top11"}, IncError, r"^metrics: no 'top11', did you mean 'top1'"),
         ({"metric": {"callable": "m.py:f"}}, SpecError, r"^evaluator_config: metric: callables are for jobs"),
         ({"shapes": [1]}, SpecError, r"^evaluator_config: shapes: unknown field, did you mean 'shape'"),
         ({"confidence": 1.0}, SpecError, r"^evaluator_config: confidence: "),
         ({"baseline": "nowhere.onnx"}, IncError, r"nowhere\.onnx"),
-        ({"baseline": "models:/nobody/1"}, ModelError, r"^evaluator_config\.baseline: MLflow cannot load 'models:/nobody/1'"),
+        (
+            {"baseline": "models:/nobody/1"},
+            ModelError,
+            r"^evaluator_config\.baseline: MLflow cannot load 'models:/nobody/1'",
+        ),
     ],
 )
 def test_what_it_cannot_hold_is_one_line(saved, rows, config, error, words):
@@ -203,7 +238,9 @@ def test_a_function_is_refused(store, rows):
 
 
 def test_what_else_mlflow_can_be_asked_for_is_refused_not_ignored(saved, rows):
-    metric = mlflow.models.make_metric(eval_fn=lambda predictions, targets: 1.0, greater_is_better=True, name="mine")
+    metric = mlflow.models.make_metric(
+        eval_fn=lambda predictions, targets: 1.0, greater_is_better=True, name="mine"
+    )
     with pytest.raises(SpecError, match="takes no extra_metrics"):
         mlflow.models.evaluate(
             saved, rows[0], targets=rows[1], model_type="inc_mlflow", evaluators="inc_mlflow",
@@ -214,6 +251,8 @@ def test_what_else_mlflow_can_be_asked_for_is_refused_not_ignored(saved, rows):
 def test_a_baseline_on_another_provider_is_refused(saved, rows, monkeypatch):
     """A stand-in for a GPU: nothing else of it is needed."""
     session = evaluation._session(mlflow.pyfunc.load_model(saved))
-    with pytest.raises(HardwareError, match="the model runs by CUDAExecutionProvider, the baseline by CPUExecutionProvider"):
+    with pytest.raises(
+        HardwareError, match="the model runs by CUDAExecutionProvider, the baseline by CPUExecutionProvider"
+    ):
         evaluation._baseline(saved, "CUDAExecutionProvider")
     assert session.get_providers()[0] == "CPUExecutionProvider"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inc_mlflow.steps.finish import close_runs
-from inc_mlflow.tracking import candidates
+from inc_mlflow.steps.report.finish import close_runs
+from inc_mlflow.tracking.runs.tagged_runs import candidates
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +86,9 @@ def test_a_server_that_cannot_be_reached_fails_nothing(measured, monkeypatch):
     monkeypatch.setenv("INC_MLFLOW_SESSION", "the-session")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said = close_runs(measured.job)
-    assert said.startswith("runs of this pipeline may be left RUNNING: MLflow at http://127.0.0.1:9: cannot be reached")
+    assert said.startswith(
+        "runs of this pipeline may be left RUNNING: MLflow at http://127.0.0.1:9: cannot be reached"
+    )
 
 
 def test_a_session_that_kubeflow_did_not_fill_in_is_nobodys(store, measured, killed):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.steps.adopt import adopt
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
-from inc_mlflow.steps.notes import history
-from inc_mlflow.tracking.champions import find_champion
+from inc_mlflow.promotion.adopt import adopt
+from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.tracking.registry.champions import find_champion
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,10 @@ def theirs(store, measured):
 
 def state(store):
     model = store.client.get_registered_model("digits")
-    versions = [(str(one.version), one.tags, one.source) for one in store.client.search_model_versions("name = 'digits'")]
+    versions = [
+        (str(one.version), one.tags, one.source)
+        for one in store.client.search_model_versions("name = 'digits'")
+    ]
     return model.name, model.description, model.tags, model.aliases, versions
 
 
@@ -64,7 +67,9 @@ def test_no_command_touches_what_is_theirs(theirs, requested, call, command):
 
 def test_a_job_of_that_name_says_so_and_touches_nothing(theirs, measured, tmp_path):
     before = state(theirs)
-    folder = shutil.copytree(measured.folder, tmp_path / "job", ignore=lambda _, names: {n for n in names if "." not in n})
+    folder = shutil.copytree(
+        measured.folder, tmp_path / "job", ignore=lambda _, names: {n for n in names if "." not in n}
+    )
     done = subprocess.run([PROGRAM, "run", folder / "job.yaml"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "exists and has no ledger, inc-mlflow did not make it" in done.stderr.splitlines()[-1]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 FULL = r"^MLflow at sqlite:///\S+: (\S+: )?the disk is full; free some space"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import rivals
 
-from inc_mlflow.steps.notes import history
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking.aliases import contradictions
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.verify import verify
+from inc_mlflow.tracking.registry.aliases import contradictions
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +110,9 @@ def check(registry, some, name, answers, seen):
     ledger = history(registry.stores, name)
     crowned = [entry for entry in ledger.entries if entry.kind == "promoted"]
     assert all(later.standing.beats(earlier.standing) for earlier, later in itertools.pairwise(crowned))
-    rejected = outcomes.count("rejected")  # before there was a registered model they stand on their runs alone
+    rejected = outcomes.count(
+        "rejected"
+    )  # before there was a registered model they stand on their runs alone
     assert len(crowned) + rejected - 2 <= len(ledger.entries) <= len(crowned) + rejected
     assert verify(registry.stores, name, "int8", ledger.head).problems == ()
 
@@ -136,13 +138,17 @@ def test_a_gate_killed_after_any_call_leaves_what_the_next_one_completes(registr
     """Every fourth time there is a champion already."""
     first, better = registry.rival(1), registry.rival(2)
     names = [f"killed after {fatal} {os.urandom(3).hex()}" for fatal in range(1, CALLS + 1)]
-    assert {one["outcome"] for one in registry.gates(*[registry.request(first, name) for name in names[::4]])} == {"promoted"}
+    assert {
+        one["outcome"] for one in registry.gates(*[registry.request(first, name) for name in names[::4]])
+    } == {"promoted"}
     runs = [registry.request(better, name) for name in names]
     survived = {answer["run_id"] for answer in registry.gates("--dying", *runs)}
     assert set(runs[:8]).isdisjoint(survived), "a promotion takes more calls"
     assert runs[-1] in survived, "a promotion takes fewer calls"
     left = [run_id for run_id in runs if run_id not in survived]
-    assert [(one["run_id"], one["outcome"]) for one in registry.gates(*left) if one["outcome"] != "promoted"] == []
+    assert [
+        (one["run_id"], one["outcome"]) for one in registry.gates(*left) if one["outcome"] != "promoted"
+    ] == []
     registry.become(registry.server, "gate")
     for name in names:
         assert registry.champion(name) == better.sha256

@@ -4,10 +4,10 @@ import pytest
 from growing import Growing
 from proxy import proxy
 
-from inc_mlflow.steps.rollback import rollback
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking.requests import open_requests
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.promotion.rollback import rollback
+from inc_mlflow.promotion.verify import verify
+from inc_mlflow.tracking.requests.requests import open_requests
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 pytestmark = pytest.mark.slow
 

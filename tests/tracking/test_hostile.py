@@ -12,17 +12,28 @@ from zoo import KINDS, Zoo
 pytestmark = pytest.mark.slow
 
 SOME = [
-    *("a header that does not tokenise", "a pickle", "scores of 5e-324", "aliases in the job", "a job of many keys"),
+    *(
+        "a header that does not tokenise",
+        "a pickle",
+        "scores of 5e-324",
+        "aliases in the job",
+        "a job of many keys",
+    ),
     *("a record nested too deeply", "half a character in a record", "a file with a name of two lines"),
-    *("a NUL in the place of weights", "weights of an unknown type", "merge keys in MLmodel", "a request of 4 GB"),
+    *(
+        "a NUL in the place of weights",
+        "weights of an unknown type",
+        "merge keys in MLmodel",
+        "a request of 4 GB",
+    ),
 ]
 MEMORY, SECONDS, BUSY = 1 << 30, 10, 60
 """What a request may take; and of time where other tests run beside."""
 RUN = """
 import json, pathlib, resource, sys, time
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide_all
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.process_request import decide_all
+from inc_mlflow.tracking.server.connection import Stores, connected
 stores = Stores(sys.argv[1], sys.argv[1])
 with connected(stores):
     start = time.monotonic()  # MLflow's import is no request's
@@ -44,16 +55,25 @@ def zoo(store, measured, tmp_path):
 
 
 def mixed(zoo, kinds, good, seed):
-    """Make requests of these kinds and good ones in an order by chance; return the kind of each run, None for good ones."""
+    """Make requests of these kinds and good ones in an order by chance.
+
+    Return the kind of each run, None for good ones.
+    """
     wanted = [*kinds, *[None] * good]
     random.Random(seed).shuffle(wanted)
-    return {zoo.good(f"m{n}") if kind is None else zoo.add(kind, f"m{n}"): kind for n, kind in enumerate(wanted)}
+    return {
+        zoo.good(f"m{n}") if kind is None else zoo.add(kind, f"m{n}"): kind for n, kind in enumerate(wanted)
+    }
 
 
 def answered(store):
     """Answer all that waits in a process of its own: (lines, the peak of its children)."""
     found = subprocess.run(
-        [sys.executable, "-c", RUN, store.stores.tracking_uri], capture_output=True, text=True, timeout=1200, check=False
+        [sys.executable, "-c", RUN, store.stores.tracking_uri],
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     *lines, end = [json.loads(line) for line in found.stdout.splitlines()]
@@ -85,6 +105,8 @@ def test_all_kinds_of_hostile_requests_in_any_order(zoo, seed, capsys):
     lines, children = answered(zoo.store)
     with capsys.disabled():
         for run_id, outcome, reasons, seconds, own in lines:
-            print(f"{seconds:6.2f} s {own >> 20:5} MiB {requests[run_id] or 'good'}: {outcome}: {'; '.join(reasons)[:300]}")
+            print(
+                f"{seconds:6.2f} s {own >> 20:5} MiB {requests[run_id] or 'good'}: {outcome}: {'; '.join(reasons)[:300]}"
+            )
         print(f"children at most {children >> 20} MiB")
     check(requests, lines, children, SECONDS)

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from inc_mlflow.errors import LedgerError, TrackingError
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.request import request_of
+from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.spec import PolicySpec
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
-from inc_mlflow.steps.promote import promote_best
-from inc_mlflow.steps.request import request_of
-from inc_mlflow.tracking.identity import current_user, open_to_others, permission
-from inc_mlflow.tracking.requests import open_request
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.steps.judge.promote import promote_best
+from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.server.connection import Stores, connected
+from inc_mlflow.tracking.server.identity import current_user, open_to_others, permission
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,9 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
     done = program("promote", "--requested")
     assert done.returncode == 2
     grant = f"grant it EDIT on experiment {logged.experiment_id}"
-    assert done.stdout.startswith(f"{run_id} open: run {run_id}: this user may not close its request; {grant}")
+    assert done.stdout.startswith(
+        f"{run_id} open: run {run_id}: this user may not close its request; {grant}"
+    )
     with connected(Stores(server, server)) as client:
         assert list(client.search_registered_models()) == []
 
@@ -56,7 +58,10 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
     assert done.returncode == 0, done.stderr[-2000:]
     answer = json.loads(done.stdout)
     assert (answer["outcome"], answer["version"]) == ("promoted", "1")
-    assert (answer["protections"][0]["what"], answer["protections"][0]["holds"]) == ("promotion by the gate alone", "advisory")
+    assert (answer["protections"][0]["what"], answer["protections"][0]["holds"]) == (
+        "promotion by the gate alone",
+        "advisory",
+    )
     assert answer["protections"][0]["why"].endswith("name the ledger in the policy (`ledgers`)")
     assert program("promote", "--requested").stdout == ""
 
@@ -65,7 +70,9 @@ def test_the_pipeline_requests_and_only_the_gate_promotes(users_server, server, 
         client.log_param(run_id, "inc.request_sha256", "another")
 
 
-def test_with_its_ledger_named_in_the_policy_promotion_is_the_gates_alone(users_server, server, act_as, measured, tmp_path):
+def test_with_its_ledger_named_in_the_policy_promotion_is_the_gates_alone(
+    users_server, server, act_as, measured, tmp_path
+):
     act_as("pipeline")
     measured.track(tmp_path, session="another")
     run_id = measured.request(tmp_path)
@@ -76,7 +83,9 @@ def test_with_its_ledger_named_in_the_policy_promotion_is_the_gates_alone(users_
     assert (first.what, first.holds) == ("promotion by the gate alone", "enforced")
 
 
-def test_a_name_that_a_pipeline_took_first_is_not_called_the_gates(users_server, server, act_as, measured, tmp_path):
+def test_a_name_that_a_pipeline_took_first_is_not_called_the_gates(
+    users_server, server, act_as, measured, tmp_path
+):
     """It owns model, ledger and approvals then, and may give the gate every right."""
     act_as("pipeline")
     logged = measured.track(tmp_path, session="taken")
@@ -84,12 +93,16 @@ def test_a_name_that_a_pipeline_took_first_is_not_called_the_gates(users_server,
         own = client.create_run(logged.experiment_id).info.run_id
         client.create_registered_model("taken", tags={"inc.ledger": own, "inc.approvals": own})
         steps = measured.of("champion", "judgement") | {"tracking": tmp_path / "tracking"}
-        request = request_of(measured.job, **steps).model_copy(update={"registered_model": "taken", "requested_by": "pipeline"})
+        request = request_of(measured.job, **steps).model_copy(
+            update={"registered_model": "taken", "requested_by": "pipeline"}
+        )
         open_request(client, request)
     users_server.grant("gate", "EDIT", "registered_model", "taken", by="pipeline")
     act_as("gate")
     named = Policy("platform.yaml", PolicySpec(version=1, ledgers={"taken": "0" * 32}))
-    with pytest.raises(LedgerError, match=f"its ledger is run {own}, by platform.yaml it is run 0000.*; somebody put another"):
+    with pytest.raises(
+        LedgerError, match=f"its ledger is run {own}, by platform.yaml it is run 0000.*; somebody put another"
+    ):
         decide(Stores(server, server), request.run_id, named)
     (first, *_) = decide(Stores(server, server), request.run_id, Policy()).protections
     assert (first.holds, first.why) == ("advisory", "gate does not own registered model 'taken'")
@@ -101,7 +114,9 @@ ATTEMPTS = {
     "register a version": lambda client, model: client.create_model_version("digits", f"models:/{model}"),
     "delete a version": lambda client, _: client.delete_model_version("digits", "1"),
     "delete the registered model": lambda client, _: client.delete_registered_model("digits"),
-    "name another ledger": lambda client, _: client.set_registered_model_tag("digits", "inc.ledger", "0" * 32),
+    "name another ledger": lambda client, _: client.set_registered_model_tag(
+        "digits", "inc.ledger", "0" * 32
+    ),
     "write into the ledger": lambda client, _: client.log_param(ledger(client), "000000099", "{}"),
     "delete the ledger": lambda client, _: client.delete_run(ledger(client)),
     "write another user's artifact": lambda client, _: client.log_text(ledger(client), "mine", "mine.txt"),
@@ -150,14 +165,24 @@ def test_the_server_says_who_this_is_and_what_it_may_do(server, act_as):
 
 
 def test_where_one_user_does_both_nothing_is_said_to_be_enforced(server, act_as):
-    nothing = {"models": {}, "recipe": "", "sha256": "", "measured_against": None, "policy_sha256": "", "evidence": {}}
+    nothing = {
+        "models": {},
+        "recipe": "",
+        "sha256": "",
+        "measured_against": None,
+        "policy_sha256": "",
+        "evidence": {},
+    }
     request = RequestRecord(registered_model="digits", run_id="", **nothing)
     act_as("gate")
     with connected(Stores(server, server)) as client:
         mine = client.create_run(client.create_experiment("of the gate")).info.run_id
         assert open_to_others(client, request) == "gate requests and promotes, one identity does both"
         claimed = request.model_copy(update={"requested_by": "somebody", "run_id": mine})
-        assert open_to_others(client, claimed) == "gate owns the experiment too, so the pipeline may have been run as gate"
+        assert (
+            open_to_others(client, claimed)
+            == "gate owns the experiment too, so the pipeline may have been run as gate"
+        )
 
 
 def test_a_login_that_the_server_refuses_is_no_missing_user(server, act_as, monkeypatch):

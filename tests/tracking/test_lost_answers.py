@@ -7,11 +7,11 @@ import pytest
 from proxy import MUTATING, Fault, proxy
 
 from inc_mlflow.errors import TrackingError, UnreachableError
+from inc_mlflow.promotion.process_request import Policy, decide
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.decide import Policy, decide
-from inc_mlflow.steps.request import request_promotion
-from inc_mlflow.tracking.ledger import read_ledger
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.steps.judge.request import request_promotion
+from inc_mlflow.tracking.registry.ledger import read_ledger
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,12 @@ def check_runs(client, experiment_id):
     from mlflow.entities import ViewType
 
     runs = client.search_runs([experiment_id], run_view_type=ViewType.ALL)
-    assert Counter(run.data.tags["inc.role"] for run in runs) == {"job": 1, "baseline": 1, "candidate": 2, "measurement": 3}
+    assert Counter(run.data.tags["inc.role"] for run in runs) == {
+        "job": 1,
+        "baseline": 1,
+        "candidate": 2,
+        "measurement": 3,
+    }
     assert len({run.data.tags["inc.key"] for run in runs}) == len(runs)
     assert {(run.info.status, run.info.lifecycle_stage) for run in runs} == {("FINISHED", "active")}
     for run in runs:
@@ -125,7 +130,9 @@ def promotion(measured, network, users_server, become, monkeypatch, tmp_path, re
     return Promotion(measured, network, Stores(network.url, network.url), tmp_path, name)
 
 
-@pytest.mark.parametrize(("skip", "fault"), [(0, Fault.LOST), pytest.param(2, Fault.LOST_503, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("skip", "fault"), [(0, Fault.LOST), pytest.param(2, Fault.LOST_503, marks=pytest.mark.long)]
+)
 def test_answers_lost_at_calls_of_every_kind_make_nothing_twice(promotion, network, skip, fault):
     """The first of each kind, and the third where there are so many: several calls of one upload fail one after another."""
     for kind in KINDS:
@@ -162,4 +169,8 @@ def test_a_server_that_dies_while_it_is_sent_to_gets_the_rest_later(promotion, n
 
 
 def known(call):
-    return call.method not in MUTATING or call.path.endswith("/search") or any(re.search(kind, call.path) for kind in KINDS)
+    return (
+        call.method not in MUTATING
+        or call.path.endswith("/search")
+        or any(re.search(kind, call.path) for kind in KINDS)
+    )

@@ -10,8 +10,8 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.storage import model_sha256
-from inc_mlflow.tracking.package import check_package
+from inc_mlflow.files import model_sha256
+from inc_mlflow.tracking.flavors.package import check_package
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,9 @@ def logged(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("model")
     weights = numpy_helper.from_array(np.eye(64, dtype=np.float32), "w")
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 64]) for name in ("x", "y")]
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights])
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     pins = [f"{name}==1.0" for name in ("onnx", "onnxruntime", "numpy")]
     mlflow.onnx.save_model(model, folder / "saved", pip_requirements=pins, save_as_external_data=False)
@@ -60,7 +62,9 @@ def another_model(model: Path) -> None:
 def other_weights(model: Path) -> None:
     """Keep weights where the digest does not look: they can be exchanged at any time."""
     found = onnx.load(model / "model.onnx")
-    onnx.save_model(found, model / "model.onnx", save_as_external_data=True, location="MLmodel.bin", size_threshold=0)
+    onnx.save_model(
+        found, model / "model.onnx", save_as_external_data=True, location="MLmodel.bin", size_threshold=0
+    )
     before = model_sha256(model / "model.onnx")
     (model / "MLmodel.bin").write_bytes(bytes(64 * 64 * 4))
     assert model_sha256(model / "model.onnx") == before
@@ -69,7 +73,9 @@ def other_weights(model: Path) -> None:
 def weights_in_the_card(model: Path) -> None:
     """The same in a file that MLflow writes anyway."""
     found = onnx.load(model / "model.onnx")
-    onnx.save_model(found, model / "model.onnx", save_as_external_data=True, location="conda.yaml", size_threshold=0)
+    onnx.save_model(
+        found, model / "model.onnx", save_as_external_data=True, location="conda.yaml", size_threshold=0
+    )
 
 
 def code_beside(model: Path) -> None:
@@ -104,5 +110,7 @@ def code_beside(model: Path) -> None:
 )  # fmt: skip
 def test_what_would_be_loaded_or_run_besides_is_refused(model, alter, says):
     alter(model)
-    with pytest.raises(DataError, match=rf"^logged model m-1: .*{says}.*it was altered, or inc-mlflow did not log it$"):
+    with pytest.raises(
+        DataError, match=rf"^logged model m-1: .*{says}.*it was altered, or inc-mlflow did not log it$"
+    ):
         check_package(model, "m-1")

@@ -8,13 +8,13 @@ import rivals
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.verify import verify
 from inc_mlflow.records import Decision
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.steps.notes import history
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking.aliases import check_alias
-from inc_mlflow.tracking.founding import found
+from inc_mlflow.tracking.registry.aliases import check_alias
+from inc_mlflow.tracking.registry.create_ledger import found
 
 pytestmark = pytest.mark.slow
 
@@ -24,39 +24,56 @@ ALIAS = "int8-champion"
 
 @pytest.fixture
 def good(store, measured, requested):
-    """The logged model that is requested; the registered model is there already, so that it can be written to."""
+    """The logged model that is requested.
+
+    The registered model is there already, so that it can be written to.
+    """
     found(store.client, "digits")
-    return json.loads((store.folder / "tracking" / "record.json").read_text())["models"][measured.judgement.best().sha256]
+    return json.loads((store.folder / "tracking" / "record.json").read_text())["models"][
+        measured.judgement.best().sha256
+    ]
 
 
 def plant(store, source, **tags):
     marks = {f"inc.{name}": value for name, value in tags.items()}
-    return str(store.client.create_model_version("digits", f"models:/{source}", tags=marks, model_id=source).version)
+    return str(
+        store.client.create_model_version("digits", f"models:/{source}", tags=marks, model_id=source).version
+    )
 
 
 def check(store, decision, good):
     version = store.client.get_model_version_by_alias("digits", ALIAS)
-    assert (decision.outcome, str(version.version), version.source) == ("promoted", decision.version, f"models:/{good}")
+    assert (decision.outcome, str(version.version), version.source) == (
+        "promoted",
+        decision.version,
+        f"models:/{good}",
+    )
     assert verify(store.stores, "digits", "int8").problems == ()
 
 
 def evil(store, sha256, folder, file):
     """Log something else under the digest of a good model."""
-    logged = store.client.create_logged_model(store.client.create_experiment("evil"), "evil", params={"inc.sha256": sha256})
+    logged = store.client.create_logged_model(
+        store.client.create_experiment("evil"), "evil", params={"inc.sha256": sha256}
+    )
     shutil.copyfile(file, folder / "model.onnx")
     store.client.log_model_artifacts(logged.model_id, str(folder))
     store.client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id
 
 
-def test_a_version_of_another_model_with_the_marks_of_the_good_one(store, measured, requested, good, tmp_path):
+def test_a_version_of_another_model_with_the_marks_of_the_good_one(
+    store, measured, requested, good, tmp_path
+):
     best = measured.judgement.best().sha256
     source = evil(store, best, tmp_path, measured / "baseline" / "model.onnx")
     plant(store, source, sha256=best, model_id=good)
     check(store, decide(store.stores, requested, OWN), good)
 
 
-def test_a_version_of_another_model_that_was_logged_as_the_good_one(store, measured, requested, good, tmp_path):
+def test_a_version_of_another_model_that_was_logged_as_the_good_one(
+    store, measured, requested, good, tmp_path
+):
     best = measured.judgement.best().sha256
     source = evil(store, best, tmp_path, measured / "baseline" / "model.onnx")
     plant(store, source, sha256=best, model_id=source)
@@ -72,7 +89,9 @@ def test_a_version_of_the_same_bytes_from_another_run_is_taken(store, measured, 
 
 
 def test_a_made_up_answer_is_not_repeated(store, requested):
-    made_up = Decision(run_id=requested, outcome="promoted", reasons=("enforced",), policy="platform.yaml", version="7")
+    made_up = Decision(
+        run_id=requested, outcome="promoted", reasons=("enforced",), policy="platform.yaml", version="7"
+    )
     store.client.log_text(requested, made_up.model_dump_json(), "decision.json")
     store.client.set_tag(requested, "inc.request", "promoted")
     decision = decide(store.stores, requested, OWN)

@@ -6,13 +6,13 @@ import pytest
 import rivals
 import yaml
 
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.steps.gate import gate
-from inc_mlflow.steps.notes import freeze, history
-from inc_mlflow.steps.request import request_promotion
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking.founding import found
+from inc_mlflow.promotion.freeze import freeze, history
+from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.verify import verify
+from inc_mlflow.steps.judge.gate import gate
+from inc_mlflow.steps.judge.request import request_promotion
+from inc_mlflow.tracking.registry.create_ledger import found
 
 pytestmark = pytest.mark.slow
 
@@ -27,14 +27,21 @@ def decided(store, measured, two_pools, tmp_path):
     models = measured.of("baseline", "champion", "candidates")
     judged = gate(two_pools.job, tmp_path / "judgement", **models, records=records)
     measured.track(tmp_path, two_pools.job, tmp_path / "judgement", records)
-    steps = {"champion": measured / "champion", "judgement": tmp_path / "judgement", "tracking": tmp_path / "tracking"}
+    steps = {
+        "champion": measured / "champion",
+        "judgement": tmp_path / "judgement",
+        "tracking": tmp_path / "tracking",
+    }
     run_id = request_promotion(two_pools.job, tmp_path / "request", **steps).run_id
     return decide(store.stores, run_id, Policy()), judged
 
 
 def test_the_best_of_each_pool_gets_its_alias(store, decided):
     decision, judged = decided
-    best = {pool: max(judged.table[1:], key=lambda row: row.per_pool[pool].speedup.low).sha256 for pool in ("local", "other")}
+    best = {
+        pool: max(judged.table[1:], key=lambda row: row.per_pool[pool].speedup.low).sha256
+        for pool in ("local", "other")
+    }
     assert (decision.outcome, judged.verdict) == ("promoted", "pass")
     assert set(decision.aliases) == {"int8-champion", "int8-champion-local", "int8-champion-other"}
     ledger = history(store.stores, "digits")
@@ -102,6 +109,11 @@ def test_an_alias_of_a_pool_that_is_somebody_elses_is_a_reason_and_stops_no_othe
     store.client.create_model_version("digits", f"models:/{theirs}")
     store.client.set_registered_model_alias("digits", "int8-champion-local", "1")
     decision = decide(store.stores, ask(1), Policy())
-    assert (decision.outcome, decision.aliases) == ("promoted", {"int8-champion": "2", "int8-champion-other": "2"})
-    assert decision.reasons[-1].startswith("int8-champion-local stays: registered model 'digits': alias 'int8-champion-local'")
+    assert (decision.outcome, decision.aliases) == (
+        "promoted",
+        {"int8-champion": "2", "int8-champion-other": "2"},
+    )
+    assert decision.reasons[-1].startswith(
+        "int8-champion-local stays: registered model 'digits': alias 'int8-champion-local'"
+    )
     assert history(store.stores, "digits").present["int8-champion-local"] == "1"

@@ -10,9 +10,9 @@ import yaml
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.pipelines.state import state_folder
 from inc_mlflow.records import RequestRecord
-from inc_mlflow.steps.check import check
-from inc_mlflow.tracking.requests import claim_request, open_requests
-from inc_mlflow.tracking.server import connected
+from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.tracking.requests.requests import claim_request, open_requests
+from inc_mlflow.tracking.server.connection import connected
 
 
 @pytest.fixture
@@ -49,7 +49,11 @@ def test_one_request_is_answered_with_its_reasons(promote, requested, measured):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "code", "outcome"),
-    [({}, 0, "promoted"), ({"min_speedup": 100.0}, 3, "rejected"), ({"max_relative_drop": 0.002}, 4, "inconclusive")],
+    [
+        ({}, 0, "promoted"),
+        ({"min_speedup": 100.0}, 3, "rejected"),
+        ({"max_relative_drop": 0.002}, 4, "inconclusive"),
+    ],
 )
 def test_the_exit_code_is_the_answer(promote, requested, policy, limits, code, outcome):
     file = policy(**limits)
@@ -88,7 +92,9 @@ def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(promote
     store.client.create_registered_model("digits")
     code, out, _ = promote("--requested")
     assert code == 2
-    assert out.startswith(f"{requested} open: registered model 'digits': exists and has no ledger, inc-mlflow did not make it")
+    assert out.startswith(
+        f"{requested} open: registered model 'digits': exists and has no ledger, inc-mlflow did not make it"
+    )
     assert promote("--run", requested)[0] == 2
     assert open_requests(store.client, None) == [requested]
 
@@ -97,7 +103,9 @@ def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(promote
 def test_a_run_that_is_not_there_is_one_line(promote, store):
     code, out, err = promote("--run", "0" * 32)
     assert (code, out) == (2, "")
-    assert [line for line in err.splitlines() if line.startswith("inc-mlflow: MLflow at sqlite")] == err.splitlines()[-1:]
+    assert [
+        line for line in err.splitlines() if line.startswith("inc-mlflow: MLflow at sqlite")
+    ] == err.splitlines()[-1:]
 
 
 @pytest.mark.slow
@@ -111,12 +119,24 @@ def test_an_experiment_that_is_not_there_is_one_line(promote, store):
     ("arguments", "line"),
     [
         ([], "promote: give one of --run, --job, --model, --requested and --adopt"),
-        (["--run", "r", "--requested"], "promote: give one of --run, --job, --model, --requested and --adopt"),
+        (
+            ["--run", "r", "--requested"],
+            "promote: give one of --run, --job, --model, --requested and --adopt",
+        ),
         (["--run", "r", "--experiment", "e"], "--experiment: is for --requested; a run is in one already"),
         (["--requested"], "MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI"),
-        (["--requested", "--tracking-uri", "http://127.0.0.1:9"], "MLflow at http://127.0.0.1:9: cannot be reached"),
-        (["--requested", "--tracking-uri", "http://me:hunter2@host"], "MLflow at http://…@host: no user or password in the"),
-        (["--requested", "--tracking-uri", "http://me:hunt/r2@host"], "MLflow at http://…@host: no URL (Port could not"),
+        (
+            ["--requested", "--tracking-uri", "http://127.0.0.1:9"],
+            "MLflow at http://127.0.0.1:9: cannot be reached",
+        ),
+        (
+            ["--requested", "--tracking-uri", "http://me:hunter2@host"],
+            "MLflow at http://…@host: no user or password in the",
+        ),
+        (
+            ["--requested", "--tracking-uri", "http://me:hunt/r2@host"],
+            "MLflow at http://…@host: no URL (Port could not",
+        ),
         (
             ["--requested", "--tracking-uri", "mysql+pymysql://me:hunter2@h/d"],
             "MLflow at mysql+pymysql://…@h/d: no database to be reached",
@@ -125,7 +145,10 @@ def test_an_experiment_that_is_not_there_is_one_line(promote, store):
             ["--requested", "--tracking-uri", "postgresql://me:hunter2@h:port/d"],
             "MLflow at postgresql://…@h:port/d: no database",
         ),
-        (["--requested", "--tracking-uri", "http://host:port"], "MLflow at http://host:port: no URL (Port could not be cast"),
+        (
+            ["--requested", "--tracking-uri", "http://host:port"],
+            "MLflow at http://host:port: no URL (Port could not be cast",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(promote, arguments, line):

@@ -9,17 +9,17 @@ import yaml
 from forging import claiming, copied, damaged, forged
 
 from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.measure.gate.collect import pools_of
+from inc_mlflow.measure.gate.measurements import CLASSES
 from inc_mlflow.metrics import METRICS
+from inc_mlflow.promotion import spot_check as rechecking
+from inc_mlflow.promotion.gate_data import trusted as within
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.rerun_rows import run_again
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.spot_check import recheck, rechecked
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
 from inc_mlflow.spec import JobSpec
-from inc_mlflow.steps import recheck as rechecking
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
-from inc_mlflow.steps.evaluate import CLASSES
-from inc_mlflow.steps.recheck import recheck, rechecked
-from inc_mlflow.steps.rerun import run_again
-from inc_mlflow.steps.single_gate import pools_of
-from inc_mlflow.steps.trusted import trusted as within
 
 pytestmark = pytest.mark.slow
 
@@ -38,15 +38,18 @@ def trusted(measured, tmp_path_factory):
 @pytest.fixture(scope="module")
 def broken(measured, tmp_path_factory):
     """The same job with a candidate that lost its sense: honest numbers say so."""
-    from inc_mlflow.steps.benchmark import benchmark
-    from inc_mlflow.steps.evaluate import evaluate
-    from inc_mlflow.steps.gate import gate
+    from inc_mlflow.steps.judge.gate import gate
+    from inc_mlflow.steps.measure.benchmark import benchmark
+    from inc_mlflow.steps.measure.evaluate import evaluate
 
     other = type(measured)(tmp_path_factory.mktemp("broken"))
     for step in ("baseline", "champion", "candidates"):
         shutil.copytree(measured / step, other / step)
     made = CandidatesRecord.load(other / "candidates")
-    bad = damaged(next(one for one in made.candidates if one.sha256 == measured.judgement.best().sha256), other / "candidates")
+    bad = damaged(
+        next(one for one in made.candidates if one.sha256 == measured.judgement.best().sha256),
+        other / "candidates",
+    )
     made.model_copy(update={"candidates": (bad,)}).save(other / "candidates")
     models = other.of("baseline", "champion", "candidates")
     evaluate(other.job, other / "evaluation", **models)
@@ -82,7 +85,9 @@ def test_what_was_measured_is_promoted(store, measured, trusted, tmp_path, rows)
 
 
 @pytest.mark.parametrize("rows", [40, ALL])
-def test_a_broken_candidate_with_the_outcomes_of_the_baseline_is_refused(store, broken, trusted, tmp_path, rows):
+def test_a_broken_candidate_with_the_outcomes_of_the_baseline_is_refused(
+    store, broken, trusted, tmp_path, rows
+):
     decision = answer(store, broken, policy(tmp_path, trusted, rows), broken / "forged")
     refused(store, decision, "does not give the outcomes that the evidence claims")
 
@@ -102,8 +107,14 @@ def test_a_few_made_up_rows_are_refused(store, measured, trusted, tmp_path, righ
 
 
 def test_classes_that_were_exchanged_are_refused(store, measured, trusted, tmp_path):
-    evaluation = forged(measured, tmp_path / "forged", lambda arrays: arrays.update({CLASSES: arrays[CLASSES][::-1].copy()}))
-    refused(store, answer(store, measured, policy(tmp_path, trusted), evaluation), "the classes of rows on pool 'local'")
+    evaluation = forged(
+        measured, tmp_path / "forged", lambda arrays: arrays.update({CLASSES: arrays[CLASSES][::-1].copy()})
+    )
+    refused(
+        store,
+        answer(store, measured, policy(tmp_path, trusted), evaluation),
+        "the classes of rows on pool 'local'",
+    )
 
 
 def test_other_data_is_refused(store, measured, tmp_path):
@@ -184,8 +195,13 @@ def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools,
 
 
 def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, trusted):
-    """All that is made up could stand in one batch, and that be drawn seldom; the last one may be all of one row."""
-    own = run_again(within(altered(measured, benchmark={"layout": "1s1c1ins250bs"}), str(trusted)), models, 200)
+    """All that is made up could stand in one batch, and that be drawn seldom.
+
+    The last one may be all of one row.
+    """
+    own = run_again(
+        within(altered(measured, benchmark={"layout": "1s1c1ins250bs"}), str(trusted)), models, 200
+    )
     assert (own.drawn.sum(), own.rows.tolist()) == (200, list(range(ALL)))
     assert len(own.outcomes[BASELINE]) == ALL
     assert len(own.sample(own.outcomes[BASELINE])) == 200
@@ -201,9 +217,15 @@ def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, tr
 def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, elsewhere):
     label = broken.judgement.best().recipe
     files = {BASELINE: broken / "baseline" / "model.onnx", label: broken / "candidates" / "1" / "model.onnx"}
-    with pytest.raises(DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"):
+    with pytest.raises(
+        DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"
+    ):
         recheck(
-            broken.job.spec, policy(tmp_path, trusted).spec, pools_of([broken / "forged", broken / "benchmark"]), label, files
+            broken.job.spec,
+            policy(tmp_path, trusted).spec,
+            pools_of([broken / "forged", broken / "benchmark"]),
+            label,
+            files,
         )
 
 
@@ -217,14 +239,18 @@ def test_on_other_hardware_a_baseline_made_worse_is_refused(measured, models, tr
         check(measured, pools, models, policy(tmp_path, trusted))
 
 
-def test_on_other_hardware_nobody_hides_behind_changes_both_ways(measured, pools, models, trusted, tmp_path, elsewhere):
+def test_on_other_hardware_nobody_hides_behind_changes_both_ways(
+    measured, pools, models, trusted, tmp_path, elsewhere
+):
     """Exchanged rows leave every mean as it is."""
     best = measured.judgement.best().recipe
     swapped = {label: outcomes.copy() for label, outcomes in pools["local"].outcomes.items()}
     for label in (BASELINE, best):
         swapped[label][:100] = 1 - swapped[label][:100]
     gate = policy(tmp_path, trusted, max_relative_drop=0.5)
-    with pytest.raises(DataError, match=r"claims of baseline are off by 0\.2 on average, at least; hardware explains 0\.05"):
+    with pytest.raises(
+        DataError, match=r"claims of baseline are off by 0\.2 on average, at least; hardware explains 0\.05"
+    ):
         check(measured, {"local": replace(pools["local"], outcomes=swapped)}, models, gate)
 
 
@@ -245,7 +271,9 @@ def test_every_metric_of_the_table_scores_a_row_from_0_to_1():
 
 
 def altered(measured, **fields):
-    data = measured.job.spec.model_dump(mode="json", by_alias=True, exclude_none=True) | {"recipes": [{"method": "dynamic"}]}
+    data = measured.job.spec.model_dump(mode="json", by_alias=True, exclude_none=True) | {
+        "recipes": [{"method": "dynamic"}]
+    }
     return JobSpec.model_validate(data | fields)
 
 
@@ -254,7 +282,10 @@ def altered(measured, **fields):
     [
         ({"data": {"validation": {"callable": "data.py:rows"}}}, "code of its own, which a gate never runs"),
         ({"metric": {"callable": "metric.py:score"}}, "code of its own, which a gate never runs"),
-        ({"data": {"validation": {"path": "dev.npz", "samples": 300}}}, "the job chooses which rows of 'dev.npz' judge it"),
+        (
+            {"data": {"validation": {"path": "dev.npz", "samples": 300}}},
+            "the job chooses which rows of 'dev.npz' judge it",
+        ),
         ({"data": {"validation": {"path": "../dev.npz"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "/etc/passwd"}}}, "is no path below the gate's data"),
         ({"data": {"validation": {"path": "s3://theirs/dev.npz"}}}, "is no path below the gate's data"),
@@ -262,7 +293,10 @@ def altered(measured, **fields):
         ({"metric": "f1"}, "f1 is about all 500 rows together, not about 40; raise recheck"),
         ({"metric": "top5"}, "evaluated by another metric or batch size than the job's"),
         ({"metric": "unheard of"}, "unheard of"),
-        ({"benchmark": {"layout": "1s1c1ins4bs"}}, "evaluated by another metric or batch size than the job's"),
+        (
+            {"benchmark": {"layout": "1s1c1ins4bs"}},
+            "evaluated by another metric or batch size than the job's",
+        ),
     ],
 )
 def test_what_a_gate_does_not_run_is_refused(measured, pools, models, trusted, tmp_path, fields, reason):
@@ -275,7 +309,7 @@ def test_what_a_gate_does_not_run_is_refused(measured, pools, models, trusted, t
 @pytest.fixture(scope="module")
 def f1(measured, tmp_path_factory):
     """The same models judged by a metric of all rows at once: its job, and what the pool found out."""
-    from inc_mlflow.steps.evaluate import evaluate
+    from inc_mlflow.steps.measure.evaluate import evaluate
 
     job = replace(measured.job, spec=altered(measured, metric="f1"))
     folder = tmp_path_factory.mktemp("f1") / "evaluation"

@@ -7,8 +7,7 @@ import pytest
 from proxy import MUTATING, Answer, proxy
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.tracking import waiting
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.tracking.server.connection import Stores, connected, waiting
 
 pytestmark = pytest.mark.slow
 
@@ -100,13 +99,15 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for_that_long(server, netw
     network.on(Answer(429, {"Retry-After": "3600"}), "experiments/search", methods=ALL, times=99)
     start = time.monotonic()
     line = refusal(server, search)
-    assert line.startswith("was asked too often (429), asks to wait 3600 s, and was waited for 3 s; run this again later"), line
+    assert line.startswith(
+        "was asked too often (429), asks to wait 3600 s, and was waited for 3 s; run this again later"
+    ), line
     assert time.monotonic() - start < 20
     assert network.count("experiments/search", ALL) == 4
 
 
 def test_what_is_made_once_is_waited_for_too_and_made_once(server, network, monkeypatch):
-    from inc_mlflow.tracking.runs import ensure_run
+    from inc_mlflow.tracking.runs.tagged_runs import ensure_run
 
     with connected(server) as client:
         experiment = client.create_experiment("asked too often")
@@ -121,4 +122,7 @@ def test_a_server_whose_disk_is_full_shows_no_statement(server, network):
     words = "(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT INTO a]"
     told = json.dumps({"error_code": "BAD_REQUEST", "message": words}).encode()
     network.on(Answer(400, {"Content-Type": "application/json"}, told), "runs/set-tag")
-    assert refusal(server, lambda client: client.set_tag("r", "a", "b")) == "the server's disk is full; free some space there"
+    assert (
+        refusal(server, lambda client: client.set_tag("r", "a", "b"))
+        == "the server's disk is full; free some space there"
+    )

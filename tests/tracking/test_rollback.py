@@ -6,14 +6,14 @@ import time
 import pytest
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
-from inc_mlflow.steps.notes import history, unblock
-from inc_mlflow.steps.request import request_promotion
-from inc_mlflow.steps.rollback import rollback
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking import claims
-from inc_mlflow.tracking.versions import download
+from inc_mlflow.promotion.freeze import history, unblock
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.rollback import rollback
+from inc_mlflow.promotion.verify import verify
+from inc_mlflow.steps.judge.request import request_promotion
+from inc_mlflow.tracking.registry import claims
+from inc_mlflow.tracking.registry.versions import download
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,12 @@ def test_a_rolled_back_model_stays_out_until_it_is_unblocked(store, requested, m
     assert decide(store.stores, requested, OWN).version == "1"
     entry, others = rollback(store.stores, "digits", ALIAS, "complaints")
     assert others == []
-    assert (entry.version, entry.before, entry.sha256, entry.reasons) == (None, "1", best.sha256, ("complaints",))
+    assert (entry.version, entry.before, entry.sha256, entry.reasons) == (
+        None,
+        "1",
+        best.sha256,
+        ("complaints",),
+    )
     assert store.champion() is None
     measured.track(store.folder / "again", session="another")
     again = measured.request(store.folder / "again")
@@ -90,7 +95,7 @@ def test_a_file_that_takes_long_to_fetch_is_no_reason_to_stay(two, monkeypatch):
         return download(*arguments)
 
     monkeypatch.setattr(claims, "LEASE", 1.5)
-    monkeypatch.setattr("inc_mlflow.steps.rollback.download", slow)
+    monkeypatch.setattr("inc_mlflow.promotion.rollback.download", slow)
     assert rollback(two.stores, "digits", ALIAS, "why")[0].version == "1"
 
 
@@ -118,15 +123,25 @@ def test_a_run_whose_model_was_champion_already_keeps_its_answer(store, requeste
 
 def test_other_aliases_of_the_model_are_told_and_stay_in_sight(store, measured, two_pools, call):
     measured.track(store.folder, two_pools.job, two_pools.judgement, two_pools.records)
-    steps = {"champion": measured / "champion", "judgement": two_pools.judgement, "tracking": store.folder / "tracking"}
+    steps = {
+        "champion": measured / "champion",
+        "judgement": two_pools.judgement,
+        "tracking": store.folder / "tracking",
+    }
     run_id = request_promotion(two_pools.job, store.folder / "request", **steps).run_id
     assert set(decide(store.stores, run_id, OWN).aliases) >= {ALIAS, "int8-champion-local"}
     code, _, err = call("rollback", "digits", "--reason", "why")
     assert (code, "int8-champion-local names that model still; roll it back too" in err) == (0, True)
-    told = [one for one in verify(store.stores, "digits", "int8").problems if one.startswith("alias 'int8-champion-local'")]
+    told = [
+        one
+        for one in verify(store.stores, "digits", "int8").problems
+        if one.startswith("alias 'int8-champion-local'")
+    ]
     assert told == [
         "alias 'int8-champion-local' names version 1, whose model was rolled back from another alias; roll it back too"
     ]
     model = history(store.stores, "digits").made("1").model_id
-    (store.local(store.client.get_logged_model(model).artifact_location) / "model.onnx").write_bytes(b"another")
+    (store.local(store.client.get_logged_model(model).artifact_location) / "model.onnx").write_bytes(
+        b"another"
+    )
     assert "its file has sha256" in verify(store.stores, "digits", "int8").problems[-1]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.steps.evidence import measured as pools_of
-from inc_mlflow.steps.stage import ENDED, SESSION
+from inc_mlflow.measure.gate.collect import measured as pools_of
+from inc_mlflow.steps.step import ENDED, SESSION
 
 pytestmark = pytest.mark.slow
 
@@ -29,14 +29,20 @@ class Seen:
     def points(self):
         """Every point of every metric, on runs and on models."""
         history = self.store.client.get_metric_history
-        runs = {(run.info.run_id, name): history(run.info.run_id, name) for run in self.runs for name in run.data.metrics}
+        runs = {
+            (run.info.run_id, name): history(run.info.run_id, name)
+            for run in self.runs
+            for name in run.data.metrics
+        }
         models = {(model.model_id, one.key) for model in self.models() for one in model.metrics}
         assert len(models) == sum(len(model.metrics) for model in self.models())
         return {key: len(points) for key, points in runs.items()} | dict.fromkeys(models, 1)
 
 
 def track_two(store, measured, two_pools, folder="first"):
-    return Seen(store, measured.track(store.folder / folder, two_pools.job, two_pools.judgement, two_pools.records))
+    return Seen(
+        store, measured.track(store.folder / folder, two_pools.job, two_pools.judgement, two_pools.records)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +82,10 @@ def test_the_files_of_two_pools_stand_side_by_side(seen):
         "benchmark-local", "benchmark-other", "evaluation-local", "evaluation-other", "judgement",
     ]  # fmt: skip
     pools = pools_of(sorted(folder.glob("*-*")))
-    assert {pool: one.evaluation.evidence.pool for pool, one in pools.items()} == {"local": "local", "other": "other"}
+    assert {pool: one.evaluation.evidence.pool for pool, one in pools.items()} == {
+        "local": "local",
+        "other": "other",
+    }
     assert (folder.parent / "tradeoff.svg").read_text().startswith("<svg ")
 
 
@@ -85,7 +94,9 @@ def test_each_model_has_exactly_the_numbers_of_its_own_pools(seen):
     expected = {model_id: {} for model_id in seen.logged.models.values()}
     for run in seen.of("measurement"):
         pool = run.data.params["inc.pool"]
-        expected[run.data.tags["inc.model_id"]] |= {f"{pool}/{name}": value for name, value in run.data.metrics.items()}
+        expected[run.data.tags["inc.model_id"]] |= {
+            f"{pool}/{name}": value for name, value in run.data.metrics.items()
+        }
     assert models == expected
     assert len({json.dumps(numbers, sort_keys=True) for numbers in expected.values()}) == len(expected) == 3
 
@@ -93,7 +104,10 @@ def test_each_model_has_exactly_the_numbers_of_its_own_pools(seen):
 def test_numbers_have_the_same_names_on_all_runs_and_sort_what_passed_first(seen, two_pools):
     plain = [{name for name in run.data.metrics if "/" not in name} for run in seen.runs]
     candidates = max(plain, key=len)
-    assert {frozenset(names) for names in plain} == {frozenset(candidates), frozenset(candidates - {"standing"})}
+    assert {frozenset(names) for names in plain} == {
+        frozenset(candidates),
+        frozenset(candidates - {"standing"}),
+    }
     for run in seen.of("candidate"):
         row = next(row for row in two_pools.table if row.recipe == run.info.run_name)
         rank = {"pass": 2, "inconclusive": 1, "fail": 0}[row.verdict]
@@ -108,7 +122,10 @@ def test_notes_begin_with_the_verdict_and_the_command(seen, two_pools):
         if run.info.run_name in {best.recipe, "digits"}:
             assert second == f"`inc-mlflow promote --run {seen.logged.parent_run_id}`"
     model = seen.store.client.get_logged_model(seen.logged.models[best.sha256])
-    assert model.tags["mlflow.note.content"] == seen.store.tags(seen.logged.runs[best.sha256])["mlflow.note.content"]
+    assert (
+        model.tags["mlflow.note.content"]
+        == seen.store.tags(seen.logged.runs[best.sha256])["mlflow.note.content"]
+    )
     assert (model.tags["inc.verdict"], model.tags["inc.recipe"]) == (best.verdict, best.recipe)
 
 
@@ -125,7 +142,9 @@ def test_a_model_says_what_it_takes_and_gives_and_what_it_needs(seen, measured):
 
 def test_a_baseline_is_logged_once_per_experiment_and_keeps_its_numbers(store, measured):
     seen = Seen(store, measured.track(store.folder))
-    before = {model.model_id: [(one.key, one.value, one.run_id) for one in model.metrics] for model in seen.models()}
+    before = {
+        model.model_id: [(one.key, one.value, one.run_id) for one in model.metrics] for model in seen.models()
+    }
     sha256 = measured.judgement.table[0].sha256
     again = measured.track(seen.store.folder / "again", session="another")
     assert again.models[sha256] == seen.logged.models[sha256]
@@ -141,11 +160,19 @@ def test_a_baseline_is_logged_once_per_experiment_and_keeps_its_numbers(store, m
 
 def test_again_adds_no_run_no_model_and_no_point(store, measured, two_pools):
     seen = track_two(store, measured, two_pools)
-    before = {run.info.run_id for run in seen.runs}, {model.model_id for model in seen.models()}, seen.points()
+    before = (
+        {run.info.run_id for run in seen.runs},
+        {model.model_id for model in seen.models()},
+        seen.points(),
+    )
     for run_id in before[0]:
         store.client.update_run(run_id, status="RUNNING")  # as a kill before the last call leaves them
     again = track_two(store, measured, two_pools, "again")
-    assert ({run.info.run_id for run in again.runs}, {model.model_id for model in again.models()}, again.points()) == before
+    assert (
+        {run.info.run_id for run in again.runs},
+        {model.model_id for model in again.models()},
+        again.points(),
+    ) == before
     assert set(before[2].values()) == {1}
     assert {run.info.status for run in again.runs} == {"FINISHED"}
 
@@ -169,7 +196,7 @@ def test_a_lost_answer_makes_no_second_model_and_no_second_run(store, measured, 
 
     for name in ("create_experiment", "create_run", "create_logged_model", "finalize_logged_model"):
         monkeypatch.setattr(SqlAlchemyStore, name, losing(name, getattr(SqlAlchemyStore, name)))
-    monkeypatch.setattr("inc_mlflow.tracking.once._PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("inc_mlflow.tracking.server.get_or_create._PAUSES", (0.0, 0.0, 0.0))
     seen = Seen(store, measured.track(store.folder))
     assert len(lost) == 4
     rows = measured.judgement.table
@@ -186,11 +213,14 @@ def left_by(store, measured, monkeypatch):
             raise TrackingError("killed")
 
         with monkeypatch.context() as patch, pytest.raises(TrackingError, match="killed"):
-            patch.setattr("inc_mlflow.tracking.candidates.ensure_model", interrupted)
+            patch.setattr("inc_mlflow.tracking.runs.candidates.ensure_model", interrupted)
             measured.track(store.folder, session=session)
         experiment = store.client.get_experiment_by_name("digits").experiment_id
         parent = store.client.search_runs([experiment], f"tags.`inc.session` = '{session}'")[0].info.run_id
-        left = [run.info.run_id for run in store.client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")]
+        left = [
+            run.info.run_id
+            for run in store.client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+        ]
         for run_id in (parent, *left):
             store.client.update_run(run_id, status="RUNNING")
         return {parent, *left}
@@ -198,7 +228,9 @@ def left_by(store, measured, monkeypatch):
     return kill
 
 
-def test_runs_of_executions_that_cannot_be_alive_are_closed_and_no_others(store, measured, left_by, monkeypatch):
+def test_runs_of_executions_that_cannot_be_alive_are_closed_and_no_others(
+    store, measured, left_by, monkeypatch
+):
     dead, alive = left_by("dead"), left_by("alive")
     monkeypatch.setenv(ENDED, "dead older")
     seen = Seen(store, measured.track(store.folder))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.tracking.server import Stores, connected
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 EXPERIMENT = ("--experiment", "fleet")
 READING = (("best", *EXPERIMENT), ("history", "digits"), ("verify", "digits"), ("verify", "digits", "--deep"))
@@ -146,11 +146,13 @@ def test_reading_an_empty_file_leaves_it_empty_and_writing_makes_a_store_of_it(c
 
 
 def test_a_store_that_others_write_to_is_waited_for_and_then_told(store, monkeypatch):
-    monkeypatch.setattr("inc_mlflow.tracking.schema._PATIENCE", 0.2)
+    monkeypatch.setattr("inc_mlflow.tracking.server.schema._PATIENCE", 0.2)
     with closing(sqlite3.connect(store.folder / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with (
-            pytest.raises(TrackingError, match=r"^MLflow at sqlite:///.*: the database is locked: another process"),
+            pytest.raises(
+                TrackingError, match=r"^MLflow at sqlite:///.*: the database is locked: another process"
+            ),
             connected(store.stores),
         ):
             pass

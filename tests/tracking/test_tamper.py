@@ -1,4 +1,7 @@
-"""What somebody with a hand in the store alters is found, and nothing is promoted on it; `verify` says what it was."""
+"""What somebody with a hand in the store alters is found, and nothing is promoted on it.
+
+`verify` says what it was.
+"""
 
 import json
 import re
@@ -7,13 +10,13 @@ import sqlite3
 import pytest
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.promotion.adopt import adopt
+from inc_mlflow.promotion.freeze import freeze, history, unfreeze
+from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.verify import verify
 from inc_mlflow.records.ledger import digest
-from inc_mlflow.steps.adopt import adopt
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide, decide_all
-from inc_mlflow.steps.notes import freeze, history, unfreeze
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking.ledger import key_of
+from inc_mlflow.tracking.registry.ledger import key_of
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +48,9 @@ def refused(store, run_id, reason):
 
 
 def test_untouched_all_is_well_and_the_request_is_promoted(promoted, requested):
-    assert verify(promoted.stores, "digits", "int8").problems[-1].startswith("version 1: ")  # it never had a file
+    assert (
+        verify(promoted.stores, "digits", "int8").problems[-1].startswith("version 1: ")
+    )  # it never had a file
     decision = decide(promoted.stores, requested, OWN)
     assert (decision.outcome, promoted.champion()) == ("promoted", "3"), decision.reasons
 
@@ -85,7 +90,9 @@ def test_a_champions_file_that_was_replaced_is_found(promoted, measured):
     champion = measured.judgement.table[2].sha256
     uri = promoted.client.get_logged_model(models(promoted)[champion]).artifact_location
     (promoted.local(uri) / "model.onnx").write_bytes(b"another")
-    assert any("its file has sha256" in problem for problem in verify(promoted.stores, "digits", "int8").problems)
+    assert any(
+        "its file has sha256" in problem for problem in verify(promoted.stores, "digits", "int8").problems
+    )
 
 
 class Chain:
@@ -97,7 +104,9 @@ class Chain:
 
     def __call__(self, statement, number):
         with sqlite3.connect(self.store.folder / "mlflow.db") as database:
-            done = database.execute(f"{statement} WHERE run_uuid = ? AND key = ?", (self.run_id, key_of(number)))
+            done = database.execute(
+                f"{statement} WHERE run_uuid = ? AND key = ?", (self.run_id, key_of(number))
+            )
             assert done.rowcount == 1
         database.close()
 
@@ -106,7 +115,11 @@ class Chain:
     ("statement", "number", "reason"),
     [
         ("DELETE FROM params", 1, "entry 1 of its ledger does not follow the one before"),
-        ("UPDATE params SET value = replace(value, 'promoted', 'adopted')", 1, "entry 2 of its ledger does not follow"),
+        (
+            "UPDATE params SET value = replace(value, 'promoted', 'adopted')",
+            1,
+            "entry 2 of its ledger does not follow",
+        ),
         ("UPDATE params SET value = replace(value, 'promoted', 'adopted')", 2, "has no entry 2 of digest"),
         ("UPDATE params SET value = '{}'", 2, "is no entry; it was altered"),
         ("DELETE FROM params", 2, "has no entry 2 of digest"),
@@ -148,8 +161,12 @@ def test_frozen_nothing_is_promoted_and_requests_wait(store, requested):
     before = history(store.stores, "digits").params
     (decision,) = decide_all(store.stores, None, OWN)
     assert decision.outcome == "open"
-    assert history(store.stores, "digits").params == before, "a request that waits is looked at again and again"
-    assert re.search(r"frozen by .* since .* \(release week\); `inc-mlflow unfreeze digits` ends that", decision.reasons[0])
+    assert history(store.stores, "digits").params == before, (
+        "a request that waits is looked at again and again"
+    )
+    assert re.search(
+        r"frozen by .* since .* \(release week\); `inc-mlflow unfreeze digits` ends that", decision.reasons[0]
+    )
     assert store.champion() == "1"
     unfreeze(store.stores, "digits", "released")
     with pytest.raises(TrackingError, match="is not frozen"):

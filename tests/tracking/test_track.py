@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from inc_mlflow.errors import TrackingError
+from inc_mlflow.files import sha256_text
+from inc_mlflow.measure.gate.collect import evidence_files
 from inc_mlflow.records import CandidatesRecord, EvaluationRecord, JudgementRecord
-from inc_mlflow.steps.evidence import evidence_files
-from inc_mlflow.steps.request import request_promotion
-from inc_mlflow.steps.single_gate import judge_records
-from inc_mlflow.steps.track import track
-from inc_mlflow.storage import sha256_text
-from inc_mlflow.tracking.versions import logged_as
+from inc_mlflow.steps.judge.request import request_promotion
+from inc_mlflow.steps.report.track import track
+from inc_mlflow.steps.standalone.gate import judge_records
+from inc_mlflow.tracking.registry.versions import logged_as
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,9 @@ def test_the_evidence_is_whole_and_gives_the_same_judgement(store, measured):
     assert JudgementRecord.load(folder / "judgement") == measured.judgement
     params = store.run(logged.parent_run_id).data.params
     assert params["inc.job_sha256"] == sha256_text(measured.job.spec.to_text())
-    assert set(logged.evidence) == {str(file.relative_to(folder)) for file in folder.rglob("*.*") if file.is_file()}
+    assert set(logged.evidence) == {
+        str(file.relative_to(folder)) for file in folder.rglob("*.*") if file.is_file()
+    }
 
 
 def test_emulated_pools_are_part_of_the_evidence_of_theirs(measured, tmp_path):
@@ -59,7 +61,11 @@ def test_the_champion_is_not_logged_again_and_keeps_the_numbers_of_its_own_run(s
     rest.model_copy(update={"candidates": others}).save(candidates)
 
     later = measured.track(tmp_path / "later", session="another", candidates=candidates)
-    assert later.models[best.sha256] == first.models[best.sha256] == logged_as(store.client, "digits", best.sha256)
+    assert (
+        later.models[best.sha256]
+        == first.models[best.sha256]
+        == logged_as(store.client, "digits", best.sha256)
+    )
     assert later.runs[best.sha256] != first.runs[best.sha256]
     assert "speedup" in store.run(later.runs[best.sha256]).data.metrics
     assert store.client.get_logged_model(first.models[best.sha256]).metrics == before
@@ -89,7 +95,9 @@ def test_a_run_that_somebody_opened_is_the_parent_and_stays_open(store, measured
     assert store.file(plugin, "evidence/job.json").is_file()
 
 
-def test_a_retry_in_a_run_that_somebody_opened_makes_no_second_child(store, measured, plugin, monkeypatch, tmp_path):
+def test_a_retry_in_a_run_that_somebody_opened_makes_no_second_child(
+    store, measured, plugin, monkeypatch, tmp_path
+):
     first = measured.track(tmp_path / "first")
     monkeypatch.setenv("MLFLOW_RUN_ID", plugin)  # MLflow forgets it, but a retry is another pod
     again = measured.track(tmp_path / "again")
@@ -111,7 +119,9 @@ def test_a_second_request_of_the_same_run_changes_nothing(store, requested, meas
 def test_a_run_requests_one_promotion_only(store, requested, measured, tmp_path):
     champion = measured.champion(tmp_path / "champion", version="7")
     steps = {"champion": champion, "judgement": measured / "judgement", "tracking": store.folder / "tracking"}
-    with pytest.raises(TrackingError, match=r"requests another promotion already; start a new run of the pipeline$"):
+    with pytest.raises(
+        TrackingError, match=r"requests another promotion already; start a new run of the pipeline$"
+    ):
         request_promotion(measured.job, tmp_path / "request", **steps)
 
 
@@ -119,7 +129,11 @@ def test_a_run_requests_one_promotion_only(store, requested, measured, tmp_path)
 def test_what_did_not_pass_is_not_requested(store, measured, tmp_path, verdict):
     run_id = measured.track(store.folder).parent_run_id
     measured.judgement.model_copy(update={"verdict": verdict}).save(tmp_path / "judgement")
-    steps = {"champion": measured / "champion", "judgement": tmp_path / "judgement", "tracking": store.folder / "tracking"}
+    steps = {
+        "champion": measured / "champion",
+        "judgement": tmp_path / "judgement",
+        "tracking": store.folder / "tracking",
+    }
     with pytest.raises(TrackingError, match=rf"^promote: the verdict is {verdict}, only pass is promoted$"):
         request_promotion(measured.job, tmp_path / "request", **steps)
     assert "inc.request" not in store.tags(run_id)
@@ -132,6 +146,10 @@ def test_a_request_never_touches_the_registry(store, requested):
 def test_nothing_is_logged_under_a_session_that_kubeflow_did_not_fill_in(store, measured, tmp_path):
     steps = measured.of("baseline", "candidates", "judgement")
     records = [measured / "evaluation", measured / "benchmark"]
-    with pytest.raises(TrackingError, match=r"^session: this Kubeflow does not fill in \{\{\$\.pipeline_job_uuid\}\}"):
-        track(measured.job, tmp_path / "tracking", **steps, records=records, session="{{$.pipeline_job_uuid}}")
+    with pytest.raises(
+        TrackingError, match=r"^session: this Kubeflow does not fill in \{\{\$\.pipeline_job_uuid\}\}"
+    ):
+        track(
+            measured.job, tmp_path / "tracking", **steps, records=records, session="{{$.pipeline_job_uuid}}"
+        )
     assert [one.name for one in store.client.search_experiments()] == ["Default"]

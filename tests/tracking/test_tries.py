@@ -6,10 +6,10 @@ import pytest
 
 from inc_mlflow.confined import Limits
 from inc_mlflow.errors import IncError, ShortageError, TrackingError
-from inc_mlflow.steps import decide as deciding
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import TRIES, decide, decide_all
-from inc_mlflow.tracking.requests import open_requests
+from inc_mlflow.promotion import process_request as deciding
+from inc_mlflow.promotion.process_request import TRIES, decide, decide_all
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.tracking.requests.requests import open_requests
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,9 @@ def test_a_count_that_somebody_made_up_is_begun_anew(store, requested, failing):
         assert decide(store.stores, requested, OWN).reasons[1].startswith("try 1 of"), count
 
 
-def test_the_exit_code_tells_of_a_broken_one_and_the_others_are_answered(store, measured, requested, call, monkeypatch):
+def test_the_exit_code_tells_of_a_broken_one_and_the_others_are_answered(
+    store, measured, requested, call, monkeypatch
+):
     measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
     judge = deciding.judge_again

@@ -2,10 +2,11 @@
 
 import pytest
 
-from inc_mlflow.steps.notes import history
-from inc_mlflow.steps.verify import verify
-from inc_mlflow.tracking import claims, hold
-from inc_mlflow.tracking.aliases import follow
+from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.verify import verify
+from inc_mlflow.tracking.registry import claims
+from inc_mlflow.tracking.registry import ledger_turn as hold
+from inc_mlflow.tracking.registry.aliases import follow
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ import pytest
 
 from inc_mlflow.pipelines import run
 from inc_mlflow.records import TrackingRecord
-from inc_mlflow.tracking.links import leaderboard_url, tradeoff_url
-from inc_mlflow.tracking.server import Server
-from inc_mlflow.tracking.views import LEADERBOARD, ROWS, TRADEOFF, write_views
+from inc_mlflow.tracking.runs.links import leaderboard_url, tradeoff_url
+from inc_mlflow.tracking.runs.saved_views import LEADERBOARD, ROWS, TRADEOFF, write_views
+from inc_mlflow.tracking.server.connection import Server
 
 TAG = "mlflow.sharedViewState."
 FOREIGN = {f"{TAG}somebodys": '{"name": "mine"}', "team": "a"}
@@ -30,7 +30,9 @@ def experiment(store) -> str:
 
 def tags(store, experiment: str) -> dict[str, str]:
     return {
-        name: value for name, value in store.client.get_experiment(experiment).tags.items() if name != "mlflow.experimentKind"
+        name: value
+        for name, value in store.client.get_experiment(experiment).tags.items()
+        if name != "mlflow.experimentKind"
     }
 
 
@@ -49,13 +51,17 @@ def test_two_views_stand_beside_those_of_others(store, experiment):
     assert all(len(text) < 5000 for text in written.values()), "MLflow takes no longer tags"
 
 
-def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_right(store, experiment, monkeypatch):
+def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_right(
+    store, experiment, monkeypatch
+):
     write_views(store.client, experiment)
     before = tags(store, experiment)
     store.client.set_experiment_tag(experiment, TAG + TRADEOFF, "changed")
     calls = []
     set_tag = store.client.set_experiment_tag
-    monkeypatch.setattr(store.client, "set_experiment_tag", lambda *call: (calls.append(call[1]), set_tag(*call)))
+    monkeypatch.setattr(
+        store.client, "set_experiment_tag", lambda *call: (calls.append(call[1]), set_tag(*call))
+    )
     for _ in range(2):
         write_views(store.client, experiment)
     assert calls == [TAG + TRADEOFF]
@@ -64,7 +70,12 @@ def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_rig
 
 @pytest.mark.parametrize(
     ("answer", "told"),
-    [((200, "3.18.0"), "3.18.0"), ((200, "3.1"), "3.1"), ((200, "<html>"), "unknown"), ((404, "3.17.2"), "unknown")],
+    [
+        ((200, "3.18.0"), "3.18.0"),
+        ((200, "3.1"), "3.1"),
+        ((200, "<html>"), "unknown"),
+        ((404, "3.17.2"), "unknown"),
+    ],
 )
 def test_on_another_version_the_views_are_left_out_with_one_line(answer, told):
     with answering(*answer) as uri:

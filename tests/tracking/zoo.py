@@ -7,11 +7,11 @@ from pathlib import Path
 import rivals
 from hostile import CARDS, EVIDENCE, MODELS, RAW, REQUESTS
 
+from inc_mlflow.files import sha256_file
+from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, RequestRecord
-from inc_mlflow.steps.evaluate import OUTCOMES
-from inc_mlflow.steps.raw import load_raw, save_raw
-from inc_mlflow.storage import sha256_file
-from inc_mlflow.tracking.requests import open_request
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw
+from inc_mlflow.tracking.requests.requests import open_request
 
 KINDS = [*EVIDENCE, *MODELS, *CARDS, *REQUESTS, "evidence of 5 GB"]
 
@@ -38,7 +38,9 @@ class Zoo:
         if kind in MODELS:
             return self._of_model({"model.onnx": MODELS[kind]()}, name)
         if kind in CARDS:
-            return self._of_model({"model.onnx": self._model().read_bytes(), "MLmodel": CARDS[kind].encode()}, name)
+            return self._of_model(
+                {"model.onnx": self._model().read_bytes(), "MLmodel": CARDS[kind].encode()}, name
+            )
         run_id = self.good(name)
         os.truncate(self.store.file(run_id, f"evidence/{RAW}"), 5 << 30)
         return run_id
@@ -57,7 +59,9 @@ class Zoo:
             (folder / "model" / path).write_bytes(content)
         sha256 = sha256_file(folder / "model" / "model.onnx")
         client = self.store.client
-        logged = client.create_logged_model(rivals.experiment(client), "hostile", params={"inc.sha256": sha256})
+        logged = client.create_logged_model(
+            rivals.experiment(client), "hostile", params={"inc.sha256": sha256}
+        )
         client.log_model_artifacts(logged.model_id, str(folder / "model"))
         client.finalize_logged_model(logged.model_id, "READY")
         evidence = Path(shutil.copytree(self.rival.evidence, folder / "evidence"))
@@ -79,7 +83,9 @@ class Zoo:
             if kind is EvaluationRecord:
                 sized = record.results[label].model_copy(update={"size_bytes": size})
                 record = record.model_copy(update={"results": record.results | {label: sized}})
-            record.model_copy(update={digest: save_raw(evidence / folder / name, record, arrays)}).save(evidence / folder)
+            record.model_copy(update={digest: save_raw(evidence / folder / name, record, arrays)}).save(
+                evidence / folder
+            )
 
     def _request(self, evidence: Path, sha256: str, model_id: str, name: str) -> str:
         client = self.store.client

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from inc_mlflow.measure.evidence import Measured
+from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measurements import LATENCIES
 from inc_mlflow.records import (
     BASELINE,
     BenchmarkRecord,
@@ -16,12 +17,19 @@ from inc_mlflow.records import (
     Plan,
     RuntimeSettings,
 )
+from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.spec import GateSpec
-from inc_mlflow.steps.benchmark import LATENCIES
-from inc_mlflow.steps.raw import save_raw
 
 HOST = HostFacts(
-    cpu="a", isa=(), gpu=None, cores=1, system="Linux", runtime={}, instance_type=None, governor=None, max_mhz=None
+    cpu="a",
+    isa=(),
+    gpu=None,
+    cores=1,
+    system="Linux",
+    runtime={},
+    instance_type=None,
+    governor=None,
+    max_mhz=None,
 )
 CONDITIONS = Conditions(
     plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
@@ -47,12 +55,19 @@ def scores(lost=0, gained=0):
 
 
 def model(label, size=100, sha256=None):
-    return Model(label=label, path=f"/{label}/model.onnx", sha256=sha256 or f"sha of {label}", size_bytes=size)
+    return Model(
+        label=label, path=f"/{label}/model.onnx", sha256=sha256 or f"sha of {label}", size_bytes=size
+    )
 
 
 def measured(accuracy, speed, pool="local", **changes):
     """What one pool found out about candidates: label -> (lost, gained), and label -> speed-up."""
-    return found({BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()}, speed, pool, **changes)
+    return found(
+        {BASELINE: scores()} | {label: scores(*counts) for label, counts in accuracy.items()},
+        speed,
+        pool,
+        **changes,
+    )
 
 
 def found(outcomes, speed, pool="local", valid=True, source=None, **changes):

@@ -19,7 +19,10 @@ def cpu(monkeypatch, tmp_path, text, arch="x86_64"):
 
 
 def gpu(monkeypatch, tmp_path, *lines, code=0):
-    """Have an nvidia-smi on the path that prints these lines; only what it is asked for by this package is answered."""
+    """Have an nvidia-smi on the path that prints these lines.
+
+    Only what it is asked for by this package is answered.
+    """
     folder = tmp_path / "bin"
     folder.mkdir(exist_ok=True)
     program = folder / "nvidia-smi"

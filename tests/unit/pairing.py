@@ -1,7 +1,7 @@
 """Paired outcomes of two models, from their scores per row."""
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, relative_drop
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
 
 
 def outcomes(scores):

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from inc_mlflow.records import RECORD, Shard
-from inc_mlflow.steps.calibrate_shards import calibrate_shard
-from inc_mlflow.steps.evaluate_shards import evaluate_shard
+from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard
+from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 WHOLE_SPLIT = {"callable": "own.py:spread", "decomposable": False}

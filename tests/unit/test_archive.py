@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from inc_mlflow.archive import Archive
 from inc_mlflow.datasets import npz
-from inc_mlflow.datasets.archive import Archive
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
@@ -67,7 +67,9 @@ def test_an_array_that_is_not_what_its_head_says_is_refused_by_name(tmp_path, co
     assert "is no .npz of plain arrays ('x': " in refused(written(tmp_path, x=content))
 
 
-@pytest.mark.parametrize(("flag", "method", "holds"), [(1, 0, "it is encrypted"), (0, 93, "packed by method 93"), (32, 0, "")])
+@pytest.mark.parametrize(
+    ("flag", "method", "holds"), [(1, 0, "it is encrypted"), (0, 93, "packed by method 93"), (32, 0, "")]
+)
 def test_a_member_that_cannot_be_unpacked_here_is_refused(tmp_path, flag, method, holds):
     path = written(tmp_path, x=says((4, 4)))
     content = bytearray(path.read_bytes())
@@ -86,7 +88,7 @@ def test_two_arrays_of_one_name_are_refused(tmp_path):
 
 
 def test_an_array_that_memory_cannot_hold_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("inc_mlflow.datasets.archive.free_bytes", lambda: 63)
+    monkeypatch.setattr("inc_mlflow.archive.free_bytes", lambda: 63)
     with pytest.raises(DataError, match=r"'x' takes 0\.0 GB, and 0\.0 GB of memory are left; split the file"):
         Archive(written(tmp_path, x=says((4, 4))), "data.tuning").array("x")
 
@@ -98,7 +100,9 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 def test_a_path_that_the_system_refuses_to_look_at_is_one_line(tmp_path):
     split = FileSplit(path="a").model_copy(update={"path": "x" * 300})
-    with pytest.raises(DataError, match=r"^data\.tuning: .*x cannot be read \(File name too long\); give a path that can$"):
+    with pytest.raises(
+        DataError, match=r"^data\.tuning: .*x cannot be read \(File name too long\); give a path that can$"
+    ):
         SplitReader("tuning", split, tmp_path, INPUTS).count()
 
 
@@ -109,7 +113,9 @@ def test_any_order_of_bytes_and_axes_is_read(tmp_path):
 
 
 def test_what_no_input_and_no_label_needs_is_not_unpacked(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((5, 4), np.float32), label=np.arange(5), unused=np.zeros(8_000_000))
+    np.savez_compressed(
+        tmp_path / "a.npz", x=np.zeros((5, 4), np.float32), label=np.arange(5), unused=np.zeros(8_000_000)
+    )
     tracemalloc.start()
     source = npz.read(FileSplit(path="a.npz"), tmp_path, "data.tuning", INPUTS)
     inputs, labels = source.read([1, 3])

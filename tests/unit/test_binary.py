@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pairing import drop, outcomes
 from scipy import optimize, stats
 
-from inc_mlflow.measure.binary import SPARSE, absolute_bounds, relative_bounds
-from inc_mlflow.measure.paired import accuracy
-from inc_mlflow.measure.score_test import difference_statistic, ratio_statistic
+from inc_mlflow.measure.stats.binary import SPARSE, absolute_bounds, relative_bounds
+from inc_mlflow.measure.stats.paired import accuracy
+from inc_mlflow.measure.stats.score_test import difference_statistic, ratio_statistic
 
 COUNTS = st.tuples(st.integers(1, 400), st.integers(0, 40), st.integers(0, 40), st.integers(0, 200))
 """Rows right in both models, in the baseline only, in the candidate only, and in neither."""
@@ -72,7 +72,9 @@ def test_exchanging_the_models_turns_the_sign_of_the_statistic(counts, ratio):
     rows = sum(counts)
     there = ratio_statistic(both, lost, gained, rows, ratio)
     back = ratio_statistic(both, gained, lost, rows, 1 / ratio)
-    assert there == pytest.approx(-back, rel=1e-4, abs=1e-4) or (not lost and not gained and abs(ratio - 1) < 1e-6)
+    assert there == pytest.approx(-back, rel=1e-4, abs=1e-4) or (
+        not lost and not gained and abs(ratio - 1) < 1e-6
+    )
 
 
 @given(COUNTS, st.floats(0.7, 1.3), st.floats(0.7, 1.3))
@@ -80,7 +82,9 @@ def test_the_statistic_falls_as_the_ratio_grows(counts, first, second):
     low, high = sorted((first, second))
     assume(high - low > 1e-6)
     both, lost, gained, _ = counts
-    assert ratio_statistic(both, lost, gained, sum(counts), low) >= ratio_statistic(both, lost, gained, sum(counts), high)
+    assert ratio_statistic(both, lost, gained, sum(counts), low) >= ratio_statistic(
+        both, lost, gained, sum(counts), high
+    )
 
 
 @given(COUNTS)
@@ -97,14 +101,21 @@ def test_the_bounds_are_where_the_test_is_at_its_edge(counts):
     if not lost and not gained:
         assert (1 - interval.high) ** both == pytest.approx(0.05)
     elif lost >= gained or lost + gained > SPARSE:
-        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(z, abs=1e-3)
+        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.high) == pytest.approx(
+            z, abs=1e-3
+        )
     if lost + gained > SPARSE:
-        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(-z, abs=1e-3)
+        assert ratio_statistic(both, lost, gained, sum(counts), 1 - interval.low) == pytest.approx(
+            -z, abs=1e-3
+        )
 
 
 @given(COUNTS)
 def test_more_rows_and_less_confidence_both_narrow_the_bounds(counts):
-    width = [one.high - one.low for one in (bounds(*counts), bounds(*(4 * n for n in counts)), bounds(*counts, 0.8))]
+    width = [
+        one.high - one.low
+        for one in (bounds(*counts), bounds(*(4 * n for n in counts)), bounds(*counts, 0.8))
+    ]
     assert width[1] < width[0]
     assert width[2] < width[0]
 
@@ -137,7 +148,9 @@ def test_accuracy_of_right_and_wrong_has_the_exact_interval(right, rows):
     found = stats.binomtest(right, rows).proportion_ci(0.9, "exact")
     interval = accuracy(outcomes(np.repeat([1.0, 0.0], [right, rows - right])), True, 0.95)
     one_sided = found.low if right else 0.0, found.high if right < rows else 1.0
-    assert (interval.low, interval.value, interval.high) == pytest.approx((one_sided[0], right / rows, one_sided[1]))
+    assert (interval.low, interval.value, interval.high) == pytest.approx(
+        (one_sided[0], right / rows, one_sided[1])
+    )
 
 
 def tango_by_likelihood(both, lost, gained, neither, difference):

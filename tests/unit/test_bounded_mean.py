@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.bounded_mean import BoundedMean, weighted_mean_quantile
+from inc_mlflow.measure.stats.bounded_mean import BoundedMean, weighted_mean_quantile
 
 CONFIDENCES = (0.55, 0.9, 0.95, 0.99, 1 - 1e-6)
 
@@ -18,7 +18,9 @@ def bounds(values, confidence=0.95, low=0.0, high=1.0, groups=None):
 
 
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-@pytest.mark.parametrize(("right", "rows"), [(0, 1), (0, 12), (3, 12), (11, 12), (40, 400), (399, 400), (0, 10_000)])
+@pytest.mark.parametrize(
+    ("right", "rows"), [(0, 1), (0, 12), (3, 12), (11, 12), (40, 400), (399, 400), (0, 10_000)]
+)
 def test_of_zeros_and_ones_they_are_clopper_and_pearsons(right, rows, confidence):
     values = np.r_[np.ones(right), np.zeros(rows - right)]
     exact = stats.beta.ppf(confidence, right + 1, rows - right)

@@ -47,7 +47,9 @@ def changed(folder, change):
 
 def test_a_panic_is_one_line_and_prints_nothing(folder, capfd):
     changed(folder, lambda data: data["post_processor"]["special_tokens"].clear())
-    assert refused(folder).startswith(f"data.tuning.transform.tokenizer: {folder / 'tokenizer.json'} is no tokenizer.json (")
+    assert refused(folder).startswith(
+        f"data.tuning.transform.tokenizer: {folder / 'tokenizer.json'} is no tokenizer.json ("
+    )
     assert capfd.readouterr() == ("", "")
 
 
@@ -58,7 +60,9 @@ def test_a_tokenizer_without_its_unknown_word_is_refused_when_a_text_needs_it(fo
     assert len(batches(folder)) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"version": "' + b"9" * 100_000 + b'"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"version": "' + b"9" * 100_000 + b'"}']
+)
 def test_what_is_no_tokenizer_is_refused_in_a_short_line(folder, content):
     (folder / "tokenizer.json").write_bytes(content)
     assert len(refused(folder)) < 500
@@ -104,7 +108,8 @@ def test_a_pipe_is_refused_and_not_waited_for(folder):
 
 
 @pytest.mark.parametrize(
-    ("labels", "kind"), [("1 2", "i"), ("1 0.5", "f"), (f"1 {10**30}", "U"), (f"{2**63} 1", "U"), ("yes 1", "U")]
+    ("labels", "kind"),
+    [("1 2", "i"), ("1 0.5", "f"), (f"1 {10**30}", "U"), (f"{2**63} 1", "U"), ("yes 1", "U")],
 )
 def test_labels_are_of_the_narrowest_kind_that_keeps_them(folder, labels, kind):
     (folder / "a.csv").write_text("text,label\n" + "".join(f"good,{label}\n" for label in labels.split()))

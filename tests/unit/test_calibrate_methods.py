@@ -5,13 +5,20 @@ import pytest
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec import parse_recipe
 from inc_mlflow.spec.job import Job, JobSpec
-from inc_mlflow.steps.calibrate import methods
+from inc_mlflow.steps.prepare.calibrate import methods
 
 
 def job(recipes, tmp_path):
     split = {"path": "rows.npz"}
     data = {"calibration": split, "tuning": split, "validation": split}
-    text = {"version": 1, "name": "job", "model": "fp32.onnx", "data": data, "metric": "top1", "recipes": recipes}
+    text = {
+        "version": 1,
+        "name": "job",
+        "model": "fp32.onnx",
+        "data": data,
+        "metric": "top1",
+        "recipes": recipes,
+    }
     return Job(JobSpec.model_validate(text), tmp_path)
 
 
@@ -38,5 +45,7 @@ def test_distribution_is_refused_with_the_reason():
 
 
 def test_another_name_is_refused_with_those_that_exist():
-    with pytest.raises(SpecError, match="calibrate_method: expected 'minmax', 'percentile', 'entropy' or 'mse', got 'kl'"):
+    with pytest.raises(
+        SpecError, match="calibrate_method: expected 'minmax', 'percentile', 'entropy' or 'mse', got 'kl'"
+    ):
         parse_recipe({"method": "static", "calibrate_method": "kl"})

@@ -51,7 +51,10 @@ def test_the_file_is_read_anew_each_time(folder):
 
 @pytest.mark.parametrize("name", ["nothing", "NUMBER"])
 def test_a_missing_function_lists_those_that_are_there(folder, name):
-    assert failure(f"metric.py:{name}", folder) == f"metric.callable: metric.py has no function {name!r}; it has inner, outer"
+    assert (
+        failure(f"metric.py:{name}", folder)
+        == f"metric.callable: metric.py has no function {name!r}; it has inner, outer"
+    )
 
 
 def test_a_missing_file_is_named_with_the_way_to_write_it(folder):
@@ -66,7 +69,11 @@ def test_a_missing_file_is_named_with_the_way_to_write_it(folder):
         ("def f(:\n    pass\n", 1, "SyntaxError: invalid syntax"),
         ("x = 1\n\nx = [1, 2\n", 3, "SyntaxError: '[' was never closed"),
         ("import os\n\n\nraise ValueError('no\\nluck')\n", 4, "in <module>: ValueError: no luck"),
-        ("import no_such_module_here\n", 1, "in <module>: ModuleNotFoundError: No module named 'no_such_module_here'"),
+        (
+            "import no_such_module_here\n",
+            1,
+            "in <module>: ModuleNotFoundError: No module named 'no_such_module_here'",
+        ),
         ("def g():\n    raise KeyError\n\n\ng()\n", 2, "in g: KeyError: no message"),
     ],
 )
@@ -81,13 +88,18 @@ def test_the_deepest_frame_in_the_users_file_is_told(folder):
     outer = load_callable("metric.py:outer", folder, "metric.callable")
     with pytest.raises(CallableError) as raised, user_code(folder / "metric.py", "metric.callable"):
         outer(0)
-    assert str(raised.value) == f"metric.callable: {folder / 'metric.py'}:9 in inner: ZeroDivisionError: division by zero"
+    assert (
+        str(raised.value)
+        == f"metric.callable: {folder / 'metric.py'}:9 in inner: ZeroDivisionError: division by zero"
+    )
 
 
 def test_an_error_outside_the_users_file_still_names_the_file(folder):
     with pytest.raises(CallableError) as raised, user_code(folder / "metric.py", "data.tuning.callable"):
         int("x")
-    assert str(raised.value).startswith(f"data.tuning.callable: {folder / 'metric.py'}: ValueError: invalid literal")
+    assert str(raised.value).startswith(
+        f"data.tuning.callable: {folder / 'metric.py'}: ValueError: invalid literal"
+    )
 
 
 def test_our_own_errors_pass_through_unchanged(folder):

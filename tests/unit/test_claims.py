@@ -10,8 +10,8 @@ import pytest
 
 from inc_mlflow.errors import LedgerError
 from inc_mlflow.records.ledger import START, Entry
-from inc_mlflow.tracking.claims import LEASE, _Claimant, _free, _host
-from inc_mlflow.tracking.ledger import Ledger, key_of
+from inc_mlflow.tracking.registry.claims import LEASE, _Claimant, _free, _host
+from inc_mlflow.tracking.registry.ledger import Ledger, key_of
 
 GATE = "a" * 32
 FIRST, SECOND = f"claim.{key_of(1)}.1", f"claim.{key_of(2)}.1"
@@ -33,7 +33,13 @@ def claim(gate=GATE, host=None, process=None):
 
 def ledger(settled=1, **params):
     entry = Entry(
-        number=1, previous=START, kind="frozen", registered_model="digits", at="2026-01-01T00:00:00+00:00", who="g", gate=GATE
+        number=1,
+        previous=START,
+        kind="frozen",
+        registered_model="digits",
+        at="2026-01-01T00:00:00+00:00",
+        who="g",
+        gate=GATE,
     )
     return Ledger("digits", "run", (entry,), {FIRST: claim()} | params, {}, settled)
 

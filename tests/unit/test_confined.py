@@ -23,7 +23,10 @@ def ask(name, **arguments):
 def found():
     """The server finds the functions of this folder, as those of the package."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]))
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        )
         patch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
         patch.setattr("inc_mlflow.confined.call._SERVER", server := type(confined.__globals__["_SERVER"])())
         yield
@@ -51,7 +54,9 @@ def test_work_gives_its_text_and_its_errors():
     ],
 )
 def test_whatever_else_happens_is_one_line(name, why):
-    with pytest.raises(BrokenError, match=rf"^the work: the process that reads it {why}; start the pipeline again$"):
+    with pytest.raises(
+        BrokenError, match=rf"^the work: the process that reads it {why}; start the pipeline again$"
+    ):
         ask(name)
     assert ask("echo", text="the next one is answered") == "the next one is answered"
 
@@ -69,7 +74,9 @@ def test_it_writes_no_file(tmp_path):
 
 
 def test_what_the_machine_lacks_is_told_apart():
-    with pytest.raises(ShortageError, match=r"^the work: met OSError in .*No space left on device; try again$"):
+    with pytest.raises(
+        ShortageError, match=r"^the work: met OSError in .*No space left on device; try again$"
+    ):
         ask("full")
 
 

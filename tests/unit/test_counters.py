@@ -4,7 +4,7 @@ import pytest
 
 from inc_mlflow.hardware import counters
 from inc_mlflow.hardware.counters import Watch
-from inc_mlflow.measure import disturbance
+from inc_mlflow.measure.timing import disturbance
 
 SECOND = 10**9
 
@@ -70,7 +70,13 @@ def test_a_quiet_round_has_no_load(host):
     host.cpus((180, 10, 0), (190, 0, 0))
     load = watching()
     assert load.waited == pytest.approx(0.01)
-    assert (load.stolen, load.other, load.throttled, load.migrated, load.slowed) == (0, pytest.approx(0, abs=0.01), 0, 0, None)
+    assert (load.stolen, load.other, load.throttled, load.migrated, load.slowed) == (
+        0,
+        pytest.approx(0, abs=0.01),
+        0,
+        0,
+        None,
+    )
 
 
 def test_waiting_is_that_of_the_worst_off_thread(host):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inc_mlflow.engines.onnxruntime.emulation import needs, patch
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.hardware.isa import needs, patch
 from inc_mlflow.hardware.isa.profiles import PROFILES
 
 TEXT = b"""
@@ -68,7 +68,9 @@ unsigned constant(void) { return 0xa20f0fa2u; }
 """
 
 
-@pytest.mark.skipif(bool(needs.missing(PROFILES["x86-avx2"])), reason="needs x86-64 Linux, a C compiler, objdump, AVX2")
+@pytest.mark.skipif(
+    bool(needs.missing(PROFILES["x86-avx2"])), reason="needs x86-64 Linux, a C compiler, objdump, AVX2"
+)
 def test_only_the_instruction_is_replaced_and_not_its_bytes_elsewhere(tmp_path):
     (tmp_path / "x.c").write_text(SOURCE)
     library = tmp_path / "x.so"
@@ -77,14 +79,21 @@ def test_only_the_instruction_is_replaced_and_not_its_bytes_elsewhere(tmp_path):
     changed = [place for place in range(len(before)) if before[place] != after[place]]
     assert len(before) == len(after)
     assert len(changed) == 2
-    assert (before[changed[0] : changed[1] + 1], after[changed[0] : changed[1] + 1]) == (patch.CPUID, patch.TRAP)
+    assert (before[changed[0] : changed[1] + 1], after[changed[0] : changed[1] + 1]) == (
+        patch.CPUID,
+        patch.TRAP,
+    )
     assert after.count(patch.CPUID) == before.count(patch.CPUID) - 1 > 0
 
 
-@pytest.mark.skipif(not shutil.which("objdump") or not needs.compiler(), reason="needs a C compiler and objdump")
+@pytest.mark.skipif(
+    not shutil.which("objdump") or not needs.compiler(), reason="needs a C compiler and objdump"
+)
 def test_a_library_that_never_asks_is_refused(tmp_path):
     (tmp_path / "x.c").write_text("int x(void) { return 1; }")
-    subprocess.run([needs.compiler(), "-shared", "-fPIC", "-o", tmp_path / "x.so", tmp_path / "x.c"], check=True)
+    subprocess.run(
+        [needs.compiler(), "-shared", "-fPIC", "-o", tmp_path / "x.so", tmp_path / "x.c"], check=True
+    )
     with pytest.raises(HardwareError, match="holds no CPUID instruction"):
         patch.patched(tmp_path / "x.so")
 
@@ -92,12 +101,22 @@ def test_a_library_that_never_asks_is_refused(tmp_path):
 def test_the_masks_hold_exactly_the_bits_of_the_features():
     """Against Intel's manual: leaf 7.0 EBX 16 is AVX512F, ECX 11 VNNI; leaf 7.1 EAX 4 is AVX-VNNI."""
     assert PROFILES["x86-vnni"].masks() == "7,0,0,0,0,3400000;7,1,200000,0,0,100;"
-    avx512 = [[int(word, 16) for word in leaf.split(",")] for leaf in PROFILES["x86-avx512"].masks().split(";") if leaf]
-    avx2 = [[int(word, 16) for word in leaf.split(",")] for leaf in PROFILES["x86-avx2"].masks().split(";") if leaf]
+    avx512 = [
+        [int(word, 16) for word in leaf.split(",")]
+        for leaf in PROFILES["x86-avx512"].masks().split(";")
+        if leaf
+    ]
+    avx2 = [
+        [int(word, 16) for word in leaf.split(",")]
+        for leaf in PROFILES["x86-avx2"].masks().split(";")
+        if leaf
+    ]
     assert avx512[0][4] == 1 << 11
     assert avx512[1][2] & 1 << 4
     assert avx2[0][3] & 1 << 16
     assert not avx2[0][3] & 1 << 5  # AVX2 itself
     assert all(
-        low | high == high for one, other in zip(avx512, avx2, strict=True) for low, high in zip(one, other, strict=True)
+        low | high == high
+        for one, other in zip(avx512, avx2, strict=True)
+        for low, high in zip(one, other, strict=True)
     )

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError, ShortageError
 from inc_mlflow.records import RequestRecord
-from inc_mlflow.tracking.downloads import fetching, listed
+from inc_mlflow.tracking.server.downloads import fetching, listed
 
 MIB = 1 << 20
 
@@ -53,7 +53,10 @@ def test_a_file_that_grows_while_it_is_fetched_is_refused(tmp_path, said):
 def test_where_no_size_is_listed_the_largest_that_is_taken_counts(tmp_path):
     with fetching("run 1", {"a": None}, tmp_path, 3 * MIB):
         write(tmp_path / "a", 3 * MIB)
-    with pytest.raises(DataError, match="larger than its store says"), fetching("run 1", {"a": None}, tmp_path, 3 * MIB):
+    with (
+        pytest.raises(DataError, match="larger than its store says"),
+        fetching("run 1", {"a": None}, tmp_path, 3 * MIB),
+    ):
         write(tmp_path / "a", 3 * MIB + 1)
 
 

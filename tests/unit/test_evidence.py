@@ -5,14 +5,16 @@ from judging import HOST, save_benchmark
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.measure.gate import collect as reading
+from inc_mlflow.measure.gate.collect import evidence_job, measured
 from inc_mlflow.records import RECORD, Evidence, RequestRecord
 from inc_mlflow.spec import JobSpec
-from inc_mlflow.steps import evidence as reading
-from inc_mlflow.steps.evidence import evidence_job, measured
 
 REQUEST = {"registered_model": "digits", "run_id": "r", "models": {}, "recipe": "static u8s8", "sha256": "0" * 64,
            "measured_against": None, "policy_sha256": "p", "evidence": {}}  # fmt: skip
-ABOUT = Evidence(pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={"baseline": "m"})
+ABOUT = Evidence(
+    pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={"baseline": "m"}
+)
 DEEP = "[" * 100_000
 
 
@@ -50,7 +52,9 @@ def test_a_job_that_exhausts_a_parser_is_refused(text):
         JobSpec.from_text(text)
 
 
-@pytest.mark.parametrize("text", ["a\nb promoted as digits version 9", "a\x1b[2J", "a\u2028b", "a\u202eb", "a\rb"])
+@pytest.mark.parametrize(
+    "text", ["a\nb promoted as digits version 9", "a\x1b[2J", "a\u2028b", "a\u202eb", "a\rb"]
+)
 def test_what_a_gate_prints_cannot_pass_for_other_lines(text):
     RequestRecord(**REQUEST)
     for field in ("registered_model", "recipe", "requested_by", "alias_prefix"):

@@ -16,9 +16,9 @@ from inc_mlflow.hardware.isa.profiles import NAME
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.spec import CPU_PROVIDER, Expect, Job, JobSpec, PoolSpec
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.steps.benchmark import benchmark_models
-from inc_mlflow.steps.evaluate import evaluate, evaluate_models
-from inc_mlflow.steps.quantize import quantize
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.measure.benchmark import benchmark_models
+from inc_mlflow.steps.measure.evaluate import evaluate, evaluate_models
 
 KNOWN = definitions(None, Path())
 CUDA = "CUDAExecutionProvider"
@@ -56,7 +56,9 @@ def complaint(expect, pool="mine"):
 
 def test_all_that_does_not_hold_is_named_at_once_with_the_machine(monkeypatch, tmp_path):
     cpu(monkeypatch, tmp_path, ICE_LAKE)
-    assert complaint(Expect(arch="aarch64", vendor="AMD", has=("avx2", "amx_int8"), lacks=("avx512_vnni", "sve"))) == (
+    assert complaint(
+        Expect(arch="aarch64", vendor="AMD", has=("avx2", "amx_int8"), lacks=("avx512_vnni", "sve"))
+    ) == (
         "pools: 'mine' expects aarch64, vendor AMD, amx_int8, no avx512_vnni, but this is Xeon 8375C (x86_64, vendor Intel); "
         "measure on such a machine, or correct what the pool expects"
     )
@@ -79,8 +81,9 @@ def test_an_emulated_process_has_the_flags_that_onnxruntime_sees_and_says_what_i
     cpu(monkeypatch, tmp_path, ICE_LAKE)
     monkeypatch.setenv(NAME, "x86-avx2")
     assert is_met(Expect(has=("avx2",), lacks=("avx512_vnni", "avx512f")))
-    assert "expects vendor AMD, but this is Xeon 8375C, emulated x86-avx2 (x86_64, vendor Intel)" in complaint(
-        KNOWN["amd"].expect
+    assert (
+        "expects vendor AMD, but this is Xeon 8375C, emulated x86-avx2 (x86_64, vendor Intel)"
+        in complaint(KNOWN["amd"].expect)
     )
     assert "expects avx512_vnni, but" in complaint(KNOWN["intel"].expect)
 
@@ -100,7 +103,10 @@ def test_an_a100_is_one(monkeypatch, tmp_path):
             "a whole GPU, but this is .+ with NVIDIA A100-SXM4-40GB, .+ 8.0, a MIG slice;",
         ),
         (["NVIDIA A100-SXM4-40GB, 8.0, [Insufficient Permissions]"], "a whole GPU, but"),
-        (["NVIDIA A10G, 8.6, [N/A]"], r"GPU A100, compute capability 8\.0, but this is .+ with NVIDIA A10G, compute"),
+        (
+            ["NVIDIA A10G, 8.6, [N/A]"],
+            r"GPU A100, compute capability 8\.0, but this is .+ with NVIDIA A10G, compute",
+        ),
         (["NVIDIA A100X, 8.0, Disabled"], "GPU A100, but"),
         (
             [A100, "Tesla T4, 7.5, [N/A]"],
@@ -123,8 +129,12 @@ def test_what_is_no_whole_a100_is_seen(monkeypatch, tmp_path, lines, reason):
 )
 def test_a_gpu_that_cannot_be_asked_is_none(monkeypatch, tmp_path, code, reason):
     cpu(monkeypatch, tmp_path, ZEN_3)
-    no_gpu(monkeypatch, tmp_path) if code is None else gpu(monkeypatch, tmp_path, "Failed to initialize NVML", code=code)
-    with pytest.raises(HardwareError, match=rf"expects a whole GPU, GPU A100, compute capability 8\.0, but .*{reason}"):
+    no_gpu(monkeypatch, tmp_path) if code is None else gpu(
+        monkeypatch, tmp_path, "Failed to initialize NVML", code=code
+    )
+    with pytest.raises(
+        HardwareError, match=rf"expects a whole GPU, GPU A100, compute capability 8\.0, but .*{reason}"
+    ):
         confirm("a100", KNOWN["a100"])
 
 
@@ -156,7 +166,9 @@ def test_numbers_get_the_name_of_a_pool_only_where_it_is_proven(monkeypatch, tmp
 
 def test_only_cpus_are_timed_and_only_cpus_stand_in_for_others(monkeypatch):
     a100 = PoolSpec(provider=CUDA)
-    with pytest.raises(HardwareError, match=f"^pools: 'a100' runs models by {CUDA}, and only the speed of CPUs is measured"):
+    with pytest.raises(
+        HardwareError, match=f"^pools: 'a100' runs models by {CUDA}, and only the speed of CPUs is measured"
+    ):
         pools.timed("a100", a100)
     monkeypatch.setenv(NAME, "x86-avx2")
     assert pools.here("local", PoolSpec(provider=CPU_PROVIDER)) == "emulated x86-avx2"
@@ -183,7 +195,9 @@ JOB = """
 def test_what_measures_proves_its_pool_before_it_reads_anything(monkeypatch, tmp_path, measure):
     cpu(monkeypatch, tmp_path, ICE_LAKE)
     (tmp_path / "job.yaml").write_text(JOB)
-    with pytest.raises(HardwareError, match="'amd' expects vendor AMD, no avx512f, no avx512_vnni, but this is Xeon 8375C"):
+    with pytest.raises(
+        HardwareError, match="'amd' expects vendor AMD, no avx512f, no avx512_vnni, but this is Xeon 8375C"
+    ):
         measure(Job.load(tmp_path / "job.yaml"), tmp_path / "place")
 
 
@@ -199,5 +213,10 @@ def test_without_a_gpu_to_ask_a_pool_of_gpus_measures_nothing(monkeypatch, tmp_p
 def test_the_gpu_is_part_of_the_hardware_where_numbers_depend_on_it(monkeypatch, tmp_path):
     gpu(monkeypatch, tmp_path, A100)
     told = "NVIDIA A100-SXM4-40GB, compute capability 8.0"
-    assert gpu_of(PoolSpec(provider=CUDA)) == gpu_of(PoolSpec(expect=Expect(gpu="A100"))) == host_facts(told).gpu == told
+    assert (
+        gpu_of(PoolSpec(provider=CUDA))
+        == gpu_of(PoolSpec(expect=Expect(gpu="A100")))
+        == host_facts(told).gpu
+        == told
+    )
     assert gpu_of(PoolSpec()) is None

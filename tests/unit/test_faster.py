@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judging import FAST, PASS, benchmark, measured, model
 
-from inc_mlflow.measure.faster import rescaled
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.gate.speed import rescaled
 from inc_mlflow.records import BASELINE, Interval
 from inc_mlflow.spec import GateSpec
 
@@ -19,7 +19,11 @@ def judged(speeds, confidence=0.95, measured_at=0.95):
     pool = measured(dict.fromkeys(speeds, PASS), speeds)
     record = benchmark(pool.evaluation.evidence, speeds, confidence=measured_at)
     models = [model(BASELINE), *map(model, speeds)]
-    return judge(models, {"local": replace(pool, benchmark=record)}, GateSpec(confidence=confidence, max_relative_drop=0.05))
+    return judge(
+        models,
+        {"local": replace(pool, benchmark=record)},
+        GateSpec(confidence=confidence, max_relative_drop=0.05),
+    )
 
 
 def test_a_ratio_at_the_edge_passes_alone_and_not_in_a_crowd():
@@ -49,7 +53,10 @@ def test_candidates_that_are_slow_in_truth_seldom_pass_among_many():
     reach = np.exp(1.645 * 0.01)
     passed = 0
     for row in draws:
-        speeds = {str(index): Interval(value=one, low=one / reach, high=one * reach) for index, one in enumerate(row.tolist())}
+        speeds = {
+            str(index): Interval(value=one, low=one / reach, high=one * reach)
+            for index, one in enumerate(row.tolist())
+        }
         passed += judged(speeds).verdict == "pass"
     assert passed / len(draws) <= 0.05
 

@@ -7,9 +7,9 @@ import pytest
 from judging import EVEN, FAIL, FAST, GATE, PASS, RIGHT, ROWS, SLOW, UNSURE, measured, model
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.binary import relative_bounds
-from inc_mlflow.measure.evidence import Measured
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.stats.binary import relative_bounds
 from inc_mlflow.records import (
     BASELINE,
     Evaluated,
@@ -22,7 +22,9 @@ from inc_mlflow.spec import GateSpec
 def judged(accuracy, speedup, gate=GATE, **changes):
     """The verdict on one candidate, and its reasons by accuracy and by speed."""
     record = judge(
-        [model(BASELINE), model("int8")], {"local": measured({"int8": accuracy}, {"int8": speedup}, **changes)}, gate
+        [model(BASELINE), model("int8")],
+        {"local": measured({"int8": accuracy}, {"int8": speedup}, **changes)},
+        gate,
     )
     assert record.reasons == record.best().reasons
     return record.verdict, *record.reasons
@@ -96,7 +98,9 @@ def test_the_rows_that_would_decide_really_decide():
 
 def test_a_drop_that_equals_the_limit_is_not_promised_a_number_of_rows():
     gate = GateSpec(max_relative_drop=10 / RIGHT)
-    assert judged(UNSURE, FAST, gate)[1].endswith("and no number of rows can decide a drop that equals the limit")
+    assert judged(UNSURE, FAST, gate)[1].endswith(
+        "and no number of rows can decide a drop that equals the limit"
+    )
 
 
 @pytest.mark.parametrize("speedup", [FAST, EVEN])
@@ -105,7 +109,10 @@ def test_a_metric_that_is_no_number_fails(speedup):
         BASELINE: Evaluated(value=0.9, size_bytes=1),
         "int8": Evaluated(value=None, reason="the metric gave NaN or infinity", size_bytes=1),
     }
-    assert judged(PASS, speedup, results=results)[:2] == ("fail", "top1 is no number: the metric gave NaN or infinity")
+    assert judged(PASS, speedup, results=results)[:2] == (
+        "fail",
+        "top1 is no number: the metric gave NaN or infinity",
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,10 @@ def test_a_baseline_without_accuracy_judges_nothing(value, message):
 
 
 def test_an_invalid_benchmark_is_inconclusive_however_fast_and_never_hides_a_failure():
-    assert judged(PASS, FAST, valid=False)[::2] == ("inconclusive", "the speed could not be measured: the host was too busy")
+    assert judged(PASS, FAST, valid=False)[::2] == (
+        "inconclusive",
+        "the speed could not be measured: the host was too busy",
+    )
     assert judged(PASS, SLOW, valid=False)[0] == "inconclusive"
     assert judged(FAIL, FAST, valid=False)[0] == "fail"
 
@@ -126,7 +136,10 @@ def test_an_invalid_benchmark_is_inconclusive_however_fast_and_never_hides_a_fai
 def test_a_missing_ratio_is_inconclusive():
     pool = measured({"int8": PASS}, {})
     record = judge([model(BASELINE), model("int8")], {"local": pool}, GATE)
-    assert (record.verdict, record.reasons[1]) == ("inconclusive", "the speed could not be measured: no ratio")
+    assert (record.verdict, record.reasons[1]) == (
+        "inconclusive",
+        "the speed could not be measured: no ratio",
+    )
 
 
 def ratio(low):
@@ -144,7 +157,9 @@ def test_rows_are_ordered_by_verdict_speed_accuracy_size_and_digest():
         "wrong": (FAIL, ratio(9.0), 1),
         "slow": (FAIL, ratio(0.1), 1),
     }
-    pool = measured({label: one[0] for label, one in table.items()}, {label: one[1] for label, one in table.items()})
+    pool = measured(
+        {label: one[0] for label, one in table.items()}, {label: one[1] for label, one in table.items()}
+    )
     for labels in (list(table), list(table)[::-1]):
         models = [model(BASELINE), *(model(label, table[label][2]) for label in labels)]
         record = judge(models, {"local": pool}, GATE)
@@ -154,7 +169,9 @@ def test_rows_are_ordered_by_verdict_speed_accuracy_size_and_digest():
 
 def test_where_lower_is_better_the_lower_value_comes_first():
     pool = measured({"a": (0, 0), "b": (0, 3)}, {"a": FAST, "b": FAST}, higher_is_better=False)
-    record = judge([model(BASELINE), model("b"), model("a")], {"local": pool}, GateSpec(max_relative_drop=0.5))
+    record = judge(
+        [model(BASELINE), model("b"), model("a")], {"local": pool}, GateSpec(max_relative_drop=0.5)
+    )
     assert [row.recipe for row in record.table[1:]] == ["a", "b"]
 
 
@@ -162,7 +179,12 @@ def test_the_baseline_stands_first_without_verdict_or_reasons():
     source = {BASELINE: ratio(1.0), "int8": ratio(1.5)}
     pool = measured({"int8": PASS}, {"int8": FAST}, source=source)
     baseline, row = judge([model(BASELINE), model("int8")], {"local": pool}, GATE).table
-    assert (baseline.verdict, baseline.reasons, baseline.relative_drop.value, baseline.speedup.value) == (None, (), 0, 1)
+    assert (baseline.verdict, baseline.reasons, baseline.relative_drop.value, baseline.speedup.value) == (
+        None,
+        (),
+        0,
+        1,
+    )
     assert baseline.accuracy.low < baseline.accuracy.value == 0.9 < baseline.accuracy.high
     assert (row.source_speedup, row.speedup) == (source["int8"], FAST)
 
@@ -180,7 +202,11 @@ def test_the_baseline_stands_first_without_verdict_or_reasons():
             "local",
             "gate: the evaluation on pool 'local' is about other models",
         ),
-        ([model(BASELINE), model("int8")], "arm", "gate: the evaluation was made on pool 'local', not 'arm'; measure there"),
+        (
+            [model(BASELINE), model("int8")],
+            "arm",
+            "gate: the evaluation was made on pool 'local', not 'arm'; measure there",
+        ),
     ],
 )
 def test_evidence_about_other_models_or_another_pool_is_refused(models, pool, message):
@@ -192,7 +218,11 @@ def test_evidence_about_other_models_or_another_pool_is_refused(models, pool, me
 def test_a_benchmark_of_other_models_is_refused_too():
     pool, other = (measured({"int8": PASS}, {"int8": FAST}, name) for name in ("local", "arm"))
     with pytest.raises(DataError, match=r"^gate: the benchmark was made on pool 'arm'"):
-        judge([model(BASELINE), model("int8")], {"local": Measured(pool.evaluation, pool.outcomes, other.benchmark)}, GATE)
+        judge(
+            [model(BASELINE), model("int8")],
+            {"local": Measured(pool.evaluation, pool.outcomes, other.benchmark)},
+            GATE,
+        )
 
 
 def test_the_reasons_say_why_a_candidate_is_slow():
@@ -204,7 +234,9 @@ def test_the_reasons_say_why_a_candidate_is_slow():
     assert record.table[0].reasons == ()
 
 
-@pytest.mark.parametrize("labels", [[], [BASELINE], [BASELINE, BASELINE], ["int8", BASELINE], [BASELINE, "int8", "int8"]])
+@pytest.mark.parametrize(
+    "labels", [[], [BASELINE], [BASELINE, BASELINE], ["int8", BASELINE], [BASELINE, "int8", "int8"]]
+)
 def test_models_without_a_name_of_their_own_are_not_judged(labels):
     with pytest.raises(DataError, match=r"^gate: judges the baseline and candidates of different names"):
         judge([model(label) for label in labels], {"local": measured({"int8": PASS}, {"int8": FAST})}, GATE)
@@ -221,14 +253,19 @@ def test_records_about_more_models_than_are_judged_are_refused():
     [
         ({"host": {"cpu": "b"}}, "was evaluated on a and benchmarked on b; measure both on one kind of host"),
         ({"host": {"runtime": {"onnxruntime": "2"}}}, "with other versions; measure both with one image"),
-        ({"layout": "1s1c1ins64bs"}, "was evaluated with batch 1 and benchmarked with 64; measure both with one layout"),
+        (
+            {"layout": "1s1c1ins64bs"},
+            "was evaluated with batch 1 and benchmarked with 64; measure both with one layout",
+        ),
     ],
 )
 def test_accuracy_and_speed_of_different_set_ups_are_not_joined(change, message):
     pool = measured({"int8": PASS}, {"int8": FAST})
     record = pool.benchmark
     if "host" in change:
-        evidence = record.evidence.model_copy(update={"host": record.evidence.host.model_copy(update=change["host"])})
+        evidence = record.evidence.model_copy(
+            update={"host": record.evidence.host.model_copy(update=change["host"])}
+        )
         record = record.model_copy(update={"evidence": evidence})
     else:
         record = record.model_copy(update=change)

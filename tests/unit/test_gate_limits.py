@@ -1,4 +1,7 @@
-"""Limits beyond the drop over all rows: absolute, of the worst class, between pools; roles; several candidates."""
+"""Limits beyond the drop over all rows: absolute, of the worst class, between pools.
+
+Roles; several candidates.
+"""
 
 from dataclasses import replace
 
@@ -9,8 +12,8 @@ from hypothesis import strategies as st
 from judging import FAIL, FAST, GATE, PASS, ROWS, SLOW, UNSURE, found, measured, model
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate import judge
-from inc_mlflow.measure.holm import holm
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import GateSpec
 
@@ -46,7 +49,10 @@ def test_the_worst_class_decides_and_is_named():
     candidate = baseline.copy()
     candidate[np.flatnonzero((CLASSES == 2) & (baseline == 1))[:60]] = 0
     record = pools["local"].evaluation
-    results = {**record.results, "int8": record.results["int8"].model_copy(update={"value": float(candidate.mean())})}
+    results = {
+        **record.results,
+        "int8": record.results["int8"].model_copy(update={"value": float(candidate.mean())}),
+    }
     lost = replace(
         pools["local"],
         outcomes={BASELINE: baseline, "int8": candidate},
@@ -56,7 +62,11 @@ def test_the_worst_class_decides_and_is_named():
     found = judged({"local": lost}, max_relative_drop=0.05, max_class_drop=0.05)
     assert found.verdict == "fail"
     assert found.reasons[1].startswith("top1 of class 2 drops by 12 %, at least ")
-    assert judged(one(), max_class_drop=0.05).reasons[1].startswith("top1 of class 0 drops by 0 %, at most 0.6 %")
+    assert (
+        judged(one(), max_class_drop=0.05)
+        .reasons[1]
+        .startswith("top1 of class 0 drops by 0 %, at most 0.6 %")
+    )
 
 
 def test_small_classes_are_inconclusive_by_their_own_rows():
@@ -93,7 +103,10 @@ def test_a_limit_on_classes_without_classes_is_refused():
 
 
 def two(accuracy, other, **gate):
-    pools = {name: measured({"int8": counts}, {"int8": FAST}, name) for name, counts in (("x86", accuracy), ("arm", other))}
+    pools = {
+        name: measured({"int8": counts}, {"int8": FAST}, name)
+        for name, counts in (("x86", accuracy), ("arm", other))
+    }
     return judged(pools, **gate)
 
 
@@ -154,8 +167,14 @@ def test_a_required_pool_without_a_benchmark_is_refused():
 
 
 def test_an_emulated_pool_is_never_required_whatever_the_policy_says():
-    assert GateSpec(pools={"emulated x86-avx2": {"role": "required"}}).role("emulated x86-avx2", True) == "accuracy_only"
-    assert GateSpec(pools={"emulated x86-avx2": {"role": "informative"}}).role("emulated x86-avx2", True) == "informative"
+    assert (
+        GateSpec(pools={"emulated x86-avx2": {"role": "required"}}).role("emulated x86-avx2", True)
+        == "accuracy_only"
+    )
+    assert (
+        GateSpec(pools={"emulated x86-avx2": {"role": "informative"}}).role("emulated x86-avx2", True)
+        == "informative"
+    )
 
 
 @given(st.lists(st.floats(1e-4, 0.2), min_size=1, max_size=8))
@@ -183,7 +202,9 @@ def test_one_of_many_candidates_needs_more_than_one_alone():
     row = next(row for row in crowd.table if row.recipe == "0")
     assert row.verdict == "inconclusive"
     assert " at 98.75 % confidence; allowed is 1 %" in row.reasons[0]
-    assert row.relative_drop == several([edge]).best().relative_drop  # the table shows the job's own confidence
+    assert (
+        row.relative_drop == several([edge]).best().relative_drop
+    )  # the table shows the job's own confidence
 
 
 def test_a_candidate_that_passes_leaves_more_to_the_others():
@@ -203,14 +224,23 @@ def test_a_candidate_without_a_number_takes_no_ones_place():
 
 
 def test_the_judgement_carries_the_digest_of_its_policy():
-    digests = {judged(one(), **gate).policy_sha256 for gate in ({}, {"max_relative_drop": 0.01}, {"max_relative_drop": 0.02})}
+    digests = {
+        judged(one(), **gate).policy_sha256
+        for gate in ({}, {"max_relative_drop": 0.01}, {"max_relative_drop": 0.02})
+    }
     assert len(digests) == 2
 
 
 def test_a_candidate_that_is_broken_on_one_pool_fails_the_spread_and_stops_nobody():
-    pools = {name: measured({"int8": PASS, "other": PASS}, {"int8": FAST, "other": FAST}, name) for name in ("x86", "arm")}
+    pools = {
+        name: measured({"int8": PASS, "other": PASS}, {"int8": FAST, "other": FAST}, name)
+        for name in ("x86", "arm")
+    }
     arm = pools["arm"]
-    results = {**arm.evaluation.results, "int8": arm.evaluation.results["int8"].model_copy(update={"value": 0.0})}
+    results = {
+        **arm.evaluation.results,
+        "int8": arm.evaluation.results["int8"].model_copy(update={"value": 0.0}),
+    }
     evaluation = arm.evaluation.model_copy(update={"results": results})
     pools["arm"] = replace(arm, outcomes={**arm.outcomes, "int8": np.zeros(ROWS)}, evaluation=evaluation)
     record = judge([model(BASELINE), model("int8"), model("other")], pools, GateSpec(max_pool_spread=0.01))

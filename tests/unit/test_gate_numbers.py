@@ -7,7 +7,7 @@ import pytest
 from judging import FAST, GATE, ROWS, found, measured, model, scores
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, Interval
 from inc_mlflow.spec import GateSpec
 
@@ -19,7 +19,9 @@ def judged(pool, gate=GATE):
 def errors_per_row(kind):
     """A metric of which less is better: the candidate makes two errors where the baseline makes one."""
     one = np.r_[np.ones(ROWS - 3), [0, 2, 3]]
-    return found({BASELINE: one.astype(kind), "int8": (one + 1).astype(kind)}, {"int8": FAST}, higher_is_better=False)
+    return found(
+        {BASELINE: one.astype(kind), "int8": (one + 1).astype(kind)}, {"int8": FAST}, higher_is_better=False
+    )
 
 
 def test_small_whole_numbers_do_not_wrap_a_loss_into_a_gain():
@@ -45,7 +47,9 @@ def test_outcomes_are_one_number_per_row(change):
         judged(replace(pool, outcomes=pool.outcomes | {"int8": change(scores())}))
 
 
-@pytest.mark.parametrize("classes", [np.zeros(5, int), np.zeros((ROWS, 1), int), np.full(ROWS, np.nan), np.full(ROWS, "a")])
+@pytest.mark.parametrize(
+    "classes", [np.zeros(5, int), np.zeros((ROWS, 1), int), np.full(ROWS, np.nan), np.full(ROWS, "a")]
+)
 def test_classes_are_one_of_each_row(classes):
     pool = replace(measured({"int8": (0, 0)}, {"int8": FAST}), classes=classes)
     with pytest.raises(DataError, match=f"the classes on pool 'local' are not one of each of {ROWS} rows"):

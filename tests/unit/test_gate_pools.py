@@ -7,7 +7,7 @@ import pytest
 from judging import EVEN, FAIL, FAST, GATE, PASS, SLOW, UNSURE, measured, model
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE
 
 
@@ -44,7 +44,11 @@ AVX2 = "emulated x86-avx2"
 
 def beside_emulated(accuracy, speed=FAST, native=PASS):
     emulated = replace(measured({"int8": accuracy}, {}, AVX2), benchmark=None)
-    return judge([model(BASELINE), model("int8")], {"local": measured({"int8": native}, {"int8": speed}), AVX2: emulated}, GATE)
+    return judge(
+        [model(BASELINE), model("int8")],
+        {"local": measured({"int8": native}, {"int8": speed}), AVX2: emulated},
+        GATE,
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,9 +71,14 @@ def test_an_emulated_pool_can_fail_a_candidate_and_never_saves_one(accuracy, spe
 
 def test_the_reason_names_the_emulated_pool_and_the_row_shows_its_accuracy():
     row = beside_emulated(FAIL).best()
-    assert re.fullmatch(rf"on {AVX2}: top1 drops by 3\.89 %, at least 3\.\d+ %; allowed is 1 %", row.reasons[-1])
+    assert re.fullmatch(
+        rf"on {AVX2}: top1 drops by 3\.89 %, at least 3\.\d+ %; allowed is 1 %", row.reasons[-1]
+    )
     assert [reason.partition(": ")[0] for reason in row.reasons] == ["on local", "on local", f"on {AVX2}"]
-    assert (row.accuracy, row.relative_drop) == (row.per_pool[AVX2].accuracy, row.per_pool[AVX2].relative_drop)
+    assert (row.accuracy, row.relative_drop) == (
+        row.per_pool[AVX2].accuracy,
+        row.per_pool[AVX2].relative_drop,
+    )
 
 
 def test_where_the_real_pool_is_worse_the_row_shows_that_one():
@@ -86,6 +95,8 @@ def test_emulated_pools_alone_decide_nothing():
 def test_pools_that_saw_other_rows_are_not_compared():
     pool, other = measured({"int8": PASS}, {"int8": FAST}), measured({"int8": PASS}, {}, AVX2)
     evidence = other.evaluation.evidence.model_copy(update={"data_sha256": "others"})
-    emulated = replace(other, benchmark=None, evaluation=other.evaluation.model_copy(update={"evidence": evidence}))
+    emulated = replace(
+        other, benchmark=None, evaluation=other.evaluation.model_copy(update={"evidence": evidence})
+    )
     with pytest.raises(DataError, match=r"^gate: not all pools were evaluated on the same rows"):
         judge([model(BASELINE), model("int8")], {"local": pool, AVX2: emulated}, GATE)

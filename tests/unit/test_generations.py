@@ -1,12 +1,24 @@
-"""What differs between processes and between benchmarks is in the interval; beside others' work it is wider."""
+"""What differs between processes and between benchmarks is in the interval.
+
+Beside others' work it is wider.
+"""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.bench import GENERATIONS, Timing
-from inc_mlflow.measure.ratio import BESIDE_OTHERS, BUSY, REPEATABILITY, SLOWLY, between, contradiction, repeatability, speedup
+from inc_mlflow.measure.timing.cpu_time import GENERATIONS, Timing
+from inc_mlflow.measure.timing.ratio import (
+    BESIDE_OTHERS,
+    BUSY,
+    REPEATABILITY,
+    SLOWLY,
+    between,
+    contradiction,
+    repeatability,
+    speedup,
+)
 
 PASSES, BATCHES = 20, 16
 
@@ -33,7 +45,9 @@ def test_generations_that_agree_leave_what_whole_benchmarks_differ_by():
 
 
 @pytest.mark.parametrize(("deviation", "growth"), [(0.002, 1.02), (0.005, 1.08), (0.01, 1.27)])
-def test_what_a_quiet_machine_shows_between_generations_widens_the_bounds_by_less_than_half(deviation, growth):
+def test_what_a_quiet_machine_shows_between_generations_widens_the_bounds_by_less_than_half(
+    deviation, growth
+):
     spread = np.array([-1.0, -1.0, 0.0, 1.0, 1.0]) * deviation
     assert between(spread, 0.95, REPEATABILITY) < growth * 1.645 * REPEATABILITY
 
@@ -76,6 +90,8 @@ def test_a_benchmark_beside_others_work_repeats_less_well(shares, expected):
 
 
 def test_neighbours_widen_the_bounds_on_both_sides():
-    quiet, busy = (speedup(timing([0.0] * 5), timing([0.0] * 5), 0.95, one) for one in (REPEATABILITY, BESIDE_OTHERS))
+    quiet, busy = (
+        speedup(timing([0.0] * 5), timing([0.0] * 5), 0.95, one) for one in (REPEATABILITY, BESIDE_OTHERS)
+    )
     assert busy.value == quiet.value
     assert half_width(busy) == pytest.approx(half_width(quiet) * BESIDE_OTHERS / REPEATABILITY)

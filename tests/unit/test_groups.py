@@ -11,13 +11,13 @@ from judging import FAST, GATE, found, model
 
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate import judge
-from inc_mlflow.measure.outcomes import Scoring, outcomes_of
-from inc_mlflow.measure.plan import plan_at_best
-from inc_mlflow.measure.resample import draw
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.gate.power import plan_at_best
+from inc_mlflow.measure.stats.outcomes import Scoring, outcomes_of
+from inc_mlflow.measure.stats.resample import draw
 from inc_mlflow.records import BASELINE, TensorSpec
 from inc_mlflow.spec import CallableSplit, FileSplit, Job
-from inc_mlflow.steps.check import check
+from inc_mlflow.steps.prepare.check import check
 
 INPUT = (TensorSpec(name="x", dtype="float32", shape=(None, 2)),)
 SPEAKERS = np.array(["bo", "al", "al", "bo", "cy", "al"])
@@ -35,7 +35,13 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 @pytest.fixture
 def npz(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.ones((6, 2), np.float32), label=np.arange(6), speaker=SPEAKERS, wide=np.ones((6, 2)))
+    np.savez(
+        tmp_path / "a.npz",
+        x=np.ones((6, 2), np.float32),
+        label=np.arange(6),
+        speaker=SPEAKERS,
+        wide=np.ones((6, 2)),
+    )
     return tmp_path
 
 
@@ -63,7 +69,9 @@ def yielding(root, values, name="validation", group="speaker"):
     return SplitReader(name, CallableSplit.model_validate({"callable": "own.py:data"}), root, INPUT, group)
 
 
-PASSES = pytest.mark.parametrize("read", [lambda own: own.groups(own._group), lambda own: list(own.batches())])
+PASSES = pytest.mark.parametrize(
+    "read", [lambda own: own.groups(own._group), lambda own: list(own.batches())]
+)
 """The pass for groups, and the pass over the batches."""
 
 
@@ -71,12 +79,21 @@ PASSES = pytest.mark.parametrize("read", [lambda own: own.groups(own._group), la
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ("np.ones((2, 3), int)", r"'speaker' has shape \(2, 3\) in a batch of 2 rows; yield one value per row"),
-        ("np.ones((2, 1), int)", r"'speaker' has shape \(2, 1\) in a batch of 2 rows; yield one value per row"),
+        (
+            "np.ones((2, 3), int)",
+            r"'speaker' has shape \(2, 3\) in a batch of 2 rows; yield one value per row",
+        ),
+        (
+            "np.ones((2, 1), int)",
+            r"'speaker' has shape \(2, 1\) in a batch of 2 rows; yield one value per row",
+        ),
         ("np.ones(3, int)", r"'speaker' has shape \(3,\) in a batch of 2 rows; yield one value per row"),
         ("np.array(['bo', None], object)", "'speaker' has object; give whole numbers or texts"),
         ("np.array([[1], [1, 2]], object)", "'speaker' has object; give whole numbers or texts"),
-        ("np.array(['2024-01-01', 'NaT'], 'M8[D]')", r"'speaker' has datetime64\[D\]; give whole numbers or texts"),
+        (
+            "np.array(['2024-01-01', 'NaT'], 'M8[D]')",
+            r"'speaker' has datetime64\[D\]; give whole numbers or texts",
+        ),
         ("np.ones(2)", "'speaker' has float64; give whole numbers or texts"),
     ],
 )
@@ -87,16 +104,24 @@ def test_a_callable_gives_one_whole_number_or_text_per_row(tmp_path, read, value
 
 @PASSES
 @pytest.mark.parametrize(("group", "hint"), [("spekar", r", did you mean 'speaker'\?"), ("xx", "")])
-def test_a_callable_without_the_group_is_told_so_and_never_offered_what_the_model_takes(tmp_path, read, group, hint):
-    says = f"^data.group: a batch has no {group!r} beside the inputs x, speaker{hint}; yield one value per row$"
+def test_a_callable_without_the_group_is_told_so_and_never_offered_what_the_model_takes(
+    tmp_path, read, group, hint
+):
+    says = (
+        f"^data.group: a batch has no {group!r} beside the inputs x, speaker{hint}; yield one value per row$"
+    )
     with pytest.raises(DataError, match=says):
         read(yielding(tmp_path, "[1, 2]", group=group))
 
 
 @pytest.mark.parametrize("name", ["calibration", "tuning"])
 def test_only_validation_has_to_give_groups(tmp_path, name):
-    (tmp_path / "own.py").write_text("import numpy as np\ndef data(split):\n    yield {'x': np.ones((2, 2), 'f4')}, None\n")
-    own = SplitReader(name, CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, INPUT, "speaker")
+    (tmp_path / "own.py").write_text(
+        "import numpy as np\ndef data(split):\n    yield {'x': np.ones((2, 2), 'f4')}, None\n"
+    )
+    own = SplitReader(
+        name, CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, INPUT, "speaker"
+    )
     assert [list(inputs) for inputs, _ in own.batches()] == [["x"]]
     assert [list(inputs) for inputs, _ in yielding(tmp_path, "np.ones(3)", name).batches()] == [["x"]]
 
@@ -178,7 +203,9 @@ def test_as_many_groups_as_the_plan_asks_for_can_pass():
     """What it says of few groups is what the gate then says of candidates that change nothing."""
     for count in (298, 299):
         passes = "none can pass" not in plan_at_best(count, GATE, unit="groups of speaker")
-        same = found({BASELINE: np.ones(10 * count), "int8": np.ones(10 * count)}, {"int8": FAST}, group="speaker")
+        same = found(
+            {BASELINE: np.ones(10 * count), "int8": np.ones(10 * count)}, {"int8": FAST}, group="speaker"
+        )
         measured = {"local": replace(same, groups=np.repeat(np.arange(count), 10))}
         (row,) = judge([model(BASELINE), model("int8")], measured, GATE).table[1:]
         assert (row.verdict == "pass") == passes
@@ -199,7 +226,9 @@ def test_a_metric_of_all_rows_is_resampled_by_groups_and_spreads_more():
     scoring = Scoring(lambda o, _: o, lambda kept, _: float(kept["right"].mean()), decomposable=False)
     kept = {BASELINE: {"right": right}}
     apart = outcomes_of(kept, BASELINE, scoring, 1)[BASELINE].replicates.std()
-    together = outcomes_of(kept, BASELINE, scoring, 1, groups=np.repeat(np.arange(40), 10))[BASELINE].replicates.std()
+    together = outcomes_of(kept, BASELINE, scoring, 1, groups=np.repeat(np.arange(40), 10))[
+        BASELINE
+    ].replicates.std()
     assert together == pytest.approx(np.sqrt(10) * apart, rel=0.15)
 
 
@@ -252,6 +281,8 @@ def test_a_group_that_the_model_reads_too_stays_its_input(tmp_path):
     both = (*INPUT, TensorSpec(name="speaker", dtype="int64", shape=(None,)))
     code = CODE.replace('np.array(["bo", "al", "al", "bo", "cy", "al"])', "np.array([1, 0, 0, 1, 2, 0])")
     (tmp_path / "own.py").write_text(code)
-    own = SplitReader("validation", CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, both, "speaker")
+    own = SplitReader(
+        "validation", CallableSplit.model_validate({"callable": "own.py:data"}), tmp_path, both, "speaker"
+    )
     assert own.groups("speaker").tolist() == NUMBERS
     assert [sorted(inputs) for inputs, _ in own.batches()] == [["speaker", "x"]] * 2

@@ -34,7 +34,10 @@ ENDS = 5.0
 
 @pytest.fixture
 def start(temporary):
-    """Give a function that starts a program and waits until it has begun; its processes are ended whatever happens."""
+    """Give a function that starts a program and waits until it has begun.
+
+    Its processes are ended whatever happens.
+    """
     started = []
 
     def begin(text, ignored=None, **options):
@@ -85,7 +88,9 @@ def nothing_is_left(temporary):
     return True
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_a_command_with_one_line_and_all_that_it_started(start, temporary, number, code):
     process = start(WORKS)
     assert len(alive(temporary)) == 3
@@ -248,7 +253,10 @@ def test_a_forked_child_ends_by_a_signal_as_any_process_does(start):
 def test_a_command_that_ends_gives_everything_back(temporary, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     children = psutil.Process().children()
-    before, handlers = dict(os.environ), [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    before, handlers = (
+        dict(os.environ),
+        [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+    )
     with guarded("stopped"):
         assert MARK in os.environ
     assert dict(os.environ) == before

@@ -60,7 +60,9 @@ def test_the_lock_of_the_repository_says_what_is_published(monkeypatch):
 
 
 def test_an_unknown_image_is_one_line(locked):
-    with pytest.raises(UnknownNameError, match=r"^images: no 'onnxruntim', did you mean 'onnxruntime'\?; there are cuda, onn"):
+    with pytest.raises(
+        UnknownNameError, match=r"^images: no 'onnxruntim', did you mean 'onnxruntime'\?; there are cuda, onn"
+    ):
         reference("onnxruntim")
     with pytest.raises(UnknownNameError):
         unpublished(["onnxruntim"])
@@ -69,7 +71,10 @@ def test_an_unknown_image_is_one_line(locked):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("onnxruntime: {repository: inc-mlflow, digest: latest}", "onnxruntime.digest: string should match .*got 'latest'"),
+        (
+            "onnxruntime: {repository: inc-mlflow, digest: latest}",
+            "onnxruntime.digest: string should match .*got 'latest'",
+        ),
         ("onnxruntime: {repository: inc-mlflow, tag: v1}", "onnxruntime.tag: unknown field"),
         ("onnxruntime: {repository: 'https://registry.example', digest: null}", "onnxruntime.repository: "),
         ("onnxruntime: {digest: null}", "onnxruntime.repository: required field is missing"),
@@ -89,21 +94,30 @@ def test_a_lock_that_is_not_there_is_one_line(tmp_path, monkeypatch):
         reference("onnxruntime")
 
 
-@pytest.mark.parametrize("registry", ["https://mirror.example", "mirror.example/", "mirror.example/a@sha256:1", "mirror:tag/x"])
+@pytest.mark.parametrize(
+    "registry", ["https://mirror.example", "mirror.example/", "mirror.example/a@sha256:1", "mirror:tag/x"]
+)
 def test_what_is_no_registry_is_refused(locked, registry):
     with pytest.raises(SpecError, match=r"^image registry: .* is none; give HOST\[:PORT\]\[/PATH\]"):
         reference("onnxruntime", registry)
 
 
-REGISTRY = st.from_regex(r"[a-z0-9]{1,9}(\.[a-z0-9]{1,5})?(:[0-9]{2,5})?(/[a-z0-9]{1,5}){0,2}", fullmatch=True)
-BUILT = st.fixed_dictionaries({"registry": REGISTRY, "digest": st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)})
+REGISTRY = st.from_regex(
+    r"[a-z0-9]{1,9}(\.[a-z0-9]{1,5})?(:[0-9]{2,5})?(/[a-z0-9]{1,5}){0,2}", fullmatch=True
+)
+BUILT = st.fixed_dictionaries(
+    {"registry": REGISTRY, "digest": st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)}
+)
 
 
 @given(built=st.dictionaries(st.sampled_from(["onnxruntime", "cuda", "mlflow"]), BUILT, min_size=1))
 def test_what_was_pushed_is_what_packages_name(lock, tmp_path_factory, built):
     """The metadata file has the form that `docker buildx bake --metadata-file` writes."""
     metadata = {"buildx.build.warnings": []} | {
-        name: {"containerimage.digest": one["digest"], "image.name": f"{one['registry']}/{name}:0.1.0,other.example/{name}"}
+        name: {
+            "containerimage.digest": one["digest"],
+            "image.name": f"{one['registry']}/{name}:0.1.0,other.example/{name}",
+        }
         for name, one in built.items()
     }
     path = tmp_path_factory.mktemp("lock") / "images.lock"
@@ -126,7 +140,10 @@ def test_what_was_pushed_goes_into_the_manifests_too(lock):
     ("metadata", "says"),
     [
         ({"mlflow": {"image.name": "a/mlflow:1"}}, "no target has a digest"),
-        ({"mlflow": {"containerimage.digest": DIGEST, "image.name": "a/server:1"}}, "is no image of the target mlflow"),
+        (
+            {"mlflow": {"containerimage.digest": DIGEST, "image.name": "a/server:1"}},
+            "is no image of the target mlflow",
+        ),
     ],
 )
 def test_metadata_without_a_push_is_refused(lock, metadata, says):
@@ -168,7 +185,9 @@ def needed(requirement):
         environments = [{"extra": extra} for extra in ("", *one.extras)]
         for text in importlib.metadata.requires(one.name) or []:
             below = Requirement(text)
-            if below.marker is None or any(below.marker.evaluate(environment) for environment in environments):
+            if below.marker is None or any(
+                below.marker.evaluate(environment) for environment in environments
+            ):
                 open_.append(below)
     return {name for name, _ in found}
 

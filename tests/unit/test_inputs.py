@@ -1,7 +1,7 @@
 """What a job's result depends on besides its own text."""
 
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import user_files
+from inc_mlflow.steps.data import user_files
 
 JOB = """
 version: 1

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import LedgerError
 from inc_mlflow.records.ledger import LONGEST, START, Entry, Standing, digest
-from inc_mlflow.tracking.ledger import Ledger, _check_chain, _settled
+from inc_mlflow.tracking.registry.ledger import Ledger, _check_chain, _settled
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=900)
 

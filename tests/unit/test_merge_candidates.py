@@ -3,10 +3,10 @@
 import pytest
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.files import MODEL
 from inc_mlflow.records import Candidate, CandidatesRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.merge_candidates import merge_candidates
-from inc_mlflow.storage import MODEL
+from inc_mlflow.steps.compress.merge_candidates import merge_candidates
 
 JOB = """
 {version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}, calibration: {path: b.npz}, tuning: {path: c.npz}},
@@ -22,7 +22,11 @@ def found(folder, *candidates, baseline="b"):
         path.parent.mkdir(parents=True)
         path.write_text(content)
         path.with_name("saturation.json").write_text(f"of {content}")
-        made.append(Candidate(recipe={}, label=label, path=f"{number}/{MODEL}", sha256=f"sha of {content}", size_bytes=1))
+        made.append(
+            Candidate(
+                recipe={}, label=label, path=f"{number}/{MODEL}", sha256=f"sha of {content}", size_bytes=1
+            )
+        )
     (folder / "search.svg").write_text("<svg>")
     CandidatesRecord(baseline_sha256=baseline, candidates=tuple(made)).save(folder)
     return folder

@@ -104,7 +104,11 @@ def test_entities_of_conll():
         ("MISC", 4, 4),
         ("PER", 6, 7),
     }
-    assert entities(["I-PER", "I-PER", "I-LOC", "O", "I-LOC"]) == {("PER", 0, 1), ("LOC", 2, 2), ("LOC", 4, 4)}
+    assert entities(["I-PER", "I-PER", "I-LOC", "O", "I-LOC"]) == {
+        ("PER", 0, 1),
+        ("LOC", 2, 2),
+        ("LOC", 4, 4),
+    }
 
 
 def test_bleu_of_sacrebleus_readme():
@@ -114,8 +118,12 @@ def test_bleu_of_sacrebleus_readme():
         ["It was not unexpected.", "No one was surprised."],
         ["The man bit him first.", "The man had bitten the dog."],
     ]
-    outputs = {"text": np.array(["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."])}
-    assert value("bleu", outputs, [json.dumps(one) for one in refs], several=True) == pytest.approx(48.53, abs=0.005)
+    outputs = {
+        "text": np.array(["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."])
+    }
+    assert value("bleu", outputs, [json.dumps(one) for one in refs], several=True) == pytest.approx(
+        48.53, abs=0.005
+    )
     assert value(
         "bleu", {"text": np.array(["THE DOG BIT THE MAN."])}, ["The dog bit the man."], lowercase=True
     ) == pytest.approx(100)
@@ -128,12 +136,16 @@ def test_bleu_of_short_texts_is_smoothed_as_sacrebleu_does(right):
 
     for written in ("the cat sat on a mat", "the cat", "a dog sat on a mat", ""):
         expected = sacrebleu.corpus_bleu([written, "yes"], [[right, "yes"]]).score
-        assert value("bleu", {"text": np.array([written, "yes"])}, [right, "yes"]) == pytest.approx(expected, abs=1e-9)
+        assert value("bleu", {"text": np.array([written, "yes"])}, [right, "yes"]) == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 def test_rouge_takes_the_best_of_several_references_and_stems_if_asked():
     outputs = {"text": np.array(["the cats sat"])}
-    assert value("rouge1", outputs, [json.dumps(["a dog", "the cat sat"])], several=True) == pytest.approx(2 / 3)
+    assert value("rouge1", outputs, [json.dumps(["a dog", "the cat sat"])], several=True) == pytest.approx(
+        2 / 3
+    )
     assert value("rouge1", outputs, ["the cat sat"], stemmer=True) == 1.0
     with pytest.raises(DataError, match=r"is no JSON list of texts; metric\.options\.several asks for one"):
         value("rouge1", outputs, ["the cat sat"], several=True)
@@ -176,7 +188,10 @@ def test_agreement_is_with_the_baseline_and_a_row_without_an_answer_agrees_with_
     rows = np.eye(3)[[0, 1, 2, 2]]
     broken = rows.copy()
     broken[3] = np.nan
-    base, int8 = metric.statistics({"logits": broken}, None), metric.statistics({"logits": np.eye(3)[[0, 2, 2, 2]]}, None)
+    base, int8 = (
+        metric.statistics({"logits": broken}, None),
+        metric.statistics({"logits": np.eye(3)[[0, 2, 2, 2]]}, None),
+    )
     assert metric.score(int8, base).tolist() == [1, 0, 1, 0]
     assert metric.score(base, base).tolist() == [1, 1, 1, 0]
 

@@ -14,24 +14,35 @@ from inc_mlflow.spec import MetricSpec
 @pytest.mark.parametrize("tag", ["S-PER", "E-PER", "L-PER", "B", "I", "PER", "B-", "b-PER", "O-PER", ""])
 def test_tags_of_another_scheme_are_refused(tag, tmp_path):
     spec = MetricSpec(name="entity_f1", options={"tags": ["O", "B-PER", tag]})
-    with pytest.raises(SpecError, match=rf"^metric\.options\.tags: '{tag}' is neither O nor B-type nor I-type"):
+    with pytest.raises(
+        SpecError, match=rf"^metric\.options\.tags: '{tag}' is neither O nor B-type nor I-type"
+    ):
         resolve(spec, tmp_path, ["logits"])
 
 
 def test_an_inner_tag_may_lack_its_beginning(tmp_path):
-    resolve(MetricSpec(name="entity_f1", options={"tags": ["O", "I-PER", "B-LOC", "I-ORG-1"]}), tmp_path, ["logits"])
+    resolve(
+        MetricSpec(name="entity_f1", options={"tags": ["O", "I-PER", "B-LOC", "I-ORG-1"]}),
+        tmp_path,
+        ["logits"],
+    )
 
 
 def test_a_blank_outside_of_the_vocabulary_is_refused(tmp_path):
     after = {"name": "ctc", "vocabulary": ["", "a"]}
     resolve(MetricSpec(name="wer", postprocess=after | {"blank": 1}), tmp_path, ["logits"])
-    with pytest.raises(SpecError, match=r"^metric\.postprocess\.blank: 2 is no class of a vocabulary of 2; 0 to 1 are$"):
+    with pytest.raises(
+        SpecError, match=r"^metric\.postprocess\.blank: 2 is no class of a vocabulary of 2; 0 to 1 are$"
+    ):
         resolve(MetricSpec(name="wer", postprocess=after | {"blank": 2}), tmp_path, ["logits"])
 
 
 BOX, NONE = [1.0, 2.0, 5.0, 4.0, 0.0, 0.0], [9.0, 9.0, 0.0, 0.0, -1.0, 0.0]
 WRONG_BOXES = {
-    "width and height": ([10.0, 2.0, 5.0, 4.0, 0.0, 0.0], r"; a box ends before it starts, as x, y, width, height would$"),
+    "width and height": (
+        [10.0, 2.0, 5.0, 4.0, 0.0, 0.0],
+        r"; a box ends before it starts, as x, y, width, height would$",
+    ),
     "half a class": ([1.0, 2.0, 5.0, 4.0, 0.5, 0.0], r"; a class is no whole number$"),
     "a score": ([1.0, 2.0, 5.0, 4.0, 0.0, 0.7], r"; crowd is neither 0 nor 1$"),
     "seven": ([*BOX, 1.0], r", labels are float64 of shape \(1, 7\)$"),
@@ -68,4 +79,6 @@ def test_annotations_may_have_all_that_cocos_files_give_them():
     labels = np.array([json.dumps({"height": 4, "width": 4, "annotations": [one]})])
     assert metric.aggregate(metric.statistics(outputs, labels)) == pytest.approx(1.0)
     with pytest.raises(DataError, match="size: unknown field"):
-        metric.statistics(outputs, np.array([json.dumps({"height": 4, "width": 4, "annotations": [], "size": 4})]))
+        metric.statistics(
+            outputs, np.array([json.dumps({"height": 4, "width": 4, "annotations": [], "size": 4})])
+        )

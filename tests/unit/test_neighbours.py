@@ -21,7 +21,10 @@ class Machine:
 
     def say(self, *busy, stolen=0.0, ours=0.0):
         """``busy`` seconds of each CPU, all processes; ``ours`` are the instance's."""
-        rows = [f"cpu{n} {round(one * TICK)} 0 0 999 9 0 0 {round(stolen * TICK)} 0 0" for n, one in enumerate(busy)]
+        rows = [
+            f"cpu{n} {round(one * TICK)} 0 0 999 9 0 0 {round(stolen * TICK)} 0 0"
+            for n, one in enumerate(busy)
+        ]
         (self.proc / "stat").write_text("\n".join(["cpu  0 0 0 0 0 0 0 0 0 0", *rows, "intr 1"]) + "\n")
         fields = ["S", *["0"] * 10, str(round(ours * TICK)), "0", *["0"] * 30]
         (self.proc / "7" / "stat").write_text(f"7 (a (b) c) {' '.join(fields)}\n")

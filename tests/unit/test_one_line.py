@@ -38,7 +38,12 @@ def test_an_error_of_another_process_is_the_same_line(tmp_path):
 
 
 def test_an_entry_of_a_ledger_is_one_line(capsys):
-    named = {"registered_model": HOSTILE, "who": HOSTILE, "reasons": (HOSTILE,), "recipe": HOSTILE.replace("\udc80", "")}
+    named = {
+        "registered_model": HOSTILE,
+        "who": HOSTILE,
+        "reasons": (HOSTILE,),
+        "recipe": HOSTILE.replace("\udc80", ""),
+    }
     entry = Entry(number=1, previous="", kind="rejected", at="now", gate="g", **named)
     print_history([entry], {HOSTILE: "1"}, "head")
     lines = capsys.readouterr().out.splitlines()
@@ -47,7 +52,9 @@ def test_an_entry_of_a_ledger_is_one_line(capsys):
     assert one_line(sentence(entry)) == lines[0].strip().removeprefix("1 ")
 
 
-@pytest.mark.parametrize("arguments", [("list", HOSTILE), (HOSTILE,), ("run", f"{HOSTILE.replace(chr(0), '')}.yaml")])
+@pytest.mark.parametrize(
+    "arguments", [("list", HOSTILE), (HOSTILE,), ("run", f"{HOSTILE.replace(chr(0), '')}.yaml")]
+)
 def test_a_command_that_is_refused_says_so_in_one_line(call, arguments):
     code, out, err = call(*arguments)
     assert (code, out, len(err.splitlines())) == (2, "", 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Scoring, hangs_on, influences, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import Scoring, hangs_on, influences, keep, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -91,11 +91,14 @@ def test_outputs_of_several_shapes_are_no_whole(tmp_path):
     scoring = Scoring(whole.keep, whole.score, whole.decomposable)
     growing = {"baseline": lambda inputs: {"y": np.zeros((4, 5 + int(inputs["x"][0] > 0)))}}
     with pytest.raises(
-        DataError, match=r"^metric: 'y' has rows of shape \(5,\) and of \(6,\); give outputs one shape, or pad them$"
+        DataError,
+        match=r"^metric: 'y' has rows of shape \(5,\) and of \(6,\); give outputs one shape, or pad them$",
     ):
         collect(growing, "baseline", batches(), scoring, 2)
     ragged = (({"x": rows["x"]}, np.zeros((4, 1 + (at > 2)))) for at, (rows, _) in enumerate(batches()))
-    with pytest.raises(DataError, match=r"^metric: labels have rows of shape \(1,\) and of \(2,\); give labels one shape, or"):
+    with pytest.raises(
+        DataError, match=r"^metric: labels have rows of shape \(1,\) and of \(2,\); give labels one shape, or"
+    ):
         collect({"baseline": lambda inputs: {"y": np.zeros(4)}}, "baseline", ragged, scoring, 2)
 
 

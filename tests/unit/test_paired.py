@@ -6,10 +6,10 @@ from pairing import drop, outcomes, pair
 from scipy import stats
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.bounded_mean import BoundedMean
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, absolute_drop, accuracy, relative_drop
-from inc_mlflow.measure.score_test import unseen
+from inc_mlflow.measure.stats.bounded_mean import BoundedMean
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, absolute_drop, accuracy, relative_drop
+from inc_mlflow.measure.stats.score_test import unseen
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def test_other_scores_are_near_scipys_bca_bootstrap_and_wider_by_what_no_row_sho
     interval = drop(baseline, candidate, between=(0, 1))
     assert interval.value == pytest.approx(1 - candidate.mean() / baseline.mean())
     assert interval.low < found.low < interval.value < found.high < interval.high
-    assert interval.high - found.high < unseen(300, 0.95) * 1.5  # a row loses its score at most, and large ones more
+    assert (
+        interval.high - found.high < unseen(300, 0.95) * 1.5
+    )  # a row loses its score at most, and large ones more
     assert found.low - interval.low < unseen(300, 0.95)
     assert interval == drop(baseline, candidate, between=(0, 1))
 
@@ -43,7 +45,9 @@ def test_accuracy_of_other_scores_is_near_students_interval(continuous):
     score = continuous[0]
     interval = accuracy(outcomes(score), True, 0.95, (0, 1))
     reach = stats.t.ppf(0.95, 299) * stats.sem(score)
-    assert (interval.low, interval.high) == pytest.approx((score.mean() - reach, score.mean() + reach), abs=4e-3)
+    assert (interval.low, interval.high) == pytest.approx(
+        (score.mean() - reach, score.mean() + reach), abs=4e-3
+    )
     assert interval.low < score.mean() - reach
     assert interval.high > score.mean() + reach
 
@@ -53,7 +57,9 @@ def test_equal_scores_prove_no_more_than_equal_right_and_wrong(continuous):
     equal, right = drop(continuous[0], continuous[0].copy(), between=(0, 1)), drop(np.ones(300), np.ones(300))
     assert equal.value == 0
     scores = continuous[0]
-    assert equal.high == pytest.approx(right.high * (1 + np.square(scores).mean() / scores.mean() ** 2) / 2, rel=2e-2)
+    assert equal.high == pytest.approx(
+        right.high * (1 + np.square(scores).mean() / scores.mean() ** 2) / 2, rel=2e-2
+    )
     assert equal.low < 0
 
 
@@ -81,9 +87,14 @@ def test_rows_of_one_group_count_once(continuous):
     """Each row five times is not five times as many rows, if they are told to be one group."""
     baseline, candidate = (np.repeat(one, 5) for one in continuous)
     groups = np.repeat(np.arange(300), 5)
-    alone, together = drop(*continuous, between=(0, 1)), drop(baseline, candidate, between=(0, 1), groups=groups)
+    alone, together = (
+        drop(*continuous, between=(0, 1)),
+        drop(baseline, candidate, between=(0, 1), groups=groups),
+    )
     assert together.low == pytest.approx(alone.low, rel=1e-6)
-    assert alone.high < together.high < 1.2 * alone.high  # a group that no row shows may be one of the largest
+    assert (
+        alone.high < together.high < 1.2 * alone.high
+    )  # a group that no row shows may be one of the largest
     assert drop(baseline, candidate, between=(0, 1)).high < together.high
 
 
@@ -115,9 +126,13 @@ def test_replicates_of_a_metric_that_does_not_decompose_give_percentiles():
     candidate = 0.8 - np.linspace(0, 0.0008, 1001)
     replicates = Pair(Outcomes(0.8, baseline), Outcomes(0.7997, candidate), False, True, 10**7, (0, 1))
     interval = relative_drop(replicates, 0.01)(0.95)
-    assert (interval.low, interval.value, interval.high) == pytest.approx((0.00005, 0.000375, 0.00095), abs=1e-5)
+    assert (interval.low, interval.value, interval.high) == pytest.approx(
+        (0.00005, 0.000375, 0.00095), abs=1e-5
+    )
     absolute = absolute_drop(replicates)(0.95)
-    assert (absolute.low, absolute.value, absolute.high) == pytest.approx((0.00004, 0.0003, 0.00076), abs=1e-5)
+    assert (absolute.low, absolute.value, absolute.high) == pytest.approx(
+        (0.00004, 0.0003, 0.00076), abs=1e-5
+    )
     shown = accuracy(Outcomes(0.7997, candidate), False, 0.9, (0, 1), rows=10**7)
     assert (shown.low, shown.high) == pytest.approx((0.79928, 0.79992), abs=1e-5)
 
@@ -191,7 +206,8 @@ def test_a_metric_that_never_varies_and_does_not_tell_on_what_it_hangs_proves_no
     """F1 of 1: 5 % of 10,000 rows are positive, or 0.1 %, and a callable does not say."""
     perfect = Outcomes(1.0, np.ones(1000))
     drops = [
-        relative_drop(Pair(perfect, perfect, False, True, 10_000, hangs_on=told), 0.01)(0.95).high for told in (None, 10, 500)
+        relative_drop(Pair(perfect, perfect, False, True, 10_000, hangs_on=told), 0.01)(0.95).high
+        for told in (None, 10, 500)
     ]
     assert drops == pytest.approx([0.95, unseen(10, 0.95), unseen(500, 0.95)], rel=1e-3)
 
@@ -216,7 +232,9 @@ def test_one_row_that_is_neither_right_nor_wrong_does_not_free_the_others(share)
 
 def test_beyond_what_the_replicates_resolve_the_bounds_go_on():
     random = np.random.default_rng(0)
-    pair_ = Pair(Outcomes(0.8, np.full(1000, 0.8)), Outcomes(0.8, random.normal(0.8, 0.01, 1000)), False, True, 10**6)
+    pair_ = Pair(
+        Outcomes(0.8, np.full(1000, 0.8)), Outcomes(0.8, random.normal(0.8, 0.01, 1000)), False, True, 10**6
+    )
     bounds = [absolute_drop(pair_)(level).high for level in (0.99, 0.999, 0.99999, 0.9999999)]
     assert bounds == sorted(set(bounds))
 

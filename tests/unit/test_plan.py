@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, relative_drop
-from inc_mlflow.measure.plan import largest_passing_drop, plan, plan_at_best, plan_by_spread, strictest
+from inc_mlflow.measure.gate.power import largest_passing_drop, plan, plan_at_best, plan_by_spread, strictest
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.spec import GateSpec
 
 
@@ -58,7 +58,9 @@ def test_a_split_that_is_too_small_is_told_about_how_many_rows_it_needs():
 
 
 def test_without_any_allowed_drop_no_number_of_rows_can_show_it():
-    assert plan(300, GateSpec(max_relative_drop=0)).count("none can pass, no number of rows could show it") == 3
+    assert (
+        plan(300, GateSpec(max_relative_drop=0)).count("none can pass, no number of rows could show it") == 3
+    )
 
 
 def test_several_candidates_leave_less_room_and_the_text_says_so():
@@ -71,7 +73,11 @@ def test_an_absolute_limit_is_planned_with_too():
     gate = GateSpec(max_absolute_drop=0.01)
     assert gate.max_relative_drop is None
     both = GateSpec(max_absolute_drop=0.01, max_relative_drop=0.008)
-    assert largest_passing_drop(5000, both, 0.04, 0.95) < largest_passing_drop(5000, gate, 0.04, 0.95) < 0.01 / 0.9
+    assert (
+        largest_passing_drop(5000, both, 0.04, 0.95)
+        < largest_passing_drop(5000, gate, 0.04, 0.95)
+        < 0.01 / 0.9
+    )
     assert "allowed drop 0.8 % and 0.01 absolute: " in plan(5000, both)
 
 
@@ -87,7 +93,10 @@ def test_a_measured_disagreement_replaces_the_assumed_ones():
     ],
 )
 def test_other_scores_are_planned_by_their_spread_on_tuning(reach, says):
-    assert plan_by_spread(1600, GateSpec(), reach, 400, 0.01) == f"1,600 validation rows, allowed drop 1 %: {says}"
+    assert (
+        plan_by_spread(1600, GateSpec(), reach, 400, 0.01)
+        == f"1,600 validation rows, allowed drop 1 %: {says}"
+    )
 
 
 def test_fewer_rows_than_tuning_had_are_planned_with_care():
@@ -113,7 +122,9 @@ def test_what_they_show_at_best_is_what_the_gate_then_says(rows):
 
 
 def test_what_is_counted_may_be_groups():
-    texts = [plan_at_best(50, GateSpec(max_relative_drop=limit), unit="groups of speaker") for limit in (0.01, 0)]
+    texts = [
+        plan_at_best(50, GateSpec(max_relative_drop=limit), unit="groups of speaker") for limit in (0.01, 0)
+    ]
     plain = [plan_at_best(50, GateSpec(max_relative_drop=limit)) for limit in (0.01, 0)]
     assert texts == [text.replace("rows", "groups of speaker") for text in plain]
     assert "50 validation groups of speaker, " in texts[0]

@@ -17,7 +17,12 @@ def machine(sockets=1, cores=4, threads=1, nodes=1, quota=None, keep=None, pinna
     """Number CPUs as Linux usually does: first threads of all cores socket by socket, then their siblings."""
     total = sockets * cores
     cpus = [
-        Cpu(number=thread * total + core, core=core, socket=core // cores, node=core * sockets * nodes // total)
+        Cpu(
+            number=thread * total + core,
+            core=core,
+            socket=core // cores,
+            node=core * sockets * nodes // total,
+        )
         for thread in range(threads)
         for core in range(total)
     ]
@@ -42,7 +47,9 @@ WHOLE = st.builds(Layout, st.integers(1, 3), st.integers(1, 9), st.integers(1, 9
 
 def allowed(host, sockets):
     """CPUs that may be busy at once on the given number of sockets: by the rules of docs/benchmark.md, written again."""
-    counts = sorted(([cpu.socket for cpu in host.cpus].count(s) for s in {cpu.socket for cpu in host.cpus}), reverse=True)
+    counts = sorted(
+        ([cpu.socket for cpu in host.cpus].count(s) for s in {cpu.socket for cpu in host.cpus}), reverse=True
+    )
     return min(sum(counts[:sockets]), max(1, int(host.quota.cpus)) if host.quota else 10**9)
 
 
@@ -70,7 +77,9 @@ def test_a_plan_uses_no_cpu_twice_and_never_more_than_there_are_or_the_quota_all
 
 
 @given(LAYOUTS, machines())
-def test_no_hyperthread_sibling_before_all_physical_cores_of_the_sockets_in_use_and_then_it_is_said(layout, host):
+def test_no_hyperthread_sibling_before_all_physical_cores_of_the_sockets_in_use_and_then_it_is_said(
+    layout, host
+):
     made = planned(layout, host)
     if made is None:
         return
@@ -93,7 +102,9 @@ def test_as_many_instances_as_possible_stay_on_one_memory_node_and_one_socket(la
     cores = len(places[0])
     used_sockets = {cpu.socket for place in places for cpu in place}
     assert len(used_sockets) == Layout.parse(made.layout).sockets
-    if (layout.sockets is not None and len(used_sockets) > 1) or any("hyperthread" in note for note in made.notes):
+    if (layout.sockets is not None and len(used_sockets) > 1) or any(
+        "hyperthread" in note for note in made.notes
+    ):
         return
     physical = {cpu.core: cpu for cpu in host.cpus if cpu.socket in used_sockets}.values()
     for part in ("node", "socket"):
@@ -166,7 +177,9 @@ def test_the_layout_of_intels_tables_fills_one_socket_of_a_xeon_8480():
 
 
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), machines())
-def test_an_instance_stays_on_one_socket_where_each_socket_has_room_for_its_share(sockets, cores, instances, host):
+def test_an_instance_stays_on_one_socket_where_each_socket_has_room_for_its_share(
+    sockets, cores, instances, host
+):
     made = planned(Layout(sockets, cores, instances, 1), host)
     if made is None:
         return

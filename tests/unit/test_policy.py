@@ -35,7 +35,9 @@ def test_a_job_takes_its_policy_in(tmp_path, policy):
 
 def test_equal_limits_in_job_and_file_give_equal_text(tmp_path, policy):
     (tmp_path / "one.yaml").write_text(JOB % "policy.yaml")
-    (tmp_path / "two.yaml").write_text(JOB % "{max_relative_drop: 0.02, pools: {a100: {role: accuracy_only}}}")
+    (tmp_path / "two.yaml").write_text(
+        JOB % "{max_relative_drop: 0.02, pools: {a100: {role: accuracy_only}}}"
+    )
     one, two = (JobSpec.load(tmp_path / f"{name}.yaml") for name in ("one", "two"))
     assert one.to_text() == two.to_text()
     assert "version" not in json.loads(one.to_text())["gate"]

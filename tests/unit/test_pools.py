@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from inc_mlflow.engines.onnxruntime.emulation import check, confirm, needs
 from inc_mlflow.errors import HardwareError, MissingExtraError, SpecError, UnknownNameError
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.isa import PROFILES, check, confirm, needs
+from inc_mlflow.hardware.isa import PROFILES
 from inc_mlflow.hardware.isa.profiles import NAME
 from inc_mlflow.spec import ISAS, Emulated, Expect, Job, JobSpec, PoolSpec, parse_isa
 
@@ -45,13 +46,19 @@ REAL_FIRST = (
     [
         ([{"emulate": "x86-avx2"}], REAL_FIRST),
         ([{"emulate": "x86-avx2"}, "local"], REAL_FIRST),
-        (["local", {"emulate": "x86-avx2"}, {"emulate": "x86-avx2"}], "job: pools: 'x86-avx2' stands twice; keep one"),
+        (
+            ["local", {"emulate": "x86-avx2"}, {"emulate": "x86-avx2"}],
+            "job: pools: 'x86-avx2' stands twice; keep one",
+        ),
         (["local", "local"], "job: pools: 'local' stands twice; keep one"),
         (
             ["local", {"emulate": "x86-avx3"}],
             "pools[1].emulate: expected 'x86-avx2', 'x86-avx512' or 'x86-vnni', got 'x86-avx3'",
         ),
-        (["local", {"emulat": "x86-avx2"}], "pools[1].emulat: unknown field, did you mean 'emulate'?; allowed are emulate"),
+        (
+            ["local", {"emulat": "x86-avx2"}],
+            "pools[1].emulat: unknown field, did you mean 'emulate'?; allowed are emulate",
+        ),
         (["local", {}], "pools[1].emulate: required field is missing"),
         (["local", 3], "pools[1]: expected a valid string, got 3"),
     ],
@@ -64,11 +71,18 @@ def test_wrong_pools_are_refused_in_one_line(names, message):
 
 @pytest.mark.parametrize(
     ("names", "valid"),
-    [(["local"], True), (["local", {"emulate": "x86-avx2"}], True), ([{"emulate": "sse"}], False), ([7], False)],
+    [
+        (["local"], True),
+        (["local", {"emulate": "x86-avx2"}], True),
+        ([{"emulate": "sse"}], False),
+        ([7], False),
+    ],
 )
 def test_the_json_schema_knows_both_kinds(names, valid):
     jsonschema = pytest.importorskip("jsonschema")
-    assert jsonschema.Draft202012Validator(JobSpec.model_json_schema()).is_valid(JOB | {"pools": names}) == valid
+    assert (
+        jsonschema.Draft202012Validator(JobSpec.model_json_schema()).is_valid(JOB | {"pools": names}) == valid
+    )
 
 
 def test_every_name_of_the_job_has_its_profile():
@@ -77,14 +91,24 @@ def test_every_name_of_the_job_has_its_profile():
 
 
 def test_all_pools_are_listed_with_what_they_expect():
-    names = ["local", "intel", "amd", "amd-vnni", "arm", "a100", *(f"{{emulate: {name}}}" for name in PROFILES)]
+    names = [
+        "local",
+        "intel",
+        "amd",
+        "amd-vnni",
+        "arm",
+        "a100",
+        *(f"{{emulate: {name}}}" for name in PROFILES),
+    ]
     assert list(pools.summaries()) == names
     assert pools.summaries()["amd"] == "x86_64, vendor AMD, avx2, no avx512f, no avx512_vnni, no avx_vnni"
     assert pools.summaries()["a100"] == "x86_64, a whole GPU, GPU A100, compute capability 8.0; accuracy only"
 
 
 def test_a_name_on_the_command_line_is_suggested():
-    with pytest.raises(UnknownNameError, match=r"^--isa: no 'avx2', did you mean 'x86-avx2'\?; there are x86-avx2, "):
+    with pytest.raises(
+        UnknownNameError, match=r"^--isa: no 'avx2', did you mean 'x86-avx2'\?; there are x86-avx2, "
+    ):
         parse_isa("avx2")
 
 
@@ -93,7 +117,7 @@ def test_all_that_is_missing_is_listed_at_once(monkeypatch):
     monkeypatch.setattr(needs.shutil, "which", lambda _: None)
     monkeypatch.setattr(needs, "cpu_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(MissingExtraError) as raised:
-        pools.check(("local", Emulated(emulate="x86-vnni")), {})
+        pools.check(("local", Emulated(emulate="x86-vnni")), {}, check)
     assert str(raised.value) == (
         "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), objdump (binutils), "
         "a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
@@ -120,12 +144,16 @@ def test_an_environment_alone_makes_no_emulation():
 
 
 def test_a_job_runs_here_only_where_this_machine_is_all_of_its_pools():
-    mine, other = PoolSpec(expect=Expect(arch=platform.machine())), PoolSpec(expect=Expect(lacks=("avx2", "asimd")))
-    pools.check(("local", "mine"), {"mine": mine})
+    mine, other = (
+        PoolSpec(expect=Expect(arch=platform.machine())),
+        PoolSpec(expect=Expect(lacks=("avx2", "asimd"))),
+    )
+    pools.check(("local", "mine"), {"mine": mine}, check)
     with pytest.raises(
-        HardwareError, match=r"^pools: 'other' expects no .+, but this is .+; submit the job to a cluster, or wri"
+        HardwareError,
+        match=r"^pools: 'other' expects no .+, but this is .+; submit the job to a cluster, or wri",
     ):
-        pools.check(("mine", "other"), {"mine": mine, "other": other})
+        pools.check(("mine", "other"), {"mine": mine, "other": other}, check)
 
 
 def test_a_pool_that_the_jobs_text_does_not_describe_proves_nothing():

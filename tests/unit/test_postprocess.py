@@ -24,7 +24,9 @@ def found(result, row=0):
     there = result["classes"][row] >= 0
     return [
         (tuple(map(float, box)), float(score), int(kind))
-        for box, score, kind in zip(*(result[role][row][there] for role in ("boxes", "scores", "classes")), strict=True)
+        for box, score, kind in zip(
+            *(result[role][row][there] for role in ("boxes", "scores", "classes")), strict=True
+        )
     ]
 
 
@@ -41,13 +43,18 @@ def test_overlap_is_intersection_over_union_and_over_the_own_area_in_a_crowd():
 def test_suppression_keeps_the_best_and_nothing_that_overlaps(seed, threshold):
     random = np.random.default_rng(seed)
     corner = random.random((30, 2)) * 20
-    boxes, scores = np.concatenate([corner, corner + 1 + random.random((30, 2)) * 10], axis=1), random.random(30)
+    boxes, scores = (
+        np.concatenate([corner, corner + 1 + random.random((30, 2)) * 10], axis=1),
+        random.random(30),
+    )
     kept = suppress(boxes, scores, threshold)
     among = overlap(boxes[kept], boxes[kept]) - np.eye(len(kept))
     assert kept[0] == scores.argmax()
     assert (among <= threshold).all()
     gone = np.setdiff1d(np.arange(30), kept)
-    assert all((overlap(boxes[[one]], boxes[kept])[0][scores[kept] >= scores[one]] > threshold).any() for one in gone)
+    assert all(
+        (overlap(boxes[[one]], boxes[kept])[0][scores[kept] >= scores[one]] > threshold).any() for one in gone
+    )
 
 
 def test_suppression_is_of_each_class_apart():
@@ -56,7 +63,10 @@ def test_suppression_is_of_each_class_apart():
     result = found(run("nms", {"boxes": boxes, "scores": scores}))
     assert [(box, kind) for box, _, kind in result] == [(tuple(BOX), 0), (tuple(NEAR), 1), (tuple(FAR), 1)]
     assert len(found(run("nms", {"boxes": boxes, "scores": scores}, iou_threshold=0.9))) == 4
-    assert [kind for *_, kind in found(run("nms", {"boxes": boxes, "scores": scores}, background=0))] == [1, 1]
+    assert [kind for *_, kind in found(run("nms", {"boxes": boxes, "scores": scores}, background=0))] == [
+        1,
+        1,
+    ]
     assert len(found(run("nms", {"boxes": boxes, "scores": scores}, score_threshold=0.65))) == 2
     assert len(found(run("nms", {"boxes": boxes, "scores": scores}, max_detections=1))) == 1
 
@@ -64,7 +74,11 @@ def test_suppression_is_of_each_class_apart():
 @pytest.mark.parametrize("box", ["xyxy", "yxyx", "xywh", "cxcywh"])
 def test_boxes_may_be_written_in_four_ways(box):
     written = {"xyxy": [2, 4, 8, 6], "yxyx": [4, 2, 6, 8], "xywh": [2, 4, 6, 2], "cxcywh": [5, 5, 6, 2]}[box]
-    outputs = {"boxes": np.array([[written]], np.float32), "scores": np.array([[0.5]]), "classes": np.array([[3.0]])}
+    outputs = {
+        "boxes": np.array([[written]], np.float32),
+        "scores": np.array([[0.5]]),
+        "classes": np.array([[3.0]]),
+    }
     assert found(run("ssd", outputs, box=box)) == [((2, 4, 8, 6), 0.5, 3)]
 
 
@@ -88,8 +102,18 @@ def test_yolo(transposed, objectness):
     ]
     outputs = np.array([rows], np.float32)
     outputs = outputs.transpose(0, 2, 1) if transposed else outputs
-    result = found(run("yolo", {"predictions": outputs}, transposed=transposed, objectness=objectness, score_threshold=0.15))
-    assert [(box, kind) for box, _, kind in result] == [(tuple(BOX), 1)] + ([] if objectness else [(tuple(BOX), 0)])
+    result = found(
+        run(
+            "yolo",
+            {"predictions": outputs},
+            transposed=transposed,
+            objectness=objectness,
+            score_threshold=0.15,
+        )
+    )
+    assert [(box, kind) for box, _, kind in result] == [(tuple(BOX), 1)] + (
+        [] if objectness else [(tuple(BOX), 0)]
+    )
     assert result[0][1] == pytest.approx(0.4 if objectness else 0.8)
 
 
@@ -128,7 +152,11 @@ def test_small_masks_fill_their_boxes_in_pictures_of_any_size(normalized):
     boxes = np.array([[BOX, [20, 10, 50, 30], BOX], [[50, 50, 60, 70], BOX, BOX]], float)
     if normalized:
         boxes /= np.array([[60, 40, 60, 40], [100, 80, 100, 80]])[:, None]
-    outputs = {"boxes": boxes, "scores": np.array([[0.9, 0.8, 0.0], [0.7, 0.0, 0.0]]), "classes": np.ones((2, 3))}
+    outputs = {
+        "boxes": boxes,
+        "scores": np.array([[0.9, 0.8, 0.0], [0.7, 0.0, 0.0]]),
+        "classes": np.ones((2, 3)),
+    }
     outputs["masks"] = np.ones((2, 3, 14, 14), np.float32)
     decode = POSTPROCESS.get("mask_rcnn").model_validate({"normalized": normalized})
     result = decode(outputs, labels)
@@ -148,7 +176,11 @@ def test_nan_is_not_cut_off_with_the_detections_beyond_the_most(name, role):
     kind = POSTPROCESS.get(name)
     if role not in kind.reads:
         return
-    boxes, scores, labels = np.array([[BOX, FAR]], float), np.array([[0.9, 0.1]]), np.array([picture(80, 80, BOX)])
+    boxes, scores, labels = (
+        np.array([[BOX, FAR]], float),
+        np.array([[0.9, 0.1]]),
+        np.array([picture(80, 80, BOX)]),
+    )
     outputs = {"boxes": boxes, "scores": scores, "classes": np.ones((1, 2)), "masks": np.ones((1, 2, 4, 4))}
     if name in {"nms", "yolo"}:
         each = scores[..., None] * [0, 1]
@@ -159,7 +191,9 @@ def test_nan_is_not_cut_off_with_the_detections_beyond_the_most(name, role):
     truths = labels if name == "mask_rcnn" else np.array([[[*BOX, 1]]], float)
 
     def value():
-        return metric.aggregate(metric.statistics(decode({one: outputs[one] for one in kind.reads}, labels), truths))
+        return metric.aggregate(
+            metric.statistics(decode({one: outputs[one] for one in kind.reads}, labels), truths)
+        )
 
     assert value() == pytest.approx(1.0)
     outputs[role][0, 1, ...] = np.nan
@@ -169,7 +203,12 @@ def test_nan_is_not_cut_off_with_the_detections_beyond_the_most(name, role):
 def test_half_of_a_mask_fills_half_of_its_box():
     mask = np.zeros((1, 1, 8, 8))
     mask[..., :4] = 1
-    outputs = {"boxes": np.array([[[10, 0, 30, 16]]]), "scores": np.ones((1, 1)), "classes": np.ones((1, 1)), "masks": mask}
+    outputs = {
+        "boxes": np.array([[[10, 0, 30, 16]]]),
+        "scores": np.ones((1, 1)),
+        "classes": np.ones((1, 1)),
+        "masks": mask,
+    }
     (found_,) = POSTPROCESS.get("mask_rcnn")()(outputs, np.array([picture(20, 40)]))["masks"]
     assert np.argwhere(found_[0]).min(0).tolist() == [0, 10]
     assert np.argwhere(found_[0]).max(0).tolist() == [15, 19]
@@ -201,10 +240,18 @@ def frames(symbols, classes=5):
 
 @pytest.mark.parametrize(
     ("symbols", "text"),
-    [([0, 1, 1, 0, 1, 2], "aab"), ([3, 1, 3, 3, 2, 3], "a b"), ([0, 0], ""), ([4, 4, 0, 4], "ll"), ([1, 2, 1], "aba")],
+    [
+        ([0, 1, 1, 0, 1, 2], "aab"),
+        ([3, 1, 3, 3, 2, 3], "a b"),
+        ([0, 0], ""),
+        ([4, 4, 0, 4], "ll"),
+        ([1, 2, 1], "aba"),
+    ],
 )
 def test_ctc_leaves_out_repeats_and_blanks(symbols, text):
-    assert run("ctc", {"logits": frames(symbols)}, vocabulary=["", "a", "b", "|", "l"])["text"].tolist() == [text]
+    assert run("ctc", {"logits": frames(symbols)}, vocabulary=["", "a", "b", "|", "l"])["text"].tolist() == [
+        text
+    ]
 
 
 def test_ctc_of_nan_is_no_text():
@@ -219,7 +266,9 @@ def tokenizer(tmp_path):
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.add_special_tokens(["<pad>", "</s>"])
     made.save(str(tmp_path / "tokenizer.json"))
-    return POSTPROCESS.get("decode").model_validate({"tokenizer": "tokenizer.json", "end": 3}, context={"root": tmp_path})
+    return POSTPROCESS.get("decode").model_validate(
+        {"tokenizer": "tokenizer.json", "end": 3}, context={"root": tmp_path}
+    )
 
 
 def test_tokens_are_decoded_up_to_the_end_and_logits_by_their_best(tokenizer):

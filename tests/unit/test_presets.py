@@ -56,7 +56,10 @@ def test_a_preset_has_all_pools_and_only_the_measured_ones_are_tainted(preset, t
     assert pools["system"].tolerations == ()
     for name in MEASURED:
         assert Toleration(key="inc-mlflow/pool", value=name) in pools[name].tolerations
-        assert pools[name].expect.arch == {"arm64": "aarch64", "amd64": "x86_64"}[pools[name].selector["kubernetes.io/arch"]]
+        assert (
+            pools[name].expect.arch
+            == {"arm64": "aarch64", "amd64": "x86_64"}[pools[name].selector["kubernetes.io/arch"]]
+        )
 
 
 @pytest.mark.parametrize("preset", presets())
@@ -87,18 +90,26 @@ def test_karpenter_knows_every_label_it_is_asked_for(tmp_path):
 
 
 def test_agent_pools_of_azure_have_names_that_azure_takes(tmp_path):
-    names = [pool.selector["kubernetes.azure.com/agentpool"] for pool in definitions("aks", tmp_path).values()]
+    names = [
+        pool.selector["kubernetes.azure.com/agentpool"] for pool in definitions("aks", tmp_path).values()
+    ]
     assert all(name.isalnum() and name.islower() and len(name) <= 12 for name in names)
 
 
 def test_labels_keep_vnni_out_of_amd_where_labels_can_say_it(tmp_path):
-    absent = {e.key.rpartition(".")[2] for e in definitions("nfd", tmp_path)["amd"].required if e.operator == "DoesNotExist"}
+    absent = {
+        e.key.rpartition(".")[2]
+        for e in definitions("nfd", tmp_path)["amd"].required
+        if e.operator == "DoesNotExist"
+    }
     assert absent == {"AVX512VNNI", "AVXVNNI"}
     assert {"avx512_vnni", "avx_vnni"} <= set(definitions("eks", tmp_path)["amd"].expect.lacks)
 
 
 def test_an_own_file_lays_single_fields_over_a_preset(own, tmp_path):
-    pools = own("version: 1\npreset: eks\npools: {intel: {exclusive: 31, selector: {eks.amazonaws.com/nodegroup: big}}}")
+    pools = own(
+        "version: 1\npreset: eks\npools: {intel: {exclusive: 31, selector: {eks.amazonaws.com/nodegroup: big}}}"
+    )
     preset = definitions("eks", tmp_path)
     assert pools["intel"] == preset["intel"].model_copy(
         update={"exclusive": 31, "selector": {"eks.amazonaws.com/nodegroup": "big"}}
@@ -109,7 +120,9 @@ def test_an_own_file_lays_single_fields_over_a_preset(own, tmp_path):
 
 
 def test_an_own_file_without_a_preset_keeps_what_the_hardware_is(own, tmp_path):
-    pools = own("version: 1\npools: {intel: {selector: {zone: lab}}, tpu: {selector: {zone: hall}, role: informative}}")
+    pools = own(
+        "version: 1\npools: {intel: {selector: {zone: lab}}, tpu: {selector: {zone: hall}, role: informative}}"
+    )
     assert list(pools) == ["intel", "tpu"]
     assert pools["intel"].expect == definitions("eks", tmp_path)["intel"].expect
     assert pools["tpu"] == PoolSpec(selector={"zone": "hall"}, role="informative")
@@ -120,19 +133,40 @@ def test_an_own_file_without_a_preset_keeps_what_the_hardware_is(own, tmp_path):
     [
         ("pools: {}", "version: required field is missing"),
         ("version: 1\npools: {Big: {}}", "pools.Big"),
-        ("version: 1\npreset: esk\npools: {}", "preset: no 'esk', did you mean 'eks'?; there are aks, eks, gke"),
+        (
+            "version: 1\npreset: esk\npools: {}",
+            "preset: no 'esk', did you mean 'eks'?; there are aks, eks, gke",
+        ),
         ("version: 1\npool: {}", "pool: unknown field, did you mean 'pools'?"),
-        ("version: 1\npools: {x: {selektor: {}}}", "pools.x.selektor: unknown field, did you mean 'selector'?"),
-        ("version: 1\npools: {x: {selector: {a: true}}}", "pools.x.selector.a: expected a valid string, got True"),
-        ("version: 1\npools: {x: {selector: {a: b}, cpu: 0.5}}", "pools.x.cpu: expected a valid integer, got 0.5"),
+        (
+            "version: 1\npools: {x: {selektor: {}}}",
+            "pools.x.selektor: unknown field, did you mean 'selector'?",
+        ),
+        (
+            "version: 1\npools: {x: {selector: {a: true}}}",
+            "pools.x.selector.a: expected a valid string, got True",
+        ),
+        (
+            "version: 1\npools: {x: {selector: {a: b}, cpu: 0.5}}",
+            "pools.x.cpu: expected a valid integer, got 0.5",
+        ),
         ("version: 1\npools: {x: {selector: {a: b}, memory: 8G}}", "pools.x.memory: "),
-        ("version: 1\npools: {x: {required: [{key: a, operator: Is}]}}", "pools.x.required[0].operator: expected 'In', "),
-        ("version: 1\npools: {x: {required: [{key: a, operator: In}]}}", "pools.x.required[0]: In takes values"),
+        (
+            "version: 1\npools: {x: {required: [{key: a, operator: Is}]}}",
+            "pools.x.required[0].operator: expected 'In', ",
+        ),
+        (
+            "version: 1\npools: {x: {required: [{key: a, operator: In}]}}",
+            "pools.x.required[0]: In takes values",
+        ),
         (
             "version: 1\npools: {x: {required: [{key: a, operator: Exists, values: [b]}]}}",
             "pools.x.required[0]: Exists takes",
         ),
-        ("version: 1\npools: {x: {required: [{key: a, operator: Gt, values: [a, b]}]}}", "pools.x.required[0]: Gt takes one"),
+        (
+            "version: 1\npools: {x: {required: [{key: a, operator: Gt, values: [a, b]}]}}",
+            "pools.x.required[0]: Gt takes one",
+        ),
         ("version: 1\npools: {x: {tolerations: [{key: a}]}}", "pools.x.tolerations[0]: Equal needs a value"),
         (
             "version: 1\npools: {x: {tolerations: [{key: a, operator: Exists, value: b}]}}",
@@ -158,7 +192,10 @@ def test_a_wrong_file_is_one_line_with_file_and_field(own, tmp_path, text, messa
             "placement: no 'karpentr', did you mean 'karpenter'?; there are aks, eks, gke, karpenter, nfd",
         ),
         ("hardware", "placement: no 'hardware'"),
-        ("gone.yaml", "gone.yaml: cannot be read (No such file or directory); give the path of a file with pools"),
+        (
+            "gone.yaml",
+            "gone.yaml: cannot be read (No such file or directory); give the path of a file with pools",
+        ),
     ],
 )
 def test_a_source_that_is_not_there_is_one_line(tmp_path, source, message):
@@ -181,7 +218,10 @@ def test_a_job_on_this_machine_has_no_pools_in_its_text(job):
 
 
 def test_the_command_line_comes_before_the_job(job, tmp_path):
-    assert job("pools: [amd]\nplacement: eks", placement="gke").placement["amd"] == definitions("gke", tmp_path)["amd"]
+    assert (
+        job("pools: [amd]\nplacement: eks", placement="gke").placement["amd"]
+        == definitions("gke", tmp_path)["amd"]
+    )
 
 
 def test_the_default_preset_goes_by_what_hardware_is(job, tmp_path):
@@ -189,12 +229,17 @@ def test_the_default_preset_goes_by_what_hardware_is(job, tmp_path):
 
 
 def test_a_pool_that_is_not_known_is_one_line(job):
-    with pytest.raises(UnknownNameError, match=r"pools: no 'amd-vni', did you mean 'amd-vnni'\?; there are local, a100, amd"):
+    with pytest.raises(
+        UnknownNameError, match=r"pools: no 'amd-vni', did you mean 'amd-vnni'\?; there are local, a100, amd"
+    ):
         job("pools: [amd-vni]")
 
 
 def test_a_role_of_the_gate_comes_before_that_of_the_pool(job):
-    assert job("pools: [a100]\ngate: {pools: {a100: {role: informative}}}").gate.pools["a100"].role == "informative"
+    assert (
+        job("pools: [a100]\ngate: {pools: {a100: {role: informative}}}").gate.pools["a100"].role
+        == "informative"
+    )
 
 
 def test_an_expression_reads_as_it_is_said():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from judging import FAIL, FAST, GATE, PASS, SLOW, benchmark, measured, model
 
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, CalibrationRecord, Candidate, CandidatesRecord
 from inc_mlflow.reports.preview import as_html, as_markdown, facts, numbers, preview
 
@@ -13,14 +13,21 @@ MEASURED = measured({"good | <b>": PASS, "bad": FAIL}, {"good | <b>": FAST, "bad
 JUDGED = judge([model(BASELINE), model("good | <b>"), model("bad")], {"local": MEASURED}, GATE)
 CANDIDATES = CandidatesRecord(
     baseline_sha256="b",
-    candidates=(Candidate(recipe={}, label="dynamic", path="1/model.onnx", sha256="a" * 64, size_bytes=2000),),
+    candidates=(
+        Candidate(recipe={}, label="dynamic", path="1/model.onnx", sha256="a" * 64, size_bytes=2000),
+    ),
 )
 
 
 def test_numbers_are_scalars_that_runs_can_be_compared_by():
     assert numbers(MEASURED.evaluation) == {"baseline": 0.9, "good | <b>": 0.9, "bad": 0.865}
     assert numbers(MEASURED.benchmark) == {"good | <b> speedup": 2.0, "bad speedup": 0.8}
-    assert numbers(JUDGED) == {"accuracy": 0.9, "relative_drop": 0.0, "speedup": 2.0, "candidates_passed": 1.0}
+    assert numbers(JUDGED) == {
+        "accuracy": 0.9,
+        "relative_drop": 0.0,
+        "speedup": 2.0,
+        "candidates_passed": 1.0,
+    }
 
 
 def test_a_model_without_a_number_has_none():
@@ -31,7 +38,10 @@ def test_a_model_without_a_number_has_none():
 
 
 def test_facts_are_plain_and_name_the_hardware():
-    assert facts(MEASURED.evaluation).items() >= {"metric": "top1", "rows": 2000, "pool": "local", "cpu": "a"}.items()
+    assert (
+        facts(MEASURED.evaluation).items()
+        >= {"metric": "top1", "rows": 2000, "pool": "local", "cpu": "a"}.items()
+    )
     assert all(isinstance(value, str | int | float) for value in facts(MEASURED.benchmark).values())
 
 

@@ -4,7 +4,10 @@ import pytest
 
 from inc_mlflow.hardware.quota import cpu_quota
 
-V2, V1 = "40 31 0:38 / {mount} rw - cgroup2 cgroup2 rw", "32 31 0:29 {root} {mount} rw - cgroup cgroup rw,cpu,cpuacct"
+V2, V1 = (
+    "40 31 0:38 / {mount} rw - cgroup2 cgroup2 rw",
+    "32 31 0:29 {root} {mount} rw - cgroup cgroup rw,cpu,cpuacct",
+)
 
 
 @pytest.fixture
@@ -41,18 +44,26 @@ def test_no_limit_anywhere_is_no_quota(host):
 
 
 def test_version_1_reads_quota_and_period(host, tmp_path):
-    quota = host("3:cpuset:/x\n4:cpu,cpuacct:/a\n", (V1, "one", "/"), v1={"one/a": (50000, 20000), "one": (-1, 100000)})
+    quota = host(
+        "3:cpuset:/x\n4:cpu,cpuacct:/a\n", (V1, "one", "/"), v1={"one/a": (50000, 20000), "one": (-1, 100000)}
+    )
     assert (quota.cpus, quota.source) == (2.5, str(tmp_path / "one/a/cpu.cfs_quota_us"))
 
 
 def test_a_hybrid_of_both_takes_the_least(host):
     mounts = [(V1, "one", "/"), (V2, "two", "/")]
-    quota = host("1:cpu,cpuacct:/a\n0::/b\n", *mounts, v1={"one/a": (300000, 100000)}, v2={"two/b": (200000, 100000)})
+    quota = host(
+        "1:cpu,cpuacct:/a\n0::/b\n", *mounts, v1={"one/a": (300000, 100000)}, v2={"two/b": (200000, 100000)}
+    )
     assert quota.cpus == 2
 
 
 def test_a_container_of_version_1_sees_its_own_cgroup_as_the_root_of_the_mount(host, tmp_path):
-    quota = host("4:cpu:/docker/id/sub\n", (V1, "one", "/docker/id"), v1={"one": (150000, 100000), "one/sub": (-1, 100000)})
+    quota = host(
+        "4:cpu:/docker/id/sub\n",
+        (V1, "one", "/docker/id"),
+        v1={"one": (150000, 100000), "one/sub": (-1, 100000)},
+    )
     assert (quota.cpus, quota.groups) == (1.5, (tmp_path / "one",))
 
 

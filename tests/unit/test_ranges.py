@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
+from inc_mlflow.engines.onnxruntime.calibration.ranges import FORMAT, MinMax, Ranges
 from inc_mlflow.errors import ModelError, StateError
-from inc_mlflow.ort.histogram import Histogram
-from inc_mlflow.ort.ranges import FORMAT, MinMax, Ranges
 
 NAMES = ("a", "ä/b", "z")
-FLOATS = st.floats(-(2.0**100), 2.0**100, width=32).map(lambda number: number + 0.0)  # without -0.0, see below
+FLOATS = st.floats(-(2.0**100), 2.0**100, width=32).map(
+    lambda number: number + 0.0
+)  # without -0.0, see below
 MINMAX = st.tuples(FLOATS, FLOATS).map(lambda pair: MinMax(*sorted(pair)))
-RANGES = st.builds(Ranges, st.just("sha"), st.integers(1, 1000), st.fixed_dictionaries(dict.fromkeys(NAMES, MINMAX)))
+RANGES = st.builds(
+    Ranges, st.just("sha"), st.integers(1, 1000), st.fixed_dictionaries(dict.fromkeys(NAMES, MINMAX))
+)
 ARRAYS = st.fixed_dictionaries(dict.fromkeys(NAMES, arrays(np.float32, st.integers(0, 30), elements=FLOATS)))
 GOOD = {"format": FORMAT, "model_sha256": "sha", "rows": 3, "minmax": {"a": [0.0, 1.0]}, "histograms": {}}
 
@@ -55,13 +59,20 @@ def test_saved_ranges_load_as_they_were_and_save_to_the_same_bytes(tmp_path_fact
     loaded.save(folder / "b.json")
     two.merge(one).save(folder / "c.json")
     assert loaded == merged
-    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes() == (folder / "c.json").read_bytes()
+    assert (
+        (folder / "a.json").read_bytes()
+        == (folder / "b.json").read_bytes()
+        == (folder / "c.json").read_bytes()
+    )
 
 
-@pytest.mark.parametrize("other", [Ranges("another", 1, {"a": MinMax(0, 1)}), Ranges("sha", 1, {"b": MinMax(0, 1)})])
+@pytest.mark.parametrize(
+    "other", [Ranges("another", 1, {"a": MinMax(0, 1)}), Ranges("sha", 1, {"b": MinMax(0, 1)})]
+)
 def test_shards_of_different_models_do_not_merge(other):
     with pytest.raises(
-        ModelError, match=r"^ranges: the shards belong to different models; calibrate all of them on the same one$"
+        ModelError,
+        match=r"^ranges: the shards belong to different models; calibrate all of them on the same one$",
     ):
         Ranges("sha", 1, {"a": MinMax(0, 1)}).merge(other)
 
@@ -88,7 +99,16 @@ def test_a_tensor_that_reaches_infinity_in_one_shard_has_no_range_in_the_whole(t
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'"text"', b"3", b"\xff\xfe\x00", json.dumps(GOOD | {"minmax": {"a": [1]}}).encode(), b'{"format": 2}'],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'"text"',
+        b"3",
+        b"\xff\xfe\x00",
+        json.dumps(GOOD | {"minmax": {"a": [1]}}).encode(),
+        b'{"format": 2}',
+    ],
 )
 def test_a_file_that_is_something_else_is_refused(tmp_path, content):
     path = tmp_path / "ranges.json"
@@ -133,7 +153,9 @@ def test_a_file_with_the_right_names_and_the_wrong_values_is_refused(tmp_path, c
 
 
 def test_the_sign_of_zero_does_not_make_another_file(tmp_path):
-    shards = [Ranges("sha", 1, {"a": MinMax.of("a", np.array([zero, 1], np.float32))}) for zero in (0.0, -0.0)]
+    shards = [
+        Ranges("sha", 1, {"a": MinMax.of("a", np.array([zero, 1], np.float32))}) for zero in (0.0, -0.0)
+    ]
     shards[0].merge(shards[1]).save(tmp_path / "a.json")
     shards[1].merge(shards[0]).save(tmp_path / "b.json")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
@@ -158,12 +180,15 @@ def test_ranges_for_minmax_only_refuse_the_other_methods():
     ranges = Ranges("sha", 1, {"a": MinMax(-1.0, 2.0)})
     assert ranges.final("minmax") == {"a": (-1.0, 2.0)}
     with pytest.raises(
-        ModelError, match=r"^ranges: collected for minmax only, 'entropy' needs more; calibrate again with it in "
+        ModelError,
+        match=r"^ranges: collected for minmax only, 'entropy' needs more; calibrate again with it in ",
     ):
         ranges.final("entropy")
 
 
 def test_shards_with_and_without_histograms_do_not_merge():
     batch = {"a": np.array([1, 2], np.float32)}
-    with pytest.raises(ModelError, match="only some of the shards have histograms; calibrate all of them with the same job"):
+    with pytest.raises(
+        ModelError, match="only some of the shards have histograms; calibrate all of them with the same job"
+    ):
         with_histograms(batch).merge(Ranges("sha", 1, {"a": MinMax(1.0, 2.0)}))

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.measure import bench
-from inc_mlflow.measure.bench import Timing, interleave
-from inc_mlflow.measure.instance import Instance
-from inc_mlflow.measure.ratio import REPEATABILITY, WIDEST, contradiction, speed, speedup
+from inc_mlflow.measure.timing import cpu_time as bench
+from inc_mlflow.measure.timing.cpu_time import Timing, interleave
+from inc_mlflow.measure.timing.instance import Instance
+from inc_mlflow.measure.timing.ratio import REPEATABILITY, WIDEST, contradiction, speed, speedup
 from inc_mlflow.records import Interval
 
 BATCHES = 16
@@ -22,7 +22,11 @@ BATCHES = 16
 
 def times(base, noise=0.0, passes=30, seed=0):
     """Times that only ever grow by noise, one base time per batch."""
-    added = np.random.default_rng(seed).exponential(noise, (passes, BATCHES)) if noise else np.zeros((passes, BATCHES))
+    added = (
+        np.random.default_rng(seed).exponential(noise, (passes, BATCHES))
+        if noise
+        else np.zeros((passes, BATCHES))
+    )
     return Timing((np.broadcast_to(base, (passes, BATCHES)) * (1 + added))[None], 1)
 
 
@@ -74,7 +78,10 @@ def test_more_confidence_is_a_wider_interval():
 def test_a_ratio_wider_than_a_quarter_is_not_believed():
     assert contradiction(Interval(value=2, low=2 * (1 - WIDEST), high=2 * (1 + WIDEST))) is None
     message = contradiction(Interval(value=2, low=1, high=3))
-    assert message == "batches and processes disagree by 50% about the speed-up; the host was too busy, run again"
+    assert (
+        message
+        == "batches and processes disagree by 50% about the speed-up; the host was too busy, run again"
+    )
 
 
 def test_the_summary_of_one_model_has_percentiles_and_throughput_at_the_median():
@@ -106,7 +113,17 @@ for number, line in enumerate(sys.stdin):
 @pytest.fixture
 def command(tmp_path):
     def make(name, seconds=0.0005, fails_after=-1, trouble="dies"):
-        return [sys.executable, "-S", "-c", INSTANCE, name, str(seconds), str(fails_after), trouble, str(tmp_path / "log")]
+        return [
+            sys.executable,
+            "-S",
+            "-c",
+            INSTANCE,
+            name,
+            str(seconds),
+            str(fails_after),
+            trouble,
+            str(tmp_path / "log"),
+        ]
 
     return make
 
@@ -130,7 +147,10 @@ def test_all_models_run_equally_often_in_turns_and_keep_only_measured_times(comm
     turns = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     count = turns[-1][1]
     rounds = passes // count
-    first, second = turns[12 : -3 * (rounds + 1)], turns[-3 * rounds :]  # after four turns of warm-up, and after one
+    first, second = (
+        turns[12 : -3 * (rounds + 1)],
+        turns[-3 * rounds :],
+    )  # after four turns of warm-up, and after one
     for measured in (first, second):
         assert Counter(name for name, _ in measured) == dict.fromkeys("abc", rounds)
         assert {made for _, made in measured} == {count}
@@ -142,11 +162,15 @@ def test_all_models_run_equally_often_in_turns_and_keep_only_measured_times(comm
     assert order == (["abc", "bca", "cab"] * rounds)[: 2 * rounds]
     for timing in timings.values():
         assert timing.seconds.shape == (2, rounds * count, 3)
-        assert timing.peak_rss_bytes == 1000 + 4 + rounds - 1  # of the first generation, which was asked more often
+        assert (
+            timing.peak_rss_bytes == 1000 + 4 + rounds - 1
+        )  # of the first generation, which was asked more often
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(0.0001, 10), (0.02, 6)])
-def test_rounds_of_a_generation_stay_between_the_fewest_and_the_most(command, short, seconds, rounds, tmp_path):
+def test_rounds_of_a_generation_stay_between_the_fewest_and_the_most(
+    command, short, seconds, rounds, tmp_path
+):
     timings = interleave({"a": command("a", seconds), "b": command("b", seconds)}, plain)
     count = json.loads((tmp_path / "log").read_text().splitlines()[-1])[1]
     assert rounds - 4 <= timings["a"].seconds.shape[1] / count <= rounds

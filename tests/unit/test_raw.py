@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.files import sha256_file
 from inc_mlflow.records import CalibrationRecord
-from inc_mlflow.steps.raw import load_raw, save_raw, unpacked_bytes
-from inc_mlflow.storage import sha256_file
+from inc_mlflow.records.sealed_arrays import load_raw, save_raw, unpacked_bytes
 
 RECORD = CalibrationRecord(model_sha256="m", ranges_sha256=None, tensors=1, rows=1)
 ARRAYS = {"baseline": np.arange(50.0), "int8": np.ones(50)}
@@ -66,7 +66,16 @@ SEALED = {"seal": npy(np.array(RECORD.seal())), "names": npy(np.array(["baseline
         SEALED | {"0": b"\x93NUMPY\x01\x00\x20\x00" + b"(" * 32},
     ],
     ids=[
-        *("nothing", "no names", "no array", "one name", "no npy", "more than memory", "more than int64", "cut off"),
+        *(
+            "nothing",
+            "no names",
+            "no array",
+            "one name",
+            "no npy",
+            "more than memory",
+            "more than int64",
+            "cut off",
+        ),
         *("less than nothing", "no end of a text", "no end of brackets"),
     ],
 )
@@ -77,7 +86,9 @@ def test_an_archive_of_something_else_is_refused(file, members):
 
 
 def test_pickles_are_not_loaded(file):
-    np.savez(file, seal=np.array(RECORD.seal()), names=np.array(["baseline"]), **{"0": np.array([{}], object)})
+    np.savez(
+        file, seal=np.array(RECORD.seal()), names=np.array(["baseline"]), **{"0": np.array([{}], object)}
+    )
     with pytest.raises(DataError, match="not what inc-mlflow writes"):
         load(file)
 

@@ -43,7 +43,10 @@ def test_a_missing_package_names_the_extra_that_brings_it():
     table = Registry("datasets", {"images": "no_such_package.sub:read"}, extras={"images": "vision"})
     with pytest.raises(MissingExtraError) as raised:
         table.get("images")
-    assert str(raised.value) == "datasets: 'images' needs the package 'no_such_package'; pip install 'inc-mlflow[vision]'"
+    assert (
+        str(raised.value)
+        == "datasets: 'images' needs the package 'no_such_package'; pip install 'inc-mlflow[vision]'"
+    )
 
 
 def test_a_missing_package_of_a_target_without_an_extra_is_a_bug():

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from inc_mlflow.errors import KilledError
-from inc_mlflow.measure.resample import resample
+from inc_mlflow.measure.stats.resample import resample
 
 ROWS = {"baseline": {"label": np.arange(10)}}
 
@@ -23,14 +23,16 @@ def test_a_killed_process_is_one_line_and_no_wait_for_ever():
         if os.getpid() != test:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(KilledError, match=r"^metric: a process was killed: out of memory\?; run again to go on$"):
+    with pytest.raises(
+        KilledError, match=r"^metric: a process was killed: out of memory\?; run again to go on$"
+    ):
         resample(ROWS, "baseline", score, workers=2)
 
 
 SLEEPS = """
 import os, time
 import numpy as np
-from inc_mlflow.measure.resample import resample
+from inc_mlflow.measure.stats.resample import resample
 
 def score(rows, reference):
     os.write(1, b"begun\\n")

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure import bootstrap, disturbance, wall
-from inc_mlflow.measure.disturbance import NEEDED
-from inc_mlflow.measure.rounds import MOST, Round, run_rounds
-from inc_mlflow.measure.window import Turn, together
+from inc_mlflow.measure.stats import bootstrap
+from inc_mlflow.measure.timing import disturbance
+from inc_mlflow.measure.timing import wall_time as wall
+from inc_mlflow.measure.timing.common_window import Turn, together
+from inc_mlflow.measure.timing.disturbance import NEEDED
+from inc_mlflow.measure.timing.rounds import MOST, Round, run_rounds
 from inc_mlflow.records import Interval, Load
 
 QUIET = Load(waited=0.01, stolen=0.0, other=0.02, throttled=0, migrated=0, slowed=1.0)
@@ -148,7 +150,13 @@ def test_what_a_normal_machine_does_beside_disturbs_no_round(change):
 def test_what_cannot_be_read_is_told_and_is_no_cause():
     blind = Load(waited=None, stolen=None, other=0.0, throttled=None, migrated=None, slowed=None)
     assert disturbance.causes(blind) == []
-    assert disturbance.summary([QUIET, blind]).unread == ("waited", "stolen", "throttled", "migrated", "slowed")
+    assert disturbance.summary([QUIET, blind]).unread == (
+        "waited",
+        "stolen",
+        "throttled",
+        "migrated",
+        "slowed",
+    )
 
 
 def test_the_reasons_have_numbers():
@@ -168,7 +176,10 @@ def test_waiting_for_a_quota_is_not_blamed_on_other_processes():
 
 def test_enough_clean_rounds_need_no_reason():
     assert disturbance.reasons(disturbance.summary([QUIET] * NEEDED + [loaded(waited=0.5)] * 40), [0]) == []
-    assert disturbance.reasons(disturbance.summary([QUIET] * (NEEDED - 1) + [loaded(waited=0.5)] * 40), [0]) != []
+    assert (
+        disturbance.reasons(disturbance.summary([QUIET] * (NEEDED - 1) + [loaded(waited=0.5)] * 40), [0])
+        != []
+    )
 
 
 def paired(ratios, seconds=0.001):
@@ -204,7 +215,9 @@ def test_the_bounds_are_those_of_the_one_bootstrap_there_is(monkeypatch):
     ratios = np.array([one.turns["b"].pace() / one.turns["a"].pace() for one in rounds])
     mean = bootstrap.BootstrappedMean(np.log(ratios)).at(0.95)
     interval = wall.speedup(rounds, "a", "b", 0.95)
-    assert (interval.value, interval.low, interval.high) == pytest.approx(np.exp((mean.value, mean.low, mean.high)), rel=1e-9)
+    assert (interval.value, interval.low, interval.high) == pytest.approx(
+        np.exp((mean.value, mean.low, mean.high)), rel=1e-9
+    )
 
 
 def test_one_place_has_the_seed():
@@ -264,7 +277,9 @@ def test_a_candidate_that_cannot_keep_up_takes_only_its_own_ratio():
     slow_ones = wall.overloaded(rounds, 100.0)
     assert list(slow_ones) == ["a", "source"]
     assert wall.reasons(rounds, "baseline", ["a", "b"], 0.95, slow_ones) == []
-    assert wall.reasons(rounds, "baseline", ["a"], 0.95, slow_ones) == [slow_ones["a"]], "no candidate is left"
+    assert wall.reasons(rounds, "baseline", ["a"], 0.95, slow_ones) == [slow_ones["a"]], (
+        "no candidate is left"
+    )
     assert wall.able(["a", "b"], slow_ones) == ["b"]
 
 

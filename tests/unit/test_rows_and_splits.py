@@ -24,7 +24,10 @@ def cut(batch, sizes):
     inputs, labels = batch
     start = 0
     for size in sizes:
-        yield {name: array[start : start + size] for name, array in inputs.items()}, labels[start : start + size]
+        yield (
+            {name: array[start : start + size] for name, array in inputs.items()},
+            labels[start : start + size],
+        )
         start += size
 
 
@@ -212,10 +215,18 @@ def test_values_are_cast_to_the_models_type_where_nothing_is_lost(values, given,
 def test_a_cast_that_would_lose_values_is_refused(values, given, dtype):
     with pytest.raises(DataError) as raised:
         fit(values, dtype, given=given)
-    assert str(raised.value) == f"data.tuning: input 'x' is {given} and would lose values as {dtype}; store it as {dtype}"
+    assert (
+        str(raised.value)
+        == f"data.tuning: input 'x' is {given} and would lose values as {dtype}; store it as {dtype}"
+    )
 
 
-WRAPPED = [([np.nan], "float32", "int64"), ([-1], "int8", "uint8"), ([200], "uint8", "int8"), ([-1], "int64", "uint64")]
+WRAPPED = [
+    ([np.nan], "float32", "int64"),
+    ([-1], "int8", "uint8"),
+    ([200], "uint8", "int8"),
+    ([-1], "int64", "uint64"),
+]
 
 
 @pytest.mark.parametrize(("values", "given", "dtype"), WRAPPED)
@@ -224,7 +235,10 @@ def test_a_cast_that_would_turn_a_sign_or_nan_into_a_number_is_refused(values, g
         fit(values, dtype, given=given)
 
 
-@given(st.lists(st.integers(-(2**15), 2**15 - 1), min_size=1), st.sampled_from(["int32", "int64", "float32", "float64"]))
+@given(
+    st.lists(st.integers(-(2**15), 2**15 - 1), min_size=1),
+    st.sampled_from(["int32", "int64", "float32", "float64"]),
+)
 def test_small_integers_survive_every_wider_type(values, dtype):
     assert fit(values, dtype, given="int16").tolist() == values
 
@@ -267,8 +281,16 @@ SPLIT = "import numpy as np\n\ndef f(split):\n    {}\n"
     ("body", "kind", "says"),
     [
         ("return iter(())", DataError, "gave no rows"),
-        ("yield np.zeros(3)", DataError, "yields ndarray; it must yield (dict of input arrays, labels or None)"),
-        ("yield {'x': np.zeros(3)}, np.zeros(2)", DataError, "inputs and labels of different length ([2, 3])"),
+        (
+            "yield np.zeros(3)",
+            DataError,
+            "yields ndarray; it must yield (dict of input arrays, labels or None)",
+        ),
+        (
+            "yield {'x': np.zeros(3)}, np.zeros(2)",
+            DataError,
+            "inputs and labels of different length ([2, 3])",
+        ),
         ("yield {'x': np.float64(3)}, None", DataError, "yields an input without rows"),
         ("raise KeyError('k')", CallableError, "user.py:4 in f: KeyError: 'k'"),
         ("return 3", CallableError, "TypeError: 'int' object is not iterable"),

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judging import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
 
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, Interval, JudgementRecord, Row, Speed
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
-from inc_mlflow.tracking.notes import job_note, pool_note, promotion, row_note
-from inc_mlflow.tracking.numbers import of_pool, of_row
+from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion, row_note
+from inc_mlflow.tracking.runs.numbers import of_pool, of_row
 
 MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
 ACCURACY = {"best": PASS, "good": PASS, "unsure": UNSURE, "bad": FAIL}
@@ -29,7 +29,10 @@ def test_the_best_that_passes_has_the_command_in_its_second_line():
     judgement, rows, _ = judged()
     expected = ["pass: drop 0 %, 2.00x on local  ", "`inc-mlflow promote --run r`", ""]
     assert row_note(judgement, rows["best"], "r").splitlines()[:3] == expected
-    assert job_note(judgement, "r").splitlines()[:2] == ["pass: best, drop 0 %, 2.00x on local  ", expected[1]]
+    assert job_note(judgement, "r").splitlines()[:2] == [
+        "pass: best, drop 0 %, 2.00x on local  ",
+        expected[1],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,9 +50,14 @@ def test_others_say_honestly_what_the_command_would_do(name, said):
 
 
 def test_of_several_pools_each_may_have_another_champion():
-    here, there = measured(ACCURACY, SPEED), measured(ACCURACY, SPEED | {"bad": FAST, "good": SLOW}, pool="arm")
+    here, there = (
+        measured(ACCURACY, SPEED),
+        measured(ACCURACY, SPEED | {"bad": FAST, "good": SLOW}, pool="arm"),
+    )
     judgement, rows, _ = judged(local=here, arm=there)
-    assert row_note(judgement, rows["good"], "r").startswith("fail: drop 0 %, 1.50x on local, 0.80x on arm  \n")
+    assert row_note(judgement, rows["good"], "r").startswith(
+        "fail: drop 0 %, 1.50x on local, 0.80x on arm  \n"
+    )
     assert promotion(judgement, rows["good"], "r").endswith(
         "gives it the alias of local where it is the fastest that passes there."
     )
@@ -65,7 +73,9 @@ def test_an_emulated_pool_has_no_speed():
     assert not {name for name in numbers if "speed" in name or name.endswith("_ms")}
     assert numbers["standing"] == 2000
     assert "no speed" not in row_note(judgement, rows["best"], "r").splitlines()[0]
-    assert pool_note(judgement, rows["best"], pool, "r", None).startswith(f"pass: drop 0 %, no speed on {pool}  \n")
+    assert pool_note(judgement, rows["best"], pool, "r", None).startswith(
+        f"pass: drop 0 %, no speed on {pool}  \n"
+    )
 
 
 def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
@@ -100,7 +110,10 @@ def picture(*candidates, gate=None):
         return Row(recipe=label, path="", sha256=label, accuracy=Interval.exact(0.9), relative_drop=drop, speedup=speedup,
                    source_speedup=None, size_bytes=1, verdict=verdict, reasons=(), per_pool={})  # fmt: skip
 
-    table = (row(BASELINE, Interval.exact(0.0), Interval.exact(1.0), None), *(row(*one) for one in candidates))
+    table = (
+        row(BASELINE, Interval.exact(0.0), Interval.exact(1.0), None),
+        *(row(*one) for one in candidates),
+    )
     judgement = JudgementRecord(verdict="pass", reasons=(), table=table, confidence=0.95, policy_sha256="p")
     return ElementTree.fromstring(draw_tradeoff(judgement, gate or GateSpec()))
 
@@ -135,7 +148,12 @@ def test_whatever_was_measured_lies_inside_the_picture(drop, speed, width, limit
 
 @given(speed=st.floats(1.1, 100))
 def test_faster_lies_further_right_and_a_larger_drop_further_down(speed):
-    svg = picture(("a", Interval.exact(0.001), Interval.exact(speed), "pass"), ("b", Interval.exact(0.004), FAST, "pass"))
-    baseline, one, other = ((float(point.get("cx")), float(point.get("cy"))) for point in named(svg, "circle"))
+    svg = picture(
+        ("a", Interval.exact(0.001), Interval.exact(speed), "pass"),
+        ("b", Interval.exact(0.004), FAST, "pass"),
+    )
+    baseline, one, other = (
+        (float(point.get("cx")), float(point.get("cy"))) for point in named(svg, "circle")
+    )
     assert one[0] > baseline[0]
     assert baseline[1] < one[1] < other[1]

@@ -7,7 +7,7 @@ import pytest
 from judging import FAST, GATE, found, model
 
 from inc_mlflow.errors import CallableError, DataError, SpecError
-from inc_mlflow.measure.gate import judge
+from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve, score_range
 from inc_mlflow.records import BASELINE
@@ -58,7 +58,8 @@ def test_a_callable_declares_it_in_the_job(own, fields):
 @pytest.mark.parametrize(("value", "between"), [(1.2, [0, 1]), (-0.1, [0, None]), (7, [None, 5])])
 def test_a_score_beyond_it_is_one_line(own, fields, value, between):
     with pytest.raises(
-        CallableError, match=r"^metric.callable: gave scores from .* to .*, its range is .*; correct metric.range"
+        CallableError,
+        match=r"^metric.callable: gave scores from .* to .*, its range is .*; correct metric.range",
     ):
         own([value, value], range=between, **fields)
 
@@ -73,14 +74,22 @@ def test_a_score_beyond_it_is_one_line(own, fields, value, between):
     ],
 )
 def test_a_range_that_is_none_is_refused(metric, says):
-    job = {"version": 1, "name": "j", "model": "m.onnx", "data": {"validation": {"path": "a.npz"}}, "recipes": "auto"}
+    job = {
+        "version": 1,
+        "name": "j",
+        "model": "m.onnx",
+        "data": {"validation": {"path": "a.npz"}},
+        "recipes": "auto",
+    }
     with pytest.raises(SpecError, match=says):
         JobSpec.from_text(json.dumps(job | {"metric": metric}))
 
 
 def judged(scores, **changes):
     outcomes = {BASELINE: scores, "int8": scores.copy()}
-    return judge([model(BASELINE), model("int8")], {"local": found(outcomes, {"int8": FAST}, **changes)}, GATE).table[1]
+    return judge(
+        [model(BASELINE), model("int8")], {"local": found(outcomes, {"int8": FAST}, **changes)}, GATE
+    ).table[1]
 
 
 def test_without_one_the_reason_says_what_it_rests_on():
@@ -88,7 +97,9 @@ def test_without_one_the_reason_says_what_it_rests_on():
     assert (
         judged(scores)
         .reasons[0]
-        .endswith("; the metric declares no least score, so a row is taken to lose no more than the baseline's largest score")
+        .endswith(
+            "; the metric declares no least score, so a row is taken to lose no more than the baseline's largest score"
+        )
     )
     assert "declares" not in judged(scores, score_range=(0.0, 1.0)).reasons[0]
     assert "largest score, so" in judged(scores, higher_is_better=False).reasons[0]

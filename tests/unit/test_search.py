@@ -61,7 +61,11 @@ def test_every_step_along_the_front_gains_speed_and_loses_exactness(trials):
 def test_what_is_not_on_the_front_is_neither_faster_nor_more_exact_beyond_noise(trials):
     best = front(trials)
     for one in accepted(trials):
-        beats = [other for other in best if loss(other) <= loss(one) and other.speedup.value * 1.05 > one.speedup.value]
+        beats = [
+            other
+            for other in best
+            if loss(other) <= loss(one) and other.speedup.value * 1.05 > one.speedup.value
+        ]
         assert one in best or beats
 
 
@@ -71,18 +75,28 @@ def loss(one):
 
 
 def test_a_speed_within_noise_does_not_save_a_less_exact_trial():
-    exact, lucky = trial(Static(), speed=1.47, drop=0.0), trial(Static(per_channel=False), speed=1.48, drop=0.006)
+    exact, lucky = (
+        trial(Static(), speed=1.47, drop=0.0),
+        trial(Static(per_channel=False), speed=1.48, drop=0.006),
+    )
     assert front([lucky, exact]) == [exact]
 
 
 def test_of_two_alike_the_one_that_was_tried_first_stays():
-    simple, refined = trial(Static(), speed=1.47, error=0.0101), trial(Static(bias_correction=True), speed=1.48, error=0.01)
+    simple, refined = (
+        trial(Static(), speed=1.47, error=0.0101),
+        trial(Static(bias_correction=True), speed=1.48, error=0.01),
+    )
     assert front([simple, refined]) == [simple]
 
 
 def test_rows_that_prove_nothing_do_not_outweigh_the_distance_of_the_outputs():
-    lucky = trial(Static(), error=0.056).model_copy(update={"relative_drop": Interval(value=-0.005, low=-0.015, high=0.005)})
-    near = trial(Dynamic(), error=0.047).model_copy(update={"relative_drop": Interval(value=-0.002, low=-0.012, high=0.008)})
+    lucky = trial(Static(), error=0.056).model_copy(
+        update={"relative_drop": Interval(value=-0.005, low=-0.015, high=0.005)}
+    )
+    near = trial(Dynamic(), error=0.047).model_copy(
+        update={"relative_drop": Interval(value=-0.002, low=-0.012, high=0.008)}
+    )
     assert front([lucky, near]) == [near]
 
 
@@ -104,7 +118,10 @@ def test_the_shortlist_has_at_most_three_and_is_never_empty_where_a_model_was_ma
 
 
 def test_the_shortlist_takes_the_fastest_that_is_surely_within_the_limit_between_the_ends():
-    ends = [trial(Static(), speed=3, error=0.09, high=0.02), trial(Static(per_channel=False), speed=1.1, error=0.01)]
+    ends = [
+        trial(Static(), speed=3, error=0.09, high=0.02),
+        trial(Static(per_channel=False), speed=1.1, error=0.01),
+    ]
     unsure = trial(Dynamic(), speed=2.5, error=0.06, high=0.02)
     sure = trial(Dynamic(per_channel=False), speed=2, error=0.03, high=0.009)
     assert shortlist([*ends, unsure, sure]) == [ends[0], sure, ends[1]]
@@ -194,7 +211,10 @@ class FakeLab:
         self.trials, self.asked, self._answer = [], [], answer
 
     def trial(self, recipe):
-        known = next((one for one in self.trials if one.recipe == recipe.model_dump(mode="json", exclude_none=True)), None)
+        known = next(
+            (one for one in self.trials if one.recipe == recipe.model_dump(mode="json", exclude_none=True)),
+            None,
+        )
         if known is None:
             known = self._answer(recipe)
             self.trials.append(known)
@@ -209,7 +229,13 @@ class FakeLab:
 
 
 def graph(static, dynamic, products=(), followers=()):
-    return Graph(frozenset(static) | {"LayerNormalization"}, frozenset(static), frozenset(dynamic), products, dict(followers))
+    return Graph(
+        frozenset(static) | {"LayerNormalization"},
+        frozenset(static),
+        frozenset(dynamic),
+        products,
+        dict(followers),
+    )
 
 
 CNN = graph({"Conv", "Add", "Gemm", "Relu"}, {"Conv"}, followers=[("n7", "relu")])
@@ -219,7 +245,9 @@ TRANSFORMER = graph({"MatMul", "Add", "Softmax"}, {"MatMul", "Gather"}, ("qk", "
 @pytest.mark.parametrize("model", [CNN, TRANSFORMER])
 @given(st.randoms(use_true_random=False))
 def test_a_search_ends_and_tries_only_what_the_model_has(model, random):
-    lab = FakeLab(lambda recipe: trial(recipe, speed=random.uniform(0.5, 3), drop=random.uniform(-0.01, 0.05)))
+    lab = FakeLab(
+        lambda recipe: trial(recipe, speed=random.uniform(0.5, 3), drop=random.uniform(-0.01, 0.05))
+    )
     explore(model, lab)
     assert 5 < len(lab.trials) < 60
     for recipe in lab.asked:
@@ -259,7 +287,9 @@ def test_a_dynamic_recipe_is_narrowed_only_where_it_is_judged_on_a_cpu_that_satu
 
 
 @given(st.data())
-def test_a_journal_with_a_damaged_byte_keeps_the_trials_before_it_or_is_refused_in_one_line(tmp_path_factory, data):
+def test_a_journal_with_a_damaged_byte_keeps_the_trials_before_it_or_is_refused_in_one_line(
+    tmp_path_factory, data
+):
     path = tmp_path_factory.mktemp("damaged") / "trials.jsonl"
     journal = Journal(path, "key")
     for number in range(3):

@@ -26,7 +26,9 @@ def f(split):
 @pytest.fixture
 def data(tmp_path):
     def make(**rows) -> Data:
-        (tmp_path / "user.py").write_text(CODE.format(rows={name: list(numbers) for name, numbers in rows.items()}))
+        (tmp_path / "user.py").write_text(
+            CODE.format(rows={name: list(numbers) for name, numbers in rows.items()})
+        )
         split = CallableSplit(callable="user.py:f")
         return Data(DataSpec(**dict.fromkeys(rows, split)), tmp_path, INPUTS)
 
@@ -39,7 +41,15 @@ def numbers(data, name, size=None):
 
 @pytest.mark.parametrize(
     ("rows", "shared", "allowed"),
-    [(100, 0, True), (100, 1, True), (100, 2, False), (99, 1, False), (700, 7, True), (700, 8, False), (699, 7, False)],
+    [
+        (100, 0, True),
+        (100, 1, True),
+        (100, 2, False),
+        (99, 1, False),
+        (700, 7, True),
+        (700, 8, False),
+        (699, 7, False),
+    ],
 )
 def test_up_to_one_percent_of_validation_may_stand_in_calibration(data, rows, shared, allowed):
     calibration = [*range(shared), *range(10_000, 10_020)]
@@ -54,7 +64,9 @@ def test_up_to_one_percent_of_validation_may_stand_in_calibration(data, rows, sh
         return
     facts = job.survey()
     assert facts.left_out == {"calibration": shared}
-    assert facts.notes == ((f"{shared} rows left out of calibration: validation holds them too",) if shared else ())
+    assert facts.notes == (
+        (f"{shared} rows left out of calibration: validation holds them too",) if shared else ()
+    )
     assert (facts.splits["validation"].rows, facts.splits["calibration"].rows) == (rows, 20 + shared)
 
 
@@ -89,7 +101,9 @@ def test_the_survey_is_not_needed_to_leave_rows_out_and_can_be_repeated(data):
 
 
 def test_a_split_that_validation_holds_whole_is_refused(data):
-    with pytest.raises(DataError, match=r"^data\.tuning: every row of it stands in validation too; give it rows of its own$"):
+    with pytest.raises(
+        DataError, match=r"^data\.tuning: every row of it stands in validation too; give it rows of its own$"
+    ):
         data(validation=range(500), tuning=[3, 4]).survey()
 
 
@@ -105,7 +119,9 @@ def test_every_copy_of_a_shared_row_in_validation_counts(data):
 
 def test_a_label_without_an_axis_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((1, 1), np.int64), label=np.array(3))
-    (tmp_path / "user.py").write_text("import numpy as np\n\ndef f(split):\n    yield {'x': np.zeros((1, 1), int)}, 3\n")
+    (tmp_path / "user.py").write_text(
+        "import numpy as np\n\ndef f(split):\n    yield {'x': np.zeros((1, 1), int)}, 3\n"
+    )
     for split in (FileSplit(path="a.npz"), CallableSplit(callable="user.py:f")):
         with pytest.raises(DataError, match=r"^data\.validation: "):
             Data(DataSpec(validation=split), tmp_path, INPUTS).survey()

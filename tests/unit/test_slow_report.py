@@ -15,7 +15,12 @@ UNFUSED = Cause(
     hint="op_types_to_quantize: [Conv, MatMul]",
 )
 RARE = UNFUSED.model_copy(update={"what": "1 Cast", "share": 0.004, "fp32_share": 0.002})
-SLOW = Slow(seconds=2e-3, baseline_seconds=1e-3, causes=(UNFUSED, RARE), summary="of its time, 41 % goes to conversions")
+SLOW = Slow(
+    seconds=2e-3,
+    baseline_seconds=1e-3,
+    causes=(UNFUSED, RARE),
+    summary="of its time, 41 % goes to conversions",
+)
 
 
 def printed(slow, capsys):
@@ -27,7 +32,9 @@ def test_the_terminal_shows_shares_and_what_helps(capsys):
     text = printed(SLOW, capsys)
     lines = [line.split() for line in text.splitlines()]
     assert "Why static [bold] s8s8 is not faster:" in text
-    assert "41 % 0 % 61 DequantizeLinear and 43 QuantizeLinear not fused" in [" ".join(line) for line in lines]
+    assert "41 % 0 % 61 DequantizeLinear and 43 QuantizeLinear not fused" in [
+        " ".join(line) for line in lines
+    ]
     assert "try: op_types_to_quantize: [Conv, MatMul]" in text
     assert all(len(line) <= 110 for line in text.splitlines())
 

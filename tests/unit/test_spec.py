@@ -59,15 +59,26 @@ def test_the_order_of_keys_does_not_change_the_canonical_text(data):
 TEXT = st.text(max_size=20)
 PATH = TEXT.filter(lambda text: "\0" not in text)
 RECIPES = st.one_of(
-    st.builds(Static, weight_type=st.just("QInt8"), per_channel=st.booleans(), nodes_to_exclude=st.lists(TEXT).map(tuple)),
-    st.builds(Dynamic, reduce_range=st.booleans(), op_types_to_quantize=st.none() | st.lists(TEXT, min_size=1).map(tuple)),
+    st.builds(
+        Static,
+        weight_type=st.just("QInt8"),
+        per_channel=st.booleans(),
+        nodes_to_exclude=st.lists(TEXT).map(tuple),
+    ),
+    st.builds(
+        Dynamic,
+        reduce_range=st.booleans(),
+        op_types_to_quantize=st.none() | st.lists(TEXT, min_size=1).map(tuple),
+    ),
 )
 
 
 @given(
     st.lists(RECIPES, min_size=1, max_size=3, unique=True),
     st.just(0.0) | st.floats(1e-6, 0.99),
-    st.builds(FileSplit, path=PATH, samples=st.none() | st.integers(1, 10**12), inputs=st.dictionaries(TEXT, TEXT)),
+    st.builds(
+        FileSplit, path=PATH, samples=st.none() | st.integers(1, 10**12), inputs=st.dictionaries(TEXT, TEXT)
+    ),
 )
 def test_canonical_text_reads_back_as_an_equal_job_and_the_same_text(recipes, drop, split):
     job = read(JOB)
@@ -88,8 +99,14 @@ def test_canonical_text_reads_back_as_an_equal_job_and_the_same_text(recipes, dr
         ("benchmark", {"layout": "1s1c1ins", "scenario": "throughput"}),
         ("gate", {"max_relative_drop": 0.01, "min_speedup": 1, "confidence": 0.95}),
         ("tracking", {"uri": None}),
-        ("recipes.0", {"method": "static", "quant_format": "QDQ", "per_channel": True, "nodes_to_exclude": []}),
-        ("data.validation", {"path": "dev.npz", "start": 0, "stop": None, "batch": 1, "transform": {"color": "RGB"}}),
+        (
+            "recipes.0",
+            {"method": "static", "quant_format": "QDQ", "per_channel": True, "nodes_to_exclude": []},
+        ),
+        (
+            "data.validation",
+            {"path": "dev.npz", "start": 0, "stop": None, "batch": 1, "transform": {"color": "RGB"}},
+        ),
         ("data.tuning", None),
     ],
 )
@@ -97,7 +114,9 @@ def test_a_default_spelled_out_gives_the_same_text_as_one_left_out(path, spelled
     assert read(changed(path, spelled_out)).to_text() == read(JOB).to_text()
 
 
-@pytest.mark.parametrize("spelling", [{}, {"higher_is_better": True}, {"decomposable": True, "higher_is_better": True}])
+@pytest.mark.parametrize(
+    "spelling", [{}, {"higher_is_better": True}, {"decomposable": True, "higher_is_better": True}]
+)
 def test_the_defaults_of_a_callable_metric_give_the_same_text_however_they_are_spelled(spelling):
     expected = read(changed("metric", {"callable": "m.py:f"}))
     assert read(changed("metric", {"callable": "m.py:f", **spelling})).to_text() == expected.to_text()
@@ -107,7 +126,11 @@ def test_the_defaults_of_a_callable_metric_give_the_same_text_however_they_are_s
 def test_another_job_gives_another_text():
     texts = [
         read(changed(*change)).to_text()
-        for change in (("name", "b"), ("gate.min_speedup", 1.1), ("recipes.1", JOB["recipes"][1] | {"per_channel": False}))
+        for change in (
+            ("name", "b"),
+            ("gate.min_speedup", 1.1),
+            ("recipes.1", JOB["recipes"][1] | {"per_channel": False}),
+        )
     ]
     assert len({*texts, read(JOB).to_text()}) == 4
 
@@ -168,7 +191,9 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "value", "message"), WRONG, ids=[f"{n}-{path}" for n, (path, *_) in enumerate(WRONG)])
+@pytest.mark.parametrize(
+    ("path", "value", "message"), WRONG, ids=[f"{n}-{path}" for n, (path, *_) in enumerate(WRONG)]
+)
 def test_a_wrong_job_is_one_line_that_names_the_field(path, value, message):
     with pytest.raises(SpecError) as raised:
         read(changed(path, value))
@@ -178,7 +203,10 @@ def test_a_wrong_job_is_one_line_that_names_the_field(path, value, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "job: not YAML: while parsing a flow node expected the node content, but found '<stream end>'"),
+        (
+            "a: [",
+            "job: not YAML: while parsing a flow node expected the node content, but found '<stream end>'",
+        ),
         ("- 1", "job: expected a mapping of fields, got list; see `inc-mlflow schema`"),
         ("", "job: expected a mapping of fields, got NoneType; see `inc-mlflow schema`"),
         ("text", "job: expected a mapping of fields, got str; see `inc-mlflow schema`"),
@@ -197,7 +225,8 @@ def test_of_several_complaints_the_first_is_told_and_the_others_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(None, "cannot be read"), (b"\xff\xfe\x00", "is not text"), (b"a: [", "job: not YAML")]
+    ("content", "says"),
+    [(None, "cannot be read"), (b"\xff\xfe\x00", "is not text"), (b"a: [", "job: not YAML")],
 )
 def test_a_job_file_that_cannot_be_read_is_named(tmp_path, content, says):
     file = tmp_path / "job.yaml"
@@ -213,9 +242,18 @@ def test_a_job_file_that_cannot_be_read_is_named(tmp_path, content, says):
     ("recipe", "name"),
     [
         ({"method": "static"}, "static u8s8 per-channel"),
-        ({"method": "static", "quant_format": "QOperator", "per_channel": False}, "static u8s8 QOperator per-tensor"),
-        ({"method": "dynamic", "reduce_range": True, "weight_type": "QUInt8"}, "dynamic u8 per-channel 7-bit"),
-        ({"method": "static", "op_types_to_quantize": ["Conv", "MatMul"]}, "static u8s8 per-channel Conv+MatMul"),
+        (
+            {"method": "static", "quant_format": "QOperator", "per_channel": False},
+            "static u8s8 QOperator per-tensor",
+        ),
+        (
+            {"method": "dynamic", "reduce_range": True, "weight_type": "QUInt8"},
+            "dynamic u8 per-channel 7-bit",
+        ),
+        (
+            {"method": "static", "op_types_to_quantize": ["Conv", "MatMul"]},
+            "static u8s8 per-channel Conv+MatMul",
+        ),
         ({"method": "dynamic", "nodes_to_exclude": ["a", "b"]}, "dynamic s8 per-channel 2 nodes FP32"),
     ],
 )

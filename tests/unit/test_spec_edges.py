@@ -55,12 +55,16 @@ def test_a_recipe_of_its_own_is_refused_without_a_stray_field_name(recipe):
 @pytest.mark.parametrize("metric", [{"callable": "m.py:f", "decomposable": None}])
 def test_equal_callable_metrics_give_equal_text(metric):
     job = yaml.safe_load(JOB)
-    texts = [JobSpec.from_text(yaml.safe_dump(job | {"metric": one})).to_text() for one in ({"callable": "m.py:f"}, metric)]
+    texts = [
+        JobSpec.from_text(yaml.safe_dump(job | {"metric": one})).to_text()
+        for one in ({"callable": "m.py:f"}, metric)
+    ]
     assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("metric: top1", "metric: top1\ngate: {max_relative_drop: 0.00001}"), ("dev.npz", '"\\x7f"')]
+    ("old", "new"),
+    [("metric: top1", "metric: top1\ngate: {max_relative_drop: 0.00001}"), ("dev.npz", '"\\x7f"')],
 )
 def test_canonical_text_of_any_job_reads_back(old, new):
     job = JobSpec.from_text(JOB.replace(old, new))

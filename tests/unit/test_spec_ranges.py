@@ -13,7 +13,10 @@ JOB = {
     "version": 1,
     "name": "digits",
     "model": "fp32.onnx",
-    "data": {"calibration": {"path": "c.npz"}, "validation": {"path": "images", "transform": {"mean": [0.5], "std": [0.5]}}},
+    "data": {
+        "calibration": {"path": "c.npz"},
+        "validation": {"path": "images", "transform": {"mean": [0.5], "std": [0.5]}},
+    },
     "metric": {"name": "top1"},
     "recipes": [{"method": "static"}],
     "benchmark": {"layout": "1s1c1ins1bs"},
@@ -35,7 +38,10 @@ REFUSED = [
     ("gate.max_relative_drop", [5e-324, 1e-12, 1.0]),
     ("gate.max_absolute_drop", [1e308]),
     ("benchmark.layout", ["99999999c", "1000000000bs", "1s1c1ins" + "9" * 5000 + "bs"]),
-    ("benchmark", [{"scenario": "arrival_rate", "rate": 1e308}, {"scenario": "arrival_rate", "rate": 5e-324}]),
+    (
+        "benchmark",
+        [{"scenario": "arrival_rate", "rate": 1e308}, {"scenario": "arrival_rate", "rate": 5e-324}],
+    ),
     ("search", [{"budget": 1e308}]),
     ("name", ["x" * 300]),
     ("metric.name", ["\ud800"]),

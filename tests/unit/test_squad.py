@@ -36,7 +36,9 @@ def test_answers(text, answers, exact, f1):
     label = np.array([json.dumps({"answers": answers})])
     for name, expected in (("squad_em", exact), ("squad_f1", f1)):
         metric = METRICS.get(name)()
-        assert metric.aggregate(metric.statistics({"text": np.array([text])}, label)) == pytest.approx(expected)
+        assert metric.aggregate(metric.statistics({"text": np.array([text])}, label)) == pytest.approx(
+            expected
+        )
 
 
 @given(st.text())
@@ -70,7 +72,14 @@ def test_the_best_span_is_the_text_between_its_ends():
 
 
 def test_a_span_that_is_too_long_backwards_or_outside_of_the_context_is_none():
-    assert span(logits(2, 8), max_length=3) in {"Paris", "Paris is", "Paris is big", "Rome is old", "is old", "old"}
+    assert span(logits(2, 8), max_length=3) in {
+        "Paris",
+        "Paris is",
+        "Paris is big",
+        "Rome is old",
+        "is old",
+        "old",
+    }
     assert span(logits(6, 2)) != CONTEXT
     outside = logits(0, 9)
     outside["start"][0, 4], outside["end"][0, 4] = 1, 1

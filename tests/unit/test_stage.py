@@ -10,7 +10,7 @@ import pytest
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.records import RECORD, CalibrationRecord, ChampionRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.stage import FAILURE, STATE, located, step
+from inc_mlflow.steps.step import FAILURE, STATE, load_job, step
 
 JOB = Job(
     JobSpec.from_text(
@@ -190,7 +190,7 @@ def test_a_target_that_cannot_be_made_is_one_line(steps, tmp_path, monkeypatch):
 
 
 def test_a_component_reads_back_the_job_it_was_handed_as_text():
-    assert located(JOB.spec.to_text(), "/jobs") == Job(JOB.spec, Path("/jobs"))
+    assert load_job(JOB.spec.to_text(), "/jobs") == Job(JOB.spec, Path("/jobs"))
 
 
 def test_a_finished_step_whose_record_is_lost_is_redone(state, steps, tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import StateError
-from inc_mlflow.storage import (
+from inc_mlflow.files import (
     canonical_json,
     copy_model,
     external_data,
@@ -76,13 +76,18 @@ def test_a_path_below_a_regular_file_is_refused_in_one_line(tmp_path, below):
 def test_what_cannot_be_written_says_why(tmp_path, code):
     with pytest.raises(StateError) as raised, writable(tmp_path):
         raise OSError(code, os.strerror(code))
-    assert str(raised.value) == f"{tmp_path}: cannot be written ({os.strerror(code)}); choose a writable directory"
+    assert (
+        str(raised.value)
+        == f"{tmp_path}: cannot be written ({os.strerror(code)}); choose a writable directory"
+    )
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_says_that_finished_steps_are_kept(tmp_path, code):
     with (
-        pytest.raises(StateError, match=r"the disk is full; free some space and run again, finished steps are kept$"),
+        pytest.raises(
+            StateError, match=r"the disk is full; free some space and run again, finished steps are kept$"
+        ),
         writable(tmp_path),
     ):
         raise OSError(code, "full")

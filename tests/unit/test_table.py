@@ -36,7 +36,10 @@ PROMOTED = {
     "registered_model": "digits",
     "version": "3",
     "aliases": ["int8-champion"],
-    "protections": [{"what": "speed", "holds": "advisory", "why": ""}, {"what": "accuracy", "holds": "enforced", "why": ""}],
+    "protections": [
+        {"what": "speed", "holds": "advisory", "why": ""},
+        {"what": "accuracy", "holds": "enforced", "why": ""},
+    ],
 }
 RESULT = {
     "verdict": "pass",
@@ -44,7 +47,10 @@ RESULT = {
     "champion": INT8 | PROMOTED,
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
-    "tracking": {f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]" for name in ("experiment", "leaderboard", "tradeoff")},
+    "tracking": {
+        f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]"
+        for name in ("experiment", "leaderboard", "tradeoff")
+    },
 }
 
 
@@ -73,7 +79,10 @@ def test_the_drop_on_every_further_pool_is_shown(shown):
     text = shown(table=[pools(BASELINE, 0.0, 0.0), pools(INT8, 0.005, 0.106), pools(FAILED, 0.2, None)])
     row = next(line for line in text.splitlines() if line.startswith("static"))
     assert row.split()[-3:] == ["pass", "10.6", "%"]
-    assert next(line for line in text.splitlines() if line.startswith("dynamic")).split()[-2:] == ["fail", "-"]
+    assert next(line for line in text.splitlines() if line.startswith("dynamic")).split()[-2:] == [
+        "fail",
+        "-",
+    ]
     header = " ".join(text.partition("baseline")[0].split())
     assert all(word in header for word in ("drop on", "emulated", "x86-avx2"))
 
@@ -84,7 +93,9 @@ def test_the_verdict_its_reasons_and_the_champion_follow(shown):
     assert "Champion: digits version 3, alias int8-champion\nFile: /jobs/int8.onnx\n" in text
     assert "\nAdvisory only: speed (docs/threats.md)\n" in text
     at = "http://127.0.0.1:5000/#/"
-    assert text.endswith(f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n")
+    assert text.endswith(
+        f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n"
+    )
 
 
 def test_what_could_not_be_measured_is_said_and_is_no_crash(shown):
@@ -94,7 +105,10 @@ def test_what_could_not_be_measured_is_said_and_is_no_crash(shown):
 
 @pytest.mark.parametrize(
     ("verdict", "text"),
-    [("fail", "Nothing was promoted: keep FP32, or the present champion."), ("inconclusive", "Nothing was promoted.")],
+    [
+        ("fail", "Nothing was promoted: keep FP32, or the present champion."),
+        ("inconclusive", "Nothing was promoted."),
+    ],
 )
 def test_without_a_champion_nothing_was_promoted(shown, verdict, text):
     lines = shown(verdict=verdict, champion=None, best=FAILED).splitlines()

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from inc_mlflow.measure.turns import take_turns
+from inc_mlflow.measure.timing.turns import take_turns
 
 SECONDS = 0.005
 

@@ -24,11 +24,16 @@ NAMES = "abcdefghi"
 def test_what_refers_to_another_part_is_refused(text, what):
     with pytest.raises(SpecError) as refusal:
         read_mapping(text)
-    assert str(refusal.value) == f"job: {what} refers to another part; aliases and merge keys are not read, write it out"
+    assert (
+        str(refusal.value)
+        == f"job: {what} refers to another part; aliases and merge keys are not read, write it out"
+    )
 
 
 def test_a_bomb_of_aliases_is_refused_before_anything_is_built():
-    text = "".join(f"{one}: &{one} [{','.join(['x' if one == 'a' else f'*{chr(ord(one) - 1)}'] * 9)}]\n" for one in NAMES)
+    text = "".join(
+        f"{one}: &{one} [{','.join(['x' if one == 'a' else f'*{chr(ord(one) - 1)}'] * 9)}]\n" for one in NAMES
+    )
     start = time.process_time()
     with pytest.raises(SpecError, match=r"line 2: .a refers to another part"):
         read_mapping(text, "MLmodel")

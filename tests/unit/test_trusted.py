@@ -3,14 +3,21 @@
 import pytest
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.promotion.gate_data import trusted
 from inc_mlflow.spec import JobSpec
-from inc_mlflow.steps.trusted import trusted
 
 
 def job(**validation):
     data = {"validation": {"path": "dev.npz"} | validation}
     return JobSpec.model_validate(
-        {"version": 1, "name": "j", "model": "m.onnx", "data": data, "metric": "top1", "recipes": [{"method": "dynamic"}]}
+        {
+            "version": 1,
+            "name": "j",
+            "model": "m.onnx",
+            "data": data,
+            "metric": "top1",
+            "recipes": [{"method": "dynamic"}],
+        }
     )
 
 

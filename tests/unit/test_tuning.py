@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Outcomes
-from inc_mlflow.measure.paired import Pair, relative_drop
-from inc_mlflow.ort.runner import Runner
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.tuning import Tuning, _distance
+from inc_mlflow.steps.compress.tuning import Tuning, _distance
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 MODEL = EXAMPLE / "fp32.onnx"
@@ -65,9 +65,13 @@ def test_too_few_rows_for_the_batch_are_refused_with_the_number_that_is_needed(t
         Tuning(job(tmp_path, "benchmark: {layout: 1s1c1ins1000bs}\n"), MODEL, limit=10_000)
 
 
-@pytest.mark.parametrize("scores", [([0.5, 0.7, 0.9], [0.55, 0.77, 0.99]), ([1.0, 0.5, 2.0], [1.0, 0.5, 1.9])])
+@pytest.mark.parametrize(
+    "scores", [([0.5, 0.7, 0.9], [0.55, 0.77, 0.99]), ([1.0, 0.5, 2.0], [1.0, 0.5, 1.9])]
+)
 def test_bounds_are_numbers_where_bca_has_none(scores):
     base, other = map(np.array, scores)
-    drop = relative_drop(Pair(Outcomes(base.mean(), base), Outcomes(other.mean(), other), True, True, 3), 0.01)(0.95)
+    drop = relative_drop(
+        Pair(Outcomes(base.mean(), base), Outcomes(other.mean(), other), True, True, 3), 0.01
+    )(0.95)
     assert drop.low <= drop.value + 1e-12
     assert drop.value - 1e-12 <= drop.high

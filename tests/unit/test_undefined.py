@@ -1,4 +1,7 @@
-"""Resamples that labels alone leave undefined are left out for all models; what a model answers leaves out none."""
+"""Resamples that labels alone leave undefined are left out for all models.
+
+What a model answers leaves out none.
+"""
 
 import json
 
@@ -6,8 +9,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.outcomes import Scoring, keep, outcomes_of
-from inc_mlflow.measure.resample import RESAMPLES, draw
+from inc_mlflow.measure.stats.outcomes import Scoring, keep, outcomes_of
+from inc_mlflow.measure.stats.resample import RESAMPLES, draw
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -22,7 +25,10 @@ def collect(tmp_path, labels, noise, name="auroc", workers=1):
     """Outcomes of models that know the labels but for some noise."""
     metric = resolve(MetricSpec(name=name), tmp_path, ["scores"])
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
-    models = {one: lambda inputs, added=added: {"scores": labels[inputs["row"]] + added} for one, added in noise.items()}
+    models = {
+        one: lambda inputs, added=added: {"scores": labels[inputs["row"]] + added}
+        for one, added in noise.items()
+    }
     kept = keep(models, "baseline", [({"row": np.arange(ROWS)}, labels)], scoring, workers)
     return outcomes_of(kept, "baseline", scoring, workers)
 
@@ -58,9 +64,13 @@ def test_more_than_one_in_twenty_is_refused_with_what_is_rare(tmp_path):
         match=r"^metric: undefined on 1\d\d of 1,000 resamples of the 200 rows, which have no row of class 1; 50 may be; give",
     ):
         collect(tmp_path, rare(2), {"baseline": np.zeros(ROWS)})
-    with pytest.raises(DataError, match=r"^metric: undefined on these 200 rows, which have no row of class 0; give some$"):
+    with pytest.raises(
+        DataError, match=r"^metric: undefined on these 200 rows, which have no row of class 0; give some$"
+    ):
         collect(tmp_path, rare(ROWS), {"baseline": np.zeros(ROWS)})
-    with pytest.raises(DataError, match=r"^metric: undefined on 1\d\d of .*, which have no two labels that differ; 50 may be"):
+    with pytest.raises(
+        DataError, match=r"^metric: undefined on 1\d\d of .*, which have no two labels that differ; 50 may be"
+    ):
         collect(tmp_path, rare(2) / 3, {"baseline": np.zeros(ROWS)}, "pearson")
 
 
@@ -90,6 +100,8 @@ def test_so_is_any_metric_whose_labels_may_say_nothing(name, tmp_path):
     outputs, labels = SPARSE[name]
     metric = resolve(MetricSpec(name=name), tmp_path, list(outputs))
     kept = metric.group(metric.keep(outputs, labels))
-    with pytest.raises(DataError, match=r"^metric: undefined on 1\d\d of 1,000 resamples of the 30 rows, which have no \w+"):
+    with pytest.raises(
+        DataError, match=r"^metric: undefined on 1\d\d of 1,000 resamples of the 30 rows, which have no \w+"
+    ):
         draw(kept, metric.missing)
     assert metric.missing(kept) == ""

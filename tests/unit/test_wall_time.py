@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.faster import Faster
-from inc_mlflow.measure.rounds import Round
-from inc_mlflow.measure.window import Turn
+from inc_mlflow.measure.gate.speed import Faster
+from inc_mlflow.measure.timing.common_window import Turn
+from inc_mlflow.measure.timing.rounds import Round
 from inc_mlflow.records import Load
-from inc_mlflow.steps import wall_time
+from inc_mlflow.steps.measure import wall_time
 
 QUIET = Load(waited=0.0, stolen=0.0, other=0.0, throttled=0, migrated=0, slowed=1.0)
 PLAN = SimpleNamespace(pinned=True, cpus=((0,),))
@@ -28,14 +28,20 @@ def measured(monkeypatch):
     """Measure models whose calls take so many seconds, at 100 requests per second."""
     monkeypatch.setattr(wall_time, "conditions", lambda *_, **__: None)
     job = SimpleNamespace(
-        spec=SimpleNamespace(gate=SimpleNamespace(confidence=0.95, min_speedup=1.0), benchmark=SimpleNamespace(rate=100.0)),
+        spec=SimpleNamespace(
+            gate=SimpleNamespace(confidence=0.95, min_speedup=1.0), benchmark=SimpleNamespace(rate=100.0)
+        ),
         layout=SimpleNamespace(batch=1),
     )
 
     def measure(**seconds):
         turns = {name: served(service) for name, service in seconds.items()}
-        monkeypatch.setattr(wall_time, "_run", lambda *_: ([Round(turns, QUIET)] * 20, {name: [1] for name in turns}))
-        return wall_time.by_wall_time(job, PLAN, [SimpleNamespace(label=name, size_bytes=1) for name in seconds], None)
+        monkeypatch.setattr(
+            wall_time, "_run", lambda *_: ([Round(turns, QUIET)] * 20, {name: [1] for name in turns})
+        )
+        return wall_time.by_wall_time(
+            job, PLAN, [SimpleNamespace(label=name, size_bytes=1) for name in seconds], None
+        )
 
     return measure
 

@@ -5,16 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure import group
-from inc_mlflow.measure.group import Group
-from inc_mlflow.measure.rounds import ARRIVALS, CALLS, poisson
-from inc_mlflow.measure.window import Turn, together
+from inc_mlflow.measure.timing import group
+from inc_mlflow.measure.timing.common_window import Turn, together
+from inc_mlflow.measure.timing.group import Group
+from inc_mlflow.measure.timing.rounds import ARRIVALS, CALLS, poisson
 
 
 def calls(*times, due=None, cpu=1.0):
     """Rows of (due, start, end, CPU seconds) from (start, end) pairs; ``cpu`` is a share of the wall time."""
     return np.array(
-        [(start if due is None else due[n], start, end, (end - start) * cpu) for n, (start, end) in enumerate(times)]
+        [
+            (start if due is None else due[n], start, end, (end - start) * cpu)
+            for n, (start, end) in enumerate(times)
+        ]
     )
 
 
@@ -62,7 +65,9 @@ class Simulated:
         return np.array(rows)
 
     def draw(self, count):
-        return np.where(self.generator.random(count) < 0.1, 0.120, 0.030) * self.generator.lognormal(0, 0.1, count)
+        return np.where(self.generator.random(count) < 0.1, 0.120, 0.030) * self.generator.lognormal(
+            0, 0.1, count
+        )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,7 +105,9 @@ def test_all_calls_of_a_single_instance_count():
 
 
 @given(st.integers(1, 5), st.integers(2, 30), st.floats(0.01, 3), st.integers(0, 99))
-def test_instances_that_never_pause_have_the_throughput_of_their_number_whenever_they_began(instances, count, seconds, seed):
+def test_instances_that_never_pause_have_the_throughput_of_their_number_whenever_they_began(
+    instances, count, seconds, seed
+):
     begins = np.random.default_rng(seed).uniform(0, seconds, instances)
     ran = turn(*(calls(*((b + n * seconds, b + (n + 1) * seconds) for n in range(count))) for b in begins))
     assert ran.pace() == pytest.approx(instances / seconds, rel=1e-6)

@@ -102,7 +102,9 @@ def result(site, tmp_path_factory):
     job = yaml.safe_load((EXAMPLE / "job.yaml").read_text()) | CHANGES
     (folder / "job.yaml").write_text(yaml.safe_dump(job))
     command = [PROGRAM, "run", folder / "job.yaml", "--json"]
-    done = subprocess.run(command, env=environment(MLFLOW_TRACKING_URI=site), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment(MLFLOW_TRACKING_URI=site), capture_output=True, text=True, check=False
+    )
     assert done.returncode in (0, 3, 4), done.stderr[-3000:]
     return json.loads(done.stdout)
 

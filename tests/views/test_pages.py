@@ -24,7 +24,9 @@ def test_the_leaderboard_shows_the_candidates_in_the_order_of_the_result(page, r
     assert set(pool) == {"local"}
     assert recipe == [*(row["recipe"] for row in candidates), "baseline"]
     assert verdict[:-1] == [row["verdict"] for row in candidates]
-    assert [float(text) for text in speedup[:-1]] == pytest.approx([row["speedup"]["value"] for row in candidates], abs=0.01)
+    assert [float(text) for text in speedup[:-1]] == pytest.approx(
+        [row["speedup"]["value"] for row in candidates], abs=0.01
+    )
     assert all(all(column) for column in others), "a column is empty"
     assert page.headers(HEADERS) == HEADERS
     check_place(page, "INT8 leaderboard")

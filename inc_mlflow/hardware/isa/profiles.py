@@ -65,7 +65,9 @@ class Profile:
 
     def masks(self) -> str:
         """Return the hidden bits as the handler reads them: "leaf,subleaf,eax,ebx,ecx,edx;" in hex for each leaf."""
-        hidden: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_REGISTERS, 0))
+        hidden: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(
+            lambda: dict.fromkeys(_REGISTERS, 0)
+        )
         for leaf, subleaf, register, bit in self.lacks.values():
             hidden[leaf, subleaf][register] |= 1 << bit
         return "".join(_hex(*leaf, *registers.values()) for leaf, registers in sorted(hidden.items()))

@@ -1,4 +1,7 @@
-"""From outputs of a graph to what a metric reads. This table is what ``inc-mlflow list postprocess`` prints."""
+"""From outputs of a graph to what a metric reads.
+
+This table is what ``inc-mlflow list postprocess`` prints.
+"""
 
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.registry import Registry

@@ -1,4 +1,7 @@
-"""Detections out of what detectors give: boxes x1, y1, x2, y2 (n, most, 4), scores and classes (n, most); class -1 is none."""
+"""Detections out of what detectors give: boxes x1, y1, x2, y2 (n, most, 4), scores and classes (n, most).
+
+Class -1 is none.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
@@ -6,9 +9,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.boxes import overlap
-from inc_mlflow.metrics.metric import Arrays
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 
 Detections = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -21,9 +24,9 @@ _Box = Literal["xyxy", "yxyx", "xywh", "cxcywh"]
 class Detector(Postprocess):
     """Options that all decoders of detections have."""
 
-    box: Annotated[_Box, Field(description="Corners, corners with y first, or corner or centre with width and height.")] = (
-        "xyxy"
-    )
+    box: Annotated[
+        _Box, Field(description="Corners, corners with y first, or corner or centre with width and height.")
+    ] = "xyxy"
     score_threshold: Annotated[float, Field(ge=0, le=1, description="Lower scores are no detection.")] = 0.05
     max_detections: Annotated[int, Field(ge=1, description="Per image, the best scores.")] = 100
 
@@ -65,7 +68,12 @@ class Ssd(Detector):
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Boxes (n, most, 4), scores and classes (n, most) -> detections above the threshold."""
         boxes, scores, classes = (outputs[role] for role in self.reads)
-        if boxes.ndim != 3 or boxes.shape[2] != 4 or scores.shape != boxes.shape[:2] or classes.shape != scores.shape:
+        if (
+            boxes.ndim != 3
+            or boxes.shape[2] != 4
+            or scores.shape != boxes.shape[:2]
+            or classes.shape != scores.shape
+        ):
             raise DataError(
                 f"metric: ssd needs boxes (n, most, 4), scores and classes (n, most), got {boxes.shape}, {scores.shape} and "
                 f"{classes.shape}; set metric.outputs"
@@ -76,7 +84,11 @@ class Ssd(Detector):
             if _lost(corners[row], scores[row], classes[row]):
                 return _BROKEN
             kept = scores[row] >= max(self.score_threshold, np.finfo(np.float32).tiny)
-            return corners[row][kept], scores[row][kept].astype(np.float64), classes[row][kept].astype(np.int64)
+            return (
+                corners[row][kept],
+                scores[row][kept].astype(np.float64),
+                classes[row][kept].astype(np.int64),
+            )
 
         return self._decoded(len(boxes), image)
 
@@ -84,7 +96,9 @@ class Ssd(Detector):
 class Nms(Detector):
     """Non-maximum suppression class by class: a box goes where a better one of its class overlaps it by more."""
 
-    iou_threshold: Annotated[float, Field(ge=0, le=1, description="Overlap beyond which the lower score goes.")] = 0.5
+    iou_threshold: Annotated[
+        float, Field(ge=0, le=1, description="Overlap beyond which the lower score goes.")
+    ] = 0.5
     background: Annotated[int | None, Field(ge=0, description="Class that is no object.")] = None
 
     summary = "boxes and scores of every class to detections, by non-maximum suppression"
@@ -101,7 +115,9 @@ class Nms(Detector):
         return self._suppressed(self._corners(boxes), scores)
 
     def _suppressed(self, corners: np.ndarray, scores: np.ndarray) -> Arrays:
-        return self._decoded(len(corners), lambda row: self._image(corners[row], scores[row].astype(np.float64)))
+        return self._decoded(
+            len(corners), lambda row: self._image(corners[row], scores[row].astype(np.float64))
+        )
 
     def _image(self, corners: np.ndarray, scores: np.ndarray) -> Detections:
         if _lost(corners, scores):
@@ -121,7 +137,9 @@ class Yolo(Nms):
     """One output: of each anchor a box, whether there is an object, and what it would be."""
 
     box: Annotated[_Box, Field(description="By default centre, width and height.")] = "cxcywh"
-    objectness: Annotated[bool, Field(description="The fifth number multiplies the classes' scores (YOLOv3 to v7).")] = True
+    objectness: Annotated[
+        bool, Field(description="The fifth number multiplies the classes' scores (YOLOv3 to v7).")
+    ] = True
     transposed: Annotated[bool, Field(description="Anchors are the last axis (YOLOv8).")] = False
 
     summary = "YOLO's boxes with the scores of classes to detections, by non-maximum suppression"
@@ -142,7 +160,9 @@ class Yolo(Nms):
                 f"metric: yolo found no classes in outputs of shape {predictions.shape}; see metric.postprocess.transposed"
             )
         boxes, scores = predictions[..., :4], predictions[..., 4:]
-        return self._suppressed(self._corners(boxes), scores[..., 1:] * scores[..., :1] if self.objectness else scores)
+        return self._suppressed(
+            self._corners(boxes), scores[..., 1:] * scores[..., :1] if self.objectness else scores
+        )
 
 
 def suppress(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:

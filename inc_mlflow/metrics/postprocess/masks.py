@@ -5,16 +5,19 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.detection import Picture, one_per_row
 from inc_mlflow.metrics.labels import json_text, structured
-from inc_mlflow.metrics.metric import Arrays
 from inc_mlflow.metrics.postprocess.detection import Detector
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 
 
 class MaskRcnn(Detector):
-    """Each mask fills its box, resized with bilinear interpolation (He et al. 2017), in the picture that the label is of."""
+    """Each mask fills its box, resized with bilinear interpolation (He et al.
+
+    2017), in the picture that the label is of.
+    """
 
     normalized: Annotated[bool, Field(description="Boxes are shares of the picture's size.")] = False
 
@@ -31,7 +34,12 @@ class MaskRcnn(Detector):
                 f"metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), masks (n, most, side, side), got "
                 f"{boxes.shape}, {scores.shape}, {classes.shape} and {masks.shape}; set metric.outputs"
             )
-        lost = np.isnan(boxes).any(axis=2) | np.isnan(scores) | np.isnan(classes) | np.isnan(masks).any(axis=(2, 3))
+        lost = (
+            np.isnan(boxes).any(axis=2)
+            | np.isnan(scores)
+            | np.isnan(classes)
+            | np.isnan(masks).any(axis=(2, 3))
+        )
         # NaN comes first: a metric must see it, however few detections stay.
         best = np.argsort(np.where(lost, -np.inf, -scores), axis=1, kind="stable")[:, : self.max_detections]
         boxes, scores, classes, masks, lost = (
@@ -47,7 +55,9 @@ class MaskRcnn(Detector):
         rows = []
         for row, picture in enumerate(pictures):
             scale = [picture.width, picture.height] * 2 if self.normalized else 1
-            pasted = [_paste(mask, box, picture) for mask, box in zip(masks[row], boxes[row] * scale, strict=True)]
+            pasted = [
+                _paste(mask, box, picture) for mask, box in zip(masks[row], boxes[row] * scale, strict=True)
+            ]
             rows.append(np.array(pasted, bool).reshape(-1, picture.height, picture.width))
         return one_per_row(rows)
 
@@ -84,6 +94,8 @@ class Duc(Postprocess):
         logits, rows, columns = outputs["logits"], self.height // self.block, self.width // self.block
         shape = (len(logits), self.classes, self.block, self.block, rows, columns)
         if logits.size != np.prod(shape):
-            raise DataError(f"metric: duc needs {np.prod(shape[1:])} values per row for its options, got {logits.shape}")
+            raise DataError(
+                f"metric: duc needs {np.prod(shape[1:])} values per row for its options, got {logits.shape}"
+            )
         blocks = logits.reshape(shape).transpose(0, 1, 4, 2, 5, 3)
         return {"logits": blocks.reshape(len(logits), self.classes, rows * self.block, columns * self.block)}

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
-from inc_mlflow.metrics.metric import Arrays
-from inc_mlflow.spec.part import Part
+from inc_mlflow.spec.spec_model import Part
 
 
 class Postprocess(Part):

@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.metrics.labels import json_text, structured
-from inc_mlflow.metrics.metric import Arrays
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.metrics.squad import Place, Question
 from inc_mlflow.metrics.text import BROKEN
@@ -21,12 +21,17 @@ class Placed(Question):
 
 
 class SquadSpan(Postprocess):
-    """The span with the largest sum of start and end logit (Devlin et al. 2018, section 4.2); one row is one question."""
+    """The span with the largest sum of start and end logit (Devlin et al.
+
+    2018, section 4.2); one row is one question.
+    """
 
     max_length: Annotated[int, Field(ge=1, description="Tokens of an answer.")] = 30
     null_threshold: Annotated[
         float | None,
-        Field(description="SQuAD v2: no answer where the first token scores higher than the best span by more than this."),
+        Field(
+            description="SQuAD v2: no answer where the first token scores higher than the best span by more than this."
+        ),
     ] = None
 
     summary = "start and end logits to the text between them, by the offsets in the label"
@@ -38,7 +43,9 @@ class SquadSpan(Postprocess):
         """Logits (n, length) each -> texts (n,)."""
         start, end = outputs["start"], outputs["end"]
         if start.ndim != 2 or start.shape != end.shape:
-            raise DataError(f"metric: squad_span needs start and end (n, length), got {start.shape} and {end.shape}")
+            raise DataError(
+                f"metric: squad_span needs start and end (n, length), got {start.shape} and {end.shape}"
+            )
         questions = structured(np.asarray(labels), Placed)
         rows = zip(start.astype(np.float64), end.astype(np.float64), questions, strict=True)
         return {"text": np.array([self._answer(*row) for row in rows], object)}
@@ -47,7 +54,9 @@ class SquadSpan(Postprocess):
         if np.isnan(start).any() or np.isnan(end).any():
             return BROKEN
         if len(question.offsets) > len(start):
-            raise DataError(f"label: {len(question.offsets)} offsets for outputs of {len(start)} tokens; give one per token")
+            raise DataError(
+                f"label: {len(question.offsets)} offsets for outputs of {len(start)} tokens; give one per token"
+            )
         places = np.array([at for at, place in enumerate(question.offsets) if place is not None], int)
         if not len(places):
             return ""

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics.metric import Arrays
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.metrics.text import BROKEN
 from inc_mlflow.tokenizer import read_tokenizer, tokenizing
@@ -40,7 +40,9 @@ class Decode(Postprocess):
         """Tokens (n, length), or their logits (n, length, vocabulary) -> texts (n,)."""
         tokens = outputs["tokens"]
         if tokens.ndim == 3:
-            return _texts([self._text(row.argmax(axis=1)) for row in tokens], np.isnan(tokens).any(axis=(1, 2)))
+            return _texts(
+                [self._text(row.argmax(axis=1)) for row in tokens], np.isnan(tokens).any(axis=(1, 2))
+            )
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
             raise DataError(
                 f"metric: decode needs tokens (n, length), got {tokens.dtype} of shape {tokens.shape}; set metric.outputs"
@@ -51,13 +53,17 @@ class Decode(Postprocess):
         ends = np.flatnonzero(tokens == self.end) if self.end is not None else np.empty(0, int)
         written = tokens[: ends[0]] if len(ends) else tokens
         with tokenizing(Path(self.tokenizer), _FIELD):
-            return str(self._read.decode([int(token) for token in written if token >= 0], skip_special_tokens=True))
+            return str(
+                self._read.decode([int(token) for token in written if token >= 0], skip_special_tokens=True)
+            )
 
 
 class Ctc(Postprocess):
     """The best symbol of each frame, repeats and blanks left out (Graves et al. 2006, best path decoding)."""
 
-    vocabulary: Annotated[tuple[str, ...], Field(strict=False, min_length=2, description="Text of each class.")]
+    vocabulary: Annotated[
+        tuple[str, ...], Field(strict=False, min_length=2, description="Text of each class.")
+    ]
     blank: Annotated[int, Field(ge=0, description="Class that stands for no symbol.")] = 0
     space: Annotated[str, Field(description="Text that stands between words.")] = "|"
 
@@ -89,4 +95,6 @@ class Ctc(Postprocess):
 
 
 def _texts(found: list[str], lost: Any) -> Arrays:
-    return {"text": np.array([BROKEN if gone else text for text, gone in zip(found, lost, strict=True)], object)}
+    return {
+        "text": np.array([BROKEN if gone else text for text, gone in zip(found, lost, strict=True)], object)
+    }

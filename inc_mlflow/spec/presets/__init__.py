@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec.part import Part, spec_error
 from inc_mlflow.spec.placement import LOCAL, POOL_NAME, PoolSpec
+from inc_mlflow.spec.spec_model import Part, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 DEFAULT = "nfd"
@@ -20,7 +20,10 @@ _Pools = dict[Annotated[str, Field(pattern=POOL_NAME)], dict[str, Any]]
 
 
 class _PoolFile(Part):
-    """Fields of pools; they come before those of the preset, and those before what the hardware is everywhere."""
+    """Fields of pools.
+
+    They come before those of the preset, and those before what the hardware is everywhere.
+    """
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     preset: str | None = None
@@ -33,17 +36,24 @@ def presets() -> list[str]:
 
 
 def definitions(source: str | None, root: Path) -> dict[str, PoolSpec]:
-    """Return all pools of a preset, or of a file relative to ``root``; SpecError is one line that names file and field."""
+    """Return all pools of a preset, or of a file relative to ``root``.
+
+    SpecError is one line that names file and field.
+    """
     source = source or DEFAULT
     if source in presets():
         return _merged(_read(_HERE / f"{source}.yaml").pools)
     path = root / source
     if not path.suffix:
-        raise UnknownNameError(f"placement: no {source!r}{did_you_mean(source, presets())}; there are {_there()}")
+        raise UnknownNameError(
+            f"placement: no {source!r}{did_you_mean(source, presets())}; there are {_there()}"
+        )
     with reading(path, "a file with pools"):
         own = _read(path)
         if own.preset is not None and own.preset not in presets():
-            raise SpecError(f"preset: no {own.preset!r}{did_you_mean(own.preset, presets())}; there are {_there()}")
+            raise SpecError(
+                f"preset: no {own.preset!r}{did_you_mean(own.preset, presets())}; there are {_there()}"
+            )
         below = _read(_HERE / f"{own.preset}.yaml").pools if own.preset else {}
         return _merged(below, own.pools)
 

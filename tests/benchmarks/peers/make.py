@@ -1,8 +1,9 @@
 """Write the INT8 models of other tools for the model of a job, with the job's calibration rows.
 
-``.venv/bin/python tests/benchmarks/peers/make.py JOB OUT TOOL=PYTHON ...``: for each TOOL (ort_default, nncf_ptq, onc_ptq,
-olive_ptq) the interpreter that has it. Each model is made from the file as shipped and from the normalised one, in
-``OUT/shipped`` and ``OUT/normalised``; what a tool cannot do is told in ``OUT/failed.json`` by the last line that it said.
+``.venv/bin/python tests/benchmarks/peers/make.py JOB OUT TOOL=PYTHON ...``: for each TOOL (ort_default,
+nncf_ptq, onc_ptq, olive_ptq) the interpreter that has it. Each model is made from the file as shipped and
+from the normalised one, in ``OUT/shipped`` and ``OUT/normalised``; what a tool cannot do is told in
+``OUT/failed.json`` by the last line that it said.
 """
 
 import json
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inc_mlflow.ort.normalize import normalize
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.inputs import open_data
-from inc_mlflow.storage import MODEL
+from inc_mlflow.steps.data import open_data
 
 NAMES = {
     "ort_default": ("static", "dynamic", "u8-per-channel", "u8-matmul", "dynamic-per-channel"),
@@ -64,8 +65,16 @@ def make(command: list[str | Path]) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return f"not finished after {SECONDS} s"
-    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return (
+        None
+        if done.returncode == 0
+        else (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    )
 
 
 if __name__ == "__main__":
-    main(Job.load(Path(sys.argv[1])), Path(sys.argv[2]), dict(argument.split("=", 1) for argument in sys.argv[3:]))
+    main(
+        Job.load(Path(sys.argv[1])),
+        Path(sys.argv[2]),
+        dict(argument.split("=", 1) for argument in sys.argv[3:]),
+    )

@@ -1,7 +1,7 @@
 """Write an INT8 model by Olive with the defaults of its passes.
 
-``python olive_ptq.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has olive-ai, torch and requests; NAME is one
-below.
+``python olive_ptq.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has olive-ai, torch and
+requests; NAME is one below.
 """
 
 import shutil
@@ -21,7 +21,10 @@ def rows_of_npz(data_dir, path, **_):
     """Return the rows as Olive's data loader takes them: inputs by name without the batch axis, and a label."""
     with np.load(path) as archive:
         arrays = dict(archive)
-    return [({name: array[row] for name, array in arrays.items()}, 0) for row in range(len(next(iter(arrays.values()))))]
+    return [
+        ({name: array[row] for name, array in arrays.items()}, 0)
+        for row in range(len(next(iter(arrays.values()))))
+    ]
 
 
 def config(name, model, rows, out):

@@ -1,6 +1,7 @@
 """Write an INT8 model by onnx-neural-compressor with its defaults.
 
-``python onc_ptq.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has onnx-neural-compressor; NAME is one below.
+``python onc_ptq.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has onnx-neural-compressor; NAME
+is one below.
 """
 
 import sys
@@ -25,7 +26,9 @@ class Rows(data_reader.CalibrationDataReader):
     def rewind(self):
         """Begin again."""
         count = len(next(iter(self._arrays.values())))
-        self._rows = ({name: array[row : row + 1] for name, array in self._arrays.items()} for row in range(count))
+        self._rows = (
+            {name: array[row : row + 1] for name, array in self._arrays.items()} for row in range(count)
+        )
 
 
 MAKERS = {

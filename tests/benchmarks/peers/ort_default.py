@@ -1,6 +1,7 @@
 """Write an INT8 model by onnxruntime itself: with its defaults, or with settings that a hand picks.
 
-``python ort_default.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has onnxruntime; NAME is one below.
+``python ort_default.py NAME MODEL ROWS.npz OUT.onnx``, with an interpreter that has onnxruntime; NAME is one
+below.
 """
 
 import sys
@@ -23,7 +24,9 @@ class Rows(CalibrationDataReader):
         with np.load(path) as archive:
             arrays = dict(archive)
         count = len(next(iter(arrays.values())))
-        self._rows = iter([{name: array[row : row + 1] for name, array in arrays.items()} for row in range(count)])
+        self._rows = iter(
+            [{name: array[row : row + 1] for name, array in arrays.items()} for row in range(count)]
+        )
 
     def get_next(self):
         """Return the next row or None."""

@@ -12,10 +12,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.promote import promote_best
-from inc_mlflow.steps.track import track
-from inc_mlflow.tracking.champions import find_champion
-from inc_mlflow.tracking.server import Server, connected
+from inc_mlflow.steps.judge.promote import promote_best
+from inc_mlflow.steps.report.track import track
+from inc_mlflow.tracking.registry.champions import find_champion
+from inc_mlflow.tracking.server.connection import Server, connected
 
 what, job, fatal = sys.argv[1], Job.load(Path(sys.argv[2])), int(sys.argv[3])
 written = 0

@@ -45,7 +45,9 @@ json.dump(
             }
             for one in client.search_model_versions()
         ],
-        "aliases": {model.name: {name: str(version) for name, version in model.aliases.items()} for model in models},
+        "aliases": {
+            model.name: {name: str(version) for name, version in model.aliases.items()} for model in models
+        },
         "logged": [
             {
                 "id": one.model_id,

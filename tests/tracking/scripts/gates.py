@@ -13,9 +13,9 @@ warnings.simplefilter("ignore")
 import requests
 
 from inc_mlflow.errors import IncError
-from inc_mlflow.steps.case import Policy
-from inc_mlflow.steps.decide import decide
-from inc_mlflow.tracking.server import Stores
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.tracking.server.connection import Stores
 
 _send = requests.Session.send
 

@@ -9,10 +9,10 @@ from sharding import EXAMPLE, OWN, WHOLE_SPLIT, calibrated, evaluated
 
 from inc_mlflow.records import ChampionRecord
 from inc_mlflow.spec import Job, JobSpec
-from inc_mlflow.steps.calibrate import calibrate
-from inc_mlflow.steps.import_model import import_model
-from inc_mlflow.steps.quantize import quantize
-from inc_mlflow.steps.stage import STATE
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.import_model import import_model
+from inc_mlflow.steps.step import STATE
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,17 @@ def make(folder):
     def make(rows=30, batch=4, metric="top1", data=None, recipe=None):
         splits = {"calibration": {"path": "calib.npz", "stop": rows, "batch": batch}}
         splits["validation"] = {"path": "dev.npz", "stop": rows}
-        fields = {"version": 1, "name": "digits", "model": "fp32.onnx", "data": data or splits, "metric": metric}
+        fields = {
+            "version": 1,
+            "name": "digits",
+            "model": "fp32.onnx",
+            "data": data or splits,
+            "metric": metric,
+        }
         fields["recipes"] = [recipe or {"method": "static", "calibrate_method": "percentile"}]
-        return Job(JobSpec.from_text(json.dumps(fields | {"benchmark": {"layout": f"1s1c1ins{batch}bs"}})), folder)
+        return Job(
+            JobSpec.from_text(json.dumps(fields | {"benchmark": {"layout": f"1s1c1ins{batch}bs"}})), folder
+        )
 
     return make
 

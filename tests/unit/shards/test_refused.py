@@ -10,10 +10,10 @@ from sharding import WHOLE_SPLIT
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import RECORD
-from inc_mlflow.steps.calibrate import RANGES, calibrate
-from inc_mlflow.steps.calibrate_shards import calibrate_shard, merge_ranges
-from inc_mlflow.steps.evaluate_shards import KEPT, evaluate_shard, merge_evaluations
-from inc_mlflow.steps.quantize import quantize
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.measure.evaluate_shards import KEPT, evaluate_shard, merge_evaluations
+from inc_mlflow.steps.prepare.calibrate import RANGES, calibrate
+from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard, merge_ranges
 
 KINDS = {"evaluation": merge_evaluations, "ranges": merge_ranges}
 
@@ -47,13 +47,21 @@ def change(directory, **fields):
 @pytest.mark.parametrize("kind", KINDS)
 def test_shards_of_other_counts_are_refused(good, shards, kind):
     change(shards / kind / "2", shard={"number": 2, "count": 3})
-    refused(good, shards, kind, [1, 2], "^merge: shards 1/2 and 2/3 are not of one count; give all shards of the same$")
+    refused(
+        good,
+        shards,
+        kind,
+        [1, 2],
+        "^merge: shards 1/2 and 2/3 are not of one count; give all shards of the same$",
+    )
 
 
 def other_evaluation(make, models, shards, **changes):
     """Replace the second shard by that of another job."""
     shutil.rmtree(shards / "evaluation" / "2")
-    return evaluate_shard(make(**{"metric": WHOLE_SPLIT} | changes), shards / "evaluation" / "2", **models, shard="2/2")
+    return evaluate_shard(
+        make(**{"metric": WHOLE_SPLIT} | changes), shards / "evaluation" / "2", **models, shard="2/2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +78,13 @@ def test_evaluations_on_other_labels_are_refused(good, make, models, shards, fol
     np.savez(folder / "other.npz", **archive | {"label": archive["label"][::-1]})
     splits = {"calibration": {"path": "calib.npz"}, "validation": {"path": "other.npz", "stop": 30}}
     other_evaluation(make, models, shards, data=splits)
-    refused(good, shards, "evaluation", [1, 2], "^merge: shards 1/2 and 2/2 differ in data; evaluate all of them again")
+    refused(
+        good,
+        shards,
+        "evaluation",
+        [1, 2],
+        "^merge: shards 1/2 and 2/2 differ in data; evaluate all of them again",
+    )
 
 
 def test_evaluations_of_other_models_are_refused(good, make, models, shards, tmp_path):
@@ -78,7 +92,13 @@ def test_evaluations_of_other_models_are_refused(good, make, models, shards, tmp
     calibrate(job, tmp_path / "ranges", baseline=models["baseline"])
     quantize(job, tmp_path / "candidates", baseline=models["baseline"], ranges=tmp_path / "ranges")
     other_evaluation(make, models | {"candidates": tmp_path / "candidates"}, shards)
-    refused(good, shards, "evaluation", [1, 2], "^merge: shards 1/2 and 2/2 differ in models; evaluate all of them again")
+    refused(
+        good,
+        shards,
+        "evaluation",
+        [1, 2],
+        "^merge: shards 1/2 and 2/2 differ in models; evaluate all of them again",
+    )
 
 
 def test_ranges_of_other_data_are_refused(good, make, models, shards):
@@ -92,7 +112,13 @@ def test_ranges_of_other_batches_are_refused(good, make, models, shards):
     """The same rows, but which of them are whose is another question then."""
     shutil.rmtree(shards / "ranges" / "2")
     calibrate_shard(make(batch=3), shards / "ranges" / "2", baseline=models["baseline"], shard="2/2")
-    refused(good, shards, "ranges", [1, 2], "^merge: shards 1/2 and 2/2 differ in batches; calibrate all of them again")
+    refused(
+        good,
+        shards,
+        "ranges",
+        [1, 2],
+        "^merge: shards 1/2 and 2/2 differ in batches; calibrate all of them again",
+    )
 
 
 def test_ranges_of_other_models_are_refused(good, shards):
@@ -132,4 +158,10 @@ def test_raw_files_that_changed_are_refused(good, shards, kind, file, change):
 def test_a_record_that_changed_is_refused(good, shards):
     change(shards / "evaluation" / "1", higher_is_better=False)
     change(shards / "evaluation" / "2", higher_is_better=False)
-    refused(good, shards, "evaluation", [1, 2], "evaluation/1: the record changed since it was measured; measure again$")
+    refused(
+        good,
+        shards,
+        "evaluation",
+        [1, 2],
+        "evaluation/1: the record changed since it was measured; measure again$",
+    )

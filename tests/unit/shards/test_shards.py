@@ -11,13 +11,14 @@ from hypothesis.extra.numpy import arrays
 from sharding import METRICS, calibrated, evaluated, said
 
 from inc_mlflow.errors import DataError, SpecError
-from inc_mlflow.measure.outcomes import interleave
-from inc_mlflow.steps.calibrate import RANGES, calibrate
-from inc_mlflow.steps.calibrate_shards import calibrate_shard, merge_ranges
-from inc_mlflow.steps.evaluate import OUTCOMES, evaluate
-from inc_mlflow.steps.evaluate_shards import evaluate_shard, merge_evaluations
-from inc_mlflow.steps.kept import flattened
-from inc_mlflow.steps.stage import STATE
+from inc_mlflow.measure.gate.measurements import OUTCOMES
+from inc_mlflow.measure.stats.outcomes import interleave
+from inc_mlflow.steps.measure.evaluate import evaluate
+from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard, merge_evaluations
+from inc_mlflow.steps.measure.ragged import flattened
+from inc_mlflow.steps.prepare.calibrate import RANGES, calibrate
+from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard, merge_ranges
+from inc_mlflow.steps.step import STATE
 
 LAYOUT = st.integers(1, 30).flatmap(
     lambda rows: st.integers(1, 8).flatmap(
@@ -29,7 +30,9 @@ LAYOUT = st.integers(1, 30).flatmap(
 
 @settings(max_examples=20)
 @given(LAYOUT)
-def test_shards_of_ranges_merge_to_the_file_and_the_record_of_one_pass(make, models, tmp_path_factory, layout):
+def test_shards_of_ranges_merge_to_the_file_and_the_record_of_one_pass(
+    make, models, tmp_path_factory, layout
+):
     (rows, batch, count), folder = layout, tmp_path_factory.mktemp("ranges")
     job = make(rows, batch)
     calibrate(job, folder / "whole", baseline=models["baseline"])
@@ -64,9 +67,15 @@ def test_what_shards_keep_is_joined_in_the_order_of_the_rows(layout, data):
 @pytest.mark.parametrize(
     ("array", "says"),
     [
-        (np.zeros((2, 3)), r"^metric: 'm' of int8 has shape \(2, 3\) for 3 rows, so no shards can be made; its first axis is"),
+        (
+            np.zeros((2, 3)),
+            r"^metric: 'm' of int8 has shape \(2, 3\) for 3 rows, so no shards can be made; its first axis is",
+        ),
         (np.float64(1), r"has shape \(\) for 3 rows"),
-        (np.array(["a", "b", "c"], object), r"^metric: 'm' has rows that are not arrays of one type, so no shards can be made"),
+        (
+            np.array(["a", "b", "c"], object),
+            r"^metric: 'm' has rows that are not arrays of one type, so no shards can be made",
+        ),
     ],
 )
 def test_what_has_no_rows_makes_no_shards(array, says):
@@ -84,11 +93,15 @@ def test_a_job_whose_recipes_need_no_ranges_merges_to_none(make, models, tmp_pat
 
 
 def test_a_callable_split_is_regrouped_before_it_is_shared_out(make, models, tmp_path):
-    job = make(batch=4, data={"validation": {"callable": "own.py:data"}, "calibration": {"callable": "own.py:data"}})
+    job = make(
+        batch=4, data={"validation": {"callable": "own.py:data"}, "calibration": {"callable": "own.py:data"}}
+    )
     evaluate(job, tmp_path / "whole", **models)
     merge_evaluations(job, tmp_path / "merged", shards=evaluated(job, models, tmp_path, 4))
     assert (tmp_path / "merged" / OUTCOMES).read_bytes() == (tmp_path / "whole" / OUTCOMES).read_bytes()
-    with pytest.raises(DataError, match=r"^data.validation: 5 batches are too few for 6 shards; use fewer shards$"):
+    with pytest.raises(
+        DataError, match=r"^data.validation: 5 batches are too few for 6 shards; use fewer shards$"
+    ):
         evaluate_shard(job, tmp_path / "few", **models, shard="1/6")
 
 
@@ -100,10 +113,16 @@ def test_what_is_no_shard_is_refused(make, models, tmp_path, text):
 
 @pytest.mark.parametrize("shard", ["1/9", "9/9"])
 def test_too_many_shards_are_refused_before_any_work(make, models, tmp_path, shard, monkeypatch):
-    monkeypatch.setattr("inc_mlflow.ort.runner.Runner.__call__", lambda *_: pytest.fail("a model ran"))
-    with pytest.raises(DataError, match=r"^data.validation: 8 batches are too few for 9 shards; use fewer shards$"):
+    monkeypatch.setattr(
+        "inc_mlflow.engines.onnxruntime.runtime.runner.Runner.__call__", lambda *_: pytest.fail("a model ran")
+    )
+    with pytest.raises(
+        DataError, match=r"^data.validation: 8 batches are too few for 9 shards; use fewer shards$"
+    ):
         evaluate_shard(make(30, 4), tmp_path / "a", **models, shard=shard)
-    with pytest.raises(DataError, match=r"^data.calibration: 8 batches are too few for 9 shards; use fewer shards$"):
+    with pytest.raises(
+        DataError, match=r"^data.calibration: 8 batches are too few for 9 shards; use fewer shards$"
+    ):
         calibrate_shard(make(30, 4), tmp_path / "a", baseline=models["baseline"], shard=shard)
 
 
@@ -115,7 +134,10 @@ def test_a_killed_run_goes_on_shard_by_shard(good, models, tmp_path, monkeypatch
         shutil.copytree(models[name], place)
         (place / "done.json").write_text(json.dumps({"inputs": {}, "identity": name}))
     evaluated(good.job, places, tmp_path / "first", 2)
-    assert {path.name for path in (tmp_path / "state").iterdir()} == {"evaluation_1-of-2", "evaluation_2-of-2"}
+    assert {path.name for path in (tmp_path / "state").iterdir()} == {
+        "evaluation_1-of-2",
+        "evaluation_2-of-2",
+    }
     shutil.rmtree(tmp_path / "state" / "evaluation_2-of-2")
     before = (tmp_path / "state" / "evaluation_1-of-2").stat().st_ino
     directories = evaluated(good.job, places, tmp_path / "second", 2)

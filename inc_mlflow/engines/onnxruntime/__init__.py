@@ -1,0 +1,1 @@
+"""ONNX Runtime: all that knows ONNX graphs and their sessions."""

@@ -1,0 +1,1 @@
+"""Statistics of activations, and the ranges that follow from them."""

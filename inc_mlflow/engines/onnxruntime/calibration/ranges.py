@@ -1,0 +1,155 @@
+"""Activation ranges: statistics per tensor that merge, so that shards give the same file as one pass."""
+
+import json
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
+from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range
+from inc_mlflow.errors import ModelError, StateError
+from inc_mlflow.files import canonical_json, write_text
+from inc_mlflow.spec import CalibrateMethod
+
+FORMAT = 2
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """Smallest and largest value of a tensor, exact in float32."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, name: str, values: np.ndarray) -> Self:
+        """Summarise one batch, infinities included; ModelError where the activations are not numbers."""
+        if not values.size:
+            return cls(0.0, 0.0)  # every quantised range holds zero, so nothing seen adds nothing
+        low, high = (
+            float(values.min()) + 0.0,
+            float(values.max()) + 0.0,
+        )  # -0.0 + 0.0 is 0.0: equal values, equal bytes
+        if np.isnan(low) or np.isnan(high):
+            raise ModelError(
+                f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
+            )
+        return cls(low, high)
+
+    @property
+    def bounded(self) -> bool:
+        """Tell whether INT8 can cover it: masks are often minus infinity."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistics of both parts together."""
+        return type(self)(min(self.low, other.low), max(self.high, other.high))
+
+    def range(self) -> Range:
+        """Return the range that INT8 must cover."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Statistics of every tensor that quantisation needs, of ``rows`` calibration rows."""
+
+    model_sha256: str
+    rows: int
+    tensors: dict[str, MinMax]
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+    """Of every tensor too, or of none: the method minmax does without."""
+    unbounded: frozenset[str] = frozenset()
+    """Tensors that reach infinity: they have no range, and what touches them stays FP32."""
+
+    def final(self, method: CalibrateMethod) -> dict[str, Range]:
+        """Return the range of every tensor by ``method``.
+
+        ModelError where that needs histograms and there are none.
+        """
+        if method == "minmax":
+            return {name: one.range() for name, one in self.tensors.items()}
+        if self.histograms.keys() != self.tensors.keys():
+            raise ModelError(
+                f"ranges: collected for minmax only, {method!r} needs more; calibrate again with it in the job"
+            )
+        return {
+            name: finite_range(method, self.histograms[name], *one.range())
+            for name, one in self.tensors.items()
+        }
+
+    def merge(self, other: Self) -> Self:
+        """Return the ranges of both shards; ModelError where they are of different models or methods."""
+        if (self.model_sha256, self._names()) != (other.model_sha256, other._names()):
+            raise ModelError(
+                "ranges: the shards belong to different models; calibrate all of them on the same one"
+            )
+        if bool(self.histograms) != bool(other.histograms):
+            raise ModelError(
+                "ranges: only some of the shards have histograms; calibrate all of them with the same job"
+            )
+        unbounded = self.unbounded | other.unbounded
+        kept = [name for name in self.tensors if name not in unbounded]
+        tensors = {name: self.tensors[name].merge(other.tensors[name]) for name in kept}
+        histograms = {
+            name: self.histograms[name].merge(other.histograms[name]) for name in kept if self.histograms
+        }
+        return type(self)(self.model_sha256, self.rows + other.rows, tensors, histograms, unbounded)
+
+    def _names(self) -> set[str]:
+        return self.tensors.keys() | self.unbounded
+
+    def save(self, path: Path) -> None:
+        """Write JSON; equal ranges give equal bytes."""
+        data = {
+            "format": FORMAT,
+            "model_sha256": self.model_sha256,
+            "rows": self.rows,
+            "minmax": {name: one.range() for name, one in self.tensors.items()},
+            "unbounded": sorted(self.unbounded),
+            "histograms": {name: one.to_text() for name, one in self.histograms.items()},
+        }
+        write_text(path, canonical_json(data))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote; StateError where it is something else."""
+        try:
+            data: dict[str, Any] = json.loads(path.read_text())
+            if data["format"] != FORMAT:
+                raise StateError(
+                    f"{path}: ranges of format {data['format']}; this version reads {FORMAT}, calibrate again"
+                )
+            tensors = {name: _minmax(low, high) for name, (low, high) in data["minmax"].items()}
+            histograms = _histograms(data["histograms"], tensors)
+            unbounded = frozenset(map(_text, data["unbounded"]))
+            return cls(
+                str(data["model_sha256"]), operator.index(data["rows"]), tensors, histograms, unbounded
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StateError(f"{path}: not a ranges file; make one with `inc-mlflow calibrate`") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("the name of a tensor is not text")
+    return value
+
+
+def _minmax(low: float, high: float) -> MinMax:
+    """Check that ``low`` and ``high`` are in order and float32: outside it, a histogram has no bin for them."""
+    largest = float(np.finfo(np.float32).max)
+    if not (-largest <= low <= high <= largest and all(float(np.float32(end)) == end for end in (low, high))):
+        raise ValueError("a range is not one of finite float32")
+    return MinMax(float(low), float(high))
+
+
+def _histograms(texts: Mapping[str, str], tensors: Mapping[str, MinMax]) -> dict[str, Histogram]:
+    if texts and texts.keys() != tensors.keys():
+        raise ValueError("the histograms are of other tensors than the ranges")
+    return {name: Histogram.from_text(text, *tensors[name].range()) for name, text in texts.items()}

@@ -1,0 +1,81 @@
+"""The range of least mean squared error: all scales on a fine grid, and for each of them every zero point."""
+
+import numpy as np
+
+from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
+
+STEPS = 255
+"""Steps between the lowest and the highest number of 8 bits."""
+_COARSE = (
+    512  # scales tried at first, from the one that clips nothing down: values in few places make many minima
+)
+_BLOCK = 16  # scales whose temporaries stay in the cache
+_FINE = 16  # between the neighbours of the best of them
+
+
+def mse(histogram: Histogram, low: float, high: float) -> tuple[float, float]:
+    """Return the range, with zero on its grid, whose rounding and clipping together cost least.
+
+    The values of a bin count as its middle.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low <= histogram.width:  # denormal: the histogram is too coarse, and there is nothing to gain
+        return low, high
+    widest = (high - low) / histogram.width / STEPS  # in bins
+    errors = _Errors(
+        histogram.counts, np.arange(0 if high else STEPS, (STEPS if low else 0) + 1)
+    )  # one for values of one sign
+    scale, zero = errors.least(widest * np.arange(_COARSE, 0, -1) / _COARSE)
+    near = np.linspace(1, -1, _FINE + 1) * widest / _COARSE + scale
+    scale, zero = errors.least(near[(near > 0) & (near <= widest)])
+    step = scale * histogram.width
+    return -zero * step, (STEPS - zero) * step
+
+
+class _Errors:
+    """Squared errors of a histogram, in units of its bins: sums of moments, cumulated over the bins."""
+
+    def __init__(self, counts: np.ndarray, zeros: np.ndarray) -> None:
+        middles = np.arange(-HALF, HALF) + 0.5
+        self._moments = np.stack(
+            [np.concatenate([[0], np.cumsum(counts * middles**power)]) for power in range(3)]
+        )
+        self._zeros = zeros
+
+    def least(self, scales: np.ndarray) -> tuple[float, int]:
+        """Return the best of ``scales`` with its best zero point; the first scale where several are equal."""
+        blocks = np.split(scales, range(_BLOCK, len(scales), _BLOCK))
+        errors = np.concatenate([self._of(block) for block in blocks])
+        scale, column = np.unravel_index(np.argmin(errors), errors.shape)
+        return float(scales[scale]), int(self._zeros[-1] - column)
+
+    def _of(self, scales: np.ndarray) -> np.ndarray:
+        """Return the error of each scale (row) with each zero point (column, from the largest down).
+
+        The grid is the multiples of the scale, whatever the zero point: that says at which of them it is cut.
+        """
+        numbers = np.arange(-self._zeros[-1], STEPS - self._zeros[0] + 1)
+        levels = numbers * scales[:, None]
+        borders = (
+            np.append(numbers - 0.5, numbers[-1] + 0.5) * scales[:, None]
+        )  # between the levels, and beyond both ends
+        places = np.ceil(borders + (HALF - 0.5)).astype(
+            np.int64
+        )  # of the first bin whose middle is not below
+        before = np.stack([moment.take(places, mode="clip") for moment in self._moments])
+        rounded = np.zeros(borders.shape)
+        np.cumsum(_error(before[:, :, 1:] - before[:, :, :-1], levels), 1, out=rounded[:, 1:])
+        count = (
+            self._zeros.size
+        )  # as many of the levels from either end are the outermost with some zero point
+        below = _error(before[:, :, :count], levels[:, :count])
+        above = _error(self._moments[:, -1, None, None] - before[:, :, -count:], levels[:, -count:])
+        errors: np.ndarray = below + (rounded[:, -count:] - rounded[:, :count]) + above
+        return errors
+
+
+def _error(moments: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return the squared error when all that has these three moments becomes ``value``."""
+    count, total, square = moments
+    error: np.ndarray = square + value * (value * count - 2 * total)
+    return error

@@ -1,0 +1,82 @@
+"""The prepared copy of onnxruntime: made once per version, outside of repository and site-packages."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import filelock
+
+from inc_mlflow.engines.onnxruntime.emulation.needs import compiler, library
+from inc_mlflow.engines.onnxruntime.emulation.patch import CPUID, patched
+from inc_mlflow.errors import HardwareError
+from inc_mlflow.files import canonical_json, sha256_file, sha256_text, writable
+
+HANDLER = "cpuid.so"
+_SOURCE = Path(__file__).with_name("cpuid.c")
+
+
+def prepared() -> Path:
+    """Return a directory with ``cpuid.so`` and the package ``onnxruntime`` without CPUID.
+
+    Made where it is not there.
+
+    It appears at once and whole; of several processes one makes it and the others wait.
+    """
+    found = library()
+    if found is None:
+        raise HardwareError("onnxruntime: its library is not there; install onnxruntime again")
+    root = _root()
+    target = root / _key(found)
+    if target.is_dir():
+        return target
+    with writable(target):
+        root.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{target}.lock"):
+            if not target.is_dir():
+                _make(found, target)
+    return target
+
+
+def _root() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return Path(cache or Path.home() / ".cache") / "inc_mlflow" / "isa"
+
+
+def _key(found: Path) -> str:
+    """Digest of all that the copy depends on: the library, the tools, and the files that make it."""
+    digests = [sha256_file(file) for file in (found, _SOURCE, _SOURCE.with_name("patch.py"), Path(__file__))]
+    return sha256_text(canonical_json([digests, _version(compiler()), _version(shutil.which("objdump"))]))[
+        :16
+    ]
+
+
+def _version(tool: str | None) -> str:
+    return subprocess.run([tool or "", "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def _make(found: Path, target: Path) -> None:
+    """Work beside the final place and move there at once."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    package = found.parents[1]
+    shutil.copytree(package, partial / package.name, ignore=_ignored)
+    (partial / found.relative_to(package.parent)).write_bytes(patched(found))
+    _compile(partial / HANDLER)
+    partial.rename(target)
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    """Leave out every library that could ask the CPU itself: only the one that is patched may be loaded."""
+    libraries = {name for name in names if ".so" in name}
+    return {"__pycache__"} | {name for name in libraries if CPUID in (Path(folder) / name).read_bytes()}
+
+
+def _compile(target: Path) -> None:
+    command = [compiler() or "cc", "-O2", "-shared", "-fPIC", "-o", str(target), str(_SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        complaint = " ".join(done.stderr.split())
+        raise HardwareError(
+            f"emulation: {command[0]} cannot compile {_SOURCE.name}; install the C library's headers: {complaint}"
+        )

@@ -1,0 +1,37 @@
+"""What emulation needs of this machine."""
+
+import platform
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from inc_mlflow.hardware.cpuinfo import cpu_flags
+from inc_mlflow.hardware.isa.profiles import Profile
+
+
+def missing(profile: Profile) -> list[str]:
+    """Return in words what this machine lacks for a profile."""
+    flags = cpu_flags()
+    needs = {
+        "x86-64 Linux": (platform.system(), platform.machine()) == ("Linux", "x86_64"),
+        "a C compiler (cc, gcc or clang)": compiler() is not None,
+        "objdump (binutils)": shutil.which("objdump") is not None,
+        "onnxruntime for the CPU": library() is not None,
+    }
+    needs |= {f"a CPU with {flag}": flag in flags for flag in sorted(profile.needs)}
+    return [need for need, there in needs.items() if not there]
+
+
+def compiler() -> str | None:
+    """Return the path of a C compiler."""
+    return next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
+
+
+def library() -> Path | None:
+    """Return the shared library that `import onnxruntime` loads, found without importing it."""
+    spec = find_spec("onnxruntime")
+    folders = spec.submodule_search_locations if spec else None
+    found = [
+        file for folder in folders or () for file in Path(folder).glob("capi/onnxruntime_pybind11_state*.so")
+    ]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,1 @@
+"""From baseline to candidate: static and dynamic quantisation, and what helps them."""

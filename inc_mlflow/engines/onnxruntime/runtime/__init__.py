@@ -1,0 +1,1 @@
+"""Sessions: load a model and run it."""

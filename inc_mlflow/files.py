@@ -1,0 +1,172 @@
+"""Files: digests, atomic writes, and model files with their external data."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.errors import DataError, StateError, reason
+
+MODEL = "model.onnx"
+"""Name of the model file in a step's output directory; above 2 GB its weights stand beside it in
+``model.onnx.data``."""
+_SEAL = "seal"
+_LISTED = 20
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file, read in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Hex digest of UTF-8 text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def external_data(model: Path) -> Path:
+    """Return where a model written by this package keeps weights that do not fit into the file."""
+    return model.with_name(f"{model.name}.data")
+
+
+def model_sha256(model: Path) -> str:
+    """Digest of a model: of the file alone, or of file and external data in that order where it has some."""
+    external = external_data(model)
+    if not external.exists():
+        return sha256_file(model)
+    return sha256_text(sha256_file(model) + sha256_file(external))
+
+
+def model_bytes(model: Path) -> int:
+    """Size in bytes, external data included."""
+    external = external_data(model)
+    return model.stat().st_size + (external.stat().st_size if external.exists() else 0)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write whole or not at all, also when the process is killed half-way."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(text)
+            _sync(partial)
+            partial.replace(path)
+            sync_entry(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
+    """Write plain data so that ``read_sealed`` can tell whether it is what was written."""
+    write_text(path, sealed(data))
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read what ``write_sealed`` wrote; None where it is missing or damaged, by a power cut or by hand."""
+    try:
+        return unsealed(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def sealed(data: Mapping[str, Any]) -> str:
+    """Return plain data as one line of JSON that carries its own digest."""
+    return canonical_json({**data, _SEAL: sha256_text(canonical_json(data))})
+
+
+def unsealed(text: bytes) -> dict[str, Any] | None:
+    """Return the data of such a line; None where it is anything else."""
+    try:
+        data = json.loads(text)
+        return data if data.pop(_SEAL) == sha256_text(canonical_json(data)) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def sync(folder: Path) -> None:
+    """See to it that all files below a folder outlive a power cut."""
+    for path in [*folder.rglob("*"), folder]:
+        _sync(path)
+
+
+def sync_entry(path: Path) -> None:
+    """See to it that a file or folder outlives a power cut under its name."""
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """Copy a model file, and its external data beside it under the same name, which the file refers to."""
+    with writable(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        if external_data(source).exists():
+            shutil.copyfile(external_data(source), target.with_name(external_data(source).name))
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Say in one line that ``path`` cannot be written, or that its disk is full."""
+    try:
+        yield
+    except OSError as error:
+        named = [Path(name) for name in (error.filename, error.filename2) if name]
+        if named and not any(_related(file, path) for file in named):
+            raise
+        if error.errno in FULL:
+            raise disk_full(path) from error
+        if error.errno in _UNWRITABLE:
+            raise StateError(
+                f"{path}: cannot be written ({error.strerror}); choose a writable directory"
+            ) from error
+        raise
+
+
+def disk_full(path: Path) -> StateError:
+    """Return the error for a disk without room for ``path``."""
+    return StateError(f"{path}: the disk is full; free some space and run again, finished steps are kept")
+
+
+def _related(file: Path, path: Path) -> bool:
+    """Tell whether an error about ``file`` is one about writing ``path``."""
+    return path.is_relative_to(file) or file.is_relative_to(path.parent)
+
+
+def check_regular(path: Path, where: str, what: str) -> None:
+    """Refuse what is no regular file; the message says to give ``what``, as "the path of an .npz"."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        said = getattr(error, "strerror", None) or reason(error)
+        raise DataError(f"{where}: {path} cannot be read ({said}); give {what}") from error
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{where}: {path} cannot be read (it is no regular file); give {what}")
+
+
+def listed(names: Iterable[object]) -> str:
+    """Write names for a message: the first twenty, and how many more there are."""
+    texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:59]}…" for name in names]
+    more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
+    return ", ".join(texts[:_LISTED]) + more

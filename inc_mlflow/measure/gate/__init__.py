@@ -1,0 +1,1 @@
+"""The gate: a pure function from records to a verdict. Loads no engine."""

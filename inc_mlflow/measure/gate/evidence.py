@@ -1,0 +1,212 @@
+"""What a pool found out, and whether it may be believed: about these models, on one kind of hardware, on the same rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.stats.outcomes import Outcomes
+from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, EvaluationRecord, Model
+from inc_mlflow.spec import Layout
+from inc_mlflow.spec.pools import is_emulated
+
+_ROUNDING = 1e-9
+_FASTEST = 1e6
+"""No model is that many times as fast as another."""
+_LEAST_CONFIDENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that one pool found out; ``outcomes`` are the evaluation's replicates by model."""
+
+    evaluation: EvaluationRecord
+    outcomes: Mapping[str, np.ndarray]
+    benchmark: BenchmarkRecord | None
+    """None where there is no speed, as on an emulated pool."""
+    classes: np.ndarray | None = None
+    """Class of each row, shape (n,), where the metric's labels are classes."""
+    groups: np.ndarray | None = None
+    """Number of each row's group, shape (n,), where the job draws rows in groups."""
+
+    @property
+    def emulated(self) -> bool:
+        """Tell whether this machine only stood in for the pool's."""
+        return is_emulated(self.evaluation.evidence.pool)
+
+    def scored(self, label: str) -> Outcomes | None:
+        """Return one model's metric and outcomes; None where it is no number."""
+        value = self.evaluation.results[label].value
+        return None if value is None else Outcomes(value, self.outcomes[label])
+
+
+def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_size: bool) -> None:
+    """Raise DataError where records are about other models, pools, rows or hardware than they are taken for.
+
+    ``needs_size``: the baseline's metric must not be 0, since a share of it is asked for.
+    """
+    labels = [model.label for model in models]
+    if labels[:1] != [BASELINE] or len(labels) < 2 or len(set(labels)) < len(labels):
+        raise DataError(
+            f"gate: judges the baseline and candidates of different names, not {', '.join(labels) or 'nothing'}"
+        )
+    for pool, measured in pools.items():
+        _check_subject(models, pool, measured)
+        _check_place(pool, measured)
+        _check_numbers(pool, measured)
+        _check_outcomes(models, pool, measured)
+        _check_baseline(measured.evaluation, needs_size)
+    alike = len({_rows(measured.evaluation) for measured in pools.values()}) == 1
+    if not alike or not _same_groups(list(pools.values())):
+        raise DataError(
+            "gate: not all pools were evaluated on the same rows by the same metric; evaluate again"
+        )
+
+
+def _rows(record: EvaluationRecord) -> tuple[object, ...]:
+    metric = record.metric, record.higher_is_better, record.decomposable, record.score_range
+    return record.evidence.data_sha256, *metric, record.group
+
+
+def _same_groups(pools: list[Measured]) -> bool:
+    given = [one.groups for one in pools if one.groups is not None]
+    return not given or (len(given) == len(pools) and all(np.array_equal(one, given[0]) for one in given))
+
+
+def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
+    expected = {model.label: model.sha256 for model in models}
+    for name, record in (("evaluation", measured.evaluation), ("benchmark", measured.benchmark)):
+        if record is None:
+            continue
+        evidence = record.evidence
+        if {label: digest for label, digest in evidence.models.items() if label != SOURCE} != expected:
+            raise DataError(
+                f"gate: the {name} on pool {pool!r} is about other models; measure these and judge again"
+            )
+        if evidence.pool != pool:
+            raise DataError(
+                f"gate: the {name} was made on pool {evidence.pool!r}, not {pool!r}; measure there"
+            )
+    if measured.evaluation.split != "validation":
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated on {measured.evaluation.split}; validation judges, evaluate on it"
+        )
+
+
+def _check_place(pool: str, measured: Measured) -> None:
+    """A pool's accuracy and speed are of one kind of host, one runtime and one batch size."""
+    if measured.benchmark is None:
+        return
+    one, other = measured.evaluation.evidence.host, measured.benchmark.evidence.host
+    if not one.same_hardware(other):
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated on {one.cpu} and benchmarked on {other.cpu}; measure both on one kind of host"
+        )
+    if one.runtime != other.runtime:
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated and benchmarked with other versions; measure both with one image"
+        )
+    providers = measured.evaluation.evidence.provider, measured.benchmark.evidence.provider
+    if len(set(providers)) > 1:
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated by {providers[0]} and benchmarked by {providers[1]}; use one"
+        )
+    batch = _batch(pool, measured.benchmark)
+    if batch != measured.evaluation.batch:
+        raise DataError(
+            f"gate: pool {pool!r} was evaluated with batch {measured.evaluation.batch} and benchmarked with {batch}; "
+            "measure both with one layout"
+        )
+
+
+def _batch(pool: str, record: BenchmarkRecord) -> int:
+    try:
+        return Layout.parse(record.layout).batch
+    except ValueError as error:
+        raise DataError(f"gate: the layout of pool {pool!r}: {error}") from error
+
+
+def _check_numbers(pool: str, measured: Measured) -> None:
+    """Refuse what no measurement gives, before it is computed with: whole numbers that wrap, shapes that broadcast."""
+    if any(one.dtype != np.float64 or one.ndim != 1 for one in measured.outcomes.values()):
+        raise DataError(f"gate: the outcomes on pool {pool!r} are not one number each; evaluate again")
+    classes, rows = measured.classes, measured.evaluation.rows
+    if classes is not None and (classes.dtype.kind not in "biu" or classes.shape != (rows,)):
+        raise DataError(
+            f"gate: the classes on pool {pool!r} are not one of each of {rows} rows; evaluate again"
+        )
+    _check_groups(pool, measured)
+    if measured.benchmark is not None and not _credible(measured.benchmark):
+        raise DataError(
+            f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again"
+        )
+
+
+def _check_groups(pool: str, measured: Measured) -> None:
+    """Groups are numbered from 0 without a gap, as ``evaluate`` writes them.
+
+    Another way to number could hide some.
+    """
+    groups, record = measured.groups, measured.evaluation
+    if (groups is None) != (record.group is None):
+        raise DataError(
+            f"gate: the evaluation on pool {pool!r} has groups or names one, not both; evaluate again"
+        )
+    if groups is not None and not _numbered(groups, record.rows):
+        raise DataError(
+            f"gate: the groups on pool {pool!r} are not one of each of {record.rows} rows; evaluate again"
+        )
+
+
+def _numbered(groups: np.ndarray, rows: int) -> bool:
+    whole = groups.dtype == np.int64 and groups.shape == (rows,)
+    return whole and bool(np.array_equal(np.unique(groups), np.arange(int(groups.max(initial=-1)) + 1)))
+
+
+def _credible(record: BenchmarkRecord) -> bool:
+    ratios = (*record.speedup.values(), *record.source_speedup.values())
+    ordered = all(1 / _FASTEST <= one.low <= one.value <= one.high <= _FASTEST for one in ratios)
+    return ordered and _LEAST_CONFIDENCE < record.confidence < 1
+
+
+def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:
+    value = record.results[BASELINE].value
+    if value is None or (needs_size and not value):
+        raise DataError(
+            f"gate: the baseline's {record.metric} is {value}; check data, labels and metric before compressing"
+        )
+
+
+def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
+    record = measured.evaluation
+    rows = record.rows if record.decomposable else None
+    sizes = {len(measured.outcomes.get(model.label, ())) for model in models}
+    if len(sizes) > 1 or 0 in sizes or (rows is not None and sizes != {rows}):
+        raise DataError(
+            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; evaluate again"
+        )
+    for model in models:
+        if (scored := measured.scored(model.label)) and not _agree(scored, record.decomposable):
+            raise DataError(
+                f"gate: the {record.metric} of {model.label} on pool {pool!r} is not that of its outcomes"
+            )
+        if scored and not _within(scored, record):
+            raise DataError(
+                f"gate: the {record.metric} of {model.label} on pool {pool!r} is beyond the range that the metric declares, "
+                f"{list(record.score_range)}; correct the range and evaluate again"
+            )
+
+
+def _within(scored: Outcomes, record: EvaluationRecord) -> bool:
+    """Tell whether scores are where the metric declares that they are: what a row can lose is taken from that."""
+    low, high = record.score_range
+    scores = np.append(scored.replicates, scored.value)
+    return (low is None or scores.min() >= low - _ROUNDING) and (
+        high is None or scores.max() <= high + _ROUNDING
+    )
+
+
+def _agree(scored: Outcomes, decomposable: bool) -> bool:
+    finite = bool(np.isfinite(scored.replicates).all())
+    return finite and (not decomposable or abs(float(scored.replicates.mean()) - scored.value) <= _ROUNDING)

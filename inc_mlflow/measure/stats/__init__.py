@@ -1,0 +1,1 @@
+"""Statistics: paired tests, intervals, resampling."""

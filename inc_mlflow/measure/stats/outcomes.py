@@ -1,0 +1,185 @@
+"""Run several models over the same rows and keep each one's outcomes."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.stats.resample import Missing, resample
+from inc_mlflow.measure.stats.seed import SEED
+
+Runner = Callable[[Arrays], Arrays]
+_SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The part of a metric that this module needs, see ``metrics.metric.Metric``."""
+
+    keep: Callable[[Arrays, np.ndarray | None], Arrays]
+    score: Callable[[Arrays, Arrays], np.ndarray | float]
+    decomposable: bool
+    group: Callable[[Arrays], Arrays] = dict
+    """From all rows to what is resampled; the rows themselves by default."""
+    missing: Missing | None = None
+    """What labels lack; resamples that lack something are left out for all models alike."""
+
+
+def hangs_on(weights: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Return how many equal rows weigh as ``weights``, shape (n,), do together, or as their sums in groups do.
+
+    Kish, Survey Sampling, 1965: the square of the sum over the sum of squares. At least 1.
+    """
+    units = weights if groups is None else np.bincount(groups, weights)
+    squares = float(np.square(units).sum())
+    return max(1.0, float(units.sum()) ** 2 / squares) if squares > 0 else 1.0
+
+
+SPOILT = 100
+"""Rows that are spoilt one at a time, at most, to see how much each counts."""
+
+
+def influences(
+    kept: Arrays, score: Callable[[Arrays, Arrays], np.ndarray | float], labels: str
+) -> np.ndarray:
+    """Return what a metric of all rows loses where the answer of one is that of another, shape (rows that were tried,).
+
+    For a metric that does not tell what its rows weigh; ``labels`` names what of ``kept`` is no answer.
+    """
+    rows = len(next(iter(kept.values())))
+    random, value = np.random.default_rng(SEED), float(score(kept, kept))
+    tried = random.permutation(rows)[:SPOILT]
+    others = (tried + random.integers(1, max(rows, 2), len(tried))) % rows
+    return np.array(
+        [
+            abs(float(score(_spoilt(kept, *pair, labels), kept)) - value)
+            for pair in zip(tried, others, strict=True)
+        ]
+    )
+
+
+def _spoilt(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
+    spoilt = {name: array.copy() for name, array in kept.items() if name != labels}
+    for array in spoilt.values():
+        array[row] = array[other]
+    return kept | spoilt
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One model's metric, and what paired statistics need.
+
+    ``replicates`` are per-sample scores, or the metric on each of up to 1,000 resamples where it does not
+    decompose.
+    """
+
+    value: float
+    replicates: np.ndarray
+
+
+def keep(
+    models: Mapping[str, Runner],
+    baseline: str,
+    rows: Iterable[tuple[Arrays, np.ndarray | None]],
+    scoring: Scoring,
+    workers: int,
+) -> dict[str, Arrays]:
+    """Return by model what outcomes are made from, in one pass over ``workers`` batches at a time.
+
+    That is one score per row where the metric decomposes, else what it needs of all rows. Every model sees
+    the very same batches.
+    """
+    parts: dict[str, list[Arrays]] = {name: [] for name in models}
+    for kept in _run(models, rows, scoring, workers):
+        for name, part in parts.items():
+            part.append(
+                {_SCORE: np.asarray(scoring.score(kept[name], kept[baseline]))}
+                if scoring.decomposable
+                else kept[name]
+            )
+    if not all(parts.values()):
+        raise DataError("data: the split has no rows to evaluate on; give it some")
+    return {name: join(part) for name, part in parts.items()}
+
+
+def interleave(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
+    """Join what shards kept, each of every n-th batch, in the order that the rows had."""
+    return {name: join(list(_in_turn([shard[name] for shard in shards], batch))) for name in shards[0]}
+
+
+def outcomes_of(
+    kept: Mapping[str, Arrays],
+    baseline: str,
+    scoring: Scoring,
+    workers: int,
+    shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
+    groups: np.ndarray | None = None,
+) -> dict[str, Outcomes]:
+    """Return outcomes by model from what is kept of all rows.
+
+    A metric that does not decompose is called again on the resamples, of whole ``groups`` where rows have
+    such; ``shown`` wraps that loop, to show progress. DataError where the metric groups rows by itself.
+    """
+    if scoring.decomposable:
+        return {name: Outcomes(float(one[_SCORE].mean()), one[_SCORE]) for name, one in kept.items()}
+    grouped = {name: scoring.group(one) for name, one in kept.items()}
+    if groups is not None and any(
+        len(array) != len(groups) for one in grouped.values() for array in one.values()
+    ):
+        raise DataError("data.group: the metric puts rows together itself, as pairs; leave the group out")
+    values = {name: float(scoring.score(one, grouped[baseline])) for name, one in grouped.items()}
+    replicates = resample(grouped, baseline, scoring.score, workers, shown, scoring.missing, groups)
+    return {name: Outcomes(values[name], replicates[name]) for name in grouped}
+
+
+def _run(
+    models: Mapping[str, Runner],
+    rows: Iterable[tuple[Arrays, np.ndarray | None]],
+    scoring: Scoring,
+    workers: int,
+) -> Iterator[dict[str, Arrays]]:
+    """Yield what is kept of every model of each batch, in the order of the rows."""
+
+    def run(inputs: Arrays, label: np.ndarray | None) -> dict[str, Arrays]:
+        return {name: scoring.keep(model(inputs), label) for name, model in models.items()}
+
+    waiting: deque[Future[dict[str, Arrays]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for inputs, label in rows:
+            waiting.append(pool.submit(run, inputs, label))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+
+
+def _in_turn(shards: Sequence[Arrays], batch: int) -> Iterator[Arrays]:
+    """Yield the shards' batches: the first of each, then the second of each.
+
+    The last shards may have one less.
+    """
+    lengths = [len(next(iter(shard.values()))) for shard in shards]
+    for start in range(0, lengths[0], batch):
+        for shard, length in zip(shards, lengths, strict=True):
+            if start < length:
+                yield {name: array[start : start + batch] for name, array in shard.items()}
+
+
+def join(parts: Sequence[Arrays]) -> Arrays:
+    """Join what is kept of batches.
+
+    DataError where a callable's outputs, kept as they are, differ in shape.
+    """
+    return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(name: str, arrays: list[np.ndarray]) -> np.ndarray:
+    if other := [array.shape[1:] for array in arrays if array.shape[1:] != arrays[0].shape[1:]]:
+        what, has, kind = (repr(name), "has", "outputs") if name else ("labels", "have", "labels")
+        raise DataError(
+            f"metric: {what} {has} rows of shape {arrays[0].shape[1:]} and of {other[0]}; give {kind} one shape, or pad them"
+        )
+    return np.concatenate(arrays)

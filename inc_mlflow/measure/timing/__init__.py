@@ -1,0 +1,1 @@
+"""Speed: instances, rounds, ratios, and what disturbs them."""

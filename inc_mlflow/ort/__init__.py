@@ -1,1 +1,0 @@
-"""All that knows ONNX graphs and ONNX Runtime."""

@@ -1,0 +1,79 @@
+"""best: the leaderboard as plain data, with the present champion and the command that promotes the job's best."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inc_mlflow.errors import TrackingError
+from inc_mlflow.formatting import percent
+from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.tracking.registry.aliases import champion_alias
+from inc_mlflow.tracking.registry.champions import Champion, find_champion
+from inc_mlflow.tracking.runs.leaderboard import Leaderboard, Standing, find_leaderboard
+from inc_mlflow.tracking.server.connection import Server, Stores, connected
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def best_of(
+    stores: Stores, experiment: str, pool: str | None, max_drop: float | None, limit: int | None
+) -> dict[str, Any]:
+    """Return the candidates of an experiment's latest job, best first, without those that drop by more than ``max_drop``.
+
+    Nothing is changed on the server. Raises TrackingError where nothing was measured, or nothing is left.
+    """
+    with connected(stores, made=True) as client:
+        board = find_leaderboard(client, experiment, pool)
+        champion, problem = _champion(client, board.spec)
+    shown = _within(board.standings, max_drop)
+    return {
+        "experiment": experiment,
+        "run_id": board.run_id,
+        "pool": pool,
+        "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
+        "champion_problem": problem,
+        "rows": [_plain(one, champion) for one in shown[:limit]],
+        "best": board.best.recipe,
+        "promote": None if champion and champion.sha256 == board.best.sha256 else _promotion(stores, board),
+    }
+
+
+def _within(standings: tuple[Standing, ...], max_drop: float | None) -> list[Standing]:
+    if max_drop is None:
+        return list(standings)
+    left = [one for one in standings if one.row.relative_drop and one.row.relative_drop.value <= max_drop]
+    if not left:
+        drops = [one.row.relative_drop.value for one in standings if one.row.relative_drop]
+        least = f"the least drop is {percent(min(drops))}" if drops else "no drop is known"
+        raise TrackingError(f"--max-drop: no candidate drops by at most {percent(max_drop)}; {least}")
+    return left
+
+
+def _champion(client: "MlflowClient", spec: JobSpec) -> tuple[Champion | None, str | None]:
+    """Return the present champion, or why nobody can tell: the rest of the leaderboard is as true without it."""
+    try:
+        return find_champion(client, _registered(spec), champion_alias(spec.tracking.alias_prefix)), None
+    except TrackingError as error:
+        return None, str(error)
+
+
+def _registered(spec: JobSpec) -> str:
+    return Server.of(Job(spec, Path())).registered_model
+
+
+def _promotion(stores: Stores, board: Leaderboard) -> str | None:
+    """Return the command that promotes the job's best candidate; a request of it promotes no other."""
+    if board.best.verdict != "pass":
+        return None
+    at = (
+        ""
+        if stores.tracking_uri == os.environ.get("MLFLOW_TRACKING_URI")
+        else f" --tracking-uri {stores.tracking_uri}"
+    )
+    return f"inc-mlflow promote --run {board.run_id}{at}"
+
+
+def _plain(one: Standing, champion: Champion | None) -> dict[str, Any]:
+    present = champion is not None and champion.sha256 == one.row.sha256
+    return one.row.model_dump(mode="json", exclude={"reasons"}) | {"p99_ms": one.p99_ms, "champion": present}

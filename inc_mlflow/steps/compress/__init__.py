@@ -1,0 +1,1 @@
+"""From baseline to candidates: quantise, search, merge."""

@@ -1,0 +1,60 @@
+"""saturation: which layers of a quantised model lose accuracy on x86 CPUs without VNNI."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.onnxruntime.analysis.saturation import ROWS, first_rows, predict
+from inc_mlflow.errors import ModelError, SpecError
+from inc_mlflow.files import write_text
+from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.records import SaturationReport
+from inc_mlflow.reports.saturation import markdown
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.standalone.npz_rows import npz_rows
+
+SATURATION = "saturation.json"
+"""File beside a candidate with its report."""
+
+
+def saturation_report(model: Path, rows: Iterable[Arrays]) -> SaturationReport:
+    """Predict on the first rows and write the report beside the model.
+
+    Layers without 8-bit weights are not in it.
+    """
+    report = predict(model, first_rows(rows, ROWS), threads=len(usable_cores()))
+    write_text(model.with_name(SATURATION), report.model_dump_json(indent=1))
+    return report
+
+
+def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
+    """Return the reports that stand beside candidates, for people and for programs, by sha256 of the model."""
+    files = {sha256: model.with_name(SATURATION) for sha256, model in models.items()}
+    texts = {sha256: file.read_text() for sha256, file in files.items() if file.exists()}
+    return {
+        sha256: {"saturation.md": markdown(SaturationReport.model_validate_json(text)), SATURATION: text}
+        for sha256, text in texts.items()
+    }
+
+
+def saturation_of(model: Path, data: Path | None, job: Path | None, samples: int) -> dict[str, Any]:
+    """Return the report of any quantised model on rows of an .npz or of a job's calibration split, as plain data."""
+    report = predict(model, _rows(model, data, job, samples), threads=len(usable_cores()))
+    if not report.layers:
+        raise ModelError(
+            f"{model}: no layer has 8-bit weights; give a quantised model, as `inc-mlflow quantize` writes"
+        )
+    return {"model": str(model)} | report.model_dump(mode="json")
+
+
+def _rows(model: Path, data: Path | None, job: Path | None, samples: int) -> Iterable[Arrays]:
+    if data is not None and job is None:
+        return npz_rows(model, data, samples)
+    if job is not None and data is None:
+        split = open_data(Job.load(job)).rows("calibration", size=1)
+        return first_rows((inputs for inputs, *_ in split), samples)
+    raise SpecError(
+        "--data, --job: give one of them: an .npz with an array per input, or a job with a calibration split"
+    )

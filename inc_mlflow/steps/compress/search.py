@@ -1,0 +1,140 @@
+"""search: find the best recipes on the tuning split, in bounded time."""
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from inc_mlflow.engines.onnxruntime.analysis.survey import survey
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
+from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.records import Trial
+from inc_mlflow.search.budget import Budget, Cost, Spent
+from inc_mlflow.search.front import shortlist
+from inc_mlflow.search.journal import Journal
+from inc_mlflow.search.strategy import Graph, explore, protect
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.compress.trial_runner import QUESTIONS, Lab
+from inc_mlflow.steps.compress.tuning import Tuning
+from inc_mlflow.steps.data import calibration, open_data, user_files
+
+LEAST_CPU_SECONDS = 42.0
+"""What a search may always use; with calibration before and predictions of saturation behind it, a minute."""
+PASSES = 36
+"""Passes of the baseline over the calibration rows whose CPU time a search may use: about what a dozen
+default static quantisations take, since one of them runs without optimisation and then writes a model (2.6
+passes, measured)."""
+_TUNING = 0.2
+"""Share of the budget for the baseline's pass over the tuning rows, which bounds their number."""
+_EXPLORING = 0.8
+"""Share of the budget for finding candidates; the rest protects the best ones."""
+_TIMED = 8
+_SLOWEST = 3600.0
+"""Seconds for a batch where there is none to time; the tuning split is refused for that later."""
+JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The shortlist, all trials, and what they cost together; models stand below ``folder``."""
+
+    folder: Path
+    shortlist: tuple[Trial, ...]
+    trials: tuple[Trial, ...]
+    cpu_seconds: float
+
+
+def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Found:
+    """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search goes on.
+
+    ``ranges`` is the file that calibration wrote, with histograms.
+
+    Raises ModelError where nothing in the model can be quantised, HardwareError where this machine is not of
+    the job's pool.
+    """
+    pools.timed(job.pool, job.hardware)
+    if "tuning" not in job.spec.data.splits():
+        raise DataError("data.tuning: the job has no such split; a search chooses by it")
+    folder.mkdir(parents=True, exist_ok=True)
+    collected = Ranges.load(ranges)
+    settings = _settings(job, baseline, collected.rows, folder)
+    budget = Budget(_limit(job, settings))
+    with budget.spending(Cost()):
+        tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
+    journal = Journal(folder / JOURNAL, _key(job, baseline, sha256_file(ranges), tuning))
+    budget.used += _used(journal, folder)
+    lab = Lab(job, baseline, calibration(job, collected), tuning, journal, budget)
+    with contextlib.suppress(Spent):
+        budget.share = _EXPLORING
+        explore(_graph(baseline), lab)
+    with contextlib.suppress(Spent):
+        budget.share = 1.0
+        protect(lab, everywhere=bool(job.spec.emulated))
+    chosen = shortlist(lab.trials)
+    if not chosen:
+        reason = lab.trials[0].rejected if lab.trials else "it has no operator that gains by INT8"
+        raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
+    for trial in chosen:
+        lab.restore(trial)
+    return Found(folder, tuple(chosen), tuple(lab.trials), budget.used.cpu_seconds)
+
+
+def _limit(job: Job, settings: dict[str, float]) -> Cost:
+    seconds = job.spec.search.budget
+    return Cost(settings["cpu_seconds"], math.inf) if seconds is None else Cost(math.inf, seconds)
+
+
+def _used(journal: Journal, folder: Path) -> Cost:
+    """Add up what earlier runs of this search cost."""
+    answers = filter(None, map(read_sealed, (folder / QUESTIONS).glob("*.json")))
+    costs = [Cost(one.cpu_seconds, one.seconds) for one in journal.trials]
+    return sum([*costs, *(Cost(one["cpu_seconds"], one["seconds"]) for one in answers)], Cost())
+
+
+def _graph(baseline: Path) -> Graph:
+    return Graph(**vars(survey(baseline)))
+
+
+def _settings(job: Job, baseline: Path, rows: int, folder: Path) -> dict[str, float]:
+    """Measure what one row costs, once, and derive from it what the search may spend."""
+    path = folder / SETTINGS
+    settings = read_sealed(path)
+    if settings is None:
+        (folder / JOURNAL).unlink(missing_ok=True)  # it is of the settings that are lost
+        seconds = _seconds_per_row(job, baseline)
+        limit = max(LEAST_CPU_SECONDS, PASSES * rows * seconds)
+        settings = {"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}
+        write_sealed(path, settings)
+    return settings
+
+
+def _seconds_per_row(job: Job, baseline: Path) -> float:
+    runner, size = Runner(baseline, threads=1), job.layout.batch
+    least = float("inf")
+    for inputs, *_ in islice(open_data(job).rows("tuning", size), _TIMED):
+        start = time.process_time()
+        runner(inputs)
+        least = min(least, time.process_time() - start)
+    return min(max(least, 1e-6), _SLOWEST) / size
+
+
+def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
+    """Digest of what decides the trials: a search with more budget goes on in the same journal."""
+    spec = job.spec.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"search", "tracking", "name"}
+    )
+    found = {
+        "spec": spec,
+        "baseline": model_sha256(baseline),
+        "ranges": ranges_sha256,
+        "tuning": tuning.facts.sha256,
+        "code": {str(file): sha256_file(file) for file in user_files(job)},
+        "host": host_facts().model_dump(mode="json"),
+    }
+    return sha256_text(canonical_json(found))

@@ -1,0 +1,175 @@
+"""The tuning split during a search: its rows and the baseline's outputs, kept, so that a trial runs only its own model."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.datasets.rows import Content
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.measure.stats.outcomes import Outcomes, join
+from inc_mlflow.measure.stats.paired import Pair, relative_drop
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.records import Interval, SplitFacts
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.data import open_data
+
+COMPARED = 64
+"""Rows on which outputs are compared number by number; more change the second digit of their distance
+little."""
+TIMED = 4
+"""Batches that a trial is timed on."""
+_LEAST = 2
+"""Batches without which a ratio of speeds has no spread."""
+HELD_BYTES = 2**30
+"""Rows are held in memory up to this size."""
+_FIRST = 0.25
+"""Share of the rows after which a hopeless trial ends."""
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What the tuning rows say of one model; the drop has no bounds where the metric does not decompose."""
+
+    rows: int
+    accuracy: float
+    drop: Interval
+    disagreement: float | None = None
+    """Share of rows that are right in one model only; None where scores are not right or wrong."""
+
+
+class Tuning:
+    """Rows in memory, at most ``limit`` of them, and what the baseline gives for them."""
+
+    def __init__(self, job: Job, baseline: Path, limit: int) -> None:
+        self._confidence = job.spec.gate.confidence
+        runner = Runner(baseline, threads=1)
+        self._metric = resolve(job.spec.metric, job.root, runner.outputs)
+        self.batches: list[Arrays] = []
+        self._labels: list[np.ndarray | None] = []
+        self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
+        self._exact = _run(runner, self.batches[: max(1, COMPARED // job.layout.batch)], "compare outputs")
+        self._reference = self._kept(runner, 0, len(self.batches))
+        self.baseline = self._tuned(self._reference, 0.0).accuracy
+        """The baseline's metric."""
+        if self.baseline == 0 or not np.isfinite(self.baseline):
+            raise DataError(
+                f"data.tuning: the baseline's metric there is {self.baseline}; check data, labels and metric"
+            )
+
+    def _read(self, job: Job, limit: int) -> SplitFacts:
+        content, held = Content(), 0
+        for inputs, label, digests in islice(
+            open_data(job).rows("tuning", job.layout.batch), limit // job.layout.batch
+        ):
+            content.add(digests, label)
+            self.batches.append(inputs)
+            self._labels.append(label)
+            held += sum(array.nbytes for array in inputs.values())
+            if held > HELD_BYTES and len(self.batches) >= TIMED:
+                break
+        if len(self.batches) < _LEAST:
+            needed = _LEAST * job.layout.batch
+            raise DataError(
+                f"data.tuning: a search needs {needed} rows that validation does not hold; give it more"
+            )
+        return content.facts()
+
+    def output_error(self, runner: Runner) -> float:
+        """Return how far outputs are from the baseline's: root mean square relative to theirs, over all float outputs.
+
+        The share of values that differ, where all outputs are whole numbers.
+        """
+        found = _run(runner, self.batches[: len(self._exact)], "compare outputs")
+        pairs = [
+            (true[name], one[name]) for true, one in zip(self._exact, found, strict=True) for name in true
+        ]
+        floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
+        return _distance(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
+
+    def score(self, runner: Runner, limit: float) -> Tuned:
+        """Return the metric.
+
+        A quarter of the rows is enough where they already prove a drop beyond ``limit``.
+        """
+        first = max(1, int(len(self.batches) * _FIRST)) if self._metric.decomposable else len(self.batches)
+        outputs = self._kept(runner, 0, first)
+        tuned = self._tuned(outputs, limit)
+        hopeless = np.isfinite(tuned.drop.low) and tuned.drop.low > limit
+        if first == len(self.batches) or not np.isfinite(tuned.accuracy) or hopeless:
+            return tuned
+        return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))], limit)
+
+    def _kept(self, runner: Runner, start: int, end: int) -> list[Arrays]:
+        def keep(batch: tuple[Arrays, np.ndarray | None]) -> Arrays:
+            return self._metric.keep(runner(batch[0]), batch[1])
+
+        batches = list(zip(self.batches, self._labels, strict=True))[start:end]
+        return _run(keep, batches, "evaluate on tuning")
+
+    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> Tuned:
+        reference = self._reference[: len(outputs)]
+        rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
+        if self._metric.decomposable:
+            return self._paired(
+                rows, self._scores(reference, reference), self._scores(outputs, reference), limit
+            )
+        true, found = (self._metric.group(join(parts)) for parts in (reference, outputs))
+        base, value = (float(self._metric.score(one, true)) for one in (true, found))
+        return Tuned(rows, value, _exact(self._sign * (base - value), base))
+
+    def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
+        return np.concatenate(
+            [np.asarray(self._metric.score(*pair)) for pair in zip(outputs, reference, strict=True)]
+        )
+
+    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> Tuned:
+        """Compare row by row; without bounds where the first rows alone give none."""
+        true, value = float(base.mean()), float(scores.mean())
+        if not np.isfinite(value) or true == 0:
+            return Tuned(rows, value, _exact(self._sign * (true - value), true))
+        of = True, self._metric.higher_is_better, rows, self._metric.score_range
+        pair = Pair(Outcomes(true, base), Outcomes(value, scores), *of)
+        drop = relative_drop(pair, limit)(self._confidence)
+        return Tuned(
+            rows,
+            value,
+            drop,
+            float((base != scores).mean()) if pair.binary and pair.higher_is_better else None,
+        )
+
+    @property
+    def _sign(self) -> float:
+        return 1.0 if self._metric.higher_is_better else -1.0
+
+
+def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str) -> list[Arrays]:
+    with ThreadPoolExecutor(len(usable_cores())) as pool:
+        return list(progress.track(pool.map(model, batches), label, len(batches)))
+
+
+def _exact(lost: float, base: float) -> Interval:
+    """A relative drop without bounds.
+
+    None is proven where the baseline has nothing to lose or the metric is no number.
+    """
+    return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
+
+
+def _distance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Values that are equal count as no difference, infinities too."""
+    signal = error = 0.0
+    for true, found in pairs:
+        differs = true != found
+        signal += float(np.square(true[np.isfinite(true)], dtype=np.float64).sum())
+        error += float(np.square(true[differs].astype(np.float64) - found[differs]).sum())
+    return float(np.sqrt(error / max(signal, np.finfo(float).tiny)))

@@ -1,0 +1,102 @@
+"""The job's data, read against the inputs of its source model."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.callables import source_file
+from inc_mlflow.datasets.separate import Data
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature
+from inc_mlflow.engines.onnxruntime.methods.compress import Calibration
+from inc_mlflow.engines.onnxruntime.runtime.runner import check_memory, fixed_batch
+from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.records import TensorSpec
+from inc_mlflow.spec import CallableSplit, Job
+
+
+def open_data(job: Job) -> Data:
+    """Return the job's splits; DataError where the layout's batch is one that the model cannot take."""
+    inputs = signature(read_structure(job.model))
+    if not inputs:
+        raise DataError(f"{job.model}: the model has no inputs to feed")
+    fixed = fixed_batch(spec.shape for spec in inputs)
+    check_memory(job.model, fixed or 1, sum(map(_row_bytes, inputs)))
+    if fixed is not None and job.layout.batch > fixed:
+        fitting = replace(job.layout, batch=fixed)
+        raise DataError(
+            f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}"
+        )
+    return Data(job.spec.data, job.root, inputs)
+
+
+def _row_bytes(spec: TensorSpec) -> int:
+    """Return what a row takes at least; axes that the model leaves open count once."""
+    return np.dtype(spec.dtype).itemsize * math.prod(
+        axis for axis in (spec.shape or ())[1:] if isinstance(axis, int)
+    )
+
+
+def calibration(job: Job, ranges: Ranges | None) -> Calibration:
+    """Return the job's calibration rows with the ranges that were collected on them."""
+
+    def rows() -> Iterable[Arrays]:
+        return (inputs for inputs, *_ in open_data(job).rows("calibration"))
+
+    return Calibration(rows, ranges, threads=len(usable_cores()))
+
+
+class LabelCheck:
+    """Refuses labels that the metric cannot take, in the splits that it will be computed on."""
+
+    def __init__(self, job: Job, metric: Metric) -> None:
+        self._metric = metric
+        self._judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
+        self._seen: list[np.ndarray] = []
+
+    def __call__(self, split: str, labels: np.ndarray | None) -> None:
+        """Check a batch."""
+        if split not in self._judged:
+            return
+        with _of(split):
+            self._metric.check_labels(labels)
+        if split == "validation" and self._metric.foresees:
+            self._seen.append(np.asarray(labels))
+
+    def finish(self) -> None:
+        """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
+        if self._seen:
+            with _of("validation"):
+                draw({"label": np.concatenate(self._seen)}, self._metric.missing)
+
+
+@contextmanager
+def _of(split: str) -> Iterator[None]:
+    """Name the split in a DataError."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"data.{split}: {error}") from error
+
+
+def user_files(job: Job) -> list[Path]:
+    """Return the files with the user's callables, and those that a postprocess reads: others give other results."""
+    references = [
+        split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
+    ]
+    references += [job.spec.metric.function] if job.spec.metric.function else []
+    options = [
+        job.root / value for value in (job.spec.metric.postprocess or {}).values() if isinstance(value, str)
+    ]
+    return sorted(
+        {source_file(reference, job.root) for reference in references}
+        | {p.resolve() for p in options if p.is_file()}
+    )

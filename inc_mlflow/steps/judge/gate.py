@@ -1,0 +1,26 @@
+"""gate: from the records of all pools to the table and the verdict."""
+
+from pathlib import Path
+
+from inc_mlflow.measure.gate.collect import measured, of_job
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.records import JudgementRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.step import step
+
+
+@step("judgement", JudgementRecord)
+def gate(
+    job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path, records: list[Path]
+) -> JudgementRecord:
+    """Judge every candidate by the job's gate.
+
+    ``records`` are the evaluations and benchmarks of all of its pools.
+
+    ``target`` gets the record alone. Raises DataError where a pool of the job is missing, or one is not the
+    job's.
+    """
+    return judge(
+        side_by_side(baseline, champion, candidates), of_job(job.spec, measured(records)), job.spec.gate
+    )

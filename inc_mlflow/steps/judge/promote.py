@@ -1,0 +1,35 @@
+"""promote: point the champion's alias at the best candidate, if the gate passed it."""
+
+from pathlib import Path
+
+from inc_mlflow.errors import StaleError, TrackingError
+from inc_mlflow.promotion.process_request import decided
+from inc_mlflow.promotion.request import leave_request
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.records import PromotionRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.step import step
+from inc_mlflow.tracking.server.connection import Server
+
+
+@step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
+def promote_best(
+    job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
+) -> PromotionRecord:
+    """Ask and decide in one process, by the gate's own code; ``target`` gets the record alone.
+
+    Raises StaleError where there is another champion by now, TrackingError where the gate did not pass the
+    candidate, or now finds something else than what was measured.
+    """
+    request = leave_request(job, champion, judgement, tracking)
+    decision = decided(Server.of(job), request.run_id, Policy())
+    if decision.outcome != "promoted" or decision.version is None:
+        kind = StaleError if decision.outcome == "stale" else TrackingError
+        raise kind(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")
+    return PromotionRecord(
+        registered_model=request.registered_model,
+        aliases=decision.aliases,
+        version=decision.version,
+        sha256=request.sha256,
+        protections=decision.protections,
+    )

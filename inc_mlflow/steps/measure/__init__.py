@@ -1,0 +1,1 @@
+"""Accuracy and speed of all models on one pool."""

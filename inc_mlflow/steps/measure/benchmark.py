@@ -1,0 +1,135 @@
+"""benchmark: the speed of all models, interleaved on the CPUs that the layout asks for."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.datasets.rows import Content
+from inc_mlflow.engines.onnxruntime.analysis.explain import explain
+from inc_mlflow.engines.onnxruntime.analysis.profile import profile
+from inc_mlflow.errors import ModelError
+from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.gpu import gpu_of
+from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.hardware.topology import topology
+from inc_mlflow.measure.gate.measurements import LATENCIES
+from inc_mlflow.measure.timing.worker import save_batches
+from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow
+from inc_mlflow.records.sealed_arrays import save_raw
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.measure.cpu_time import by_cpu_time
+from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.measure.speeds import Speeds
+from inc_mlflow.steps.measure.wall_time import by_wall_time
+from inc_mlflow.steps.step import step
+
+BATCHES = 16
+"""Batches that every model is timed on, repeated where validation has fewer; their spread makes the
+interval."""
+PROFILED_BATCHES, PROFILED_SECONDS = 4, 3.0
+
+
+@step("benchmark", BenchmarkRecord)
+def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> BenchmarkRecord:
+    """Time source, baseline, present champion and candidates; latencies go to ``latencies.npz``.
+
+    Then profile those that are not faster, to say why.
+    """
+    imported = ImportRecord.load(baseline)
+    models = side_by_side(baseline, champion, candidates)
+    if imported.source_error is None:
+        models.append(_source(job, imported))
+    return benchmark_models(job, models, target, explained=True)
+
+
+def benchmark_models(job: Job, models: list[Model], target: Path, explained: bool = False) -> BenchmarkRecord:
+    """Time any models, one of them the baseline, in turns.
+
+    Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
+    """
+    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    where = plan_layout(job.layout, topology())
+    batches, content = _batches(job)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "batches.npz"
+        save_batches(rows, batches)
+        speeds = _measure(job, where)(job, where, models, rows)
+    record = BenchmarkRecord(
+        evidence=Evidence(
+            pool=pool,
+            host=host,
+            provider=job.hardware.provider,
+            data_sha256=content.facts().sha256,
+            models={model.label: model.sha256 for model in models},
+        ),
+        valid=not speeds.reasons,
+        reasons=(*speeds.reasons, *speeds.left_out),
+        layout=where.layout,
+        clock=speeds.clock,
+        conditions=speeds.conditions,
+        models=speeds.models,
+        confidence=job.spec.gate.confidence,
+        speedup=speeds.ratios.get(BASELINE, {}),
+        source_speedup=speeds.ratios.get(SOURCE, {}),
+        latencies_sha256="",
+    )
+    if explained:
+        record = record.model_copy(update={"slow": why_slow(job, models, record)})
+    return record.model_copy(
+        update={"latencies_sha256": save_raw(target / LATENCIES, record, speeds.latencies)}
+    )
+
+
+def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Path], Speeds]:
+    """Choose the clock: CPU time where one thread works and nothing waits."""
+    alone = len(where.cpus) * len(where.cpus[0]) == 1
+    return by_cpu_time if alone and job.spec.benchmark.scenario == "throughput" else by_wall_time
+
+
+def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
+    """Explain each model whose speed-up is below what the gate needs, or below one.
+
+    A profile that fails is told too.
+    """
+    needed = max(1.0, job.spec.gate.min_speedup)
+    slow = [
+        model
+        for model in models
+        if model.label in record.speedup and record.speedup[model.label].value < needed
+    ]
+    if not slow:
+        return {}
+    baseline = next(model for model in models if model.label == BASELINE)
+    paths = {model.label: Path(model.path) for model in [baseline, *slow]}
+    batches = _batches(job)[0][:PROFILED_BATCHES]
+    try:
+        profiles = profile(paths, batches, _passes(record))
+    except ModelError as error:
+        why = f"why is not known: {' '.join(str(error).split())}"
+        return {model.label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=why) for model in slow}
+    return {
+        model.label: explain(Path(baseline.path), profiles[BASELINE], profiles[model.label]) for model in slow
+    }
+
+
+def _passes(record: BenchmarkRecord) -> int:
+    """Profile every model for about the same few seconds, whatever its size."""
+    slowest = max(speed.p50_ms for speed in record.models.values()) / 1000
+    return max(4, min(100, round(PROFILED_SECONDS / (PROFILED_BATCHES * slowest))))
+
+
+def _source(job: Job, imported: ImportRecord) -> Model:
+    sha256, size_bytes = imported.source_sha256, imported.source_bytes
+    return Model(label=SOURCE, path=str(job.model), sha256=sha256, size_bytes=size_bytes)
+
+
+def _batches(job: Job) -> tuple[list[Arrays], Content]:
+    content, batches = Content(), []
+    for inputs, labels, digests in islice(open_data(job).rows("validation", job.layout.batch), BATCHES):
+        content.add(digests, labels)
+        batches.append(inputs)
+    return list(islice(cycle(batches), BATCHES)), content

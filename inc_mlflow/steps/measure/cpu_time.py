@@ -1,0 +1,44 @@
+"""The speed of one instance on one core, in CPU time of its whole process: waiting for the CPU does not count there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from inc_mlflow.hardware.neighbours import Neighbours, sharing
+from inc_mlflow.hardware.topology import SYSFS
+from inc_mlflow.measure.timing.cpu_time import Timing, interleave
+from inc_mlflow.measure.timing.ratio import contradiction, repeatability, speed, speedup
+from inc_mlflow.records import BASELINE, Interval, Model, Plan
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
+
+CLOCK = "process CPU time"
+
+
+def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
+    """Time models in turns on the one core of the plan.
+
+    ``latencies`` are seconds of shape (generations, passes, batches).
+    """
+    cpus = plan.cpus[0] if plan.pinned else ()
+    others = Neighbours(sharing(cpus[0], SYSFS) if cpus else ())
+    timings = interleave(
+        {model.label: command(model, batches, cpus) for model in models}, shown, others.watch
+    )
+    ratios = _ratios(timings, job.spec.gate.confidence, repeatability(others.shares))
+    latencies = {name: timing.seconds for name, timing in timings.items()}
+    generations, passes, _ = latencies[BASELINE].shape
+    told = conditions(job, plan, passes=generations * passes, neighbours=others.shares)
+    reasons = sorted({reason for one in ratios[BASELINE].values() if (reason := contradiction(one))})
+    if reasons:
+        return Speeds(CLOCK, told, latencies, reasons)
+    speeds = {one.label: speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models}
+    return Speeds(CLOCK, told, latencies, [], speeds, ratios)
+
+
+def _ratios(
+    timings: Mapping[str, Timing], confidence: float, deviation: float
+) -> dict[str, dict[str, Interval]]:
+    return {
+        against: {name: speedup(timings[against], timings[name], confidence, deviation) for name in names}
+        for against, names in compared(list(timings)).items()
+    }

@@ -1,0 +1,59 @@
+"""The process that is another CPU: ``python -m inc_mlflow.steps.measure.emulated``, its request as JSON on standard input."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.engines.onnxruntime.emulation import confirm
+from inc_mlflow.engines.onnxruntime.runtime.kernels import saturates
+from inc_mlflow.errors import HardwareError, IncError
+from inc_mlflow.guard import end_with_parent
+from inc_mlflow.hardware import isa
+from inc_mlflow.records import Model, Record, Shard
+from inc_mlflow.steps import failure
+from inc_mlflow.steps.measure.evaluate import evaluate_models
+from inc_mlflow.steps.measure.evaluate_shards import keep_shard
+from inc_mlflow.steps.step import load_job
+
+
+def main() -> int:
+    """Prove that this process is emulated, then evaluate.
+
+    An IncError goes into the file that the request names.
+    """
+    request = json.load(sys.stdin)
+    end_with_parent(request["parent"])
+    try:
+        _confirm()
+        _evaluate(request)
+    except IncError as error:
+        failure.save(Path(request["failure"]), error)
+        return 2
+    except KeyboardInterrupt:
+        return 130  # the parent was interrupted too, and says so
+    return 0
+
+
+def _confirm() -> None:
+    profile = isa.present()
+    if profile is None:
+        raise HardwareError("emulation: this process is not told which CPU to be; nothing was measured")
+    confirm(profile, saturates())
+
+
+def _evaluate(request: dict[str, Any]) -> None:
+    start, target = time.monotonic(), Path(request["target"])
+    models = [Model.model_validate(model) for model in request["models"]]
+    job = load_job(request["job"], request["root"])
+    record: Record
+    if "shard" in request:
+        record = keep_shard(job, models, Shard.parse(request["shard"]), target)
+    else:
+        record = evaluate_models(job, models, request["split"], target)
+    record.model_copy(update={"seconds": time.monotonic() - start}).save(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""evaluate: the metric of all models on the same rows, with the outcomes that paired statistics need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.datasets.share import Share
+from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.gpu import gpu_of
+from inc_mlflow.hardware.probe import host_facts, usable_cores
+from inc_mlflow.measure.gate.measurements import GROUPS, OUTCOMES
+from inc_mlflow.measure.stats.outcomes import Outcomes, keep, outcomes_of
+from inc_mlflow.measure.stats.resample import RESAMPLES
+from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, groups_of, scoring, weight_of
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.records import (
+    BASELINE,
+    WHOLE,
+    Evaluated,
+    Evaluation,
+    EvaluationRecord,
+    Evidence,
+    Model,
+    Shard,
+)
+from inc_mlflow.records.sealed_arrays import save_raw
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.measure.emulate import evaluate_as
+from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.step import step
+
+
+@step("evaluation", EvaluationRecord)
+def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> EvaluationRecord:
+    """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``.
+
+    On the job's first pool once more for every emulated one, with record and outcomes in a directory of its
+    name.
+    """
+    confirm(job.pool, job.hardware)  # also before the emulated pools
+    models = side_by_side(baseline, champion, candidates)
+    isas = job.spec.emulated if job.pool == job.spec.pool else ()
+    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
+    return evaluate_models(
+        job, models, "validation", target, {isa: one.identity() for isa, one in emulated.items()}
+    )
+
+
+def evaluate_models(
+    job: Job,
+    models: list[Model],
+    split: str,
+    target: Path,
+    emulated: Mapping[str, str] = MappingProxyType({}),
+) -> EvaluationRecord:
+    """Evaluate any models, baseline first, on any split of the job.
+
+    ``emulated`` are identities of records beside this one.
+    """
+    run = run_models(job, models, split, emulated)
+    sizes = {model.label: model.size_bytes for model in models}
+    return conclude(run.about, run.metric, run.kept, sizes, run.of_rows, target)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What models gave on the rows of a shard."""
+
+    about: Evaluation
+    """Of the whole split."""
+    metric: Metric
+    outputs: list[str]
+    """Of the baseline."""
+    kept: dict[str, Arrays]
+    rows: int
+    of_rows: dict[str, np.ndarray]
+    """Classes and groups of the whole split, where rows have such."""
+
+
+def run_models(
+    job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE
+) -> Run:
+    """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
+    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    provider = job.hardware.provider
+    runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
+    check_outputs(runners)
+    metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
+    data = open_data(job)
+    share = Share(data, split, job.layout.batch, shard)
+    kept = keep(
+        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring(metric), len(usable_cores())
+    )
+    facts, digests = share.facts(), {model.label: model.sha256 for model in models}
+    about = Evaluation(
+        evidence=Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests),
+        split=split,
+        metric=metric.name,
+        higher_is_better=metric.higher_is_better,
+        decomposable=metric.decomposable,
+        score_range=metric.score_range,
+        group=job.spec.data.group if split == "validation" else None,
+        rows=facts.rows,
+        batch=job.layout.batch,
+        emulated=dict(emulated),
+    )
+    of_rows = classes_of(metric, share.labels) | groups_of(data.groups(split))
+    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, of_rows)
+
+
+def conclude(
+    about: Evaluation,
+    metric: Metric,
+    kept: Mapping[str, Arrays],
+    sizes: Mapping[str, int],
+    of_rows: Arrays,
+    target: Path,
+) -> EvaluationRecord:
+    """Write the outcomes of what is kept of all rows, and return the record."""
+    groups = of_rows.get(GROUPS)
+    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, groups)
+    results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
+    record = EvaluationRecord(
+        **dict(about), results=results, hangs_on=weight_of(metric, kept[BASELINE], groups), outcomes_sha256=""
+    )
+    arrays = {label: one.replicates for label, one in outcomes.items()}
+    digest = save_raw(target / OUTCOMES, record, arrays | of_rows)
+    return record.model_copy(update={"outcomes_sha256": digest})
+
+
+def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:
+    return progress.track(replicates, "resample the metric", RESAMPLES)
+
+
+def _evaluated(outcomes: Outcomes, size_bytes: int) -> Evaluated:
+    if np.isfinite(outcomes.value) and np.isfinite(outcomes.replicates).all():
+        return Evaluated(value=outcomes.value, size_bytes=size_bytes)
+    return Evaluated(value=None, reason="the metric gave NaN or infinity", size_bytes=size_bytes)

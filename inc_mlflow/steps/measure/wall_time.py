@@ -1,0 +1,121 @@
+"""The speed of several instances or cores, or of requests that arrive at a rate: wall time, with validity."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from inc_mlflow.errors import HardwareError
+from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.hardware.quota import cpu_quota
+from inc_mlflow.measure.timing import disturbance
+from inc_mlflow.measure.timing import wall_time as wall
+from inc_mlflow.measure.timing.group import Group
+from inc_mlflow.measure.timing.rounds import Round, run_rounds
+from inc_mlflow.records import BASELINE, Interval, Model, Plan
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
+
+CLOCK = "wall time"
+
+
+def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
+    """Run models in turns on the CPUs of the plan, all instances of all of them loaded at once.
+
+    ``latencies`` are rows of round, instance, due, start, end and whether the round is clean.
+    """
+    if not plan.pinned:
+        raise HardwareError(
+            "benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system"
+        )
+    rounds, memory = _run(job, plan, models, batches)
+    seen = disturbance.summary([one.load for one in rounds])
+    told, latencies = (
+        conditions(job, plan, rounds=seen),
+        {model.label: _rows(rounds, model.label) for model in models},
+    )
+    clean = [one for one in rounds if one.clean]
+    if reasons := disturbance.reasons(seen, list(chain(*plan.cpus))):
+        return Speeds(CLOCK, told, latencies, reasons)
+    slow = wall.overloaded(clean, job.spec.benchmark.rate)
+    if reasons := _contradictions(job, clean, slow):
+        return Speeds(CLOCK, told, latencies, reasons)
+    kept = [model for model in models if model.label not in slow]
+    speeds = {
+        one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes)
+        for one in kept
+    }
+    return Speeds(CLOCK, told, latencies, [], speeds, _ratios(job, clean, list(speeds)), list(slow.values()))
+
+
+def _run(
+    job: Job, plan: Plan, models: Sequence[Model], batches: Path
+) -> tuple[list[Round], dict[str, list[int]]]:
+    """Return all rounds, and the peak memory of each instance by model."""
+    rate = job.spec.benchmark.rate
+    with ExitStack() as stack:
+        groups = {
+            model.label: stack.enter_context(
+                Group([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0]))
+            )
+            for model in models
+        }
+        rounds = run_rounds(
+            groups,
+            rate,
+            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
+            lambda clean: _agree(job, clean, wall.overloaded(clean, rate)),
+            lambda numbers, _: shown(numbers, None),
+        )
+        return rounds, {
+            name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()
+        }
+
+
+def _ratios(job: Job, clean: Sequence[Round], labels: Sequence[str]) -> dict[str, dict[str, Interval]]:
+    return {
+        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
+        for against, names in compared(labels).items()
+    }
+
+
+def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:
+    """Tell whether more rounds would change nothing: they agree, or the baseline cannot keep up however many there are."""
+    candidates = wall.able(compared(list(clean[0].turns))[BASELINE], slow)
+    return BASELINE in slow or wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence)
+
+
+def _contradictions(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> list[str]:
+    candidates = compared(list(clean[0].turns))[BASELINE]
+    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, slow)
+
+
+def watch(pids: Sequence[int], plan: Plan) -> Watch:
+    """Watch what disturbs the instances; HardwareError where the kernel tells too little to notice."""
+    quota = cpu_quota()
+    watching = Watch(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
+    load = watching()
+    if load.waited is None and load.other is None:
+        raise HardwareError(
+            "benchmark.layout: neither /proc/PID/schedstat nor /proc/stat can be read, so other load would not be noticed; "
+            "use 1s1c1ins1bs, which is measured in CPU time"
+        )
+    return watching
+
+
+def _rows(rounds: Sequence[Round], model: str) -> np.ndarray:
+    rows = [
+        np.column_stack(
+            [
+                np.full(len(calls), number),
+                np.full(len(calls), place),
+                calls[:, :3],
+                np.full(len(calls), one.clean),
+            ]
+        )
+        for number, one in enumerate(rounds)
+        for place, calls in enumerate(one.turns[model].calls)
+    ]
+    return np.concatenate(rows)

@@ -1,0 +1,1 @@
+"""Before candidates: check, import, calibrate, fetch the champion."""

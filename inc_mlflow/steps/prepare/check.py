@@ -1,0 +1,84 @@
+"""check: find what is wrong with a job before any work is spent on it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inc_mlflow import progress
+from inc_mlflow.engines.onnxruntime import emulation
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.methods.quantizer import check_operators
+from inc_mlflow.errors import ModelError, SpecError
+from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.topology import topology
+from inc_mlflow.measure.gate.power import plan, plan_at_best
+from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.records import DataFacts
+from inc_mlflow.search.front import SHORTLIST
+from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.steps.data import LabelCheck, open_data
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the data holds, and what a person should know before the work begins."""
+
+    facts: DataFacts
+    notes: tuple[str, ...]
+
+
+def check(job: Job) -> Checked:
+    """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
+    pools.check(job.spec.pools, job.spec.placement, emulation.check)
+    where = plan_layout(job.layout, topology())
+    if not job.model.is_file():
+        raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
+    for recipe in job.spec.listed:
+        check_operators(recipe)
+    metric = resolve(
+        job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output]
+    )
+    labels = LabelCheck(job, metric)
+    data = open_data(job)
+    groups = data.groups("validation")
+    facts = data.survey(progress.track, labels)
+    labels.finish()
+    _check_classes(job, metric, facts)
+    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups)))
+
+
+def _range(metric: Metric) -> list[str]:
+    """Say what bounds rest on where a callable does not tell how much a row can lose."""
+    if declared(metric.score_range, metric.higher_is_better):
+        return []
+    return [
+        f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
+        "declare it, as metric: {callable: …, range: [0, 1]}"
+    ]
+
+
+def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
+    """Refuse a limit on the worst class where rows have none: the gate could only say so after all the work."""
+    labels = facts.splits["validation"].labels
+    is_class = labels is not None and labels.shape == () and labels.dtype.startswith(("bool", "int", "uint"))
+    if job.spec.gate.max_class_drop is not None and not (metric.decomposable and is_class):
+        raise SpecError(
+            f"gate.max_class_drop: {metric.name} has no class per row; use top1 or top5, or leave it out"
+        )
+
+
+def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None) -> str:
+    rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
+    if groups is not None:
+        return plan_groups(job, job.spec.gate, groups, candidates, whole=not metric.decomposable)
+    if metric.binary:
+        return plan(rows, job.spec.gate, candidates)
+    return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
+
+
+def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:
+    """Say what groups of rows can show at best: right or wrong is a score as others are there, and groups are what counts."""
+    return plan_at_best(int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}")

@@ -1,0 +1,34 @@
+"""champion: fetch the present champion, which candidates must beat on the same rows."""
+
+from pathlib import Path
+
+from inc_mlflow.errors import UnreachableError
+from inc_mlflow.files import MODEL, copy_model
+from inc_mlflow.records import ChampionRecord
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.step import step
+from inc_mlflow.tracking.registry.aliases import champion_alias
+from inc_mlflow.tracking.registry.champions import download_champion, find_champion
+from inc_mlflow.tracking.server.connection import Server, connected
+
+
+@step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
+def fetch_champion(job: Job, target: Path) -> ChampionRecord:
+    """Write the present champion's ``model.onnx`` into ``target``, if there is one.
+
+    A server that cannot be reached costs no measurement: the record says so, and promotion asks again.
+    """
+    server = Server.of(job)
+    try:
+        with connected(server) as client:
+            champion = find_champion(
+                client, server.registered_model, champion_alias(job.spec.tracking.alias_prefix)
+            )
+            if champion is None:
+                return ChampionRecord(reachable=True)
+            copy_model(download_champion(champion, target / "download"), target / MODEL)
+    except UnreachableError as error:
+        return ChampionRecord(reachable=False, note=str(error))
+    return ChampionRecord(
+        reachable=True, version=champion.version, recipe=champion.recipe, model_sha256=champion.sha256
+    )

@@ -1,0 +1,198 @@
+"""track: send the measurements, complete on disk by now, to MLflow."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.engines.onnxruntime.graph.model_file import output_signature, read_structure, signature
+from inc_mlflow.errors import TrackingError
+from inc_mlflow.files import MODEL, sha256_file, sha256_text, write_text
+from inc_mlflow.measure.gate.collect import JOB, evidence_files, measured, of_job
+from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.records import (
+    RECORD,
+    BenchmarkRecord,
+    CandidatesRecord,
+    ImportRecord,
+    JudgementRecord,
+    TrackingRecord,
+)
+from inc_mlflow.reports.slow import markdown
+from inc_mlflow.reports.tradeoff import draw_tradeoff
+from inc_mlflow.spec import Job
+from inc_mlflow.spec.placement import CPU_PROVIDER
+from inc_mlflow.steps.compress.quantize import PICTURE
+from inc_mlflow.steps.compress.saturation import saturation_texts
+from inc_mlflow.steps.prepare.example import load_example
+from inc_mlflow.steps.step import ENDED, SESSION, step
+from inc_mlflow.tracking.flavors.logged_models import Interface
+from inc_mlflow.tracking.registry.versions import logged_as
+from inc_mlflow.tracking.runs.artifacts import EVIDENCE
+from inc_mlflow.tracking.runs.execution import Session
+from inc_mlflow.tracking.runs.jobs import log_job
+from inc_mlflow.tracking.runs.saved_views import write_views
+from inc_mlflow.tracking.server.connection import Server, connected
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Texts = dict[str, dict[str, str]]
+TRADEOFF = "tradeoff.svg"
+
+
+@step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
+def track(
+    job: Job,
+    target: Path,
+    *,
+    baseline: Path,
+    candidates: Path,
+    judgement: Path,
+    records: list[Path],
+    session: str = "",
+) -> TrackingRecord:
+    """Log parent run, candidates, models, and evidence for whoever judges again.
+
+    ``target`` gets job and picture too.
+
+    ``records`` are the evaluations and benchmarks of all pools; ``session`` is the id of this execution, so
+    that a retry finds its runs: else the environment names it, else what was judged.
+    """
+    server, judged = Server.of(job), JudgementRecord.load(judgement)
+    write_text(target / JOB, job.spec.to_text())
+    evidence = {JOB: target / JOB, f"judgement/{RECORD}": judgement / RECORD, **evidence_files(records)}
+    with connected(server) as client:
+        key = named_session(session) or judged.identity()
+        found = _session(client, key, job, baseline, candidates, judged, records)
+        picture = _draw(job, judged, target)
+        logged = log_job(
+            client, server, found, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
+        )
+        no_views = write_views(client, logged.experiment_id)
+    return TrackingRecord(
+        tracking_uri=server.tracking_uri,
+        experiment_id=logged.experiment_id,
+        parent_run_id=logged.parent_run_id,
+        runs=logged.runs,
+        models=logged.models,
+        evidence={path: sha256_file(file) for path, file in evidence.items()},
+        no_views=no_views,
+    )
+
+
+def named_session(given: str) -> str:
+    """Return the id of this execution, from the environment where none is given.
+
+    Empty where nobody names one.
+
+    TrackingError where Kubeflow left its placeholder as it was: all pipelines would take each other's runs
+    for their own.
+    """
+    if "{{" in given:
+        raise TrackingError(
+            f"session: this Kubeflow does not fill in {given}; packages need a backend from KFP 2.16 on"
+        )
+    return given or os.environ.get(SESSION, "")
+
+
+def why_slow(record: BenchmarkRecord) -> Texts:
+    """Return the explanations of candidates that are not faster, for people and for programs, by sha256 of the model."""
+    return {
+        record.evidence.models[label]: {
+            "why_slow.md": markdown(label, slow),
+            "why_slow.json": slow.model_dump_json(indent=1),
+        }
+        for label, slow in record.slow.items()
+    }
+
+
+def _together(*parts: Texts) -> Texts:
+    models = set().union(*parts)
+    return {
+        model: {name: text for part in parts for name, text in part.get(model, {}).items()}
+        for model in models
+    }
+
+
+def _artifacts(baseline: Path, candidates: Path, evidence: dict[str, Path]) -> dict[str, Path]:
+    """Return the parent run's artifacts: the evidence, and what else a person may want to see."""
+    records = {f"baseline/{RECORD}": baseline / RECORD, f"candidates/{RECORD}": candidates / RECORD}
+    pictures = {f"candidates/{picture.name}": picture for picture in candidates.glob(PICTURE)}
+    return records | pictures | {f"{EVIDENCE}/{path}": file for path, file in evidence.items()}
+
+
+def _draw(job: Job, judged: JudgementRecord, target: Path) -> Path:
+    write_text(target / TRADEOFF, draw_tradeoff(judged, job.spec.gate))
+    return target / TRADEOFF
+
+
+def _session(
+    client: "MlflowClient",
+    key: str,
+    job: Job,
+    baseline: Path,
+    candidates: Path,
+    judged: JudgementRecord,
+    records: Iterable[Path],
+) -> Session:
+    pools = of_job(job.spec, measured(records))
+    files = _files(baseline, candidates)
+    others = [row.sha256 for row in judged.table if row.sha256 not in files]
+    return Session(
+        key=key,
+        name=job.spec.name,
+        judgement=judged,
+        pools=pools,
+        required=tuple(
+            pool for pool, one in pools.items() if job.spec.gate.role(pool, one.emulated) == "required"
+        ),
+        interface=_interface(baseline, pools),
+        digests=_digests(job, baseline, pools),
+        files=files,
+        logged={sha256: logged_as(client, Server.of(job).registered_model, sha256) for sha256 in others},
+        texts=_together(
+            *(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)
+        ),
+        ended=tuple(os.environ.get(ENDED, "").split()),
+    )
+
+
+def _files(baseline: Path, candidates: Path) -> dict[str, Path]:
+    """Find the models here: where a judgement says that they are is a place on the machine that judged."""
+    made = {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
+    return {ImportRecord.load(baseline).model_sha256: baseline / MODEL, **made}
+
+
+def _saturation(candidates: Path) -> Texts:
+    return saturation_texts(
+        {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
+    )
+
+
+def _interface(baseline: Path, pools: Mapping[str, Measured]) -> Interface:
+    structure, evidence = (
+        read_structure(baseline / MODEL),
+        [pool.evaluation.evidence for pool in pools.values()],
+    )
+    return Interface(
+        inputs=signature(structure),
+        outputs=output_signature(structure),
+        example=load_example(baseline),
+        runtime=evidence[0].host.runtime,
+        providers=tuple(
+            sorted(
+                {CPU_PROVIDER, *(one.provider for one in evidence)},
+                key=lambda name: (name == CPU_PROVIDER, name),
+            )
+        ),
+    )
+
+
+def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:
+    first = next(iter(pools.values()))
+    return {
+        "job": sha256_text(job.spec.to_text()),
+        "source": ImportRecord.load(baseline).source_sha256,
+        "data": first.evaluation.evidence.data_sha256,
+    }

@@ -1,0 +1,68 @@
+"""The gate ahead of the work, for the command line: what a validation split can decide at all."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.errors import DataError, SpecError
+from inc_mlflow.measure.gate.build_criteria import compare, relative
+from inc_mlflow.measure.gate.measurements import load_measured
+from inc_mlflow.measure.gate.power import DISAGREEMENTS, plan, plan_by_spread, strictest
+from inc_mlflow.records import BASELINE
+from inc_mlflow.search.front import SHORTLIST
+from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.measure.evaluate import evaluate_models
+from inc_mlflow.steps.measure.models import CANDIDATE, model_at
+from inc_mlflow.steps.prepare.check import plan_groups
+from inc_mlflow.steps.prepare.import_model import normalized
+
+
+def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
+    """Say what a split of that many rows can decide about one candidate that is right or wrong per row."""
+    return {
+        "plan": plan(rows, gate, 1, (disagreement,) if disagreement is not None else DISAGREEMENTS),
+        "rows": rows,
+        "candidates": 1,
+    }
+
+
+def plan_job(
+    job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None
+) -> dict[str, Any]:
+    """Say what the job's validation split can decide.
+
+    A candidate's disagreement is measured on its tuning split.
+
+    Of rows in groups only what they can show at best: tuning rows have no groups.
+    """
+    gate = gate or job.spec.gate
+    data = open_data(job)
+    rows, groups = data.survey().splits["validation"].rows, data.groups("validation")
+    candidates = len(job.spec.listed) or SHORTLIST
+    if groups is not None:
+        text = plan_groups(job, gate, groups, candidates)
+    elif candidate is not None:
+        text = _plan_measured(job, gate, candidate, rows, candidates)
+    else:
+        text = plan(rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS)
+    return {"plan": text, "rows": rows, "candidates": candidates}
+
+
+def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> str:
+    if "tuning" not in job.spec.data.splits():
+        raise SpecError(
+            "data.tuning: a candidate's disagreement is measured there; give the split, or --disagreement"
+        )
+    with normalized(job) as baseline, tempfile.TemporaryDirectory() as folder:
+        models = [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)]
+        tuned = load_measured(Path(folder), evaluate_models(job, models, "tuning", Path(folder)), None)
+    pair = compare(CANDIDATE, tuned)
+    if pair is None:
+        raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")
+    if pair.binary and pair.higher_is_better:
+        _, lost, gained, count = pair.counts
+        return plan(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)
+    loss = relative(pair, gate)(strictest(gate, candidates))
+    limit = gate.relative_limit(pair.baseline.value)
+    return plan_by_spread(rows, gate, loss.high - loss.value, tuned.evaluation.rows, limit)

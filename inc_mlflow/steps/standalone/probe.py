@@ -1,0 +1,27 @@
+"""probe: what this machine is, and what a layout would do here."""
+
+from typing import Any
+
+from inc_mlflow.errors import SpecError
+from inc_mlflow.hardware import pools
+from inc_mlflow.hardware.planner import plan
+from inc_mlflow.hardware.probe import host_facts
+from inc_mlflow.hardware.topology import topology
+from inc_mlflow.spec import Layout
+
+_OPTION = "--layout"
+
+
+def probe(layout: str) -> dict[str, Any]:
+    """Return host facts, the known pools that expect such a machine, and the plan of a layout, also as one line."""
+    try:
+        asked = Layout.parse(layout)
+    except ValueError as error:
+        raise SpecError(f"{_OPTION}: {error}") from error
+    where = plan(asked, topology(), _OPTION)
+    return {
+        "text": where.text(),
+        "plan": where.model_dump(mode="json"),
+        "host": host_facts().model_dump(mode="json"),
+        "pools": pools.met(),
+    }

@@ -1,0 +1,104 @@
+"""The search on its own, for the command line: what it needs from other steps is made in a temporary directory."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.files import MODEL, writable
+from inc_mlflow.measure.gate.power import plan
+from inc_mlflow.records import Trial
+from inc_mlflow.search.front import SHORTLIST
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.compress.quantize import PICTURE, hand_over
+from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
+from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.prepare.calibrate import RANGES, collect_ranges, methods
+
+LOCK = ".lock"
+
+
+def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
+    """Search in ``target``, which a killed search left half-way or which is new.
+
+    Candidates go to ``<n>/model.onnx``.
+    """
+    search = job.spec.search.model_copy(update={"budget": budget or job.spec.search.budget})
+    job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
+    if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
+        raise DataError("data: a search needs the splits calibration and tuning; give both")
+    with _claimed(target), tempfile.TemporaryDirectory() as folder:
+        baseline, ranges = Path(folder) / MODEL, Path(folder) / RANGES
+        normalize(job.model, Path(folder))
+        collect_ranges(job, baseline, methods(job)).save(ranges)
+        found = search_recipes(job, baseline, ranges, target)
+        for number in range(1, SHORTLIST + 1):
+            shutil.rmtree(target / str(number), ignore_errors=True)  # of a run that found other candidates
+        record = hand_over(job, found, baseline, target)
+        record.save(target)
+    rows = [
+        _row(trial, target / one.path) for trial, one in zip(found.shortlist, record.candidates, strict=True)
+    ]
+    return {
+        "candidates": rows,
+        "picture": str(target / PICTURE),
+        "trials": [_row(trial) for trial in found.trials],
+        "cpu_seconds": found.cpu_seconds,
+        "plan": _plan(job, found.shortlist),
+    }
+
+
+def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
+    """Say what validation can decide about the candidates, from how often they disagree with the baseline on tuning."""
+    shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
+    first = shortlist[0]
+    if not shares or not first.accuracy or first.relative_drop is None:
+        return None
+    right = first.accuracy / (1 - first.relative_drop.value)
+    rows = open_data(job).judging().total()
+    return plan(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+
+
+@contextmanager
+def _claimed(target: Path) -> Iterator[None]:
+    """Hold a directory that is ours or empty.
+
+    StateError where it is somebody's, or another search works in it.
+    """
+    import filelock
+
+    with writable(target):
+        target.mkdir(parents=True, exist_ok=True)
+        if any(target.iterdir()) and not (target / JOURNAL).exists() and not (target / LOCK).exists():
+            raise StateError(
+                f"{target}: holds other files; give a new directory, or one of an earlier search"
+            )
+    try:
+        with filelock.FileLock(target / LOCK, blocking=False), writable(target):
+            yield
+    except filelock.Timeout as error:
+        raise StateError(
+            f"{target}: another search works there; wait for it, or give another directory"
+        ) from error
+
+
+def _row(trial: Trial, path: Path | None = None) -> dict[str, Any]:
+    told = trial.model_dump(mode="json", include=_TOLD)
+    return {"path": str(path)} | told if path else told
+
+
+_TOLD = {
+    "recipe",
+    "label",
+    "accuracy",
+    "relative_drop",
+    "speedup",
+    "output_error",
+    "size_bytes",
+    "rows",
+    "rejected",
+}

@@ -1,0 +1,162 @@
+"""What every step shares: its record, its error for the parent, and, on one machine, a state folder that resumes it."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from inc_mlflow.errors import IncError, StateError
+from inc_mlflow.files import sync_entry, writable, write_text
+from inc_mlflow.records import Record
+from inc_mlflow.remote import unpack
+from inc_mlflow.spec import LOCAL, Job, JobSpec
+from inc_mlflow.steps import failure
+from inc_mlflow.steps.finished import MARK, finish, finished
+from inc_mlflow.tracking.plugins.step_context import inside
+
+STATE = "INC_MLFLOW_STATE"
+"""Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
+FAILURE = "INC_MLFLOW_FAILURE"
+"""Environment variable with the file for the IncError that ends a step; not in the state folder: its disk may
+be full."""
+SESSION = "INC_MLFLOW_SESSION"
+"""Environment variable with the id of this execution on one machine."""
+ENDED = "INC_MLFLOW_ENDED"
+"""Environment variable with ids of executions before this one that cannot be alive any more, and may have
+left runs open."""
+
+R = TypeVar("R", bound=Record)
+P = ParamSpec("P")
+
+
+def step(
+    name: str, kind: type[R], asks: Callable[[Job], str] = lambda _: ""
+) -> Callable[[Callable[Concatenate[Job, Path, P], R]], Callable[Concatenate[Job, Path, P], R]]:
+    """Make a step of a function ``(job, target directory, *input directories) -> record``.
+
+    The record is written into the target. With a state folder the work happens there: a finished step whose
+    inputs are the same is not redone, and ``target`` becomes a link to its files. ``asks`` names what else
+    the result depends on: the server that a step talks to.
+    """
+
+    def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
+        def marked(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with inside(name, job.on):
+                return work(job, target, *args, **kwargs)
+
+        @wraps(work)
+        def run(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            state = os.environ.get(STATE)
+            if state is None:
+                return _work(marked, job, target, *args, **kwargs)
+            directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
+            inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
+            if not is_finished(directory, kind, inputs):
+                _announced(
+                    Path(state),
+                    directory.name,
+                    lambda: _redo(directory, inputs, marked, job, *args, **kwargs),
+                )
+            _link(directory, target)
+            return kind.load(directory)
+
+        return run
+
+    return decorate
+
+
+def load_job(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
+    """Return the job a component was handed as text, its bundle unpacked; empty texts say nothing."""
+    spec = JobSpec.from_text(job)
+    if tracking_uri:
+        spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
+    return Job(spec, unpack(spec.bundle.uri, spec.bundle.files) if spec.bundle else Path(root), pool or None)
+
+
+def directory_name(step: str, job: Job, shard: str = "") -> str:
+    """Return where a step keeps its result below the state folder: each pool but this machine has its own, and each shard."""
+    place = step if job.on in (None, LOCAL) else f"{step}-{job.on}"
+    return (
+        f"{place}_{shard.replace('/', '-of-')}" if shard else place
+    )  # no pool has an underscore in its name
+
+
+def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:
+    """Tell whether a step's directory holds its result for these inputs."""
+    mark = finished(directory)
+    if mark is None or mark["inputs"] != dict(inputs):
+        return False
+    try:
+        return kind.load(directory).settled()
+    except StateError:
+        return False  # damaged: work again
+
+
+def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: Any) -> R:
+    """Do the step's work in ``target`` and write its record there."""
+    start = time.monotonic()
+    with writable(target):
+        target.mkdir(parents=True, exist_ok=True)
+        record = work(job, target, *args, **kwargs)
+    record = record.model_copy(update={"seconds": time.monotonic() - start})
+    record.save(target)
+    return record
+
+
+def _redo(
+    directory: Path, inputs: Mapping[str, str], work: Callable[..., R], job: Job, *args: Any, **kwargs: Any
+) -> None:
+    """Work beside the final place and move there at once: what has that name is always whole."""
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with _named(partial, directory):
+        record = _work(work, job, partial, *args, **kwargs)
+    finish(partial, inputs, record.identity())
+    shutil.rmtree(directory, ignore_errors=True)
+    partial.rename(directory)
+    sync_entry(directory)
+
+
+@contextmanager
+def _named(partial: Path, directory: Path) -> Iterator[None]:
+    """Let errors name the place that a person knows."""
+    try:
+        yield
+    except IncError as error:
+        raise type(error)(str(error).replace(str(partial), str(directory))) from error
+
+
+def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
+    """Leave the process id while working, for whoever watches, and the IncError if one ends the work."""
+    note = state / f"{name}.pid"
+    try:
+        write_text(note, str(os.getpid()))
+        work()
+    except IncError as error:
+        if FAILURE in os.environ:
+            failure.save(Path(os.environ[FAILURE]), error)
+        raise
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _identities(value: Any) -> str:
+    """Tell what an input is: of directories what their steps found, of anything else the value itself."""
+    if isinstance(value, Path):
+        return str(json.loads((value / MARK).read_text())["identity"])
+    return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)
+
+
+def _link(directory: Path, target: Path) -> None:
+    if target.resolve() == directory.resolve():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir() and not target.is_symlink():
+        target.rmdir()  # KFP makes the directory of an artifact beforehand
+    target.unlink(missing_ok=True)
+    target.symlink_to(directory.resolve(), target_is_directory=True)

@@ -1,0 +1,1 @@
+"""Logged models: the files of a model, as MLflow keeps and loads them."""

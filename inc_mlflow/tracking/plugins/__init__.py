@@ -1,0 +1,1 @@
+"""What MLflow loads of ours by its entry points."""

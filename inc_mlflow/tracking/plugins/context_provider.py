@@ -1,0 +1,20 @@
+"""MLflow's entry point for the tags of runs.
+
+Nothing else of MLflow may be imported here: it is half imported itself.
+"""
+
+from mlflow.tracking.context.abstract_context import RunContextProvider
+
+from inc_mlflow.tracking.plugins.step_context import in_step, step_tags
+
+
+class StepContext(RunContextProvider):
+    """Tags the runs that our steps open, and nobody else's."""
+
+    def in_context(self) -> bool:
+        """Tell whether the run is opened by a step of ours."""
+        return in_step()
+
+    def tags(self) -> dict[str, str]:
+        """Return the step, its pod and its hardware."""
+        return step_tags()

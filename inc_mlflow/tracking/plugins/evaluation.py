@@ -1,0 +1,198 @@
+"""What our evaluator does for MLflow: whole sets in memory, one input, named metrics.
+
+Jobs stream and hold the rest.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import onnxruntime
+from pydantic import Field, ValidationError, field_validator
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.datasets.conform import conform
+from inc_mlflow.engines.onnxruntime.runtime.runner import Loaded, Runner
+from inc_mlflow.engines.onnxruntime.runtime.session import tensor_specs
+from inc_mlflow.errors import DataError, HardwareError, ModelError, SpecError
+from inc_mlflow.measure.stats.outcomes import Outcomes, Scoring, keep, outcomes_of
+from inc_mlflow.measure.stats.paired import Pair, accuracy, relative_drop
+from inc_mlflow.metrics.metric import Metric
+from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.records import BASELINE, Interval
+from inc_mlflow.spec import MetricSpec
+from inc_mlflow.spec.spec_model import Part, spec_error
+
+if TYPE_CHECKING:
+    from mlflow.data.evaluation_dataset import EvaluationDataset
+    from mlflow.pyfunc import PyFuncModel
+
+WHERE = "evaluator inc_mlflow"
+LARGEST = 1 << 30
+"""Bytes of rows; MLflow holds, hashes and copies them all."""
+_CANDIDATE = "candidate"
+
+
+class EvaluatorConfig(Part):
+    """MLflow's ``evaluator_config`` for us."""
+
+    metric: MetricSpec
+    shape: Annotated[tuple[int, ...] | None, Field(strict=False)] = None
+    """Of one row of the model's input, since MLflow takes rows as a table of two axes."""
+    baseline: str | None = None
+    """What the model must not lose against: an ``.onnx`` file, or whatever MLflow loads a model from."""
+    max_relative_drop: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Where the bounds of the drop are exact; the threshold itself is MLflow's to apply."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    batch: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("metric", mode="before")
+    @classmethod
+    def _metric_by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("metric")
+    @classmethod
+    def _named(cls, metric: MetricSpec) -> MetricSpec:
+        if metric.function is not None:
+            raise ValueError("callables are for jobs; name a metric of `inc-mlflow list metrics`")
+        return metric
+
+
+def evaluate(
+    model: "PyFuncModel | None", dataset: "EvaluationDataset", config: dict[str, Any], unheld: dict[str, Any]
+) -> dict[str, float]:
+    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds.
+
+    All of them finite.
+
+    ``unheld`` is what else MLflow was asked for. An IncError in one line says what cannot be evaluated here,
+    and why.
+    """
+    if asked := sorted(name for name, value in unheld.items() if value):
+        raise SpecError(f"{WHERE}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
+    settings = _settings(config)
+    session = _session(model)
+    inputs, labels = _rows(dataset, settings.shape, session)
+    runners: dict[str, Loaded] = {_CANDIDATE: Loaded("the model", session)}
+    if settings.baseline is not None:
+        runners = {BASELINE: _baseline(settings.baseline, session.get_providers()[0]), **runners}
+    metric = resolve(settings.metric, Path.cwd(), runners[_CANDIDATE].outputs)
+    metric.check_labels(labels)
+    outcomes = _outcomes(runners, metric, _batches(inputs, labels, settings.batch))
+    return _numbers(outcomes, metric, len(next(iter(inputs.values()))), settings)
+
+
+def _settings(config: dict[str, Any]) -> EvaluatorConfig:
+    try:
+        return EvaluatorConfig.model_validate(config)
+    except ValidationError as error:
+        raise SpecError(f"evaluator_config: {spec_error(error)}") from error
+
+
+def _session(model: Any, name: str = "the model") -> onnxruntime.InferenceSession:
+    """Return the session that MLflow made for a model of its onnx flavour."""
+    found = None
+    with suppress(
+        AttributeError, NotImplementedError
+    ):  # functions, predictions without a model, served models
+        found = model.get_raw_model()
+    if not isinstance(found, onnxruntime.InferenceSession):
+        raise ModelError(
+            f"{WHERE}: {name} is not of MLflow's onnx flavour; log it with mlflow.onnx.log_model"
+        )
+    return found
+
+
+def _baseline(given: str, provider: Any) -> Loaded:
+    """Load the baseline for the provider that the model runs on: across providers no drop is the model's."""
+    if given.endswith(".onnx"):
+        return Runner(Path(given), threads=0, provider=provider)
+    import mlflow
+
+    try:
+        session = _session(mlflow.pyfunc.load_model(given), "the baseline")
+    except (mlflow.MlflowException, OSError) as error:
+        raise ModelError(
+            f"evaluator_config.baseline: MLflow cannot load {given!r}: {' '.join(str(error).split())}"
+        ) from error
+    if (other := session.get_providers()[0]) != provider:
+        raise HardwareError(
+            f"{WHERE}: the model runs by {provider}, the baseline by {other}; log both with the same providers"
+        )
+    return Loaded("the baseline", session)
+
+
+def _rows(
+    dataset: "EvaluationDataset", shape: tuple[int, ...] | None, session: onnxruntime.InferenceSession
+) -> tuple[Arrays, np.ndarray | None]:
+    specs = tensor_specs(session)
+    if len(specs) != 1:
+        raise ModelError(
+            f"{WHERE}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; use a job"
+        )
+    table = np.asarray(dataset.features_data)
+    if table.nbytes > LARGEST:
+        raise DataError(
+            f"{WHERE}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; `inc-mlflow evaluate` streams them"
+        )
+    inputs = conform({specs[0].name: _shaped(table, shape, specs[0].shape)}, specs, WHERE)
+    labels = dataset.labels_data if dataset.has_targets else None
+    return inputs, None if labels is None else np.asarray(labels)
+
+
+def _shaped(
+    table: np.ndarray, shape: tuple[int, ...] | None, taken: tuple[int | str | None, ...] | None
+) -> np.ndarray:
+    if shape is None and taken is not None and len(taken) != table.ndim:
+        raise SpecError(
+            f"evaluator_config.shape: rows of {table.shape[1:]} do not fit the model's input {taken}; give a row's shape"
+        )
+    if shape is None:
+        return table
+    if np.prod(shape) != table[0].size:
+        raise SpecError(f"evaluator_config.shape: {shape} has not the {table[0].size} numbers of a row")
+    return table.reshape(-1, *shape)
+
+
+def _batches(
+    inputs: Arrays, labels: np.ndarray | None, size: int
+) -> Iterator[tuple[Arrays, np.ndarray | None]]:
+    for start in range(0, len(next(iter(inputs.values()))), size):
+        part = slice(start, start + size)
+        yield {name: array[part] for name, array in inputs.items()}, None if labels is None else labels[part]
+
+
+def _outcomes(
+    runners: dict[str, Loaded], metric: Metric, rows: Iterator[tuple[Arrays, np.ndarray | None]]
+) -> dict[str, Outcomes]:
+    reference = next(iter(runners))
+    scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
+    found = outcomes_of(keep(runners, reference, rows, scoring, workers=1), reference, scoring, workers=1)
+    for label, one in found.items():
+        if not (np.isfinite(one.value) and np.isfinite(one.replicates).all()):
+            raise DataError(f"{WHERE}: the {label}'s {metric.name} is NaN or infinity; look at its outputs")
+    return found
+
+
+def _numbers(
+    outcomes: dict[str, Outcomes], metric: Metric, rows: int, settings: EvaluatorConfig
+) -> dict[str, float]:
+    mine = outcomes[_CANDIDATE]
+    intervals = {
+        "accuracy": accuracy(mine, metric.decomposable, settings.confidence, metric.score_range, rows=rows)
+    }
+    if BASELINE in outcomes:
+        pair = Pair(
+            outcomes[BASELINE], mine, metric.decomposable, metric.higher_is_better, rows, metric.score_range
+        )
+        intervals["relative_drop"] = relative_drop(pair, settings.max_relative_drop)(settings.confidence)
+    return {key: value for name, one in intervals.items() for key, value in _spread(name, one).items()} | {
+        "rows": float(rows)
+    }
+
+
+def _spread(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -1,0 +1,50 @@
+"""MLflow's entry point for evaluation. Only the base classes are imported with it: MLflow loads it itself."""
+
+from typing import TYPE_CHECKING, Any
+
+from mlflow.models.evaluation.base import EvaluationResult, ModelEvaluator
+
+if TYPE_CHECKING:
+    from mlflow.data.evaluation_dataset import EvaluationDataset
+    from mlflow.pyfunc import PyFuncModel
+
+NAME = "inc_mlflow"
+
+
+class Int8Evaluator(ModelEvaluator):
+    """Gives a model one of our metrics, and its drop against a baseline with bounds: ``evaluators="inc_mlflow"``."""
+
+    @classmethod
+    def can_evaluate(
+        cls, *, model_type: str | None, evaluator_config: dict[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        """Tell whether we were asked by name: MLflow offers every evaluation to every evaluator."""
+        return model_type == NAME
+
+    def evaluate(
+        self,
+        *,
+        model_type: str,
+        dataset: "EvaluationDataset",
+        run_id: str,
+        evaluator_config: dict[str, Any] | None,
+        model: "PyFuncModel | None" = None,
+        model_id: str | None = None,
+        **unheld: Any,
+    ) -> EvaluationResult:
+        """Return the metrics, logged with the model.
+
+        An IncError in one line says what cannot be evaluated here.
+        """
+        from inc_mlflow.tracking.plugins.evaluation import evaluate
+
+        metrics = evaluate(model, dataset, evaluator_config or {}, unheld)
+        if model_id is None:  # else MLflow logs them itself, with the model and the dataset
+            _log(run_id, metrics)
+        return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)  # type: ignore[no-untyped-call]
+
+
+def _log(run_id: str, metrics: dict[str, float]) -> None:
+    import mlflow
+
+    mlflow.log_metrics(metrics, run_id=run_id)

@@ -1,0 +1,47 @@
+"""The present champion, as ledger and registry say alike."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.records.ledger import Entry
+from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
+from inc_mlflow.tracking.registry.ledger import read_ledger
+from inc_mlflow.tracking.registry.versions import download
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that the alias names."""
+
+    version: str
+    recipe: str
+    sha256: str
+    model_id: str
+
+    @classmethod
+    def of(cls, made: Entry) -> "Champion":
+        """Read the entry that made a version."""
+        return cls(str(made.version), made.recipe or "unknown recipe", str(made.sha256), str(made.model_id))
+
+
+def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | None:
+    """Return the present champion.
+
+    TrackingError where the model or its alias is not ours, or the ledger says otherwise.
+    """
+    ledger = read_ledger(client, name)
+    if ledger is None:
+        return None
+    check_absent(ledger, alias)
+    check_aliases(client, ledger)
+    made = ledger.place(alias)
+    return None if made is None else Champion.of(made)
+
+
+def download_champion(champion: Champion, target: Path) -> Path:
+    """Fetch the champion's file into ``target``; DataError where its bytes were altered."""
+    return download(champion.model_id, champion.sha256, target)

@@ -1,0 +1,244 @@
+"""Registered versions of logged models: made once per content, and their bytes checked wherever they are used."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from inc_mlflow.confined import Limits, confined
+from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.files import MODEL, external_data, model_sha256
+from inc_mlflow.records.ledger import Entry
+from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
+from inc_mlflow.tracking.server.downloads import fetching, listed
+from inc_mlflow.tracking.server.get_or_create import once
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+_SOURCE = "models:/"
+LARGEST = 64 << 30
+"""Bytes of the largest model that is fetched."""
+_LARGEST_TEXT = 64 << 20
+"""Bytes of what stands around a model: an example of its inputs is the longest of it."""
+_WEIGHTS = {MODEL, external_data(Path(MODEL)).name}
+_READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
+_BYTES_PER_SECOND = 50 << 20
+
+
+class Registered(NamedTuple):
+    """A registered version, and the logged model behind it."""
+
+    version: str
+    model_id: str
+    created: bool
+
+
+def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
+    """Fetch a logged model's file into ``target``.
+
+    DataError where its bytes, or what else loading it reads, are others.
+
+    ``size_bytes`` is what the evidence says of it: what is larger is not even fetched.
+    """
+    folder = _fetch(model_id, target, size_bytes)
+    file = folder / MODEL
+    found = model_sha256(file) if file.is_file() else "none"
+    if found != sha256:
+        raise DataError(
+            f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered"
+        )
+    arguments = {"folder": str(folder), "model_id": model_id}
+    confined(
+        f"logged model {model_id}", "inc_mlflow.tracking.flavors.package:checked", arguments, _reading(file)
+    )
+    return file
+
+
+def content(model_id: str, target: Path) -> str:
+    """Return the sha256 of a logged model of somebody else's; TrackingError where it is no ONNX model."""
+    file = _fetch(model_id, target) / MODEL
+    if not file.is_file():
+        raise TrackingError(f"logged model {model_id}: has no {MODEL}; only ONNX models can be champions")
+    return model_sha256(file)
+
+
+def check_logged(client: "MlflowClient", model_id: str, sha256: str) -> None:
+    """Raise DataError where a model was logged as another, TrackingError where inc-mlflow did not log it."""
+    if (logged := logged_digest(client, model_id)) != sha256:
+        raise DataError(
+            f"logged model {model_id}: was logged as sha256 {logged[:12]}, not {sha256[:12]}; ask for that one"
+        )
+
+
+def logged_digest(client: "MlflowClient", model_id: str) -> str:
+    """Read a logged model's digest where it cannot be overwritten: among its params.
+
+    DataError where the model is gone.
+    """
+    with _there(model_id):
+        digest = client.get_logged_model(model_id).params.get(DIGEST)
+    if digest is None:
+        raise TrackingError(
+            f"logged model {model_id}: has no digest, inc-mlflow did not log it; point no alias at it"
+        )
+    return str(digest)
+
+
+def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
+    """Return the id of the logged model behind a registered version of these bytes."""
+    made = _versions(client, name, sha256)
+    if not made:
+        raise TrackingError(
+            f"registered model {name!r}: no version has sha256 {sha256[:12]} any more; measure again"
+        )
+    return str(made[0].tags[MODEL_ID])
+
+
+def same_bytes(
+    client: "MlflowClient", name: str, model_id: str, sha256: str, target: Path
+) -> dict[str, bool]:
+    """Return the logged models behind versions that are marked as these bytes, and whether they are: anybody may mark them.
+
+    ``model_id`` was looked at before. Downloads the others, which takes too long for a turn.
+    """
+    others = {one.tags[MODEL_ID] for one in _versions(client, name, sha256)} - {model_id}
+    return {model_id: True} | {other: _is(client, other, sha256, target) for other in others}
+
+
+def register(
+    client: "MlflowClient",
+    name: str,
+    model_id: str,
+    sha256: str,
+    tags: dict[str, str],
+    proven: Mapping[str, bool],
+) -> Registered | None:
+    """Return the version of these bytes, made from ``model_id`` if there is none.
+
+    Two gates may not do this at once.
+
+    None where there is one by now that is not in ``proven``, the answer of ``same_bytes``.
+    """
+    made = _versions(client, name, sha256)
+    if not {one.tags[MODEL_ID] for one in made} <= proven.keys():
+        return None
+    if known := [one for one in made if proven[one.tags[MODEL_ID]]]:
+        return Registered(str(known[0].version), str(known[0].tags[MODEL_ID]), created=False)
+    return Registered(_create(client, name, model_id, sha256, tags), model_id, created=True)
+
+
+def mark(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
+    """Note on a version that somebody else made what it is, as on those made here."""
+    for tag, value in {DIGEST: sha256, MODEL_ID: model_id}.items():
+        client.set_model_version_tag(name, version, tag, value)
+
+
+def source_of(client: "MlflowClient", name: str, version: str) -> str:
+    """Return the id of the logged model behind a version that somebody else made.
+
+    TrackingError where there is none.
+    """
+    source = str(client.get_model_version(name, version).source)
+    if not source.startswith(_SOURCE):
+        raise TrackingError(
+            f"{name!r} version {version}: was not registered from a logged model; register it from one first"
+        )
+    return source.removeprefix(_SOURCE)
+
+
+def check_version(client: "MlflowClient", name: str, version: str, made: Entry) -> list[str]:
+    """Say where a version is not what the ledger says it is; the bytes are another question."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        present = client.get_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return [f"version {version} is gone; register logged model {made.model_id} again"]
+    found = (present.tags.get(DIGEST), present.tags.get(MODEL_ID), str(present.source))
+    if found != (made.sha256, made.model_id, f"{_SOURCE}{made.model_id}"):
+        return [f"version {version} is marked as sha256 {str(found[0])[:12]} of {found[1]}, by the ledger "
+                f"{str(made.sha256)[:12]} of {made.model_id}; it was altered"]  # fmt: skip
+    return []
+
+
+def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
+    import mlflow
+
+    what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
+    with _there(model_id):
+        files = listed(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
+    _check_sizes(what, files, size_bytes)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _there(model_id), fetching(what, files, folder, LARGEST):
+        return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+
+
+def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) -> None:
+    """The bytes of the model are compared later; here they only must not fill the disk."""
+    model = sum(size or 0 for path, size in files.items() if path in _WEIGHTS)
+    if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
+        raise DataError(f"{what}: its file has {model} bytes, the evidence says {size_bytes}; it was altered")
+    if large := [
+        path for path, size in files.items() if path not in _WEIGHTS and (size or 0) > _LARGEST_TEXT
+    ]:
+        raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
+
+
+def _reading(model: Path) -> Limits:
+    """Reading takes time and memory in proportion to the file; weights beside it are not read."""
+    size = model.stat().st_size
+    seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
+    return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
+
+
+@contextmanager
+def _there(model_id: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise DataError(f"logged model {model_id}: was deleted; log it again") from error
+
+
+def _create(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> str:
+    marks = tags | {DIGEST: sha256, MODEL_ID: model_id}
+
+    def find() -> "ModelVersion | None":
+        return next((one for one in _versions(client, name, sha256) if one.tags[MODEL_ID] == model_id), None)
+
+    def make() -> "ModelVersion":
+        return client.create_model_version(name, f"{_SOURCE}{model_id}", tags=marks, model_id=model_id)
+
+    return str(once(find, make).version)
+
+
+def _is(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
+    """Tell whether a logged model is of these bytes.
+
+    Of another one the present candidate is registered anew.
+    """
+    try:
+        check_logged(client, model_id, sha256)
+        download(model_id, sha256, target)
+    except (DataError, TrackingError):
+        return False
+    return True
+
+
+def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
+    """Return the versions that say they are of these bytes and of one logged model, oldest first.
+
+    The server looks for them, whatever else was promoted; what it finds is looked at again, as its filters
+    let others through.
+    """
+    found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{sha256}'")
+    made = [one for one in found if one.tags.get(DIGEST) == sha256]
+    whole = [one for one in made if str(one.source) == f"{_SOURCE}{one.tags.get(MODEL_ID)}"]
+    return sorted(whole, key=lambda one: int(one.version))

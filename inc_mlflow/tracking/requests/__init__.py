@@ -1,0 +1,1 @@
+"""Requests for promotion, and people's word on them."""

@@ -1,0 +1,98 @@
+"""The parent run of a job, with everything below it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inc_mlflow.tracking.runs.candidates import log_candidate
+from inc_mlflow.tracking.runs.execution import Log, Session
+from inc_mlflow.tracking.runs.experiments import ensure_experiment, given_run
+from inc_mlflow.tracking.runs.leftovers import end_runs
+from inc_mlflow.tracking.runs.measurements import log_measurement
+from inc_mlflow.tracking.runs.notes import job_note
+from inc_mlflow.tracking.runs.numbers import of_row
+from inc_mlflow.tracking.runs.tagged_runs import (
+    JOB,
+    NOTE,
+    ROLE,
+    SESSION,
+    VERDICT,
+    ensure_run,
+    is_finished,
+    write,
+)
+from inc_mlflow.tracking.server.connection import Server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Ids that MLflow gave; of runs and models by sha256 of the file."""
+
+    experiment_id: str
+    parent_run_id: str
+    runs: dict[str, str]
+    models: dict[str, str]
+
+
+def log_job(client: "MlflowClient", server: Server, session: Session, files: Mapping[str, Path]) -> Logged:
+    """Write the whole job; called again after a kill it completes what is there and duplicates nothing.
+
+    ``files`` are the parent run's artifacts by their paths. A parent that somebody else opened is theirs to
+    end; those of the job's killed executions end here.
+    """
+    given = given_run()
+    experiment_id = ensure_experiment(client, server)
+    parent = _parent(client, experiment_id, session, given)
+    log = Log(client, experiment_id, str(parent.info.run_id), session)
+    end_runs(client, experiment_id, {session.key, *session.ended}, "KILLED", alive=log.parent)
+    runs, models = _children(log)
+    if given or not is_finished(
+        parent
+    ):  # else what others wrote since would be overwritten, as the gate's note
+        _describe(log, parent, files)
+    if not given:
+        client.set_terminated(log.parent, "FINISHED")
+    return Logged(experiment_id, log.parent, runs, models)
+
+
+def _parent(client: "MlflowClient", experiment_id: str, session: Session, given: str | None) -> "Run":
+    """Return the parent.
+
+    One of somebody else's gets no key, so that nobody here takes it for one to find or to end.
+    """
+    if given:
+        return client.get_run(given)
+    tags = {ROLE: JOB, SESSION: session.key}
+    return ensure_run(client, experiment_id, session.run_key(JOB), session.name, tags)
+
+
+def _describe(log: Log, parent: "Run", files: Mapping[str, Path]) -> None:
+    """Write on the parent what the best candidate came to: without the children unfolded it is all that one sees."""
+    session = log.session
+    best = session.judgement.best()
+    tags = {
+        ROLE: JOB,
+        SESSION: session.key,
+        VERDICT: session.judgement.verdict,
+        NOTE: job_note(session.judgement, log.parent),
+    }
+    numbers = of_row(best, session.pools[session.slowest(best)])
+    write(log.client, parent, params=session.facts(), numbers=numbers, tags=tags)
+    for path, file in files.items():
+        log.client.log_artifact(
+            log.parent, str(file.resolve()), artifact_path="/".join(Path(path).parts[:-1]) or None
+        )
+
+
+def _children(log: Log) -> tuple[dict[str, str], dict[str, str]]:
+    runs, models = {}, {}
+    for row in log.session.judgement.table:
+        runs[row.sha256], models[row.sha256] = log_candidate(log, row)
+        for pool in row.per_pool:
+            log_measurement(log, row, pool, models[row.sha256])
+    return runs, models

@@ -1,0 +1,1 @@
+"""The MLflow server: connect, ask once, understand refusals."""

@@ -1,0 +1,275 @@
+"""Which MLflow a job talks to, and whether it answers."""
+
+import http.client
+import logging
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from inc_mlflow.errors import TrackingError, UnreachableError
+from inc_mlflow.files import FULL
+from inc_mlflow.spec import Job
+from inc_mlflow.tracking.server.loading import load
+from inc_mlflow.tracking.server.refusals import explained
+from inc_mlflow.tracking.server.schema import check_database, check_file
+from inc_mlflow.tracking.server.waiting import bounded_waits
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+STATE_FOLDER = ".inc-mlflow"
+"""Beside the job file: the default store, and one folder per job content."""
+_PATIENCE = 5.0  # seconds until a server that does not answer counts as down
+_DATABASES = ("postgresql", "mysql", "mssql")
+_SERVER_ERROR = 500  # and above: a proxy says that nobody is behind it
+_DEFAULTS = {
+    # MLflow's own default waits about four minutes for one call to a dead server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where runs and versions are kept."""
+
+    tracking_uri: str
+    registry_uri: str
+
+    def __post_init__(self) -> None:
+        """Raise TrackingError, which repeats no password, where an address is no URL or holds one: addresses get logged."""
+        for uri in (self.tracking_uri, self.registry_uri):
+            if uri.startswith(("http://", "https://")):
+                _check_address(uri)
+
+    @classmethod
+    def of_environment(cls) -> "Stores":
+        """Resolve what a command without a job talks to: the environment's store, else this folder's.
+
+        TrackingError without.
+        """
+        local = Path(STATE_FOLDER, "mlflow.db").resolve()
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or (f"sqlite:///{local}" if local.exists() else None)
+        if not uri:
+            raise TrackingError("MLflow: no server is named; give --tracking-uri, or set MLFLOW_TRACKING_URI")
+        return Stores(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
+
+
+@dataclass(frozen=True)
+class Server(Stores):
+    """A job's names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+
+    experiment: str
+    registered_model: str
+
+    @classmethod
+    def of(cls, job: Job) -> "Server":
+        """Resolve a job's server; command-line options arrive as the same environment variables."""
+        spec = job.spec.tracking
+        uri = (
+            os.environ.get("MLFLOW_TRACKING_URI")
+            or spec.uri
+            or f"sqlite:///{job.root / STATE_FOLDER / 'mlflow.db'}"
+        )
+        return cls(
+            tracking_uri=uri,
+            registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or spec.registry_uri or uri,
+            experiment=os.environ.get("MLFLOW_EXPERIMENT_NAME") or spec.experiment or job.spec.name,
+            registered_model=spec.registered_model or job.spec.name,
+        )
+
+    @property
+    def address(self) -> str:
+        """Tell servers and names apart in one text."""
+        return " ".join([self.tracking_uri, self.registry_uri, self.experiment, self.registered_model])
+
+    @property
+    def artifacts(self) -> str | None:
+        """Where a new experiment keeps its files: beside a SQLite file, else where the server says."""
+        path = _sqlite(self.tracking_uri)
+        return (path.parent.resolve() / "artifacts").as_uri() if path else None
+
+    def ui(self) -> str:
+        """Return where the web page of this server is."""
+        return (
+            self.tracking_uri.rstrip("/") if self.tracking_uri.startswith("http") else "http://127.0.0.1:5000"
+        )
+
+
+def check_reachable(server: Stores) -> None:
+    """Raise UnreachableError in seconds, not minutes, where a server does not answer, TrackingError where nothing can ask."""
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if uri.startswith(("http://", "https://")):
+            _ask(uri)
+        elif path := _sqlite(uri):
+            _make_folder(path.parent)
+        elif uri.startswith(_DATABASES):
+            _check_driver(uri)
+
+
+@contextmanager
+def connected(server: Stores, made: bool = False) -> Iterator["MlflowClient"]:
+    """Give a client.
+
+    What the server refuses becomes a TrackingError in one line, its death an UnreachableError.
+
+    A store in a file is made where there is none, unless it must have been ``made`` before: whoever only
+    reads leaves no trace. One of another version of MLflow is refused and stays as it is.
+    """
+    if made:
+        _check_files(server, made)
+    check_reachable(server)
+    _load(server)
+    import mlflow
+
+    with _told(server):
+        _prepare(server, made)
+        yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
+
+
+def _load(server: Stores) -> None:
+    """Import MLflow, and let it talk to these stores."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    load("mlflow")
+    if not server.tracking_uri.startswith("http"):
+        load("mlflow.store.tracking.sqlalchemy_store")
+    import mlflow
+
+    logging.getLogger("mlflow.store.db.utils").addFilter(_is_no_error)
+    mlflow.set_tracking_uri(server.tracking_uri)
+    mlflow.set_registry_uri(server.registry_uri)
+
+
+def _prepare(server: Stores, made: bool) -> None:
+    """Make the stores that are files and not there yet; TrackingError where one is not of this MLflow."""
+    _check_files(server, made)
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if (path := _sqlite(uri)) is not None:
+            _make_store(path)
+        elif uri.startswith(_DATABASES):
+            check_database(uri, _plain(uri), made)
+
+
+@contextmanager
+def _told(server: Stores) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException  # MLflow lets those through that are about artifacts
+    from sqlalchemy.exc import SQLAlchemyError
+
+    where = f"MLflow at {_plain(server.tracking_uri)}"
+    with bounded_waits() as waits:
+        try:
+            yield
+        except (MlflowException, RequestException, SQLAlchemyError) as error:
+            check_reachable(server)
+            raise TrackingError(
+                f"{where}: {_plain(explained(error, server.tracking_uri, waits.text()))}"
+            ) from error
+        except OSError as error:  # of artifacts in a folder
+            if error.errno not in FULL:
+                raise
+            file = f"{error.filename}: " if error.filename else ""
+            raise TrackingError(
+                f"{where}: {file}the disk is full; free some space and run the same command again"
+            ) from error
+
+
+def _check_files(server: Stores, made: bool) -> None:
+    for uri in {server.tracking_uri, server.registry_uri}:
+        if (path := _sqlite(uri)) is not None:
+            check_file(path, uri, made)
+
+
+def _is_no_error(said: logging.LogRecord) -> bool:
+    """Leave out what MLflow's databases raise, with its SQL and traceback: that is told by whoever catches it."""
+    return said.exc_info is None
+
+
+def _check_address(uri: str) -> None:
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError as error:
+        raise TrackingError(
+            f"MLflow at {_plain(uri)}: no URL ({error}); write it as https://host:port"
+        ) from error
+    if "@" in parts.netloc:
+        raise TrackingError(
+            f"MLflow at {_plain(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
+
+
+def _plain(text: str) -> str:
+    """Leave out the users and passwords of addresses: those of databases need them."""
+    return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
+
+
+def _ask(uri: str) -> None:
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code < _SERVER_ERROR:
+            return  # it answers; what it refuses is told by the call that is refused
+        reason = getattr(error, "reason", error)
+        raise UnreachableError(
+            f"MLflow at {uri}: cannot be reached ({reason}); start it or set MLFLOW_TRACKING_URI"
+        ) from error
+
+
+def _check_driver(uri: str) -> None:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except (ImportError, ArgumentError, ValueError) as error:
+        raise TrackingError(
+            f"MLflow at {_plain(uri)}: no database to be reached ({error}); install its driver"
+        ) from error
+
+
+def _sqlite(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _make_store(path: Path) -> None:
+    """Let MLflow make its tables beside the final place: its migrations cannot go on after a kill."""
+    import filelock
+    import mlflow
+
+    if _is_there(path):
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+        if _is_there(path):
+            return
+        for left in path.parent.glob(f"{partial.name}*"):
+            left.unlink()
+        mlflow.MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
+        partial.replace(path)
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrackingError(
+            f"MLflow: no folder {folder} for the store ({error.strerror}); set MLFLOW_TRACKING_URI"
+        ) from error

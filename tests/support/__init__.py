@@ -1,0 +1,1 @@
+"""What tests share: helpers that more than one folder of tests imports."""
