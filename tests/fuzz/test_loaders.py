@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from targets import TARGETS
 
-from inc_mlflow.datasets import DATASETS
+from inc_mlflow.registry.datasets import DATASETS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
 PROGRAM = Path(__file__).with_name("fuzzing.py")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature
 from inc_mlflow.errors import DataError
+from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.spec.data import FileSplit
 
 

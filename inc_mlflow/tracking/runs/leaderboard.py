@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.measure.gate.judge import place
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.records import Interval, PoolResult, Row, Verdict
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec, MetricSpec
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch
 from inc_mlflow.tracking.runs.tagged_runs import (
