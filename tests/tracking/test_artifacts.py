@@ -8,8 +8,8 @@ from inc_mlflow.promotion.process_request import decide_all
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.runs import artifacts
 from inc_mlflow.tracking.runs.artifacts import fetch, fetch_evidence
-from inc_mlflow.tracking.runs.tagged_runs import artifacts
 
 FILES = {"record.json": 1000, "outcomes.npz": 2000}
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 
 from inc_mlflow.steps.report.finish import close_runs
-from inc_mlflow.tracking.runs.tagged_runs import candidates
+from inc_mlflow.tracking.runs import candidates
 
 pytestmark = pytest.mark.slow
 

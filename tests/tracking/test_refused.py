@@ -7,7 +7,8 @@ import pytest
 from proxy import MUTATING, Answer, proxy
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.tracking.server.connection import Stores, connected, waiting
+from inc_mlflow.tracking.server import waiting
+from inc_mlflow.tracking.server.connection import Stores, connected
 
 pytestmark = pytest.mark.slow
 
