@@ -14,8 +14,8 @@ from kfp import compiler
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.components._base import container
 from inc_mlflow.pipelines.images import reference
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 JOB = ROOT / "examples" / "digits" / "job.yaml"
 FILES = sorted(
     path for path in (ROOT / "components").glob("*.py") if path.name not in {"__init__.py", "_base.py"}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packages import EXAMPLES, FLEET_JOB, NAMES, ROOT, bundled, compiled, documents, step_of, tasks
 
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
@@ -15,6 +14,17 @@ from inc_mlflow.pipelines.kubernetes_settings import MANNERS, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.spec.pools import Emulated
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
+from tests.support.compiled_packages import (
+    EXAMPLES,
+    FLEET_JOB,
+    NAMES,
+    ROOT,
+    bundled,
+    compiled,
+    documents,
+    step_of,
+    tasks,
+)
 
 JOB = Path("examples/digits/job.yaml")
 GOLDEN = Path(__file__).parent / "golden"

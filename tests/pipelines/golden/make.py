@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from packages import FLEET_JOB, NAMES, bundled, compiled
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.support.compiled_packages import FLEET_JOB, NAMES, bundled, compiled
 
 for name in NAMES:
     print(compiled(Path(__file__).parent, name, bundled(FLEET_JOB)))
