@@ -63,7 +63,7 @@ def test_whatever_else_happens_is_one_line(name, why):
 
 def test_work_gets_the_time_that_is_in_store_for_it_and_no_more():
     more = Limits(cpu_seconds=1, memory_bytes=128 << 20, wall_seconds=9, more_cpu_seconds=2)
-    assert confined("the work", "misbehaving:ask_for_more", {"seconds": 60}, more) == "done"
+    assert confined("the work", "tests.confined.misbehaving:ask_for_more", {"seconds": 60}, more) == "done"
     with pytest.raises(BrokenError, match="took more than 1 s of CPU time"):
         ask("ask_for_more", seconds=60)
 
@@ -92,10 +92,14 @@ def test_it_prints_nothing(capfd):
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_no_process_outlives_a_caller_that_is_killed(busy):
-    work = "confined('w', 'misbehaving:sleep', {}, Limits(60, 1 << 27, 60))" if busy else "time.sleep(60)"
+    work = (
+        "confined('w', 'tests.confined.misbehaving:sleep', {}, Limits(60, 1 << 27, 60))"
+        if busy
+        else "time.sleep(60)"
+    )
     code = (
         "import time\nfrom inc_mlflow.confined import Limits, confined\n"
-        f"confined('w', 'misbehaving:echo', {{'text': ''}}, Limits(60, 1 << 27, 60))\nprint(flush=True)\n{work}"
+        f"confined('w', 'tests.confined.misbehaving:echo', {{'text': ''}}, Limits(60, 1 << 27, 60))\nprint(flush=True)\n{work}"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as caller:
         caller.stdout.readline()

@@ -124,6 +124,7 @@ def imported(module: str, *options: str) -> list[str]:
 PROVIDER = [
     "inc_mlflow",
     "inc_mlflow.tracking",
+    "inc_mlflow.tracking.plugins",
     "inc_mlflow.tracking.plugins.context_provider",
     "inc_mlflow.tracking.plugins.step_context",
 ]
