@@ -69,8 +69,10 @@ def function(file):
     return component_of(file)[0]
 
 
-def test_there_are_components():
-    assert len(FILES) >= 9
+def test_every_file_is_a_component_of_the_table_and_has_a_yaml_file():
+    names = {path.stem for path in FILES}
+    assert names == set(COMPONENTS)
+    assert names == {path.stem for path in (ROOT / "components" / "yaml").glob("*.yaml")}
 
 
 def test_a_file_holds_one_component_in_few_lines(file):

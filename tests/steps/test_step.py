@@ -196,7 +196,10 @@ def test_a_component_reads_back_the_job_it_was_handed_as_text():
 def test_a_finished_step_whose_record_is_lost_is_redone(state, steps, tmp_path):
     steps.first(JOB, tmp_path / "1")
     (state / "first" / RECORD).unlink()
-    steps.first(JOB, tmp_path / "1")
+    steps.content = "another"
+    assert steps.first(JOB, tmp_path / "1").model_sha256 == "another"
+    assert steps.worked == ["first", "first"]
+    assert (tmp_path / "1" / "data").read_text() == "another"
 
 
 def test_an_input_that_cannot_be_read_is_not_blamed_on_the_target(tmp_path, monkeypatch):
