@@ -10,7 +10,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.compress.tuning import Tuning, _distance
+from inc_mlflow.steps.compress.tuning import Tuning, relative_error
 from tests.support.paths import EXAMPLE
 
 MODEL = EXAMPLE / "fp32.onnx"
@@ -42,9 +42,9 @@ def test_the_baseline_has_no_distance_and_no_drop(tmp_path):
 
 def test_equal_infinities_are_no_difference_and_others_are_not_finite():
     true = np.array([1.0, -np.inf, 2.0])
-    assert _distance([(true, true.copy())]) == 0
-    assert _distance([(true, np.array([1.0, -np.inf, 3.0]))]) == pytest.approx(np.sqrt(1 / 5))
-    assert not np.isfinite(_distance([(true, np.array([1.0, 0.0, 2.0]))]))
+    assert relative_error([(true, true.copy())]) == 0
+    assert relative_error([(true, np.array([1.0, -np.inf, 3.0]))]) == pytest.approx(np.sqrt(1 / 5))
+    assert not np.isfinite(relative_error([(true, np.array([1.0, 0.0, 2.0]))]))
 
 
 def test_a_metric_that_is_zero_on_the_first_rows_does_not_stop_a_search(tmp_path):
