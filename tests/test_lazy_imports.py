@@ -33,7 +33,7 @@ def test_importing_loads_no_framework(module):
 def test_the_tables_of_metrics_and_datasets_list_without_importing_what_they_name():
     heavy = tuple(name for name in HEAVY if name not in {"numpy", "pydantic"})
     code = (
-        "import sys; from inc_mlflow.metrics import METRICS; from inc_mlflow.datasets import DATASETS; "
+        "import sys; from inc_mlflow.registry.metrics import METRICS; from inc_mlflow.registry.datasets import DATASETS; "
         f"assert list(METRICS) and list(DATASETS); print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,7 +3,8 @@ import sys
 import pytest
 
 from inc_mlflow.errors import MissingExtraError, UnknownNameError
-from inc_mlflow.registry import Registry, did_you_mean
+from inc_mlflow.registry import Registry, Row, did_you_mean
+from tests.support.installed import install
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_a_target_is_imported_when_it_is_asked_for_and_not_before(module):
-    table = Registry("things", {"one": f"{module}:THING", "two": "no_such_module:X"})
+    table = Registry("things", {"one": Row(f"{module}:THING"), "two": Row("no_such_module:X")})
     assert "one" in table
     assert list(table) == ["one", "two"]
     assert module not in sys.modules
@@ -32,7 +33,7 @@ def test_a_target_is_imported_when_it_is_asked_for_and_not_before(module):
     ],
 )
 def test_an_unknown_name_lists_what_there_is(name, message):
-    table = Registry("things", {"npz": "json:loads", "images": "json:dumps"})
+    table = Registry("things", {"npz": Row("json:loads"), "images": Row("json:dumps")})
     with pytest.raises(UnknownNameError) as raised:
         table.get(name)
     assert str(raised.value) == message
@@ -40,7 +41,7 @@ def test_an_unknown_name_lists_what_there_is(name, message):
 
 
 def test_a_missing_package_names_the_extra_that_brings_it():
-    table = Registry("datasets", {"images": "no_such_package.sub:read"}, extras={"images": "vision"})
+    table = Registry("datasets", {"images": Row("no_such_package.sub:read", extra="vision")})
     with pytest.raises(MissingExtraError) as raised:
         table.get("images")
     assert (
@@ -51,21 +52,81 @@ def test_a_missing_package_names_the_extra_that_brings_it():
 
 def test_a_missing_package_of_a_target_without_an_extra_is_a_bug():
     with pytest.raises(ModuleNotFoundError):
-        Registry("things", {"one": "no_such_package:x"}).get("one")
+        Registry("things", {"one": Row("no_such_package:x")}).get("one")
 
 
-def test_installed_packages_add_names_but_do_not_replace_built_in_ones(tmp_path, monkeypatch):
-    info = tmp_path / "plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[inc_mlflow.things]\nextra = json:dumps\none = json:dumps\n")
-    monkeypatch.syspath_prepend(tmp_path)
+PLUGIN = """
+from inc_mlflow.registry import Row
+
+DUMPS = Row("json:dumps", "writes", suffixes=(".json",))
+NEEDY = Row("plugin_missing:x", "cannot be imported", extra="all", needs=("plugin_late",))
+WRONG = "json:dumps"
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A table with a built-in row, on a machine with a package that adds to it."""
+
+    def inner(**rows):
+        entries = {f"inc_mlflow.things/{name}": target for name, target in rows.items()}
+        monkeypatch.syspath_prepend(install(tmp_path / "site", "plugin", PLUGIN, entries))
+        return Registry("things", {"one": Row("json:loads", "reads", suffixes=(".one", "/"))})
+
+    yield inner
+    sys.modules.pop("plugin", None)
+
+
+def test_installed_packages_add_names_but_do_not_replace_built_in_ones(installed):
     import json
 
-    table = Registry("things", {"one": "json:loads"})
+    table = installed(extra="plugin:DUMPS", one="plugin:DUMPS")
     assert list(table) == ["extra", "one"]
+    assert "plugin" not in sys.modules
     assert table.get("extra") is json.dumps
+    assert (table.row("extra").summary, table.row("one").summary) == ("writes", "reads")
     assert table.get("one") is json.loads
+
+
+def test_a_path_names_the_row_that_has_its_suffix(installed):
+    table = installed(extra="plugin:DUMPS")
+    paths = ("a.one", "folder/", "a.json", "a.two")
+    assert [table.named_by(path) for path in paths] == ["one", "one", "extra", None]
+    assert table.suffixes() == [".json", ".one", "/"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("nowhere:ROW", "nowhere:ROW cannot be imported (No module named 'nowhere'); repair or uninstall it"),
+        (
+            "plugin:ABSENT",
+            "plugin:ABSENT cannot be imported (module 'plugin' has no attribute 'ABSENT'); repair or uninstall it",
+        ),
+        ("plugin:WRONG", "plugin:WRONG is str; it must be an inc_mlflow.registry.Row"),
+    ],
+)
+def test_an_installed_package_without_the_row_that_it_names_is_refused_in_one_line(installed, entry, message):
+    with pytest.raises(MissingExtraError) as raised:
+        installed(extra=entry).get("extra")
+    assert str(raised.value) == f"things: 'extra' of the installed package 'plugin': {message}"
+
+
+def test_a_missing_package_of_an_installed_row_names_the_extra_of_its_own_package(installed):
+    table = installed(extra="plugin:NEEDY")
+    for asked, package in ((table.get, "plugin_missing"), (table.check_packages, "plugin_late")):
+        with pytest.raises(MissingExtraError) as raised:
+            asked("extra")
+        assert (
+            str(raised.value) == f"things: 'extra' needs the package '{package}'; pip install 'plugin[all]'"
+        )
+
+
+def test_options_are_imported_when_they_are_asked_for(module):
+    table = Registry("things", {"one": Row("json:loads", options=f"{module}:THING"), "two": Row("x:y")})
+    assert module not in sys.modules
+    assert table.options("one") is sys.modules[module].THING
+    assert table.options("two") is None
 
 
 @pytest.mark.parametrize(("name", "hint"), [("stat", ", did you mean 'static'?"), ("q", "")])

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import inc_mlflow
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.registry.metrics import METRICS
 
 COMMANDS = [
     "run",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from inc_mlflow.datasets import DATASETS
+from inc_mlflow.registry.datasets import DATASETS
 from tests.fuzz.targets import TARGETS
 from tests.support.paths import ROOT
 

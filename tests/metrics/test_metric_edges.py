@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.tokens import entities
+from inc_mlflow.registry.metrics import METRICS
 
 SAME, TWO = np.ones(6, int), np.array([0, 1, 0, 1, 0, 1])
 

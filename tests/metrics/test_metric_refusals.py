@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError, SpecError
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
 
 

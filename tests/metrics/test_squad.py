@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics import METRICS
-from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.squad import words
 from inc_mlflow.metrics.text import BROKEN
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 
 JUDGED = [
     ("Denver Broncos", ["Denver Broncos", "the broncos"], 1, 1),

@@ -10,7 +10,6 @@ import yaml
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.measure.gate.collect import pools_of
 from inc_mlflow.measure.gate.measurements import CLASSES
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.promotion import spot_check as rechecking
 from inc_mlflow.promotion.gate_data import trusted as within
 from inc_mlflow.promotion.process_request import decide
@@ -18,6 +17,7 @@ from inc_mlflow.promotion.rerun_rows import run_again
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.spot_check import recheck, rechecked
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
 from tests.support.forged_evidence import claiming, copied, damaged, forged
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.registry.metrics import METRICS
 
 WORDS = [
     "the",

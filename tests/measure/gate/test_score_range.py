@@ -7,9 +7,9 @@ import pytest
 
 from inc_mlflow.errors import CallableError, DataError, SpecError
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve, score_range
 from inc_mlflow.records import BASELINE
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec, MetricSpec
 from tests.support.gate_measurements import FAST, GATE, found, model
 

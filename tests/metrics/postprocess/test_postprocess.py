@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.boxes import overlap
-from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.postprocess.detection import suppress
 from inc_mlflow.metrics.text import BROKEN
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 
 
 def run(name, outputs, **options):

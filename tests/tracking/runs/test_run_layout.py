@@ -76,7 +76,7 @@ def test_a_job_has_a_baseline_candidates_and_a_measurement_per_model_and_pool(se
         assert params.get("inc.verdict") == run.data.tags.get("inc.verdict") == verdict
 
 
-def test_the_files_of_two_pools_stand_side_by_side(seen):
+def test_the_files_of_two_pools_stand_models_under_test(seen):
     folder = seen.store.file(seen.logged.parent_run_id, "evidence")
     assert sorted(one.name for one in folder.iterdir() if one.is_dir()) == [
         "benchmark-local", "benchmark-other", "evaluation-local", "evaluation-other", "judgement",

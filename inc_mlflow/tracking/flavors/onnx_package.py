@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import external_files, read_structure
+from inc_mlflow.engines.onnxruntime.engine import PROVIDERS
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, external_files, read_structure
 from inc_mlflow.errors import DataError, ModelError, SpecError
-from inc_mlflow.files import MODEL, external_data
+from inc_mlflow.files import external_data
 from inc_mlflow.spec.text import read_mapping
 
 _CARD, _REQUIREMENTS = "MLmodel", "requirements.txt"
@@ -29,7 +30,6 @@ _TEXTS = (_CARD, _REQUIREMENTS, *_ENVIRONMENTS)
 _LONGEST = 1 << 18
 """Bytes: PyYAML takes a second and a half for so much."""
 _FLAVORS = {"onnx", "python_function"}
-_PROVIDERS = {"CPUExecutionProvider", "CUDAExecutionProvider"}
 _SESSION = {"onnx_session_options", "code"}
 _LOADER = {"data": MODEL, "loader_module": "mlflow.onnx"}
 _PLAIN = {"env", "python_version"}
@@ -37,12 +37,6 @@ _PACKAGES = "mlflow|mlflow-skinny|onnx|onnxruntime|onnxruntime-gpu|numpy|pip|set
 _KNOWN = re.compile(
     rf"({_PACKAGES})([=<>]{{1,2}}[0-9][\w.+]*)?|[0-9.]+|conda-forge|defaults|mlflow-env|-r requirements\.txt"
 )
-
-
-def checked(folder: str, model_id: str) -> str:
-    """Call ``check_package`` in a process with limits: model and texts are somebody else's."""
-    check_package(Path(folder), model_id)
-    return ""
 
 
 def check_package(folder: Path, model_id: str) -> None:
@@ -92,7 +86,7 @@ def _wrong_card(flavors: Any) -> Iterator[str]:
 
 def _known_providers(providers: Any) -> bool:
     return providers is None or (
-        isinstance(providers, list) and all(str(one) in _PROVIDERS for one in providers)
+        isinstance(providers, list) and all(str(one) in PROVIDERS.values() for one in providers)
     )
 
 
