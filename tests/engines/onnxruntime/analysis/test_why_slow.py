@@ -2,13 +2,13 @@
 
 import pytest
 
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
-from inc_mlflow.errors import ModelError
+from inc_mlflow.engines.onnxruntime.engine import OnnxRuntimeAnalysis
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
-from inc_mlflow.spec import Job, Static
-from inc_mlflow.steps.measure import benchmark
+from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, why_slow
 from tests.support.gate_measurements import CONDITIONS, HOST
+from tests.support.onnx_candidates import quantize
 from tests.support.paths import EXAMPLE
 
 INT8 = "static u8s8 per-channel"
@@ -18,7 +18,7 @@ def _record(speedup, milliseconds=1.0):
     speed = Speed(samples_per_second=1, p50_ms=milliseconds, p90_ms=1, p99_ms=1, p99_9_ms=1,
                   peak_rss_bytes=1, instance_rss_bytes=(1,), size_bytes=1)  # fmt: skip
     return BenchmarkRecord(
-        evidence=Evidence(pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={}),
+        evidence=Evidence(pool="local", host=HOST, provider="cpu", data_sha256="d", models={}, engines={}),
         valid=True, reasons=(), layout="1s1c1ins1bs", clock="process CPU time", conditions=CONDITIONS,
         models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",
@@ -59,11 +59,11 @@ def test_a_profile_that_fails_is_told(models, tmp_path):
 def test_small_and_large_models_are_profiled_for_about_as_long(milliseconds, passes, models, monkeypatch):
     asked = []
 
-    def profile(paths, batches, passes):
+    def explain(analysis, baseline, slow, batches, passes):
         asked.append(passes)
-        raise ModelError("enough is known")
+        return {}
 
-    monkeypatch.setattr(benchmark, "profile", profile)
+    monkeypatch.setattr(OnnxRuntimeAnalysis, "explain", explain)
     why_slow(_job(), models, _record(0.5, milliseconds))
     assert asked == [passes]
     assert passes == pytest.approx(
