@@ -13,7 +13,7 @@ from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import check_regular
 from inc_mlflow.records import TensorSpec
-from inc_mlflow.spec import FileSplit, Transform
+from inc_mlflow.spec import FileSplit, ImageTransform
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
@@ -50,11 +50,11 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     """List a folder of class folders; images are decoded when they are asked for."""
     if len(inputs) != 1:
         raise DataError(f"{where}: images feed one input, the model has {len(inputs)}; use a data callable")
-    classes = _classes(root / split.path, where)
+    transform, classes = split.options(ImageTransform), _classes(root / split.path, where)
     files = [(file, number) for number, folder in enumerate(classes) for file in _images(folder, where)]
 
     def rows_at(positions: Sequence[int]) -> Batch:
-        arrays = [to_array(files[position][0], split.transform, where) for position in positions]
+        arrays = [to_array(files[position][0], transform, where) for position in positions]
         if len({array.shape for array in arrays}) > 1:
             raise DataError(
                 f"{where}: images of different size in one batch; add transform: {{resize: …, crop: …}}"
@@ -64,7 +64,7 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     return Source(len(files), rows_at)
 
 
-def to_array(file: Path, transform: Transform, where: str) -> np.ndarray:
+def to_array(file: Path, transform: ImageTransform, where: str) -> np.ndarray:
     """Decode one image: values in 0..1 float32, less mean over std where given, axes as ``layout`` says."""
     image = _decoded(file, "L" if transform.color == "L" else "RGB", where)
     array = np.asarray(_sized(image, transform, file, where), np.float32) / 255
@@ -96,7 +96,7 @@ def _check_pixels(size: tuple[int, int], file: Path, where: str) -> None:
         )
 
 
-def _sized(image: Image.Image, transform: Transform, file: Path, where: str) -> Image.Image:
+def _sized(image: Image.Image, transform: ImageTransform, file: Path, where: str) -> Image.Image:
     """Resize the shorter side, then cut the centre square: what ImageNet evaluation means by resize and crop."""
     if transform.resize is not None:
         scale = transform.resize / min(image.size)

@@ -106,9 +106,11 @@ class SplitReader:
             yield source.read(rows[start : start + size])
 
     def _open(self, split: FileSplit) -> Source:
-        here = split.model_copy(update={"path": str(local_path(split.path, self._root))})
+        path = local_path(split.path, self._root)
+        here = split.model_copy(update={"path": str(path)})
         try:
-            return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+            _check_format(split, path, self.where)
+            return DATASETS.get(split.format_name)(here, self._root, self.where, self._inputs)
         except OSError as error:  # a folder on the way that may not be looked into
             said = f"{error.filename or here.path} cannot be read ({error.strerror or reason(error)})"
             raise DataError(f"{self.where}: {said}; give a path that can") from error
@@ -217,18 +219,13 @@ def _whole_or_text(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _format(split: FileSplit, where: str) -> str:
-    if split.format is not None:
-        return split.format
-    path = Path(split.path)
-    if path.is_dir():
-        return "images"
-    formats = {".npz": "npz", ".tsv": "text", ".csv": "text"}
-    if path.suffix not in formats:
+def _check_format(split: FileSplit, path: Path, where: str) -> None:
+    """Raise DataError where neither the job nor the path says what the file is."""
+    if split.format is None and DATASETS.named_by(split.path) is None and not path.is_dir():
+        files = ", ".join(suffix for suffix in DATASETS.suffixes() if suffix != "/")
         raise DataError(
-            f"{where}: {path} is no .npz, .tsv, .csv or folder; give one, or say format: npz, images or text"
+            f"{where}: {path} is no {files} or folder; give one, or say format: {', '.join(DATASETS)}"
         )
-    return formats[path.suffix]
 
 
 def _pair(item: Any, where: str) -> Batch:

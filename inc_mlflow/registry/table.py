@@ -64,9 +64,7 @@ class Registry(Generic[T]):
         if name in self._built_in:
             return self._built_in[name]
         if name not in self._installed:
-            raise UnknownNameError(
-                f"{self.kind}: no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}"
-            )
+            raise UnknownNameError(f"{self.kind}: {self.unknown(name)}")
         return self._load(name, self._installed[name])
 
     def get(self, name: str) -> T:
@@ -81,6 +79,10 @@ class Registry(Generic[T]):
             if row.extra is None:
                 raise
             raise self._missing(name, row, error.name) from error
+
+    def unknown(self, name: str) -> str:
+        """Return what to say of a name that is not in the table: the closest one, and all that there are."""
+        return f"no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}"
 
     def check_packages(self, name: str) -> None:
         """Raise MissingExtraError where a module is not installed that ``name`` imports only when it works."""

@@ -2,7 +2,7 @@
 
 from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.bundle import Bundle
-from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
+from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, FormatOptions, Split
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.job import Job, JobSpec
 from inc_mlflow.spec.layout import Layout
@@ -21,6 +21,7 @@ from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
 from inc_mlflow.spec.tracking import TrackingSpec
+from inc_mlflow.spec.transform import ImageTransform, TextTransform
 
 __all__ = [
     "CPU_PROVIDER",
@@ -37,7 +38,9 @@ __all__ = [
     "Expect",
     "Expression",
     "FileSplit",
+    "FormatOptions",
     "GateSpec",
+    "ImageTransform",
     "Isa",
     "Job",
     "JobSpec",
@@ -50,9 +53,9 @@ __all__ = [
     "Scenario",
     "Split",
     "Static",
+    "TextTransform",
     "Toleration",
     "TrackingSpec",
-    "Transform",
     "emulated_pool",
     "label",
     "parse_isa",

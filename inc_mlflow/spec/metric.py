@@ -8,14 +8,19 @@ from pydantic_core import CoreSchema
 
 from inc_mlflow.errors import reason
 from inc_mlflow.files import canonical_json
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.spec.data import Function
+from inc_mlflow.spec.names import NameOf, NameWithOptions
 from inc_mlflow.spec.spec_model import Part
 
 
 class MetricSpec(Part):
     """What accuracy means: a named metric, or a function of the user's."""
 
-    name: Annotated[str | None, Field(description="A name from `inc-mlflow list metrics`.")] = None
+    name: Annotated[
+        Annotated[str, NameOf(METRICS)] | None, Field(description="A name from `inc-mlflow list metrics`.")
+    ] = None
     output: Annotated[str | None, Field(description="Graph output it reads, where it reads one.")] = None
     outputs: dict[str, str] = Field(
         default_factory=dict, description="Role of the metric or its postprocess -> graph output."
@@ -24,7 +29,7 @@ class MetricSpec(Part):
         default_factory=dict, description="Of the named metric, see docs/metrics.md."
     )
     postprocess: Annotated[
-        dict[str, Any] | None,
+        Annotated[dict[str, Any], NameWithOptions(POSTPROCESS)] | None,
         Field(
             description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."
         ),
@@ -54,14 +59,6 @@ class MetricSpec(Part):
             return {"higher_is_better": True, "decomposable": True} | given
         return data
 
-    @field_validator("postprocess", mode="before")
-    @classmethod
-    def _postprocess_by_name(cls, value: Any) -> Any:
-        given = {"name": value} if isinstance(value, str) else value
-        if isinstance(given, dict) and not isinstance(given.get("name"), str):
-            raise ValueError("give its name, as {name: nms, iou_threshold: 0.5}")
-        return given
-
     @field_validator("options", "postprocess")
     @classmethod
     def _plain(cls, value: Any) -> Any:
@@ -81,7 +78,11 @@ class MetricSpec(Part):
         """A job may also give the bare name."""
         return {
             "anyOf": [
-                {"type": "string", "description": "A name from `inc-mlflow list metrics`."},
+                {
+                    "type": "string",
+                    "enum": list(METRICS),
+                    "description": "A name from `inc-mlflow list metrics`.",
+                },
                 handler(schema),
             ]
         }
