@@ -11,6 +11,7 @@ class Candidate(Frozen):
     """One recipe's model; ``path`` is relative to the step's directory."""
 
     recipe: dict[str, Any]
+    engine: str
     label: str
     path: str
     sha256: str
@@ -51,6 +52,8 @@ class Trial(Frozen):
 
     recipe: dict[str, Any]
     label: str
+    protects: dict[str, Any] | None = None
+    """The recipe that this one is the protected form of; None where it is not protected."""
     directory: Annotated[str, Field(pattern=r"^trials/[0-9]+$")]
     """Where the model was made, relative to the search; gone once the trial is beaten."""
     sha256: str | None
@@ -84,6 +87,8 @@ class Model(Frozen):
     """A model to be measured: ``label`` names it in records and tables."""
 
     label: str
+    engine: str = ""
+    """What runs it; empty where a record only tells of it."""
     path: str
     sha256: str
     size_bytes: int

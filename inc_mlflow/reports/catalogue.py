@@ -7,14 +7,16 @@ from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.hardware import pools
 from inc_mlflow.registry import Registry, did_you_mean
 from inc_mlflow.registry.datasets import DATASETS
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.methods import METHODS
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
-from inc_mlflow.spec import Dynamic, Static
 
 
 def catalogue(what: str) -> dict[str, str]:
     """Return name -> summary; UnknownNameError lists the kinds."""
     kinds: dict[str, Callable[[], dict[str, str]]] = {
+        "engines": lambda: _summaries(ENGINES),
         "methods": _methods,
         "metrics": lambda: _summaries(METRICS, _facts),
         "postprocess": lambda: _summaries(POSTPROCESS),
@@ -29,7 +31,14 @@ def catalogue(what: str) -> dict[str, str]:
 
 
 def _methods() -> dict[str, str]:
-    return {kind.model_fields["method"].default: (kind.__doc__ or "").strip() for kind in (Static, Dynamic)}
+    """Return what each method is, and of which engine where that is not the default one."""
+    found: dict[str, str] = {}
+    for name in METHODS:
+        engine, method = name.split(".", 1)
+        summary = METHODS.row(name).summary
+        text = summary if engine == DEFAULT_ENGINE else f"{summary} (engine: {engine})"
+        found[method] = f"{found[method]}; {text}" if method in found else text
+    return found
 
 
 def _summaries(table: Registry[Any], facts: Callable[[str], list[str]] = lambda name: []) -> dict[str, str]:

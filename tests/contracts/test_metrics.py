@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_cases import OPTIONS, case, make, take, value
-from metric_references import REFERENCES
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
 from inc_mlflow.measure.stats import resample
@@ -14,6 +12,8 @@ from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.metrics.text import BROKEN
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
+from tests.support.metric_cases import OPTIONS, case, make, take, value
+from tests.support.metric_references import REFERENCES
 
 NAMES = list(METRICS)
 ALL = pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from inc_mlflow.spec import JobSpec
-from tests.support.installed import install
+from tests.support.installed_packages import install
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "digits"

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from mutation import damaged
 from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_sha256
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from tests.fuzz.mutation import damaged
 
 
 def good_models() -> list[bytes]:
