@@ -20,7 +20,10 @@ ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
-    """Open a table; rows are tokenised when they are asked for, labels are numbers or else texts."""
+    """Open a table; a row is tokenised when it is read, labels are numbers or else texts.
+
+    Raises DataError where a column is missing, a row has no label, or the tokenizer cannot be read.
+    """
     table, transform = _table(root / split.path, where), split.options(TextTransform)
     columns = transform.columns or (_first_text_column(table, split.label, where),)
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
@@ -87,7 +90,8 @@ def _first_text_column(table: list[dict[str, str]], label: str, where: str) -> s
     name = next((column for column in table[0] if column != label), None)
     if name is None:
         raise DataError(
-            f"{where}: the table has no column beside {label!r}; name the text with transform: {{columns: […]}}"
+            f"{where}: the table has no column beside {label!r}; "
+            "name the text with transform: {columns: […]}"
         )
     return name
 
@@ -99,10 +103,7 @@ def _labels(values: list[str | None], where: str) -> np.ndarray:
         raise DataError(f"{where}: row {values.index(None) + 1} has no label; give every row one")
     try:
         return _numbers(given)
-    except (
-        ValueError,
-        OverflowError,
-    ):  # also where a number is an identity of more digits than integers here have
+    except (ValueError, OverflowError):  # OverflowError: an identifier of more digits than int64 holds
         return np.array(given)
 
 
@@ -121,7 +122,7 @@ def _tokenizer_file(transform: TextTransform, root: Path, where: str) -> tuple[P
 
 
 def _set_length(tokenizer: Tokenizer, transform: TextTransform, where: str) -> None:
-    """Set the length of rows."""
+    """Set the length that rows are cut and padded to; raises DataError where it leaves no room for text."""
     length, columns = transform.max_length or 0, transform.columns or ()
     special = tokenizer.num_special_tokens_to_add(is_pair=len(columns) == 2)
     if length <= special:

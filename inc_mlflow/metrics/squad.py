@@ -33,7 +33,10 @@ QUESTION = json_text(Question)
 
 
 class _Squad(NamedMetric):
-    """The better of all answers, as in the official evaluation of v2, which is that of v1.1 where there are answers."""
+    """The best score over all answers, as in the official evaluation of v2.
+
+    Where every question has an answer, that is the evaluation of v1.1.
+    """
 
     unit = "share"
     reads = ("text",)
@@ -86,5 +89,5 @@ def words(text: str) -> list[str]:
 
 
 def _answers(question: Question) -> list[list[str]]:
-    """The answers that have words; without one, that there is none."""
+    """Return the words of the answers that have some; one empty answer where none has."""
     return [found for answer in question.answers if (found := words(answer))] or [[]]

@@ -29,7 +29,7 @@ _ALWAYS_WRITTEN = {"layout": "NCHW", "color": "RGB"}
 
 
 def possible_path(path: str) -> str:
-    """Refuse what no file can be called; the system would say so wherever the path is looked at first."""
+    """Return the path; raises ValueError where no file can have that name."""
     if "\0" in path or len(path) > 4096 or any(len(part.encode()) > 255 for part in path.split("/")):
         raise ValueError("no file can have that name; a part of a path has at most 255 bytes, none of them 0")
     return path
@@ -64,7 +64,7 @@ class FormatOptions(Part):
         return {name: path for name, path in found.items() if path is not None}
 
 
-Options = TypeVar("Options", bound=FormatOptions)
+_Options = TypeVar("_Options", bound=FormatOptions)
 
 
 class FileSplit(Part):
@@ -129,8 +129,8 @@ class FileSplit(Part):
         """The name of the format, as given or told from the path."""
         return _format_name(self.path, self.format)
 
-    def options(self, kind: type[Options]) -> Options:
-        """Return the options as those of the format that reads the split; TypeError where they are another's."""
+    def options(self, kind: type[_Options]) -> _Options:
+        """Return the options of the split's format; raises TypeError where they are of another one."""
         if not isinstance(self.transform, kind):
             raise TypeError(f"transform is {type(self.transform).__name__}, not {kind.__name__}")
         return self.transform
@@ -171,8 +171,8 @@ class DataSpec(Part):
         str | None,
         Field(
             min_length=1,
-            description="Array or column of validation that says which rows belong together (a speaker, a picture): "
-            "groups are resampled, not rows.",
+            description="Array or column of validation that says which rows belong together "
+            "(a speaker, a picture): groups are resampled, not rows.",
         ),
     ] = None
 

@@ -46,7 +46,8 @@ class MetricSpec(Part):
         Field(
             strict=False,
             alias="range",
-            description="Of a callable: least and largest score there is, as [0, 1]; null where there is no such end.",
+            description="Of a callable: least and largest score there is, as [0, 1]; "
+            "null where there is no such end.",
         ),
     ] = None
 
@@ -62,7 +63,7 @@ class MetricSpec(Part):
     @field_validator("options", "postprocess")
     @classmethod
     def _plain(cls, value: Any) -> Any:
-        """Refuse what the job's canonical text cannot hold: half characters, infinity, YAML's dates and bytes."""
+        """Refuse what JSON cannot hold: surrogates, infinity, YAML's dates and bytes."""
         try:
             canonical_json(value).encode()
         except (TypeError, ValueError) as error:
@@ -93,7 +94,8 @@ class MetricSpec(Part):
             raise ValueError("give either 'name' or 'callable'")
         if self.function is not None and (self.output or self.outputs or self.options or self.postprocess):
             raise ValueError(
-                "'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"
+                "'output', 'outputs', 'options' and 'postprocess' are for named metrics; "
+                "a callable gets all outputs"
             )
         if self.output is not None and self.outputs:
             raise ValueError("give either 'output' or 'outputs'")
@@ -103,7 +105,8 @@ class MetricSpec(Part):
             None,
         ):
             raise ValueError(
-                "'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own"
+                "'higher_is_better', 'decomposable' and 'range' are for callables; "
+                "a named metric knows its own"
             )
         return self
 

@@ -49,7 +49,7 @@ class OptionsOf:
 
 @dataclass(frozen=True)
 class NameWithOptions:
-    """Annotation of a mapping with the ``name`` of a row and its options; a job may also give the bare name."""
+    """Annotation of a mapping with the ``name`` of a row and its options, or of the bare name."""
 
     table: Registry[Any]
 
