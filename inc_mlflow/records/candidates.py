@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
 
 
 class Candidate(Frozen):
@@ -84,11 +85,10 @@ class CandidatesRecord(Record):
 
 
 class Model(Frozen):
-    """A model to be measured: ``label`` names it in records and tables."""
+    """A model to be measured: ``label`` names it in records and tables, ``engine`` runs it."""
 
     label: str
-    engine: str = ""
-    """What runs it; empty where a record only tells of it."""
+    engine: str = DEFAULT_ENGINE
     path: str
     sha256: str
     size_bytes: int

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -32,22 +30,11 @@ from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.spec.recipes import AnyRecipe, Recipe
+from inc_mlflow.spec.recipes import Recipe, Recipes
 from inc_mlflow.spec.search import SearchSpec
 from inc_mlflow.spec.spec_model import Part, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
-
-
-def _auto_or_list(value: Any) -> str:
-    return "auto" if isinstance(value, str) else "list"
-
-
-Recipes = Annotated[
-    Annotated[Literal["auto"], Tag("auto")]
-    | Annotated[tuple[AnyRecipe, ...], Field(min_length=1, strict=False), Tag("list")],
-    Discriminator(_auto_or_list),
-]
 
 
 class JobSpec(Part):

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, GetCoreSchemaHandler, Tag, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from inc_mlflow.errors import SpecError
@@ -59,6 +59,18 @@ class _Registered:
 
 AnyRecipe = Annotated[Recipe, _Registered]
 """A recipe of any method. Its schema is made when it is first used, from the table of methods."""
+
+
+def _auto_or_list(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "list"
+
+
+Recipes = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[tuple[AnyRecipe, ...], Field(min_length=1, strict=False), Tag("list")],
+    Discriminator(_auto_or_list),
+]
+"""The recipes of a job: a list, or ``auto``."""
 
 
 @cache

@@ -14,7 +14,14 @@ JUDGED = judge([model(BASELINE), model("good | <b>"), model("bad")], {"local": M
 CANDIDATES = CandidatesRecord(
     baseline_sha256="b",
     candidates=(
-        Candidate(recipe={}, label="dynamic", path="1/model.onnx", sha256="a" * 64, size_bytes=2000),
+        Candidate(
+            recipe={},
+            engine="onnxruntime",
+            label="dynamic",
+            path="1/model.onnx",
+            sha256="a" * 64,
+            size_bytes=2000,
+        ),
     ),
 )
 

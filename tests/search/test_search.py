@@ -7,20 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inc_mlflow.engines.onnxruntime.analysis.survey import Survey
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
+from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
 from inc_mlflow.errors import StateError
 from inc_mlflow.records import Interval, Trial
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import accepted, beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
-from inc_mlflow.search.strategy import Graph, explore, protect, structures
-from inc_mlflow.spec import Dynamic, Static, label
+from inc_mlflow.search.strategy import explore, protect
 
 
 def trial(recipe=None, *, speed=1.5, drop=0.0, error=0.01, rejected=None, high=None, sha256="a" * 64):
     recipe = recipe or Static()
     return Trial(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
-        label=label(recipe),
+        label=recipe.label(),
+        protects=(plain := recipe.unprotected()) and plain.model_dump(mode="json", exclude_none=True),
         directory="trials/1",
         sha256=sha256,
         size_bytes=1,
@@ -204,7 +207,7 @@ def test_a_person_s_budget_is_in_seconds_and_knows_no_other_limit():
         pass
 
 
-class FakeLab:
+class FakeRunner:
     """Answers every recipe with a made-up trial, the same one for the same recipe."""
 
     def __init__(self, answer):
@@ -221,69 +224,71 @@ class FakeLab:
         self.asked.append(recipe)
         return known
 
-    def sensitivity(self, recipe):
+    def sensitive_nodes(self, recipe):
         return [f"n{i}" for i in range(8)]
 
-    def unpaid(self, recipe):
+    def slower_nodes(self, recipe):
         return ["n7", "n6"]
 
 
-def graph(static, dynamic, products=(), followers=()):
-    return Graph(
-        frozenset(static) | {"LayerNormalization"},
-        frozenset(static),
-        frozenset(dynamic),
-        products,
-        dict(followers),
+def space(static, dynamic, products=(), followers=()):
+    return OnnxRuntimeSpace(
+        Survey(
+            frozenset(static) | {"LayerNormalization"},
+            frozenset(static),
+            frozenset(dynamic),
+            products,
+            dict(followers),
+        )
     )
 
 
-CNN = graph({"Conv", "Add", "Gemm", "Relu"}, {"Conv"}, followers=[("n7", "relu")])
-TRANSFORMER = graph({"MatMul", "Add", "Softmax"}, {"MatMul", "Gather"}, ("qk", "av"))
+CNN = space({"Conv", "Add", "Gemm", "Relu"}, {"Conv"}, followers=[("n7", "relu")])
+TRANSFORMER = space({"MatMul", "Add", "Softmax"}, {"MatMul", "Gather"}, ("qk", "av"))
 
 
 @pytest.mark.parametrize("model", [CNN, TRANSFORMER])
 @given(st.randoms(use_true_random=False))
 def test_a_search_ends_and_tries_only_what_the_model_has(model, random):
-    lab = FakeLab(
+    runner = FakeRunner(
         lambda recipe: trial(recipe, speed=random.uniform(0.5, 3), drop=random.uniform(-0.01, 0.05))
     )
-    explore(model, lab)
-    assert 5 < len(lab.trials) < 60
-    for recipe in lab.asked:
-        kinds = model.static if isinstance(recipe, Static) else model.dynamic
+    explore(model, runner)
+    assert 5 < len(runner.trials) < 60
+    for recipe in runner.asked:
+        kinds = model.graph.static if isinstance(recipe, Static) else model.graph.dynamic
         assert set(recipe.op_types_to_quantize or ()) <= kinds
 
 
 def test_convolutions_are_not_quantised_dynamically():
-    assert not any(isinstance(recipe, Dynamic) for recipe in structures(CNN))
-    assert any(isinstance(recipe, Dynamic) for recipe in structures(TRANSFORMER))
+    assert not any(isinstance(recipe, Dynamic) for recipe in CNN.first())
+    assert any(isinstance(recipe, Dynamic) for recipe in TRANSFORMER.first())
 
 
 def test_nothing_to_quantise_gives_nothing_to_try():
-    assert list(structures(graph((), ()))) == []
+    assert list(space((), ()).first()) == []
 
 
 def test_nodes_stay_fp32_as_long_as_that_brings_speed():
-    lab = FakeLab(lambda recipe: trial(recipe, speed=1.2 + 0.2 * len(recipe.nodes_to_exclude)))
-    explore(CNN, lab)
-    assert any({"n7", "n6", "relu"} <= set(recipe.nodes_to_exclude) for recipe in lab.asked)
+    runner = FakeRunner(lambda recipe: trial(recipe, speed=1.2 + 0.2 * len(recipe.nodes_to_exclude)))
+    explore(CNN, runner)
+    assert any({"n7", "n6", "relu"} <= set(recipe.nodes_to_exclude) for recipe in runner.asked)
 
 
 def test_what_is_handed_over_is_protected_where_it_can_be():
-    lab = FakeLab(trial)
-    lab.trial(Static())
-    protect(lab, everywhere=False)
-    assert lab.asked[-1] == Static(reduce_range="saturating")
-    assert shortlist(lab.trials)[0].recipe["reduce_range"] == "saturating"
+    runner = FakeRunner(trial)
+    runner.trial(Static())
+    protect(CNN, runner, everywhere=False)
+    assert runner.asked[-1] == Static(reduce_range="saturating")
+    assert shortlist(runner.trials)[0].recipe["reduce_range"] == "saturating"
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_a_dynamic_recipe_is_narrowed_only_where_it_is_judged_on_a_cpu_that_saturates(everywhere):
-    lab = FakeLab(trial)
-    lab.trial(Dynamic())
-    protect(lab, everywhere)
-    assert (lab.asked[-1] == Dynamic(reduce_range=True)) == everywhere
+    runner = FakeRunner(trial)
+    runner.trial(Dynamic())
+    protect(CNN, runner, everywhere)
+    assert (runner.asked[-1] == Dynamic(reduce_range=True)) == everywhere
 
 
 @given(st.data())

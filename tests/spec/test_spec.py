@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from inc_mlflow.errors import SpecError
-from inc_mlflow.spec import Dynamic, FileSplit, Job, JobSpec, Static, label, parse_recipe
+from inc_mlflow.spec import FileSplit, Job, JobSpec, parse_recipe
 from tests.support.paths import ROOT
 
 GONE = object()
@@ -150,10 +151,10 @@ def test_another_job_gives_another_text():
 
 
 WRONG = [
-    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, bundle, data, gate, metric, model, name, placement, pools, recipes, search, tracking, version"),
+    ("modle", "x", "modle: unknown field, did you mean 'model'?; allowed are benchmark, bundle, data, engines, gate, metric, model, name, placement, pools, recipes, search, tracking, version"),
     ("data.calibration.sampels", 3, "data.calibration.sampels: unknown field, did you mean 'samples'?; allowed are batch, format, inputs, label, path, samples, seed, start, stop, transform"),
     ("gate.zzz", 3, "gate.zzz: unknown field; allowed are confidence, max_absolute_drop, max_class_drop, max_pool_spread, max_relative_drop, min_speedup, pools"),
-    ("recipes.1.quant_format", "QDQ", "recipes[1].quant_format: unknown field; allowed are method, nodes_to_exclude, op_types_to_quantize, per_channel, reduce_range, weight_type"),
+    ("recipes.1.quant_format", "QDQ", "recipes[1].quant_format: unknown field; allowed are engine, method, nodes_to_exclude, op_types_to_quantize, per_channel, reduce_range, weight_type"),
     ("data.validation", {"callable": "a.py:f", "path": "x"}, "data.validation.path: unknown field; allowed are callable"),
     ("name", 3, "name: expected a valid string, got 3"),
     ("gate.min_speedup", "fast", "gate.min_speedup: expected a valid number, got 'fast'"),
@@ -172,10 +173,10 @@ WRONG = [
     ("version", GONE, "version: required field is missing"),
     ("data.validation", GONE, "data.validation: required field is missing"),
     ("data.validation.path", GONE, "data.validation.path: required field is missing"),
-    ("recipes.0.method", "statik", "recipes[0]: no method 'statik', did you mean 'static'?; there are 'static', 'dynamic'"),
-    ("recipes", [{"method": "x"}], "recipes[0]: no method 'x'; there are 'static', 'dynamic'"),
-    ("recipes.0", {"per_channel": True}, "recipes[0]: the field 'method' is missing; it is one of 'static', 'dynamic'"),
-    ("recipes.0", "static", "recipes[0]: expected a mapping with 'method', got 'static'; 'method' is one of 'static', 'dynamic'"),
+    ("recipes.0.method", "statik", "recipes[0]: no method 'statik', did you mean 'static'?; there are 'dynamic', 'static'"),
+    ("recipes", [{"method": "x"}], "recipes[0]: no method 'x'; there are 'dynamic', 'static'"),
+    ("recipes.0", {"per_channel": True}, "recipes[0]: the field 'method' is missing; it is one of 'dynamic', 'static'"),
+    ("recipes.0", "static", "recipes[0]: expected a mapping with 'method', got 'static'; 'method' is one of 'dynamic', 'static'"),
     ("recipes", {"method": "static"}, "recipes: expected a list, got {'method': 'static'}"),
     ("recipes", "auto", "job: data.tuning: recipes: auto needs it; give the split, or list recipes"),
     ("recipes", "best", "recipes: expected 'auto', got 'best'"),
@@ -184,7 +185,7 @@ WRONG = [
     ("recipes.1", {"method": "static"}, "job: recipes: 'static u8s8 per-channel' stands twice"),
     ("recipes.0.calibrate_method", "kl", "recipes[0].calibrate_method: expected 'minmax', 'percentile', 'entropy' or 'mse', got 'kl'"),
     ("recipes.0", {"method": "static", "activation_type": "QInt8", "weight_type": "QUInt8"}, "recipes[0]: activation_type QInt8 with weight_type QUInt8 has no kernel; use weight_type QInt8"),
-    ("data.calibration", GONE, "job: data.calibration: a static recipe needs it; give the split, or use method dynamic"),
+    ("data.calibration", GONE, "job: data.calibration: a static recipe needs it; give the split, or use a method that needs none"),
     ("metric", {}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "top1", "callable": "a.py:f"}, "metric: give either 'name' or 'callable'"),
     ("metric", {"name": "top1", "decomposable": True}, "metric: 'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own"),
@@ -281,7 +282,7 @@ def test_a_job_file_that_cannot_be_read_is_named(tmp_path, content, says):
     ],
 )
 def test_a_recipe_is_named_by_what_differs(recipe, name):
-    assert label(parse_recipe(recipe)) == name
+    assert parse_recipe(recipe).label() == name
 
 
 def test_a_wrong_recipe_says_so():

@@ -15,7 +15,6 @@ from inc_mlflow.records import (
     Interval,
     Model,
     Plan,
-    RuntimeSettings,
 )
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.spec import GateSpec
@@ -34,8 +33,7 @@ HOST = HostFacts(
 CONDITIONS = Conditions(
     plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
     scenario="throughput", rate=None, passes=1, rounds=None,
-    settings=RuntimeSettings(provider="CPUExecutionProvider", intra_op_threads=1, inter_op_threads=1, thread_affinities="",
-                             spinning="never", optimization_level="ORT_ENABLE_ALL", arena=True),
+    settings={"onnxruntime": {"threads": 1}},
 )  # fmt: skip
 ROWS = 2000
 RIGHT = 1800
@@ -75,9 +73,10 @@ def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
     evidence = Evidence(
         pool=pool,
         host=HOST,
-        provider="CPUExecutionProvider",
+        provider="cpu",
         data_sha256="d",
         models={label: f"sha of {label}" for label in outcomes},
+        engines=dict.fromkeys(outcomes, "onnxruntime"),
     )
     results = {label: Evaluated(value=float(one.mean()), size_bytes=100) for label, one in outcomes.items()}
     evaluation = {"evidence": evidence, "split": "validation", "metric": "top1", "higher_is_better": True,

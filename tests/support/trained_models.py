@@ -12,12 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 
+from inc_mlflow.engines.engine import MethodData as Calibration
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
-from inc_mlflow.files import MODEL
 from tests.support.graphs import model
+from tests.support.onnx_candidates import compress
 
 HIDDEN = 32
 CALIBRATION = 200

@@ -9,6 +9,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import MethodData, RunSettings
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import copy_model, model_bytes, model_sha256, writable, write_text
+from inc_mlflow.hardware import pools
 from inc_mlflow.records import Candidate, CandidatesRecord, ImportRecord, Trial
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, method_name
@@ -27,6 +28,8 @@ SEARCH, PICTURE = "search", "search.svg"
 @step("candidates", CandidatesRecord)
 def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
     """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist."""
+    if job.spec.recipes == "auto":
+        pools.timed(job.pool, job.hardware)  # a search measures: before anything is read
     baselines = load_baselines(baseline)
     if job.spec.recipes == "auto":
         found = [_search(job, one, ranges, target) for one in baselines.values()]

@@ -5,8 +5,8 @@ import pytest
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.files import MODEL
 from tests.support.paths import EXAMPLE
 
 

@@ -13,7 +13,12 @@ from tests.support.gate_measurements import HOST, save_benchmark
 REQUEST = {"registered_model": "digits", "run_id": "r", "models": {}, "recipe": "static u8s8", "sha256": "0" * 64,
            "measured_against": None, "policy_sha256": "p", "evidence": {}}  # fmt: skip
 ABOUT = Evidence(
-    pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={"baseline": "m"}
+    pool="local",
+    host=HOST,
+    provider="cpu",
+    data_sha256="d",
+    models={"baseline": "m"},
+    engines={"baseline": "onnxruntime"},
 )
 DEEP = "[" * 100_000
 

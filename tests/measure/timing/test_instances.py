@@ -41,7 +41,9 @@ def engine(batch):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-instance.Runner = lambda *_: engine
+class Engine:
+    load = staticmethod(lambda *_: engine)
+instance.ENGINES = {"onnxruntime": Engine}
 sys.exit(instance.main(*sys.argv[1:]))
 """
 
@@ -60,6 +62,7 @@ def command(batches):
         sys.executable,
         "-m",
         "inc_mlflow.measure.timing.worker",
+        "onnxruntime",
         str(MODEL),
         str(batches),
         ",".join(map(str, cpus)) or ANY,
@@ -117,7 +120,7 @@ def test_an_instance_bound_to_no_cpu_runs_anywhere(command):
 
 def test_a_model_that_cannot_be_loaded_is_told(command, tmp_path):
     arguments = command()
-    arguments[3] = str(tmp_path / "none.onnx")
+    arguments[4] = str(tmp_path / "none.onnx")
     with (
         Instance(arguments) as instance,
         pytest.raises(ModelError, match=r"none\.onnx: onnxruntime cannot load it"),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.errors import DataError
-from inc_mlflow.files import MODEL
 from inc_mlflow.records import Candidate, CandidatesRecord
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps.compress.merge_candidates import merge_candidates
@@ -24,7 +24,12 @@ def found(folder, *candidates, baseline="b"):
         path.with_name("saturation.json").write_text(f"of {content}")
         made.append(
             Candidate(
-                recipe={}, label=label, path=f"{number}/{MODEL}", sha256=f"sha of {content}", size_bytes=1
+                recipe={},
+                engine="onnxruntime",
+                label=label,
+                path=f"{number}/{MODEL}",
+                sha256=f"sha of {content}",
+                size_bytes=1,
             )
         )
     (folder / "search.svg").write_text("<svg>")

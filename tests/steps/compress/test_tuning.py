@@ -9,11 +9,15 @@ from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
+from inc_mlflow.records import BASELINE
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.tuning import Tuning, _distance
 from tests.support.paths import EXAMPLE
 
 MODEL = EXAMPLE / "fp32.onnx"
+BASE = Baseline(ENGINES.get("onnxruntime"), BASELINE, MODEL, "")
 WRONG = """
 import numpy as np
 def wrong(outputs, labels, reference):
@@ -34,7 +38,7 @@ def job(folder, change="", metric="top1") -> Job:
 
 
 def test_the_baseline_has_no_distance_and_no_drop(tmp_path):
-    tuning, runner = Tuning(job(tmp_path), MODEL, limit=200), Runner(MODEL, threads=1)
+    tuning, runner = Tuning(job(tmp_path), BASE, limit=200), Runner(MODEL, threads=1)
     assert tuning.output_error(runner) == 0
     tuned = tuning.score(runner, limit=0.01)
     assert (tuned.rows, tuned.drop.value) == (200, 0)
@@ -54,14 +58,14 @@ def test_a_metric_that_is_zero_on_the_first_rows_does_not_stop_a_search(tmp_path
     order = np.argsort(rows["label"], kind="stable")  # nines last
     spec = job(tmp_path, metric=metric)
     np.savez(tmp_path / "tune.npz", **{name: array[order] for name, array in rows.items()})
-    tuned = Tuning(spec, MODEL, limit=10_000).score(Runner(MODEL, threads=1), limit=0.01)
+    tuned = Tuning(spec, BASE, limit=10_000).score(Runner(MODEL, threads=1), limit=0.01)
     assert tuned.rows == len(order)
     assert tuned.drop.value == 0
 
 
 def test_too_few_rows_for_the_batch_are_refused_with_the_number_that_is_needed(tmp_path):
     with pytest.raises(DataError, match="a search needs 2000 rows"):
-        Tuning(job(tmp_path, "benchmark: {layout: 1s1c1ins1000bs}\n"), MODEL, limit=10_000)
+        Tuning(job(tmp_path, "benchmark: {layout: 1s1c1ins1000bs}\n"), BASE, limit=10_000)
 
 
 @pytest.mark.parametrize(

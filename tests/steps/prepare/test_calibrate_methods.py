@@ -5,7 +5,7 @@ import pytest
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec import parse_recipe
 from inc_mlflow.spec.job import Job, JobSpec
-from inc_mlflow.steps.prepare.calibrate import methods
+from inc_mlflow.steps.prepare.calibrate import needed_kinds
 
 
 def job(recipes, tmp_path):
@@ -33,7 +33,7 @@ def job(recipes, tmp_path):
     ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_a_job_needs_the_methods_of_its_recipes(recipes, expected, tmp_path):
-    assert methods(job(recipes, tmp_path)) == expected
+    assert needed_kinds(job(recipes, tmp_path), "onnxruntime") == expected
 
 
 def test_distribution_is_refused_with_the_reason():

@@ -11,11 +11,13 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.records import RECORD
 from inc_mlflow.steps.compress.quantize import quantize
 from inc_mlflow.steps.measure.evaluate_shards import KEPT, evaluate_shard, merge_evaluations
-from inc_mlflow.steps.prepare.calibrate import RANGES, calibrate
+from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard, merge_ranges
 from tests.support.sharded_steps import WHOLE_SPLIT
 
 KINDS = {"evaluation": merge_evaluations, "ranges": merge_ranges}
+
+RANGES = "ranges.json"
 
 
 def refused(good, shards, kind, numbers, says):

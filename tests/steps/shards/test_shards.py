@@ -15,7 +15,7 @@ from inc_mlflow.measure.stats.outcomes import interleave
 from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard, merge_evaluations
 from inc_mlflow.steps.measure.ragged import flattened
-from inc_mlflow.steps.prepare.calibrate import RANGES, calibrate
+from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard, merge_ranges
 from inc_mlflow.steps.step import STATE
 from tests.support.sharded_steps import METRICS, calibrated, evaluated, said
@@ -26,6 +26,8 @@ LAYOUT = st.integers(1, 30).flatmap(
     )
 )
 """Rows, batch, and shards of which each has a batch."""
+
+RANGES = "ranges.json"
 
 
 @settings(max_examples=20)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_sha256
-from inc_mlflow.tracking.flavors.package import check_package
+from inc_mlflow.tracking.flavors.onnx_package import check_package
 
 pytestmark = pytest.mark.slow
 

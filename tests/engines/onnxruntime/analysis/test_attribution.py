@@ -7,12 +7,11 @@ from onnx import helper
 
 from inc_mlflow.engines.onnxruntime.analysis.attribution import by_baseline_node, is_integer, operator
 from inc_mlflow.engines.onnxruntime.analysis.profile import profile
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
-from inc_mlflow.files import MODEL
-from inc_mlflow.spec import Dynamic, Static, label
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from tests.support.graphs import conv_with_batch_norm, linear, model
+from tests.support.onnx_candidates import quantize
 
 HEAVY = {"Conv", "MatMul", "Gemm"}
 RECIPES = [
@@ -24,7 +23,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=label)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda one: one.label())
 def test_every_kernel_of_a_candidate_is_charged_to_a_baseline_node(recipe, baseline, ranges, rows, tmp_path):
     quantize(baseline, ranges, recipe, tmp_path / MODEL)
     found = profile({"candidate": tmp_path / MODEL}, rows[:1], passes=2)["candidate"]

@@ -13,12 +13,11 @@ from inc_mlflow.engines.onnxruntime.analysis.attribution import Executed
 from inc_mlflow.engines.onnxruntime.analysis.explain import explain
 from inc_mlflow.engines.onnxruntime.analysis.profile import Profile, profile
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
-from inc_mlflow.files import MODEL
-from inc_mlflow.spec import Dynamic, Static
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from tests.support.graphs import model
+from tests.support.onnx_candidates import quantize
 
 RECIPES = {"s8": Static(activation_type="QInt8"), "u8": Static(), "dynamic": Dynamic()}
 

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
 
+from inc_mlflow.engines.engine import MethodData as Calibration
 from inc_mlflow.engines.onnxruntime.analysis.saturating_pairs import at_risk, excess
 from inc_mlflow.engines.onnxruntime.analysis.saturation import first_rows, predict, saturating_weights
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.graph.im2col import Product
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
-from inc_mlflow.files import MODEL
-from inc_mlflow.spec import Dynamic, Static
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from tests.support.graphs import model as float_graph
 from tests.support.integer_graphs import qlinear, wrap
+from tests.support.onnx_candidates import compress, quantize
 
 
 def brute_force(activations, weights):

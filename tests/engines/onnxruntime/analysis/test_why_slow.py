@@ -2,11 +2,12 @@
 
 import pytest
 
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
-from inc_mlflow.spec import Job, Static
+from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
 from tests.support.gate_measurements import CONDITIONS, HOST
+from tests.support.onnx_candidates import quantize
 from tests.support.paths import EXAMPLE
 
 INT8 = "static u8s8 per-channel"
@@ -16,7 +17,7 @@ def _record(speedup, milliseconds=1.0):
     speed = Speed(samples_per_second=1, p50_ms=milliseconds, p90_ms=1, p99_ms=1, p99_9_ms=1,
                   peak_rss_bytes=1, instance_rss_bytes=(1,), size_bytes=1)  # fmt: skip
     return BenchmarkRecord(
-        evidence=Evidence(pool="local", host=HOST, provider="CPUExecutionProvider", data_sha256="d", models={}),
+        evidence=Evidence(pool="local", host=HOST, provider="cpu", data_sha256="d", models={}, engines={}),
         valid=True, reasons=(), layout="1s1c1ins1bs", clock="process CPU time", conditions=CONDITIONS,
         models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
         latencies_sha256="l",

@@ -11,11 +11,11 @@ from onnxruntime.quantization.calibrate import CalibrationDataReader, Calibratio
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.spec import Static
 from tests.support.graphs import linear
+from tests.support.onnx_candidates import quantize
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from inc_mlflow.engines.onnxruntime.calibration.entropy import LEVELS, divergenc
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.squared_error import STEPS, mse
 from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range, percentile
-from inc_mlflow.spec import CalibrateMethod
+from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 
 METHODS = get_args(CalibrateMethod)
 SHAPES = {

@@ -3,11 +3,11 @@ import onnx
 import pytest
 from onnx import helper
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.graph.normalize import OPSET, normalize
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, sha256_file
+from inc_mlflow.files import sha256_file
 from tests.support.graphs import conv_with_batch_norm, linear, model, save_external
 
 
@@ -69,8 +69,8 @@ def test_an_operator_that_does_not_exist_is_one_line(tmp_path):
 @pytest.mark.long
 def test_above_two_gigabytes(tmp_path):
     from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-    from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
-    from inc_mlflow.spec import Dynamic, Static
+    from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
+    from tests.support.onnx_candidates import quantize
 
     weight = np.random.default_rng(0).standard_normal((8192, 8192), dtype=np.float32) / 90
     nodes = [helper.make_node("MatMul", [f"h{i}", f"w{i}"], [f"h{i + 1}"]) for i in range(9)]

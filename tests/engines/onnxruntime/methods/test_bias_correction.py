@@ -6,11 +6,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from inc_mlflow.engines.onnxruntime.methods.bias_correction import correct_biases
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.files import external_data
-from inc_mlflow.spec import Static, label, parse_recipe
+from inc_mlflow.spec import parse_recipe
+from tests.support.onnx_candidates import quantize
 from tests.support.trained_models import as_sequence, candidate, digits, judged, network, uneven_network
 
 
@@ -34,7 +35,7 @@ def unseen(source) -> list[dict[str, np.ndarray]]:
 
 
 @pytest.mark.parametrize(
-    "recipe", [Static(reduce_range=True), Static(per_channel=False, reduce_range=True)], ids=label
+    "recipe", [Static(reduce_range=True), Static(per_channel=False, reduce_range=True)], ids=Static.label
 )
 def test_seven_bit_convolutions_come_closer(recipe, baseline, ranges, rows, unseen, tmp_path):
     quantize(baseline, ranges, recipe, tmp_path / "plain.onnx")

@@ -5,11 +5,11 @@ import pytest
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import clipped_inputs, collect, needed_tensors
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
-from inc_mlflow.engines.onnxruntime.methods.quantizer import quantize
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import sha256_file
-from inc_mlflow.spec import Dynamic, Static, label
+from tests.support.onnx_candidates import quantize
 
 RECIPES = [
     Static(),
@@ -24,7 +24,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=label)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda one: one.label())
 def test_a_candidate_runs_is_smaller_deterministic_and_close(recipe, baseline, ranges, rows, tmp_path):
     for name in ("one", "two"):
         quantize(baseline, ranges, recipe, tmp_path / name)

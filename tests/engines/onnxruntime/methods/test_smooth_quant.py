@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.methods.smooth_quant import smooth
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, external_data
-from inc_mlflow.spec import Static
+from inc_mlflow.files import external_data
 from tests.support.graphs import model, save_external
 from tests.support.trained_models import candidate, digits, judged, outlier_network
 

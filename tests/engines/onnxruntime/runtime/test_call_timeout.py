@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_sha256
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_files
 from inc_mlflow.engines.onnxruntime.runtime import call_timeout as watch
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import VARIABLE, Watched
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
@@ -143,7 +143,7 @@ def test_a_place_of_weights_that_no_file_can_have_is_one_line(tmp_path, location
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=location)
     with pytest.raises(ModelError, match=says):
-        source_sha256(model(tmp_path / "m.onnx", [1], initializers=[tensor]))
+        source_files(model(tmp_path / "m.onnx", [1], initializers=[tensor]))
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
