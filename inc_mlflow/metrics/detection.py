@@ -11,7 +11,7 @@ from inc_mlflow.metrics.boxes import overlap
 from inc_mlflow.metrics.coco import THRESHOLDS, match, mean_average_precision
 from inc_mlflow.metrics.labels import BOXES, class_weights, json_text, structured
 from inc_mlflow.metrics.metric import NamedMetric
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
 class _Detection(NamedMetric):
@@ -101,7 +101,7 @@ class CocoMap50(CocoMap):
     thresholds = 1
 
 
-class Annotation(Part):
+class Annotation(SpecModel):
     """One object, as in COCO's files, whose other fields do not count."""
 
     model_config = ConfigDict(extra="ignore")
@@ -113,7 +113,7 @@ class Annotation(Part):
     iscrowd: int = 0
 
 
-class Picture(Part):
+class Picture(SpecModel):
     """The label of one row."""
 
     height: Annotated[int, Field(ge=1)]

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 
-Structure = TypeVar("Structure", bound=Part)
+Structure = TypeVar("Structure", bound=SpecModel)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class LabelKind:
     """What the labels must be, for messages and the documentation."""
     fits: Callable[[np.ndarray], bool]
     """Tell whether shape and type of a batch are right."""
-    structure: type[Part] | None = None
+    structure: type[SpecModel] | None = None
     """Model of the JSON text of each row; None where labels are no JSON."""
     wrong: Callable[[np.ndarray], str] = lambda labels: ""
     """Return what is wrong with values whose shape and type fit; empty where nothing."""
@@ -108,7 +108,7 @@ def _pair(labels: np.ndarray) -> bool:
     return _whole(2)(labels) and labels.shape[1] == 2 and bool(np.isin(labels[:, 1], (0, 1)).all())
 
 
-def json_text(structure: type[Part]) -> LabelKind:
+def json_text(structure: type[SpecModel]) -> LabelKind:
     """Return the kind of labels that are one JSON text per row with these fields."""
     return LabelKind(f"one JSON text per row with {', '.join(structure.model_fields)}", _text, structure)
 

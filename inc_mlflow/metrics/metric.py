@@ -10,13 +10,13 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
 from inc_mlflow.records import ScoreRange
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 NO_CLASS = np.iinfo(np.int64).min
 """Class of outputs that are NaN; it equals no label."""
 
 
-class NamedMetric(Part):
+class NamedMetric(SpecModel):
     """A metric of the registry; its fields are the options that a job can set.
 
     Outputs come by role, see ``reads``. NaN in them must never raise the value: where the metric decomposes

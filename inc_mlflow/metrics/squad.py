@@ -13,13 +13,13 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import json_text, structured
 from inc_mlflow.metrics.metric import NamedMetric
 from inc_mlflow.metrics.text import broken, texts
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 Place = Annotated[list[int], Field(min_length=2, max_length=2)]
 """First letter of a token in the context, and the one after its last."""
 
 
-class Question(Part):
+class Question(SpecModel):
     """The label of one row; ``context`` and ``offsets`` are for the postprocess ``squad_span``."""
 
     answers: Annotated[list[str], Field(description="Any of them is right; none: there is no answer (v2).")]

@@ -18,7 +18,7 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.remote import Address, is_remote
 from inc_mlflow.spec.names import NameOf, OptionsOf
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 _ROWS = 10**12
 """More rows than any split has."""
@@ -52,7 +52,7 @@ RemotePath = Annotated[str, AfterValidator(_supported)]
 """A path relative to the job file, or the address of a remote file."""
 
 
-class FormatOptions(Part):
+class FormatOptions(SpecModel):
     """Base of the options of a data format, which a job gives as ``transform``."""
 
     path_fields: ClassVar[tuple[str, ...]] = ()
@@ -67,7 +67,7 @@ class FormatOptions(Part):
 _Options = TypeVar("_Options", bound=FormatOptions)
 
 
-class FileSplit(Part):
+class FileSplit(SpecModel):
     """Rows of a file or folder; ``start``, ``stop`` and ``samples`` choose among them, order is kept."""
 
     path: Annotated[
@@ -141,7 +141,7 @@ def _format_name(path: str, given: str | None) -> str:
     return given or DATASETS.named_by(path) or DATASETS.named_by("/") or ""
 
 
-class CallableSplit(Part):
+class CallableSplit(SpecModel):
     """Rows from a function ``f(split) -> iterator of (inputs, labels)`` in a file beside the job."""
 
     function: Annotated[Function, Field(alias="callable", description="file.py:function")]
@@ -159,7 +159,7 @@ Split = Annotated[
 ]
 
 
-class DataSpec(Part):
+class DataSpec(SpecModel):
     """The three splits, kept apart by content."""
 
     calibration: Annotated[

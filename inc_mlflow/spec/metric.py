@@ -12,10 +12,10 @@ from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.spec.data import Function
 from inc_mlflow.spec.names import NameOf, NameWithOptions
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class MetricSpec(Part):
+class MetricSpec(SpecModel):
     """What accuracy means: a named metric, or a function of the user's."""
 
     name: Annotated[

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.placement import LOCAL, POOL_NAME, PoolSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 DEFAULT = "nfd"
@@ -19,7 +19,7 @@ _HARDWARE = "hardware"
 _Pools = dict[Annotated[str, Field(pattern=POOL_NAME)], dict[str, Any]]
 
 
-class _PoolFile(Part):
+class _PoolFile(SpecModel):
     """Fields of pools. They replace those of the preset, which replace those of the hardware's file."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
