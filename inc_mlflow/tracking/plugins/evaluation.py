@@ -20,7 +20,7 @@ from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, Interval, TensorSpec
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.tracking.flavors.mlflow_session import EVALUATOR, baseline_of, loaded_by_mlflow
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LARGEST = 1 << 30
 _CANDIDATE = "candidate"
 
 
-class EvaluatorConfig(Part):
+class EvaluatorConfig(SpecModel):
     """MLflow's ``evaluator_config`` for us."""
 
     metric: MetricSpec
