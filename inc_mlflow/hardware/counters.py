@@ -34,7 +34,7 @@ class _Snapshot:
     throttled: int | None
 
 
-class Watch:
+class LoadMeter:
     """Counters of the processes ``pids``, of the ``cpus`` they are bound to and of the cgroups ``groups`` that have a quota.
 
     Each call returns the load since the last one.

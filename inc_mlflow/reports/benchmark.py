@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.measure.timing.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")
@@ -39,7 +39,7 @@ def print_benchmark(result: dict[str, Any]) -> None:
 
 def busy(neighbours: Sequence[float | None] | None) -> str | None:
     """Say that others took cache and memory bandwidth, and so made the bounds wider; or nothing."""
-    if neighbours is None or repeatability(neighbours) == REPEATABILITY:
+    if neighbours is None or repeatability(neighbours) == CPU_TIME_REPEATABILITY:
         return None
     known = [share for share in neighbours if share is not None]
     if len(known) < len(neighbours):

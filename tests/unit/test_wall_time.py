@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.measure.gate.speed import Faster
-from inc_mlflow.measure.timing.common_window import Turn
-from inc_mlflow.measure.timing.rounds import Round
+from inc_mlflow.measure.timing.instance import Turn
+from inc_mlflow.measure.timing.wall_time import Round
 from inc_mlflow.records import Load
 from inc_mlflow.steps.measure import wall_time
 

@@ -9,9 +9,8 @@ Requests:
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs;
   none after stop
 
-Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of this
-process, all its threads; and ``peak_rss_bytes``. The batches come round and round. The end of standard input
-ends the process, on Linux also the end of its parent.
+Answers have ``calls``, rows of ``instance.Call``, and ``peak_rss_bytes``. The batches come round and round. The
+end of standard input ends the process, on Linux also the end of its parent.
 """
 
 import gc
@@ -32,6 +31,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
+from inc_mlflow.measure.timing.instance import Call
 
 ANY = "any"
 _STATUS = Path("/proc/self/status")
@@ -64,7 +64,10 @@ def main(model: str, batches: str, places: str) -> int:
 
 
 def _parent_is_gone() -> bool:
-    """Tell whether nobody can write to standard input any more: the parent died before it was asked to take us along."""
+    """Tell whether nobody can write to standard input any more.
+
+    The parent may have died before ``end_with_parent`` was called.
+    """
     inputs = select.poll()
     inputs.register(sys.stdin, 0)  # hang-ups are reported without being asked for
     return bool(inputs.poll(0))
@@ -105,7 +108,7 @@ def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:
             yield None
 
 
-def _call(runner: Runner, batch: Arrays, due: float | None) -> tuple[float, float, float, float]:
+def _call(runner: Runner, batch: Arrays, due: float | None) -> Call:
     """The CPU time is the whole process's: an engine may work in other threads than the one that calls it."""
     if due is not None:
         _sleep_until(due)
@@ -114,7 +117,7 @@ def _call(runner: Runner, batch: Arrays, due: float | None) -> tuple[float, floa
     runner(batch)
     cpu = time.process_time() - began
     end = time.monotonic()
-    return start if due is None else due, start, end, cpu
+    return Call(start if due is None else due, start, end, cpu)
 
 
 def _sleep_until(at: float) -> None:

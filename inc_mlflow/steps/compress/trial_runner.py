@@ -24,8 +24,8 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.measure.timing.ratio import speedup
-from inc_mlflow.measure.timing.turns import take_turns
+from inc_mlflow.measure.timing.cpu_time import time_in_process
+from inc_mlflow.measure.timing.ratio import cpu_time_speedup
 from inc_mlflow.records import Trial
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
@@ -129,8 +129,9 @@ class Lab:
         return self._measure(trial, runner)
 
     def _measure(self, trial: Trial, runner: Runner) -> Trial:
-        speed = speedup(
-            *take_turns(self._runner, runner, self._tuning.batches[:TIMED]), self._job.spec.gate.confidence
+        speed = cpu_time_speedup(
+            *time_in_process(self._runner, runner, self._tuning.batches[:TIMED]),
+            self._job.spec.gate.confidence,
         )
         trial = trial.model_copy(update={"speedup": speed})
         needed = self._job.spec.gate.min_speedup

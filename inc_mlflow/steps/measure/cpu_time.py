@@ -6,7 +6,12 @@ from pathlib import Path
 from inc_mlflow.hardware.neighbours import Neighbours, sharing
 from inc_mlflow.hardware.topology import SYSFS
 from inc_mlflow.measure.timing.cpu_time import Timing, interleave
-from inc_mlflow.measure.timing.ratio import contradiction, repeatability, speed, speedup
+from inc_mlflow.measure.timing.ratio import (
+    cpu_time_contradiction,
+    cpu_time_speed,
+    cpu_time_speedup,
+    repeatability,
+)
 from inc_mlflow.records import BASELINE, Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
@@ -28,10 +33,12 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
     latencies = {name: timing.seconds for name, timing in timings.items()}
     generations, passes, _ = latencies[BASELINE].shape
     told = conditions(job, plan, passes=generations * passes, neighbours=others.shares)
-    reasons = sorted({reason for one in ratios[BASELINE].values() if (reason := contradiction(one))})
+    reasons = sorted({reason for one in ratios[BASELINE].values() if (reason := cpu_time_contradiction(one))})
     if reasons:
         return Speeds(CLOCK, told, latencies, reasons)
-    speeds = {one.label: speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models}
+    speeds = {
+        one.label: cpu_time_speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models
+    }
     return Speeds(CLOCK, told, latencies, [], speeds, ratios)
 
 
@@ -39,6 +46,8 @@ def _ratios(
     timings: Mapping[str, Timing], confidence: float, deviation: float
 ) -> dict[str, dict[str, Interval]]:
     return {
-        against: {name: speedup(timings[against], timings[name], confidence, deviation) for name in names}
+        against: {
+            name: cpu_time_speedup(timings[against], timings[name], confidence, deviation) for name in names
+        }
         for against, names in compared(list(timings)).items()
     }
