@@ -35,7 +35,7 @@ class _Pool:
         return min(len(self.tiers[0]), self.allowed)
 
 
-def plan(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
+def plan_layout(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
     """Fill what the layout leaves open and choose CPUs.
 
     HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from inc_mlflow.hardware.counters import LoadMeter
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.timing import disturbance
 from inc_mlflow.measure.timing.instance import InstanceGroup

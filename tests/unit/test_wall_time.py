@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.gate.speed import Faster
+from inc_mlflow.measure.gate.criteria import SpeedCriterion
 from inc_mlflow.measure.timing.instance import Turn
 from inc_mlflow.measure.timing.wall_time import Round
 from inc_mlflow.records import Load
@@ -67,9 +67,9 @@ def test_a_candidate_that_cannot_keep_up_has_no_ratio_and_the_others_have_theirs
         "slow cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
     ]
     record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out))
-    opinion = Faster("slow", record, 1.0).opinion(0.95, 0.95)
-    assert opinion.verdict == "inconclusive"
-    assert "slow cannot keep up" in opinion.reason
+    result = SpeedCriterion("slow", record, 1.0).result(0.95, 0.95)
+    assert result.verdict == "inconclusive"
+    assert "slow cannot keep up" in result.reason
 
 
 @pytest.mark.parametrize("seconds", [{"baseline": 0.012, "int8": 0.002}, {"baseline": 0.005, "int8": 0.012}])

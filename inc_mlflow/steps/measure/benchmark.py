@@ -12,7 +12,7 @@ from inc_mlflow.engines.onnxruntime.analysis.profile import profile
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.gpu import gpu_of
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES
