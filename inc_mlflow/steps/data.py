@@ -17,7 +17,7 @@ from inc_mlflow.engines.onnxruntime.methods.compress import Calibration
 from inc_mlflow.engines.onnxruntime.runtime.runner import check_memory, fixed_batch
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import CallableSplit, Job
@@ -75,7 +75,7 @@ class LabelCheck:
         """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
         if self._seen:
             with _of("validation"):
-                draw({"label": np.concatenate(self._seen)}, self._metric.missing)
+                draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
 
 
 @contextmanager

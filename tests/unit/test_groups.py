@@ -14,7 +14,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.measure.gate.power import split_power_at_best
 from inc_mlflow.measure.stats.outcomes import Scoring, outcomes_of
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.records import BASELINE, TensorSpec
 from inc_mlflow.spec import CallableSplit, FileSplit, Job
 from inc_mlflow.steps.prepare.check import check
@@ -213,7 +213,7 @@ def test_as_many_groups_as_the_plan_asks_for_can_pass():
 
 def test_whole_groups_are_drawn_and_all_rows_come_as_often():
     groups = np.array(NUMBERS)
-    drawn = draw({"x": np.zeros(6)}, None, groups)
+    drawn = draw_rows({"x": np.zeros(6)}, None, groups)
     for rows in drawn:
         counts = np.bincount(rows, minlength=6)
         assert all(len(set(counts[groups == group])) == 1 for group in range(3))

@@ -117,8 +117,14 @@ def test_fewer_rows_than_tuning_had_are_planned_with_care():
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (50, "can only be shown to lose at most 5.82 % of the metric, so none can pass; about 300 rows could show it"),
-        (1000, "can only be shown to lose at most 0.3 % of the metric; how much may change depends on its spread"),
+        (
+            50,
+            "can only be shown to lose at most 5.82 % of the metric, so none can pass; about 300 rows could show it",
+        ),
+        (
+            1000,
+            "can only be shown to lose at most 0.3 % of the metric; how much may change depends on its spread",
+        ),
     ],
 )
 def test_a_metric_that_is_not_right_or_wrong_is_told_what_rows_show_at_best(rows, says):
@@ -128,7 +134,7 @@ def test_a_metric_that_is_not_right_or_wrong_is_told_what_rows_show_at_best(rows
 @pytest.mark.parametrize("rows", [446, 447, 448, 449])
 def test_what_they_show_at_best_is_what_the_gate_then_says(rows):
     same = Outcomes(1.0, np.ones(1000))
-    passes = relative_drop(Pair(same, same, False, True, rows, hangs_on=rows), 0.01)(0.95).high <= 0.01
+    passes = relative_drop(Pair(same, same, False, True, rows, effective_rows=rows), 0.01)(0.95).high <= 0.01
     assert ("none can pass" in split_power_at_best(rows, GateSpec(), whole=True)) != passes
 
 

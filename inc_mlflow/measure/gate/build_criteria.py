@@ -13,7 +13,7 @@ from inc_mlflow.measure.gate.criteria import DropCriterion, SpeedCriterion
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Bounds, Pair, absolute_drop, relative_drop
-from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.records import BASELINE, Model
 from inc_mlflow.spec import GateSpec
 
@@ -33,8 +33,8 @@ class Criteria:
     def passes(self, confidence: float) -> bool:
         """Tell whether all pass, on every pool.
 
-        That is an intersection-union test, whose parts need no correction. Raises DataError where the baseline
-        is so small that no share of it is a number.
+        That is an intersection-union test, whose parts need no correction. Raises DataError where the
+        baseline is so small that no share of it is a number.
         """
         groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
         near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
@@ -125,7 +125,7 @@ def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[DropCri
 
 def _undeclared(pair: Pair) -> str:
     """Say what the bounds rest on where the metric does not tell how much a row can lose."""
-    if pair.binary or declared(pair.between, pair.higher_is_better):
+    if pair.binary or declares_worst(pair.between, pair.higher_is_better):
         return ""
     end = "least" if pair.higher_is_better else "largest"
     what, lost = "all rows together are", "the baseline's"

@@ -92,7 +92,7 @@ class SpeedCriterion:
         return speedup is not None and speedup.low >= self.needed
 
     def result(self, confidence: float, to_pass: float) -> CriterionResult:
-        """Judge: fail at ``confidence``, pass at ``to_pass``, which takes the other candidates into account."""
+        """Judge: fail at ``confidence``; pass at ``to_pass``, which takes other candidates into account."""
         speedup, plain = self.at(to_pass), self.at(confidence)
         if speedup is None or plain is None:
             why = "; ".join(self.record.reasons) or "no ratio"

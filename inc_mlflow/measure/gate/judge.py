@@ -78,7 +78,8 @@ def _required(pools: Mapping[str, Measured], gate: GateSpec) -> list[str]:
     required = [pool for pool, one in pools.items() if gate.role(pool, one.emulated) == "required"]
     if not required:
         raise DataError(
-            "gate: no pool is required; emulated ones and others that are not decide nothing: require a real one"
+            "gate: no pool is required; emulated ones and others that are not decide nothing: "
+            "require a real one"
         )
     for pool in required:
         if pools[pool].benchmark is None:
@@ -159,7 +160,7 @@ def _slowness(result: PoolResult) -> float:
 
 
 def table_order(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
-    """Return what rows of the table are sorted by: verdict, lower end of the speed-up, accuracy, size, digest."""
+    """Return what rows of the table are sorted by: verdict, lowest speed-up, accuracy, size, sha256."""
     speed = row.speedup.low if row.speedup else _SLOWEST
     accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
     worse = -accuracy if higher_is_better else accuracy

@@ -86,7 +86,8 @@ def pools_of_job(job: JobSpec, found: dict[str, Measured]) -> dict[str, Measured
 def evidence_files(directories: Iterable[Path]) -> dict[str, Path]:
     """Return every file that ``load_pools`` reads, under paths by step and pool.
 
-    So the files of all pools fit into one folder. Raises DataError where a directory holds no record of a step.
+    So the files of all pools fit into one folder. Raises DataError where a directory holds no record of a
+    step.
     """
     files: dict[str, Path] = {}
     for directory in directories:
@@ -140,7 +141,8 @@ def _check_size(directories: Iterable[Path]) -> None:
     total = sum(unpacked_bytes(file) for directory in directories for file in directory.rglob("*.npz"))
     if total > LARGEST:
         raise DataError(
-            f"gate: the measurements unpack to {total >> 20} MiB, more than {LARGEST >> 20}; measure on fewer rows"
+            f"gate: the measurements unpack to {total >> 20} MiB, more than {LARGEST >> 20}; "
+            "measure on fewer rows"
         )
 
 

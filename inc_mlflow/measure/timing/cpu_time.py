@@ -140,7 +140,7 @@ def _timed_pass(model: Callable[[Any], Any], batches: Sequence[Any]) -> np.ndarr
 
 
 def _warmed_up(instances: Collection[Instance], schedule: _Schedule | None) -> _Schedule:
-    """Run each model, first touches and allocations included; the first generation sets the schedule of all."""
+    """Run each model, to touch and allocate all memory; the first generation sets the schedule of all."""
     if schedule is None:
         passes = _passes(_warm_up(instances, 1) / len(instances))
         return _Schedule(passes, _rounds(_warm_up(instances, passes)))

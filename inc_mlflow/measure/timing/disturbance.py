@@ -11,9 +11,9 @@ from inc_mlflow.formatting import percent
 from inc_mlflow.records import Disturbance, Load, Rounds, ranges
 
 WAITED, STOLEN, OTHER, SLOWED = 0.05, 0.05, 0.10, 0.70
-"""Shares of a turn above which its round does not count; for SLOWED below which. A busy process on the same CPU
-makes 0.3 to 0.5. OTHER is wider: kernels that sample CPU times at ticks are wrong by some ticks for CPUs that
-are busy half of the time."""
+"""Shares of a turn above which its round does not count; for SLOWED below which. A busy process on the same
+CPU makes 0.3 to 0.5. OTHER is wider: kernels that sample CPU times at ticks are wrong by some ticks for CPUs
+that are busy half of the time."""
 
 NEEDED = 20
 """Clean rounds that a ratio needs."""

@@ -198,7 +198,8 @@ class InstanceGroup:
     def run(self, seconds: float) -> Turn:
         """Run all instances as fast as they can, from a common start.
 
-        Calls that begin within the last mean call do not count for latencies: others may have stopped by then.
+        Calls that begin within the last mean call do not count for latencies: others may have stopped by
+        then.
         """
         start = time.monotonic() + LEAD
         calls = self._all([{"start": start, "stop": start + seconds}] * len(self.instances), start + seconds)

@@ -62,7 +62,8 @@ def cpu_time_speedup(
     count = len(slow_least)
     if min(slow_least.min(), fast_least.min()) <= 0 or count < 2:
         raise DataError(
-            "benchmark: the clock is too coarse for this model, or there is a single batch; use a larger batch"
+            "benchmark: the clock is too coarse for this model, or there is a single batch; "
+            "use a larger batch"
         )
     spread = stdtrit(count - 1, confidence) * np.log(slow_least / fast_least).std(ddof=1) / np.sqrt(count)
     generations = np.log(_least(slow.seconds).sum(axis=-1) / _least(fast.seconds).sum(axis=-1))
@@ -208,7 +209,7 @@ def between_generations(generations: np.ndarray, confidence: float, repeatabilit
 
 
 def _interval(value: float, below: float, above: float, type_b: float) -> Interval:
-    """Join distances on the logarithm that were seen within a benchmark with one that cannot be seen there."""
+    """Join distances on the logarithm: those seen within a benchmark, and one that cannot be seen there."""
     low, high = -np.hypot(below, type_b), np.hypot(above, type_b)
     return Interval(value=value, low=value * float(np.exp(low)), high=value * float(np.exp(high)))
 

@@ -9,8 +9,8 @@ Requests:
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs;
   none after stop
 
-Answers have ``calls``, rows of ``instance.Call``, and ``peak_rss_bytes``. The batches come round and round. The
-end of standard input ends the process, on Linux also the end of its parent.
+Answers have ``calls``, rows of ``instance.Call``, and ``peak_rss_bytes``. The batches come round and round.
+The end of standard input ends the process, on Linux also the end of its parent.
 """
 
 import gc

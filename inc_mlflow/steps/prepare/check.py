@@ -13,7 +13,7 @@ from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.power import split_power, split_power_at_best
-from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import DataFacts
@@ -52,7 +52,7 @@ def check(job: Job) -> Checked:
 
 def _range(metric: Metric) -> list[str]:
     """Say what bounds rest on where a callable does not tell how much a row can lose."""
-    if declared(metric.score_range, metric.higher_is_better):
+    if declares_worst(metric.score_range, metric.higher_is_better):
         return []
     return [
         f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
