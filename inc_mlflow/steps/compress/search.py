@@ -58,7 +58,7 @@ def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Foun
     Raises ModelError where nothing in the model can be quantised, HardwareError where this machine is not of
     the job's pool.
     """
-    pools.timed(job.pool, job.hardware)
+    pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
         raise DataError("data.tuning: the job has no such split; a search chooses by it")
     folder.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
 
     Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
     """
-    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool_for_speed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = plan_layout(job.layout, topology())
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:

@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _confirm() -> None:
-    profile = isa.present()
+    profile = isa.emulated_profile()
     if profile is None:
         raise HardwareError("emulation: this process is not told which CPU to be; nothing was measured")
     confirm(profile, saturates())

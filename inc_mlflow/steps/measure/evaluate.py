@@ -96,7 +96,7 @@ def run_models(
     job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE
 ) -> Run:
     """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
-    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
     check_outputs(runners)

@@ -23,5 +23,5 @@ def probe(layout: str) -> dict[str, Any]:
         "text": where.text(),
         "plan": where.model_dump(mode="json"),
         "host": host_facts().model_dump(mode="json"),
-        "pools": pools.met(),
+        "pools": pools.matching(),
     }
