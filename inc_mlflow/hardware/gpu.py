@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import dataclass
 
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.spec import CPU_PROVIDER, PoolSpec
+from inc_mlflow.spec import CPU, PoolSpec
 
 _QUERY = ("nvidia-smi", "--query-gpu=name,compute_cap,mig.mode.current", "--format=csv,noheader")
 _WHOLE = ("Disabled", "[N/A]")
@@ -33,7 +33,7 @@ def gpu_of(hardware: PoolSpec) -> str | None:
     Raises HardwareError as ``installed_gpu`` does.
     """
     expects = hardware.expect.gpu or hardware.expect.compute_capability
-    return str(installed_gpu()) if expects or hardware.provider != CPU_PROVIDER else None
+    return str(installed_gpu()) if expects or hardware.provider != CPU else None
 
 
 def installed_gpu() -> Gpu:

@@ -30,6 +30,7 @@ from inc_mlflow.records import (
     PoolResult,
     Row,
 )
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
 
@@ -126,6 +127,7 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
     ]
     return Row(
         recipe=model.label,
+        engine=next(iter(pools.values())).evaluation.evidence.engines.get(model.label, DEFAULT_ENGINE),
         path=model.path,
         sha256=model.sha256,
         accuracy=least_accurate.accuracy,

@@ -15,7 +15,7 @@ from inc_mlflow.records import Interval
 
 HEAVIEST = 1.5
 """How many times its equal share a row may weigh that no resample shows. With 1, a candidate that loses 1 %
-of BLEU on 1,000 sentences passed in 6.4 % of 700 splits (``tests/statistics/wholes.py``)."""
+of BLEU on 1,000 sentences passed in 6.4 % of 700 splits (``tests/support/whole_split_metrics.py``)."""
 _DRAWS = 16
 """Random weights of the row that no sample shows, per resample. So many make the bounds steady and cost
 nothing."""
