@@ -40,7 +40,7 @@ def effective_rows(weights: np.ndarray, groups: np.ndarray | None = None) -> flo
     return max(1.0, float(units.sum()) ** 2 / squares) if squares > 0 else 1.0
 
 
-MOST_SPOILT = 100
+MOST_WRONG = 100
 """Most rows that get a wrong answer, one at a time, to see how much each counts."""
 
 
@@ -54,21 +54,21 @@ def row_influences(
     """
     rows = len(next(iter(kept.values())))
     random, value = np.random.default_rng(SEED), float(score(kept, kept))
-    tried = random.permutation(rows)[:MOST_SPOILT]
+    tried = random.permutation(rows)[:MOST_WRONG]
     others = (tried + random.integers(1, max(rows, 2), len(tried))) % rows
     return np.array(
         [
-            abs(float(score(_spoilt(kept, *pair, labels), kept)) - value)
+            abs(float(score(_with_wrong_answer(kept, *pair, labels), kept)) - value)
             for pair in zip(tried, others, strict=True)
         ]
     )
 
 
-def _spoilt(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
-    spoilt = {name: array.copy() for name, array in kept.items() if name != labels}
-    for array in spoilt.values():
+def _with_wrong_answer(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
+    changed = {name: array.copy() for name, array in kept.items() if name != labels}
+    for array in changed.values():
         array[row] = array[other]
-    return kept | spoilt
+    return kept | changed
 
 
 @dataclass(frozen=True)
