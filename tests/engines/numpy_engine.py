@@ -6,7 +6,6 @@ restored to single precision when they are loaded, are faster in earnest.
 
 import json
 import shutil
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
