@@ -19,10 +19,10 @@ Pool = Annotated[str | None, typer.Option(help="Of the champion of one pool, not
 @app.command(rich_help_panel=PROMOTE)
 def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Show every promotion, rejection and rollback: what, who, when and why."""
-    from inc_mlflow.promotion.freeze import history
+    from inc_mlflow.promotion.history import read_history
     from inc_mlflow.reports.history import print_history
 
-    ledger = history(stores(tracking_uri), model)
+    ledger = read_history(stores(tracking_uri), model)
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in ledger.entries]
         found = {"entries": entries, "aliases": ledger.aliases, "ledger": ledger.run_id, "head": ledger.head}
@@ -66,7 +66,7 @@ def unblock(
     as_json: JSON = False,
 ) -> None:
     """Allow a model again that was rolled back."""
-    from inc_mlflow.promotion.freeze import unblock
+    from inc_mlflow.promotion.rollback import unblock
 
     _tell(unblock(stores(tracking_uri), model, sha256, reason), as_json)
 

@@ -101,9 +101,9 @@ def _found(
     at = stores(tracking_uri)
     if run is not None:
         return at, run
-    from inc_mlflow.promotion.request import run_of_model
+    from inc_mlflow.promotion.request import find_requesting_run
 
-    return at, run_of_model(at, str(model).removeprefix("models:/"))
+    return at, find_requesting_run(at, str(model).removeprefix("models:/"))
 
 
 def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
@@ -120,9 +120,9 @@ def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
 
 
 def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
-    from inc_mlflow.promotion.process_request import decide
+    from inc_mlflow.promotion.process_request import process_untrusted_request
 
-    decision = decide(at, run_id, policy)
+    decision = process_untrusted_request(at, run_id, policy)
     if as_json:
         emit(decision.model_dump(mode="json"), as_json)
     else:
@@ -140,10 +140,10 @@ def _lines(decision: "Decision", run_id: str) -> Iterator[str]:
 
 
 def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
-    from inc_mlflow.promotion.process_request import decide_all
+    from inc_mlflow.promotion.process_request import process_open_requests
 
     decisions = []
-    for decision in decide_all(at, experiment, policy):
+    for decision in process_open_requests(at, experiment, policy):
         decisions.append(decision)
         if not as_json:
             show(f"{decision.run_id} {_what(decision)}: {'; '.join(decision.reasons)}")

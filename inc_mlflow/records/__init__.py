@@ -35,7 +35,6 @@ from inc_mlflow.records.facts import (
     SplitFacts,
     TensorSpec,
 )
-from inc_mlflow.records.findings import Finding, Place, Proof
 from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
@@ -57,7 +56,8 @@ from inc_mlflow.records.measurements import (
     Slow,
     Speed,
 )
-from inc_mlflow.records.protections import Holds, Protection
+from inc_mlflow.records.protections import Protection, ProtectionLevel
+from inc_mlflow.records.reviews import AccuracyProtections, PoolBest, ReviewResult
 from inc_mlflow.records.shards import (
     WHOLE,
     CalibrationShardRecord,
@@ -71,6 +71,7 @@ __all__ = [
     "RECORD",
     "SOURCE",
     "WHOLE",
+    "AccuracyProtections",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",
@@ -87,9 +88,7 @@ __all__ = [
     "EvaluationRecord",
     "EvaluationShardRecord",
     "Evidence",
-    "Finding",
     "Frozen",
-    "Holds",
     "HostFacts",
     "ImportRecord",
     "Interval",
@@ -98,14 +97,15 @@ __all__ = [
     "Load",
     "Model",
     "Outcome",
-    "Place",
     "Plan",
+    "PoolBest",
     "PoolResult",
     "PromotionRecord",
-    "Proof",
     "Protection",
+    "ProtectionLevel",
     "Record",
     "RequestRecord",
+    "ReviewResult",
     "Rounds",
     "Row",
     "RuntimeSettings",

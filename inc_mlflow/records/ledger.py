@@ -30,7 +30,7 @@ LONGEST = 6000
 _SHORT = 400
 
 
-class Standing(Frozen):
+class Rank(Frozen):
     """What ranks versions that were measured under the same conditions, each beside the baseline."""
 
     conditions: str
@@ -81,7 +81,7 @@ class Entry(Frozen):
     """Digest of the request, which names every file of the evidence by its sha256."""
     policy: str | None = None
     policy_sha256: str | None = None
-    standing: Standing | None = None
+    standing: Rank | None = None
     approved_by: str | None = None
     protections: tuple[Protection, ...] = ()
     """What stood against a forger of the evidence."""

@@ -4,14 +4,14 @@ from typing import Literal
 
 from inc_mlflow.records.base import Frozen
 
-Holds = Literal["enforced", "advisory"]
+ProtectionLevel = Literal["enforced", "advisory"]
 
 
 class Protection(Frozen):
     """One thing that could be faked: ``enforced`` where something other than the pipeline's word stands against it."""
 
     what: str
-    holds: Holds
+    holds: ProtectionLevel
     why: str
 
     def text(self) -> str:

@@ -6,7 +6,7 @@ from proxy import proxy
 
 from inc_mlflow.promotion.rollback import rollback
 from inc_mlflow.promotion.verify import verify
-from inc_mlflow.tracking.requests.requests import open_requests
+from inc_mlflow.tracking.requests.requests import find_open_requests
 from inc_mlflow.tracking.server.connection import Stores, connected
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def grown(users_server, tmp_path_factory):
                 costs["promote", length] = counted.of(growing.once_more)
                 costs["verify", length] = counted.of(lambda: verify(stores, "grown", "int8"))
                 costs["deep", length] = counted.of(lambda: verify(stores, "grown", "int8", deep=True))
-                costs["requests", length] = counted.of(lambda: open_requests(client, None))
+                costs["requests", length] = counted.of(lambda: find_open_requests(client, None))
             costs["rollback"] = counted.of(lambda: rollback(stores, "grown", "int8-champion", "why"))
     return costs
 

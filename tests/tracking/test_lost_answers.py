@@ -7,7 +7,7 @@ import pytest
 from proxy import MUTATING, Fault, proxy
 
 from inc_mlflow.errors import TrackingError, UnreachableError
-from inc_mlflow.promotion.process_request import Policy, decide
+from inc_mlflow.promotion.process_request import Policy, process_untrusted_request
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.judge.request import request_promotion
 from inc_mlflow.tracking.registry.ledger import read_ledger
@@ -61,7 +61,7 @@ class Promotion:
         """Go to the end as a person does, who gives a command again that ended in one line, up to ``patience`` times."""
         again(self.track, patience)
         run_id = again(self.request, patience)
-        decision = again(lambda: decide(self.stores, run_id, Policy()), patience)
+        decision = again(lambda: process_untrusted_request(self.stores, run_id, Policy()), patience)
         assert decision.outcome == "promoted", decision.reasons
 
     def check(self):
@@ -109,7 +109,7 @@ def check_registry(client, name):
     assert client.get_registered_model(name).aliases == {"int8-champion": version.version}
     ledger = read_ledger(client, name)
     assert [entry.kind for entry in ledger.entries] == ["promoted"]
-    assert ledger.settled == 1
+    assert ledger.applied == 1
     (of_ledger,) = client.search_experiments(filter_string=f"name LIKE '{name} ledger %'")
     assert len(client.search_runs([of_ledger.experiment_id])) == 1
 

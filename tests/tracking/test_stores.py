@@ -182,7 +182,7 @@ def test_the_database_of_a_server_is_treated_alike(postgres_server):
 
     uri = postgres_server.create("older")
     stores = Stores(uri, uri)
-    with pytest.raises(TrackingError, match="is empty; run a job first"), connected(stores, made=True):
+    with pytest.raises(TrackingError, match="is empty; run a job first"), connected(stores, must_exist=True):
         pass
     with connected(stores) as client:
         client.create_experiment("made")

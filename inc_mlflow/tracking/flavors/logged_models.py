@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inc_mlflow.files import external_data
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,7 +46,7 @@ def ensure_model(
     tags: Mapping[str, str],
 ) -> str:
     """Return the logged model of a run, which must be active and have its params already: the model takes them over."""
-    return once(
+    return get_or_create(
         lambda: _of_run(client, run, sha256),
         lambda: _log(path, interface, _legal(name), sha256, tags),
     )

@@ -31,7 +31,7 @@ _STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
 
 
 @contextmanager
-def inside(step: str, pool: str | None) -> Iterator[None]:
+def step_context(step: str, pool: str | None) -> Iterator[None]:
     """Mark what this thread does as the work of a step; ``pool`` is None where nothing is measured."""
     token = _STEP.set(_Step(step, pool))
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
 from inc_mlflow.tracking.registry.ledger import read_ledger
-from inc_mlflow.tracking.registry.versions import download
+from inc_mlflow.tracking.registry.versions import download_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,10 +38,10 @@ def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | N
         return None
     check_absent(ledger, alias)
     check_aliases(client, ledger)
-    made = ledger.place(alias)
+    made = ledger.entry_of_alias(alias)
     return None if made is None else Champion.of(made)
 
 
 def download_champion(champion: Champion, target: Path) -> Path:
     """Fetch the champion's file into ``target``; DataError where its bytes were altered."""
-    return download(champion.model_id, champion.sha256, target)
+    return download_model(champion.model_id, champion.sha256, target)

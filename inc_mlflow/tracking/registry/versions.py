@@ -10,8 +10,8 @@ from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.files import MODEL, external_data, model_sha256
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
-from inc_mlflow.tracking.server.downloads import fetching, listed
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.downloads import limited_download, list_files
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +35,7 @@ class Registered(NamedTuple):
     created: bool
 
 
-def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
+def download_model(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
     """Fetch a logged model's file into ``target``.
 
     DataError where its bytes, or what else loading it reads, are others.
@@ -51,12 +51,15 @@ def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST
         )
     arguments = {"folder": str(folder), "model_id": model_id}
     confined(
-        f"logged model {model_id}", "inc_mlflow.tracking.flavors.package:checked", arguments, _reading(file)
+        f"logged model {model_id}",
+        "inc_mlflow.tracking.flavors.package:checked",
+        arguments,
+        _reading_limits(file),
     )
     return file
 
 
-def content(model_id: str, target: Path) -> str:
+def download_sha256(model_id: str, target: Path) -> str:
     """Return the sha256 of a logged model of somebody else's; TrackingError where it is no ONNX model."""
     file = _fetch(model_id, target) / MODEL
     if not file.is_file():
@@ -77,7 +80,7 @@ def logged_digest(client: "MlflowClient", model_id: str) -> str:
 
     DataError where the model is gone.
     """
-    with _there(model_id):
+    with _deleted_is_data_error(model_id):
         digest = client.get_logged_model(model_id).params.get(DIGEST)
     if digest is None:
         raise TrackingError(
@@ -86,9 +89,9 @@ def logged_digest(client: "MlflowClient", model_id: str) -> str:
     return str(digest)
 
 
-def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
+def model_id_of_digest(client: "MlflowClient", name: str, sha256: str) -> str:
     """Return the id of the logged model behind a registered version of these bytes."""
-    made = _versions(client, name, sha256)
+    made = _versions_of_digest(client, name, sha256)
     if not made:
         raise TrackingError(
             f"registered model {name!r}: no version has sha256 {sha256[:12]} any more; measure again"
@@ -96,18 +99,18 @@ def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
     return str(made[0].tags[MODEL_ID])
 
 
-def same_bytes(
+def check_marked_models(
     client: "MlflowClient", name: str, model_id: str, sha256: str, target: Path
 ) -> dict[str, bool]:
     """Return the logged models behind versions that are marked as these bytes, and whether they are: anybody may mark them.
 
     ``model_id`` was looked at before. Downloads the others, which takes too long for a turn.
     """
-    others = {one.tags[MODEL_ID] for one in _versions(client, name, sha256)} - {model_id}
-    return {model_id: True} | {other: _is(client, other, sha256, target) for other in others}
+    others = {one.tags[MODEL_ID] for one in _versions_of_digest(client, name, sha256)} - {model_id}
+    return {model_id: True} | {other: _has_bytes(client, other, sha256, target) for other in others}
 
 
-def register(
+def register_version(
     client: "MlflowClient",
     name: str,
     model_id: str,
@@ -119,23 +122,23 @@ def register(
 
     Two gates may not do this at once.
 
-    None where there is one by now that is not in ``proven``, the answer of ``same_bytes``.
+    None where there is one by now that is not in ``proven``, the answer of ``check_marked_models``.
     """
-    made = _versions(client, name, sha256)
+    made = _versions_of_digest(client, name, sha256)
     if not {one.tags[MODEL_ID] for one in made} <= proven.keys():
         return None
     if known := [one for one in made if proven[one.tags[MODEL_ID]]]:
         return Registered(str(known[0].version), str(known[0].tags[MODEL_ID]), created=False)
-    return Registered(_create(client, name, model_id, sha256, tags), model_id, created=True)
+    return Registered(_create_version(client, name, model_id, sha256, tags), model_id, created=True)
 
 
-def mark(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
+def mark_version(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
     """Note on a version that somebody else made what it is, as on those made here."""
     for tag, value in {DIGEST: sha256, MODEL_ID: model_id}.items():
         client.set_model_version_tag(name, version, tag, value)
 
 
-def source_of(client: "MlflowClient", name: str, version: str) -> str:
+def logged_model_behind(client: "MlflowClient", name: str, version: str) -> str:
     """Return the id of the logged model behind a version that somebody else made.
 
     TrackingError where there is none.
@@ -169,11 +172,11 @@ def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
     import mlflow
 
     what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
-    with _there(model_id):
-        files = listed(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
+    with _deleted_is_data_error(model_id):
+        files = list_files(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
     _check_sizes(what, files, size_bytes)
     folder.mkdir(parents=True, exist_ok=True)
-    with _there(model_id), fetching(what, files, folder, LARGEST):
+    with _deleted_is_data_error(model_id), limited_download(what, files, folder, LARGEST):
         return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
 
 
@@ -188,7 +191,7 @@ def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) ->
         raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
 
 
-def _reading(model: Path) -> Limits:
+def _reading_limits(model: Path) -> Limits:
     """Reading takes time and memory in proportion to the file; weights beside it are not read."""
     size = model.stat().st_size
     seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
@@ -196,7 +199,7 @@ def _reading(model: Path) -> Limits:
 
 
 @contextmanager
-def _there(model_id: str) -> Iterator[None]:
+def _deleted_is_data_error(model_id: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -207,32 +210,36 @@ def _there(model_id: str) -> Iterator[None]:
         raise DataError(f"logged model {model_id}: was deleted; log it again") from error
 
 
-def _create(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> str:
+def _create_version(
+    client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]
+) -> str:
     marks = tags | {DIGEST: sha256, MODEL_ID: model_id}
 
     def find() -> "ModelVersion | None":
-        return next((one for one in _versions(client, name, sha256) if one.tags[MODEL_ID] == model_id), None)
+        return next(
+            (one for one in _versions_of_digest(client, name, sha256) if one.tags[MODEL_ID] == model_id), None
+        )
 
     def make() -> "ModelVersion":
         return client.create_model_version(name, f"{_SOURCE}{model_id}", tags=marks, model_id=model_id)
 
-    return str(once(find, make).version)
+    return str(get_or_create(find, make).version)
 
 
-def _is(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
+def _has_bytes(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
     """Tell whether a logged model is of these bytes.
 
     Of another one the present candidate is registered anew.
     """
     try:
         check_logged(client, model_id, sha256)
-        download(model_id, sha256, target)
+        download_model(model_id, sha256, target)
     except (DataError, TrackingError):
         return False
     return True
 
 
-def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
+def _versions_of_digest(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
     """Return the versions that say they are of these bytes and of one logged model, oldest first.
 
     The server looks for them, whatever else was promoted; what it finds is looked at again, as its filters

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import sha256_file
-from inc_mlflow.tracking.server.downloads import fetching, listed
+from inc_mlflow.tracking.server.downloads import limited_download, list_files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,9 +29,9 @@ def fetch(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
     if name not in found:
         raise DataError(f"run {run_id}: has no artifact {name!r}; start the pipeline again")
     what = f"run {run_id}"
-    files = listed(what, lambda path: list(client.list_artifacts(run_id, path)), found[name])
+    files = list_files(what, lambda path: list(client.list_artifacts(run_id, path)), found[name])
     _check_sizes(run_id, {path: size or 0 for path, size in files.items()})
-    with fetching(what, files, target, _LARGEST_RAW):
+    with limited_download(what, files, target, _LARGEST_RAW):
         return Path(client.download_artifacts(run_id, name, str(target)))
 
 

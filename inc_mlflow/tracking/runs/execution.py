@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
+class Execution:
     """One execution of a job: its key makes every retry find the runs that it began."""
 
     key: str
@@ -62,17 +62,17 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Log:
+class ExecutionLog:
     """The parent run of a session, and the children below it."""
 
     client: "MlflowClient"
     experiment_id: str
     parent: str
-    session: Session
+    execution: Execution
 
     def child(self, role: str, name: str, *parts: str) -> "Run":
         """Return the child that ``parts`` name, made once."""
-        key = self.session.run_key(role, *parts)
+        key = self.execution.run_key(role, *parts)
         return ensure_run(self.client, self.experiment_id, key, name, {ROLE: role, PARENT: self.parent})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inc_mlflow.tracking.server.connection import Server
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,7 +46,7 @@ def all_experiments(client: "MlflowClient") -> Iterator[str]:
 
 def ensure_experiment(client: "MlflowClient", server: Server) -> str:
     """Return the same, made once."""
-    return once(
+    return get_or_create(
         lambda: experiment_of(client, server),
         lambda: str(client.create_experiment(server.experiment, artifact_location=server.artifacts)),
     )

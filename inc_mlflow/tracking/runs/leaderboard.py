@@ -36,7 +36,7 @@ _SIZE = "size_mb"
 
 
 @dataclass(frozen=True)
-class Standing:
+class LeaderboardRow:
     """A candidate as MLflow has it; the path of its row is where MLflow loads it from."""
 
     row: Row
@@ -51,7 +51,7 @@ class Leaderboard:
     """The job's."""
     spec: JobSpec
     """The job itself, as it ran."""
-    standings: tuple[Standing, ...]
+    rows: tuple[LeaderboardRow, ...]
     best: Row
     """Of the job by its worst required pool: what a request of it would promote, whichever pool is looked
     at."""
@@ -73,34 +73,40 @@ def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None =
         raise TrackingError(f"experiment {experiment!r}: no job has measured anything in it yet; run one")
     spec = _spec(client, job)
     children = list(_runs(client, str(found.experiment_id), f"tags.`{PARENT}` = '{job}'"))
-    whole, on_pool = (standings(children, job, one, _higher_is_better(spec.metric)) for one in (None, pool))
+    whole, on_pool = (
+        leaderboard_rows(children, job, one, _higher_is_better(spec.metric)) for one in (None, pool)
+    )
     return Leaderboard(job, spec, on_pool, whole[0].row)
 
 
 def latest_job(runs: Iterable["Run"]) -> str | None:
     """Return the run of the job that began last, of those that came to a verdict."""
-    jobs = [run for run in runs if _is(run, JOB) and VERDICT in run.data.tags]
+    jobs = [run for run in runs if _has_role(run, JOB) and VERDICT in run.data.tags]
     return max(((run.info.start_time, run.info.run_id) for run in jobs), default=(0, None))[1]
 
 
-def standings(
+def leaderboard_rows(
     runs: Iterable["Run"], job: str, pool: str | None, higher_is_better: bool
-) -> tuple[Standing, ...]:
+) -> tuple[LeaderboardRow, ...]:
     """Return a job's candidates in their order, whatever else ``runs`` holds and in whatever order they come."""
     children = [run for run in runs if run.data.tags.get(PARENT) == job]
-    candidates = _by_digest(run for run in children if _is(run, CANDIDATE) and _SIZE in run.data.metrics)
-    measured = {name: _by_digest(_on(name, children)) for name in sorted(_pools(children))}
+    candidates = _by_digest(
+        run for run in children if _has_role(run, CANDIDATE) and _SIZE in run.data.metrics
+    )
+    measured = {name: _by_digest(_measured_on(name, children)) for name in sorted(_pools(children))}
     if not candidates:
         raise TrackingError(f"run {job}: has no candidates that this version can read; run the job again")
     if pool is not None and pool not in measured:
         raise TrackingError(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
-    found = [_standing(run, measured, pool) for run in candidates.values()]
+    found = [_leaderboard_row(run, measured, pool) for run in candidates.values()]
     return tuple(sorted(found, key=lambda one: place(one.row, higher_is_better)))
 
 
-def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None) -> Standing:
+def _leaderboard_row(
+    candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None
+) -> LeaderboardRow:
     """Put a row together.
 
     A pool's numbers take the place of the worst required one's, the verdict stays the model's.
@@ -122,7 +128,7 @@ def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], poo
         reasons=(),
         per_pool={name: _result(run) for name, run in on.items()},
     )
-    return Standing(row, _finite(numbers, "p99_ms"))
+    return LeaderboardRow(row, _finite(numbers, "p99_ms"))
 
 
 def _result(run: "Run") -> PoolResult:
@@ -145,16 +151,16 @@ def _finite(numbers: Mapping[str, float], name: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _is(run: "Run", role: str) -> bool:
+def _has_role(run: "Run", role: str) -> bool:
     return run.data.tags.get(ROLE) == role
 
 
 def _pools(runs: Iterable["Run"]) -> set[str]:
-    return {run.data.tags[POOL] for run in runs if _is(run, MEASUREMENT) and POOL in run.data.tags}
+    return {run.data.tags[POOL] for run in runs if _has_role(run, MEASUREMENT) and POOL in run.data.tags}
 
 
-def _on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
-    yield from (run for run in runs if _is(run, MEASUREMENT) and run.data.tags.get(POOL) == pool)
+def _measured_on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
+    yield from (run for run in runs if _has_role(run, MEASUREMENT) and run.data.tags.get(POOL) == pool)
 
 
 def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:

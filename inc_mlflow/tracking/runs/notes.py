@@ -16,7 +16,7 @@ def job_note(judgement: JudgementRecord, run_id: str) -> str:
     rows = [[row.recipe, *_cells(row), size(row.size_bytes), row.verdict or ""] for row in judgement.table]
     table = markdown_table(("recipe", *_NUMBERS, "size", "verdict"), rows)
     said = f"{best.verdict}: {best.recipe}, {_figures(best)}"
-    return _note(said, promotion(judgement, best, run_id), table, judgement.reasons)
+    return _note(said, promotion_command(judgement, best, run_id), table, judgement.reasons)
 
 
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
@@ -24,7 +24,7 @@ def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     rows = [[pool, *_cells(one), one.verdict if row.verdict else ""] for pool, one in row.per_pool.items()]
     table = markdown_table(("pool", *_NUMBERS, "verdict"), rows)
     said = f"{row.verdict}: {_figures(row)}" if row.verdict else _reference(row)
-    return _note(said, promotion(judgement, row, run_id), table, row.reasons)
+    return _note(said, promotion_command(judgement, row, run_id), table, row.reasons)
 
 
 def pool_note(
@@ -45,10 +45,10 @@ def pool_note(
     )
     header = (*_NUMBERS, "samples/s", "p50 ms", "p99 ms", "size", "layout")
     cells = [*_cells(result), *timed, size(row.size_bytes), benchmark.layout if benchmark else _NOTHING]
-    return _note(said, promotion(judgement, row, run_id), markdown_table(header, [cells]), ())
+    return _note(said, promotion_command(judgement, row, run_id), markdown_table(header, [cells]), ())
 
 
-def promotion(judgement: JudgementRecord, row: Row, run_id: str) -> str:
+def promotion_command(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     """Return the command that would promote a model, or say honestly why none would.
 
     ``run_id`` is the job's.

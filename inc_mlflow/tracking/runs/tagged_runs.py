@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,13 +28,13 @@ def ensure_run(
     """Return the live run of a key, made once; tags of MLflow's context providers are added to ``tags``."""
     from mlflow.tracking.context.registry import resolve_tags
 
-    return once(
+    return get_or_create(
         lambda: _find(client, experiment_id, key),
         lambda: client.create_run(experiment_id, tags=resolve_tags({KEY: key, **tags}), run_name=name),
     )
 
 
-def write(
+def fill_run(
     client: "MlflowClient",
     run: "Run",
     *,

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.files import FULL
 from inc_mlflow.spec import Job
-from inc_mlflow.tracking.server.loading import load
-from inc_mlflow.tracking.server.refusals import explained
+from inc_mlflow.tracking.server.loading import import_without_gc
+from inc_mlflow.tracking.server.refusals import explain_refusal
 from inc_mlflow.tracking.server.schema import check_database, check_file
 from inc_mlflow.tracking.server.waiting import bounded_waits
 
@@ -111,7 +111,7 @@ def check_reachable(server: Stores) -> None:
     """Raise UnreachableError in seconds, not minutes, where a server does not answer, TrackingError where nothing can ask."""
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
-            _ask(uri)
+            _check_answers(uri)
         elif path := _sqlite(uri):
             _make_folder(path.parent)
         elif uri.startswith(_DATABASES):
@@ -119,32 +119,32 @@ def check_reachable(server: Stores) -> None:
 
 
 @contextmanager
-def connected(server: Stores, made: bool = False) -> Iterator["MlflowClient"]:
-    """Give a client.
+def connected(server: Stores, must_exist: bool = False) -> Iterator["MlflowClient"]:
+    """Give a client of these stores.
 
-    What the server refuses becomes a TrackingError in one line, its death an UnreachableError.
+    Raises TrackingError, in one line, for whatever the server refuses, and UnreachableError where it is down.
 
-    A store in a file is made where there is none, unless it must have been ``made`` before: whoever only
-    reads leaves no trace. One of another version of MLflow is refused and stays as it is.
+    A store in a file is created where there is none, but with ``must_exist`` that is an error: a command that
+    only reads leaves no trace. A store of another version of MLflow is refused and stays as it is.
     """
-    if made:
-        _check_files(server, made)
+    if must_exist:
+        _check_files(server, must_exist)
     check_reachable(server)
-    _load(server)
+    _load_mlflow(server)
     import mlflow
 
-    with _told(server):
-        _prepare(server, made)
+    with _errors_explained(server):
+        _prepare(server, must_exist)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
 
 
-def _load(server: Stores) -> None:
+def _load_mlflow(server: Stores) -> None:
     """Import MLflow, and let it talk to these stores."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    load("mlflow")
+    import_without_gc("mlflow")
     if not server.tracking_uri.startswith("http"):
-        load("mlflow.store.tracking.sqlalchemy_store")
+        import_without_gc("mlflow.store.tracking.sqlalchemy_store")
     import mlflow
 
     logging.getLogger("mlflow.store.db.utils").addFilter(_is_no_error)
@@ -152,30 +152,30 @@ def _load(server: Stores) -> None:
     mlflow.set_registry_uri(server.registry_uri)
 
 
-def _prepare(server: Stores, made: bool) -> None:
+def _prepare(server: Stores, must_exist: bool) -> None:
     """Make the stores that are files and not there yet; TrackingError where one is not of this MLflow."""
-    _check_files(server, made)
+    _check_files(server, must_exist)
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
             _make_store(path)
         elif uri.startswith(_DATABASES):
-            check_database(uri, _plain(uri), made)
+            check_database(uri, _without_credentials(uri), must_exist)
 
 
 @contextmanager
-def _told(server: Stores) -> Iterator[None]:
+def _errors_explained(server: Stores) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from requests import RequestException  # MLflow lets those through that are about artifacts
     from sqlalchemy.exc import SQLAlchemyError
 
-    where = f"MLflow at {_plain(server.tracking_uri)}"
+    where = f"MLflow at {_without_credentials(server.tracking_uri)}"
     with bounded_waits() as waits:
         try:
             yield
         except (MlflowException, RequestException, SQLAlchemyError) as error:
             check_reachable(server)
             raise TrackingError(
-                f"{where}: {_plain(explained(error, server.tracking_uri, waits.text()))}"
+                f"{where}: {_without_credentials(explain_refusal(error, server.tracking_uri, waits.text()))}"
             ) from error
         except OSError as error:  # of artifacts in a folder
             if error.errno not in FULL:
@@ -186,10 +186,10 @@ def _told(server: Stores) -> Iterator[None]:
             ) from error
 
 
-def _check_files(server: Stores, made: bool) -> None:
+def _check_files(server: Stores, must_exist: bool) -> None:
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
-            check_file(path, uri, made)
+            check_file(path, uri, must_exist)
 
 
 def _is_no_error(said: logging.LogRecord) -> bool:
@@ -203,21 +203,21 @@ def _check_address(uri: str) -> None:
         parts.port  # noqa: B018 - raises ValueError where it is no number
     except ValueError as error:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no URL ({error}); write it as https://host:port"
+            f"MLflow at {_without_credentials(uri)}: no URL ({error}); write it as https://host:port"
         ) from error
     if "@" in parts.netloc:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
+            f"MLflow at {_without_credentials(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD"
         )
 
 
-def _plain(text: str) -> str:
+def _without_credentials(text: str) -> str:
     """Leave out the users and passwords of addresses: those of databases need them."""
     return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
 
 
-def _ask(uri: str) -> None:
+def _check_answers(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -237,7 +237,7 @@ def _check_driver(uri: str) -> None:
         make_url(uri).get_dialect().import_dbapi()
     except (ImportError, ArgumentError, ValueError) as error:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no database to be reached ({error}); install its driver"
+            f"MLflow at {_without_credentials(uri)}: no database to be reached ({error}); install its driver"
         ) from error
 
 

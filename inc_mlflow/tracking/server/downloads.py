@@ -23,13 +23,13 @@ _TOO_LARGE = f"[Errno {errno.EFBIG}]"
 Lister = Callable[[str | None], "list[FileInfo]"]
 
 
-def listed(what: str, lister: Lister, artifact: "FileInfo | None" = None) -> dict[str, int | None]:
+def list_files(what: str, lister: Lister, artifact: "FileInfo | None" = None) -> dict[str, int | None]:
     """Return all files below an artifact, or in a whole store, with their sizes as it lists them.
 
     DataError where they are more, or lie deeper, than anything that is fetched.
     """
     files: dict[str, int | None] = {}
-    for path, size in _walked(what, lister, artifact, 0):
+    for path, size in _walk(what, lister, artifact, 0):
         files[path] = size
         if len(files) > _MOST_FILES:
             raise DataError(
@@ -39,7 +39,7 @@ def listed(what: str, lister: Lister, artifact: "FileInfo | None" = None) -> dic
 
 
 @contextmanager
-def fetching(what: str, files: dict[str, int | None], target: Path, largest: int) -> Iterator[None]:
+def limited_download(what: str, files: dict[str, int | None], target: Path, largest: int) -> Iterator[None]:
     """Let no file become larger than the largest one that is listed, or than ``largest`` where no size is.
 
     DataError where one would, or MLflow refuses the name of one; ShortageError where ``target`` has no room
@@ -64,7 +64,7 @@ def fetching(what: str, files: dict[str, int | None], target: Path, largest: int
         raise
 
 
-def _walked(
+def _walk(
     what: str, lister: Lister, artifact: "FileInfo | None", depth: int
 ) -> Iterator[tuple[str, int | None]]:
     if artifact is not None and not artifact.is_dir:
@@ -75,7 +75,7 @@ def _walked(
             f"{what}: has folders in folders more than {_DEEPEST} times; start the pipeline again"
         )
     for inside in lister(artifact.path if artifact else None):
-        yield from _walked(what, lister, inside, depth + 1)
+        yield from _walk(what, lister, inside, depth + 1)
 
 
 def _check_room(what: str, size: int, target: Path) -> None:

@@ -39,7 +39,7 @@ def permission(client: "MlflowClient", user: str, resource: str, name: str) -> s
     return None if answer is None else str(answer["permission"])
 
 
-def open_to_others(client: "MlflowClient", request: RequestRecord) -> str | None:
+def find_other_writers(client: "MlflowClient", request: RequestRecord) -> str | None:
     """Say who else may write to the registry as far as the server tells this user.
 
     None where it names nobody.

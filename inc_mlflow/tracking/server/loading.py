@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 @cache
-def load(module: str) -> None:
+def import_without_gc(module: str) -> None:
     """Import a module without the garbage collector, which is not to walk what it made when the process ends either.
 
     MLflow makes 280,000 objects that live to the end; walking them is a quarter of a short process' time.

@@ -28,7 +28,7 @@ _DATABASE = {
 _PRIMARY = 0xFF
 
 
-def explained(error: Exception, uri: str, waited: str) -> str:
+def explain_refusal(error: Exception, uri: str, waited: str) -> str:
     """Say what was refused and what to do.
 
     Without SQL, which is nobody's to mend, and in the server's words where it has any.
@@ -37,7 +37,7 @@ def explained(error: Exception, uri: str, waited: str) -> str:
     """
     words = _STATEMENT.sub("", " ".join(str(error).split()))
     words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
-    if (told := _of_database(error)) is not None:
+    if (told := _explain_database(error)) is not None:
         return told
     match status(error):
         case 401:
@@ -63,17 +63,17 @@ def status(error: Exception) -> int | None:
     return int(error.get_http_status_code())  # type: ignore[no-untyped-call]
 
 
-def database_words(error: sqlite3.Error) -> str:
+def explain_sqlite(error: sqlite3.Error) -> str:
     """Say what SQLite refused."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     return _DATABASE.get(code, str(error))
 
 
-def _of_database(error: Exception) -> str | None:
+def _explain_database(error: Exception) -> str | None:
     """Return what SQLite refused below an error, on this machine or behind a server, which passes on its words alone."""
     found = next((one for one in _causes(error) if isinstance(one, sqlite3.Error)), None)
     if found is not None and getattr(found, "sqlite_errorcode", 0) & _PRIMARY in _DATABASE:
-        return database_words(found)
+        return explain_sqlite(found)
     return (
         "the server's disk is full; free some space there"
         if "database or disk is full" in str(error)
