@@ -57,7 +57,10 @@ def _aliases_to_adopt(client: "MlflowClient", name: str, prefix: str) -> dict[st
 
 
 def _model(client: "MlflowClient", name: str, version: str) -> _AdoptedModel:
-    """Return a version's logged model and the digest of its bytes; TrackingError where it has no ONNX model."""
+    """Return a version's logged model and the digest of its bytes.
+
+    Raises TrackingError where there is no ONNX model behind it.
+    """
     model_id = logged_model_behind(client, name, version)
     with tempfile.TemporaryDirectory() as folder:
         return _AdoptedModel(version, model_id, download_sha256(model_id, Path(folder)))

@@ -21,7 +21,8 @@ def best_candidates(
 ) -> dict[str, Any]:
     """Return the candidates of an experiment's latest job, best first, that drop by at most ``max_drop``.
 
-    Nothing is changed on the server. Raises TrackingError where nothing was measured, or no candidate is left.
+    Nothing is changed on the server. Raises TrackingError where nothing was measured, or no candidate is
+    left.
     """
     with connected(stores, must_exist=True) as client:
         board = find_leaderboard(client, experiment, pool)

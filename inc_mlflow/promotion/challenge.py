@@ -1,4 +1,4 @@
-"""challenge: register a candidate that waits for a person's approval, and withdraw it when the request ends."""
+"""challenge, withdraw: give the challenger's alias to one that waits for approval, or take it back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The decision that closed a request, as far as the ledger confirms it: the run is its pipeline's to write."""
+"""The decision that closed a request, as far as the ledger confirms it: a pipeline may write to its run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ def closed_decision(client: "MlflowClient", run_id: str, folder: Path) -> Decisi
 
 
 def _pool_promotions(client: "MlflowClient", run_id: str, folder: Path) -> list[Entry]:
-    """Return the moves to aliases of pools by a request that was not promoted overall; an altered one has none."""
+    """Return the moves of pools' aliases by a request not promoted overall; none if it was altered."""
     try:
         request = read_request(client, run_id, folder)
     except DataError:

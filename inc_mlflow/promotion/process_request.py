@@ -1,4 +1,4 @@
-"""Process a request for promotion: judge its evidence again, promote or not, and close it with the reasons."""
+"""process_request: judge a request's evidence again, promote or not, and close it with the reasons."""
 
 import tempfile
 from collections.abc import Iterator
@@ -85,10 +85,11 @@ def process_untrusted_request(stores: Stores, run_id: str, policy: Policy) -> De
 
 
 def process_request(stores: Stores, run_id: str, policy: Policy) -> Decision:
-    """Judge a requested promotion again, promote or not, and close the request; a closed one keeps its answer.
+    """Judge a requested promotion again, promote or not, and close the request.
 
-    Killed at any point, it can be called again: closing comes last, and promotion makes no second version.
-    Raises TrackingError, before anything moves, where this identity may not close the request.
+    A closed request keeps its decision. Killed at any point, it can be called again: closing comes last, and
+    promotion makes no second version. Raises TrackingError, before anything moves, where this identity may
+    not close the request.
     """
     with tempfile.TemporaryDirectory() as folder, connected(stores) as client:
         if (closed := closed_decision(client, run_id, Path(folder))) is not None:

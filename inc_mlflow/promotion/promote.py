@@ -80,8 +80,8 @@ def promote_alias(client: "MlflowClient", target: PromotionTarget, folder: Path)
     """Move the alias to the candidate, once however often it is called; return the version.
 
     ``folder`` gets the model's file. Raises DataError where the model was altered, is blocked, or the present
-    champion is better; StaleError where nothing tells which is better; ForeignError, FrozenError and LedgerError
-    where nothing may move.
+    champion is better; StaleError where nothing tells which is better; ForeignError, FrozenError and
+    LedgerError where nothing may move.
     """
     check_candidate(client, target, folder)
     check_before_turn(client, target)
@@ -112,7 +112,7 @@ def is_champion(client: "MlflowClient", target: PromotionTarget) -> bool:
 
 
 def check_candidate(client: "MlflowClient", target: PromotionTarget, folder: Path) -> None:
-    """Raise DataError where the logged model is not the candidate of the evidence, or gives other outcomes."""
+    """Raise DataError where the logged model is not the evidence's candidate, or gives other outcomes."""
     _download(client, target.review, target.row, folder)
     policy = target.review.policy.spec
     if policy is not None and policy.recheck is not None:
@@ -164,9 +164,9 @@ def why_blocked(ledger: Ledger, recipe: str, sha256: str) -> str | None:
 def check_better(present: Entry | None, target: PromotionTarget) -> None:
     """Raise DataError where the present champion is better, StaleError where nothing tells which is.
 
-    The table decides where the champion is in it: the candidate is its best row. A champion promoted after the
-    candidate was measured is compared by the ratios of both to one baseline, and only where rows, hardware and
-    layout were the same.
+    The table decides where the champion is in it: the candidate is its best row. A champion promoted after
+    the candidate was measured is compared by the ratios of both to one baseline, and only where rows,
+    hardware and layout were the same.
     """
     if present is None or present.sha256 in {row.sha256 for row in target.review.judgement.table}:
         return

@@ -15,8 +15,8 @@ from inc_mlflow.tracking.server.identity import current_user
 def submit_request(job: Job, champion: Path, judgement: Path, tracking: Path) -> RequestRecord:
     """Write the request on the job's run, once however often it is called.
 
-    The paths are the directories of the steps' records. Raises TrackingError where the verdict is not pass, or
-    the run requests something else already.
+    The paths are the directories of the steps' records. Raises TrackingError where the verdict is not pass,
+    or the run requests something else already.
     """
     anonymous = build_request(job, champion, judgement, tracking)
     with connected(Server.of(job)) as client:
@@ -45,7 +45,7 @@ def build_request(job: Job, champion: Path, judgement: Path, tracking: Path) -> 
 
 
 def find_requesting_run(stores: Stores, model_id: str) -> str:
-    """Return the run that requests promotion of a logged model; TrackingError where it requests another one."""
+    """Return the run that requests promotion of a logged model; TrackingError if it requests another."""
     with connected(stores) as client:
         source = client.get_run(str(client.get_logged_model(model_id).source_run_id))
         run_id = str(source.data.tags.get(PARENT, source.info.run_id))

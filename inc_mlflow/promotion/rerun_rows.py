@@ -53,20 +53,25 @@ class RerunRows:
         claims = outcomes[self.rows] if self.metric.decomposable else _value_and_resamples(value, outcomes)
         if claims.shape != self.outcomes[label].shape:
             raise DataError(
-                f"recheck: the outcomes of {label} are not as many as the metric has; the evidence was made up"
+                f"recheck: the outcomes of {label} are not as many as the metric has; "
+                "the evidence was made up"
             )
         return claims
 
     def sample(self, outcomes: np.ndarray) -> np.ndarray:
-        """Return the outcomes of drawn rows alone, which are independent; all, if the metric does not decompose."""
+        """Return the outcomes of drawn rows alone, which are independent.
+
+        Where the metric does not decompose, all are returned.
+        """
         return outcomes[self.drawn] if self.metric.decomposable else outcomes
 
 
 def rerun_rows(job: JobSpec, models: Mapping[str, Path], wanted: int) -> RerunRows:
-    """Run model files by label, baseline among them, on ``wanted`` drawn rows of the validation split, or all.
+    """Run model files by label on ``wanted`` drawn rows of the validation split, or on all.
 
-    They run on the CPU, in the whole batches that hold those rows. Raises DataError where a model keeps
-    weights in other files, or the metric needs all rows; ModelError where a model cannot be run.
+    The baseline is among the labels. The models run on the CPU, in the whole batches that hold those rows.
+    Raises DataError where a model keeps weights in other files, or the metric needs all rows; ModelError
+    where a model cannot be run.
     """
     for path in models.values():
         _check_weights(path)
@@ -101,7 +106,7 @@ def rerun_rows(job: JobSpec, models: Mapping[str, Path], wanted: int) -> RerunRo
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Rows that were drawn and the batches that they stand in: to ``Share`` it is a shard of these batches."""
+    """The drawn rows and their batches; ``Share`` takes it for a shard of these batches."""
 
     rows: list[int]
     chosen: frozenset[int]
@@ -120,12 +125,13 @@ def _check_weights(path: Path) -> None:
     """Raise DataError where a model has weights in a file that its digest does not cover."""
     if other := set(external_files(read_structure(path), path)) - {external_data(path)}:
         raise DataError(
-            f"recheck: the model keeps weights in {sorted(other)[0].name}, which its digest says nothing about"
+            f"recheck: the model keeps weights in {sorted(other)[0].name}, "
+            "which its digest says nothing about"
         )
 
 
 def _draw(data: Data, batch: int, wanted: int, metric: Metric) -> _Drawn:
-    """Draw rows, not batches: the job chooses the batch size, and could put all forged rows into one batch."""
+    """Draw rows, not batches: a job could put all forged rows into one large batch."""
     there = data.batches("validation", 1) or 0
     if wanted < there and not metric.decomposable:
         raise DataError(

@@ -115,7 +115,8 @@ class PromotionReview:
         """Return the logged model of a candidate; DataError where the request does not name it."""
         if sha256 not in self.request.models:
             raise DataError(
-                f"run {self.request.run_id}: the request names no logged model of sha256 {sha256[:12]}; run again"
+                f"run {self.request.run_id}: the request names no logged model of sha256 {sha256[:12]}; "
+                "run again"
             )
         return self.request.models[sha256]
 

@@ -32,18 +32,19 @@ def spot_check(
     """Run ``policy.recheck`` rows of the gate's own data, and compare the outcomes with the evidence.
 
     ``job`` has the gate's data in place of its own. ``models`` are files by label, baseline and ``candidate``
-    among them, whose sha256 was compared with the evidence's. The rows are drawn by the system's random numbers.
-    Each is run in the whole batch that it stands in, since the scale of dynamic INT8 depends on the batch. All
-    rows have to be run where the metric does not decompose.
+    among them, whose sha256 was compared with the evidence's. The rows are drawn by the system's random
+    numbers. Each is run in the whole batch that it stands in, since the scale of dynamic INT8 depends on the
+    batch. All rows have to be run where the metric does not decompose.
 
     - A pool with this machine's kind of CPU and versions: no outcome may differ. Of M rows, k forged ones
       stay unseen among N that are drawn with a probability of at most (1 - N/M)^k.
     - Other hardware rounds and saturates otherwise, so rows may differ. Refused if a claimed score beats the
       re-run one by more than the limit: candidate, rivals (reversed), or their difference. The limit is the
-      policy's allowed drop, at its confidence. With an allowed drop of 1 % and hardware that changes 1 % of the
-      outcomes, 200 rows of 20,000 show 5 % too much in 81 of 100 cases, and 1,000 rows show 2 % in 67
-      (`tests/statistics/test_recheck.py`). A forger may name other hardware, and change many rows both ways so
-      that the few that count are lost among them: so no model may differ by more than ``FLIPS`` on average.
+      policy's allowed drop, at its confidence. With an allowed drop of 1 % and hardware that changes 1 % of
+      the outcomes, 200 rows of 20,000 show 5 % too much in 81 of 100 cases, and 1,000 rows show 2 % in 67
+      (`tests/statistics/test_recheck.py`). A forger may name other hardware, and change many rows both ways
+      so that the few that count are lost among them: so no model may differ by more than ``FLIPS`` on
+      average.
     - Emulated pools are left out: none can be required. Speed is not measured again.
 
     Raises DataError where the evidence is refused, or the job's models or metric cannot be run; TrackingError
@@ -105,7 +106,8 @@ def _check_subject(pool: str, measured: Measured, rerun: RerunRows) -> None:
     record, metric = measured.evaluation, rerun.metric
     if (record.evidence.data_sha256, record.rows) != (rerun.facts.sha256, rerun.facts.rows):
         raise DataError(
-            f"recheck: pool {pool!r} was evaluated on other rows than the gate's own; measure on the gate's data"
+            f"recheck: pool {pool!r} was evaluated on other rows than the gate's own; "
+            "measure on the gate's data"
         )
     expected = metric.name, metric.higher_is_better, metric.decomposable, metric.score_range, rerun.batch
     if (
@@ -116,7 +118,8 @@ def _check_subject(pool: str, measured: Measured, rerun: RerunRows) -> None:
         record.batch,
     ) != expected:
         raise DataError(
-            f"recheck: pool {pool!r} was evaluated by another metric or batch size than the job's; measure again"
+            f"recheck: pool {pool!r} was evaluated by another metric or batch size than the job's; "
+            "measure again"
         )
     if not _same_array(measured.classes, rerun.classes):
         raise DataError(
@@ -162,8 +165,8 @@ def _check_equal(pool: str, measured: Measured, rerun: RerunRows) -> None:
     for label, found in rerun.outcomes.items():
         if not np.allclose(rerun.claimed(measured, label), found, rtol=_TOLERANCE, atol=_TOLERANCE):
             raise DataError(
-                f"recheck: on pool {pool!r} {label} does not give the outcomes that the evidence claims, on the "
-                "same kind of hardware with the same versions; the evidence is not what was measured"
+                f"recheck: on pool {pool!r} {label} does not give the outcomes that the evidence claims, "
+                "on the same kind of hardware with the same versions; the evidence is not what was measured"
             )
 
 

@@ -54,9 +54,10 @@ def _listed(versions: tuple[str, ...]) -> str:
 def verify(stores: Stores, name: str, prefix: str, head: str | None = None, deep: bool = False) -> Verified:
     """Check the chain of entries, every alias, and the files of the models that count.
 
-    Those are the models that an alias names and those that a rollback would return to; ``deep`` takes all that
-    ever were champion and are not blocked. The chain must still hold the entry of digest ``head``: without it a
-    ledger that was written anew as a whole, with its registered model, cannot be told from an old one.
+    Those are the models that an alias names and those that a rollback would return to; ``deep`` takes all
+    that ever were champion and are not blocked. The chain must still hold the entry of digest ``head``:
+    without it a ledger that was written anew as a whole, with its registered model, cannot be told from an
+    old one.
     """
     with connected(stores, must_exist=True) as client:
         try:

@@ -1,4 +1,4 @@
-"""What an answer of the gate may be trusted for."""
+"""How far a decision of the gate can be relied on."""
 
 from typing import Literal
 
@@ -8,7 +8,10 @@ ProtectionLevel = Literal["enforced", "advisory"]
 
 
 class Protection(Frozen):
-    """One thing that could be faked: ``enforced`` where something other than the pipeline's word stands against it."""
+    """One thing that could be faked.
+
+    ``enforced`` where something other than the pipeline's word stands against it, else ``advisory``.
+    """
 
     what: str
     holds: ProtectionLevel

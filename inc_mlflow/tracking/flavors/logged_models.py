@@ -1,4 +1,4 @@
-"""Logged models: one per run, with the bytes of the file as they are, and made once whatever gets lost."""
+"""Logged models: one per run, with the bytes of the file as they are, made once though answers get lost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _READY = "READY"
 
 @dataclass(frozen=True)
 class Interface:
-    """What goes into a model and comes out of it, and by what it is run."""
+    """Inputs and outputs of a model, and the runtime that runs it."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -28,11 +28,11 @@ class Interface:
     runtime: Mapping[str, str]
     """Package -> version."""
     providers: tuple[str, ...]
-    """What of ONNX Runtime is to run it, first choice first."""
+    """Execution providers that are to run it, first choice first."""
 
 
 def find_logged(client: "MlflowClient", experiment_id: str, sha256: str) -> str | None:
-    """Return the oldest whole logged model of an experiment with these bytes, whichever run logged it."""
+    """Return the id of an experiment's oldest complete logged model of these bytes, of any run."""
     return _oldest(client.search_logged_models([experiment_id], f"params.`{DIGEST}` = '{sha256}'"), sha256)
 
 
@@ -45,7 +45,10 @@ def ensure_model(
     sha256: str,
     tags: Mapping[str, str],
 ) -> str:
-    """Return the logged model of a run, which must be active and have its params already: the model takes them over."""
+    """Return the id of a run's logged model, made once.
+
+    The run must be active and have its params already: the model takes them over.
+    """
     return get_or_create(
         lambda: _of_run(client, run, sha256),
         lambda: _log(path, interface, _legal(name), sha256, tags),
@@ -53,7 +56,7 @@ def ensure_model(
 
 
 def _of_run(client: "MlflowClient", run: "Run", sha256: str) -> str | None:
-    """Find a run's whole model, after taking away what a kill or a lost answer left half-way."""
+    """Find a run's complete model, after deleting what a kill or a lost answer left incomplete."""
     found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     for model in found:
         if model.status.value != _READY:
@@ -62,14 +65,14 @@ def _of_run(client: "MlflowClient", run: "Run", sha256: str) -> str | None:
 
 
 def _oldest(models: "list[LoggedModel]", sha256: str) -> str | None:
-    """Look again at what the server found: its filters have let others through."""
+    """Return the oldest model that is ready and of this digest: the server's filters let others through."""
     whole = [model for model in models if model.status.value == _READY and model.params.get(DIGEST) == sha256]
     oldest = min(whole, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
     return None if oldest is None else str(oldest.model_id)
 
 
 def _log(path: Path, interface: Interface, name: str, sha256: str, tags: Mapping[str, str]) -> str:
-    """Log the file's own bytes: ``log_model`` empties the object it is given and, unasked, moves weights out of it."""
+    """Log the file's own bytes: ``log_model`` empties the object it gets and may move weights out of it."""
     import mlflow
     import onnx
 

@@ -1,6 +1,6 @@
-"""What our evaluator does for MLflow: whole sets in memory, one input, named metrics.
+"""The evaluator for ``mlflow.models.evaluate``: rows in memory, one input, metrics by name.
 
-Jobs stream and hold the rest.
+Jobs stream rows and take models with several inputs.
 """
 
 from collections.abc import Iterator
@@ -42,9 +42,9 @@ class EvaluatorConfig(Part):
     shape: Annotated[tuple[int, ...] | None, Field(strict=False)] = None
     """Of one row of the model's input, since MLflow takes rows as a table of two axes."""
     baseline: str | None = None
-    """What the model must not lose against: an ``.onnx`` file, or whatever MLflow loads a model from."""
+    """Model to compare with: an ``.onnx`` file, or any model URI that MLflow loads."""
     max_relative_drop: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """Where the bounds of the drop are exact; the threshold itself is MLflow's to apply."""
+    """Drop at which the bounds are exact; MLflow applies the threshold itself."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     batch: Annotated[int, Field(ge=1)] = 1
 
@@ -64,12 +64,10 @@ class EvaluatorConfig(Part):
 def evaluate(
     model: "PyFuncModel | None", dataset: "EvaluationDataset", config: dict[str, Any], unheld: dict[str, Any]
 ) -> dict[str, float]:
-    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds.
+    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds, all finite.
 
-    All of them finite.
-
-    ``unheld`` is what else MLflow was asked for. An IncError in one line says what cannot be evaluated here,
-    and why.
+    ``unheld`` are further arguments of MLflow's that this evaluator does not take. Raises SpecError,
+    DataError, ModelError or HardwareError for what cannot be evaluated here.
     """
     if asked := sorted(name for name, value in unheld.items() if value):
         raise SpecError(f"{WHERE}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
@@ -120,7 +118,8 @@ def _baseline(given: str, provider: Any) -> Loaded:
         ) from error
     if (other := session.get_providers()[0]) != provider:
         raise HardwareError(
-            f"{WHERE}: the model runs by {provider}, the baseline by {other}; log both with the same providers"
+            f"{WHERE}: the model runs by {provider}, the baseline by {other}; "
+            "log both with the same providers"
         )
     return Loaded("the baseline", session)
 
@@ -131,12 +130,14 @@ def _rows(
     specs = tensor_specs(session)
     if len(specs) != 1:
         raise ModelError(
-            f"{WHERE}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; use a job"
+            f"{WHERE}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; "
+            "use a job"
         )
     table = np.asarray(dataset.features_data)
     if table.nbytes > LARGEST:
         raise DataError(
-            f"{WHERE}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; `inc-mlflow evaluate` streams them"
+            f"{WHERE}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; "
+            "`inc-mlflow evaluate` streams them"
         )
     inputs = conform({specs[0].name: _shaped(table, shape, specs[0].shape)}, specs, WHERE)
     labels = dataset.labels_data if dataset.has_targets else None
@@ -148,7 +149,8 @@ def _shaped(
 ) -> np.ndarray:
     if shape is None and taken is not None and len(taken) != table.ndim:
         raise SpecError(
-            f"evaluator_config.shape: rows of {table.shape[1:]} do not fit the model's input {taken}; give a row's shape"
+            f"evaluator_config.shape: rows of {table.shape[1:]} do not fit the model's input {taken}; "
+            "give a row's shape"
         )
     if shape is None:
         return table

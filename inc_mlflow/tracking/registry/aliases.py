@@ -63,8 +63,9 @@ def moved_aliases(ledger: Ledger) -> dict[str, str | None]:
 def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
     """Return a line for each alias that was moved by others, and for each version that was altered."""
     problems = [
-        f"alias {alias!r} names {_version_text(version)}, by the ledger {_version_text(ledger.aliases[alias])}: "
-        f"somebody moved it; move it back, or record it with `inc-mlflow promote --adopt {ledger.name}`"
+        f"alias {alias!r} names {_version_text(version)}, "
+        f"by the ledger {_version_text(ledger.aliases[alias])}: somebody moved it; "
+        f"move it back, or record it with `inc-mlflow promote --adopt {ledger.name}`"
         for alias, version in moved_aliases(ledger).items()
     ]
     for version in sorted({version for version in ledger.aliases.values() if version is not None}, key=int):
@@ -76,9 +77,9 @@ def check_absent(ledger: Ledger, alias: str) -> None:
     """Raise ForeignError where an alias exists that the ledger never moved."""
     if alias not in ledger.aliases and alias in ledger.present:
         raise ForeignError(
-            f"registered model {ledger.name!r}: alias {alias!r} (version {ledger.present[alias]}) was not set by "
-            "inc-mlflow; remove it, choose another tracking.alias_prefix, or take it over with "
-            f"`inc-mlflow promote --adopt {ledger.name}`"
+            f"registered model {ledger.name!r}: alias {alias!r} (version {ledger.present[alias]}) "
+            "was not set by inc-mlflow; remove it, choose another tracking.alias_prefix, "
+            f"or take it over with `inc-mlflow promote --adopt {ledger.name}`"
         )
 
 

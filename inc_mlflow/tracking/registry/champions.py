@@ -1,4 +1,4 @@
-"""The present champion, as ledger and registry say alike."""
+"""The present champion, where ledger and registry agree."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that the alias names."""
+    """The version that a champion's alias names."""
 
     version: str
     recipe: str
@@ -24,14 +24,15 @@ class Champion:
 
     @classmethod
     def of(cls, made: Entry) -> "Champion":
-        """Read the entry that made a version."""
+        """Read the entry that describes a version."""
         return cls(str(made.version), made.recipe or "unknown recipe", str(made.sha256), str(made.model_id))
 
 
 def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | None:
-    """Return the present champion.
+    """Return the present champion; None where there is none.
 
-    TrackingError where the model or its alias is not ours, or the ledger says otherwise.
+    Raises ForeignError where the model or its alias is somebody else's, LedgerError where registry and ledger
+    contradict each other.
     """
     ledger = read_ledger(client, name)
     if ledger is None:

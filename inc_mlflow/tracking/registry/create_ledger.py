@@ -1,4 +1,4 @@
-"""Begin the ledger of a registered model: of many gates that make it at once, the model's unique name lets one win."""
+"""Create a registered model with its ledger: of many gates at once the model's unique name lets one win."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,9 @@ _NOTE = "Promotions of the registered model {name}, append-only. Read them with 
 
 
 def create_ledger(client: "MlflowClient", name: str, adopt: bool = False) -> None:
-    """See to it that a registered model and its ledger exist.
+    """Create a registered model and its ledger where there is none.
 
-    A model that somebody else made needs ``adopt``.
-
-    Raises TrackingError where it does not have it.
+    A model that somebody else created gets a ledger only with ``adopt``; without it nothing is changed.
     """
     model = find_model(client, name)
     if model is not None and LEDGER not in model.tags and adopt:

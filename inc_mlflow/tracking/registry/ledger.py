@@ -59,7 +59,7 @@ class Ledger:
 
     @cached_property
     def _described(self) -> Mapping[tuple[str, str | None], Entry]:
-        """The newest entries by version and alias, and by version with None; one pass serves every version."""
+        """The newest entries by version and alias, and by version and None."""
         described = [entry for entry in self.entries if entry.version and entry.model_id]
         return {(str(one.version), alias): one for one in described for alias in (one.alias, None)}
 
@@ -145,7 +145,8 @@ def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     if (run_id := model.tags.get(LEDGER)) is None:
         raise ForeignError(
             f"registered model {name!r}: exists and has no ledger, inc-mlflow did not make it; "
-            f"choose another tracking.registered_model, or take it over with `inc-mlflow promote --adopt {name}`"
+            f"choose another tracking.registered_model, "
+            f"or take it over with `inc-mlflow promote --adopt {name}`"
         )
     params = _params(client, name, run_id)
     entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
@@ -219,7 +220,7 @@ def _applied(name: str, entries: tuple[Entry, ...], head: str) -> int:
     known = {str(entry.number): digest(entry) for entry in entries} | {"0": START}
     if known.get(number) != expected:
         raise LedgerError(
-            f"registered model {name!r}: its ledger has no entry {number} of digest {expected[:12]} any more; "
-            "it was cut off or written anew"
+            f"registered model {name!r}: its ledger has no entry {number} of digest {expected[:12]} "
+            "any more; it was cut off or written anew"
         )
     return int(number)

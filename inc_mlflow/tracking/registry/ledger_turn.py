@@ -1,7 +1,7 @@
-"""One gate at a time writes to a ledger: it claims a turn, completes what a dead gate left, and writes one entry.
+"""Turns at a ledger: one gate at a time completes what a dead gate left, and writes one entry.
 
-A turn writes in this order: version, entry, alias, head. The entry decides, and alias and head follow it, so a
-kill at any point does no harm: the next gate moves them, once the gate that wrote the entry is gone.
+A turn writes in this order: version, entry, alias, head. The entry decides, and alias and head follow it, so
+a kill at any point does no harm: the next gate moves them, once the gate that wrote the entry is gone.
 
 A claim is a write-once param, so one of many gates gets it and nobody has to unlock it. A turn lasts until
 registry and entry agree. Another gate takes a claim over in two cases: its process ended on this host, or the
@@ -110,7 +110,7 @@ class LedgerTurn:
         return entry
 
     def _move(self, entries: tuple[Entry, ...]) -> None:
-        """Move the aliases, and again if another gate wrote meanwhile: a slow call may have undone its move."""
+        """Move the aliases; again if another gate wrote meanwhile, since a slow call may undo its move."""
         move_aliases(self.client, self.ledger.name, entries, self.ledger.applied)
         present = present_ledger(self.client, self.ledger.name).entries
         if len(present) > len(entries):
@@ -121,8 +121,8 @@ class LedgerTurn:
 def ledger_turn(client: "MlflowClient", name: str, strict: bool = True) -> Iterator[LedgerTurn]:
     """Wait for the next turn at a registered model's ledger and give it.
 
-    Raises LedgerError where registry and ledger contradict each other, unless ``strict`` is False: that is for
-    recording the contradiction. Raises TrackingError where the turn never comes.
+    Raises LedgerError where registry and ledger contradict each other, unless ``strict`` is False: that is
+    for recording the contradiction. Raises TrackingError where the turn never comes.
     """
     who = acting_user(client)
     turn = LedgerTurn(client, _claim_turn(client, name, uuid.uuid4().hex), who)
@@ -159,7 +159,10 @@ def _release_turn(client: "MlflowClient", claim: Claim) -> None:
 
 
 def _next_claim(ledger: Ledger, first_seen: dict[str, float]) -> str | None:
-    """Return the next claim's key; None while another gate may hold a live claim, on the last entry or the next."""
+    """Return the next claim's key; None while another gate may hold a live claim.
+
+    A live claim is one on the entry to write, or one on the last entry while that is not applied.
+    """
     number = len(ledger.entries)
     if ledger.applied < number and not all(
         _is_over(ledger, key, first_seen) for key in _claims_on(ledger, number) if _wrote_last(ledger, key)

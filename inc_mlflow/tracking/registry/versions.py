@@ -1,4 +1,4 @@
-"""Registered versions of logged models: made once per content, and their bytes checked wherever they are used."""
+"""Registered versions of logged models: one for each content, and their bytes are checked before use."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _SOURCE = "models:/"
 LARGEST = 64 << 30
 """Bytes of the largest model that is fetched."""
 _LARGEST_TEXT = 64 << 20
-"""Bytes of what stands around a model: an example of its inputs is the longest of it."""
+"""Bytes of a file around the model; the example of its inputs is the longest."""
 _WEIGHTS = {MODEL, external_data(Path(MODEL)).name}
 _READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
 _BYTES_PER_SECOND = 50 << 20
@@ -38,9 +38,8 @@ class Registered(NamedTuple):
 def download_model(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
     """Fetch a logged model's file into ``target``.
 
-    DataError where its bytes, or what else loading it reads, are others.
-
-    ``size_bytes`` is what the evidence says of it: what is larger is not even fetched.
+    ``size_bytes`` is its size by the evidence; a larger file is not even fetched. Raises DataError where the
+    file, or another one that loading it would read, was altered.
     """
     folder = _fetch(model_id, target, size_bytes)
     file = folder / MODEL
@@ -60,7 +59,7 @@ def download_model(model_id: str, sha256: str, target: Path, size_bytes: int = L
 
 
 def download_sha256(model_id: str, target: Path) -> str:
-    """Return the sha256 of a logged model of somebody else's; TrackingError where it is no ONNX model."""
+    """Download somebody else's logged model; return its sha256. TrackingError where it is no ONNX model."""
     file = _fetch(model_id, target) / MODEL
     if not file.is_file():
         raise TrackingError(f"logged model {model_id}: has no {MODEL}; only ONNX models can be champions")
@@ -71,7 +70,8 @@ def check_logged(client: "MlflowClient", model_id: str, sha256: str) -> None:
     """Raise DataError where a model was logged as another, TrackingError where inc-mlflow did not log it."""
     if (logged := logged_digest(client, model_id)) != sha256:
         raise DataError(
-            f"logged model {model_id}: was logged as sha256 {logged[:12]}, not {sha256[:12]}; ask for that one"
+            f"logged model {model_id}: was logged as sha256 {logged[:12]}, not {sha256[:12]}; "
+            "ask for that one"
         )
 
 
@@ -90,7 +90,7 @@ def logged_digest(client: "MlflowClient", model_id: str) -> str:
 
 
 def model_id_of_digest(client: "MlflowClient", name: str, sha256: str) -> str:
-    """Return the id of the logged model behind a registered version of these bytes."""
+    """Return the id of the logged model behind the oldest version of these bytes; TrackingError if none."""
     made = _versions_of_digest(client, name, sha256)
     if not made:
         raise TrackingError(
@@ -102,9 +102,10 @@ def model_id_of_digest(client: "MlflowClient", name: str, sha256: str) -> str:
 def check_marked_models(
     client: "MlflowClient", name: str, model_id: str, sha256: str, target: Path
 ) -> dict[str, bool]:
-    """Return the logged models behind versions that are marked as these bytes, and whether they are: anybody may mark them.
+    """Return the logged models behind versions marked as these bytes, and whether they have them.
 
-    ``model_id`` was looked at before. Downloads the others, which takes too long for a turn.
+    Anybody may mark a version, so each model is downloaded but ``model_id``, which was checked before. That
+    takes too long for a ledger turn.
     """
     others = {one.tags[MODEL_ID] for one in _versions_of_digest(client, name, sha256)} - {model_id}
     return {model_id: True} | {other: _has_bytes(client, other, sha256, target) for other in others}
@@ -116,33 +117,29 @@ def register_version(
     model_id: str,
     sha256: str,
     tags: dict[str, str],
-    proven: Mapping[str, bool],
+    has_bytes: Mapping[str, bool],
 ) -> Registered | None:
-    """Return the version of these bytes, made from ``model_id`` if there is none.
+    """Return the version of these bytes, created from ``model_id`` if there is none; in a ledger turn.
 
-    Two gates may not do this at once.
-
-    None where there is one by now that is not in ``proven``, the answer of ``check_marked_models``.
+    ``has_bytes`` is the answer of ``check_marked_models``. None where a version was marked since then: check
+    again.
     """
     made = _versions_of_digest(client, name, sha256)
-    if not {one.tags[MODEL_ID] for one in made} <= proven.keys():
+    if not {one.tags[MODEL_ID] for one in made} <= has_bytes.keys():
         return None
-    if known := [one for one in made if proven[one.tags[MODEL_ID]]]:
+    if known := [one for one in made if has_bytes[one.tags[MODEL_ID]]]:
         return Registered(str(known[0].version), str(known[0].tags[MODEL_ID]), created=False)
     return Registered(_create_version(client, name, model_id, sha256, tags), model_id, created=True)
 
 
 def mark_version(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
-    """Note on a version that somebody else made what it is, as on those made here."""
+    """Tag a version that somebody else created with digest and model id, as ours are."""
     for tag, value in {DIGEST: sha256, MODEL_ID: model_id}.items():
         client.set_model_version_tag(name, version, tag, value)
 
 
 def logged_model_behind(client: "MlflowClient", name: str, version: str) -> str:
-    """Return the id of the logged model behind a version that somebody else made.
-
-    TrackingError where there is none.
-    """
+    """Return the id of the logged model behind a version; TrackingError where there is none."""
     source = str(client.get_model_version(name, version).source)
     if not source.startswith(_SOURCE):
         raise TrackingError(
@@ -152,7 +149,7 @@ def logged_model_behind(client: "MlflowClient", name: str, version: str) -> str:
 
 
 def check_version(client: "MlflowClient", name: str, version: str, made: Entry) -> list[str]:
-    """Say where a version is not what the ledger says it is; the bytes are another question."""
+    """Return a problem where a version is not what the ledger says; its bytes are not looked at."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -181,7 +178,7 @@ def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
 
 
 def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) -> None:
-    """The bytes of the model are compared later; here they only must not fill the disk."""
+    """Raise DataError for what would fill the disk; the bytes are compared later."""
     model = sum(size or 0 for path, size in files.items() if path in _WEIGHTS)
     if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
         raise DataError(f"{what}: its file has {model} bytes, the evidence says {size_bytes}; it was altered")
@@ -192,7 +189,7 @@ def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) ->
 
 
 def _reading_limits(model: Path) -> Limits:
-    """Reading takes time and memory in proportion to the file; weights beside it are not read."""
+    """Return limits in proportion to the file; weights beside it are not read."""
     size = model.stat().st_size
     seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
     return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
@@ -227,10 +224,7 @@ def _create_version(
 
 
 def _has_bytes(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
-    """Tell whether a logged model is of these bytes.
-
-    Of another one the present candidate is registered anew.
-    """
+    """Tell whether a logged model has these bytes."""
     try:
         check_logged(client, model_id, sha256)
         download_model(model_id, sha256, target)
@@ -240,10 +234,10 @@ def _has_bytes(client: "MlflowClient", model_id: str, sha256: str, target: Path)
 
 
 def _versions_of_digest(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
-    """Return the versions that say they are of these bytes and of one logged model, oldest first.
+    """Return the versions tagged with these bytes and with their own logged model, oldest first.
 
-    The server looks for them, whatever else was promoted; what it finds is looked at again, as its filters
-    let others through.
+    The server filters, so a long list of versions costs no more; its filters let others through, so the
+    result is filtered again.
     """
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{sha256}'")
     made = [one for one in found if one.tags.get(DIGEST) == sha256]

@@ -22,8 +22,8 @@ _DIGEST = "inc.request_sha256"
 """A param: nobody can write a second value, not even the owner of the run."""
 _JUDGED = "inc.judged"
 _TRIES = "inc.request_tries"
-"""Number of tries. The run's owner may write it: a higher number closes their own request, with a lower one the
-gate tries once more, after all others."""
+"""Number of tries. The run's owner may write it: a higher number closes their own request, and with a lower
+one the gate tries once more, after all others."""
 _DIGITS = 4
 _REQUEST, _DECISION = "request.json", "decision.json"
 
@@ -57,8 +57,8 @@ def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRe
 def find_open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
     """Return the runs with an open request, of one experiment, or of all that this identity may read.
 
-    Those that no gate has tried yet come first, oldest first; then the one tried longest ago: a request that kills its gate
-    must not stop the others. Raises TrackingError where there is no such experiment.
+    Those that no gate has tried yet come first, oldest first; then the one tried longest ago: a request that
+    kills its gate must not stop the others. Raises TrackingError where there is no such experiment.
     """
     experiments = [_experiment_id(client, experiment)] if experiment else list(all_experiments(client))
     return [str(run.info.run_id) for run in sorted(_waiting(client, experiments), key=_order)]
@@ -118,7 +118,8 @@ def _experiment_id(client: "MlflowClient", experiment: str) -> str:
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise TrackingError(
-            f"experiment {experiment!r}: is not on the server, or not to be read; give another, or none for all"
+            f"experiment {experiment!r}: is not on the server, or not to be read; "
+            "give another, or none for all"
         )
     return str(found.experiment_id)
 

@@ -1,4 +1,4 @@
-"""Children of a job with a model each: the baseline's, and every candidate's."""
+"""Child runs of a job that have a model: the baseline's, and every candidate's."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def log_candidate(log: ExecutionLog, row: Row) -> tuple[str, str]:
-    """Return run and logged-model id of one row of the table; what a kill left half-way is completed."""
+    """Return run id and logged-model id of a row of the table; an incomplete run is completed."""
     run = log.child(_role(row), row.recipe, row.recipe)
     if is_finished(run):
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
@@ -33,9 +33,10 @@ def log_candidate(log: ExecutionLog, row: Row) -> tuple[str, str]:
 
 
 def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:
-    """Log params, model and metrics in this order: a model takes the params of its run, and metrics must know the model.
+    """Log params, model and metrics in this order; return the model's id.
 
-    A model that another run logged keeps the numbers of that run.
+    A model takes the params of its run, and metrics must name the model. A model that another run logged
+    keeps that run's metrics.
     """
     import mlflow
 
@@ -58,7 +59,10 @@ def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:
 
 
 def _logged_before(log: ExecutionLog, run: "Run", row: Row) -> str | None:
-    """Return the model of these bytes that another run logged: the champion's, or for the baseline any in this experiment."""
+    """Return the model of these bytes that another run logged.
+
+    That is the champion's, or for the baseline any of this experiment.
+    """
     if known := log.execution.logged.get(row.sha256):
         return known
     found = find_logged(log.client, log.experiment_id, row.sha256) if _role(row) == BASELINE else None
@@ -73,7 +77,7 @@ def _own_model(log: ExecutionLog, run: "Run", row: Row, tags: dict[str, str]) ->
 
 
 def _on_pools(log: ExecutionLog, row: Row) -> dict[str, float]:
-    """Name numbers by pool too: a model has those of all pools side by side."""
+    """Return metrics named ``<pool>/<name>``: a model has those of all pools side by side."""
     found = {pool: pool_metrics(row, pool, log.execution.pools[pool]) for pool in row.per_pool}
     return {f"{pool}/{name}": value for pool, numbers in found.items() for name, value in numbers.items()}
 

@@ -1,4 +1,4 @@
-"""Runs of the gate's own, each in an experiment of its own whose name nobody can take beforehand."""
+"""Runs of the gate, each in an experiment of its own whose name nobody can take beforehand."""
 
 import uuid
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ _NOTE = "mlflow.note.content"
 
 
 def create_gate_run(client: "MlflowClient", name: str, role: str, note: str) -> tuple[str, str]:
-    """Make an experiment and its only run for a registered model; return their ids.
+    """Create an experiment and its only run for a registered model; return both ids.
 
-    Lost answers make no second one.
+    Both are created once, though answers get lost.
     """
     title = f"{name} {role} {uuid.uuid4().hex[:8]}"
     tags = OWNER | {_NOTE: note, "inc.role": role}

@@ -42,7 +42,7 @@ class Logged:
 def log_job(
     client: "MlflowClient", server: Server, execution: Execution, files: Mapping[str, Path]
 ) -> Logged:
-    """Write the whole job; called again after a kill it completes what is there and duplicates nothing.
+    """Write the whole job; called again after a kill, it completes what is there and duplicates nothing.
 
     ``files`` are the parent run's artifacts by their paths. A parent that somebody else opened is theirs to
     end; those of the job's killed executions end here.
@@ -63,10 +63,7 @@ def log_job(
 
 
 def _parent(client: "MlflowClient", experiment_id: str, execution: Execution, given: str | None) -> "Run":
-    """Return the parent.
-
-    One of somebody else's gets no key, so that nobody here takes it for one to find or to end.
-    """
+    """Return the parent; one that somebody else opened gets no key, so that nothing here finds or ends it."""
     if given:
         return client.get_run(given)
     tags = {ROLE: JOB, SESSION: execution.key}
@@ -74,7 +71,7 @@ def _parent(client: "MlflowClient", experiment_id: str, execution: Execution, gi
 
 
 def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> None:
-    """Write on the parent what the best candidate came to: without the children unfolded it is all that one sees."""
+    """Write the best candidate's result on the parent, which is all that the page shows folded."""
     execution = log.execution
     best = execution.judgement.best()
     tags = {

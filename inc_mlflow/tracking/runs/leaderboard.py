@@ -1,4 +1,4 @@
-"""What the leaderboard shows: the models that one job measured side by side, in the order of the gate's table."""
+"""The leaderboard: the models that one job measured side by side, in the order of the gate's table."""
 
 import math
 import tempfile
@@ -37,7 +37,7 @@ _SIZE = "size_mb"
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """A candidate as MLflow has it; the path of its row is where MLflow loads it from."""
+    """A candidate, read from its runs; the path of its row is its model URI."""
 
     row: Row
     p99_ms: float | None
@@ -53,8 +53,7 @@ class Leaderboard:
     """The job itself, as it ran."""
     rows: tuple[LeaderboardRow, ...]
     best: Row
-    """Of the job by its worst required pool: what a request of it would promote, whichever pool is looked
-    at."""
+    """Best row by the worst required pool: what a request would promote, whichever pool is shown."""
 
 
 def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None = None) -> Leaderboard:
@@ -88,7 +87,10 @@ def latest_job(runs: Iterable["Run"]) -> str | None:
 def leaderboard_rows(
     runs: Iterable["Run"], job: str, pool: str | None, higher_is_better: bool
 ) -> tuple[LeaderboardRow, ...]:
-    """Return a job's candidates in their order, whatever else ``runs`` holds and in whatever order they come."""
+    """Return a job's candidates, best first; ``runs`` may hold other runs, in any order.
+
+    Raises TrackingError where there is none, or the pool measured nothing.
+    """
     children = [run for run in runs if run.data.tags.get(PARENT) == job]
     candidates = _by_digest(
         run for run in children if _has_role(run, CANDIDATE) and _SIZE in run.data.metrics
@@ -107,9 +109,9 @@ def leaderboard_rows(
 def _leaderboard_row(
     candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None
 ) -> LeaderboardRow:
-    """Put a row together.
+    """Return a candidate's row.
 
-    A pool's numbers take the place of the worst required one's, the verdict stays the model's.
+    With a pool the metrics are that pool's, else the worst required one's; the verdict is the model's.
     """
     tags = candidate.data.tags
     on = {name: runs[tags[DIGEST]] for name, runs in measured.items() if tags[DIGEST] in runs}
@@ -164,7 +166,7 @@ def _measured_on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
 
 
 def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:
-    """Return one run per candidate: of two that a race made, the one that everybody else takes too."""
+    """Return one run per digest: of two that a race made, the oldest, as everywhere else."""
     judged = (run for run in runs if run.data.tags.get(VERDICT) in _VERDICTS)  # the baseline is not
     whole = [run for run in judged if run.data.tags.keys() >= _NAMED]
     last_first = sorted(whole, key=lambda run: (run.info.start_time, run.info.run_id), reverse=True)
@@ -172,7 +174,7 @@ def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:
 
 
 def _runs(client: "MlflowClient", experiment_id: str, asked: str) -> Iterator["Run"]:
-    """Yield what the server finds; the caller looks again, and the order is nobody's."""
+    """Yield the runs that the server finds, in no order; callers filter again."""
     token = None
     while True:
         page = client.search_runs([experiment_id], asked, page_token=token)

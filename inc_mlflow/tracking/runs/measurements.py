@@ -1,4 +1,4 @@
-"""Children of a job without a model: one per model and pool, with the same names of numbers on all."""
+"""Child runs of a job without a model: one per model and pool, all with the same names of metrics."""
 
 from inc_mlflow.records import Row
 from inc_mlflow.tracking.runs.execution import ExecutionLog
@@ -17,14 +17,11 @@ from inc_mlflow.tracking.runs.tagged_runs import (
 )
 
 _ON_POOL = "inc.pool_verdict"
-"""The model's own verdict may be worse: another pool may refuse it."""
+"""Verdict on this pool; the model's own may be worse, by another pool."""
 
 
 def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> None:
-    """Log what one pool found out about one model.
-
-    Again after a kill gives the same run with the same points.
-    """
+    """Log what one pool measured of one model; called again after a kill, it gives the same run."""
     run = log.child(MEASUREMENT, f"{pool} {row.recipe}", row.recipe, pool)
     if is_finished(run):
         return

@@ -1,4 +1,4 @@
-"""Numbers of a model in MLflow: the same names on every run, whether of one pool or of the whole table row."""
+"""Metrics of a model in MLflow: the same names on every run, of one pool or of the whole row."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ _RANK: dict[Verdict, float] = {"pass": 2000.0, "inconclusive": 1000.0, "fail": 0
 
 
 def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
-    """Return what one pool found out about a model; an emulated one has no speed."""
+    """Return the metrics of a model on one pool; an emulated one has no speed."""
     result, benchmark = row.per_pool[pool], measured.benchmark
     intervals = {
         "accuracy": result.accuracy,
@@ -24,7 +24,7 @@ def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
 
 
 def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
-    """Return a row of the table; latencies and memory are of the pool whose speed-up it shows."""
+    """Return the metrics of a table row; latencies and memory are of the pool whose speed-up it shows."""
     intervals = {
         "accuracy": row.accuracy,
         "relative_drop": row.relative_drop,
@@ -54,8 +54,5 @@ def _speed(speed: Speed | None) -> dict[str, float]:
 
 
 def _sort_key(row: Row, speedup: Interval | None) -> dict[str, float]:
-    """MLflow sorts by one key: by this one, what passes comes first, and then what is faster.
-
-    The baseline has none.
-    """
+    """Return the key that MLflow sorts by: what passes first, then what is faster; none of a baseline."""
     return {} if row.verdict is None else {"standing": _RANK[row.verdict] + (speedup.low if speedup else 0.0)}

@@ -1,4 +1,4 @@
-"""Which MLflow a job talks to, and whether it answers."""
+"""Connect to MLflow: which stores a job or command uses, and whether they answer."""
 
 import http.client
 import logging
@@ -42,22 +42,22 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class Stores:
-    """Where runs and versions are kept."""
+    """Addresses of the stores of runs and of registered versions."""
 
     tracking_uri: str
     registry_uri: str
 
     def __post_init__(self) -> None:
-        """Raise TrackingError, which repeats no password, where an address is no URL or holds one: addresses get logged."""
+        """Raise TrackingError where an address is no URL or holds a password, since addresses get logged."""
         for uri in (self.tracking_uri, self.registry_uri):
             if uri.startswith(("http://", "https://")):
                 _check_address(uri)
 
     @classmethod
     def of_environment(cls) -> "Stores":
-        """Resolve what a command without a job talks to: the environment's store, else this folder's.
+        """Return the stores of a command without a job: the environment's, else this folder's.
 
-        TrackingError without.
+        Raises TrackingError where there is neither.
         """
         local = Path(STATE_FOLDER, "mlflow.db").resolve()
         uri = os.environ.get("MLFLOW_TRACKING_URI") or (f"sqlite:///{local}" if local.exists() else None)
@@ -68,7 +68,7 @@ class Stores:
 
 @dataclass(frozen=True)
 class Server(Stores):
-    """A job's names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+    """A job's names and addresses: from the environment, then the job, then a SQLite file beside the job."""
 
     experiment: str
     registered_model: str
@@ -91,7 +91,7 @@ class Server(Stores):
 
     @property
     def address(self) -> str:
-        """Tell servers and names apart in one text."""
+        """Addresses and names in one text, to tell servers apart."""
         return " ".join([self.tracking_uri, self.registry_uri, self.experiment, self.registered_model])
 
     @property
@@ -108,7 +108,10 @@ class Server(Stores):
 
 
 def check_reachable(server: Stores) -> None:
-    """Raise UnreachableError in seconds, not minutes, where a server does not answer, TrackingError where nothing can ask."""
+    """Raise UnreachableError where a server does not answer within seconds.
+
+    Raises TrackingError where a database's driver or a store's folder is missing.
+    """
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
             _check_answers(uri)
@@ -153,7 +156,7 @@ def _load_mlflow(server: Stores) -> None:
 
 
 def _prepare(server: Stores, must_exist: bool) -> None:
-    """Make the stores that are files and not there yet; TrackingError where one is not of this MLflow."""
+    """Create the stores that are missing files; TrackingError where one is of another MLflow."""
     _check_files(server, must_exist)
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
@@ -193,7 +196,7 @@ def _check_files(server: Stores, must_exist: bool) -> None:
 
 
 def _is_no_error(said: logging.LogRecord) -> bool:
-    """Leave out what MLflow's databases raise, with its SQL and traceback: that is told by whoever catches it."""
+    """Filter out MLflow's log of database errors, with SQL and traceback: whoever catches them says more."""
     return said.exc_info is None
 
 
@@ -207,13 +210,13 @@ def _check_address(uri: str) -> None:
         ) from error
     if "@" in parts.netloc:
         raise TrackingError(
-            f"MLflow at {_without_credentials(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD"
+            f"MLflow at {_without_credentials(uri)}: no user or password in the address; "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
 
 
 def _without_credentials(text: str) -> str:
-    """Leave out the users and passwords of addresses: those of databases need them."""
+    """Return a text without the users and passwords in its addresses, which databases need."""
     return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
 
 
@@ -246,7 +249,7 @@ def _sqlite(uri: str) -> Path | None:
 
 
 def _make_store(path: Path) -> None:
-    """Let MLflow make its tables beside the final place: its migrations cannot go on after a kill."""
+    """Let MLflow create its tables beside the final place: its migrations cannot go on after a kill."""
     import filelock
     import mlflow
 

@@ -1,4 +1,4 @@
-"""Create a thing on the server once, though an answer may get lost: MLflow's own retries would create it twice."""
+"""Create a thing on the server once, though answers get lost: MLflow's own retries would create it twice."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def write_once(client: "MlflowClient", run_id: str, key: str, value: str) -> boo
 
 
 def is_refusal(error: "MlflowException | RequestException") -> bool:
-    """Tell whether the server answered and refused: trying again would change nothing."""
+    """Tell whether the server answered and refused, so that trying again would change nothing."""
     from requests import RequestException
 
     if isinstance(error, RequestException):  # of artifacts

@@ -1,6 +1,6 @@
-"""Whether a database is a store of this MLflow's own version: MLflow changes an older one without asking, or takes any for its.
+"""Check that a database is a store of the installed MLflow, which would migrate an older one without asking.
 
-Looking changes nothing, not even the time of the file.
+The check changes nothing, not even the time of the file.
 """
 
 import sqlite3
@@ -41,7 +41,7 @@ def check_file(path: Path, shown: str, must_exist: bool) -> None:
 
 
 def check_database(uri: str, shown: str, must_exist: bool) -> None:
-    """Raise TrackingError where the database of a server is of another MLflow than this, or is no store at all."""
+    """Raise TrackingError where a server's database is of another MLflow than this, or no store at all."""
     from sqlalchemy import NullPool, create_engine, inspect, text
 
     engine = create_engine(uri, poolclass=NullPool)
@@ -53,10 +53,7 @@ def check_database(uri: str, shown: str, must_exist: bool) -> None:
 
 
 def _of_file(path: Path) -> str | None:
-    """Return the revision.
-
-    What a kill left to be undone in the file is undone only where it cannot be read otherwise.
-    """
+    """Return the revision; what a kill left open is rolled back only where it cannot be read otherwise."""
     try:
         return _read(path, "ro")
     except sqlite3.OperationalError as error:
@@ -73,7 +70,7 @@ def _read(path: Path, mode: str) -> str | None:
 
 
 def _revision(tables: list[str], read: Callable[[], Sequence[str]]) -> str | None:
-    """Return the revision of a database with these tables; None where no MLflow finished making it."""
+    """Return the revision of a database with these tables; None where no MLflow finished creating it."""
     if not tables:
         return _NOTHING
     found = read() if _TABLE in tables else []
