@@ -16,12 +16,11 @@ Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
 
 @app.command(rich_help_panel=PROMOTE)
 def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json: JSON = False) -> None:
-    """Approve a request that waits for a person; the gate promotes when it looks next.
+    """Approve a request that waits for a person; the gate promotes at its next run.
 
-    The one who requested it cannot; where MLflow has user accounts the server sees to that, elsewhere it is a
-    promise.
+    The user who requested it cannot approve it. MLflow enforces that only where it has user accounts.
     """
-    _decide(run, "approved", reason, tracking_uri, as_json)
+    _answer(run, "approved", reason, tracking_uri, as_json)
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -32,10 +31,10 @@ def reject(
     as_json: JSON = False,
 ) -> None:
     """Reject a request that waits for a person; that is final."""
-    _decide(run, "rejected", reason, tracking_uri, as_json)
+    _answer(run, "rejected", reason, tracking_uri, as_json)
 
 
-def _decide(
+def _answer(
     run: str, outcome: "ApprovalOutcome", reason: str, tracking_uri: str | None, as_json: bool
 ) -> None:
     from inc_mlflow.promotion.approve import answer_approval
