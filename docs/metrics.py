@@ -5,8 +5,8 @@
 
 from pydantic import BaseModel
 
-from inc_mlflow.metrics import METRICS
-from inc_mlflow.metrics.postprocess import POSTPROCESS
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 
 HEAD = """# Metrics
 
@@ -64,30 +64,30 @@ def ends(between: tuple[float | None, float | None]) -> str:
 
 def metric(name: str) -> str:
     """Return a metric's row."""
-    one = METRICS.get(name)
+    one, entry = METRICS.get(name), METRICS.row(name)
     return row(
         f"`{name}`",
-        one.summary,
+        entry.summary,
         f"{one.unit}, {'higher' if one.higher_is_better else 'lower'}",
         "sample" if one.decomposable else "split",
         ends(one.score_range),
         codes(one.reads),
         one.labels.words if one.labels else "none",
         options(one),
-        codes(tuple(one.needs.values())),
+        codes((entry.extra,) if entry.extra else ()),
     )
 
 
 def postprocess(name: str) -> str:
     """Return a postprocess's row."""
-    one = POSTPROCESS.get(name)
+    one, entry = POSTPROCESS.get(name), POSTPROCESS.row(name)
     return row(
         f"`{name}`",
-        one.summary,
+        entry.summary,
         codes(one.reads),
         codes(one.gives),
         options(one),
-        codes(tuple(one.needs.values())),
+        codes((entry.extra,) if entry.extra else ()),
     )
 
 

@@ -68,9 +68,9 @@ def promote(
 ) -> None:
     """Process requests for promotion: judge the evidence again, check the model's bytes, promote or reject.
 
-    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 still open, or
-    broken, 3 rejected, 4 inconclusive, stale, or waiting for approval; with --requested 0 if all were answered,
-    else 2.
+    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 still open,
+    or broken, 3 rejected, 4 inconclusive, stale, or waiting for approval; with --requested 0 if all were
+    answered, else 2.
     """
     if sum(map(bool, (run, job, model, requested, adopt))) != 1:
         raise SpecError("promote: give one of --run, --job, --model, --requested and --adopt")

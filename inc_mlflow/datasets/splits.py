@@ -8,12 +8,12 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
+from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec import CallableSplit, FileSplit
 

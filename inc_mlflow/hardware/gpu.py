@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import dataclass
 
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.spec import CPU_PROVIDER, PoolSpec
+from inc_mlflow.spec import CPU, PoolSpec
 
 _QUERY = ("nvidia-smi", "--query-gpu=name,compute_cap,mig.mode.current", "--format=csv,noheader")
 _WHOLE = ("Disabled", "[N/A]")
@@ -29,7 +29,7 @@ class Gpu:
 def gpu_of(hardware: PoolSpec) -> str | None:
     """Return the GPU that a pool's numbers depend on, in words; None where they depend on none."""
     expects = hardware.expect.gpu or hardware.expect.compute_capability
-    return str(present()) if expects or hardware.provider != CPU_PROVIDER else None
+    return str(present()) if expects or hardware.provider != CPU else None
 
 
 def present() -> Gpu:

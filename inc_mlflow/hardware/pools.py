@@ -6,7 +6,7 @@ from pathlib import Path
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import isa
 from inc_mlflow.hardware.expect import confirm, is_met, words
-from inc_mlflow.spec import CPU_PROVIDER, LOCAL, SYSTEM, PoolSpec
+from inc_mlflow.spec import CPU, LOCAL, SYSTEM, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, emulated_pool
 from inc_mlflow.spec.presets import definitions
 
@@ -53,7 +53,7 @@ def here(pool: str, hardware: PoolSpec) -> str:
     if profile is None:
         confirm(pool, hardware)
         return pool
-    if hardware.provider != CPU_PROVIDER:
+    if hardware.provider != CPU:
         raise HardwareError(
             f"emulation of {profile.name}: pool {pool!r} runs models by {hardware.provider}; use one on CPUs"
         )
@@ -62,7 +62,7 @@ def here(pool: str, hardware: PoolSpec) -> str:
 
 def timed(pool: str, hardware: PoolSpec) -> str:
     """Return the same where speed is measured; HardwareError where it cannot be."""
-    if hardware.provider != CPU_PROVIDER:
+    if hardware.provider != CPU:
         raise HardwareError(
             f"pools: {pool!r} runs models by {hardware.provider}, and only the speed of CPUs is measured; "
             "give it the role accuracy_only and leave benchmark and search to other pools"

@@ -9,6 +9,7 @@ from pathlib import Path
 from inc_mlflow.hardware.cpuinfo import cpu_flags, cpuinfo
 from inc_mlflow.hardware.isa.profiles import present
 from inc_mlflow.records import HostFacts
+from inc_mlflow.registry.engines import engine_packages
 from inc_mlflow.spec.pools import emulated_pool
 
 _ISA = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
@@ -17,7 +18,7 @@ INSTANCE_TYPE = "INC_MLFLOW_INSTANCE_TYPE"
 """Environment variable with the cloud's name of this kind of machine, for pods that cannot see it."""
 _DMI = Path("/sys/class/dmi/id")
 _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-_RUNTIME = ("inc-mlflow", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu")
+_RUNTIME = ("inc-mlflow", "numpy")
 
 
 def host_facts(gpu: str | None = None) -> HostFacts:
@@ -25,7 +26,7 @@ def host_facts(gpu: str | None = None) -> HostFacts:
 
     ``gpu`` where one counts.
 
-    Under emulation the instruction sets are those that onnxruntime sees, and the name of the CPU says so.
+    Under emulation the instruction sets are those that engines see, and the name of the CPU says so.
     """
     flags = visible_flags()
     return HostFacts(
@@ -34,7 +35,7 @@ def host_facts(gpu: str | None = None) -> HostFacts:
         gpu=gpu,
         cores=len(usable_cores()),
         system=f"{platform.system()} {platform.machine()}",
-        runtime={"python": platform.python_version()} | _versions(),
+        runtime={"python": platform.python_version()} | versions(),
         instance_type=instance_type(os.environ, _DMI),
         governor=_text(_CPUFREQ / "scaling_governor"),
         max_mhz=float(khz) / 1000 if (khz := _text(_CPUFREQ / "cpuinfo_max_freq")) else None,
@@ -48,14 +49,18 @@ def cpu_name() -> str:
 
 
 def visible_flags() -> frozenset[str]:
-    """Return the instruction sets that onnxruntime sees in this process."""
+    """Return the instruction sets that engines see in this process."""
     emulated = present()
     return cpu_flags() - (emulated.hidden if emulated else frozenset())
 
 
-def _versions() -> dict[str, str]:
-    """ONNX Runtime has another name where it runs on GPUs."""
-    return {name: found.version for name in _RUNTIME for found in distributions(name=name)}
+def versions() -> dict[str, str]:
+    """Return the version of each package that decides what a step gives.
+
+    An engine may have several names, as one for CPUs and one for GPUs.
+    """
+    names = (*_RUNTIME, *engine_packages())
+    return {name: found.version for name in names for found in distributions(name=name)}
 
 
 def instance_type(environment: Mapping[str, str], dmi: Path) -> str | None:

@@ -50,7 +50,6 @@ def _five(logits: np.ndarray) -> np.ndarray:
 class Top1(NamedMetric):
     """Accuracy."""
 
-    summary = "share of rows whose best class is the label"
     unit = "share"
     reads = ("logits",)
     labels = CLASS
@@ -69,8 +68,6 @@ class Top1(NamedMetric):
 class Top5(Top1):
     """Accuracy of five guesses."""
 
-    summary = "share of rows with the label among the best five classes"
-
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
         return {"right": (_five(outputs["logits"]) == _known(labels, outputs["logits"])[:, None]).any(axis=1)}
@@ -79,7 +76,6 @@ class Top5(Top1):
 class Agreement(NamedMetric):
     """Fidelity to the baseline, whose own agreement is 1; needs no labels."""
 
-    summary = "share of rows where the model chooses the baseline's class"
     unit = "share"
     reads = ("logits",)
     labels = None  # the baseline is what it compares with
@@ -127,7 +123,6 @@ class _Confusion(NamedMetric):
 class F1Binary(_Confusion):
     """scikit-learn's ``f1_score``; 0 where class 1 is neither predicted nor a label."""
 
-    summary = "F1 of class 1"
     unit = "F1"
     labels = BINARY
 
@@ -144,7 +139,6 @@ class F1Binary(_Confusion):
 class F1Macro(_Confusion):
     """scikit-learn's ``f1_score(average="macro")`` over the classes that are predicted or labels."""
 
-    summary = "mean of the F1 of all classes"
     unit = "F1"
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
@@ -156,7 +150,6 @@ class F1Macro(_Confusion):
 class F1(NamedMetric):
     """One of the other two, by the labels of the whole split: neither predictions nor a resample change what is measured."""
 
-    summary = "F1 of class 1 for labels 0 and 1, else the mean of all classes"
     unit = "F1"
     reads = ("logits",)
     labels = CLASS
@@ -187,7 +180,6 @@ class F1(NamedMetric):
 class Matthews(_Confusion):
     """scikit-learn's ``matthews_corrcoef``; 0 where predictions or labels are all of one class."""
 
-    summary = "Matthews correlation of classes and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
 

@@ -78,7 +78,6 @@ class CocoMap(_Detection):
     Boxes are x1, y1, x2, y2.
     """
 
-    summary = "mean average precision of boxes over IoU 0.5 to 0.95"
     reads = ("boxes", "scores", "classes")
     labels = BOXES
 
@@ -99,7 +98,6 @@ class CocoMap(_Detection):
 class CocoMap50(CocoMap):
     """The same at an overlap of one half, as PASCAL VOC counts."""
 
-    summary = "mean average precision of boxes at IoU 0.5"
     thresholds = 1
 
 
@@ -129,10 +127,8 @@ class CocoMaskMap(_Detection):
     Masks (n, most, height, width) are above 0.5 where the object is.
     """
 
-    summary = "mean average precision of masks over IoU 0.5 to 0.95"
     reads = ("masks", "scores", "classes")
     labels = json_text(Picture)
-    needs: ClassVar[dict[str, str]] = {"pycocotools": "detection"}
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """What becomes of each detection, by row."""

@@ -24,7 +24,6 @@ class NamedMetric(Part):
     does not.
     """
 
-    summary: ClassVar[str]
     unit: ClassVar[str]
     reads: ClassVar[tuple[str, ...]]
     """Roles of the outputs it takes."""
@@ -39,8 +38,6 @@ class NamedMetric(Part):
     """Per-sample scores are 0 or 1 only."""
     foresees: ClassVar[bool] = False
     """``missing`` reads only ``label``, as the data has it: it can be asked before any work."""
-    needs: ClassVar[dict[str, str]] = {}
-    """Package it imports -> extra that brings it."""
 
     @abstractmethod
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:

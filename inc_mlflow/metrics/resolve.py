@@ -1,6 +1,5 @@
 """From the job's metric to one that can be computed."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,13 +8,13 @@ from pydantic import ValidationError
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.errors import CallableError, DataError, MissingExtraError, SpecError
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.errors import CallableError, DataError, SpecError
 from inc_mlflow.metrics.metric import Metric, NamedMetric
-from inc_mlflow.metrics.postprocess import POSTPROCESS
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.records import ScoreRange
-from inc_mlflow.registry import did_you_mean
+from inc_mlflow.registry import Registry, did_you_mean
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.spec import MetricSpec
 from inc_mlflow.spec.spec_model import spec_error
 
@@ -33,21 +32,17 @@ def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
     if spec.function is not None:
         return _from_callable(spec, spec.function, root)
     name = spec.name or ""
-    metric = _configured(METRICS.get(name), f"metrics: {name!r}", spec.options, root, "metric.options")
+    metric = _configured(METRICS, name, spec.options, root, "metric.options")
     after = _postprocess(spec, root, name, metric)
     return _from_table(name, metric, after, _sources(spec, (after or metric).reads, outputs))
 
 
-def _configured(kind: type[Options], what: str, options: dict[str, Any], root: Path, where: str) -> Options:
-    """Make one of a table.
-
-    Its packages are asked for here, since they are imported only when rows are there.
-    """
-    for package, extra in kind.needs.items():
-        if find_spec(package) is None:
-            raise MissingExtraError(
-                f"{what} needs the package {package!r}; pip install 'inc-mlflow[{extra}]'"
-            )
+def _configured(
+    table: Registry[type[Options]], name: str, options: dict[str, Any], root: Path, where: str
+) -> Options:
+    """Make one of a table. Its packages are looked for now, since it imports them only when rows are there."""
+    kind = table.get(name)
+    table.check_packages(name)
     try:
         return kind.model_validate(options, context={"root": root})
     except ValidationError as error:
@@ -61,9 +56,7 @@ def _postprocess(spec: MetricSpec, root: Path, name: str, metric: NamedMetric) -
         spec.postprocess["name"],
         {key: value for key, value in spec.postprocess.items() if key != "name"},
     )
-    found = _configured(
-        POSTPROCESS.get(after), f"postprocess: {after!r}", options, root, "metric.postprocess"
-    )
+    found = _configured(POSTPROCESS, after, options, root, "metric.postprocess")
     if missing := set(metric.reads) - set(found.gives):
         raise SpecError(
             f"metric.postprocess: {after} gives {', '.join(found.gives)}, {name} also reads {', '.join(sorted(missing))}; "

@@ -57,7 +57,6 @@ class _Scores(NamedMetric):
 class Pearson(_Scores):
     """scipy's ``pearsonr``; 0 for a model that always answers the same."""
 
-    summary = "Pearson correlation of outputs and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
     labels = NUMBER
@@ -71,7 +70,6 @@ class Pearson(_Scores):
 class Spearman(_Scores):
     """scipy's ``spearmanr``; 0 for a model that always answers the same."""
 
-    summary = "Spearman rank correlation of outputs and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
     labels = NUMBER
@@ -88,7 +86,6 @@ class Auroc(_Scores):
     Of logits (n, 2) the score is class 1's less class 0's, which ranks as softmax does.
     """
 
-    summary = "area under the ROC curve: chance that a row of class 1 scores above one of class 0"
     unit = "area"
     labels = BINARY
 

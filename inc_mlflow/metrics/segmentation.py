@@ -23,7 +23,6 @@ class MeanIoU(NamedMetric):
     ] = None
     ignore: Annotated[int, Field(description="Label of pixels that do not count.")] = 255
 
-    summary = "mean over classes of intersection over union"
     unit = "IoU"
     reads = ("logits",)
     labels = MASK

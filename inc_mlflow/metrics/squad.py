@@ -61,7 +61,6 @@ class _Squad(NamedMetric):
 class SquadEm(_Squad):
     """Equal but for case, punctuation, articles and spaces."""
 
-    summary = "share of answers that match exactly (SQuAD v1.1 and v2)"
     binary = True
 
     def _one(self, written: list[str], answer: list[str]) -> float:
@@ -71,7 +70,6 @@ class SquadEm(_Squad):
 class SquadF1(_Squad):
     """Words in common; where there is no answer, 1 for none and else 0."""
 
-    summary = "F1 of the words of answers (SQuAD v1.1 and v2)"
     unit = "F1"
 
     def _one(self, written: list[str], answer: list[str]) -> float:

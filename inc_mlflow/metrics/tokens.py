@@ -49,7 +49,6 @@ class TokenAccuracy(NamedMetric):
 
     shift: _Shift = False
 
-    summary = "share of tokens whose best class is the label"
     unit = "share"
     reads = ("logits",)
     labels = TOKENS
@@ -83,7 +82,6 @@ class Perplexity(NamedMetric):
 
     shift: _Shift = False
 
-    summary = "exponential of the mean negative log likelihood of tokens"
     unit = "perplexity"
     score_range = (1.0, None)
     reads = ("logits",)
@@ -141,7 +139,6 @@ class EntityF1(NamedMetric):
         Field(strict=False, min_length=2, description="Tag of each class, as O, B-PER, I-PER."),
     ]
 
-    summary = "F1 of whole entities in B-, I- and O tags"
     unit = "F1"
     reads = ("logits",)
     labels = TOKENS

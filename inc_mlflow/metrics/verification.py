@@ -25,7 +25,6 @@ class VerificationAccuracy(NamedMetric):
 
     folds: Annotated[int, Field(ge=2, description="Parts of the pairs, in the order of their numbers.")] = 10
 
-    summary = "share of pairs told right by the distance of their embeddings"
     unit = "share"
     reads = ("embedding",)
     labels = PAIR

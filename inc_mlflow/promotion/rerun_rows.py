@@ -9,10 +9,9 @@ import numpy as np
 
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.onnxruntime.graph.model_file import external_files, read_structure, signature
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.errors import DataError
-from inc_mlflow.files import external_data
+from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.measurements import CLASSES
@@ -21,6 +20,7 @@ from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, scoring,
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, SplitFacts
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import JobSpec, Layout
 
 
@@ -66,22 +66,25 @@ class RerunRows:
         return outcomes[self.drawn] if self.metric.decomposable else outcomes
 
 
-def rerun_rows(job: JobSpec, models: Mapping[str, Path], wanted: int) -> RerunRows:
+def rerun_rows(
+    job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, str], wanted: int
+) -> RerunRows:
     """Run model files by label on ``wanted`` drawn rows of the validation split, or on all.
 
-    The baseline is among the labels. The models run on the CPU, in the whole batches that hold those rows.
-    Raises DataError where a model keeps weights in other files, or the metric needs all rows; ModelError
-    where a model cannot be run.
+    The baseline is among the labels; ``engines`` says by label what runs each. The models run on the CPU, in
+    the whole batches that hold those rows. Raises DataError where a model keeps weights in other files, or
+    the metric needs all rows; ModelError where a model cannot be run.
     """
-    for path in models.values():
-        _check_weights(path)
-    runners = {label: Runner(path, threads=1) for label, path in models.items()}
+    running = {label: ENGINES.get(engines[label]) for label in models}
+    for label, path in models.items():
+        _check_weights(running[label], path)
+    runners = {label: running[label].load(path, RunSettings()) for label, path in models.items()}
     check_outputs(runners)
     metric, batch = (
-        resolve(job.metric, Path(), runners[BASELINE].outputs),
+        resolve(job.metric, Path(), list(runners[BASELINE].outputs)),
         Layout.parse(job.benchmark.layout).batch,
     )
-    data = Data(job.data, Path(), signature(read_structure(models[BASELINE])))
+    data = Data(job.data, Path(), running[BASELINE].interface(models[BASELINE]).inputs)
     drawn = _draw(data, batch, wanted, metric)
     share = Share(data, "validation", batch, drawn)
     kept = keep(runners, BASELINE, share.batches("recheck"), scoring(metric), len(usable_cores()))
@@ -121,9 +124,9 @@ def _value_and_resamples(value: float | None, replicates: np.ndarray) -> np.ndar
     return np.append(np.nan if value is None else value, replicates)
 
 
-def _check_weights(path: Path) -> None:
+def _check_weights(engine: Engine, path: Path) -> None:
     """Raise DataError where a model has weights in a file that its digest does not cover."""
-    if other := set(external_files(read_structure(path), path)) - {external_data(path)}:
+    if other := {file for file in engine.source_files(path) if file.is_file()} - set(model_files(path)):
         raise DataError(
             f"recheck: the model keeps weights in {sorted(other)[0].name}, "
             "which its digest says nothing about"

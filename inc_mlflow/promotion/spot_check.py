@@ -14,7 +14,7 @@ from inc_mlflow.measure.stats.agreement import overclaimed
 from inc_mlflow.promotion.gate_data import require_whole_split, sort_errors
 from inc_mlflow.promotion.rerun_rows import RerunRows, rerun_rows
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
-from inc_mlflow.spec import CPU_PROVIDER, JobSpec, PolicySpec
+from inc_mlflow.spec import CPU, JobSpec, PolicySpec
 
 _TOLERANCE = 1e-6
 """Relative and absolute, of outcomes that the same code gave on the same kind of hardware."""
@@ -51,10 +51,15 @@ def spot_check(
     where a package is missing here, which can be mended.
     """
     with sort_errors():
-        rerun = rerun_rows(job, models, policy.recheck or 0)
+        rerun = rerun_rows(job, models, _engines(pools), policy.recheck or 0)
     for pool, measured in pools.items():
         if not measured.emulated:
             _check(pool, measured, rerun, candidate, policy)
+
+
+def _engines(pools: Mapping[str, Measured]) -> Mapping[str, str]:
+    """Return the engine of each model by label, as the evidence says: another one gives other outcomes."""
+    return next(iter(pools.values())).evaluation.evidence.engines
 
 
 def accuracy_protections(
@@ -156,9 +161,7 @@ def _is_possible(claimed: np.ndarray, binary: bool) -> bool:
 def _same_place(record: EvaluationRecord) -> bool:
     """Tell whether the evidence is of this machine's kind of CPU and of the same versions."""
     host, here = record.evidence.host, host_facts()
-    return (
-        here.same_hardware(host) and here.runtime == host.runtime and record.evidence.provider == CPU_PROVIDER
-    )
+    return here.same_hardware(host) and here.runtime == host.runtime and record.evidence.provider == CPU
 
 
 def _check_equal(pool: str, measured: Measured, rerun: RerunRows) -> None:

@@ -1,5 +1,6 @@
 """The job: one description that the command line, the components and the library share."""
 
+from inc_mlflow.registry.engines import Device
 from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
@@ -8,31 +9,30 @@ from inc_mlflow.spec.job import Job, JobSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.placement import (
-    CPU_PROVIDER,
+    CPU,
     LOCAL,
     SYSTEM,
     Expect,
     Expression,
     PoolSpec,
-    Provider,
     Toleration,
 )
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
-from inc_mlflow.spec.recipes import CalibrateMethod, Dynamic, Recipe, Static, label, parse_recipe
+from inc_mlflow.spec.recipes import AnyRecipe, Recipe, parse_recipe
 from inc_mlflow.spec.tracking import TrackingSpec
 
 __all__ = [
-    "CPU_PROVIDER",
+    "AnyRecipe",
+    "CPU",
     "ISAS",
     "LOCAL",
     "SYSTEM",
     "BenchmarkSpec",
     "Bundle",
-    "CalibrateMethod",
     "CallableSplit",
     "DataSpec",
-    "Dynamic",
+    "Device",
     "Emulated",
     "Expect",
     "Expression",
@@ -45,16 +45,13 @@ __all__ = [
     "MetricSpec",
     "PolicySpec",
     "PoolSpec",
-    "Provider",
     "Recipe",
     "Scenario",
     "Split",
-    "Static",
     "Toleration",
     "TrackingSpec",
     "Transform",
     "emulated_pool",
-    "label",
     "parse_isa",
     "parse_recipe",
 ]

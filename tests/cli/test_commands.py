@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import inc_mlflow
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.registry.metrics import METRICS
 
 COMMANDS = [
     "run",
@@ -220,7 +220,8 @@ def test_compile(run_program, work):
 
 
 NAMES = {
-    "methods": ["static", "dynamic"],
+    "engines": ["onnxruntime"],
+    "methods": ["dynamic", "static"],
     "metrics": list(METRICS),
     "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],

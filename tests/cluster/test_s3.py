@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from proxy import Fault, proxy
 
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.remote import Address, fetch, open_store
 from inc_mlflow.remote.cache import _name
+from tests.support.proxy import Fault, proxy
 
 PART = 5 << 20
 """The smallest that S3 takes."""

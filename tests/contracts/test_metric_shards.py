@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_cases import OPTIONS, case
 
 from inc_mlflow.measure.stats.outcomes import Scoring, interleave, keep
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
 from inc_mlflow.steps.measure.ragged import flattened, unflattened
+from tests.support.metric_cases import OPTIONS, case
 
 ROWS = 22
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from model_files import damaged_model, good_models, read_model
-from mutation import NUMBERS, TEXTS, damaged, rewritten
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -23,8 +21,9 @@ from inc_mlflow.measure.gate.power import plan, plan_at_best
 from inc_mlflow.records import ImportRecord, TensorSpec
 from inc_mlflow.spec import FileSplit, JobSpec
 from inc_mlflow.spec.policy import PolicySpec
+from tests.fuzz.model_files import damaged_model, good_models, read_model
+from tests.fuzz.mutation import NUMBERS, TEXTS, damaged, rewritten
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 WORDS = ["it", "is", "a", "good", "bad", "film", "not", "at", "all", "very", "fine"]
 
 

@@ -5,12 +5,12 @@
 
 import numpy as np
 import pytest
-from simulating import LIMIT
-from test_families import MOST, error
 
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.classification import F1Binary
+from tests.support.drawn_splits import LIMIT
+from tests.support.interval_shares import MOST, error
 
 SKEWED = {
     "one in twenty is 1, others 0.05": (

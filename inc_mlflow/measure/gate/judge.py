@@ -16,6 +16,7 @@ from inc_mlflow.measure.gate.speed import Faster
 from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import BASELINE, EvaluationRecord, Interval, JudgementRecord, Model, PoolResult, Row
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
 
@@ -108,6 +109,7 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _Judg
     ]
     return Row(
         recipe=model.label,
+        engine=next(iter(pools.values())).evaluation.evidence.engines.get(model.label, DEFAULT_ENGINE),
         path=model.path,
         sha256=model.sha256,
         accuracy=least_accurate.accuracy,

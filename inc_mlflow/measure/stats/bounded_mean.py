@@ -103,7 +103,7 @@ def weighted_mean_quantile(values: np.ndarray, confidence: float) -> float:
 
     Lugannani and Rice, "Saddle point approximation for the distribution of the sum of independent random
     variables", Advances in Applied Probability 12, 1980. Against exact laws it errs by less than 1 % of the
-    distance to the mean, to the safe side (``tests/unit/test_bounded_mean.py``). DataError where values are
+    distance to the mean, to the safe side (``tests/measure/stats/test_bounded_mean.py``). DataError where values are
     too far apart to compute with.
     """
     from scipy.optimize import brentq

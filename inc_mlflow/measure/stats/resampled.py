@@ -12,7 +12,7 @@ from inc_mlflow.records import Interval
 
 HEAVIEST = 1.5
 """How much more than its share a row may weigh that no resample shows. A candidate that loses 1 % of BLEU on
-1,000 sentences passed in 6.4 % of 700 splits with 1 here (``tests/statistics/wholes.py``)."""
+1,000 sentences passed in 6.4 % of 700 splits with 1 here (``tests/support/whole_split_metrics.py``)."""
 _DRAWS = 16
 """Weights of the unseen for each resample: so many are steady, and cost nothing."""
 

@@ -16,7 +16,6 @@ class Argmax(Postprocess):
 
     axis: Annotated[int, Field(description="Axis of the classes; 0 counts rows.")] = -1
 
-    summary = "number of the largest logit, where classes lie on another axis than the metric expects"
     reads = ("logits",)
     gives = ("logits",)
 

@@ -62,7 +62,6 @@ class Detector(Postprocess):
 class Ssd(Detector):
     """For graphs that end in their own suppression; what they pad with scores 0."""
 
-    summary = "boxes, classes and scores that the graph has decoded (SSD, Faster and Mask R-CNN)"
     reads = ("boxes", "scores", "classes")
 
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
@@ -101,7 +100,6 @@ class Nms(Detector):
     ] = 0.5
     background: Annotated[int | None, Field(ge=0, description="Class that is no object.")] = None
 
-    summary = "boxes and scores of every class to detections, by non-maximum suppression"
     reads: ClassVar[tuple[str, ...]] = ("boxes", "scores")
 
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
@@ -142,7 +140,6 @@ class Yolo(Nms):
     ] = True
     transposed: Annotated[bool, Field(description="Anchors are the last axis (YOLOv8).")] = False
 
-    summary = "YOLO's boxes with the scores of classes to detections, by non-maximum suppression"
     reads = ("predictions",)
     _least: ClassVar[int] = 5
 

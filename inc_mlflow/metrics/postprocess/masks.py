@@ -21,7 +21,6 @@ class MaskRcnn(Detector):
 
     normalized: Annotated[bool, Field(description="Boxes are shares of the picture's size.")] = False
 
-    summary = "small masks to masks of the picture, by their boxes (Mask R-CNN)"
     reads = ("boxes", "scores", "classes", "masks")
     gives = ("masks", "scores", "classes")
     labels = json_text(Picture)
@@ -85,7 +84,6 @@ class Duc(Postprocess):
     width: Annotated[int, Field(ge=1, description="Pixels of the labels.")]
     block: Annotated[int, Field(ge=1, description="Pixels of a block's side.")] = 4
 
-    summary = "channels that hold blocks of pixels to logits of pixels (DUC)"
     reads = ("logits",)
     gives = ("logits",)
 

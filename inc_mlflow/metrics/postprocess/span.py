@@ -34,7 +34,6 @@ class SquadSpan(Postprocess):
         ),
     ] = None
 
-    summary = "start and end logits to the text between them, by the offsets in the label"
     reads = ("start", "end")
     gives = ("text",)
     labels = json_text(Placed)

@@ -1,7 +1,7 @@
 """From tokens or frames to text."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
@@ -21,10 +21,8 @@ class Decode(Postprocess):
     tokenizer: Annotated[str, Field(description="A tokenizer.json, relative to the job file.")]
     end: Annotated[int | None, Field(ge=0, description="Token after which a text ends.")] = None
 
-    summary = "tokens that a model wrote to text, by a tokenizer.json"
     reads = ("tokens",)
     gives = ("text",)
-    needs: ClassVar[dict[str, str]] = {"tokenizers": "text"}
     _read: Any = PrivateAttr(default=None)
 
     @field_validator("tokenizer")
@@ -67,7 +65,6 @@ class Ctc(Postprocess):
     blank: Annotated[int, Field(ge=0, description="Class that stands for no symbol.")] = 0
     space: Annotated[str, Field(description="Text that stands between words.")] = "|"
 
-    summary = "logits of frames to text, greedily"
     reads = ("logits",)
     gives = ("text",)
 

@@ -17,7 +17,7 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
 from inc_mlflow.steps.measure.emulate import evaluate_shard_as
 from inc_mlflow.steps.measure.evaluate import conclude, run_models
-from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.measure.ragged import flattened, unflattened
 from inc_mlflow.steps.shards import load_shards
 from inc_mlflow.steps.step import step
@@ -38,7 +38,7 @@ def evaluate_shard(
     On the job's first pool once more for every emulated one, in a directory of its name.
     """
     confirm(job.pool, job.hardware)  # also before the emulated pools
-    models, part = side_by_side(baseline, champion, candidates), Shard.parse(shard)
+    models, part = models_under_test(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {
         isa: evaluate_shard_as(isa, job, models, part, target / isa).identity() for isa in isas

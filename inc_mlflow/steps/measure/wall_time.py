@@ -14,7 +14,7 @@ from inc_mlflow.measure.timing import disturbance
 from inc_mlflow.measure.timing import wall_time as wall
 from inc_mlflow.measure.timing.group import Group
 from inc_mlflow.measure.timing.rounds import Round, run_rounds
-from inc_mlflow.records import BASELINE, Interval, Model, Plan
+from inc_mlflow.records import Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
 
@@ -33,7 +33,7 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
     rounds, memory = _run(job, plan, models, batches)
     seen = disturbance.summary([one.load for one in rounds])
     told, latencies = (
-        conditions(job, plan, rounds=seen),
+        conditions(job, plan, models, rounds=seen),
         {model.label: _rows(rounds, model.label) for model in models},
     )
     clean = [one for one in rounds if one.clean]
@@ -47,7 +47,9 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
         one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes)
         for one in kept
     }
-    return Speeds(CLOCK, told, latencies, [], speeds, _ratios(job, clean, list(speeds)), list(slow.values()))
+    against = compared({label: seconds for label, seconds in _seconds(clean).items() if label in speeds})
+    ratios = _ratios(job, clean, against)
+    return Speeds(CLOCK, told, latencies, [], speeds, next(iter(against)), ratios, list(slow.values()))
 
 
 def _run(
@@ -74,22 +76,32 @@ def _run(
         }
 
 
-def _ratios(job: Job, clean: Sequence[Round], labels: Sequence[str]) -> dict[str, dict[str, Interval]]:
+def _ratios(
+    job: Job, clean: Sequence[Round], against: Mapping[str, list[str]]
+) -> dict[str, dict[str, Interval]]:
     return {
-        against: {name: wall.speedup(clean, against, name, job.spec.gate.confidence) for name in names}
-        for against, names in compared(labels).items()
+        slow: {name: wall.speedup(clean, slow, name, job.spec.gate.confidence) for name in names}
+        for slow, names in against.items()
+    }
+
+
+def _seconds(clean: Sequence[Round]) -> dict[str, float]:
+    """Return what a call takes by label, on average over rounds: with arrivals, its latency."""
+    return {
+        label: float(np.mean([1 / max(one.turns[label].pace(), 1e-12) for one in clean]))
+        for label in clean[0].turns
     }
 
 
 def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:
     """Tell whether more rounds would change nothing: they agree, or the baseline cannot keep up however many there are."""
-    candidates = wall.able(compared(list(clean[0].turns))[BASELINE], slow)
-    return BASELINE in slow or wall.agree(clean, BASELINE, candidates, job.spec.gate.confidence)
+    baseline, others = next(iter(compared(_seconds(clean)).items()))
+    return baseline in slow or wall.agree(clean, baseline, wall.able(others, slow), job.spec.gate.confidence)
 
 
 def _contradictions(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> list[str]:
-    candidates = compared(list(clean[0].turns))[BASELINE]
-    return wall.reasons(clean, BASELINE, candidates, job.spec.gate.confidence, slow)
+    baseline, others = next(iter(compared(_seconds(clean)).items()))
+    return wall.reasons(clean, baseline, others, job.spec.gate.confidence, slow)
 
 
 def watch(pids: Sequence[int], plan: Plan) -> Watch:

@@ -15,7 +15,7 @@ from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.check import plan_groups
-from inc_mlflow.steps.prepare.import_model import normalized
+from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
@@ -54,8 +54,11 @@ def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candida
         raise SpecError(
             "data.tuning: a candidate's disagreement is measured there; give the split, or --disagreement"
         )
-    with normalized(job) as baseline, tempfile.TemporaryDirectory() as folder:
-        models = [model_at(BASELINE, baseline), model_at(CANDIDATE, candidate)]
+    with imported_baseline(job) as baseline, tempfile.TemporaryDirectory() as folder:
+        models = [
+            model_at(BASELINE, baseline, job.spec.engines),
+            model_at(CANDIDATE, candidate, job.spec.engines),
+        ]
         tuned = load_measured(Path(folder), evaluate_models(job, models, "tuning", Path(folder)), None)
     pair = compare(CANDIDATE, tuned)
     if pair is None:

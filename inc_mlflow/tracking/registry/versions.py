@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inc_mlflow.confined import Limits, confined
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.files import MODEL, external_data, model_sha256
+from inc_mlflow.files import model_files, model_sha256
 from inc_mlflow.records.ledger import Entry
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.tracking.flavors.logged_models import engine_of
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
 from inc_mlflow.tracking.server.downloads import limited_download, list_files
 from inc_mlflow.tracking.server.get_or_create import get_or_create
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _SOURCE = "models:/"
+_CHECK = "inc_mlflow.tracking.flavors.logged_models:check_package"
 LARGEST = 64 << 30
 """Bytes of the largest model that is fetched."""
 _LARGEST_TEXT = 64 << 20
 """Bytes of a file around the model; the example of its inputs is the longest."""
-_WEIGHTS = {MODEL, external_data(Path(MODEL)).name}
 _READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
 _BYTES_PER_SECOND = 50 << 20
 
@@ -41,28 +43,25 @@ def download_model(model_id: str, sha256: str, target: Path, size_bytes: int = L
     ``size_bytes`` is its size by the evidence; a larger file is not even fetched. Raises DataError where the
     file, or another one that loading it would read, was altered.
     """
-    folder = _fetch(model_id, target, size_bytes)
-    file = folder / MODEL
-    found = model_sha256(file) if file.is_file() else "none"
+    engine, file = _fetch(model_id, target, size_bytes)
+    found = model_sha256(file) if file.exists() else "none"
     if found != sha256:
         raise DataError(
             f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered"
         )
-    arguments = {"folder": str(folder), "model_id": model_id}
-    confined(
-        f"logged model {model_id}",
-        "inc_mlflow.tracking.flavors.package:checked",
-        arguments,
-        _reading_limits(file),
-    )
+    arguments = {"folder": str(file.parent), "engine": engine, "model_id": model_id}
+    confined(f"logged model {model_id}", _CHECK, arguments, _reading_limits(file))
     return file
 
 
 def download_sha256(model_id: str, target: Path) -> str:
-    """Download somebody else's logged model; return its sha256. TrackingError where it is no ONNX model."""
-    file = _fetch(model_id, target) / MODEL
-    if not file.is_file():
-        raise TrackingError(f"logged model {model_id}: has no {MODEL}; only ONNX models can be champions")
+    """Download somebody else's logged model; return its sha256.
+
+    Raises TrackingError where it has no model file of its engine.
+    """
+    engine, file = _fetch(model_id, target)
+    if not file.exists():
+        raise TrackingError(f"logged model {model_id}: has no {file.name}; it is no model of {engine}")
     return model_sha256(file)
 
 
@@ -165,32 +164,39 @@ def check_version(client: "MlflowClient", name: str, version: str, made: Entry) 
     return []
 
 
-def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
+def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> tuple[str, Path]:
+    """Return the engine of a logged model, by its params, and where its model lies now."""
     import mlflow
 
     what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
     with _deleted_is_data_error(model_id):
+        engine = engine_of(client.get_logged_model(model_id).params)
         files = list_files(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
-    _check_sizes(what, files, size_bytes)
+    if engine not in ENGINES:
+        raise DataError(
+            f"{what}: is for the engine {engine!r}, which is not here; there are {', '.join(ENGINES)}"
+        )
+    name = ENGINES.get(engine).model_name
+    _check_sizes(what, files, name, size_bytes)
     folder.mkdir(parents=True, exist_ok=True)
     with _deleted_is_data_error(model_id), limited_download(what, files, folder, LARGEST):
-        return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+        place = Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+    return engine, place / name
 
 
-def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) -> None:
+def _check_sizes(what: str, files: Mapping[str, int | None], name: str, size_bytes: int) -> None:
     """Raise DataError for what would fill the disk; the bytes are compared later."""
-    model = sum(size or 0 for path, size in files.items() if path in _WEIGHTS)
+    weights = {path for path in files if path in {name, f"{name}.data"} or path.startswith(f"{name}/")}
+    model = sum(size or 0 for path, size in files.items() if path in weights)
     if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
         raise DataError(f"{what}: its file has {model} bytes, the evidence says {size_bytes}; it was altered")
-    if large := [
-        path for path, size in files.items() if path not in _WEIGHTS and (size or 0) > _LARGEST_TEXT
-    ]:
+    if large := [path for path, size in files.items() if path not in weights and (size or 0) > _LARGEST_TEXT]:
         raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
 
 
 def _reading_limits(model: Path) -> Limits:
     """Return limits in proportion to the file; weights beside it are not read."""
-    size = model.stat().st_size
+    size = model_files(model)[0].stat().st_size
     seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
     return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
 

@@ -11,6 +11,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     BASELINE,
     CANDIDATE,
     DIGEST,
+    ENGINE,
     MODEL_ID,
     NOTE,
     RECIPE,
@@ -42,7 +43,8 @@ def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:
 
     tags = _tags(log, row)
     with mlflow.start_run(run_id=run.info.run_id):
-        fill_run(log.client, run, params=log.execution.facts() | {RECIPE: row.recipe, DIGEST: row.sha256})
+        params = log.execution.facts() | {RECIPE: row.recipe, ENGINE: row.engine, DIGEST: row.sha256}
+        fill_run(log.client, run, params=params)
         others = _logged_before(log, run, row)
         model_id = others or _own_model(log, run, row, tags)
         for name, text in log.execution.texts.get(row.sha256, {}).items():
@@ -71,9 +73,8 @@ def _logged_before(log: ExecutionLog, run: "Run", row: Row) -> str | None:
 
 def _own_model(log: ExecutionLog, run: "Run", row: Row, tags: dict[str, str]) -> str:
     execution = log.execution
-    return ensure_model(
-        log.client, run, execution.files[row.sha256], execution.interface, row.recipe, row.sha256, tags
-    )
+    interface, file = execution.interfaces[row.engine], execution.files[row.sha256]
+    return ensure_model(log.client, run, file, interface, row.recipe, row.sha256, tags)
 
 
 def _on_pools(log: ExecutionLog, row: Row) -> dict[str, float]:
@@ -85,7 +86,13 @@ def _on_pools(log: ExecutionLog, row: Row) -> dict[str, float]:
 def _tags(log: ExecutionLog, row: Row) -> dict[str, str]:
     note = row_note(log.execution.judgement, row, log.parent)
     verdict = {} if row.verdict is None else {VERDICT: row.verdict}
-    return {ROLE: _role(row), RECIPE: row.recipe, DIGEST: row.sha256, NOTE: note} | verdict
+    return {
+        ROLE: _role(row),
+        RECIPE: row.recipe,
+        ENGINE: row.engine,
+        DIGEST: row.sha256,
+        NOTE: note,
+    } | verdict
 
 
 def _role(row: Row) -> str:

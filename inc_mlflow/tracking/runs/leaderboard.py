@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.measure.gate.judge import place
-from inc_mlflow.metrics import METRICS
 from inc_mlflow.records import Interval, PoolResult, Row, Verdict
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec, MetricSpec
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch
 from inc_mlflow.tracking.runs.tagged_runs import (
     CANDIDATE,
     DIGEST,
+    ENGINE,
     JOB,
     MEASUREMENT,
     MODEL_ID,
@@ -119,6 +121,7 @@ def _leaderboard_row(
     numbers = shown.data.metrics if shown else {}
     row = Row(
         recipe=tags[RECIPE],
+        engine=tags.get(ENGINE, DEFAULT_ENGINE),
         path=f"models:/{tags[MODEL_ID]}",
         sha256=tags[DIGEST],
         accuracy=_interval(numbers, "accuracy"),
