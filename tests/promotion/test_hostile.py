@@ -33,12 +33,12 @@ MEMORY, SECONDS, BUSY = 1 << 30, 10, 60
 RUN = """
 import json, pathlib, resource, sys, time
 from inc_mlflow.promotion.review import Policy
-from inc_mlflow.promotion.process_request import decide_all
+from inc_mlflow.promotion.process_request import process_open_requests
 from inc_mlflow.tracking.server.connection import Stores, connected
 stores = Stores(sys.argv[1], sys.argv[1])
 with connected(stores):
     start = time.monotonic()  # MLflow's import is no request's
-for one in decide_all(stores, None, Policy()):
+for one in process_open_requests(stores, None, Policy()):
     now = time.monotonic()
     status = pathlib.Path("/proc/self/status").read_text()  # getrusage counts the parent too
     peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
