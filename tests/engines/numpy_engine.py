@@ -92,7 +92,9 @@ class Dense:
             arrays = dict(archive)
         self._step = float(arrays.pop("input_step", 0.0))
         if "hidden_scale" in arrays:
-            self._layers = [(arrays[name] * arrays[f"{name}_scale"]).astype("f4") for name in ("hidden", "out")]
+            self._layers = [
+                (arrays[name] * arrays[f"{name}_scale"]).astype("f4") for name in ("hidden", "out")
+            ]
         else:
             self._layers = [arrays[name].astype("f8") for name in ("hidden", "out")]
 
@@ -208,7 +210,11 @@ def _layers(source):
     import onnx
     from onnx import numpy_helper
 
-    return {one.name: numpy_helper.to_array(one) for one in onnx.load(source).graph.initializer if one.name != "zero"}
+    return {
+        one.name: numpy_helper.to_array(one)
+        for one in onnx.load(source).graph.initializer
+        if one.name != "zero"
+    }
 
 
 ENGINE, INT8, STATIC = Engine(), Int8Method(), StaticMethod()

@@ -11,7 +11,7 @@ import onnx
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
-from tests.support.installed import install
+from tests.support.installed_packages import install
 
 MODULE = Path(__file__).with_name("numpy_engine.py")
 ENTRIES = {
@@ -71,7 +71,14 @@ def _graph(layers):
 
 def job(folder, **changes):
     data = {split: {"path": f"{split}.npz"} for split in ROWS}
-    spec = {"version": 1, "name": "dense", "model": "dense", "engines": ["numpy"], "data": data, "metric": "top1"}
+    spec = {
+        "version": 1,
+        "name": "dense",
+        "model": "dense",
+        "engines": ["numpy"],
+        "data": data,
+        "metric": "top1",
+    }
     spec |= {"recipes": [{"method": "int8"}, {"method": "int8_static"}], "gate": {"max_relative_drop": 0.02}}
     (folder / "job.yaml").write_text(yaml.safe_dump(spec | changes, sort_keys=False))
     return folder / "job.yaml"
@@ -118,7 +125,9 @@ def test_a_whole_job_runs_to_a_promoted_alias(program, folder):
     assert all("inc.runtime.numpy-engine" in run.data.params for run in candidates)
     again = program("run", job(folder), "--fresh", "--json")
     assert again.returncode in {0, 4}, again.stderr[-3000:]
-    assert len(json.loads(again.stdout)["table"]) == 3, "the champion is a candidate, and runs beside the other"
+    assert len(json.loads(again.stdout)["table"]) == 3, (
+        "the champion is a candidate, and runs beside the other"
+    )
 
 
 def test_a_search_tries_what_the_engine_offers(program, folder):
@@ -153,7 +162,9 @@ def test_both_engines_share_one_table_and_the_fastest_baseline(program, folder):
 
 
 def test_it_is_listed_and_in_the_schema(program):
-    assert json.loads(program("list", "engines", "--json").stdout)["numpy"].startswith("NumPy: two dense layers")
+    assert json.loads(program("list", "engines", "--json").stdout)["numpy"].startswith(
+        "NumPy: two dense layers"
+    )
     assert {"int8", "int8_static"} <= set(json.loads(program("list", "methods", "--json").stdout))
     schema = json.loads(program("schema").stdout)
     assert {"Int8", "Int8Static", "Static", "Dynamic"} <= set(schema["$defs"])
@@ -170,21 +181,28 @@ def test_auto_takes_all_engines_that_take_the_source(program, folder):
 def test_without_its_package_it_is_refused_in_one_line(tmp_path, folder):
     row = 'ROW = EngineRow("numpy_engine.inner:ENGINE", "NumPy", extra="fast", needs=("absent_library",))'
     code = f"from inc_mlflow.registry.engines import EngineRow\n{row}\n"
-    package = install(tmp_path / "broken", "numpy_engine", code, {"inc_mlflow.engines/numpy": "numpy_engine:ROW"})
+    package = install(
+        tmp_path / "broken", "numpy_engine", code, {"inc_mlflow.engines/numpy": "numpy_engine:ROW"}
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(package), str(Path(__file__).parents[2])])}
     command = [sys.executable, "-c", "from inc_mlflow.cli import main; main()", "run"]
     path = job(folder, recipes=[{"method": "static"}])
     done = subprocess.run([*command, str(path)], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1, done.stderr
-    assert "engines: 'numpy' needs the package 'absent_library'; pip install 'numpy_engine[fast]'" in done.stderr
+    assert (
+        "engines: 'numpy' needs the package 'absent_library'; pip install 'numpy_engine[fast]'" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"engines": ["nunpy"]}, "engines: no 'nunpy', did you mean 'numpy'?; there are numpy, onnxruntime"),
-        ({"recipes": [{"method": "static", "engine": "onnxruntime"}]}, "is for onnxruntime; the job's engines are numpy"),
+        (
+            {"recipes": [{"method": "static", "engine": "onnxruntime"}]},
+            "is for onnxruntime; the job's engines are numpy",
+        ),
         ({"pools": ["local", {"emulate": "x86-avx2"}]}, "emulation of x86-avx2: numpy cannot emulate CPUs"),
         ({"model": "other"}, "model: 'other' is no folder of dense layers"),
     ],
