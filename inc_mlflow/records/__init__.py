@@ -25,7 +25,7 @@ from inc_mlflow.records.conditions import (
     Load,
     Plan,
     Rounds,
-    ranges,
+    cpu_list,
 )
 from inc_mlflow.records.facts import (
     CalibrationRecord,
@@ -126,5 +126,5 @@ __all__ = [
     "Verdict",
     "baseline_label",
     "is_baseline",
-    "ranges",
+    "cpu_list",
 ]

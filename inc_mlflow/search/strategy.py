@@ -24,7 +24,7 @@ _GAIN = 0.01
 """Less gain in speed than this is noise."""
 
 
-class TrialRunner(Protocol):
+class Trials(Protocol):
     """Where recipes are tried; what was tried before is answered from the journal."""
 
     @property
@@ -45,7 +45,7 @@ class TrialRunner(Protocol):
         ...
 
 
-def explore(space: SearchSpace, runner: TrialRunner) -> None:
+def explore(space: SearchSpace, runner: Trials) -> None:
     """Try recipes until nothing promising is left; the runner raises when the budget is spent."""
     for recipe in space.first():
         runner.trial(recipe)
@@ -59,7 +59,7 @@ def explore(space: SearchSpace, runner: TrialRunner) -> None:
         _leave_sensitive_nodes(base, space, runner)
 
 
-def protect(space: SearchSpace, runner: TrialRunner, everywhere: bool) -> None:
+def protect(space: SearchSpace, runner: Trials, everywhere: bool) -> None:
     """Try what the gate would get once more in the form that is safe on other CPUs.
 
     A protected model takes the place of its unprotected form, and another one may then move up: until none
@@ -84,7 +84,7 @@ def _promising(trials: Sequence[Trial], methods: Sequence[str]) -> list[Trial]:
     return [trial for trial in best if _speed(trial) >= _WORTH * fastest] or shortlist(trials)
 
 
-def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) -> None:
+def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
     """Leave nodes FP32 that INT8 makes no faster, as long as that brings speed.
 
     Then ask again of what is left.
@@ -96,7 +96,7 @@ def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) ->
         base = better
 
 
-def _fewer(base: Trial, space: SearchSpace, runner: TrialRunner) -> Trial:
+def _fewer(base: Trial, space: SearchSpace, runner: Trials) -> Trial:
     """Return the fastest of the trials that leave the costliest nodes out, one more at a time, or ``base``."""
     recipe, best, misses = parse_recipe(base.recipe), base, 0
     nodes = [name for name in runner.slower_nodes(recipe) if name not in recipe.kept_fp32]
@@ -109,7 +109,7 @@ def _fewer(base: Trial, space: SearchSpace, runner: TrialRunner) -> Trial:
     return best
 
 
-def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) -> None:
+def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
     """Leave the nodes FP32 that add most of the error, more and more of them while little speed is lost."""
     if _is_exact(base):
         return

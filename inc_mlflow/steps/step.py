@@ -35,12 +35,12 @@ P = ParamSpec("P")
 
 
 def step(
-    name: str, kind: type[R], asks: Callable[[Job], str] = lambda _: ""
+    name: str, kind: type[R], depends_on: Callable[[Job], str] = lambda _: ""
 ) -> Callable[[Callable[Concatenate[Job, Path, P], R]], Callable[Concatenate[Job, Path, P], R]]:
     """Make a step of a function ``(job, target directory, *input directories) -> record``.
 
     The record is written into the target. With a state folder the work happens there: a finished step whose
-    inputs are the same is not redone, and ``target`` becomes a link to its files. ``asks`` names what else
+    inputs are the same is not redone, and ``target`` becomes a link to its files. ``depends_on`` names what else
     the result depends on: the server that a step talks to.
     """
 
@@ -55,7 +55,9 @@ def step(
             if state is None:
                 return _work(marked, job, target, *args, **kwargs)
             directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
-            inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
+            inputs = {key: _identities(value) for key, value in kwargs.items()} | {
+                "depends_on": depends_on(job)
+            }
             if not is_finished(directory, kind, inputs):
                 _announced(
                     Path(state),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.engines.onnxruntime.analysis.survey import Survey
+from inc_mlflow.engines.onnxruntime.analysis.quantizable_nodes import QuantizableNodes
 from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
 from inc_mlflow.errors import StateError
@@ -233,7 +233,7 @@ class FakeRunner:
 
 def space(static, dynamic, products=(), followers=()):
     return OnnxRuntimeSpace(
-        Survey(
+        QuantizableNodes(
             frozenset(static) | {"LayerNormalization"},
             frozenset(static),
             frozenset(dynamic),

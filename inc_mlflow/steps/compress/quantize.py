@@ -17,7 +17,7 @@ from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.compress.saturation import saturation_report
-from inc_mlflow.steps.compress.search import Found, search_recipes
+from inc_mlflow.steps.compress.search import SearchResult, search_recipes
 from inc_mlflow.steps.data import method_data, open_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
@@ -70,7 +70,7 @@ def apply_recipe(baseline: Path, recipe: Recipe, data: MethodData, target: Path)
     METHODS.get(method_name(recipe.engine, recipe.method)).apply(baseline, recipe, data, target)
 
 
-def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> Found:
+def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> SearchResult:
     """Search where a kill leaves the trials: in the state folder, where there is one."""
     reference, engine = job.spec.engines[0], baseline.engine.name
     state = os.environ.get(STATE)
@@ -80,7 +80,7 @@ def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> Found:
 
 
 def hand_over(
-    job: Job, found: Sequence[Found], target: Path
+    job: Job, found: Sequence[SearchResult], target: Path
 ) -> tuple[tuple[Candidate, ...], tuple[Trial, ...]]:
     """Copy the shortlists of all searches to the folders ``<n>``, draw their trials, and return both."""
     chosen = [(one.folder / trial.directory, trial) for one in found for trial in one.shortlist]

@@ -41,7 +41,7 @@ JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The shortlist, all trials, and what they cost together; models stand below ``folder``."""
 
     folder: Path
@@ -51,7 +51,7 @@ class Found:
     cpu_seconds: float
 
 
-def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> Found:
+def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> SearchResult:
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search goes on.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
@@ -88,7 +88,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
     for trial in chosen:
         runner.restore(trial)
-    return Found(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
+    return SearchResult(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
 
 
 def _limit(job: Job, settings: dict[str, float]) -> Cost:

@@ -37,7 +37,7 @@ Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningScore:
     """What the tuning rows say of one model; the drop has no bounds where the metric does not decompose."""
 
     rows: int
@@ -96,7 +96,7 @@ class Tuning:
         floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
         return relative_error(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
-    def score(self, runner: LoadedModel, limit: float) -> Tuned:
+    def score(self, runner: LoadedModel, limit: float) -> TuningScore:
         """Return the metric.
 
         A quarter of the rows is enough where they already prove a drop beyond ``limit``.
@@ -116,7 +116,7 @@ class Tuning:
         batches = list(zip(self.batches, self._labels, strict=True))[start:end]
         return _run(keep, batches, "evaluate on tuning")
 
-    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> Tuned:
+    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> TuningScore:
         reference = self._reference[: len(outputs)]
         rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
         if self._metric.decomposable:
@@ -125,22 +125,22 @@ class Tuning:
             )
         true, found = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, found))
-        return Tuned(rows, value, _exact(self._sign * (base - value), base))
+        return TuningScore(rows, value, _exact(self._sign * (base - value), base))
 
     def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
         return np.concatenate(
             [np.asarray(self._metric.score(*pair)) for pair in zip(outputs, reference, strict=True)]
         )
 
-    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> Tuned:
+    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> TuningScore:
         """Compare row by row; without bounds where the first rows alone give none."""
         true, value = float(base.mean()), float(scores.mean())
         if not np.isfinite(value) or true == 0:
-            return Tuned(rows, value, _exact(self._sign * (true - value), true))
+            return TuningScore(rows, value, _exact(self._sign * (true - value), true))
         of = True, self._metric.higher_is_better, rows, self._metric.score_range
         pair = Pair(Outcomes(true, base), Outcomes(value, scores), *of)
         drop = relative_drop(pair, limit)(self._confidence)
-        return Tuned(
+        return TuningScore(
             rows,
             value,
             drop,

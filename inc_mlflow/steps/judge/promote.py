@@ -12,7 +12,7 @@ from inc_mlflow.steps.step import step
 from inc_mlflow.tracking.server.connection import Server
 
 
-@step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
+@step("promotion", PromotionRecord, depends_on=lambda job: Server.of(job).address)
 def promote_best(
     job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
 ) -> PromotionRecord:

@@ -9,7 +9,7 @@ from inc_mlflow.steps.step import step
 from inc_mlflow.tracking.server.connection import Server
 
 
-@step("request", RequestRecord, asks=lambda job: Server.of(job).address)
+@step("request", RequestRecord, depends_on=lambda job: Server.of(job).address)
 def request_promotion(
     job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
 ) -> RequestRecord:

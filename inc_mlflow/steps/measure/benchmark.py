@@ -79,7 +79,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         latencies_sha256="",
     )
     if explained:
-        record = record.model_copy(update={"slow": why_slow(job, models, record)})
+        record = record.model_copy(update={"slow": explain_slow_models(job, models, record)})
     return record.model_copy(
         update={"latencies_sha256": save_raw(target / LATENCIES, record, speeds.latencies)}
     )
@@ -91,7 +91,7 @@ def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Pat
     return by_cpu_time if alone and job.spec.benchmark.scenario == "throughput" else by_wall_time
 
 
-def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
+def explain_slow_models(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
     """Explain each model whose speed-up is below what the gate needs, or below one; a profile that fails is told too."""
     needed = max(1.0, job.spec.gate.min_speedup)
     slow = [

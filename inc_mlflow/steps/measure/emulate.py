@@ -14,11 +14,11 @@ from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardReco
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps import failure
 
-EVALUATION = "inc_mlflow.steps.measure.emulated"
+EVALUATION = "inc_mlflow.steps.measure.emulated_process"
 E = TypeVar("E", bound=Evaluation)
 
 
-def evaluate_as(isa: Isa, job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
+def evaluate_emulated(isa: Isa, job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
     """Evaluate models, baseline first, under an emulated instruction set.
 
     ``target`` gets record and outcomes.
@@ -27,7 +27,7 @@ def evaluate_as(isa: Isa, job: Job, models: list[Model], split: str, target: Pat
     return _belonging(EvaluationRecord.load(target), isa, models)
 
 
-def evaluate_shard_as(
+def evaluate_shard_emulated(
     isa: Isa, job: Job, models: list[Model], shard: Shard, target: Path
 ) -> EvaluationShardRecord:
     """Evaluate a shard of validation under an emulated instruction set.

@@ -41,7 +41,7 @@ from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.measure.emulate import evaluate_as
+from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
@@ -56,7 +56,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
     confirm(job.pool, job.hardware)  # also before the emulated pools
     models = models_under_test(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
-    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
+    emulated = {isa: evaluate_emulated(isa, job, models, "validation", target / isa) for isa in isas}
     return evaluate_models(
         job, models, "validation", target, {isa: one.identity() for isa, one in emulated.items()}
     )
@@ -75,7 +75,7 @@ def evaluate_models(
     """
     run = run_models(job, models, split, emulated)
     sizes = {model.label: model.size_bytes for model in models}
-    return conclude(run.about, run.metric, run.kept, sizes, run.of_rows, target)
+    return score_and_record(run.about, run.metric, run.kept, sizes, run.of_rows, target)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def run_models(
     return Run(about, metric, outputs, kept, share.rows, of_rows)
 
 
-def conclude(
+def score_and_record(
     about: Evaluation,
     metric: Metric,
     kept: Mapping[str, Arrays],

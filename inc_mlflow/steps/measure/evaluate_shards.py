@@ -15,10 +15,10 @@ from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardReco
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
-from inc_mlflow.steps.measure.emulate import evaluate_shard_as
-from inc_mlflow.steps.measure.evaluate import conclude, run_models
+from inc_mlflow.steps.measure.emulate import evaluate_shard_emulated
+from inc_mlflow.steps.measure.evaluate import score_and_record, run_models
 from inc_mlflow.steps.measure.models import models_under_test
-from inc_mlflow.steps.measure.ragged import flattened, unflattened
+from inc_mlflow.steps.measure.ragged import pack_ragged, unpack_ragged
 from inc_mlflow.steps.shards import load_shards
 from inc_mlflow.steps.step import step
 
@@ -41,12 +41,12 @@ def evaluate_shard(
     models, part = models_under_test(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {
-        isa: evaluate_shard_as(isa, job, models, part, target / isa).identity() for isa in isas
+        isa: evaluate_shard_emulated(isa, job, models, part, target / isa).identity() for isa in isas
     }
-    return keep_shard(job, models, part, target, emulated)
+    return reduce_shard(job, models, part, target, emulated)
 
 
-def keep_shard(
+def reduce_shard(
     job: Job,
     models: list[Model],
     shard: Shard,
@@ -66,7 +66,7 @@ def keep_shard(
         sizes={model.label: model.size_bytes for model in models},
         kept_sha256="",
     )
-    digest = save_raw(target / KEPT, record, flattened(run.kept, run.rows) | run.of_rows)
+    digest = save_raw(target / KEPT, record, pack_ragged(run.kept, run.rows) | run.of_rows)
     return record.model_copy(update={"kept_sha256": digest})
 
 
@@ -108,10 +108,10 @@ def _merge(
         )
     raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in found.items()]
     of_rows = [_of_rows(arrays) for arrays in raw]
-    kept = join_shards([unflattened(arrays) for arrays in raw], first.batch)
+    kept = join_shards([unpack_ragged(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
     metric = resolve(job.spec.metric, job.root, list(first.outputs))
-    return conclude(about, metric, kept, first.sizes, of_rows[0], target)
+    return score_and_record(about, metric, kept, first.sizes, of_rows[0], target)
 
 
 def _of_rows(arrays: Arrays) -> Arrays:

@@ -12,7 +12,7 @@ from inc_mlflow.errors import DataError
 _VALUES, _SHAPES = "values", "shapes"
 
 
-def flattened(kept: Mapping[str, Arrays], rows: int) -> Arrays:
+def pack_ragged(kept: Mapping[str, Arrays], rows: int) -> Arrays:
     """Return the arrays of all models under names of their own.
 
     DataError where one cannot be told by rows.
@@ -29,8 +29,8 @@ def flattened(kept: Mapping[str, Arrays], rows: int) -> Arrays:
     return flat
 
 
-def unflattened(flat: Arrays) -> dict[str, Arrays]:
-    """Return what ``flattened`` was given."""
+def unpack_ragged(flat: Arrays) -> dict[str, Arrays]:
+    """Return what ``pack_ragged`` was given."""
     kept: dict[str, Arrays] = {}
     for key, array in flat.items():
         label, name, part = json.loads(key)

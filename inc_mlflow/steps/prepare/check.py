@@ -24,14 +24,14 @@ from inc_mlflow.steps.data import LabelCheck, open_data
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What the data holds, and what a person should know before the work begins."""
 
     facts: DataFacts
     notes: tuple[str, ...]
 
 
-def check(job: Job) -> Checked:
+def check(job: Job) -> CheckResult:
     """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
     pools.check(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
     where = plan_layout(job.layout, topology())
@@ -47,7 +47,9 @@ def check(job: Job) -> Checked:
     facts = data.survey(progress.track, labels)
     labels.finish()
     _check_classes(job, metric, facts)
-    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups)))
+    return CheckResult(
+        facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups))
+    )
 
 
 def _range(metric: Metric) -> list[str]:

@@ -34,7 +34,7 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     """
     rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
     save_example(target, rows[0])
-    return import_source(job.model, job.spec.engines, target, rows)
+    return import_baselines(job.model, job.spec.engines, target, rows)
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
         yield Path(folder) / made_by.model_name
 
 
-def import_source(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
+def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
     """Write a baseline for each engine; without rows nothing is compared."""
     made = [_import(source, engine, engines[0], target, rows) for engine in engines]
     files = ENGINES.get(engines[0]).source_files(source)

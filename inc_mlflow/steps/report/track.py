@@ -40,7 +40,7 @@ Texts = dict[str, dict[str, str]]
 TRADEOFF = "tradeoff.svg"
 
 
-@step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
+@step("tracking", TrackingRecord, depends_on=lambda job: Server.of(job).address)
 def track(
     job: Job,
     target: Path,
@@ -95,7 +95,7 @@ def named_session(given: str) -> str:
     return given or os.environ.get(SESSION, "")
 
 
-def why_slow(record: BenchmarkRecord) -> Texts:
+def slow_texts(record: BenchmarkRecord) -> Texts:
     """Return the explanations of candidates that are not faster, for people and for programs, by sha256 of the model."""
     return {
         record.evidence.models[label]: {
@@ -153,7 +153,8 @@ def _session(
             sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
         },
         texts=_together(
-            *(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)
+            *(slow_texts(pool.benchmark) for pool in pools.values() if pool.benchmark),
+            _saturation(candidates),
         ),
         ended=tuple(os.environ.get(ENDED, "").split()),
     )

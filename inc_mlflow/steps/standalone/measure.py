@@ -18,7 +18,7 @@ from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, Model, Record
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import Isa, Job, parse_isa
 from inc_mlflow.steps.measure.benchmark import benchmark_models
-from inc_mlflow.steps.measure.emulate import evaluate_as
+from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.import_model import imported_baseline
@@ -50,7 +50,7 @@ def evaluate_one(
     Record and outcomes go to ``target``, also those of a metric that is no number.
     """
     start, name = time.monotonic(), _isa(job, isa)
-    measure = partial(evaluate_as, name) if name else evaluate_models
+    measure = partial(evaluate_emulated, name) if name else evaluate_models
     with _two(job, baseline, model) as models, _folder(target, OUTCOMES) as folder:
         result = measure(job, models, split, folder)
         _save(result, folder, start)

@@ -15,18 +15,17 @@ from inc_mlflow.steps.baselines import engine_taking
 from inc_mlflow.steps.compress.quantize import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
-from inc_mlflow.steps.prepare.import_model import COMPARED, imported_baseline
-from inc_mlflow.steps.prepare.import_model import import_source as import_for
+from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 
-def import_source(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
+def write_baseline(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
     """Write the baseline of ``source`` into ``target``; compared with it where rows are given."""
     engine = engine_taking(source, list(ENGINES))
     with writable(target):
         target.mkdir(parents=True, exist_ok=True)
         rows = list(npz_rows(source, data, COMPARED)) if data else []
-        record = import_for(source, [engine.name], target, rows)
+        record = import_baselines(source, [engine.name], target, rows)
     record.save(target)
     baseline = record.baselines[0]
     about = record.model_dump(mode="json", exclude={"schema_version", "seconds", "baselines"})
