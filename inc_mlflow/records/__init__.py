@@ -125,6 +125,6 @@ __all__ = [
     "Trial",
     "Verdict",
     "baseline_label",
-    "is_baseline",
     "cpu_list",
+    "is_baseline",
 ]

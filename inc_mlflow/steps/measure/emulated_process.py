@@ -1,4 +1,7 @@
-"""The process that is another CPU: ``python -m inc_mlflow.steps.measure.emulated_process``, its request as JSON on standard input."""
+"""The process that evaluates under an emulated CPU: a program with its request as JSON on standard input.
+
+``emulate.py`` starts it as ``python -m inc_mlflow.steps.measure.emulated_process``.
+"""
 
 import json
 import sys
@@ -19,10 +22,7 @@ from inc_mlflow.steps.step import load_job
 
 
 def main() -> int:
-    """Prove that this process is emulated, then evaluate.
-
-    An IncError goes into the file that the request names.
-    """
+    """Check that this process is emulated, then evaluate; an IncError goes into the file in the request."""
     request = json.load(sys.stdin)
     end_with_parent(request["parent"])
     try:

@@ -16,7 +16,7 @@ from inc_mlflow.tracking.server.connection import Server, connected
 def fetch_champion(job: Job, target: Path) -> ChampionRecord:
     """Write the present champion's model into ``target``, if there is one.
 
-    A server that cannot be reached costs no measurement: the record says so, and promotion depends_on again.
+    An unreachable server is no error: the record says so, and promotion looks for the champion again.
     """
     server = Server.of(job)
     try:
