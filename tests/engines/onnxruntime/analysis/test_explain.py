@@ -1,4 +1,4 @@
-"""Why a candidate is slow: the digits example by ONNX Runtime's own defaults, and by its dynamic quantisation."""
+"""Why a candidate is slow: the digits example by ONNX Runtime's defaults, and by dynamic quantisation."""
 
 from dataclasses import replace
 
