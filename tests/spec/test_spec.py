@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - messages stand whole
 """The job file: canonical text, and one line that names the field for everything that can be wrong."""
 
 import copy
