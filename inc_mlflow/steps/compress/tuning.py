@@ -14,7 +14,7 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.outcomes import Outcomes, join
+from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Interval, SplitFacts
@@ -123,7 +123,7 @@ class Tuning:
             return self._paired(
                 rows, self._scores(reference, reference), self._scores(outputs, reference), limit
             )
-        true, found = (self._metric.group(join(parts)) for parts in (reference, outputs))
+        true, found = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, found))
         return Tuned(rows, value, _exact(self._sign * (base - value), base))
 

@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, models
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.measure.gate.power import plan_at_best
+from inc_mlflow.measure.gate.power import split_power_at_best
 from inc_mlflow.measure.stats.outcomes import Scoring, outcomes_of
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.records import BASELINE, TensorSpec
 from inc_mlflow.spec import CallableSplit, FileSplit, Job
 from inc_mlflow.steps.prepare.check import check
@@ -197,7 +197,7 @@ def test_groups_are_checked_before_any_work(job, group, array, says):
 def test_the_plan_counts_groups_and_never_right_or_wrong_rows(job, metric):
     plan = check(job(metric=metric, speaker=speakers(40))).notes[-1]
     assert plan.startswith("40 validation groups of speaker, allowed drop ")
-    assert ": where nothing changes they show one of at most " in plan
+    assert ": even an unchanged model can only be shown to lose at most " in plan
     assert plan.endswith(" groups of speaker could show it")
     assert "rows" not in plan
     assert "disagreement" not in plan
@@ -206,7 +206,7 @@ def test_the_plan_counts_groups_and_never_right_or_wrong_rows(job, metric):
 def test_as_many_groups_as_the_plan_asks_for_can_pass():
     """What it says of few groups is what the gate then says of candidates that change nothing."""
     for count in (298, 299):
-        passes = "none can pass" not in plan_at_best(count, GATE, unit="groups of speaker")
+        passes = "none can pass" not in split_power_at_best(count, GATE, unit="groups of speaker")
         same = found(
             {BASELINE: np.ones(10 * count), "int8": np.ones(10 * count)}, {"int8": FAST}, group="speaker"
         )
@@ -217,7 +217,7 @@ def test_as_many_groups_as_the_plan_asks_for_can_pass():
 
 def test_whole_groups_are_drawn_and_all_rows_come_as_often():
     groups = np.array(NUMBERS)
-    drawn = draw({"x": np.zeros(6)}, None, groups)
+    drawn = draw_rows({"x": np.zeros(6)}, None, groups)
     for rows in drawn:
         counts = np.bincount(rows, minlength=6)
         assert all(len(set(counts[groups == group])) == 1 for group in range(3))

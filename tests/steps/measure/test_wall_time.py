@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.gate.speed import Faster
-from inc_mlflow.measure.timing.common_window import Turn
-from inc_mlflow.measure.timing.rounds import Round
+from inc_mlflow.measure.gate.criteria import SpeedCriterion
+from inc_mlflow.measure.timing.instance import Turn
+from inc_mlflow.measure.timing.wall_time import Round
 from inc_mlflow.records import Load, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure import wall_time
@@ -85,9 +85,9 @@ def test_a_candidate_that_cannot_keep_up_has_no_ratio_and_the_others_have_theirs
     ]
     assert (speeds.conditions.plan, speeds.conditions.rate) == (PLAN, 100.0)
     record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out))
-    opinion = Faster("slow", record, 1.0).opinion(0.95, 0.95)
-    assert opinion.verdict == "inconclusive"
-    assert "slow cannot keep up" in opinion.reason
+    result = SpeedCriterion("slow", record, 1.0).result(0.95, 0.95)
+    assert result.verdict == "inconclusive"
+    assert "slow cannot keep up" in result.reason
 
 
 @pytest.mark.parametrize("seconds", [{"baseline": 0.012, "int8": 0.002}, {"baseline": 0.005, "int8": 0.012}])

@@ -190,7 +190,7 @@ def test_the_evaluation_of_a_classifier_by_all_evaluators_is_as_without_us(store
             r"^evaluator_config\.shape: \(8, 9\) has not the 64 numbers of a row$",
         ),
         ({"shape": [8, 8]}, DataError, r"input 'image' has rank 3"),
-        ({"metric": "top11"}, IncError, r"^metrics: no 'top11', did you mean 'top1'"),
+        ({"metric": "top11"}, IncError, r"^evaluator_config: metric\.name: no 'top11', did you mean 'top1'"),
         ({"metric": {"callable": "m.py:f"}}, SpecError, r"^evaluator_config: metric: callables are for jobs"),
         ({"shapes": [1]}, SpecError, r"^evaluator_config: shapes: unknown field, did you mean 'shape'"),
         ({"confidence": 1.0}, SpecError, r"^evaluator_config: confidence: "),
