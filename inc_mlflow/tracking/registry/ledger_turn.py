@@ -196,8 +196,6 @@ def _is_over(ledger: Ledger, key: str, first_seen: dict[str, float]) -> bool:
 
 
 class Claimant(Frozen):
-    """The process that holds a claim."""
-
     """Value of a claim's param: the gate's execution and the process that runs it."""
 
     gate: str
