@@ -1,4 +1,4 @@
-"""Files that a power cut emptied or halved, or that a disk altered: the step is done again, and no wrong result is used."""
+"""Files that a power cut halved or a disk altered: the step is done again, and no wrong result is used."""
 
 import json
 import random

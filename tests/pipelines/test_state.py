@@ -232,7 +232,8 @@ def sleeper():
 
     Both are ended whatever happens.
     """
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)'])"
+    sleeping = "import time; print(flush=True); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleeping!r}])"
     started = []
 
     def start(state):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def install(folder: Path, name: str, code: str, entry_points: Mapping[str, str]) -> Path:
-    """Write the package ``name`` with one module of that name; ``entry_points`` maps "group/name" to an object.
+    """Write the package ``name`` of one module; ``entry_points`` maps "group/name" to an object.
 
     Return the folder, which is for PYTHONPATH.
     """
