@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from mlflow.models import MetricThreshold
 from mlflow.models.evaluation.validation import ModelValidationFailedException
@@ -250,9 +251,14 @@ def test_what_else_mlflow_can_be_asked_for_is_refused_not_ignored(saved, rows):
 
 def test_a_baseline_on_another_provider_is_refused(saved, rows, monkeypatch):
     """A stand-in for a GPU: nothing else of it is needed."""
-    session = evaluation._session(mlflow.pyfunc.load_model(saved))
+    model = mlflow.pyfunc.load_model(saved)
+    session, providers = model.get_raw_model(), onnxruntime.InferenceSession.get_providers
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession,
+        "get_providers",
+        lambda one: ["CUDAExecutionProvider"] if one is session else providers(one),
+    )
     with pytest.raises(
         HardwareError, match="the model runs by CUDAExecutionProvider, the baseline by CPUExecutionProvider"
     ):
-        evaluation._baseline(saved, "CUDAExecutionProvider")
-    assert session.get_providers()[0] == "CPUExecutionProvider"
+        evaluated(model, rows, baseline=saved)
