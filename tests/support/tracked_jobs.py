@@ -4,7 +4,7 @@ import itertools
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,9 +39,13 @@ MLFLOWS_OWN = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(ROOT / "tests" / folder) for folder in FOLDERS):
+        if _loads_mlflow(item.path):
             for warning in MLFLOWS_OWN:
                 item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+def _loads_mlflow(file: Path) -> bool:
+    return any(file.is_relative_to(ROOT / "tests" / folder) for folder in FOLDERS)
 
 
 class Measured:
@@ -148,20 +152,20 @@ class Store:
     def local(uri: str) -> Path:
         return Path(unquote(urlsplit(uri).path))
 
-    def crown(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
+    def promote(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
         """Make some model the champion, through the ledger, and return its version."""
-        from inc_mlflow.tracking.registry.create_ledger import found
-        from inc_mlflow.tracking.registry.ledger_turn import held
-        from inc_mlflow.tracking.registry.versions import register
+        from inc_mlflow.tracking.registry.create_ledger import create_ledger
+        from inc_mlflow.tracking.registry.ledger_turn import ledger_turn
+        from inc_mlflow.tracking.registry.versions import register_version
 
         if model_id is None:
             experiment = self.client.create_experiment("elsewhere")
             model_id = self.client.create_logged_model(
                 experiment, "another", params={"inc.sha256": sha256}
             ).model_id
-        found(self.client, "digits")
-        with held(self.client, "digits") as turn:
-            version, *_ = register(self.client, "digits", model_id, sha256, {}, {model_id: True})
+        create_ledger(self.client, "digits")
+        with ledger_turn(self.client, "digits") as turn:
+            version, *_ = register_version(self.client, "digits", model_id, sha256, {}, {model_id: True})
             marks = {"alias": "int8-champion", "version": version, "sha256": sha256, "model_id": model_id}
             turn.write("promoted", recipe="another", **marks | fields)
         return version
@@ -172,6 +176,26 @@ class Store:
     def champion(self) -> str | None:
         aliases = [model.aliases for model in self.client.search_registered_models()]
         return str(aliases[0]["int8-champion"]) if aliases and aliases[0] else None
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In FOLDERS, begin and end without variables of ours and of MLflow's.
+
+    MLflow writes the store that it talks to into the environment, also for the fixtures that live longer than
+    a test: jobs of later tests would go there.
+    """
+    if not _loads_mlflow(request.path):
+        yield
+        return
+    before = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))
+    }
+    os.environ.clear()
+    os.environ.update(before)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

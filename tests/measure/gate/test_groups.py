@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from tokenizers import Tokenizer, models
 
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
@@ -69,7 +70,7 @@ def yielding(root, values, name="validation", group="speaker"):
 
 
 PASSES = pytest.mark.parametrize(
-    "read", [lambda own: own.groups(own._group), lambda own: list(own.batches())]
+    "read", [lambda own, group: own.groups(group), lambda own, _: list(own.batches())]
 )
 """The pass for groups, and the pass over the batches."""
 
@@ -98,7 +99,7 @@ PASSES = pytest.mark.parametrize(
 )
 def test_a_callable_gives_one_whole_number_or_text_per_row(tmp_path, read, values, says):
     with pytest.raises(DataError, match=f"^data.group: {says}$"):
-        read(yielding(tmp_path, values))
+        read(yielding(tmp_path, values), "speaker")
 
 
 @PASSES
@@ -110,7 +111,7 @@ def test_a_callable_without_the_group_is_told_so_and_never_offered_what_the_mode
         f"^data.group: a batch has no {group!r} beside the inputs x, speaker{hint}; yield one value per row$"
     )
     with pytest.raises(DataError, match=says):
-        read(yielding(tmp_path, "[1, 2]", group=group))
+        read(yielding(tmp_path, "[1, 2]", group=group), group)
 
 
 @pytest.mark.parametrize("name", ["calibration", "tuning"])
@@ -126,11 +127,15 @@ def test_only_validation_has_to_give_groups(tmp_path, name):
 
 
 def test_a_column_of_a_table_tells_them(tmp_path):
-    from inc_mlflow.datasets.text import _group
-
-    assert [_group({"speaker": one}, "speaker") for one in SPEAKERS] == SPEAKERS.tolist()
+    Tokenizer(models.WordLevel({"hi": 0}, unk_token="hi")).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "a.csv").write_text("\n".join(["text,speaker", *(f"hi,{one}" for one in SPEAKERS)]))
+    transform = {"tokenizer": "tokenizer.json", "max_length": 2}
+    split = FileSplit.model_validate({"path": "a.csv", "transform": transform})
+    inputs = (TensorSpec(name="input_ids", dtype="int64", shape=(None, 2)),)
+    table = SplitReader("validation", split, tmp_path, inputs)
+    assert table.groups("speaker").tolist() == NUMBERS
     with pytest.raises(DataError, match=r"^data.group: a row has nothing in column 'talker'"):
-        _group({"speaker": "bo"}, "talker")
+        table.groups("talker")
 
 
 @pytest.mark.parametrize(
