@@ -32,7 +32,8 @@ def state(tmp_path_factory, make_work):
     job, folder = Job.load(work.job), work.folder / "state"
     write_candidate(job, '{"method": "static"}', [], work.folder / "int8.onnx")
     with normalized(job) as baseline:
-        models = [model_at(BASELINE, baseline), model_at("int8", work.folder / "int8.onnx")]
+        files = {BASELINE: baseline, "int8": work.folder / "int8.onnx"}
+        models = [model_at(label, file, job.spec.engines) for label, file in files.items()]
         for name, measure in (("evaluation", evaluate), ("benchmark", benchmark_models)):
             (folder / name).mkdir(parents=True)
             measure(job, models, folder / name).save(folder / name)
