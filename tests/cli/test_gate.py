@@ -119,8 +119,8 @@ def test_every_mutant_of_the_evidence_is_refused(copy, step):
         ("evaluation", {"host": {"gpu": "NVIDIA A100"}}, "measure both on one kind of host"),
         (
             "evaluation",
-            {"provider": "CUDAExecutionProvider"},
-            "was evaluated by CUDAExecutionProvider and benchmarked by CPU",
+            {"provider": "cuda"},
+            "was evaluated by cuda and benchmarked by cpu",
         ),
     ],
 )
