@@ -6,16 +6,13 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import DataError, StateError, reason
 
-MODEL = "model.onnx"
-"""Name of the model file in a step's output directory; above 2 GB its weights stand beside it in
-``model.onnx.data``."""
 _SEAL = "seal"
 _LISTED = 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
@@ -38,23 +35,37 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def model_files(model: Path) -> list[Path]:
+    """Return the files of a model as this package writes it, in the order of its digest.
+
+    A model is one file, with what does not fit into it beside it under the same name and ``.data``, or a
+    folder.
+    """
+    if model.is_dir():
+        return sorted(file for file in model.rglob("*") if file.is_file())
+    beside = external_data(model)
+    return [model, beside] if beside.exists() else [model]
+
+
 def external_data(model: Path) -> Path:
-    """Return where a model written by this package keeps weights that do not fit into the file."""
+    """Return where a model keeps the weights that do not fit into its file."""
     return model.with_name(f"{model.name}.data")
 
 
+def files_sha256(files: Sequence[Path]) -> str:
+    """Digest of one file, or of the digests of several in their order."""
+    digests = [sha256_file(file) for file in files]
+    return digests[0] if len(digests) == 1 else sha256_text("".join(digests))
+
+
 def model_sha256(model: Path) -> str:
-    """Digest of a model: of the file alone, or of file and external data in that order where it has some."""
-    external = external_data(model)
-    if not external.exists():
-        return sha256_file(model)
-    return sha256_text(sha256_file(model) + sha256_file(external))
+    """Digest of a model: of its file, or of all of its files."""
+    return files_sha256(model_files(model))
 
 
 def model_bytes(model: Path) -> int:
-    """Size in bytes, external data included."""
-    external = external_data(model)
-    return model.stat().st_size + (external.stat().st_size if external.exists() else 0)
+    """Size in bytes of all files of a model."""
+    return sum(file.stat().st_size for file in model_files(model))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -118,12 +129,14 @@ def _sync(path: Path) -> None:
 
 
 def copy_model(source: Path, target: Path) -> None:
-    """Copy a model file, and its external data beside it under the same name, which the file refers to."""
+    """Copy a model; a file beside it keeps its own name, by which the model refers to it."""
     with writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        if external_data(source).exists():
-            shutil.copyfile(external_data(source), target.with_name(external_data(source).name))
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+            return
+        for file in model_files(source):
+            shutil.copyfile(file, target if file == source else target.with_name(file.name))
 
 
 @contextmanager

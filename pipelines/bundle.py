@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import source_files
+from inc_mlflow.engines.engine import Engine
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.remote import FILES, Address, Store, is_remote, open_store, upload, upload_text
 from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec
 from inc_mlflow.spec.paths import local_paths, path_name, paths
@@ -67,12 +68,14 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
         return {f"{path_name(path)}/": file}
     if not file.is_file():
         raise DataError(f"{field}: no file {file}; give a path relative to the job file")
-    return _with_weights(file, path_name(path)) if field == "model" else {path_name(path): file}
+    engine = ENGINES.get(job.spec.engines[0])
+    return _with_weights(engine, file, path_name(path)) if field == "model" else {path_name(path): file}
 
 
-def _with_weights(model: Path, name: str) -> dict[str, Path]:
+def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
     """Return a model and the files with its weights, which are in its folder or below."""
-    weights = [file.relative_to(model.parent.resolve()).as_posix() for file in source_files(model)[1:]]
+    beside = engine.source_files(model)[1:]
+    weights = [file.relative_to(model.parent.resolve()).as_posix() for file in beside]
     folder = name.rpartition("/")[0]
     return {name: model} | {path_name(f"{folder}/{one}"): model.parent / one for one in weights}
 

@@ -6,14 +6,14 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import source_sha256
 from inc_mlflow.errors import StateError
-from inc_mlflow.files import canonical_json, sha256_file, sha256_text, writable, write_text
+from inc_mlflow.files import canonical_json, files_sha256, sha256_file, sha256_text, writable, write_text
+from inc_mlflow.hardware.probe import versions
 from inc_mlflow.records import RECORD, DataFacts
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
 from inc_mlflow.steps.finished import MARK, is_damaged
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 _SESSION, _ENDED = "session", "ended"
-_COMPUTES = ("inc-mlflow", "numpy", "onnx", "onnxruntime")
-"""Packages whose versions decide the results of steps."""
 
 
 def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
@@ -34,10 +32,10 @@ def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
     content = {
         "pipeline": pipeline,
         "spec": job.spec.to_text(),
-        "model": source_sha256(job.model),
+        "model": files_sha256(ENGINES.get(job.spec.engines[0]).source_files(job.model)),
         "data": {name: split.sha256 for name, split in facts.splits.items()},
         "code": {os.path.relpath(file, job.root): sha256_file(file) for file in user_files(job)},
-        "versions": {name: version(name) for name in _COMPUTES},
+        "versions": versions(),
     }
     return job.root / STATE_FOLDER / sha256_text(canonical_json(content))[:12]
 

@@ -8,8 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["disks", "server_fixtures"]
+pytest.register_assert_rewrite("tests.support")
+pytest_plugins = [
+    "tests.support.emulated_python",
+    "tests.support.server_fixtures",
+    "tests.support.small_disks",
+    "tests.support.tracked_jobs",
+]
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")  # the same examples on every run, and no deadline beside other work
 _ran: list[str] = []
 
 

@@ -19,20 +19,21 @@ def _classes(logits: np.ndarray) -> np.ndarray:
         return logits.astype(np.int64)
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise DataError(
-            f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output"
+            f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; "
+            "set metric.output"
         )
     # argmax takes NaN for the largest; a row without an answer must not count as one.
     return np.where(np.isnan(logits).any(axis=1), NO_CLASS, logits.argmax(axis=1))
 
 
 def _known(labels: np.ndarray | None, logits: np.ndarray) -> np.ndarray:
-    """Return labels that are classes of the model, as far as its outputs tell; DataError for others."""
+    """Return the labels as int64; raises DataError where one is no class of the logits."""
     known = np.asarray(labels).astype(np.int64)
     classes = logits.shape[1] if logits.ndim == 2 else None
     if classes is not None and known.size and not (known.min() >= 0 and known.max() < classes):
         raise DataError(
-            f"metric: labels {known.min()} to {known.max()} for {classes} classes, which are 0 to {classes - 1}; "
-            "number them as the model does, or set metric.output"
+            f"metric: labels {known.min()} to {known.max()} for {classes} classes, "
+            f"which are 0 to {classes - 1}; number them as the model does, or set metric.output"
         )
     return known
 
@@ -50,7 +51,6 @@ def _five(logits: np.ndarray) -> np.ndarray:
 class Top1(NamedMetric):
     """Accuracy."""
 
-    summary = "share of rows whose best class is the label"
     unit = "share"
     reads = ("logits",)
     labels = CLASS
@@ -69,8 +69,6 @@ class Top1(NamedMetric):
 class Top5(Top1):
     """Accuracy of five guesses."""
 
-    summary = "share of rows with the label among the best five classes"
-
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Whether each row is right."""
         return {"right": (_five(outputs["logits"]) == _known(labels, outputs["logits"])[:, None]).any(axis=1)}
@@ -79,7 +77,6 @@ class Top5(Top1):
 class Agreement(NamedMetric):
     """Fidelity to the baseline, whose own agreement is 1; needs no labels."""
 
-    summary = "share of rows where the model chooses the baseline's class"
     unit = "share"
     reads = ("logits",)
     labels = None  # the baseline is what it compares with
@@ -112,7 +109,7 @@ class _Confusion(NamedMetric):
         return {"predicted": _classes(outputs["logits"]), "label": _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> float:
-        """NaN where a row has no answer: to count it as no class at all could be better than as a wrong one."""
+        """Return NaN where a row has no answer, since counting it as no class could raise the score."""
         predicted, label = statistics["predicted"], statistics["label"]
         return float("nan") if (predicted == NO_CLASS).any() else self._of(predicted, label)
 
@@ -127,7 +124,6 @@ class _Confusion(NamedMetric):
 class F1Binary(_Confusion):
     """scikit-learn's ``f1_score``; 0 where class 1 is neither predicted nor a label."""
 
-    summary = "F1 of class 1"
     unit = "F1"
     labels = BINARY
 
@@ -144,7 +140,6 @@ class F1Binary(_Confusion):
 class F1Macro(_Confusion):
     """scikit-learn's ``f1_score(average="macro")`` over the classes that are predicted or labels."""
 
-    summary = "mean of the F1 of all classes"
     unit = "F1"
 
     def _of(self, predicted: np.ndarray, label: np.ndarray) -> float:
@@ -154,9 +149,11 @@ class F1Macro(_Confusion):
 
 
 class F1(NamedMetric):
-    """One of the other two, by the labels of the whole split: neither predictions nor a resample change what is measured."""
+    """F1Binary where all labels of the split are 0 or 1, else F1Macro.
 
-    summary = "F1 of class 1 for labels 0 and 1, else the mean of all classes"
+    The labels of the whole split decide, so that neither predictions nor a resample change the metric.
+    """
+
     unit = "F1"
     reads = ("logits",)
     labels = CLASS
@@ -177,7 +174,7 @@ class F1(NamedMetric):
         return self._kind(statistics).aggregate(statistics)
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
-        """As of the one that it is."""
+        """Return the weights of the F1 that the labels choose."""
         return self._kind(statistics).row_weights(statistics)
 
     def _kind(self, statistics: Arrays) -> _Confusion:
@@ -187,7 +184,6 @@ class F1(NamedMetric):
 class Matthews(_Confusion):
     """scikit-learn's ``matthews_corrcoef``; 0 where predictions or labels are all of one class."""
 
-    summary = "Matthews correlation of classes and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
 

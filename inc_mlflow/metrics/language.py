@@ -57,11 +57,9 @@ class Bleu(_Text):
     ] = "13a"
     lowercase: Annotated[bool, Field(description="Upper case does not count.")] = False
 
-    summary = "n-grams of the translation that stand in its references, 0 to 100"
     unit = "BLEU"
     decomposable = False
     score_range = (0.0, 100.0)
-    needs: ClassVar[dict[str, str]] = {"sacrebleu": "language"}
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """N-grams that match, n-grams, and lengths in words, of each row."""
@@ -103,7 +101,6 @@ class _Rouge(_Text):
 
     unit = "F1"
     decomposable = True
-    needs: ClassVar[dict[str, str]] = {"rouge_score": "language"}
     kind: ClassVar[str]
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
@@ -130,35 +127,30 @@ class _Rouge(_Text):
 class Rouge1(_Rouge):
     """Words."""
 
-    summary = "F1 of the words of a summary"
     kind = "rouge1"
 
 
 class Rouge2(_Rouge):
     """Pairs of words."""
 
-    summary = "F1 of the pairs of neighbouring words of a summary"
     kind = "rouge2"
 
 
 class RougeL(_Rouge):
     """Longest common subsequence."""
 
-    summary = "F1 of the longest common subsequence of words of a summary"
     kind = "rougeL"
 
 
 class WordErrorRate(NamedMetric):
     """jiwer's ``wer``: the edits of all rows by the words of all references."""
 
-    summary = "words to change, leave out and add, by the words of the references"
     unit = "WER"
     score_range = (0.0, None)  # more words can be added than there are
     reads = ("text",)
     labels = TEXT
     decomposable = False
     higher_is_better = False
-    needs: ClassVar[dict[str, str]] = {"jiwer": "language"}
 
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
         """Edits and words of each row."""

@@ -25,7 +25,7 @@ class _Scores(NamedMetric):
         }
 
     def aggregate(self, statistics: Arrays) -> float:
-        """NaN where an output is no finite number, or all labels are the same: then there is nothing to tell apart."""
+        """Return NaN where an output is not finite, or where all labels are the same."""
         score, label = statistics["score"], statistics["label"]
         if not np.isfinite(score).all() or (label == label[0]).all():
             return float("nan")
@@ -46,7 +46,7 @@ class _Scores(NamedMetric):
         return scores
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
-        """Rows weigh by the square of their distance from the mean label, as in the sum that a correlation is."""
+        """Return the squared distance of each label from their mean: its weight in a correlation."""
         return np.asarray(np.square(statistics["label"] - statistics["label"].mean()))
 
     @abstractmethod
@@ -57,7 +57,6 @@ class _Scores(NamedMetric):
 class Pearson(_Scores):
     """scipy's ``pearsonr``; 0 for a model that always answers the same."""
 
-    summary = "Pearson correlation of outputs and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
     labels = NUMBER
@@ -71,7 +70,6 @@ class Pearson(_Scores):
 class Spearman(_Scores):
     """scipy's ``spearmanr``; 0 for a model that always answers the same."""
 
-    summary = "Spearman rank correlation of outputs and labels"
     unit = "correlation"
     score_range = (-1.0, 1.0)
     labels = NUMBER
@@ -88,7 +86,6 @@ class Auroc(_Scores):
     Of logits (n, 2) the score is class 1's less class 0's, which ranks as softmax does.
     """
 
-    summary = "area under the ROC curve: chance that a row of class 1 scores above one of class 0"
     unit = "area"
     labels = BINARY
 

@@ -10,10 +10,10 @@ from scipy import optimize, stats  # noqa: F401 - needed later: loaded here once
 
 from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.collect import evidence_job, of_job, pools_of
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge_pools
-from inc_mlflow.measure.gate.rank import standing, standing_on
+from inc_mlflow.measure.gate.measurements import evidence_job, find_pools, pools_of_job
+from inc_mlflow.measure.gate.rank import rank, rank_on_pool
 from inc_mlflow.promotion.gate_data import Own
 from inc_mlflow.promotion.spot_check import compare, rechecked
 from inc_mlflow.records import Finding, JudgementRecord, Place, Proof, Row
@@ -44,7 +44,7 @@ def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
     return Finding(
         job=job.to_text(),
         judgement=judgement,
-        standing=standing(requested, pools, limits) if requested else None,
+        standing=rank(requested, pools, limits) if requested else None,
         places=_places(judgement, pools, limits),
     ).model_dump_json()
 
@@ -74,7 +74,7 @@ def run_again(evidence: str, own: str, policy: str, candidate: str, models: Mapp
 
 def _read(evidence: str) -> tuple[JobSpec, dict[str, Measured]]:
     job = evidence_job(Path(evidence))
-    return job, of_job(job, pools_of([Path(evidence)]))
+    return job, pools_of_job(job, find_pools([Path(evidence)]))
 
 
 def _policy(text: str) -> PolicySpec | None:
@@ -102,7 +102,7 @@ def _places(judgement: JudgementRecord, pools: Mapping[str, Measured], limits: G
 
 def _place(rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limits: GateSpec) -> Place | None:
     passing = [row for row in rows if row.per_pool[pool].verdict == "pass"]
-    ranked = [(standing_on(pool, row, pools, limits), row) for row in passing]
+    ranked = [(rank_on_pool(pool, row, pools, limits), row) for row in passing]
     best = max(
         ranked,
         key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256),

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.records import Frozen
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, Transform
+from inc_mlflow.spec import DataSpec, FileSplit, FormatOptions, JobSpec, MetricSpec
 
 _TOKENIZER = "tokenizer"
 """The one option that names a file, of splits and of postprocesses."""
@@ -39,7 +39,7 @@ def own_rows(job: JobSpec, data: str) -> Own:
         raise StateError(f"policy: data: no folder {data}; mount it")
     split = whole_split(job)
     path = _own(split.path, data, "data.validation.path")
-    here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
+    here = split.model_copy(update={"path": path, "transform": _options(split.transform, data)})
     return Own(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
 
 
@@ -64,12 +64,14 @@ def whole_split(job: JobSpec) -> FileSplit:
     return split
 
 
-def _transform(transform: Transform, data: str) -> Transform:
-    if transform.tokenizer is None:
-        return transform
-    return transform.model_copy(
-        update={_TOKENIZER: _own(transform.tokenizer, data, "data.validation.transform.tokenizer")}
-    )
+def _options(options: FormatOptions | None, data: str) -> FormatOptions | None:
+    if options is None:
+        return None
+    own = {
+        field: _own(path, data, f"data.validation.transform.{field}")
+        for field, path in options.paths().items()
+    }
+    return options.model_copy(update=own)
 
 
 def _metric(metric: MetricSpec, data: str) -> MetricSpec:

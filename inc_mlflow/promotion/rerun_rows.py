@@ -9,18 +9,18 @@ import numpy as np
 
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.onnxruntime.graph.model_file import external_files, read_structure, signature
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.errors import DataError
-from inc_mlflow.files import external_data
+from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.measurements import CLASSES
-from inc_mlflow.measure.stats.outcomes import keep, outcomes_of
-from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, scoring, weight_of
+from inc_mlflow.measure.stats.outcomes import evaluate_rows, outcomes_of
+from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, effective_rows_of, scoring_of
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, SplitFacts
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import JobSpec, Layout
 
 
@@ -58,29 +58,33 @@ class Rerun:
         return outcomes[self.drawn] if self.metric.decomposable else outcomes
 
 
-def run_again(job: JobSpec, models: Mapping[str, Path], wanted: int) -> Rerun:
-    """Run files by label, baseline among them, on the CPU, over whole batches that hold ``wanted`` rows, or all there are."""
-    for path in models.values():
-        _check_weights(path)
-    runners = {label: Runner(path, threads=1) for label, path in models.items()}
+def run_again(job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, str], wanted: int) -> Rerun:
+    """Run models by label, baseline among them, on the CPU, over whole batches that hold ``wanted`` rows, or all.
+
+    ``engines`` says by label what runs each.
+    """
+    running = {label: ENGINES.get(engines[label]) for label in models}
+    for label, path in models.items():
+        _check_weights(running[label], path)
+    runners = {label: running[label].load(path, RunSettings()) for label, path in models.items()}
     check_outputs(runners)
     metric, batch = (
-        resolve(job.metric, Path(), runners[BASELINE].outputs),
+        resolve(job.metric, Path(), list(runners[BASELINE].outputs)),
         Layout.parse(job.benchmark.layout).batch,
     )
-    data = Data(job.data, Path(), signature(read_structure(models[BASELINE])))
+    data = Data(job.data, Path(), running[BASELINE].interface(models[BASELINE]).inputs)
     drawn = _draw(data, batch, wanted, metric)
     share = Share(data, "validation", batch, drawn)
-    kept = keep(runners, BASELINE, share.batches("recheck"), scoring(metric), len(usable_cores()))
+    kept = evaluate_rows(runners, BASELINE, share.batches("recheck"), scoring_of(metric), len(usable_cores()))
     groups = data.groups("validation")
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), groups=groups)
+    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
     rows = np.concatenate(list(_rows(share.sizes, drawn)))
     return Rerun(
         metric=metric,
         batch=batch,
         facts=share.facts(),
         classes=classes_of(metric, share.labels).get(CLASSES),
-        hangs_on=weight_of(metric, kept[BASELINE], groups),
+        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
         groups=groups,
         rows=rows,
         drawn=np.isin(rows, drawn.rows),
@@ -108,9 +112,9 @@ def _whole(value: float | None, replicates: np.ndarray) -> np.ndarray:
     return np.append(np.nan if value is None else value, replicates)
 
 
-def _check_weights(path: Path) -> None:
-    """A model's digest covers the file and ``model.onnx.data``; what else it would load could be anything."""
-    if other := set(external_files(read_structure(path), path)) - {external_data(path)}:
+def _check_weights(engine: Engine, path: Path) -> None:
+    """A model's digest covers its files; what else it would load could be anything."""
+    if other := {file for file in engine.source_files(path) if file.is_file()} - set(model_files(path)):
         raise DataError(
             f"recheck: the model keeps weights in {sorted(other)[0].name}, which its digest says nothing about"
         )

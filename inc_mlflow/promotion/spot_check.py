@@ -22,7 +22,7 @@ from inc_mlflow.measure.stats.agreement import overclaimed
 from inc_mlflow.promotion.gate_data import trusted, whole_split
 from inc_mlflow.promotion.rerun_rows import Rerun, run_again
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
-from inc_mlflow.spec import CPU_PROVIDER, JobSpec, PolicySpec
+from inc_mlflow.spec import CPU, JobSpec, PolicySpec
 
 _TOLERANCE = 1e-6
 """Relative and absolute, of outcomes that the same code gave on the same kind of hardware."""
@@ -72,10 +72,15 @@ def compare(
 ) -> None:
     """Do the same by a job whose rows are the gate's own already."""
     with in_one_kind():
-        own = run_again(own_job, models, policy.recheck or 0)
+        own = run_again(own_job, models, _engines(pools), policy.recheck or 0)
     for pool, measured in pools.items():
         if not measured.emulated:
             _check(pool, measured, own, candidate, policy)
+
+
+def _engines(pools: Mapping[str, Measured]) -> Mapping[str, str]:
+    """Return what runs each model, as the evidence says: another engine would give other outcomes."""
+    return next(iter(pools.values())).evaluation.evidence.engines
 
 
 def rechecked(job: JobSpec, policy: PolicySpec, pools: Mapping[str, Measured]) -> tuple[Protection, ...]:
@@ -173,9 +178,7 @@ def _possible(claimed: np.ndarray, binary: bool) -> bool:
 
 def _same_place(record: EvaluationRecord) -> bool:
     host, here = record.evidence.host, host_facts()
-    return (
-        here.same_hardware(host) and here.runtime == host.runtime and record.evidence.provider == CPU_PROVIDER
-    )
+    return here.same_hardware(host) and here.runtime == host.runtime and record.evidence.provider == CPU
 
 
 def _check_same(pool: str, measured: Measured, own: Rerun) -> None:

@@ -8,6 +8,8 @@ from inc_mlflow.records.base import (
     Interval,
     Record,
     Verdict,
+    baseline_label,
+    is_baseline,
 )
 from inc_mlflow.records.candidates import (
     Candidate,
@@ -23,14 +25,15 @@ from inc_mlflow.records.conditions import (
     Load,
     Plan,
     Rounds,
-    RuntimeSettings,
     ranges,
 )
 from inc_mlflow.records.facts import (
     CalibrationRecord,
     ChampionRecord,
+    CollectedStatistics,
     DataFacts,
     HostFacts,
+    ImportedBaseline,
     ImportRecord,
     SplitFacts,
     TensorSpec,
@@ -78,6 +81,7 @@ __all__ = [
     "CandidatesRecord",
     "Cause",
     "ChampionRecord",
+    "CollectedStatistics",
     "Conditions",
     "DataFacts",
     "Decision",
@@ -92,6 +96,7 @@ __all__ = [
     "Holds",
     "HostFacts",
     "ImportRecord",
+    "ImportedBaseline",
     "Interval",
     "JudgementRecord",
     "LayerSaturation",
@@ -108,7 +113,6 @@ __all__ = [
     "RequestRecord",
     "Rounds",
     "Row",
-    "RuntimeSettings",
     "SaturationReport",
     "ScoreRange",
     "Shard",
@@ -120,5 +124,7 @@ __all__ = [
     "TrackingRecord",
     "Trial",
     "Verdict",
+    "baseline_label",
+    "is_baseline",
     "ranges",
 ]

@@ -15,9 +15,19 @@ Line = Annotated[str, Field(pattern=r"^(?:[^\p{C}\p{Zl}\p{Zp}]|[\x{200C}\x{200D}
 wrote."""
 RECORD = "record.json"
 BASELINE = "baseline"
-"""Label of the model that all others are compared with."""
+"""Label of the model that all others are compared with: the first engine's."""
 SOURCE = "source"
 """Label of the file as it was given, in benchmarks."""
+
+
+def baseline_label(engine: str | None) -> str:
+    """Return the label of a baseline: the reference's without an engine, else that of a further engine."""
+    return BASELINE if engine is None else f"{BASELINE} {engine}"
+
+
+def is_baseline(label: str) -> bool:
+    """Tell whether a label is that of an FP32 baseline, whichever engine's."""
+    return label == BASELINE or label.startswith(f"{BASELINE} ")
 
 
 class Frozen(BaseModel):

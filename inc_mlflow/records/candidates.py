@@ -5,12 +5,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Record
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
 
 
 class Candidate(Frozen):
     """One recipe's model; ``path`` is relative to the step's directory."""
 
     recipe: dict[str, Any]
+    engine: str
     label: str
     path: str
     sha256: str
@@ -51,6 +53,8 @@ class Trial(Frozen):
 
     recipe: dict[str, Any]
     label: str
+    protects: dict[str, Any] | None = None
+    """The recipe that this one is the protected form of; None where it is not protected."""
     directory: Annotated[str, Field(pattern=r"^trials/[0-9]+$")]
     """Where the model was made, relative to the search; gone once the trial is beaten."""
     sha256: str | None
@@ -81,9 +85,10 @@ class CandidatesRecord(Record):
 
 
 class Model(Frozen):
-    """A model to be measured: ``label`` names it in records and tables."""
+    """A model to be measured: ``label`` names it in records and tables, ``engine`` runs it."""
 
     label: str
+    engine: str = DEFAULT_ENGINE
     path: str
     sha256: str
     size_bytes: int

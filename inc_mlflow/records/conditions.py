@@ -37,22 +37,6 @@ class Plan(Frozen):
         )
 
 
-class RuntimeSettings(Frozen):
-    """How ONNX Runtime runs every instance."""
-
-    provider: str
-    intra_op_threads: int
-    inter_op_threads: int
-    thread_affinities: str
-    """``session.intra_op_thread_affinities`` of the first instance: CPUs counted from 1, the calling thread's
-    left out."""
-    spinning: str
-    """Whether threads spin for work, as ``never`` or ``within a call``."""
-    optimization_level: str
-    arena: bool
-    """Whether the allocator keeps memory between calls."""
-
-
 class Load(Frozen):
     """What disturbed the instances in one round: of each cause that of the worst turn.
 
@@ -94,7 +78,8 @@ class Conditions(Frozen):
     scenario: str
     rate: float | None
     """Requests per second to all instances together; None where they run as fast as possible."""
-    settings: RuntimeSettings
+    settings: dict[str, dict[str, int | str | bool]]
+    """Engine -> how it runs every instance, under its own names."""
     passes: int | None
     """Passes over the batches of each model, by CPU time; None in wall time."""
     rounds: Rounds | None

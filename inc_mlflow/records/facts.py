@@ -2,6 +2,8 @@
 
 from typing import Self
 
+from pydantic import Field
+
 from inc_mlflow.records.base import Frozen, Line, Record
 
 
@@ -61,17 +63,32 @@ class DataFacts(Frozen):
     notes: tuple[str, ...]
 
 
+class ImportedBaseline(Frozen):
+    """One engine's baseline, and how far it is from the source."""
+
+    engine: str
+    model_sha256: str
+    model_bytes: int
+    facts: dict[str, int | str]
+    """What the engine says of its form, as ``opset``."""
+    largest_difference: float | None
+    """Absolute, over all outputs of the rows compared; None where the source could not be run."""
+
+
 class ImportRecord(Record):
-    """From source to baseline. ``largest_difference`` is absolute, over all outputs of the rows compared."""
+    """From source to baselines, the reference first."""
 
     source_sha256: str
     source_bytes: int
     source_error: str | None
-    model_sha256: str
-    model_bytes: int
-    opset: int
+    """Why the reference's engine cannot run the source as it is; None where it can."""
     rows_compared: int
-    largest_difference: float | None
+    baselines: tuple[ImportedBaseline, ...]
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the reference."""
+        return self.baselines[0].model_sha256
 
 
 class ChampionRecord(Record):
@@ -83,6 +100,8 @@ class ChampionRecord(Record):
     version: str | None = None
     recipe: str | None = None
     model_sha256: str | None = None
+    engine: str | None = None
+    """What runs it."""
     note: str | None = None
 
     def settled(self) -> bool:
@@ -90,10 +109,27 @@ class ChampionRecord(Record):
         return self.reachable
 
 
-class CalibrationRecord(Record):
-    """What the ranges were collected on."""
+class CollectedStatistics(Frozen):
+    """What one engine collected on calibration rows; without a digest where none of its recipes needs any."""
 
     model_sha256: str
     ranges_sha256: str | None
     tensors: int
     rows: int
+
+
+class CalibrationRecord(Record):
+    """What the statistics were collected on; ``others`` are of the engines beside the reference's."""
+
+    model_sha256: str
+    ranges_sha256: str | None
+    tensors: int
+    rows: int
+    others: dict[str, CollectedStatistics] = Field(default_factory=dict)
+
+    def of(self, engine: str) -> CollectedStatistics:
+        """Return what one engine collected."""
+        if engine in self.others:
+            return self.others[engine]
+        fields = CollectedStatistics.model_fields
+        return CollectedStatistics(**{name: getattr(self, name) for name in fields})

@@ -28,6 +28,7 @@ class Row(Frozen):
     """
 
     recipe: str
+    engine: str
     path: str
     sha256: str
     accuracy: Interval | None
@@ -41,7 +42,7 @@ class Row(Frozen):
 
 
 class JudgementRecord(Record):
-    """The gate's answer: the table in its order, baseline first, and the verdict of the best row."""
+    """The gate's answer: the table in its order, baselines first, and the verdict of the best row."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -51,8 +52,13 @@ class JudgementRecord(Record):
     """Of the gate's limits in canonical form: judgements by other limits differ in it."""
 
     def best(self) -> Row:
-        """Return the top row that is not the baseline."""
-        return self.table[1]
+        """Return the top row that is not a baseline."""
+        return self.candidates[0]
+
+    @property
+    def candidates(self) -> tuple[Row, ...]:
+        """The rows that are not baselines, in the table's order."""
+        return tuple(row for row in self.table if row.verdict is not None)
 
 
 class TrackingRecord(Record):

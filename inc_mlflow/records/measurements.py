@@ -2,9 +2,10 @@
 
 from pydantic import Field
 
-from inc_mlflow.records.base import Frozen, Interval, Line, Record
+from inc_mlflow.records.base import BASELINE, Frozen, Interval, Line, Record
 from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
+from inc_mlflow.registry.engines import Device
 
 ScoreRange = tuple[float | None, float | None]
 """The least and the largest score that a metric can give; None where it declares no such end."""
@@ -15,11 +16,13 @@ class Evidence(Frozen):
 
     pool: Line
     host: HostFacts
-    provider: Line
-    """What of ONNX Runtime ran the models."""
+    provider: Device
+    """What ran the models, as ``cpu`` or ``cuda``."""
     data_sha256: str
     models: dict[Line, str]
-    """Role or candidate label -> sha256 of the model file."""
+    """Role or candidate label -> sha256 of the model."""
+    engines: dict[Line, Line]
+    """The same labels -> what ran the model."""
 
 
 class Evaluated(Frozen):
@@ -133,8 +136,10 @@ class BenchmarkRecord(Record):
     """Label -> speed; empty where it is not valid, without those that could not keep up with arrivals."""
     confidence: float
     """One-sided, of the bounds of all ratios."""
+    against: Line = BASELINE
+    """Label of the fastest baseline of all engines, which speed-ups are against."""
     speedup: dict[str, Interval]
-    """Candidate label -> times as fast as the baseline: throughput, or with arrivals mean latency."""
+    """Label -> times as fast as that baseline: throughput, or with arrivals mean latency."""
     source_speedup: dict[str, Interval]
     """The same against the file as it was given; empty where that cannot run."""
     latencies_sha256: str

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.records.base import Frozen, Record
-from inc_mlflow.records.facts import HostFacts
+from inc_mlflow.records.facts import CalibrationRecord, HostFacts
 from inc_mlflow.records.measurements import Evaluation
 
 
@@ -59,8 +59,8 @@ class ShardRecord(Record):
         """Return by their names what all shards must have alike."""
 
 
-class CalibrationShardRecord(ShardRecord):
-    """Ranges of one shard; ``rows`` and ``tensors`` are its own, ``data_sha256`` is of the whole split."""
+class CalibrationShardRecord(CalibrationRecord, ShardRecord):
+    """Statistics of one shard; ``rows`` and ``tensors`` are its own, ``data_sha256`` is of the whole split."""
 
     verb = "calibrate"
 
@@ -69,10 +69,6 @@ class CalibrationShardRecord(ShardRecord):
     """None, as ``ranges_sha256``, where no recipe of the job needs ranges."""
     batches_sha256: str
     """Of the sizes of all batches of the split: they say which rows are whose."""
-    model_sha256: str
-    ranges_sha256: str | None
-    tensors: int
-    rows: int
 
     @property
     def ran_on(self) -> HostFacts:

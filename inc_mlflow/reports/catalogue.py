@@ -1,30 +1,26 @@
 """What a job can name, from the tables themselves."""
 
 from collections.abc import Callable
+from typing import Any
 
-from inc_mlflow.datasets import DATASETS
 from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.hardware import pools
-from inc_mlflow.metrics import METRICS
-from inc_mlflow.metrics.metric import NamedMetric
-from inc_mlflow.metrics.postprocess import POSTPROCESS
-from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec import Dynamic, Static
-
-_SUMMARIES = {
-    "npz": "an .npz with one array per graph input and one of labels",
-    "images": "a folder with one folder of images per class (extra: vision)",
-    "text": "a .tsv or .csv with a header, tokenised by a tokenizer.json (extra: text)",
-}
+from inc_mlflow.registry import Registry, did_you_mean
+from inc_mlflow.registry.datasets import DATASETS
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.methods import METHODS
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 
 
 def catalogue(what: str) -> dict[str, str]:
     """Return name -> summary; UnknownNameError lists the kinds."""
     kinds: dict[str, Callable[[], dict[str, str]]] = {
+        "engines": lambda: _summaries(ENGINES),
         "methods": _methods,
-        "metrics": _metrics,
-        "postprocess": _postprocess,
-        "datasets": _datasets,
+        "metrics": lambda: _summaries(METRICS, _facts),
+        "postprocess": lambda: _summaries(POSTPROCESS),
+        "datasets": lambda: _summaries(DATASETS),
         "pools": pools.summaries,
     }
     if what not in kinds:
@@ -35,22 +31,27 @@ def catalogue(what: str) -> dict[str, str]:
 
 
 def _methods() -> dict[str, str]:
-    return {kind.model_fields["method"].default: (kind.__doc__ or "").strip() for kind in (Static, Dynamic)}
+    """Return what each method is, and of which engine where that is not the default one."""
+    found: dict[str, str] = {}
+    for name in METHODS:
+        engine, method = name.split(".", 1)
+        summary = METHODS.row(name).summary
+        text = summary if engine == DEFAULT_ENGINE else f"{summary} (engine: {engine})"
+        found[method] = f"{found[method]}; {text}" if method in found else text
+    return found
 
 
-def _metrics() -> dict[str, str]:
-    return {name: _described(METRICS.get(name)) for name in METRICS}
+def _summaries(table: Registry[Any], facts: Callable[[str], list[str]] = lambda name: []) -> dict[str, str]:
+    """Return the summary of each row, followed by facts about it and the extra that it needs."""
+    found = {}
+    for name in table:
+        row = table.row(name)
+        notes = facts(name) + ([f"extra: {row.extra}"] if row.extra else [])
+        found[name] = f"{row.summary} ({', '.join(notes)})" if notes else row.summary
+    return found
 
 
-def _described(metric: type[NamedMetric]) -> str:
-    direction = "higher" if metric.higher_is_better else "lower"
-    scope = "per sample" if metric.decomposable else "whole split"
-    return f"{metric.summary} ({metric.unit}, {direction} is better, {scope})"
-
-
-def _postprocess() -> dict[str, str]:
-    return {name: POSTPROCESS.get(name).summary for name in POSTPROCESS}
-
-
-def _datasets() -> dict[str, str]:
-    return {name: _SUMMARIES.get(name, "from an installed package") for name in DATASETS}
+def _facts(metric: str) -> list[str]:
+    kind = METRICS.get(metric)
+    direction = "higher" if kind.higher_is_better else "lower"
+    return [kind.unit, f"{direction} is better", "per sample" if kind.decomposable else "whole split"]

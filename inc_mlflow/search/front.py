@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from inc_mlflow.records import Trial
 
@@ -20,8 +19,8 @@ def accepted(trials: Sequence[Trial]) -> list[Trial]:
     One whose protected form is accepted too gives way to that.
     """
     found = [trial for trial in trials if trial.rejected is None]
-    protected = [_unprotected(trial) for trial in found if _is_protected(trial)]
-    return [trial for trial in found if _is_protected(trial) or trial.recipe not in protected]
+    protected = [trial.protects for trial in found if trial.protects is not None]
+    return [trial for trial in found if trial.protects is not None or trial.recipe not in protected]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
@@ -94,11 +93,3 @@ def _loss(trial: Trial) -> tuple[float, float]:
         return math.inf, math.inf
     proven = max(0.0, trial.relative_drop.low) / max(trial.max_relative_drop / 2, 1e-3)
     return math.floor(proven), round(math.log(max(trial.output_error, 1e-9), 1.1))
-
-
-def _is_protected(trial: Trial) -> bool:
-    return bool(trial.recipe["reduce_range"])
-
-
-def _unprotected(trial: Trial) -> dict[str, Any]:
-    return trial.recipe | {"reduce_range": False}

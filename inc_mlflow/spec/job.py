@@ -5,15 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
+from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
@@ -21,34 +30,37 @@ from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.spec.recipes import Dynamic, Recipe, Static, label
+from inc_mlflow.spec.recipes import Recipe, Recipes
 from inc_mlflow.spec.search import SearchSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
 
 
-def _auto_or_list(value: Any) -> str:
-    return "auto" if isinstance(value, str) else "list"
-
-
-Recipes = Annotated[
-    Annotated[Literal["auto"], Tag("auto")]
-    | Annotated[tuple[Recipe, ...], Field(min_length=1, strict=False), Tag("list")],
-    Discriminator(_auto_or_list),
-]
-
-
-class JobSpec(Part):
+class JobSpec(SpecModel):
     """One INT8 job: model, data, metric, recipes, gate."""
+
+    model_config = ConfigDict(
+        defer_build=True
+    )  # reading a job asks the engines for their options, importing not
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     name: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,199}$", description="Also the default MLflow names."),
     ]
+    engines: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            strict=False,
+            description="What compresses and runs the model, the first one's baseline being the reference; "
+            "auto: all that are installed and take this source.",
+        ),
+    ] = (DEFAULT_ENGINE,)
     model: Annotated[
-        RemotePath, Field(description="An .onnx file, relative to the job file or s3://bucket/path.")
+        RemotePath,
+        Field(description="The source, as an .onnx file, relative to the job file or s3://bucket/path."),
     ]
     data: DataSpec
     metric: MetricSpec
@@ -78,13 +90,22 @@ class JobSpec(Part):
     def _metric_by_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _engines_of(cls, data: Any) -> Any:
+        """Put the engines' names for ``auto``, and give each recipe the first engine that offers its method."""
+        return with_engines(data) if isinstance(data, Mapping) else data
+
+    @field_validator("engines")
+    @classmethod
+    def _known(cls, engines: tuple[str, ...]) -> tuple[str, ...]:
+        return check_engines(engines)
+
     @field_validator("model")
     @classmethod
-    def _onnx(cls, path: str) -> str:
-        if not path.endswith(".onnx"):
-            raise ValueError(
-                f"{path!r} is not an .onnx file; other formats are not supported yet. {_how_to_export(path)}"
-            )
+    def _taken(cls, path: str, info: ValidationInfo) -> str:
+        for engine in info.data.get("engines", ()):
+            ENGINES.get(engine).check_source(path)
         return path
 
     @model_validator(mode="after")
@@ -96,18 +117,25 @@ class JobSpec(Part):
                 real = ", ".join(str(pool) for pool in self.pools)
                 raise ValueError(f"search.pools: {name!r} is not a pool of the job; it has {real}")
         check_pools(self.pools)
-        labels = [label(recipe) for recipe in self.listed]
+        labels = [recipe.label() for recipe in self.listed]
         if len(set(self.listed)) < len(self.listed):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
-        if self.data.calibration is None and any(isinstance(recipe, Static) for recipe in self.listed):
-            raise ValueError(
-                "data.calibration: a static recipe needs it; give the split, or use method dynamic"
-            )
+        for recipe in self.listed:
+            if recipe.engine not in self.engines:
+                raise ValueError(
+                    f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are "
+                    f"{', '.join(self.engines)}"
+                )
+            if recipe.statistics and self.data.calibration is None:
+                raise ValueError(
+                    f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
+                    "that needs none"
+                )
         return self
 
     @property
-    def listed(self) -> tuple[Static | Dynamic, ...]:
+    def listed(self) -> tuple[Recipe, ...]:
         """The recipes that the job lists; none where it leaves them to the search."""
         return () if self.recipes == "auto" else self.recipes
 
@@ -259,9 +287,3 @@ def _check_paths(data: Mapping[str, Any]) -> None:
             possible_path(data[field] if isinstance(data.get(field), str) else "")
         except ValueError as error:
             raise SpecError(f"{field}: {error}") from error
-
-
-def _how_to_export(path: str) -> str:
-    if path.endswith((".pt", ".pth")):
-        return "Export it with torch.onnx.export(model, example, 'model.onnx', dynamo=True)"
-    return "Export it: python -m tf2onnx.convert --opset 17 --output model.onnx, with --saved-model or --graphdef"

@@ -1,22 +1,23 @@
 """Where a pool's work runs on a cluster, what it gets there, and what its hardware must prove to be."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from inc_mlflow.registry.engines import ENGINES, Device
 from inc_mlflow.spec.gate import Role
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 LOCAL, SYSTEM = "local", "system"
 """This machine, whatever it is; and the pool of the steps that measure nothing."""
 POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
-CPU_PROVIDER: Provider = "CPUExecutionProvider"
+CPU: Device = "cpu"
 _Cpus = Annotated[int, Field(ge=1)]
 _Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 
 
-class Expression(Part):
+class Expression(SpecModel):
     """One requirement on the labels of a node, as Kubernetes writes it."""
 
     key: str
@@ -38,7 +39,7 @@ class Expression(Part):
         return f"{self.key} {self.operator} {', '.join(self.values)}".rstrip()
 
 
-class Toleration(Part):
+class Toleration(SpecModel):
     """A taint that the pool's nodes have to keep other work out."""
 
     key: str
@@ -53,7 +54,7 @@ class Toleration(Part):
         return self
 
 
-class Expect(Part):
+class Expect(SpecModel):
     """What a step proves about its machine before it measures; a step whose machine is another one fails."""
 
     arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
@@ -68,7 +69,7 @@ class Expect(Part):
     ] = None
 
 
-class PoolSpec(Part):
+class PoolSpec(SpecModel):
     """One kind of hardware: how Kubernetes finds its nodes, what a task gets there, and what it must be."""
 
     selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(
@@ -87,8 +88,23 @@ class PoolSpec(Part):
     ] = None
     gpu: Annotated[int, Field(ge=0, description="NVIDIA GPUs of a task.")] = 0
     image: Annotated[str, Field(description="Name of the image in images.lock.")] = "onnxruntime"
-    provider: Annotated[Provider, Field(description="What of ONNX Runtime runs the models.")] = CPU_PROVIDER
+    provider: Annotated[
+        Device, Field(description="What runs the models: cpu, cuda, or an engine's own name for that.")
+    ] = CPU
     expect: Expect = Expect()
     role: Annotated[
         Role, Field(description="What the pool has to say, unless the gate names another role.")
     ] = "required"
+
+    @field_validator("provider", mode="before")
+    @classmethod
+    def _of_an_engine(cls, name: Any) -> Any:
+        """Take an engine's own name of a device for the device."""
+        if name in get_args(Device):
+            return name
+        return next((devices[name] for devices in _devices() if name in devices), name)
+
+
+def _devices() -> Iterator[Mapping[Any, Device]]:
+    for name in ENGINES:
+        yield ENGINES.get(name).devices

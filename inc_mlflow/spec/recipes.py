@@ -1,142 +1,109 @@
-"""Recipes: one way to compress each, with options in ONNX Runtime's own names."""
+"""Recipes: a method with its options. What options a method has, its engine says."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, GetCoreSchemaHandler, Tag, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from inc_mlflow.errors import SpecError
-from inc_mlflow.spec.spec_model import Part, spec_error
-
-IntType = Literal["QUInt8", "QInt8"]
-CalibrateMethod = Literal["minmax", "percentile", "entropy", "mse"]
-_PerChannel = Annotated[
-    bool, Field(description="One weight scale per output channel instead of one per tensor.")
-]
-_ReduceRange = Annotated[bool, Field(description="7-bit weights: no int16 saturation on CPUs without VNNI.")]
-_WeightType = Annotated[IntType, Field(description="Integer type of weights; QInt8 is right on x86 and ARM.")]
-_OpTypes = Annotated[
-    tuple[str, ...] | None,
-    Field(
-        description="Operators to quantise, as [Conv, MatMul]; all that ONNX Runtime supports by default.",
-        strict=False,
-        min_length=1,
-    ),
-]
-_Exclude = Annotated[
-    tuple[str, ...], Field(description="Names of baseline nodes that stay FP32.", strict=False)
-]
+from inc_mlflow.registry import did_you_mean
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.methods import METHODS, engine_of, method_names
+from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
-class Static(Part):
-    """Activations with ranges from calibration: fastest where convolutions dominate."""
+class Recipe(SpecModel):
+    """The options of one method; every method has a class of its own below this one."""
 
-    method: Literal["static"] = "static"
-    quant_format: Annotated[
-        Literal["QDQ", "QOperator"], Field(description="How the file expresses INT8.")
-    ] = "QDQ"
-    activation_type: Annotated[
-        IntType, Field(description="QUInt8 is right on x86; QInt8 is slower than FP32 there.")
-    ] = "QUInt8"
-    weight_type: _WeightType = "QInt8"
-    per_channel: _PerChannel = True
-    calibrate_method: Annotated[CalibrateMethod, Field(description="How ranges follow from calibration.")] = (
-        "minmax"
-    )
-    reduce_range: Annotated[
-        bool | Literal["saturating"],
-        Field(
-            description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where layers saturate."
-        ),
-    ] = False
-    cross_layer_equalization: Annotated[
-        bool,
-        Field(description="Balance the weights of consecutive convolutions first: for per-tensor scales."),
-    ] = False
-    smooth_quant: Annotated[
-        float | None,
-        Field(
-            gt=0,
-            lt=1,
-            description="Move outliers of activations into weights by this exponent, as 0.5: for transformers.",
-        ),
-    ] = None
-    bias_correction: Annotated[
-        bool, Field(description="Take the mean error of each layer back by its bias.")
-    ] = False
-    op_types_to_quantize: _OpTypes = None
-    nodes_to_exclude: _Exclude = ()
+    engine: str
+    method: str
 
-    @field_validator("calibrate_method", mode="before")
-    @classmethod
-    def _for_integers(cls, method: Any) -> Any:
-        if method == "distribution":
-            raise ValueError(
-                "'distribution' is for float8 and ruins INT8; use minmax, percentile, entropy or mse"
-            )
-        return method
+    def label(self) -> str:
+        """Name the recipe by what differs from the defaults, as "static u8s8 per-channel"."""
+        return self.method
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.activation_type == "QInt8" and self.weight_type == "QUInt8":
-            raise ValueError(
-                "activation_type QInt8 with weight_type QUInt8 has no kernel; use weight_type QInt8"
-            )
-        if self.reduce_range == "saturating" and self.quant_format != "QDQ":
-            raise ValueError(
-                "reduce_range saturating is for quant_format QDQ only; use that, or reduce_range true"
-            )
-        if self.bias_correction and self.quant_format != "QDQ":
-            raise ValueError("bias_correction is for quant_format QDQ only; use that, or leave it out")
-        return self
+    @property
+    def statistics(self) -> frozenset[str]:
+        """Kinds of statistics that it needs of calibration rows; none by default."""
+        return frozenset()
+
+    @property
+    def kept_fp32(self) -> tuple[str, ...]:
+        """Nodes of the baseline that the recipe leaves in FP32 by name."""
+        return ()
+
+    def unprotected(self) -> Self | None:
+        """Return the recipe that this one is the protected form of; None where it is not protected."""
+        return None
 
 
-class Dynamic(Part):
-    """Activations scaled at run time, no calibration: strong for transformers and recurrent models."""
-
-    method: Literal["dynamic"] = "dynamic"
-    weight_type: _WeightType = "QInt8"
-    per_channel: _PerChannel = True
-    reduce_range: _ReduceRange = False
-    op_types_to_quantize: _OpTypes = None
-    nodes_to_exclude: _Exclude = ()
-
-
-Recipe = Annotated[Static | Dynamic, Field(discriminator="method")]
-_ADAPTER: TypeAdapter[Static | Dynamic] = TypeAdapter(Recipe)
-
-
-def parse_recipe(data: Any) -> Static | Dynamic:
+def parse_recipe(data: Any) -> Recipe:
     """Read one recipe from plain data; SpecError names the field."""
     try:
-        return _ADAPTER.validate_python(data)
+        return _adapter().validate_python(data)
     except ValidationError as error:
         raise SpecError(f"recipe: {str(spec_error(error)).removeprefix('job').removeprefix(': ')}") from error
 
 
-def label(recipe: Static | Dynamic) -> str:
-    """Name a recipe by what differs, as "static u8s8 per-channel"."""
-    return " ".join([recipe.method, *_types(recipe), *_options(recipe)])
+class _Registered:
+    """The options of every registered method, told apart by engine and method."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = {_tag(name): handler.generate_schema(METHODS.options(name)) for name in METHODS}
+        union = core_schema.tagged_union_schema(choices, discriminator=_discriminate)
+        return core_schema.no_info_before_validator_function(_check_method, union)
 
 
-def _types(recipe: Static | Dynamic) -> list[str]:
-    short = {"QUInt8": "u8", "QInt8": "s8"}
-    if isinstance(recipe, Dynamic):
-        return [short[recipe.weight_type]]
-    format_ = [] if recipe.quant_format == "QDQ" else [recipe.quant_format]
-    return [short[recipe.activation_type] + short[recipe.weight_type], *format_]
+AnyRecipe = Annotated[Recipe, _Registered]
+"""A recipe of any method. Its schema is made when it is first used, from the table of methods."""
 
 
-def _options(recipe: Static | Dynamic) -> list[str]:
-    options = ["per-channel" if recipe.per_channel else "per-tensor"]
-    options += _remedies(recipe) if isinstance(recipe, Static) else []
-    options += {False: [], True: ["7-bit"], "saturating": ["7-bit where saturating"]}[recipe.reduce_range]
-    options += ["+".join(recipe.op_types_to_quantize)] if recipe.op_types_to_quantize else []
-    options += [f"{len(recipe.nodes_to_exclude)} nodes FP32"] if recipe.nodes_to_exclude else []
-    return options
+def _auto_or_list(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "list"
 
 
-def _remedies(recipe: Static) -> list[str]:
-    remedies: list[str] = [recipe.calibrate_method] if recipe.calibrate_method != "minmax" else []
-    remedies += ["equalised"] if recipe.cross_layer_equalization else []
-    remedies += [f"smoothed {recipe.smooth_quant:g}"] if recipe.smooth_quant else []
-    return remedies + (["bias corrected"] if recipe.bias_correction else [])
+Recipes = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[tuple[AnyRecipe, ...], Field(min_length=1, strict=False), Tag("list")],
+    Discriminator(_auto_or_list),
+]
+"""The recipes of a job: a list, or ``auto``."""
+
+
+@cache
+def _adapter() -> TypeAdapter[Recipe]:
+    return TypeAdapter(AnyRecipe)
+
+
+def _tag(name: str) -> str:
+    return f"{METHOD_TAG}{name}"
+
+
+def _discriminate(data: Any) -> str:
+    if isinstance(data, Recipe):
+        return _tag(f"{data.engine}.{data.method}")
+    engine = data.get("engine") or engine_of(data["method"])
+    return _tag(f"{engine}.{data['method']}")
+
+
+def _check_method(data: Any) -> Any:
+    """Raise ValueError where no engine offers the method, with all that there are."""
+    if isinstance(data, Recipe):
+        return data
+    engine = data.get("engine") if isinstance(data, Mapping) else None
+    if engine is not None and (not isinstance(engine, str) or engine not in ENGINES):
+        there_are = f"there are {', '.join(ENGINES)}"
+        raise ValueError(f"no engine {short(engine)}{did_you_mean(str(engine), ENGINES)}; {there_are}")
+    there = method_names(engine)
+    names = ", ".join(map(repr, there))
+    if not isinstance(data, Mapping):
+        raise ValueError(f"expected a mapping with 'method', got {short(data)}; 'method' is one of {names}")
+    if "method" not in data:
+        raise ValueError(f"the field 'method' is missing; it is one of {names}")
+    method = str(data["method"])
+    if method not in there:
+        raise ValueError(f"no method {short(method)}{did_you_mean(method, there)}; there are {names}")
+    return data

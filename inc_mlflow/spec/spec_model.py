@@ -10,14 +10,16 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 
-_TAGS = {"static", "dynamic", "file", "callable_", "auto", "list", "named_", "emulated_"}
+METHOD_TAG = "method:"
+"""Begins what stands there for a recipe; its engine and method follow."""
+_TAGS = {"file", "callable_", "auto", "list", "named_", "emulated_"}
 """What pydantic puts into the place of an error for the members of unions; it is not the user's."""
 
 _SHOWN = 60
 """Letters of what was given that stand in a message."""
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """A frozen piece of the job."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -35,7 +37,7 @@ class Part(BaseModel):
                     )
             if torn := next(_torn(data), None):
                 raise ValueError(
-                    f"{_short(torn)} holds half a character, which no file can; write the whole one"
+                    f"{short(torn)} holds half a character, which no file can; write the whole one"
                 )
         return data
 
@@ -50,7 +52,7 @@ def spec_error(error: ValidationError) -> SpecError:
 
 
 def _unknown(key: str, allowed: list[str]) -> str:
-    shown = key if key.isprintable() and len(key) <= _SHOWN else _short(key)
+    shown = key if key.isprintable() and len(key) <= _SHOWN else short(key)
     return f"{shown}: unknown field{did_you_mean(key, allowed)}; allowed are {', '.join(sorted(allowed))}"
 
 
@@ -73,28 +75,20 @@ def _message(detail: ErrorDetails) -> str:
         return f"{path}.{detail['msg']}" if path else detail["msg"]
     if kind == "missing":
         return f"{path}: required field is missing"
-    if kind in {"union_tag_not_found", "union_tag_invalid", "model_attributes_type"}:
-        return f"{path}: {_wrong_tag(detail, given)}"
     if kind == "value_error":
         return f"{path or 'job'}: {detail['ctx']['error']}"
-    return f"{path or 'job'}: {_expected(detail['msg'])}, got {_short(given)}"
+    return f"{path or 'job'}: {_expected(detail['msg'])}, got {short(given)}"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
     """Join field names and list positions."""
-    parts = [item for item in location if not (isinstance(item, str) and item in _TAGS)]
+    parts = [
+        item
+        for item in location
+        if not (isinstance(item, str) and (item in _TAGS or item.startswith(METHOD_TAG)))
+    ]
     text = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in parts)
     return text.replace(".[", "[")
-
-
-def _wrong_tag(detail: ErrorDetails, given: Any) -> str:
-    expected = detail.get("ctx", {}).get("expected_tags", "'static', 'dynamic'")
-    if not isinstance(given, Mapping):
-        return f"expected a mapping with 'method', got {_short(given)}; 'method' is one of {expected}"
-    if "method" not in given:
-        return f"the field 'method' is missing; it is one of {expected}"
-    name = str(given["method"])
-    return f"no method {_short(name)}{did_you_mean(name, ['static', 'dynamic'])}; there are {expected}"
 
 
 def _expected(text: str) -> str:
@@ -108,6 +102,7 @@ def _expected(text: str) -> str:
     )
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Write what was given as in Python, its beginning where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -11,21 +11,20 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import source_file
 from inc_mlflow.datasets.separate import Data
-from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration
-from inc_mlflow.engines.onnxruntime.runtime.runner import check_memory, fixed_batch
+from inc_mlflow.engines.engine import MethodData, Statistics
+from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.records import TensorSpec
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
     """Return the job's splits; DataError where the layout's batch is one that the model cannot take."""
-    inputs = signature(read_structure(job.model))
+    inputs = ENGINES.get(job.spec.engines[0]).interface(job.model).inputs
     if not inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
     fixed = fixed_batch(spec.shape for spec in inputs)
@@ -45,13 +44,13 @@ def _row_bytes(spec: TensorSpec) -> int:
     )
 
 
-def calibration(job: Job, ranges: Ranges | None) -> Calibration:
-    """Return the job's calibration rows with the ranges that were collected on them."""
+def method_data(job: Job, statistics: Statistics | None) -> MethodData:
+    """Return the job's calibration rows with the statistics that were collected on them."""
 
     def rows() -> Iterable[Arrays]:
         return (inputs for inputs, *_ in open_data(job).rows("calibration"))
 
-    return Calibration(rows, ranges, threads=len(usable_cores()))
+    return MethodData(rows, statistics, threads=len(usable_cores()))
 
 
 class LabelCheck:
@@ -75,7 +74,7 @@ class LabelCheck:
         """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
         if self._seen:
             with _of("validation"):
-                draw({"label": np.concatenate(self._seen)}, self._metric.missing)
+                draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
 
 
 @contextmanager

@@ -28,10 +28,11 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, model_bytes, model_sha256
+from inc_mlflow.files import model_bytes, model_sha256
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.measure.gate.measurements import load_measured
 from inc_mlflow.records import BASELINE, CandidatesRecord, Model, Row

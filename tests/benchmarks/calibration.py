@@ -25,9 +25,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.calibrate import CalibrationDataReader, CalibrationMethod, create_calibrator
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
-from inc_mlflow.files import MODEL
 
 SAMPLES, FEW, ROUNDS = 64, 4, 3
 METHODS = ("percentile", "entropy", "mse")

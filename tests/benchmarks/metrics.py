@@ -15,7 +15,7 @@ import numpy as np
 
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.resample import resample
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.registry.metrics import METRICS
 
 RANDOM = np.random.default_rng(0)
 WORDS = [f"word{number}" for number in range(2000)]

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "servers"))
-
-from proxy import proxy
-from s3 import s3
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from inc_mlflow.remote import Address, Store, open_store
+from tests.support.proxy import proxy
+from tests.support.s3 import s3
 
 OBJECTS, SIZE, LATENCY, REPEATS = 200, 20_000, 0.02, 3
 

@@ -21,17 +21,17 @@ from types import ModuleType
 import numpy as np
 import onnx
 
+from inc_mlflow.engines.engine import MethodData as Calibration
 from inc_mlflow.engines.onnxruntime.analysis.saturation import predict
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.graph.quantized_layers import Graph, layers
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
+from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
-from inc_mlflow.files import MODEL
-from inc_mlflow.spec import Static
+from tests.support.onnx_candidates import compress
 
 ISA, ROWS, ROUNDS = "x86-avx2", 8, 60
 RECIPES = {

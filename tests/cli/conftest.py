@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "digits"
+from tests.support.paths import EXAMPLE
+
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 REMOVE = object()
 

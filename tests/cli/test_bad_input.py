@@ -215,7 +215,7 @@ FIELDS = [
     ("search", {"pools": ["intel"]}, ["search.pools", "not a pool of the job", "local"]),
     ("recipes", [], ["recipes", "at least 1"]),
     ("recipes", [{"method": "statik"}], ["recipes[0]", "no method 'statik'", "did you mean 'static'"]),
-    ("recipes", [{}], ["recipes[0]", "'method' is missing", "'static', 'dynamic'"]),
+    ("recipes", [{}], ["recipes[0]", "'method' is missing", "'dynamic', 'static'"]),
     ("recipes", ["static"], ["recipes[0]", "expected a mapping with 'method'"]),
     (
         "recipes",
@@ -255,7 +255,7 @@ FIELDS = [
     ),
     ("tracking.registered_model", "it's", ["tracking.registered_model"]),
     ("tracking.registered_model", "a/b", ["tracking.registered_model", "match"]),
-    ("data.calibration.format", "parquet", ["data.calibration.format", "'npz', 'images' or 'text'"]),
+    ("data.calibration.format", "parquet", ["data.calibration.format", "no 'parquet'", "images, npz, text"]),
     ("data.calibration.samples", "many", ["data.calibration.samples", "integer", "'many'"]),
     (
         "data.calibration.path",
@@ -300,7 +300,7 @@ def test_required_field(refused, work, field):
 
 def test_static_recipe_without_calibration(refused, work):
     work.unset("data.calibration")
-    refused("run", work.job, holds=("data.calibration", "static recipe needs it", "method dynamic"))
+    refused("run", work.job, holds=("data.calibration", "static recipe needs it", "a method that needs none"))
 
 
 def test_no_secret_in_the_message(call, work):

@@ -17,7 +17,7 @@ from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.measure.benchmark import benchmark_models
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import model_at
-from inc_mlflow.steps.prepare.import_model import normalized
+from inc_mlflow.steps.prepare.import_model import imported_baseline as normalized
 from inc_mlflow.steps.standalone.gate import judge_records
 from inc_mlflow.steps.standalone.prepare import write_candidate
 

@@ -42,7 +42,7 @@ def test_gate_joins_what_two_pools_measured_and_each_number_has_its_pool(call, a
             record = json.loads((places[-1] / "record.json").read_text())
             assert (record["evidence"]["pool"], record["evidence"]["provider"]) == (
                 pool,
-                "CPUExecutionProvider",
+                "cpu",
             )
             assert record["seconds"] > 0
     code, out, err = call("gate", *places, "--json")

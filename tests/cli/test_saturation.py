@@ -91,7 +91,8 @@ def test_refused(refused, work, arguments, holds):
 def test_the_report_beside_a_candidate_becomes_two_artifacts(work, quantized):
     model = quantized()
     rows = ({"image": image[None]} for image in work.arrays("calib.npz")["image"])
-    report = saturation_report(model, rows)
+    saturation_report("onnxruntime", model, rows)
+    report = SaturationReport.model_validate_json((model.parent / "saturation.json").read_text())
     texts = saturation_texts(
         {"sha of int8.onnx": model, "sha of another": work.folder / "elsewhere" / "model.onnx"}
     )

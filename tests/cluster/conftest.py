@@ -2,14 +2,12 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
-import stub
 
 from inc_mlflow.remote import fetch
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+from tests.cluster import kubeflow_stub as stub
+from tests.support.paths import EXAMPLE
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import sha256_file
 from inc_mlflow.pipelines import bundle as bundles
-from inc_mlflow.pipelines.bundle import bundle, check_visible, local_files, is_pinned
+from inc_mlflow.pipelines.bundle import bundle, check_visible, is_pinned, local_files
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import Address, open_store
 from inc_mlflow.spec import Job

@@ -7,10 +7,10 @@ import sys
 import time
 
 import pytest
-from proxy import proxy
 
 from inc_mlflow.errors import StateError
 from inc_mlflow.remote import fetch
+from tests.support.proxy import proxy
 
 FETCH = "import sys; from inc_mlflow.remote import fetch; print(fetch(sys.argv[1]), flush=True); "
 KEEP = FETCH + "sys.stdin.read()"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from stub import API, json_error
 
 from inc_mlflow.pipelines.endpoint import Endpoint
 from inc_mlflow.pipelines.submit import RunOptions, start
+from tests.cluster.kubeflow_stub import API, json_error
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 MLFLOW = "http://mlflow.invalid"

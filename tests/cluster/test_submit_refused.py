@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from stub import API, json_error
+
+from tests.cluster.kubeflow_stub import API, json_error
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 MLFLOW = "http://mlflow.invalid"

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from stub import API, json_error, task
+
+from tests.cluster.kubeflow_stub import API, json_error, task
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 MLFLOW = "http://mlflow.invalid"

@@ -14,8 +14,8 @@ from kfp import compiler
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.components._base import container
 from inc_mlflow.pipelines.images import reference
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 JOB = ROOT / "examples" / "digits" / "job.yaml"
 FILES = sorted(
     path for path in (ROOT / "components").glob("*.py") if path.name not in {"__init__.py", "_base.py"}
@@ -69,8 +69,10 @@ def function(file):
     return component_of(file)[0]
 
 
-def test_there_are_components():
-    assert len(FILES) >= 9
+def test_every_file_is_a_component_of_the_table_and_has_a_yaml_file():
+    names = {path.stem for path in FILES}
+    assert names == set(COMPONENTS)
+    assert names == {path.stem for path in (ROOT / "components" / "yaml").glob("*.yaml")}
 
 
 def test_a_file_holds_one_component_in_few_lines(file):

@@ -3,13 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from inc_mlflow.spec import JobSpec
+from tests.support.paths import EXAMPLE
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 TEXT = JobSpec.load(EXAMPLE / "job.yaml").to_text()
 
 

@@ -1,7 +1,8 @@
 """The images, once per session; everything skips with the reason where no container engine runs."""
 
 import pytest
-from engine import image, need_engine
+
+from tests.containers.docker_images import image, need_engine
 
 
 @pytest.fixture(scope="session")

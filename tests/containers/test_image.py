@@ -2,10 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
-from engine import docker
+
+from tests.containers.docker_images import docker
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 CLOSED = (
@@ -47,9 +48,7 @@ def test_it_holds_what_is_pinned_and_nothing_else(onnxruntime_image):
         name, _, version = line.partition("==")
         return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
-    constraints = {
-        canonical(line) for line in (Path(__file__).parents[2] / "constraints.txt").read_text().split()
-    }
+    constraints = {canonical(line) for line in (ROOT / "constraints.txt").read_text().split()}
     installed = {canonical(line) for line in run(onnxruntime_image, "python", "-c", INSTALLED).split()}
     assert len(installed) > 50
     assert {line for line in installed - constraints if not line.startswith("inc-mlflow==")} == set()

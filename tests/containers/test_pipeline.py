@@ -5,11 +5,11 @@ import shutil
 import warnings
 
 import pytest
-from engine import ROOT
 
 from inc_mlflow.pipelines import graph
 from inc_mlflow.pipelines.compiling import PIPELINES
 from inc_mlflow.spec import Job
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

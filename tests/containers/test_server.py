@@ -2,14 +2,15 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 import yaml
-from engine import docker
+
+from tests.containers.docker_images import docker
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
-DEPLOYMENT = Path(__file__).parents[2] / "k8s" / "base" / "mlflow" / "deployment.yaml"
+DEPLOYMENT = ROOT / "k8s" / "base" / "mlflow" / "deployment.yaml"
 AUTH = """[mlflow]
 default_permission = READ
 database_uri = sqlite:////tmp/mlflow.db

@@ -6,12 +6,12 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.datasets.rows import row_digests
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
+from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.spec import FileSplit
 
 ALL = pytest.mark.parametrize("name", list(DATASETS))

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_cases import OPTIONS, case, make, take, value
-from metric_references import REFERENCES
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
 from inc_mlflow.measure.stats import resample
-from inc_mlflow.measure.stats.outcomes import hangs_on
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.measure.stats.outcomes import effective_rows
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.metrics.text import BROKEN
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
+from tests.support.metric_cases import OPTIONS, case, make, take, value
+from tests.support.metric_references import REFERENCES
 
 NAMES = list(METRICS)
 ALL = pytest.mark.parametrize("name", NAMES)
@@ -160,7 +160,7 @@ def test_it_says_by_its_labels_on_how_many_rows_it_hangs(name):
     assert weights.min() >= 0
     assert weights.max() > 0
     np.testing.assert_array_equal(weights, again)
-    assert 1 <= hangs_on(weights) <= len(weights)
+    assert 1 <= effective_rows(weights) <= len(weights)
 
 
 WRONG_LABELS = {
@@ -226,11 +226,12 @@ def test_it_reads_the_outputs_that_it_is_told(name, tmp_path):
 def test_without_its_package_it_is_refused_in_one_line(name, monkeypatch, tmp_path):
     outputs, _ = case(name, ROWS, 0, 0.7)
     spec = MetricSpec(name=name, options=OPTIONS.get(name, {}))
-    for package, extra in METRICS.get(name).needs.items():
+    row = METRICS.row(name)
+    for package in row.needs:
         monkeypatch.setitem(__import__("sys").modules, package, None)
         with pytest.raises(
             MissingExtraError,
-            match=rf"^metrics: '{name}' needs the package '{package}'; pip install 'inc-mlflow\[{extra}\]'$",
+            match=rf"^metrics: '{name}' needs the package '{package}'; pip install 'inc-mlflow\[{row.extra}\]'$",
         ):
             resolve(spec, tmp_path, list(outputs))
         monkeypatch.undo()

@@ -1,9 +1,9 @@
 """Functions and files stay small enough to read."""
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 FOLDERS = ("inc_mlflow", "components", "pipelines")
 FUNCTION, FILE = 60, 300
 

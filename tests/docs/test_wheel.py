@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 SOURCES = ("inc_mlflow", "components", "pipelines", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
 
 pytestmark = pytest.mark.slow
@@ -102,7 +103,9 @@ def test_it_holds_no_tests_data_or_models(names):
 
 @pytest.mark.skipif(not shutil.which(os.environ.get("CC", "cc")), reason="needs a C compiler")
 def test_it_holds_the_compiled_histogram_for_every_later_python(wheel, names):
-    assert [name for name in names if name.endswith(".so")] == ["inc_mlflow/engines/onnxruntime/calibration/_counting.abi3.so"]
+    assert [name for name in names if name.endswith(".so")] == [
+        "inc_mlflow/engines/onnxruntime/calibration/_counting.abi3.so"
+    ]
     assert "-cp311-abi3-" in wheel.name
 
 

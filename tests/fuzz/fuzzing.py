@@ -1,4 +1,4 @@
-"""Read damaged files, in a process of its own: `python fuzzing.py LOADER FROM TO`.
+"""Read damaged files, in a process of its own: `python -m tests.fuzz.fuzzing LOADER FROM TO`.
 
 The last line is what came of it, as JSON.
 
@@ -16,9 +16,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from targets import TARGETS, Target
-
 from inc_mlflow.errors import IncError
+from tests.fuzz.targets import TARGETS, Target
 
 SECONDS, BYTES = 5, 2**30
 """What one file may take: time, and memory beyond what the process has before the first."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from mutation import damaged
 from onnx import TensorProto, helper, numpy_helper
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_sha256
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_files
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from tests.fuzz.mutation import damaged
 
 
 def good_models() -> list[bytes]:
@@ -128,7 +128,7 @@ def read_model(folder: Path) -> None:
     """Read a model as `check` and `import` do, and run it as they would."""
     source = folder / "model.onnx"
     specs = signature(read_structure(source))
-    source_sha256(source)
+    source_files(source)
     target = folder / "baseline"
     target.mkdir(exist_ok=True)
     normalize(source, target)

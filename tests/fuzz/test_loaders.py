@@ -3,22 +3,22 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from targets import TARGETS
 
-from inc_mlflow.datasets import DATASETS
+from inc_mlflow.registry.datasets import DATASETS
+from tests.fuzz.targets import TARGETS
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does it")
-PROGRAM = Path(__file__).with_name("fuzzing.py")
 EVERY = pytest.mark.parametrize("loader", TARGETS)
 
 
 def fuzz(loader, first, last):
     """Read the files with these numbers in a process of its own; return what it counted."""
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", PROGRAM, loader, str(first), str(last)]
-    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.fuzz.fuzzing"]
+    command += [loader, str(first), str(last)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     lines = ended.stdout.splitlines()
     assert ended.returncode == 0, f"{loader} {lines[-1:]}: code {ended.returncode}\n{ended.stderr[-3000:]}"
     assert ended.stderr == ""

@@ -3,7 +3,8 @@
 import copy
 
 import pytest
-from manifests import K8S, KUBECTL, OVERLAYS, render, with_component
+
+from tests.k8s.manifests import K8S, KUBECTL, OVERLAYS, render, with_component
 
 WITH_DATA = "with rows for the gate"
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 import jsonschema
-from manifests import Object
+
+from tests.k8s.manifests import Object
 
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "array", "items": _TEXT, "minItems": 1}

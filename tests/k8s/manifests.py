@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
-K8S = Path(__file__).parents[2] / "k8s"
+from tests.support.paths import ROOT
+
+K8S = ROOT / "k8s"
 OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir() if path.name != "site")
 PIPELINES, GATE, SERVER = "inc-mlflow-pipelines", "inc-mlflow-gate", "inc-mlflow"
 KUBECTL = shutil.which("kubectl")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from manifests import Object, containers
+from tests.k8s.manifests import Object, containers
 
 _VOLUMES = {
     "configMap",

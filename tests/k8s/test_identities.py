@@ -1,13 +1,13 @@
 """Two identities, and no secret in the repository: pipelines request, the gate alone may write to the registry."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
-from manifests import GATE, K8S, PIPELINES, SERVER, containers, named, only, templates
 
 from inc_mlflow.pipelines import kubernetes_settings as settings_of
+from tests.k8s.manifests import GATE, K8S, PIPELINES, SERVER, containers, named, only, templates
+from tests.support.paths import ROOT
 
 README = (K8S / "README.md").read_text()
 SECRET = re.compile(
@@ -53,7 +53,7 @@ def test_there_is_no_secret_in_the_manifests(objects):
 
 
 def test_there_is_no_secret_in_any_file_for_clusters():
-    images = Path(__file__).parents[2] / "components" / "images"
+    images = ROOT / "components" / "images"
     files = [
         path
         for folder in (K8S, images)

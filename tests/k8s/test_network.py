@@ -3,7 +3,8 @@
 import ipaddress
 
 import pytest
-from manifests import GATE, PIPELINES, SERVER, named, only, selects, templates
+
+from tests.k8s.manifests import GATE, PIPELINES, SERVER, named, only, selects, templates
 
 PLACEHOLDER = ipaddress.ip_network("192.0.2.0/24")
 TASK = {"workflows.argoproj.io/workflow": "run"}

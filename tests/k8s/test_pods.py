@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from manifests import GATE, PIPELINES, SERVER, containers, named, only, templates
-from restricted import complaints
 
 from inc_mlflow.spec import PolicySpec
+from tests.k8s.manifests import GATE, PIPELINES, SERVER, containers, named, only, templates
+from tests.k8s.restricted import complaints
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "k8s" / "README.md").read_text()
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from karpenter import allowed, karpenter_complaints
-from manifests import K8S, KUBECTL, only, render
 
 from inc_mlflow.spec.presets import definitions, presets
+from tests.k8s.karpenter import allowed, karpenter_complaints
+from tests.k8s.manifests import K8S, KUBECTL, only, render
 
 pytestmark = pytest.mark.skipif(
     KUBECTL is None, reason="kubectl is not installed: manifests are not rendered"

@@ -2,8 +2,9 @@
 
 import kubernetes_validate
 import pytest
-from karpenter import KINDS, karpenter_complaints
-from values import ENUMS, FORMS, complaints
+
+from tests.k8s.karpenter import KINDS, karpenter_complaints
+from tests.k8s.values import ENUMS, FORMS, complaints
 
 VERSION = "1.33"
 

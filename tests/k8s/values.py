@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from manifests import Object, leaves
+from tests.k8s.manifests import Object, leaves
 
 _LABELS = {"In", "NotIn", "Exists", "DoesNotExist"}
 _NODES = _LABELS | {"Gt", "Lt"}

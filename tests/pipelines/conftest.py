@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from killing import Run, Undisturbed, check_store, folders, steps_of
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
+from tests.support.paths import EXAMPLE
+from tests.support.pipeline_runs import Run, Undisturbed, check_store, folders, steps_of
+
 RECIPES = "recipes:\n- {method: static}\n- {method: static, quant_format: QOperator}\n- {method: dynamic}\n"
 
 

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from standing_in import POOLS, check, run, stand_in
+
+from tests.support.two_pool_job import POOLS, check, run, stand_in
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,9 @@ import random
 import shutil
 
 import pytest
-from killing import candidates, copy_of, folders, state_of
 
 from inc_mlflow.pipelines.state import remove_damaged
+from tests.support.pipeline_runs import candidates, copy_of, folders, state_of
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,8 @@ import time
 
 import psutil
 import pytest
-from killing import SPANS, STEPS, before, begun, check_end, copy_of, state_of, wait_for
+
+from tests.support.pipeline_runs import SPANS, STEPS, before, begun, check_end, copy_of, state_of, wait_for
 
 pytestmark = pytest.mark.slow
 

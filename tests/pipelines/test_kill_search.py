@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import PROGRAM, SEEDS, environment
 
 from inc_mlflow.files import unsealed
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import shortlist
+from tests.support.pipeline_runs import PROGRAM, SEEDS, environment
 
 pytestmark = pytest.mark.slow
 BUDGET = "8"

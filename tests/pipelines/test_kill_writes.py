@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from killing import NEVER, SEEDS, before, check_store, copy_of, late, state_of
+
+from tests.support.pipeline_runs import NEVER, SEEDS, before, check_store, copy_of, late, state_of
 
 pytestmark = pytest.mark.slow
 

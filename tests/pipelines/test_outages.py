@@ -4,12 +4,12 @@ import hashlib
 import json
 
 import pytest
-from killing import before, check_store, copy_of, state_of, wait_for
-from mlflow_server import mlflow_server
 
 from inc_mlflow.errors import StaleError
 from inc_mlflow.pipelines import run
 from inc_mlflow.spec import Job
+from tests.support.mlflow_server import mlflow_server
+from tests.support.pipeline_runs import before, check_store, copy_of, state_of, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 import yaml
 from kfp import dsl, kubernetes
-from placing import compiled, task_of, work
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
 from inc_mlflow.pipelines.placement import place
 from inc_mlflow.pipelines.scheduling.package import tasks_of
 from inc_mlflow.spec import Job, PoolSpec
+from tests.support.placed_pipelines import compiled, task_of, work
 
 AMD = PoolSpec.model_validate(
     {

@@ -3,14 +3,10 @@
 import json
 import re
 from functools import partial
-from pathlib import Path
 
 import pytest
 import yaml
 from kfp import kubernetes
-from packages import FLEET_JOB, NAMES, bundled
-from packages import compiled as whole
-from placing import compiled, every_pool, spoil, work
 
 from inc_mlflow.cli import main
 from inc_mlflow.errors import SpecError
@@ -20,8 +16,12 @@ from inc_mlflow.pipelines.scheduling.package import tasks_of
 from inc_mlflow.pipelines.scheduling.proof import prove
 from inc_mlflow.spec import PoolSpec
 from inc_mlflow.spec.presets import definitions, presets
+from tests.support.compiled_packages import FLEET_JOB, NAMES, bundled
+from tests.support.compiled_packages import compiled as whole
+from tests.support.paths import ROOT
+from tests.support.placed_pipelines import compiled, every_pool, spoil, work
 
-FLEETS = Path(__file__).parents[2] / "examples" / "fleets"
+FLEETS = ROOT / "examples" / "fleets"
 LABEL = "inc-mlflow/pool"
 
 

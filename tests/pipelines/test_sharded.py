@@ -10,9 +10,10 @@ import yaml
 
 from inc_mlflow.pipelines.compiling import compile_package
 from inc_mlflow.spec import Job
+from tests.support.paths import EXAMPLE
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-JOB = Path(__file__).parents[2] / "examples" / "digits" / "job.yaml"
+JOB = EXAMPLE / "job.yaml"
 RAW = {"ranges": "ranges.json", "evaluation": "outcomes.npz"}
 
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 import psutil
 import pytest
-from killing import ORDER, SPANS, begun, check_end, check_nothing_left, copy_of, state_of, store, wait_for
+
+from tests.support.pipeline_runs import (
+    ORDER,
+    SPANS,
+    begun,
+    check_end,
+    check_nothing_left,
+    copy_of,
+    state_of,
+    store,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
 QUIET = 15.0

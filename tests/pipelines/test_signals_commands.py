@@ -5,7 +5,8 @@ import subprocess
 import time
 
 import pytest
-from killing import ENDS, PROGRAM, check_nothing_left, environment, heeding
+
+from tests.support.pipeline_runs import ENDS, PROGRAM, check_nothing_left, environment, heeding
 
 pytestmark = pytest.mark.slow
 STOPPED = "inc-mlflow: stopped; run the same command again to go on\n"

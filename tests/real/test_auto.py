@@ -1,7 +1,8 @@
 """``recipes: auto`` on the three real models: floors that hand-picked settings reach, judged on validation rows."""
 
 import pytest
-from test_jobs import DIGITS, SST2, ULTRAFACE, run
+
+from tests.real.jobs import DIGITS, SST2, ULTRAFACE, run
 
 pytestmark = [pytest.mark.real, pytest.mark.long]
 

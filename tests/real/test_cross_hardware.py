@@ -1,8 +1,9 @@
 """cross_hardware on a real model: two pools, a metric that does not decompose."""
 
 import pytest
-from standing_in import check, run, stand_in
-from test_jobs import ULTRAFACE
+
+from tests.real.jobs import ULTRAFACE
+from tests.support.two_pool_job import check, run, stand_in
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.long]
 

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from judging import save_benchmark
 
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.records import CandidatesRecord, ChampionRecord, EvaluationRecord, Interval
@@ -15,6 +14,7 @@ from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
+from tests.support.gate_measurements import save_benchmark
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_jobs import PROGRAM, SST2, ULTRAFACE
 
 from inc_mlflow.hardware.probe import usable_cores
+from tests.real.jobs import PROGRAM, SST2, ULTRAFACE
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

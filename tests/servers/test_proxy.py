@@ -7,7 +7,8 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from proxy import Fault, proxy
+
+from tests.support.proxy import Fault, proxy
 
 
 class Echo(BaseHTTPRequestHandler):

@@ -5,15 +5,13 @@
 
 import numpy as np
 import pytest
-from families import FAMILIES, Family
-from scipy import stats
-from simulating import LIMIT
 
 from inc_mlflow.measure.stats.paired import Bounds, relative_drop
+from tests.support.drawn_splits import LIMIT
+from tests.support.interval_shares import LEAST, MOST, coverage, error, exact_power, promoted
+from tests.support.score_families import FAMILIES, Family
 
 ROWS = (12, 50, 200, 1000, 10_000)
-MOST, LEAST = 0.056, 0.935
-"""Share that may be promoted at the limit, and share of intervals that must hold the truth."""
 LOSES = ("rarely", "widely")
 named = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
@@ -21,36 +19,6 @@ named = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.na
 def drawn(family: Family, rows: int, drop: float, loses: str, draws: int) -> list[Bounds]:
     random = np.random.default_rng(20)
     return [relative_drop(family.pair(random, rows, drop, loses), LIMIT) for _ in range(draws)]
-
-
-def promoted(bounds: list[Bounds]) -> float:
-    return float(np.mean([one(0.95).high <= LIMIT for one in bounds]))
-
-
-def coverage(bounds: list[Bounds]) -> tuple[float, float, float]:
-    """Shares of intervals whose lower bound, upper bound, and both at the confidence of two sides, hold the truth."""
-    one, two = [bound(0.95) for bound in bounds], [bound(0.975) for bound in bounds]
-    low, high = (
-        np.mean([found.low <= LIMIT for found in one]),
-        np.mean([found.high >= LIMIT for found in one]),
-    )
-    return float(low), float(high), float(np.mean([found.low <= LIMIT <= found.high for found in two]))
-
-
-def error(share: float, draws: int) -> float:
-    """Two standard errors of a share that was counted."""
-    return 2 * float(np.sqrt(share * (1 - share) / draws))
-
-
-def exact_power(rows: int, drop: float) -> float:
-    """Return how often an exact 5 % test on rows that are right or wrong passes: with a lot where counts are between two."""
-    counts = np.arange(rows + 1)
-    surely = stats.binom.cdf(counts, rows, LIMIT)
-    most = int(np.searchsorted(surely, 0.05, side="right"))
-    below = float(surely[most - 1]) if most else 0.0
-    lot = (0.05 - below) / (float(surely[most]) - below)
-    power = stats.binom.cdf(most - 1, rows, drop) if most else 0.0
-    return float(power + lot * stats.binom.pmf(most, rows, drop))
 
 
 @named

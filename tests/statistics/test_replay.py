@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from judging import FAST, found, model
 
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import GateSpec
+from tests.support.gate_measurements import FAST, found, model
 
 TABLE = Path(__file__).with_name("intel_multi_hardware.csv")
 INTEL, AMD, ARM, A100 = "intel_c6i_cpu_pct", "amd_c6a_cpu_pct", "arm_c6g_cpu_pct", "nvidia_a100_cuda_pct"

@@ -5,12 +5,12 @@
 
 import numpy as np
 import pytest
-from judging import FAST, found, model
-from simulating import DRAWS, LIMIT, RIGHT, Truth, bounds, coverage
 
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, Interval
 from inc_mlflow.spec import GateSpec
+from tests.support.drawn_splits import DRAWS, LIMIT, RIGHT, Truth, bounds, coverage
+from tests.support.gate_measurements import FAST, found, model
 
 ROWS, DISAGREEMENTS = (408, 1821, 10_000), (0.01, 0.04, 0.10)
 CASES = [(rows, share) for rows in ROWS for share in DISAGREEMENTS]

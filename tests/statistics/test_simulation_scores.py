@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from simulating import LIMIT
 
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
+from tests.support.drawn_splits import LIMIT
 
 POPULATION = 400_000
 DRAWS = 150

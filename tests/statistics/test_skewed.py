@@ -5,12 +5,12 @@
 
 import numpy as np
 import pytest
-from simulating import LIMIT
-from test_families import MOST, error
 
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.classification import F1Binary
+from tests.support.drawn_splits import LIMIT
+from tests.support.interval_shares import MOST, error
 
 SKEWED = {
     "one in twenty is 1, others 0.05": (
@@ -68,7 +68,7 @@ def f1_promoted(rows, draws):
         hits = int((label & ~missed).sum())
         candidate = Outcomes(2 * hits / max(1, int(label.sum()) + hits), values)
         weight = float(f1.row_weights({"label": label.astype(int)}).sum())
-        pair = Pair(right, candidate, False, True, rows, (0.0, 1.0), hangs_on=weight)
+        pair = Pair(right, candidate, False, True, rows, (0.0, 1.0), effective_rows=weight)
         passed += relative_drop(pair, LIMIT)(0.95).high <= LIMIT
     return passed / draws
 

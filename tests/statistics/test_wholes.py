@@ -5,11 +5,11 @@
 
 import numpy as np
 import pytest
-from simulating import LIMIT
-from test_families import LEAST, MOST, coverage, error, exact_power, promoted
-from wholes import WHOLES, Whole
 
 from inc_mlflow.measure.stats.paired import Bounds, relative_drop
+from tests.support.drawn_splits import LIMIT
+from tests.support.interval_shares import LEAST, MOST, coverage, error, exact_power, promoted
+from tests.support.whole_split_metrics import WHOLES, Whole
 
 DRAWS = {12: 1000, 50: 1000, 200: 1000, 1000: 600, 10_000: 60}
 named = pytest.mark.parametrize("whole", WHOLES, ids=lambda whole: whole.__name__)

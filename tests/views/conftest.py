@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mlflow_server import mlflow_server
-from programs import leave_out
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROOT = Path(__file__).parents[2]
+from tests.support.mlflow_server import mlflow_server
+from tests.support.paths import ROOT
+from tests.support.programs import leave_out
+
 EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 SCREENSHOTS = Path(os.environ.get("INC_SCREENSHOTS", ROOT / "dist" / "screenshots"))

@@ -1,17 +1,16 @@
 """One benchmark instance: a process bound to its CPUs that holds one model and times it on request.
 
-Run as ``python -m inc_mlflow.measure.timing.worker MODEL BATCHES.npz CPUS``: ``3`` or ``0,1``, one thread
-each, or ``any`` for one thread anywhere. Each line on standard input is a request, each answer one JSON line.
-Requests:
+Run as ``python -m inc_mlflow.measure.timing.worker ENGINE MODEL BATCHES.npz CPUS``. CPUS are ``3`` or ``0,1``,
+one thread each, or ``any`` for one thread anywhere. Each line on standard input is a request, each answer one
+JSON line. Requests:
 
 - ``{"passes": n}``: that many passes over the batches, at once
 - ``{"start": t, "stop": t}``: one call after the other, from and to a time of CLOCK_MONOTONIC
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs;
   none after stop
 
-Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of this
-process, all its threads; and ``peak_rss_bytes``. The batches come round and round. The end of standard input
-ends the process, on Linux also the end of its parent.
+Answers have ``calls``, rows of ``instance.Call``, and ``peak_rss_bytes``. The batches come round and round.
+The end of standard input ends the process, on Linux also the end of its parent.
 """
 
 import gc
@@ -29,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
+from inc_mlflow.measure.timing.instance import Call
+from inc_mlflow.registry.engines import ENGINES
 
 ANY = "any"
 _STATUS = Path("/proc/self/status")
@@ -40,7 +41,7 @@ _AWAKE = 0.0005
 too late."""
 
 
-def main(model: str, batches: str, places: str) -> int:
+def main(engine: str, model: str, batches: str, places: str) -> int:
     """Serve until standard input ends; an IncError is the last line."""
     sys.stdout, answers = sys.stderr, sys.stdout  # nothing but answers may reach the parent
     end_with_parent(os.getppid())  # in a long turn it does not see its input end
@@ -49,14 +50,15 @@ def main(model: str, batches: str, places: str) -> int:
         os.sched_setaffinity(0, cpus)
     gc.disable()  # calls make no cycles, and a collection among them would be the longest call
     try:
-        runner, rows = Runner(Path(model), max(1, len(cpus)), cpus), load_batches(Path(batches))
+        settings = RunSettings(max(1, len(cpus)), cpus)
+        loaded, rows = ENGINES.get(engine).load(Path(model), settings), load_batches(Path(batches))
         if cpus:
             os.sched_setaffinity(0, cpus[:1])  # the other threads are bound by now
         following = cycle(rows)
         for line in sys.stdin:
             if _parent_is_gone():
                 break
-            calls = [_call(runner, next(following), due) for due in _due(json.loads(line), len(rows))]
+            calls = [_call(loaded, next(following), due) for due in _due(json.loads(line), len(rows))]
             print(json.dumps({"calls": calls, "peak_rss_bytes": _peak_rss_bytes()}), file=answers, flush=True)
     except IncError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
@@ -64,7 +66,10 @@ def main(model: str, batches: str, places: str) -> int:
 
 
 def _parent_is_gone() -> bool:
-    """Tell whether nobody can write to standard input any more: the parent died before it was asked to take us along."""
+    """Tell whether nobody can write to standard input any more.
+
+    The parent may have died before ``end_with_parent`` was called.
+    """
     inputs = select.poll()
     inputs.register(sys.stdin, 0)  # hang-ups are reported without being asked for
     return bool(inputs.poll(0))
@@ -105,16 +110,16 @@ def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:
             yield None
 
 
-def _call(runner: Runner, batch: Arrays, due: float | None) -> tuple[float, float, float, float]:
+def _call(model: LoadedModel, batch: Arrays, due: float | None) -> Call:
     """The CPU time is the whole process's: an engine may work in other threads than the one that calls it."""
     if due is not None:
         _sleep_until(due)
     start = time.monotonic()
     began = time.process_time()
-    runner(batch)
+    model(batch)
     cpu = time.process_time() - began
     end = time.monotonic()
-    return start if due is None else due, start, end, cpu
+    return Call(start if due is None else due, start, end, cpu)
 
 
 def _sleep_until(at: float) -> None:

@@ -14,14 +14,10 @@ from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 
 
 class MaskRcnn(Detector):
-    """Each mask fills its box, resized with bilinear interpolation (He et al.
-
-    2017), in the picture that the label is of.
-    """
+    """Paste each mask into its box in the label's picture, by bilinear interpolation (He et al. 2017)."""
 
     normalized: Annotated[bool, Field(description="Boxes are shares of the picture's size.")] = False
 
-    summary = "small masks to masks of the picture, by their boxes (Mask R-CNN)"
     reads = ("boxes", "scores", "classes", "masks")
     gives = ("masks", "scores", "classes")
     labels = json_text(Picture)
@@ -31,8 +27,9 @@ class MaskRcnn(Detector):
         boxes, scores, classes, masks = (outputs[role] for role in self.reads)
         if masks.ndim != 4 or boxes.shape != (*masks.shape[:2], 4) or scores.shape != masks.shape[:2]:
             raise DataError(
-                f"metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), masks (n, most, side, side), got "
-                f"{boxes.shape}, {scores.shape}, {classes.shape} and {masks.shape}; set metric.outputs"
+                "metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), "
+                f"masks (n, most, side, side), got {boxes.shape}, {scores.shape}, {classes.shape} "
+                f"and {masks.shape}; set metric.outputs"
             )
         lost = (
             np.isnan(boxes).any(axis=2)
@@ -85,7 +82,6 @@ class Duc(Postprocess):
     width: Annotated[int, Field(ge=1, description="Pixels of the labels.")]
     block: Annotated[int, Field(ge=1, description="Pixels of a block's side.")] = 4
 
-    summary = "channels that hold blocks of pixels to logits of pixels (DUC)"
     reads = ("logits",)
     gives = ("logits",)
 

@@ -7,24 +7,21 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class Postprocess(Part):
+class Postprocess(SpecModel):
     """Named in a job as ``metric.postprocess``; its fields are the options that a job can set.
 
     NaN stays visible in what it gives, as NaN or as ``text.BROKEN``, so that a metric can count it as wrong.
     """
 
-    summary: ClassVar[str]
     reads: ClassVar[tuple[str, ...]]
     """Roles of the graph outputs it takes."""
     gives: ClassVar[tuple[str, ...]]
     """Roles that a metric finds."""
     labels: ClassVar[LabelKind | None] = None
     """What the labels must hold besides what the metric needs; None where it reads no labels."""
-    needs: ClassVar[dict[str, str]] = {}
-    """Package it imports -> extra that brings it."""
 
     @abstractmethod
     def __call__(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:

@@ -1,7 +1,7 @@
 """From tokens or frames to text."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
@@ -21,10 +21,8 @@ class Decode(Postprocess):
     tokenizer: Annotated[str, Field(description="A tokenizer.json, relative to the job file.")]
     end: Annotated[int | None, Field(ge=0, description="Token after which a text ends.")] = None
 
-    summary = "tokens that a model wrote to text, by a tokenizer.json"
     reads = ("tokens",)
     gives = ("text",)
-    needs: ClassVar[dict[str, str]] = {"tokenizers": "text"}
     _read: Any = PrivateAttr(default=None)
 
     @field_validator("tokenizer")
@@ -45,7 +43,8 @@ class Decode(Postprocess):
             )
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
             raise DataError(
-                f"metric: decode needs tokens (n, length), got {tokens.dtype} of shape {tokens.shape}; set metric.outputs"
+                f"metric: decode needs tokens (n, length), got {tokens.dtype} of shape {tokens.shape}; "
+                "set metric.outputs"
             )
         return _texts([self._text(row) for row in tokens], np.zeros(len(tokens), bool))
 
@@ -67,7 +66,6 @@ class Ctc(Postprocess):
     blank: Annotated[int, Field(ge=0, description="Class that stands for no symbol.")] = 0
     space: Annotated[str, Field(description="Text that stands between words.")] = "|"
 
-    summary = "logits of frames to text, greedily"
     reads = ("logits",)
     gives = ("text",)
 
@@ -84,7 +82,8 @@ class Ctc(Postprocess):
         logits = outputs["logits"]
         if logits.ndim != 3 or logits.shape[2] != len(self.vocabulary):
             raise DataError(
-                f"metric: ctc needs outputs of shape (n, frames, {len(self.vocabulary)}) for its vocabulary, got {logits.shape}"
+                f"metric: ctc needs outputs of shape (n, frames, {len(self.vocabulary)}) for its vocabulary, "
+                f"got {logits.shape}"
             )
         return _texts([self._text(row.argmax(axis=1)) for row in logits], np.isnan(logits).any(axis=(1, 2)))
 

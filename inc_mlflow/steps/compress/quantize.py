@@ -1,22 +1,25 @@
 """quantize: one candidate per recipe of the job, or those that a search finds."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import MethodData, RunSettings
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, copy_model, model_bytes, model_sha256, writable, write_text
-from inc_mlflow.records import CalibrationRecord, Candidate, CandidatesRecord, ImportRecord
+from inc_mlflow.files import copy_model, model_bytes, model_sha256, writable, write_text
+from inc_mlflow.hardware import pools
+from inc_mlflow.records import Candidate, CandidatesRecord, ImportRecord, Trial
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.reports.trials import draw_trials
-from inc_mlflow.spec import Dynamic, Job, Static, label, parse_recipe
+from inc_mlflow.spec import Job, Recipe, parse_recipe
+from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import Found, search_recipes
-from inc_mlflow.steps.data import calibration, open_data
-from inc_mlflow.steps.prepare.calibrate import RANGES
+from inc_mlflow.steps.data import method_data, open_data
+from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
 
 SEARCH, PICTURE = "search", "search.svg"
@@ -24,68 +27,84 @@ SEARCH, PICTURE = "search", "search.svg"
 
 @step("candidates", CandidatesRecord)
 def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
-    """Write ``<n>/model.onnx`` for the n-th recipe of the job, or the n-th of the search's shortlist."""
+    """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist."""
     if job.spec.recipes == "auto":
-        return _search(job, target, baseline, ranges)
-    collected = Ranges.load(ranges / RANGES) if CalibrationRecord.load(ranges).ranges_sha256 else None
-    recipes = progress.track(job.spec.recipes, "quantize", len(job.spec.recipes))
-    made: list[Candidate] = []
-    for recipe, name in zip(recipes, _labels(job.spec.recipes), strict=True):
-        path = _place(target, len(made))
-        make_candidate(job, baseline / MODEL, calibration(job, collected), recipe, path)
-        _predict_saturation(job, path)
+        pools.proven_pool_for_speed(job.pool, job.hardware)  # a search measures: before anything is read
+    baselines = load_baselines(baseline)
+    if job.spec.recipes == "auto":
+        found = [_search(job, one, ranges, target) for one in baselines.values()]
+        candidates, trials = hand_over(job, found, target)
+    else:
+        candidates, trials = _listed(job, baselines, ranges, target), ()
+    return CandidatesRecord(
+        baseline_sha256=ImportRecord.load(baseline).model_sha256, candidates=candidates, trials=trials
+    )
+
+
+def _listed(job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path) -> tuple[Candidate, ...]:
+    reference, made = job.spec.engines[0], list[Candidate]()
+    recipes = progress.track(job.spec.listed, "quantize", len(job.spec.listed))
+    for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
+        statistics = load_statistics(ranges, recipe.engine, reference) if recipe.statistics else None
+        path = _place(target, len(made), recipe.engine)
+        make_candidate(job, baselines[recipe.engine].path, method_data(job, statistics), recipe, path)
+        _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
-    return CandidatesRecord(baseline_sha256=ImportRecord.load(baseline).model_sha256, candidates=tuple(made))
+    return tuple(made)
 
 
-def make_candidate(
-    job: Job, baseline: Path, rows: Calibration, recipe: Static | Dynamic, target: Path
-) -> None:
+def make_candidate(job: Job, baseline: Path, data: MethodData, recipe: Recipe, target: Path) -> None:
     """Write one candidate, and load and run it on a real row before it is called one."""
     with writable(target):
-        compress(baseline, recipe, rows, target)
+        apply_recipe(baseline, recipe, data, target)
     try:
-        Runner(target, threads=1)(_first_row(job))
+        ENGINES.get(recipe.engine).load(target, RunSettings())(_first_row(job))
     except ModelError as error:
         raise ModelError(
-            f"recipe {label(recipe)!r}: the INT8 model does not run; choose another recipe: {error}"
+            f"recipe {recipe.label()!r}: the INT8 model does not run; choose another recipe: {error}"
         ) from error
 
 
-def _search(job: Job, target: Path, baseline: Path, ranges: Path) -> CandidatesRecord:
+def apply_recipe(baseline: Path, recipe: Recipe, data: MethodData, target: Path) -> None:
+    """Write the model of a recipe by its method; ModelError where the recipe changes nothing."""
+    METHODS.get(method_name(recipe.engine, recipe.method)).apply(baseline, recipe, data, target)
+
+
+def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> Found:
     """Search where a kill leaves the trials: in the state folder, where there is one."""
+    reference, engine = job.spec.engines[0], baseline.engine.name
     state = os.environ.get(STATE)
     folder = (Path(state) if state else target) / directory_name(SEARCH, job)
-    return hand_over(
-        job, search_recipes(job, baseline / MODEL, ranges / RANGES, folder), baseline / MODEL, target
-    )
+    statistics = statistics_path(ranges, engine, reference) if baseline.engine.calibrator else None
+    return search_recipes(job, baseline, statistics, engine_folder(folder, engine, reference))
 
 
-def hand_over(job: Job, found: Found, baseline: Path, target: Path) -> CandidatesRecord:
-    """Copy a search's shortlist to ``<n>/model.onnx`` and draw its trials."""
-    labels = _labels([parse_recipe(trial.recipe) for trial in found.shortlist])
+def hand_over(
+    job: Job, found: Sequence[Found], target: Path
+) -> tuple[tuple[Candidate, ...], tuple[Trial, ...]]:
+    """Copy the shortlists of all searches to the folders ``<n>``, draw their trials, and return both."""
+    chosen = [(one.folder / trial.directory, trial) for one in found for trial in one.shortlist]
+    recipes = [parse_recipe(trial.recipe) for _, trial in chosen]
     made: list[Candidate] = []
-    for trial, name in zip(found.shortlist, labels, strict=True):
-        path = _place(target, len(made))
-        copy_model(found.folder / trial.directory / MODEL, path)
-        _predict_saturation(job, path)
-        made.append(_candidate(parse_recipe(trial.recipe), name, path, target))
-    write_text(
-        target / PICTURE, draw_trials(found.trials, found.shortlist, found.trials[0].max_relative_drop)
-    )
-    return CandidatesRecord(
-        baseline_sha256=model_sha256(baseline), candidates=tuple(made), trials=found.trials
-    )
+    for (folder, _), recipe, name in zip(chosen, recipes, _labels(recipes), strict=True):
+        path = _place(target, len(made), recipe.engine)
+        copy_model(folder / path.name, path)
+        _predict_saturation(job, recipe.engine, path)
+        made.append(_candidate(recipe, name, path, target))
+    trials = tuple(trial for one in found for trial in one.trials)
+    shortlist = [trial for _, trial in chosen]
+    write_text(target / PICTURE, draw_trials(trials, shortlist, trials[0].max_relative_drop))
+    return tuple(made), trials
 
 
-def _predict_saturation(job: Job, candidate: Path) -> None:
+def _predict_saturation(job: Job, engine: str, candidate: Path) -> None:
     """Say beside the candidate where it would lose accuracy on other CPUs: on a cluster nobody can emulate them."""
     if job.spec.data.calibration is not None:
-        saturation_report(candidate, calibration(job, None).rows())
+        saturation_report(engine, candidate, method_data(job, None).rows())
 
 
-def _place(target: Path, made: int) -> Path:
-    path = target / str(made + 1) / MODEL
+def _place(target: Path, made: int, engine: str) -> Path:
+    path = target / str(made + 1) / ENGINES.get(engine).model_name
     path.parent.mkdir(exist_ok=True)
     return path
 
@@ -94,18 +113,19 @@ def _first_row(job: Job) -> Arrays:
     return next(iter(open_data(job).rows("validation", size=1)))[0]
 
 
-def _labels(recipes: "list[Static | Dynamic] | tuple[Static | Dynamic, ...]") -> list[str]:
+def _labels(recipes: Iterable[Recipe]) -> list[str]:
     """Name recipes by what differs; the few that differ in node names only get a number."""
-    labels = [label(recipe) for recipe in recipes]
+    labels = [recipe.label() for recipe in recipes]
     return [
         text if labels.count(text) == 1 else f"{text} #{labels[: i + 1].count(text)}"
         for i, text in enumerate(labels)
     ]
 
 
-def _candidate(recipe: Static | Dynamic, name: str, path: Path, target: Path) -> Candidate:
+def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate:
     return Candidate(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
+        engine=recipe.engine,
         label=name,
         path=str(path.relative_to(target)),
         sha256=model_sha256(path),

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.analysis.saturation import ROWS, first_rows, predict
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.files import write_text
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.records import SaturationReport
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.reports.saturation import markdown
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import engine_taking
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
@@ -19,14 +20,11 @@ SATURATION = "saturation.json"
 """File beside a candidate with its report."""
 
 
-def saturation_report(model: Path, rows: Iterable[Arrays]) -> SaturationReport:
-    """Predict on the first rows and write the report beside the model.
-
-    Layers without 8-bit weights are not in it.
-    """
-    report = predict(model, first_rows(rows, ROWS), threads=len(usable_cores()))
-    write_text(model.with_name(SATURATION), report.model_dump_json(indent=1))
-    return report
+def saturation_report(engine: str, model: Path, rows: Iterable[Arrays]) -> None:
+    """Predict on the first rows and write the report beside the model, where its engine can tell."""
+    if (analysis := ENGINES.get(engine).analysis) is not None:
+        report = analysis.saturation(model, rows, len(usable_cores()), None)
+        write_text(model.with_name(SATURATION), report.model_dump_json(indent=1))
 
 
 def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
@@ -41,7 +39,10 @@ def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
 
 def saturation_of(model: Path, data: Path | None, job: Path | None, samples: int) -> dict[str, Any]:
     """Return the report of any quantised model on rows of an .npz or of a job's calibration split, as plain data."""
-    report = predict(model, _rows(model, data, job, samples), threads=len(usable_cores()))
+    analysis = engine_taking(model, list(ENGINES)).analysis
+    if analysis is None:
+        raise ModelError(f"{model}: its engine does not tell where layers saturate; give an .onnx")
+    report = analysis.saturation(model, _rows(model, data, job, samples), len(usable_cores()), samples)
     if not report.layers:
         raise ModelError(
             f"{model}: no layer has 8-bit weights; give a quantised model, as `inc-mlflow quantize` writes"
@@ -54,7 +55,7 @@ def _rows(model: Path, data: Path | None, job: Path | None, samples: int) -> Ite
         return npz_rows(model, data, samples)
     if job is not None and data is None:
         split = open_data(Job.load(job)).rows("calibration", size=1)
-        return first_rows((inputs for inputs, *_ in split), samples)
+        return (inputs for inputs, *_ in split)
     raise SpecError(
         "--data, --job: give one of them: an .npz with an array per input, or a job with a calibration split"
     )

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from inc_mlflow.engines.onnxruntime.analysis.survey import survey
-from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
-from inc_mlflow.errors import DataError, ModelError
+from inc_mlflow.engines.engine import RunSettings
+from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts
@@ -18,11 +16,13 @@ from inc_mlflow.records import Trial
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
-from inc_mlflow.search.strategy import Graph, explore, protect
+from inc_mlflow.search.strategy import explore, protect
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.compress.trial_runner import QUESTIONS, Lab
+from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.trial_runner import QUESTIONS, TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
-from inc_mlflow.steps.data import calibration, open_data, user_files
+from inc_mlflow.steps.data import method_data, open_data, user_files
+from inc_mlflow.steps.prepare.calibrate import calibrator
 
 LEAST_CPU_SECONDS = 42.0
 """What a search may always use; with calibration before and predictions of saturation behind it, a minute."""
@@ -45,44 +45,50 @@ class Found:
     """The shortlist, all trials, and what they cost together; models stand below ``folder``."""
 
     folder: Path
+    baseline_sha256: str
     shortlist: tuple[Trial, ...]
     trials: tuple[Trial, ...]
     cpu_seconds: float
 
 
-def search_recipes(job: Job, baseline: Path, ranges: Path, folder: Path) -> Found:
+def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> Found:
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search goes on.
 
-    ``ranges`` is the file that calibration wrote, with histograms.
+    ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
+    engine has none.
 
-    Raises ModelError where nothing in the model can be quantised, HardwareError where this machine is not of
-    the job's pool.
+    Raises ModelError where nothing in the model can be quantised, SpecError where the engine has nothing to
+    search, HardwareError where this machine is not of the job's pool.
     """
-    pools.timed(job.pool, job.hardware)
+    pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
         raise DataError("data.tuning: the job has no such split; a search chooses by it")
+    space = baseline.engine.space(baseline.path)
+    if space is None:
+        raise SpecError(f"recipes: {baseline.engine.name} has nothing to search; list its recipes")
     folder.mkdir(parents=True, exist_ok=True)
-    collected = Ranges.load(ranges)
-    settings = _settings(job, baseline, collected.rows, folder)
+    collected = calibrator(baseline.engine.name).load(statistics) if statistics else None
+    settings = _settings(job, baseline, collected.rows if collected else 0, folder)
     budget = Budget(_limit(job, settings))
     with budget.spending(Cost()):
         tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
-    journal = Journal(folder / JOURNAL, _key(job, baseline, sha256_file(ranges), tuning))
+    digest = sha256_file(statistics) if statistics else ""
+    journal = Journal(folder / JOURNAL, _key(job, baseline.path, digest, tuning))
     budget.used += _used(journal, folder)
-    lab = Lab(job, baseline, calibration(job, collected), tuning, journal, budget)
+    runner = TrialRunner(job, baseline, method_data(job, collected), tuning, journal, budget)
     with contextlib.suppress(Spent):
         budget.share = _EXPLORING
-        explore(_graph(baseline), lab)
+        explore(space, runner)
     with contextlib.suppress(Spent):
         budget.share = 1.0
-        protect(lab, everywhere=bool(job.spec.emulated))
-    chosen = shortlist(lab.trials)
+        protect(space, runner, everywhere=bool(job.spec.emulated))
+    chosen = shortlist(runner.trials)
     if not chosen:
-        reason = lab.trials[0].rejected if lab.trials else "it has no operator that gains by INT8"
+        reason = runner.trials[0].rejected if runner.trials else "it has no operator that gains by INT8"
         raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
     for trial in chosen:
-        lab.restore(trial)
-    return Found(folder, tuple(chosen), tuple(lab.trials), budget.used.cpu_seconds)
+        runner.restore(trial)
+    return Found(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
 
 
 def _limit(job: Job, settings: dict[str, float]) -> Cost:
@@ -97,11 +103,7 @@ def _used(journal: Journal, folder: Path) -> Cost:
     return sum([*costs, *(Cost(one["cpu_seconds"], one["seconds"]) for one in answers)], Cost())
 
 
-def _graph(baseline: Path) -> Graph:
-    return Graph(**vars(survey(baseline)))
-
-
-def _settings(job: Job, baseline: Path, rows: int, folder: Path) -> dict[str, float]:
+def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str, float]:
     """Measure what one row costs, once, and derive from it what the search may spend."""
     path = folder / SETTINGS
     settings = read_sealed(path)
@@ -114,12 +116,12 @@ def _settings(job: Job, baseline: Path, rows: int, folder: Path) -> dict[str, fl
     return settings
 
 
-def _seconds_per_row(job: Job, baseline: Path) -> float:
-    runner, size = Runner(baseline, threads=1), job.layout.batch
+def _seconds_per_row(job: Job, baseline: Baseline) -> float:
+    model, size = baseline.engine.load(baseline.path, RunSettings()), job.layout.batch
     least = float("inf")
     for inputs, *_ in islice(open_data(job).rows("tuning", size), _TIMED):
         start = time.process_time()
-        runner(inputs)
+        model(inputs)
         least = min(least, time.process_time() - start)
     return min(max(least, 1e-6), _SLOWEST) / size
 

@@ -4,17 +4,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from inc_mlflow.engines.onnxruntime.analysis.attribution import by_baseline_node
-from inc_mlflow.engines.onnxruntime.analysis.node_errors import sensitivity
-from inc_mlflow.engines.onnxruntime.analysis.profile import profile
-from inc_mlflow.engines.onnxruntime.methods.compress import Calibration, compress
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import (
-    MODEL,
     canonical_json,
     model_bytes,
     model_sha256,
@@ -24,13 +20,15 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.measure.timing.ratio import speedup
-from inc_mlflow.measure.timing.turns import take_turns
+from inc_mlflow.measure.timing.cpu_time import time_in_process
+from inc_mlflow.measure.timing.ratio import cpu_time_speedup
 from inc_mlflow.records import Trial
+from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
-from inc_mlflow.spec import Job, Recipe, label, parse_recipe
+from inc_mlflow.spec import Job, Recipe, parse_recipe
+from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
 _SEEN = 8
@@ -42,24 +40,26 @@ _MARGIN = 0.05
 BEST, QUESTIONS = "best.json", "questions"
 
 
-class Lab:
+class TrialRunner:
     """Trials in ``folder``; what its journal knows is not tried again."""
 
     def __init__(
         self,
         job: Job,
-        baseline: Path,
-        calibration: Calibration,
+        baseline: Baseline,
+        data: MethodData,
         tuning: Tuning,
         journal: Journal,
         budget: Budget,
     ) -> None:
-        self._job, self._baseline, self._calibration, self._tuning = job, baseline, calibration, tuning
+        self._job, self._baseline, self._data, self._tuning = job, baseline, data, tuning
         self._journal, self._budget = journal, budget
-        self._runner = Runner(baseline, threads=1)
+        self._engine = baseline.engine
+        self._runner = self._engine.load(baseline.path, RunSettings())
         self._limit = job.spec.gate.relative_limit(tuning.baseline)
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"
+        self._made_model = self._partial / self._engine.model_name
         self.trials: list[Trial] = []
         """What was asked for in this run: after a kill the same questions come in the same order."""
 
@@ -97,26 +97,25 @@ class Lab:
 
         The same recipe gives the same bytes.
         """
-        model = self.folder / trial.directory / MODEL
+        model = self.folder / trial.directory / self._engine.model_name
         if not model.exists() or model_sha256(model) != trial.sha256:
-            self._make(parse_recipe(trial.recipe), self._partial / MODEL)
+            self._make(parse_recipe(trial.recipe))
             self._keep(trial)
 
-    def sensitivity(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes of a static recipe that add error, worst first."""
-        return self._noted("sensitivity", recipe, self._sensitivity)
+    def sensitive_nodes(self, recipe: Recipe) -> Sequence[str]:
+        """Return the nodes of a recipe that add error, worst first; none where the engine cannot tell."""
+        return self._noted("sensitive", recipe, self._sensitive)
 
-    def unpaid(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes that a recipe makes no faster, the slowest first."""
-        return self._noted("unpaid", recipe, self._unpaid)
+    def slower_nodes(self, recipe: Recipe) -> Sequence[str]:
+        """Return the nodes that a recipe makes no faster, the slowest first; none where the engine cannot tell."""
+        return self._noted("slower", recipe, self._slower)
 
     def _try(self, recipe: Recipe) -> Trial:
         """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
         trial = _untried(recipe, len(self._journal.trials) + 1, self._limit)
-        model = self._partial / MODEL
         try:
-            self._make(recipe, model)
-            runner = Runner(model, threads=1)
+            model = self._make(recipe)
+            runner = self._engine.load(model, RunSettings())
             runner(self._tuning.batches[0])
         except ModelError as error:
             return trial.model_copy(update={"rejected": str(error)})
@@ -128,9 +127,10 @@ class Lab:
             )
         return self._measure(trial, runner)
 
-    def _measure(self, trial: Trial, runner: Runner) -> Trial:
-        speed = speedup(
-            *take_turns(self._runner, runner, self._tuning.batches[:TIMED]), self._job.spec.gate.confidence
+    def _measure(self, trial: Trial, runner: LoadedModel) -> Trial:
+        speed = cpu_time_speedup(
+            *time_in_process(self._runner, runner, self._tuning.batches[:TIMED]),
+            self._job.spec.gate.confidence,
         )
         trial = trial.model_copy(update={"speedup": speed})
         needed = self._job.spec.gate.min_speedup
@@ -147,7 +147,7 @@ class Lab:
             return trial.model_copy(update={"rejected": f"slower and less exact than {better.label}"})
         return self._score(trial, runner)
 
-    def _score(self, trial: Trial, runner: Runner) -> Trial:
+    def _score(self, trial: Trial, runner: LoadedModel) -> Trial:
         tuned = self._tuning.score(runner, self._limit)
         if not np.isfinite(tuned.accuracy):
             return trial.model_copy(
@@ -166,10 +166,13 @@ class Lab:
             }
         )
 
-    def _make(self, recipe: Recipe, target: Path) -> None:
-        shutil.rmtree(target.parent, ignore_errors=True)
-        target.parent.mkdir(parents=True)
-        compress(self._baseline, recipe, self._calibration, target)
+    def _make(self, recipe: Recipe) -> Path:
+        """Write the model of a recipe, in the place of the one before, and return where it is."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.mkdir(parents=True)
+        method = METHODS.get(method_name(recipe.engine, recipe.method))
+        method.apply(self._baseline.path, recipe, self._data, self._made_model)
+        return self._made_model
 
     def _keep(self, trial: Trial) -> None:
         """Give a model its place before the journal speaks of it.
@@ -203,24 +206,17 @@ class Lab:
         found: list[str] = noted["names"]
         return found
 
-    def _sensitivity(self, recipe: Recipe) -> list[str]:
-        model = self._partial / MODEL
-        self._make(recipe, model)
-        return list(sensitivity(self._baseline, model, islice(self._calibration.rows(), _SEEN)))
+    def _sensitive(self, recipe: Recipe) -> list[str]:
+        if (analysis := self._engine.analysis) is None:
+            return []
+        model = self._make(recipe)
+        return list(analysis.node_errors(self._baseline.path, model, islice(self._data.rows(), _SEEN)))
 
-    def _unpaid(self, recipe: Recipe) -> list[str]:
-        model = self._partial / MODEL
-        self._make(recipe, model)
-        profiles = profile(
-            {"baseline": self._baseline, "candidate": model}, self._tuning.batches[:TIMED], _PASSES
-        )
-        before, after = (by_baseline_node(self._baseline, one) for one in profiles.values())
-        loss = {
-            name: cost.seconds + cost.conversions - before[name].seconds - before[name].conversions
-            for name, cost in after.items()
-            if cost.integer and name in before
-        }
-        return sorted((name for name, seconds in loss.items() if seconds > 0), key=lambda name: -loss[name])
+    def _slower(self, recipe: Recipe) -> list[str]:
+        if (analysis := self._engine.analysis) is None:
+            return []
+        batches = self._tuning.batches[:TIMED]
+        return analysis.slower_nodes(self._baseline.path, self._make(recipe), batches, _PASSES)
 
 
 def _remove(folder: Path) -> None:
@@ -232,10 +228,15 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(hidden, ignore_errors=True)
 
 
+def _plain(recipe: Recipe | None) -> dict[str, Any] | None:
+    return None if recipe is None else recipe.model_dump(mode="json", exclude_none=True)
+
+
 def _untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
     return Trial(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
-        label=label(recipe),
+        label=recipe.label(),
+        protects=_plain(recipe.unprotected()),
         directory=f"trials/{number}",
         sha256=None,
         size_bytes=None,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -12,14 +11,15 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.rows import Content
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.outcomes import Outcomes, join
+from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Interval, SplitFacts
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.data import open_data
 
 COMPARED = 64
@@ -50,10 +50,10 @@ class Tuned:
 class Tuning:
     """Rows in memory, at most ``limit`` of them, and what the baseline gives for them."""
 
-    def __init__(self, job: Job, baseline: Path, limit: int) -> None:
+    def __init__(self, job: Job, baseline: Baseline, limit: int) -> None:
         self._confidence = job.spec.gate.confidence
-        runner = Runner(baseline, threads=1)
-        self._metric = resolve(job.spec.metric, job.root, runner.outputs)
+        runner = baseline.engine.load(baseline.path, RunSettings())
+        self._metric = resolve(job.spec.metric, job.root, list(runner.outputs))
         self.batches: list[Arrays] = []
         self._labels: list[np.ndarray | None] = []
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
@@ -84,7 +84,7 @@ class Tuning:
             )
         return content.facts()
 
-    def output_error(self, runner: Runner) -> float:
+    def output_error(self, runner: LoadedModel) -> float:
         """Return how far outputs are from the baseline's: root mean square relative to theirs, over all float outputs.
 
         The share of values that differ, where all outputs are whole numbers.
@@ -94,9 +94,9 @@ class Tuning:
             (true[name], one[name]) for true, one in zip(self._exact, found, strict=True) for name in true
         ]
         floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
-        return _distance(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
+        return relative_error(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
-    def score(self, runner: Runner, limit: float) -> Tuned:
+    def score(self, runner: LoadedModel, limit: float) -> Tuned:
         """Return the metric.
 
         A quarter of the rows is enough where they already prove a drop beyond ``limit``.
@@ -109,7 +109,7 @@ class Tuning:
             return tuned
         return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))], limit)
 
-    def _kept(self, runner: Runner, start: int, end: int) -> list[Arrays]:
+    def _kept(self, runner: LoadedModel, start: int, end: int) -> list[Arrays]:
         def keep(batch: tuple[Arrays, np.ndarray | None]) -> Arrays:
             return self._metric.keep(runner(batch[0]), batch[1])
 
@@ -123,7 +123,7 @@ class Tuning:
             return self._paired(
                 rows, self._scores(reference, reference), self._scores(outputs, reference), limit
             )
-        true, found = (self._metric.group(join(parts)) for parts in (reference, outputs))
+        true, found = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, found))
         return Tuned(rows, value, _exact(self._sign * (base - value), base))
 
@@ -165,8 +165,11 @@ def _exact(lost: float, base: float) -> Interval:
     return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
 
 
-def _distance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Values that are equal count as no difference, infinities too."""
+def relative_error(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the root mean square error of (true, found) arrays relative to the true ones.
+
+    Values that are equal count as no difference, infinities too.
+    """
     signal = error = 0.0
     for true, found in pairs:
         differs = true != found

@@ -7,22 +7,21 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.rows import Content
-from inc_mlflow.engines.onnxruntime.analysis.explain import explain
-from inc_mlflow.engines.onnxruntime.analysis.profile import profile
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.gpu import gpu_of
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES
 from inc_mlflow.measure.timing.worker import save_batches
-from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow
+from inc_mlflow.records import SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow, is_baseline
 from inc_mlflow.records.sealed_arrays import save_raw
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.cpu_time import by_cpu_time
-from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.measure.speeds import Speeds
 from inc_mlflow.steps.measure.wall_time import by_wall_time
 from inc_mlflow.steps.step import step
@@ -40,7 +39,7 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
     Then profile those that are not faster, to say why.
     """
     imported = ImportRecord.load(baseline)
-    models = side_by_side(baseline, champion, candidates)
+    models = models_under_test(baseline, champion, candidates)
     if imported.source_error is None:
         models.append(_source(job, imported))
     return benchmark_models(job, models, target, explained=True)
@@ -51,7 +50,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
 
     Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
     """
-    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool_for_speed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = plan_layout(job.layout, topology())
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,6 +64,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
             provider=job.hardware.provider,
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},
+            engines={model.label: model.engine for model in models},
         ),
         valid=not speeds.reasons,
         reasons=(*speeds.reasons, *speeds.left_out),
@@ -73,7 +73,8 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         conditions=speeds.conditions,
         models=speeds.models,
         confidence=job.spec.gate.confidence,
-        speedup=speeds.ratios.get(BASELINE, {}),
+        against=speeds.against,
+        speedup=speeds.ratios.get(speeds.against, {}),
         source_speedup=speeds.ratios.get(SOURCE, {}),
         latencies_sha256="",
     )
@@ -91,29 +92,36 @@ def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Pat
 
 
 def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
-    """Explain each model whose speed-up is below what the gate needs, or below one.
-
-    A profile that fails is told too.
-    """
+    """Explain each model whose speed-up is below what the gate needs, or below one; a profile that fails is told too."""
     needed = max(1.0, job.spec.gate.min_speedup)
     slow = [
         model
         for model in models
-        if model.label in record.speedup and record.speedup[model.label].value < needed
+        if not is_baseline(model.label)
+        and model.label in record.speedup
+        and record.speedup[model.label].value < needed
     ]
-    if not slow:
+    baselines = {model.engine: model for model in models if is_baseline(model.label)}
+    found: dict[str, Slow] = {}
+    for engine, baseline in baselines.items():
+        found |= _explained(job, engine, baseline, [one for one in slow if one.engine == engine], record)
+    return found
+
+
+def _explained(
+    job: Job, engine: str, baseline: Model, slow: list[Model], record: BenchmarkRecord
+) -> dict[str, Slow]:
+    """Explain the slow models of one engine against its own baseline, where it can tell."""
+    analysis = ENGINES.get(engine).analysis
+    if analysis is None or not slow:
         return {}
-    baseline = next(model for model in models if model.label == BASELINE)
-    paths = {model.label: Path(model.path) for model in [baseline, *slow]}
     batches = _batches(job)[0][:PROFILED_BATCHES]
+    paths = {model.label: Path(model.path) for model in slow}
     try:
-        profiles = profile(paths, batches, _passes(record))
+        return analysis.explain(Path(baseline.path), paths, batches, _passes(record))
     except ModelError as error:
         why = f"why is not known: {' '.join(str(error).split())}"
-        return {model.label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=why) for model in slow}
-    return {
-        model.label: explain(Path(baseline.path), profiles[BASELINE], profiles[model.label]) for model in slow
-    }
+        return {label: Slow(seconds=0, baseline_seconds=0, causes=(), summary=why) for label in paths}
 
 
 def _passes(record: BenchmarkRecord) -> int:
@@ -124,7 +132,8 @@ def _passes(record: BenchmarkRecord) -> int:
 
 def _source(job: Job, imported: ImportRecord) -> Model:
     sha256, size_bytes = imported.source_sha256, imported.source_bytes
-    return Model(label=SOURCE, path=str(job.model), sha256=sha256, size_bytes=size_bytes)
+    engine = job.spec.engines[0]
+    return Model(label=SOURCE, engine=engine, path=str(job.model), sha256=sha256, size_bytes=size_bytes)
 
 
 def _batches(job: Job) -> tuple[list[Arrays], Content]:

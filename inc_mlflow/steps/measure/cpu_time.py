@@ -3,11 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from inc_mlflow.hardware.neighbours import Neighbours, sharing
 from inc_mlflow.hardware.topology import SYSFS
 from inc_mlflow.measure.timing.cpu_time import Timing, interleave
-from inc_mlflow.measure.timing.ratio import contradiction, repeatability, speed, speedup
-from inc_mlflow.records import BASELINE, Interval, Model, Plan
+from inc_mlflow.measure.timing.ratio import (
+    cpu_time_contradiction,
+    cpu_time_speed,
+    cpu_time_speedup,
+    repeatability,
+)
+from inc_mlflow.records import Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
 
@@ -24,21 +31,25 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
     timings = interleave(
         {model.label: command(model, batches, cpus) for model in models}, shown, others.watch
     )
-    ratios = _ratios(timings, job.spec.gate.confidence, repeatability(others.shares))
     latencies = {name: timing.seconds for name, timing in timings.items()}
-    generations, passes, _ = latencies[BASELINE].shape
-    told = conditions(job, plan, passes=generations * passes, neighbours=others.shares)
-    reasons = sorted({reason for one in ratios[BASELINE].values() if (reason := contradiction(one))})
+    against = compared({name: float(np.median(seconds)) for name, seconds in latencies.items()})
+    ratios = _ratios(timings, against, job.spec.gate.confidence, repeatability(others.shares))
+    fastest = next(iter(against))
+    generations, passes, _ = latencies[fastest].shape
+    told = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
+    reasons = sorted({reason for one in ratios[fastest].values() if (reason := cpu_time_contradiction(one))})
     if reasons:
         return Speeds(CLOCK, told, latencies, reasons)
-    speeds = {one.label: speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models}
-    return Speeds(CLOCK, told, latencies, [], speeds, ratios)
+    speeds = {
+        one.label: cpu_time_speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models
+    }
+    return Speeds(CLOCK, told, latencies, [], speeds, fastest, ratios)
 
 
 def _ratios(
-    timings: Mapping[str, Timing], confidence: float, deviation: float
+    timings: Mapping[str, Timing], against: Mapping[str, list[str]], confidence: float, deviation: float
 ) -> dict[str, dict[str, Interval]]:
     return {
-        against: {name: speedup(timings[against], timings[name], confidence, deviation) for name in names}
-        for against, names in compared(list(timings)).items()
+        slow: {name: cpu_time_speedup(timings[slow], timings[name], confidence, deviation) for name in names}
+        for slow, names in against.items()
     }

@@ -1,4 +1,4 @@
-"""Evaluate as another CPU would: in a process of its own, since onnxruntime asks for the CPU once."""
+"""Evaluate as another CPU would: in a process of its own, since a library asks for the CPU once."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TypeVar
 
-from inc_mlflow.engines.onnxruntime.emulation import prepare
+from inc_mlflow.engines.emulating import emulated_environment
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
 from inc_mlflow.spec import Isa, Job, emulated_pool
@@ -43,7 +43,8 @@ def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[
 
     An IncError of it is raised here as it was there, of anything else it leaves the traceback.
     """
-    environment = os.environ | prepare(isa)
+    engines = sorted({model.engine for model in models})
+    environment = os.environ | emulated_environment(engines, isa)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "failure.json"

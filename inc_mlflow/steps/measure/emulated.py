@@ -3,11 +3,11 @@
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.engines.onnxruntime.emulation import confirm
-from inc_mlflow.engines.onnxruntime.runtime.kernels import saturates
+from inc_mlflow.engines.emulating import confirm_emulation
 from inc_mlflow.errors import HardwareError, IncError
 from inc_mlflow.guard import end_with_parent
 from inc_mlflow.hardware import isa
@@ -26,7 +26,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     end_with_parent(request["parent"])
     try:
-        _confirm()
+        _confirm({model["engine"] for model in request["models"]})
         _evaluate(request)
     except IncError as error:
         failure.save(Path(request["failure"]), error)
@@ -36,11 +36,11 @@ def main() -> int:
     return 0
 
 
-def _confirm() -> None:
-    profile = isa.present()
+def _confirm(engines: Iterable[str]) -> None:
+    profile = isa.emulated_profile()
     if profile is None:
         raise HardwareError("emulation: this process is not told which CPU to be; nothing was measured")
-    confirm(profile, saturates())
+    confirm_emulation(engines, profile.name)
 
 
 def _evaluate(request: dict[str, Any]) -> None:

@@ -10,15 +10,21 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate.measurements import GROUPS, OUTCOMES
-from inc_mlflow.measure.stats.outcomes import Outcomes, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import Outcomes, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.resample import RESAMPLES
-from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, groups_of, scoring, weight_of
+from inc_mlflow.measure.stats.scoring import (
+    check_outputs,
+    classes_of,
+    effective_rows_of,
+    groups_of,
+    scoring_of,
+)
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import (
@@ -32,10 +38,11 @@ from inc_mlflow.records import (
     Shard,
 )
 from inc_mlflow.records.sealed_arrays import save_raw
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.emulate import evaluate_as
-from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
 
@@ -47,7 +54,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
     name.
     """
     confirm(job.pool, job.hardware)  # also before the emulated pools
-    models = side_by_side(baseline, champion, candidates)
+    models = models_under_test(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
     return evaluate_models(
@@ -90,19 +97,24 @@ def run_models(
     job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE
 ) -> Run:
     """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
-    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
-    runners = {model.label: Runner(Path(model.path), threads=1, provider=provider) for model in models}
+    settings = RunSettings(device=provider)
+    runners = {model.label: ENGINES.get(model.engine).load(Path(model.path), settings) for model in models}
     check_outputs(runners)
-    metric = resolve(job.spec.metric, job.root, runners[BASELINE].outputs)
+    outputs = list(runners[BASELINE].outputs)
+    metric = resolve(job.spec.metric, job.root, outputs)
     data = open_data(job)
     share = Share(data, split, job.layout.batch, shard)
-    kept = keep(
-        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring(metric), len(usable_cores())
+    kept = evaluate_rows(
+        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring_of(metric), len(usable_cores())
     )
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
+    engines = {model.label: model.engine for model in models}
     about = Evaluation(
-        evidence=Evidence(pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests),
+        evidence=Evidence(
+            pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests, engines=engines
+        ),
         split=split,
         metric=metric.name,
         higher_is_better=metric.higher_is_better,
@@ -114,7 +126,7 @@ def run_models(
         emulated=dict(emulated),
     )
     of_rows = classes_of(metric, share.labels) | groups_of(data.groups(split))
-    return Run(about, metric, runners[BASELINE].outputs, kept, share.rows, of_rows)
+    return Run(about, metric, outputs, kept, share.rows, of_rows)
 
 
 def conclude(
@@ -127,10 +139,13 @@ def conclude(
 ) -> EvaluationRecord:
     """Write the outcomes of what is kept of all rows, and return the record."""
     groups = of_rows.get(GROUPS)
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, groups)
+    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), _shown, groups)
     results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
     record = EvaluationRecord(
-        **dict(about), results=results, hangs_on=weight_of(metric, kept[BASELINE], groups), outcomes_sha256=""
+        **dict(about),
+        results=results,
+        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
+        outcomes_sha256="",
     )
     arrays = {label: one.replicates for label, one in outcomes.items()}
     digest = save_raw(target / OUTCOMES, record, arrays | of_rows)

@@ -9,7 +9,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.measure.gate.measurements import CLASSES, GROUPS
-from inc_mlflow.measure.stats.outcomes import interleave
+from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
@@ -17,7 +17,7 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
 from inc_mlflow.steps.measure.emulate import evaluate_shard_as
 from inc_mlflow.steps.measure.evaluate import conclude, run_models
-from inc_mlflow.steps.measure.models import side_by_side
+from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.measure.ragged import flattened, unflattened
 from inc_mlflow.steps.shards import load_shards
 from inc_mlflow.steps.step import step
@@ -38,7 +38,7 @@ def evaluate_shard(
     On the job's first pool once more for every emulated one, in a directory of its name.
     """
     confirm(job.pool, job.hardware)  # also before the emulated pools
-    models, part = side_by_side(baseline, champion, candidates), Shard.parse(shard)
+    models, part = models_under_test(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {
         isa: evaluate_shard_as(isa, job, models, part, target / isa).identity() for isa in isas
@@ -108,7 +108,7 @@ def _merge(
         )
     raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in found.items()]
     of_rows = [_of_rows(arrays) for arrays in raw]
-    kept = interleave([unflattened(arrays) for arrays in raw], first.batch)
+    kept = join_shards([unflattened(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
     metric = resolve(job.spec.metric, job.root, list(first.outputs))
     return conclude(about, metric, kept, first.sizes, of_rows[0], target)

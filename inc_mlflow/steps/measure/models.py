@@ -1,38 +1,44 @@
-"""The models that are measured side by side: baseline, present champion, candidates."""
+"""The models that are measured in one run: baselines, present champion, candidates."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
-from inc_mlflow.files import MODEL, model_bytes, model_sha256
-from inc_mlflow.records import BASELINE, CandidatesRecord, ChampionRecord, ImportRecord, Model
+from inc_mlflow.files import model_bytes, model_sha256
+from inc_mlflow.records import CandidatesRecord, ChampionRecord, Model
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.steps.baselines import engine_taking, load_baselines
 
 CANDIDATE = "candidate"
 """Label of a model that is measured against the baseline alone."""
 
 
-def side_by_side(baseline: Path, champion: Path, candidates: Path) -> list[Model]:
-    """List the models of three step directories, baseline first.
-
-    A champion that is also a candidate counts once.
-    """
-    record, made = ImportRecord.load(baseline), CandidatesRecord.load(candidates)
-    models = [_model(BASELINE, baseline / MODEL, record.model_sha256)]
-    models += [_model(one.label, candidates / one.path, one.sha256) for one in made.candidates]
+def models_under_test(baseline: Path, champion: Path, candidates: Path) -> list[Model]:
+    """List the models of three step directories, baselines first; a champion that is also a candidate counts once."""
+    made = CandidatesRecord.load(candidates).candidates
+    models = [
+        _model(one.label, one.engine.name, one.path, one.sha256) for one in load_baselines(baseline).values()
+    ]
+    models += [_model(one.label, one.engine, candidates / one.path, one.sha256) for one in made]
     return [*models, *_champion(champion, {model.sha256 for model in models})]
 
 
-def model_at(label: str, path: Path) -> Model:
+def model_at(label: str, path: Path, engines: Sequence[str]) -> Model:
     """Describe a model file that a user names; ModelError where it is none."""
-    read_structure(path)
-    return _model(label, path, model_sha256(path))
+    engine = engine_taking(path, engines)
+    engine.interface(path)
+    return _model(label, engine.name, path, model_sha256(path))
 
 
 def _champion(directory: Path, present: set[str]) -> list[Model]:
     record = ChampionRecord.load(directory)
     if record.model_sha256 is None or record.model_sha256 in present:
         return []
-    return [_model(f"champion v{record.version}: {record.recipe}", directory / MODEL, record.model_sha256)]
+    engine = record.engine or DEFAULT_ENGINE
+    path = directory / ENGINES.get(engine).model_name
+    return [_model(f"champion v{record.version}: {record.recipe}", engine, path, record.model_sha256)]
 
 
-def _model(label: str, path: Path, sha256: str) -> Model:
-    return Model(label=label, path=str(path.resolve()), sha256=sha256, size_bytes=model_bytes(path))
+def _model(label: str, engine: str, path: Path, sha256: str) -> Model:
+    return Model(
+        label=label, engine=engine, path=str(path.resolve()), sha256=sha256, size_bytes=model_bytes(path)
+    )

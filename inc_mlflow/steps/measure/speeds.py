@@ -1,17 +1,17 @@
 """What the two ways to measure speed share: the commands of instances, which models are compared, and the result."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from inc_mlflow import progress
-from inc_mlflow.engines.onnxruntime.runtime.session import describe
 from inc_mlflow.measure.timing.worker import ANY
-from inc_mlflow.records import BASELINE, SOURCE, Conditions, Interval, Model, Plan, Rounds, Speed
-from inc_mlflow.spec import Job
+from inc_mlflow.records import BASELINE, SOURCE, Conditions, Interval, Model, Plan, Rounds, Speed, is_baseline
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.spec import CPU, Job
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class Speeds:
     latencies: dict[str, np.ndarray]
     reasons: list[str]
     models: dict[str, Speed] = field(default_factory=dict)
+    against: str = BASELINE
+    """Label of the fastest baseline."""
     ratios: dict[str, dict[str, Interval]] = field(default_factory=dict)
-    """Baseline and source -> label -> times as fast."""
+    """That baseline and source -> label -> times as fast."""
     left_out: list[str] = field(default_factory=list)
     """Why models of a valid benchmark have no numbers."""
 
@@ -32,35 +34,47 @@ class Speeds:
 def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
     """Return what starts one instance, bound to ``cpus``; to none if there are none."""
     places = ",".join(map(str, cpus)) or ANY
-    return [sys.executable, "-m", "inc_mlflow.measure.timing.worker", model.path, str(batches), places]
+    worker = [sys.executable, "-m", "inc_mlflow.measure.timing.worker"]
+    return [*worker, model.engine, model.path, str(batches), places]
 
 
 def conditions(
     job: Job,
     plan: Plan,
+    models: Sequence[Model],
     passes: int | None = None,
     rounds: Rounds | None = None,
     neighbours: Sequence[float | None] | None = None,
 ) -> Conditions:
     """Return how a job's benchmark was measured."""
+    engines = dict.fromkeys(model.engine for model in models)
     return Conditions(
         plan=plan,
         scenario=job.spec.benchmark.scenario,
         rate=job.spec.benchmark.rate,
-        settings=describe(plan.cpus[0]),
+        settings={name: ENGINES.get(name).describe(plan.cpus[0], CPU) for name in engines},
         passes=passes,
         rounds=rounds,
         neighbours=None if neighbours is None else tuple(neighbours),
     )
 
 
-def compared(labels: Sequence[str]) -> dict[str, list[str]]:
-    """Return for baseline and source, where it runs, the models whose speed-up against it is asked for."""
+def compared(seconds: Mapping[str, float]) -> dict[str, list[str]]:
+    """Return for the fastest baseline, and the source where it runs, the models whose speed-up against it is asked for.
+
+    ``seconds`` is what a batch takes, by label.
+    """
+    labels = list(seconds)
     return {
         one: [name for name in labels if name not in {one, SOURCE}]
-        for one in (BASELINE, SOURCE)
+        for one in (fastest_baseline(seconds), SOURCE)
         if one in labels
     }
+
+
+def fastest_baseline(seconds: Mapping[str, float]) -> str:
+    """Return the label of the baseline that a batch takes the least time with: what all engines' INT8 must beat."""
+    return min(filter(is_baseline, seconds), key=lambda label: seconds[label])
 
 
 def shown(rounds: Iterable[int], total: int | None) -> Iterable[int]:

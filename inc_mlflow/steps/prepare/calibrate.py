@@ -1,59 +1,95 @@
-"""calibrate: the ranges of the activations that static recipes need."""
+"""calibrate: the statistics of the activations that recipes need, collected by each engine on its own baseline."""
 
 from pathlib import Path
-from typing import get_args
 
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.files import MODEL, sha256_file
+from inc_mlflow.engines.engine import Calibrator, Statistics
+from inc_mlflow.files import sha256_file
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.records import WHOLE, CalibrationRecord, ImportRecord, Shard
-from inc_mlflow.spec import CalibrateMethod, Job, Static
+from inc_mlflow.records import WHOLE, CalibrationRecord, CollectedStatistics, Shard
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.step import step
-
-RANGES = "ranges.json"
 
 
 @step("ranges", CalibrationRecord)
 def calibrate(job: Job, target: Path, *, baseline: Path) -> CalibrationRecord:
-    """Write ``ranges.json`` into ``target``; nothing where no recipe of the job needs ranges."""
-    imported = ImportRecord.load(baseline)
-    needed = methods(job)
-    ranges = collect_ranges(job, baseline / MODEL, needed) if needed else None
-    return save_ranges(ranges, imported.model_sha256, target)
+    """Write each engine's statistics into ``target``; nothing where no recipe of the job needs any."""
+    found = {
+        name: save_statistics(collect_needed(job, one), name, one.sha256, target, job.spec.engines[0])
+        for name, one in load_baselines(baseline).items()
+    }
+    return record_of(found)
 
 
-def save_ranges(ranges: Ranges | None, model_sha256: str, target: Path) -> CalibrationRecord:
-    """Write ranges, where there are some, and return their record."""
-    if ranges is None:
-        return CalibrationRecord(model_sha256=model_sha256, ranges_sha256=None, tensors=0, rows=0)
-    ranges.save(target / RANGES)
-    return CalibrationRecord(
-        model_sha256=ranges.model_sha256,
-        ranges_sha256=sha256_file(target / RANGES),
-        tensors=len(ranges.tensors),
-        rows=ranges.rows,
+def collect_needed(job: Job, baseline: Baseline) -> Statistics | None:
+    """Collect what the job's recipes need of one engine; None where they need nothing."""
+    kinds = needed_kinds(job, baseline.engine.name)
+    return collect_statistics(job, baseline.engine.name, baseline.path, kinds) if kinds else None
+
+
+def record_of(found: dict[str, CollectedStatistics]) -> CalibrationRecord:
+    """Return the record of what all engines collected, the reference's first."""
+    reference, *others = found
+    return CalibrationRecord(**dict(found[reference]), others={name: found[name] for name in others})
+
+
+def save_statistics(
+    statistics: Statistics | None, engine: str, model_sha256: str, target: Path, reference: str
+) -> CollectedStatistics:
+    """Write an engine's statistics, where there are some, and return what they are."""
+    if statistics is None:
+        return CollectedStatistics(model_sha256=model_sha256, ranges_sha256=None, tensors=0, rows=0)
+    path = statistics_path(target, engine, reference)
+    path.parent.mkdir(exist_ok=True)
+    statistics.save(path)
+    return CollectedStatistics(
+        model_sha256=statistics.model_sha256,
+        ranges_sha256=sha256_file(path),
+        tensors=len(statistics),
+        rows=statistics.rows,
     )
 
 
-def methods(job: Job) -> frozenset[CalibrateMethod]:
-    """Return the calibration methods that the recipes of the job ask for; a search may try all of them."""
-    recipes = job.spec.recipes
-    if isinstance(recipes, str):
-        return frozenset(get_args(CalibrateMethod))
-    return frozenset(recipe.calibrate_method for recipe in recipes if isinstance(recipe, Static))
+def load_statistics(directory: Path, engine: str, reference: str) -> Statistics | None:
+    """Read what an engine collected; None where no recipe needed anything."""
+    if CalibrationRecord.load(directory).of(engine).ranges_sha256 is None:
+        return None
+    return calibrator(engine).load(statistics_path(directory, engine, reference))
 
 
-def collect_ranges(
-    job: Job, baseline: Path, needed: frozenset[CalibrateMethod], shard: Shard = WHOLE
-) -> Ranges:
-    """Collect ranges for the methods of one shard; all shards merge to what one pass gives."""
-    return collect_share(Share(open_data(job), "calibration", None, shard), baseline, needed)
+def statistics_path(directory: Path, engine: str, reference: str) -> Path:
+    """Return where an engine's statistics stand."""
+    return engine_folder(directory, engine, reference) / calibrator(engine).file
 
 
-def collect_share(share: Share, baseline: Path, needed: frozenset[CalibrateMethod]) -> Ranges:
-    """Collect ranges for the methods of a share of the calibration rows."""
+def calibrator(engine: str) -> Calibrator:
+    """Return an engine's calibrator; TypeError where a recipe needs one and the engine has none."""
+    found = ENGINES.get(engine).calibrator
+    if found is None:
+        raise TypeError(f"engine {engine!r}: its recipes need statistics, and it has no calibrator")
+    return found
+
+
+def needed_kinds(job: Job, engine: str) -> frozenset[str]:
+    """Return the kinds of statistics that the job's recipes need of an engine; a search may try all of them."""
+    if job.spec.recipes == "auto":
+        found = ENGINES.get(engine).calibrator
+        return found.kinds if found else frozenset()
+    recipes = [recipe for recipe in job.spec.listed if recipe.engine == engine]
+    return frozenset().union(*(recipe.statistics for recipe in recipes))
+
+
+def collect_statistics(
+    job: Job, engine: str, baseline: Path, kinds: frozenset[str], shard: Shard = WHOLE
+) -> Statistics:
+    """Collect the statistics of one shard; all shards merge to what one pass gives."""
+    return collect_share(Share(open_data(job), "calibration", None, shard), engine, baseline, kinds)
+
+
+def collect_share(share: Share, engine: str, baseline: Path, kinds: frozenset[str]) -> Statistics:
+    """Collect the statistics of a share of the calibration rows."""
     inputs = (inputs for inputs, _ in share.batches("calibrate"))
-    return collect(baseline, inputs, threads=len(usable_cores()), histograms=bool(needed - {"minmax"}))
+    return calibrator(engine).collect(baseline, inputs, kinds, threads=len(usable_cores()))

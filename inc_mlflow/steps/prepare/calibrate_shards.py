@@ -1,46 +1,62 @@
-"""calibrate in shards: ranges of parts of the rows, and the merge to the bytes of one pass."""
+"""calibrate in shards: statistics of parts of the rows, and the merge to the bytes of one pass."""
 
 from functools import reduce
 from pathlib import Path
 
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.engine import Statistics
 from inc_mlflow.errors import DataError
-from inc_mlflow.files import MODEL, canonical_json, sha256_file, sha256_text
+from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.hardware.probe import host_facts
-from inc_mlflow.records import CalibrationRecord, CalibrationShardRecord, ImportRecord, Shard
+from inc_mlflow.records import (
+    CalibrationRecord,
+    CalibrationShardRecord,
+    CollectedStatistics,
+    Shard,
+)
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.prepare.calibrate import RANGES, collect_share, methods, save_ranges
+from inc_mlflow.steps.prepare.calibrate import (
+    calibrator,
+    collect_share,
+    needed_kinds,
+    record_of,
+    save_statistics,
+    statistics_path,
+)
 from inc_mlflow.steps.shards import load_shards
 from inc_mlflow.steps.step import step
 
 
 @step("ranges", CalibrationShardRecord)
 def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> CalibrationShardRecord:
-    """Write ``ranges.json`` of one shard, "1/4" as the first of four.
+    """Write each engine's statistics of one shard, "1/4" as the first of four.
 
-    Nothing where no recipe needs ranges.
+    Nothing where no recipe needs any.
     """
-    imported, needed = ImportRecord.load(baseline), methods(job)
     part = Shard.parse(shard)
     check_shards(job, part.count)
-    share = Share(open_data(job), "calibration", None, part)
-    ranges = collect_share(share, baseline / MODEL, needed) if needed else None
-    saved = save_ranges(ranges, imported.model_sha256, target)
+    shares, found = list[Share](), dict[str, CollectedStatistics]()
+    for name, one in load_baselines(baseline).items():
+        kinds = needed_kinds(job, name)
+        share = Share(open_data(job), "calibration", None, part)
+        statistics = collect_share(share, name, one.path, kinds) if kinds else None
+        found[name] = save_statistics(statistics, name, one.sha256, target, job.spec.engines[0])
+        shares += [share] if kinds else []
     return CalibrationShardRecord(
         shard=part,
         host=host_facts(),
-        data_sha256=share.facts().sha256 if needed else None,
-        batches_sha256=sha256_text(canonical_json(share.sizes)),
-        **saved.model_dump(),
+        data_sha256=shares[0].facts().sha256 if shares else None,
+        batches_sha256=sha256_text(canonical_json(shares[0].sizes if shares else [])),
+        **dict(record_of(found)),
     )
 
 
 def check_shards(job: Job, count: int) -> None:
     """Raise DataError where it is known before any work that a shard of calibration or validation has no batch."""
     data, first = open_data(job), Shard(number=1, count=count)
-    if methods(job):
+    if any(needed_kinds(job, engine) for engine in job.spec.engines):
         Share(data, "calibration", None, first).check()
     Share(data, "validation", job.layout.batch, first).check()
 
@@ -49,15 +65,25 @@ def check_shards(job: Job, count: int) -> None:
 def merge_ranges(job: Job, target: Path, *, shards: list[Path]) -> CalibrationRecord:
     """Write what ``calibrate`` writes; DataError where the shards do not make up one whole."""
     found = load_shards(shards, CalibrationShardRecord.load)
-    parts = [_load(path, record) for path, record in found.items() if record.ranges_sha256]
-    return save_ranges(
-        reduce(Ranges.merge, parts) if parts else None, next(iter(found.values())).model_sha256, target
-    )
+    return record_of({engine: _merge(job, engine, found, target) for engine in job.spec.engines})
 
 
-def _load(directory: Path, record: CalibrationShardRecord) -> Ranges:
-    """Read a shard's ranges, as they were when its record was made."""
-    path = directory / RANGES
+def _merge(
+    job: Job, engine: str, shards: dict[Path, CalibrationShardRecord], target: Path
+) -> CollectedStatistics:
+    reference = job.spec.engines[0]
+    collected = {path: record.of(engine) for path, record in shards.items()}
+    parts = [_load(path, one, engine, reference) for path, one in collected.items() if one.ranges_sha256]
+    first = next(iter(collected.values()))
+    if not parts:
+        return first
+    merged = reduce(lambda one, other: one.merge(other), parts)
+    return save_statistics(merged, engine, first.model_sha256, target, reference)
+
+
+def _load(directory: Path, record: CollectedStatistics, engine: str, reference: str) -> Statistics:
+    """Read a shard's statistics, as they were when its record was made."""
+    path = statistics_path(directory, engine, reference)
     if not path.is_file() or sha256_file(path) != record.ranges_sha256:
         raise DataError(f"{path}: missing, or changed since it was collected; calibrate again")
-    return Ranges.load(path)
+    return calibrator(engine).load(path)

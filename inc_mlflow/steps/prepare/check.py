@@ -1,22 +1,23 @@
 """check: find what is wrong with a job before any work is spent on it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from inc_mlflow import progress
-from inc_mlflow.engines.onnxruntime import emulation
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
-from inc_mlflow.engines.onnxruntime.methods.quantizer import check_operators
+from inc_mlflow.engines.emulating import check_emulation
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
-from inc_mlflow.measure.gate.power import plan, plan_at_best
-from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.measure.gate.power import split_power, split_power_at_best
+from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import DataFacts
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.data import LabelCheck, open_data
@@ -32,15 +33,14 @@ class Checked:
 
 def check(job: Job) -> Checked:
     """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
-    pools.check(job.spec.pools, job.spec.placement, emulation.check)
+    pools.check(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
     where = plan_layout(job.layout, topology())
-    if not job.model.is_file():
-        raise ModelError(f"model: no file {job.model}; give an .onnx relative to the job file")
+    if not job.model.exists():
+        raise ModelError(f"model: no file {job.model}; give a path relative to the job file")
     for recipe in job.spec.listed:
-        check_operators(recipe)
-    metric = resolve(
-        job.spec.metric, job.root, [output.name for output in read_structure(job.model).graph.output]
-    )
+        METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
+    outputs = ENGINES.get(job.spec.engines[0]).interface(job.model).output_names
+    metric = resolve(job.spec.metric, job.root, list(outputs))
     labels = LabelCheck(job, metric)
     data = open_data(job)
     groups = data.groups("validation")
@@ -52,7 +52,7 @@ def check(job: Job) -> Checked:
 
 def _range(metric: Metric) -> list[str]:
     """Say what bounds rest on where a callable does not tell how much a row can lose."""
-    if declared(metric.score_range, metric.higher_is_better):
+    if declares_worst(metric.score_range, metric.higher_is_better):
         return []
     return [
         f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
@@ -75,10 +75,12 @@ def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None)
     if groups is not None:
         return plan_groups(job, job.spec.gate, groups, candidates, whole=not metric.decomposable)
     if metric.binary:
-        return plan(rows, job.spec.gate, candidates)
-    return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
+        return split_power(rows, job.spec.gate, candidates)
+    return split_power_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
 
 
 def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:
     """Say what groups of rows can show at best: right or wrong is a score as others are there, and groups are what counts."""
-    return plan_at_best(int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}")
+    return split_power_at_best(
+        int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}"
+    )

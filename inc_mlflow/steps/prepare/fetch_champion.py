@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from inc_mlflow.errors import UnreachableError
-from inc_mlflow.files import MODEL, copy_model
+from inc_mlflow.files import copy_model
 from inc_mlflow.records import ChampionRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.step import step
@@ -14,7 +14,7 @@ from inc_mlflow.tracking.server.connection import Server, connected
 
 @step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
 def fetch_champion(job: Job, target: Path) -> ChampionRecord:
-    """Write the present champion's ``model.onnx`` into ``target``, if there is one.
+    """Write the present champion's model into ``target``, if there is one.
 
     A server that cannot be reached costs no measurement: the record says so, and promotion asks again.
     """
@@ -26,9 +26,14 @@ def fetch_champion(job: Job, target: Path) -> ChampionRecord:
             )
             if champion is None:
                 return ChampionRecord(reachable=True)
-            copy_model(download_champion(champion, target / "download"), target / MODEL)
+            engine, model = download_champion(client, champion, target / "download")
+            copy_model(model, target / model.name)
     except UnreachableError as error:
         return ChampionRecord(reachable=False, note=str(error))
     return ChampionRecord(
-        reachable=True, version=champion.version, recipe=champion.recipe, model_sha256=champion.sha256
+        reachable=True,
+        version=champion.version,
+        recipe=champion.recipe,
+        model_sha256=champion.sha256,
+        engine=engine,
     )

@@ -1,7 +1,7 @@
-"""import: from the source as it was given to the baseline that INT8 must beat."""
+"""import: from the source as it was given to the baselines that INT8 must beat, one for each engine of the job."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.graph.model_file import source_files, source_sha256
-from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, model_bytes, model_sha256
-from inc_mlflow.records import ImportRecord
+from inc_mlflow.files import files_sha256, model_bytes, model_sha256
+from inc_mlflow.records import ImportedBaseline, ImportRecord
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.step import step
@@ -28,47 +28,66 @@ TOLERANCE = 1e-2
 
 @step("baseline", ImportRecord)
 def import_model(job: Job, target: Path) -> ImportRecord:
-    """Write the baseline into ``target`` with one real row as example, and compare it with the source on several."""
-    opset = normalize(job.model, target)
+    """Write the baselines into ``target`` with one real row as example, and compare them with the source on several.
+
+    Raises ModelError where a baseline does not run, or is no longer the same model.
+    """
     rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
-    difference, error = compare(job.model, target / MODEL, rows)
     save_example(target, rows[0])
-    return record(job.model, target, opset, len(rows), difference, error)
+    return import_source(job.model, job.spec.engines, target, rows)
 
 
 @contextmanager
-def normalized(job: Job) -> Iterator[Path]:
-    """Make the baseline in a temporary directory, for commands that do one step."""
+def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
+    """Make one engine's baseline, by default the reference, in a temporary directory: for commands that do one step."""
+    made_by = ENGINES.get(engine or job.spec.engines[0])
     with tempfile.TemporaryDirectory() as folder:
-        normalize(job.model, Path(folder))
-        yield Path(folder) / MODEL
+        made_by.import_source(job.model, Path(folder))
+        yield Path(folder) / made_by.model_name
 
 
-def record(
-    source: Path, target: Path, opset: int, rows: int, difference: float | None, error: str | None
-) -> ImportRecord:
-    """Describe source and baseline."""
+def import_source(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
+    """Write a baseline for each engine; without rows nothing is compared."""
+    made = [_import(source, engine, engines[0], target, rows) for engine in engines]
+    files = ENGINES.get(engines[0]).source_files(source)
     return ImportRecord(
-        source_sha256=source_sha256(source),
-        source_bytes=sum(file.stat().st_size for file in source_files(source)),
-        source_error=error,
-        model_sha256=model_sha256(target / MODEL),
-        model_bytes=model_bytes(target / MODEL),
-        opset=opset,
-        rows_compared=rows,
-        largest_difference=difference,
+        source_sha256=files_sha256(files),
+        source_bytes=sum(file.stat().st_size for file in files),
+        source_error=made[0][1],
+        rows_compared=len(rows),
+        baselines=tuple(baseline for baseline, _ in made),
     )
 
 
-def compare(source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:
+def _import(
+    source: Path, name: str, reference: str, target: Path, rows: list[Arrays]
+) -> tuple[ImportedBaseline, str | None]:
+    """Return one engine's baseline, and why it cannot run the source as it is."""
+    engine, folder = ENGINES.get(name), engine_folder(target, name, reference)
+    folder.mkdir(exist_ok=True)
+    imported = engine.import_source(source, folder)
+    path = baseline_path(target, name, reference)
+    difference, error = compare(name, source, path, rows)
+    baseline = ImportedBaseline(
+        engine=name,
+        model_sha256=model_sha256(path),
+        model_bytes=model_bytes(path),
+        facts=dict(imported.facts),
+        largest_difference=difference if rows else None,
+    )
+    return baseline, error
+
+
+def compare(engine: str, source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:
     """Return the largest absolute difference of any output, and why the source could not be run if so.
 
     Raises ModelError where the baseline does not run, or is no longer the same model.
     """
-    after = Runner(baseline, threads=1)
+    load = ENGINES.get(engine).load
+    after = load(baseline, RunSettings())
     changed = [after(row) for row in rows]
     try:
-        before = Runner(source, threads=1)
+        before = load(source, RunSettings())
         original = [before(row) for row in rows]
     except ModelError as error:
         return None, str(error)
@@ -78,7 +97,7 @@ def compare(source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | N
     )
     if not difference <= TOLERANCE * max(largest, 1.0):
         raise ModelError(
-            f"{source}: normalising it changes its outputs by {difference:.3g}; export it with opset 17 or newer"
+            f"{source}: importing it changes its outputs by {difference:.3g}; export it in a newer form"
         )
     return difference, None
 

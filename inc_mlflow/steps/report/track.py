@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import output_signature, read_structure, signature
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.files import MODEL, sha256_file, sha256_text, write_text
-from inc_mlflow.measure.gate.collect import JOB, evidence_files, measured, of_job
+from inc_mlflow.files import sha256_file, sha256_text, write_text
 from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measurements import JOB, evidence_files, load_pools, pools_of_job
 from inc_mlflow.records import (
     RECORD,
     BenchmarkRecord,
@@ -20,13 +19,13 @@ from inc_mlflow.records import (
 )
 from inc_mlflow.reports.slow import markdown
 from inc_mlflow.reports.tradeoff import draw_tradeoff
-from inc_mlflow.spec import Job
-from inc_mlflow.spec.placement import CPU_PROVIDER
+from inc_mlflow.spec import CPU, Job
+from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.compress.quantize import PICTURE
 from inc_mlflow.steps.compress.saturation import saturation_texts
 from inc_mlflow.steps.prepare.example import load_example
 from inc_mlflow.steps.step import ENDED, SESSION, step
-from inc_mlflow.tracking.flavors.logged_models import Interface
+from inc_mlflow.tracking.flavors.flavor import LoggedInterface
 from inc_mlflow.tracking.registry.versions import logged_as
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs.execution import Session
@@ -136,7 +135,7 @@ def _session(
     judged: JudgementRecord,
     records: Iterable[Path],
 ) -> Session:
-    pools = of_job(job.spec, measured(records))
+    pools = pools_of_job(job.spec, load_pools(records))
     files = _files(baseline, candidates)
     others = [row.sha256 for row in judged.table if row.sha256 not in files]
     return Session(
@@ -147,7 +146,7 @@ def _session(
         required=tuple(
             pool for pool, one in pools.items() if job.spec.gate.role(pool, one.emulated) == "required"
         ),
-        interface=_interface(baseline, pools),
+        interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
         files=files,
         logged={sha256: logged_as(client, Server.of(job).registered_model, sha256) for sha256 in others},
@@ -161,7 +160,7 @@ def _session(
 def _files(baseline: Path, candidates: Path) -> dict[str, Path]:
     """Find the models here: where a judgement says that they are is a place on the machine that judged."""
     made = {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
-    return {ImportRecord.load(baseline).model_sha256: baseline / MODEL, **made}
+    return {one.sha256: one.path for one in load_baselines(baseline).values()} | made
 
 
 def _saturation(candidates: Path) -> Texts:
@@ -170,23 +169,22 @@ def _saturation(candidates: Path) -> Texts:
     )
 
 
-def _interface(baseline: Path, pools: Mapping[str, Measured]) -> Interface:
-    structure, evidence = (
-        read_structure(baseline / MODEL),
-        [pool.evaluation.evidence for pool in pools.values()],
-    )
-    return Interface(
-        inputs=signature(structure),
-        outputs=output_signature(structure),
-        example=load_example(baseline),
-        runtime=evidence[0].host.runtime,
-        providers=tuple(
-            sorted(
-                {CPU_PROVIDER, *(one.provider for one in evidence)},
-                key=lambda name: (name == CPU_PROVIDER, name),
-            )
-        ),
-    )
+def _interfaces(baseline: Path, pools: Mapping[str, Measured]) -> dict[str, LoggedInterface]:
+    """Return by engine what its models take and give; a GPU that a pool used is their first choice."""
+    evidence = [pool.evaluation.evidence for pool in pools.values()]
+    devices = sorted({CPU, *(one.provider for one in evidence)}, key=lambda name: (name == CPU, name))
+    found = {}
+    for engine, one in load_baselines(baseline).items():
+        interface = one.engine.interface(one.path)
+        found[engine] = LoggedInterface(
+            engine=engine,
+            inputs=interface.inputs,
+            outputs=interface.outputs,
+            example=load_example(baseline),
+            runtime=evidence[0].host.runtime,
+            devices=tuple(devices),
+        )
+    return found
 
 
 def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from inc_mlflow.errors import ModelError, SpecError, StateError, UnknownNameError
 from inc_mlflow.files import writable
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES, OUTCOMES
 from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, Model, Record
@@ -21,7 +21,7 @@ from inc_mlflow.steps.measure.benchmark import benchmark_models
 from inc_mlflow.steps.measure.emulate import evaluate_as
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
-from inc_mlflow.steps.prepare.import_model import normalized
+from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 
 def on_pool(job: Job, name: str | None) -> Job:
@@ -108,12 +108,13 @@ def _isa(job: Job, text: str | None) -> Isa | None:
 @contextmanager
 def _two(job: Job, baseline: Path | None, candidate: Path) -> Iterator[list[Model]]:
     """Yield baseline and candidate; without a baseline of the user's it is made of the job's model."""
-    second = model_at(CANDIDATE, candidate)
+    engines = job.spec.engines
+    second = model_at(CANDIDATE, candidate, engines)
     if baseline is not None:
-        yield [model_at(BASELINE, baseline), second]
+        yield [model_at(BASELINE, baseline, engines), second]
         return
-    with normalized(job) as made:
-        yield [model_at(BASELINE, made), second]
+    with imported_baseline(job) as made:
+        yield [model_at(BASELINE, made, engines), second]
 
 
 @contextmanager

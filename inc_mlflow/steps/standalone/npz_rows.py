@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.datasets import DATASETS
 from inc_mlflow.datasets.conform import conform
-from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature
 from inc_mlflow.errors import DataError
+from inc_mlflow.registry.datasets import DATASETS
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec.data import FileSplit
+from inc_mlflow.steps.baselines import engine_taking
 
 
 def npz_rows(model: Path, data: Path, limit: int) -> Iterator[Arrays]:
     """Yield the first rows of an .npz with one array per input of ``model``, one at a time."""
-    inputs = signature(read_structure(model))
+    inputs = engine_taking(model, list(ENGINES)).interface(model).inputs
     source = DATASETS.get("npz")(FileSplit(path=str(data.resolve())), Path(), "--data", inputs)
     if not source.rows:
         raise DataError(f"--data: {data} has no rows; give some")

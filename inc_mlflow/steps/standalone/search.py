@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.errors import DataError, StateError
-from inc_mlflow.files import MODEL, writable
-from inc_mlflow.measure.gate.power import plan
-from inc_mlflow.records import Trial
+from inc_mlflow.files import model_sha256, writable
+from inc_mlflow.measure.gate.power import split_power
+from inc_mlflow.records import BASELINE, CandidatesRecord, Trial
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
+from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.quantize import PICTURE, hand_over
 from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.prepare.calibrate import RANGES, collect_ranges, methods
+from inc_mlflow.steps.prepare.calibrate import collect_statistics, needed_kinds
 
 LOCK = ".lock"
 
@@ -25,24 +26,21 @@ LOCK = ".lock"
 def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     """Search in ``target``, which a killed search left half-way or which is new.
 
-    Candidates go to ``<n>/model.onnx``.
+    Candidates go to the folders ``<n>``. The job's first engine searches.
     """
     search = job.spec.search.model_copy(update={"budget": budget or job.spec.search.budget})
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
     if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
         raise DataError("data: a search needs the splits calibration and tuning; give both")
     with _claimed(target), tempfile.TemporaryDirectory() as folder:
-        baseline, ranges = Path(folder) / MODEL, Path(folder) / RANGES
-        normalize(job.model, Path(folder))
-        collect_ranges(job, baseline, methods(job)).save(ranges)
-        found = search_recipes(job, baseline, ranges, target)
+        found = search_recipes(job, *_prepared(job, Path(folder)), target)
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # of a run that found other candidates
-        record = hand_over(job, found, baseline, target)
-        record.save(target)
-    rows = [
-        _row(trial, target / one.path) for trial, one in zip(found.shortlist, record.candidates, strict=True)
-    ]
+        candidates, trials = hand_over(job, [found], target)
+        CandidatesRecord(baseline_sha256=found.baseline_sha256, candidates=candidates, trials=trials).save(
+            target
+        )
+    rows = [_row(trial, target / one.path) for trial, one in zip(found.shortlist, candidates, strict=True)]
     return {
         "candidates": rows,
         "picture": str(target / PICTURE),
@@ -50,6 +48,19 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "cpu_seconds": found.cpu_seconds,
         "plan": _plan(job, found.shortlist),
     }
+
+
+def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
+    """Make the baseline of the job's first engine, and the file with its statistics where it collects some."""
+    engine = ENGINES.get(job.spec.engines[0])
+    engine.import_source(job.model, folder)
+    path = folder / engine.model_name
+    baseline = Baseline(engine, BASELINE, path, model_sha256(path))
+    if engine.calibrator is None:
+        return baseline, None
+    statistics = folder / engine.calibrator.file
+    collect_statistics(job, engine.name, path, needed_kinds(job, engine.name)).save(statistics)
+    return baseline, statistics
 
 
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
@@ -60,7 +71,7 @@ def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
-    return plan(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    return split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """Logged models: one per run, with the bytes of the file as they are, and made once whatever gets lost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inc_mlflow.files import external_data
-from inc_mlflow.records import TensorSpec
-from inc_mlflow.tracking.runs.tagged_runs import DIGEST
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.flavors import FLAVORS
+from inc_mlflow.tracking.flavors.flavor import LoggedInterface
+from inc_mlflow.tracking.runs.tagged_runs import DIGEST, ENGINE
 from inc_mlflow.tracking.server.get_or_create import once
 
 if TYPE_CHECKING:
@@ -15,20 +15,6 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 _READY = "READY"
-
-
-@dataclass(frozen=True)
-class Interface:
-    """What goes into a model and comes out of it, and by what it is run."""
-
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    example: Mapping[str, Any] | None
-    """One real row; None where it is too large to be shown."""
-    runtime: Mapping[str, str]
-    """Package -> version."""
-    providers: tuple[str, ...]
-    """What of ONNX Runtime is to run it, first choice first."""
 
 
 def find_logged(client: "MlflowClient", experiment_id: str, sha256: str) -> str | None:
@@ -40,7 +26,7 @@ def ensure_model(
     client: "MlflowClient",
     run: "Run",
     path: Path,
-    interface: Interface,
+    interface: LoggedInterface,
     name: str,
     sha256: str,
     tags: Mapping[str, str],
@@ -68,47 +54,23 @@ def _oldest(models: "list[LoggedModel]", sha256: str) -> str | None:
     return None if oldest is None else str(oldest.model_id)
 
 
-def _log(path: Path, interface: Interface, name: str, sha256: str, tags: Mapping[str, str]) -> str:
-    """Log the file's own bytes: ``log_model`` empties the object it is given and, unasked, moves weights out of it."""
-    import mlflow
-    import onnx
-
-    large = external_data(path).exists()
-    info = mlflow.onnx.log_model(
-        onnx.load(path),
-        name=name,
-        signature=_signature(interface),
-        input_example=interface.example,
-        pip_requirements=[
-            f"{package}=={interface.runtime[package]}" for package in ("onnx", "onnxruntime", "numpy")
-        ],
-        onnx_execution_providers=list(interface.providers),
-        params={DIGEST: sha256},
-        tags=dict(tags),
-        save_as_external_data=large,
-        **({"location": external_data(path).name} if large else {}),
-    )
-    return str(info.model_id)
+def _log(path: Path, interface: LoggedInterface, name: str, sha256: str, tags: Mapping[str, str]) -> str:
+    flavor = FLAVORS.get(ENGINES.get(interface.engine).flavor)
+    return flavor.log(path, interface, name, {DIGEST: sha256, ENGINE: interface.engine}, tags)
 
 
-def _signature(interface: Interface) -> object:
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema
-
-    return ModelSignature(
-        inputs=Schema(_tensors(interface.inputs)), outputs=Schema(_tensors(interface.outputs))
-    )
+def engine_of(params: Mapping[str, str]) -> str:
+    """Return the engine of a logged model, by its params; models of earlier versions are of the default one."""
+    return params.get(ENGINE, DEFAULT_ENGINE)
 
 
-def _tensors(specs: tuple[TensorSpec, ...]) -> list[Any]:
-    import numpy as np
-    from mlflow.types import TensorSpec as Tensor
+def check_package(folder: str, engine: str, model_id: str) -> str:
+    """Check what stands around a downloaded model, in a process with limits: model and texts are somebody else's.
 
-    return [Tensor(np.dtype(spec.dtype), _shape(spec), spec.name) for spec in specs]
-
-
-def _shape(spec: TensorSpec) -> tuple[int, ...]:
-    return tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape or (None,))
+    DataError where loading it would read or run anything else.
+    """
+    FLAVORS.get(ENGINES.get(engine).flavor).check_package(Path(folder), model_id)
+    return ""
 
 
 def _legal(label: str) -> str:

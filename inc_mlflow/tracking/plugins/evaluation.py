@@ -4,38 +4,35 @@ Jobs stream and hold the rest.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import onnxruntime
 from pydantic import Field, ValidationError, field_validator
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.conform import conform
-from inc_mlflow.engines.onnxruntime.runtime.runner import Loaded, Runner
-from inc_mlflow.engines.onnxruntime.runtime.session import tensor_specs
-from inc_mlflow.errors import DataError, HardwareError, ModelError, SpecError
-from inc_mlflow.measure.stats.outcomes import Outcomes, Scoring, keep, outcomes_of
+from inc_mlflow.engines.engine import LoadedModel
+from inc_mlflow.errors import DataError, ModelError, SpecError
+from inc_mlflow.measure.stats.outcomes import Outcomes, Scoring, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.paired import Pair, accuracy, relative_drop
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
-from inc_mlflow.records import BASELINE, Interval
+from inc_mlflow.records import BASELINE, Interval, TensorSpec
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
+from inc_mlflow.tracking.flavors.mlflow_session import EVALUATOR, baseline_of, loaded_by_mlflow
 
 if TYPE_CHECKING:
     from mlflow.data.evaluation_dataset import EvaluationDataset
     from mlflow.pyfunc import PyFuncModel
 
-WHERE = "evaluator inc_mlflow"
 LARGEST = 1 << 30
 """Bytes of rows; MLflow holds, hashes and copies them all."""
 _CANDIDATE = "candidate"
 
 
-class EvaluatorConfig(Part):
+class EvaluatorConfig(SpecModel):
     """MLflow's ``evaluator_config`` for us."""
 
     metric: MetricSpec
@@ -72,14 +69,14 @@ def evaluate(
     and why.
     """
     if asked := sorted(name for name, value in unheld.items() if value):
-        raise SpecError(f"{WHERE}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
+        raise SpecError(f"{EVALUATOR}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
     settings = _settings(config)
-    session = _session(model)
-    inputs, labels = _rows(dataset, settings.shape, session)
-    runners: dict[str, Loaded] = {_CANDIDATE: Loaded("the model", session)}
+    evaluated = loaded_by_mlflow(model, "the model")
+    inputs, labels = _rows(dataset, settings.shape, evaluated.inputs)
+    runners: dict[str, LoadedModel] = {_CANDIDATE: evaluated.loaded}
     if settings.baseline is not None:
-        runners = {BASELINE: _baseline(settings.baseline, session.get_providers()[0]), **runners}
-    metric = resolve(settings.metric, Path.cwd(), runners[_CANDIDATE].outputs)
+        runners = {BASELINE: baseline_of(settings.baseline, evaluated).loaded, **runners}
+    metric = resolve(settings.metric, Path.cwd(), list(runners[_CANDIDATE].outputs))
     metric.check_labels(labels)
     outcomes = _outcomes(runners, metric, _batches(inputs, labels, settings.batch))
     return _numbers(outcomes, metric, len(next(iter(inputs.values()))), settings)
@@ -92,53 +89,19 @@ def _settings(config: dict[str, Any]) -> EvaluatorConfig:
         raise SpecError(f"evaluator_config: {spec_error(error)}") from error
 
 
-def _session(model: Any, name: str = "the model") -> onnxruntime.InferenceSession:
-    """Return the session that MLflow made for a model of its onnx flavour."""
-    found = None
-    with suppress(
-        AttributeError, NotImplementedError
-    ):  # functions, predictions without a model, served models
-        found = model.get_raw_model()
-    if not isinstance(found, onnxruntime.InferenceSession):
-        raise ModelError(
-            f"{WHERE}: {name} is not of MLflow's onnx flavour; log it with mlflow.onnx.log_model"
-        )
-    return found
-
-
-def _baseline(given: str, provider: Any) -> Loaded:
-    """Load the baseline for the provider that the model runs on: across providers no drop is the model's."""
-    if given.endswith(".onnx"):
-        return Runner(Path(given), threads=0, provider=provider)
-    import mlflow
-
-    try:
-        session = _session(mlflow.pyfunc.load_model(given), "the baseline")
-    except (mlflow.MlflowException, OSError) as error:
-        raise ModelError(
-            f"evaluator_config.baseline: MLflow cannot load {given!r}: {' '.join(str(error).split())}"
-        ) from error
-    if (other := session.get_providers()[0]) != provider:
-        raise HardwareError(
-            f"{WHERE}: the model runs by {provider}, the baseline by {other}; log both with the same providers"
-        )
-    return Loaded("the baseline", session)
-
-
 def _rows(
-    dataset: "EvaluationDataset", shape: tuple[int, ...] | None, session: onnxruntime.InferenceSession
+    dataset: "EvaluationDataset", shape: tuple[int, ...] | None, specs: tuple[TensorSpec, ...]
 ) -> tuple[Arrays, np.ndarray | None]:
-    specs = tensor_specs(session)
     if len(specs) != 1:
         raise ModelError(
-            f"{WHERE}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; use a job"
+            f"{EVALUATOR}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; use a job"
         )
     table = np.asarray(dataset.features_data)
     if table.nbytes > LARGEST:
         raise DataError(
-            f"{WHERE}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; `inc-mlflow evaluate` streams them"
+            f"{EVALUATOR}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; `inc-mlflow evaluate` streams them"
         )
-    inputs = conform({specs[0].name: _shaped(table, shape, specs[0].shape)}, specs, WHERE)
+    inputs = conform({specs[0].name: _shaped(table, shape, specs[0].shape)}, specs, EVALUATOR)
     labels = dataset.labels_data if dataset.has_targets else None
     return inputs, None if labels is None else np.asarray(labels)
 
@@ -166,14 +129,18 @@ def _batches(
 
 
 def _outcomes(
-    runners: dict[str, Loaded], metric: Metric, rows: Iterator[tuple[Arrays, np.ndarray | None]]
+    runners: dict[str, LoadedModel], metric: Metric, rows: Iterator[tuple[Arrays, np.ndarray | None]]
 ) -> dict[str, Outcomes]:
     reference = next(iter(runners))
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
-    found = outcomes_of(keep(runners, reference, rows, scoring, workers=1), reference, scoring, workers=1)
+    found = outcomes_of(
+        evaluate_rows(runners, reference, rows, scoring, workers=1), reference, scoring, workers=1
+    )
     for label, one in found.items():
         if not (np.isfinite(one.value) and np.isfinite(one.replicates).all()):
-            raise DataError(f"{WHERE}: the {label}'s {metric.name} is NaN or infinity; look at its outputs")
+            raise DataError(
+                f"{EVALUATOR}: the {label}'s {metric.name} is NaN or infinity; look at its outputs"
+            )
     return found
 
 

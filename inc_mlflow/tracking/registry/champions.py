@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.records.ledger import Entry
+from inc_mlflow.tracking.flavors.logged_models import engine_of
 from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
 from inc_mlflow.tracking.registry.ledger import read_ledger
 from inc_mlflow.tracking.registry.versions import download
@@ -42,6 +43,7 @@ def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | N
     return None if made is None else Champion.of(made)
 
 
-def download_champion(champion: Champion, target: Path) -> Path:
-    """Fetch the champion's file into ``target``; DataError where its bytes were altered."""
-    return download(champion.model_id, champion.sha256, target)
+def download_champion(client: "MlflowClient", champion: Champion, target: Path) -> tuple[str, Path]:
+    """Fetch the champion's model into ``target``, and return its engine too; DataError where its bytes were altered."""
+    params = client.get_logged_model(champion.model_id).params
+    return engine_of(params), download(champion.model_id, champion.sha256, target)

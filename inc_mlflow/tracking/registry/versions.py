@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inc_mlflow.confined import Limits, confined
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.files import MODEL, external_data, model_sha256
+from inc_mlflow.files import model_files, model_sha256
 from inc_mlflow.records.ledger import Entry
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.tracking.flavors.logged_models import engine_of
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
 from inc_mlflow.tracking.server.downloads import fetching, listed
 from inc_mlflow.tracking.server.get_or_create import once
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _SOURCE = "models:/"
+_CHECK = "inc_mlflow.tracking.flavors.logged_models:check_package"
 LARGEST = 64 << 30
 """Bytes of the largest model that is fetched."""
 _LARGEST_TEXT = 64 << 20
 """Bytes of what stands around a model: an example of its inputs is the longest of it."""
-_WEIGHTS = {MODEL, external_data(Path(MODEL)).name}
 _READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
 _BYTES_PER_SECOND = 50 << 20
 
@@ -42,25 +44,22 @@ def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST
 
     ``size_bytes`` is what the evidence says of it: what is larger is not even fetched.
     """
-    folder = _fetch(model_id, target, size_bytes)
-    file = folder / MODEL
-    found = model_sha256(file) if file.is_file() else "none"
+    engine, file = _fetch(model_id, target, size_bytes)
+    found = model_sha256(file) if file.exists() else "none"
     if found != sha256:
         raise DataError(
             f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered"
         )
-    arguments = {"folder": str(folder), "model_id": model_id}
-    confined(
-        f"logged model {model_id}", "inc_mlflow.tracking.flavors.package:checked", arguments, _reading(file)
-    )
+    arguments = {"folder": str(file.parent), "engine": engine, "model_id": model_id}
+    confined(f"logged model {model_id}", _CHECK, arguments, _reading(file))
     return file
 
 
 def content(model_id: str, target: Path) -> str:
-    """Return the sha256 of a logged model of somebody else's; TrackingError where it is no ONNX model."""
-    file = _fetch(model_id, target) / MODEL
-    if not file.is_file():
-        raise TrackingError(f"logged model {model_id}: has no {MODEL}; only ONNX models can be champions")
+    """Return the sha256 of a logged model of somebody else's; TrackingError where no engine here runs it."""
+    engine, file = _fetch(model_id, target)
+    if not file.exists():
+        raise TrackingError(f"logged model {model_id}: has no {file.name}; it is no model of {engine}")
     return model_sha256(file)
 
 
@@ -165,32 +164,39 @@ def check_version(client: "MlflowClient", name: str, version: str, made: Entry) 
     return []
 
 
-def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> Path:
+def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> tuple[str, Path]:
+    """Return the engine of a logged model, by its params, and where its model lies now."""
     import mlflow
 
     what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
     with _there(model_id):
+        engine = engine_of(client.get_logged_model(model_id).params)
         files = listed(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
-    _check_sizes(what, files, size_bytes)
+    if engine not in ENGINES:
+        raise DataError(
+            f"{what}: is for the engine {engine!r}, which is not here; there are {', '.join(ENGINES)}"
+        )
+    name = ENGINES.get(engine).model_name
+    _check_sizes(what, files, name, size_bytes)
     folder.mkdir(parents=True, exist_ok=True)
     with _there(model_id), fetching(what, files, folder, LARGEST):
-        return Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+        place = Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
+    return engine, place / name
 
 
-def _check_sizes(what: str, files: Mapping[str, int | None], size_bytes: int) -> None:
+def _check_sizes(what: str, files: Mapping[str, int | None], name: str, size_bytes: int) -> None:
     """The bytes of the model are compared later; here they only must not fill the disk."""
-    model = sum(size or 0 for path, size in files.items() if path in _WEIGHTS)
+    weights = {path for path in files if path in {name, f"{name}.data"} or path.startswith(f"{name}/")}
+    model = sum(size or 0 for path, size in files.items() if path in weights)
     if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
         raise DataError(f"{what}: its file has {model} bytes, the evidence says {size_bytes}; it was altered")
-    if large := [
-        path for path, size in files.items() if path not in _WEIGHTS and (size or 0) > _LARGEST_TEXT
-    ]:
+    if large := [path for path, size in files.items() if path not in weights and (size or 0) > _LARGEST_TEXT]:
         raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
 
 
 def _reading(model: Path) -> Limits:
     """Reading takes time and memory in proportion to the file; weights beside it are not read."""
-    size = model.stat().st_size
+    size = model_files(model)[0].stat().st_size
     seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
     return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
 

@@ -11,6 +11,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     BASELINE,
     CANDIDATE,
     DIGEST,
+    ENGINE,
     MODEL_ID,
     NOTE,
     RECIPE,
@@ -41,7 +42,8 @@ def _fill(log: Log, run: "Run", row: Row) -> str:
 
     tags = _tags(log, row)
     with mlflow.start_run(run_id=run.info.run_id):
-        write(log.client, run, params=log.session.facts() | {RECIPE: row.recipe, DIGEST: row.sha256})
+        params = log.session.facts() | {RECIPE: row.recipe, ENGINE: row.engine, DIGEST: row.sha256}
+        write(log.client, run, params=params)
         others = _logged_before(log, run, row)
         model_id = others or _own_model(log, run, row, tags)
         for name, text in log.session.texts.get(row.sha256, {}).items():
@@ -67,9 +69,8 @@ def _logged_before(log: Log, run: "Run", row: Row) -> str | None:
 
 def _own_model(log: Log, run: "Run", row: Row, tags: dict[str, str]) -> str:
     session = log.session
-    return ensure_model(
-        log.client, run, session.files[row.sha256], session.interface, row.recipe, row.sha256, tags
-    )
+    interface = session.interfaces[row.engine]
+    return ensure_model(log.client, run, session.files[row.sha256], interface, row.recipe, row.sha256, tags)
 
 
 def _on_pools(log: Log, row: Row) -> dict[str, float]:
@@ -81,7 +82,13 @@ def _on_pools(log: Log, row: Row) -> dict[str, float]:
 def _tags(log: Log, row: Row) -> dict[str, str]:
     note = row_note(log.session.judgement, row, log.parent)
     verdict = {} if row.verdict is None else {VERDICT: row.verdict}
-    return {ROLE: _role(row), RECIPE: row.recipe, DIGEST: row.sha256, NOTE: note} | verdict
+    return {
+        ROLE: _role(row),
+        RECIPE: row.recipe,
+        ENGINE: row.engine,
+        DIGEST: row.sha256,
+        NOTE: note,
+    } | verdict
 
 
 def _role(row: Row) -> str:

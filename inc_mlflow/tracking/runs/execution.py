@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from inc_mlflow.measure.gate.evidence import Measured
-    from inc_mlflow.tracking.flavors.logged_models import Interface
+    from inc_mlflow.tracking.flavors.flavor import LoggedInterface
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Session:
     pools: "Mapping[str, Measured]"
     required: tuple[str, ...]
     """The pools whose speed counts."""
-    interface: "Interface"
+    interfaces: "Mapping[str, LoggedInterface]"
+    """By engine."""
     digests: Mapping[str, str]
     """Names and sha256 of job, source and validation rows."""
     files: Mapping[str, Path]

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.measure.gate.judge import place
-from inc_mlflow.metrics import METRICS
+from inc_mlflow.measure.gate.judge import table_order
 from inc_mlflow.records import Interval, PoolResult, Row, Verdict
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec, MetricSpec
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch
 from inc_mlflow.tracking.runs.tagged_runs import (
     CANDIDATE,
     DIGEST,
+    ENGINE,
     JOB,
     MEASUREMENT,
     MODEL_ID,
@@ -97,7 +99,7 @@ def standings(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
     found = [_standing(run, measured, pool) for run in candidates.values()]
-    return tuple(sorted(found, key=lambda one: place(one.row, higher_is_better)))
+    return tuple(sorted(found, key=lambda one: table_order(one.row, higher_is_better)))
 
 
 def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None) -> Standing:
@@ -111,6 +113,7 @@ def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], poo
     numbers = shown.data.metrics if shown else {}
     row = Row(
         recipe=tags[RECIPE],
+        engine=tags.get(ENGINE, DEFAULT_ENGINE),
         path=f"models:/{tags[MODEL_ID]}",
         sha256=tags[DIGEST],
         accuracy=_interval(numbers, "accuracy"),

@@ -17,7 +17,7 @@ DIGEST, NOTE, ROLE, SESSION, VERDICT = (
     "inc.session",
     "inc.verdict",
 )
-POOL, RECIPE = "inc.pool", "inc.recipe"
+POOL, RECIPE, ENGINE = "inc.pool", "inc.recipe", "inc.engine"
 JOB, BASELINE, CANDIDATE, MEASUREMENT = "job", "baseline", "candidate", "measurement"
 """Roles."""
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.files import MODEL
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
 

@@ -71,6 +71,17 @@ def by_baseline_node(baseline: Path, profile: Profile) -> dict[str, NodeCost]:
     return {name: _cost(parts) for name, parts in costs.items()}
 
 
+def slower_nodes(baseline: Path, before: Profile, after: Profile) -> list[str]:
+    """Return the baseline's nodes whose integer kernels and conversions take longer than FP32, the slowest first."""
+    fp32, int8 = (by_baseline_node(baseline, one) for one in (before, after))
+    loss = {
+        name: cost.seconds + cost.conversions - fp32[name].seconds - fp32[name].conversions
+        for name, cost in int8.items()
+        if cost.integer and name in fp32
+    }
+    return sorted((name for name, seconds in loss.items() if seconds > 0), key=lambda name: -loss[name])
+
+
 def _cost(parts: Iterable[tuple[str, float, bool]]) -> NodeCost:
     work = [(op_type, seconds) for op_type, seconds, conversion in parts if not conversion]
     conversions = sum(seconds for _, seconds, conversion in parts if conversion)

@@ -15,7 +15,7 @@ from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 _Side = tuple[onnx.ModelProto, Path]
 
 
-def sensitivity(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
+def node_errors(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
     """Return the noise that each quantised node of a QDQ or dynamic candidate adds, by the baseline's names, most first.
 
     Noise is the mean square of the difference to the baseline's tensor, relative to that tensor; a node adds

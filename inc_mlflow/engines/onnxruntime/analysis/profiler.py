@@ -11,9 +11,9 @@ from typing import Any
 import onnx
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.fixed_batch import fixed_batch, padded
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
-from inc_mlflow.engines.onnxruntime.runtime.runner import fixed_batch, padded
 from inc_mlflow.engines.onnxruntime.runtime.session import one_line, open_file, options
 from inc_mlflow.errors import ModelError
 

@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_structure, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
-from inc_mlflow.engines.onnxruntime.runtime.runner import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
 from inc_mlflow.files import model_sha256
 

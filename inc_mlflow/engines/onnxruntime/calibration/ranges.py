@@ -11,9 +11,9 @@ import numpy as np
 
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range
+from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 from inc_mlflow.errors import ModelError, StateError
 from inc_mlflow.files import canonical_json, write_text
-from inc_mlflow.spec import CalibrateMethod
 
 FORMAT = 2
 Range = tuple[float, float]
@@ -66,6 +66,10 @@ class Ranges:
     """Of every tensor too, or of none: the method minmax does without."""
     unbounded: frozenset[str] = frozenset()
     """Tensors that reach infinity: they have no range, and what touches them stays FP32."""
+
+    def __len__(self) -> int:
+        """Return the number of tensors."""
+        return len(self.tensors)
 
     def final(self, method: CalibrateMethod) -> dict[str, Range]:
         """Return the range of every tensor by ``method``.

@@ -5,7 +5,7 @@ import numpy as np
 from inc_mlflow.engines.onnxruntime.calibration.entropy import entropy
 from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
 from inc_mlflow.engines.onnxruntime.calibration.squared_error import mse
-from inc_mlflow.spec import CalibrateMethod
+from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 
 _SHARE = 0.99999  # ONNX Runtime's default
 

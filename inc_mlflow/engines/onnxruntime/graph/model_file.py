@@ -9,10 +9,12 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
+from inc_mlflow.engines.engine import Interface
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import sha256_file, sha256_text
 from inc_mlflow.records import TensorSpec
 
+MODEL = "model.onnx"
+"""Name of a model in a step's directory; above 2 GB its weights stand beside it in ``model.onnx.data``."""
 _PACKED = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1}
 """Types with two values in a byte, whose size NumPy does not tell."""
 
@@ -62,12 +64,6 @@ def source_files(path: Path) -> list[Path]:
     return [path, *external_files(read_structure(path), path)]
 
 
-def source_sha256(path: Path) -> str:
-    """Digest of a model file and of its external weights: of the file alone where it has none."""
-    digests = [sha256_file(file) for file in source_files(path)]
-    return digests[0] if len(digests) == 1 else sha256_text("".join(digests))
-
-
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """Yield every tensor with weights: initialisers, and those in attributes, subgraphs and functions."""
     yield from _graph_tensors(model.graph)
@@ -86,6 +82,13 @@ def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """Return the inputs that a caller must feed: old exporters list initialisers as inputs too."""
     initializers = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in initializers]
+
+
+def interface(path: Path) -> Interface:
+    """Return what a model file takes and gives; ModelError where it cannot be read."""
+    model = read_structure(path)
+    names = tuple(output.name for output in model.graph.output)
+    return Interface(signature(model), output_signature(model), names)
 
 
 def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:

@@ -8,10 +8,16 @@ import onnx
 from onnx import version_converter
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, graph_inputs, read_structure, tensors
+from inc_mlflow.engines.onnxruntime.graph.model_file import (
+    MODEL,
+    all_nodes,
+    graph_inputs,
+    read_structure,
+    tensors,
+)
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC, one_line, open_file, options
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import MODEL, disk_full, external_data, model_bytes
+from inc_mlflow.files import disk_full, external_data, model_bytes
 
 OPSET = 17
 """Lowest opset of a baseline: per-channel QDQ needs 13, LayerNormalization 17."""

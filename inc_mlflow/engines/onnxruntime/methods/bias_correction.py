@@ -138,7 +138,7 @@ def _mean_errors(
     baseline: Path, candidate: onnx.ModelProto, layers: list[_Layer], batches: Iterable[Arrays], threads: int
 ) -> dict[str, np.ndarray]:
     """Return E[FP32 - INT8] of every output channel, float64, by layer name."""
-    model = _side_by_side(onnx.load(baseline), candidate, layers)
+    model = _models_under_test(onnx.load(baseline), candidate, layers)
     sums = {layer.baseline.name: np.zeros(()) for layer in layers}
     names = [
         name for layer in layers for name in (layer.baseline.output[0], _PREFIX + layer.candidate.output[0])
@@ -157,7 +157,7 @@ def _mean_errors(
     return {name: total / max(rows, 1) for name, total in sums.items()}
 
 
-def _side_by_side(
+def _models_under_test(
     model: onnx.ModelProto, candidate: onnx.ModelProto, layers: list[_Layer]
 ) -> onnx.ModelProto:
     """Add the INT8 form of each layer to the FP32 model, fed with the FP32 activations."""

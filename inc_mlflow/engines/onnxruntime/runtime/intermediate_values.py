@@ -7,9 +7,9 @@ import onnx
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
-from inc_mlflow.engines.onnxruntime.runtime.runner import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.runtime.session import ALL, open_proto, options
 
 

@@ -10,8 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from inc_mlflow.errors import HardwareError, ModelError, reason
-from inc_mlflow.records import RuntimeSettings, TensorSpec
-from inc_mlflow.spec import CPU_PROVIDER, Provider
+from inc_mlflow.records import TensorSpec
 
 RUNTIME_ERRORS = (
     state.EPFail,
@@ -27,6 +26,7 @@ RUNTIME_ERRORS = (
 """What ONNX Runtime raises about a model or its inputs: its own kinds, which have no common base, and C++'s,
 std::bad_alloc among them. UnicodeDecodeError, a ValueError, comes where its own message is no text."""
 
+CPU = "CPUExecutionProvider"
 SILENT = 4
 """Log nothing: what is an error is raised as well, and says the same in one line."""
 onnxruntime.set_default_logger_severity(SILENT)
@@ -81,22 +81,25 @@ def _tensor_spec(value: Any) -> TensorSpec:
         ) from error
 
 
-def describe(cpus: Sequence[int]) -> RuntimeSettings:
-    """Return how an instance on these CPUs runs a model, for the record."""
+def describe(cpus: Sequence[int], provider: str = CPU) -> dict[str, int | str | bool]:
+    """Return how an instance on these CPUs runs a model, for the record.
+
+    ``thread_affinities`` counts CPUs from 1 and leaves the calling thread's out, as ONNX Runtime takes them.
+    """
     settings = options(max(1, len(cpus)), cpus=cpus)
-    return RuntimeSettings(
-        provider=CPU_PROVIDER,
-        intra_op_threads=settings.intra_op_num_threads,
-        inter_op_threads=settings.inter_op_num_threads,
-        thread_affinities=settings.get_session_config_entry(_AFFINITIES) if len(cpus) > 1 else "",
-        spinning="within a call" if settings.get_session_config_entry(_SPINNING) == "1" else "never",
-        optimization_level=settings.graph_optimization_level.name,
-        arena=settings.enable_cpu_mem_arena,
-    )
+    return {
+        "provider": provider,
+        "intra_op_threads": settings.intra_op_num_threads,
+        "inter_op_threads": settings.inter_op_num_threads,
+        "thread_affinities": settings.get_session_config_entry(_AFFINITIES) if len(cpus) > 1 else "",
+        "spinning": "within a call" if settings.get_session_config_entry(_SPINNING) == "1" else "never",
+        "optimization_level": settings.graph_optimization_level.name,
+        "arena": settings.enable_cpu_mem_arena,
+    }
 
 
 def open_file(
-    model: Path, settings: onnxruntime.SessionOptions, provider: Provider = CPU_PROVIDER
+    model: Path, settings: onnxruntime.SessionOptions, provider: str = CPU
 ) -> onnxruntime.InferenceSession:
     """Load a model file.
 
@@ -126,12 +129,12 @@ def open_proto(
     """
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU_PROVIDER])
+        return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU])
     except RUNTIME_ERRORS as error:
         raise ModelError(f"model: onnxruntime cannot load it for calibration: {one_line(error)}") from error
 
 
-def _check_built(provider: Provider) -> None:
+def _check_built(provider: str) -> None:
     built = onnxruntime.get_available_providers()
     if provider not in built:
         raise HardwareError(

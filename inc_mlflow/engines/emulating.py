@@ -1,0 +1,34 @@
+"""Emulated CPUs, of all engines that a process runs."""
+
+from collections.abc import Iterable
+
+from inc_mlflow.engines.engine import Emulation
+from inc_mlflow.errors import MissingExtraError
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.spec import Isa
+
+
+def check_emulation(engines: Iterable[str], isa: Isa) -> None:
+    """Raise MissingExtraError where an engine cannot emulate the CPU ``isa``, or this machine cannot."""
+    for engine in engines:
+        _emulation(engine, isa).check(isa)
+
+
+def emulated_environment(engines: Iterable[str], isa: Isa) -> dict[str, str]:
+    """Return the environment of a process in which the engines see the CPU ``isa``."""
+    return {key: value for engine in engines for key, value in _emulation(engine, isa).prepare(isa).items()}
+
+
+def confirm_emulation(engines: Iterable[str], isa: Isa) -> None:
+    """Raise HardwareError unless all engines see that CPU in this process."""
+    for engine in engines:
+        _emulation(engine, isa).confirm(isa)
+
+
+def _emulation(engine: str, isa: Isa) -> Emulation:
+    found = ENGINES.get(engine).emulation
+    if found is None:
+        raise MissingExtraError(
+            f"emulation of {isa}: {engine} cannot emulate CPUs; leave the pool out, or the engine"
+        )
+    return found

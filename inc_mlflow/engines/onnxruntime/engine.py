@@ -1,0 +1,159 @@
+"""ONNX Runtime as an engine: what it offers for each part of the role. Imports it only where something is done."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.engine import Imported, Interface, LoadedModel, RunSettings, SearchSpace, Statistics
+from inc_mlflow.hardware.isa import PROFILES
+from inc_mlflow.records import SaturationReport, Slow
+from inc_mlflow.spec import Device, Isa
+
+_MODEL, _BASELINE = "model.onnx", "baseline"
+PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_TORCH = (".pt", ".pth")
+
+
+class OnnxRuntimeCalibrator:
+    """Ranges of activations, with histograms where a calibration method needs them."""
+
+    file = "ranges.json"
+    kinds = frozenset({"minmax", "percentile", "entropy", "mse"})
+
+    def collect(
+        self, model: Path, batches: Iterable[Arrays], kinds: Collection[str], threads: int
+    ) -> Statistics:
+        """Run the batches once; ModelError where the model does not run, or gives NaN."""
+        from inc_mlflow.engines.onnxruntime.calibration.collect import collect
+
+        return collect(model, batches, threads, histograms=bool(set(kinds) - {"minmax"}))
+
+    def load(self, path: Path) -> Statistics:
+        """Read what ``save`` wrote; StateError where it is something else."""
+        from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+
+        return Ranges.load(path)
+
+
+class OnnxRuntimeAnalysis:
+    """Time per kernel, noise per node, and sums that saturate."""
+
+    def explain(
+        self, baseline: Path, slow: Mapping[str, Path], batches: Sequence[Arrays], passes: int
+    ) -> dict[str, Slow]:
+        """Say what the time of slow models goes to; ModelError where a model does not run."""
+        from inc_mlflow.engines.onnxruntime.analysis.explain import explain
+        from inc_mlflow.engines.onnxruntime.analysis.profile import profile
+
+        profiles = profile({_BASELINE: baseline, **slow}, batches, passes)
+        return {label: explain(baseline, profiles[_BASELINE], profiles[label]) for label in slow}
+
+    def slower_nodes(
+        self, baseline: Path, candidate: Path, batches: Sequence[Arrays], passes: int
+    ) -> list[str]:
+        """Return the baseline's nodes that INT8 makes no faster, the slowest first."""
+        from inc_mlflow.engines.onnxruntime.analysis.attribution import slower_nodes
+        from inc_mlflow.engines.onnxruntime.analysis.profile import profile
+
+        profiles = profile({_BASELINE: baseline, "candidate": candidate}, batches, passes)
+        return slower_nodes(baseline, profiles[_BASELINE], profiles["candidate"])
+
+    def node_errors(self, baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
+        """Return the noise that each quantised node adds, most first."""
+        from inc_mlflow.engines.onnxruntime.analysis.node_errors import node_errors
+
+        return node_errors(baseline, candidate, batches)
+
+    def saturation(
+        self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
+    ) -> SaturationReport:
+        """Predict which layers saturate on x86 CPUs without VNNI."""
+        from inc_mlflow.engines.onnxruntime.analysis.saturation import ROWS, first_rows, predict
+
+        return predict(model, first_rows(rows, most or ROWS), threads)
+
+
+class OnnxRuntimeEmulation:
+    """A copy of ONNX Runtime that asks our handler for the features of the CPU."""
+
+    def check(self, isa: Isa) -> None:
+        """Raise MissingExtraError with all that this machine lacks."""
+        from inc_mlflow.engines.onnxruntime import emulation
+
+        emulation.check(isa)
+
+    def prepare(self, isa: Isa) -> dict[str, str]:
+        """Return the environment; the first call for a version of ONNX Runtime takes some seconds."""
+        from inc_mlflow.engines.onnxruntime import emulation
+
+        return emulation.prepare(isa)
+
+    def confirm(self, isa: Isa) -> None:
+        """Raise HardwareError unless the kernels of this process behave as that CPU's."""
+        from inc_mlflow.engines.onnxruntime import emulation
+        from inc_mlflow.engines.onnxruntime.runtime.kernels import saturates
+
+        emulation.confirm(PROFILES[isa], saturates())
+
+
+class OnnxRuntime:
+    """Runs and quantises ONNX files."""
+
+    name = "onnxruntime"
+    model_name = _MODEL
+    flavor = "onnx"
+    devices: Mapping[str, Device] = {provider: device for device, provider in PROVIDERS.items()}
+    calibrator = OnnxRuntimeCalibrator()
+    analysis = OnnxRuntimeAnalysis()
+    emulation = OnnxRuntimeEmulation()
+
+    def check_source(self, path: str) -> None:
+        """Raise ValueError with the way to export, where the source is no ONNX file by its name."""
+        if path.endswith(".onnx"):
+            return
+        export = (
+            "Export it with torch.onnx.export(model, example, 'model.onnx', dynamo=True)"
+            if path.endswith(_TORCH)
+            else "Export it: python -m tf2onnx.convert --opset 17 --output model.onnx, "
+            "with --saved-model or --graphdef"
+        )
+        raise ValueError(f"{path!r} is not an .onnx file; other formats are not supported yet. {export}")
+
+    def source_files(self, source: Path) -> list[Path]:
+        """Return the file and every file with its external weights."""
+        from inc_mlflow.engines.onnxruntime.graph.model_file import source_files
+
+        return source_files(source)
+
+    def interface(self, model: Path) -> Interface:
+        """Read inputs and outputs from the graph; ModelError where it is no ONNX file, or an input no tensor."""
+        from inc_mlflow.engines.onnxruntime.graph.model_file import interface
+
+        return interface(model)
+
+    def import_source(self, source: Path, folder: Path) -> Imported:
+        """Write the baseline: current opset, constants and batch norm folded, shapes inferred."""
+        from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+
+        return Imported({"opset": normalize(source, folder)})
+
+    def load(self, model: Path, settings: RunSettings) -> LoadedModel:
+        """Load a model in a session of one provider and no other instead."""
+        from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
+
+        return Runner(model, settings.threads, settings.cpus, PROVIDERS[settings.device])
+
+    def describe(self, cpus: Sequence[int], device: Device) -> dict[str, int | str | bool]:
+        """Return the session's settings under ONNX Runtime's own names."""
+        from inc_mlflow.engines.onnxruntime.runtime.session import describe
+
+        return describe(cpus, PROVIDERS[device])
+
+    def space(self, baseline: Path) -> SearchSpace:
+        """Return what of a baseline can be quantised, and how."""
+        from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
+
+        return OnnxRuntimeSpace.of(baseline)
+
+
+ENGINE = OnnxRuntime()

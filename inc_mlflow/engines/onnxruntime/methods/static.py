@@ -1,0 +1,202 @@
+"""Static quantisation: ranges of activations come from calibration, and a model may be made easier to round first."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+from inc_mlflow.engines.engine import MethodData
+from inc_mlflow.engines.onnxruntime.analysis.saturation import ROWS, first_rows, predict, saturating_weights
+from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE, clipped_inputs, collect
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Range, Ranges
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
+from inc_mlflow.engines.onnxruntime.methods.bias_correction import correct_biases
+from inc_mlflow.engines.onnxruntime.methods.equalize import equalize
+from inc_mlflow.engines.onnxruntime.methods.quantizer import (
+    check_changed,
+    check_nodes,
+    check_operators,
+    common_options,
+    quiet,
+)
+from inc_mlflow.engines.onnxruntime.methods.smooth_quant import smooth
+from inc_mlflow.engines.onnxruntime.options import Static
+from inc_mlflow.errors import ModelError
+
+
+class StaticMethod:
+    """``quantize_static`` of ONNX Runtime with our own ranges, and what helps the candidate before and after it."""
+
+    def check(self, recipe: Static) -> None:
+        """Raise ModelError where the recipe names operators that cannot be quantised statically."""
+        check_operators(recipe, QUANTIZABLE)
+
+    def apply(self, baseline: Path, recipe: Static, data: MethodData, target: Path) -> None:
+        """Write the candidate.
+
+        Raises ModelError where the model has nothing that one of the recipe's options could change, or the
+        recipe names operators or nodes that are not there.
+        """
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            model, ranges = _easier_to_round(baseline, recipe, data, Path(scratch))
+            narrow = _saturating(model, ranges, recipe, data, target.parent)
+            _quantize(model, ranges, recipe, target, narrow)
+            if recipe.bias_correction:
+                corrected = correct_biases(model, target, data.rows(), data.threads)
+                _check_used(corrected, recipe, "bias_correction", "quantised layer with a bias")
+
+
+METHOD = StaticMethod()
+
+
+def _ranges(data: MethodData) -> Ranges | None:
+    """Return the statistics as what our calibrator makes."""
+    if data.statistics is None or isinstance(data.statistics, Ranges):
+        return data.statistics
+    raise TypeError(f"statistics of another engine: {type(data.statistics).__name__}")
+
+
+def _easier_to_round(
+    baseline: Path, recipe: Static, data: MethodData, folder: Path
+) -> tuple[Path, Ranges | None]:
+    """Return what to quantise and its ranges: a model equal to the baseline but easier to round, if the recipe says so."""
+    if not (recipe.cross_layer_equalization or recipe.smooth_quant):
+        return baseline, _ranges(data)
+    model = baseline
+    if recipe.cross_layer_equalization:
+        model = _named(folder / "equalized")
+        joints = equalize(baseline, model)
+        _check_used(
+            joints, recipe, "cross_layer_equalization", "pair of layers with at most a Relu between them"
+        )
+    if recipe.smooth_quant:
+        source, model = model, _named(folder / "smoothed")
+        joints = smooth(source, data.rows(), recipe.smooth_quant, model, data.threads)
+        _check_used(joints, recipe, "smooth_quant", "linear layer behind a normalisation or scale of its own")
+    histograms = recipe.calibrate_method != "minmax"
+    return model, collect(model, data.rows(), data.threads, histograms=histograms)
+
+
+def _named(folder: Path) -> Path:
+    folder.mkdir()
+    return folder / MODEL
+
+
+def _check_used(count: int, recipe: Static, option: str, needed: str) -> None:
+    """A candidate that an option did not touch would be another recipe than asked for."""
+    if not count:
+        raise ModelError(
+            f"recipe {recipe.label()!r}: {option}: this model has no {needed}; leave the option out"
+        )
+
+
+def _saturating(
+    baseline: Path, ranges: Ranges | None, recipe: Static, data: MethodData, folder: Path
+) -> frozenset[str]:
+    """Name the weights that need 7 bits: of layers that saturate on calibration rows.
+
+    None unless the recipe asks for it.
+    """
+    if recipe.reduce_range != "saturating":
+        return frozenset()
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        plain = Path(scratch) / MODEL
+        _quantize(baseline, ranges, recipe, plain)
+        return saturating_weights(predict(plain, first_rows(data.rows(), ROWS), data.threads))
+
+
+def _quantize(
+    baseline: Path,
+    ranges: Ranges | None,
+    recipe: Static,
+    target: Path,
+    narrow: frozenset[str] = frozenset(),
+) -> None:
+    """Write the quantised model; ``narrow`` names the weights that get 7 bits beside those of the recipe."""
+    METHOD.check(recipe)
+    structure = read_structure(baseline)
+    check_nodes(structure, recipe)
+    if ranges is None:
+        raise ModelError(
+            f"recipe {recipe.label()!r}: static quantisation needs ranges, see `inc-mlflow calibrate`"
+        )
+    options = common_options(baseline, recipe)
+    options |= _narrowed(structure, recipe, narrow) | _bounded(structure, recipe, ranges)
+    with quiet():
+        _write(baseline, _placed(ranges.final(recipe.calibrate_method), structure), recipe, target, options)
+    check_changed(target, recipe)
+
+
+def _write(
+    baseline: Path, ranges: Mapping[str, Range], recipe: Static, target: Path, options: dict[str, Any]
+) -> None:
+    """Hand our ranges over as the calibration cache that ``quantize_static`` reads instead of calibrating."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "ranges.json"
+        cache.write_text(json.dumps(_calibration_cache(ranges)))
+        quantize_static(
+            onnx.load(baseline),  # given a path, it writes beside it
+            target,
+            calibration_cache_path=cache,
+            calibrate_method=CalibrationMethod.MinMax,  # the ranges are final whatever method made them
+            quant_format=QuantFormat[recipe.quant_format],
+            activation_type=QuantType[recipe.activation_type],
+            **options,
+        )
+
+
+def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
+    """Return the options that give ``weights`` 7 bits.
+
+    An override must name the axis that the quantiser itself would take.
+    """
+    readers = {
+        node.input[1]: node
+        for node in structure.graph.node
+        if len(node.input) > 1 and node.input[1] in weights
+    }
+    overrides = {
+        name: [
+            {"quant_type": QuantType[recipe.weight_type], "reduce_range": True}
+            | ({"axis": _channel_axis(readers[name])} if recipe.per_channel else {})
+        ]
+        for name in sorted(weights)
+    }
+    return {"extra_options": {"TensorQuantOverrides": overrides}} if overrides else {}
+
+
+def _bounded(structure: onnx.ModelProto, recipe: Static, ranges: Ranges) -> dict[str, list[str]]:
+    """Leave out the nodes at tensors that reach infinity, such as masks: no scale covers them."""
+    touching = [node.name for node in structure.graph.node if ranges.unbounded & {*node.input, *node.output}]
+    return {"nodes_to_exclude": [*recipe.nodes_to_exclude, *touching]}
+
+
+def _channel_axis(node: onnx.NodeProto) -> int:
+    """Return the axis of output channels in the weights of Conv, MatMul or Gemm."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return 0 if node.op_type == "Conv" or transposed else 1
+
+
+def _placed(ranges: Mapping[str, Range], structure: onnx.ModelProto) -> dict[str, Range]:
+    """Give each tensor that only a Relu or Clip reads the range of the clipped one, as the quantiser itself does."""
+    return {
+        name: ranges[clipped] for name, clipped in clipped_inputs(structure).items() if clipped in ranges
+    } | dict(ranges)
+
+
+def _calibration_cache(ranges: Mapping[str, Range]) -> dict[str, Any]:
+    """ONNX Runtime's own file format, see ``onnxruntime.quantization.calibrate.TensorsData.to_dict``."""
+    data = {
+        name: {"lowest": _scalar(low), "highest": _scalar(high), "CLS": "TensorData"}
+        for name, (low, high) in ranges.items()
+    }
+    method = {"CLS": "CalibrationMethod", "value": str(CalibrationMethod.MinMax)}
+    return {"CLS": "TensorsData", "data": data, "calibration_method": method, "smooth_quant": False}
+
+
+def _scalar(value: float) -> dict[str, Any]:
+    return {"data": value, "dtype": "float32", "CLS": "numpy.array"}

@@ -1,0 +1,19 @@
+"""Flavours: how MLflow keeps an engine's models. A target is a ``Flavor`` of tracking/flavors/flavor.py."""
+
+from typing import TYPE_CHECKING
+
+from inc_mlflow.registry.table import Registry, Row
+
+if TYPE_CHECKING:
+    from inc_mlflow.tracking.flavors.flavor import Flavor
+
+FLAVORS: "Registry[Flavor]" = Registry(
+    "flavors",
+    {
+        "onnx": Row("inc_mlflow.tracking.flavors.onnx:FLAVOR", "MLflow's onnx flavour"),
+        "files": Row(
+            "inc_mlflow.tracking.flavors.files:FLAVOR",
+            "the model's files, for engines that MLflow does not know",
+        ),
+    },
+)

@@ -1,0 +1,46 @@
+"""Methods: ways to compress. A name is "engine.method", a target a ``Method`` of engines/engine.py."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
+from inc_mlflow.registry.table import Registry, Row
+
+if TYPE_CHECKING:
+    from inc_mlflow.engines.engine import Method
+
+METHODS: "Registry[Method]" = Registry(
+    "methods",
+    {
+        "onnxruntime.static": Row(
+            "inc_mlflow.engines.onnxruntime.methods.static:METHOD",
+            "Activations with ranges from calibration: fastest where convolutions dominate.",
+            options="inc_mlflow.engines.onnxruntime.options:Static",
+        ),
+        "onnxruntime.dynamic": Row(
+            "inc_mlflow.engines.onnxruntime.methods.dynamic:METHOD",
+            "Activations scaled at run time, no calibration: strong for transformers and recurrent models.",
+            options="inc_mlflow.engines.onnxruntime.options:Dynamic",
+        ),
+    },
+)
+
+
+def method_name(engine: str, method: str) -> str:
+    """Return the name of an engine's method in this table."""
+    return f"{engine}.{method}"
+
+
+def method_names(engine: str | None = None) -> list[str]:
+    """Return what a recipe can give as its ``method``, of one engine or of all."""
+    names = (name.split(".", 1) for name in METHODS)
+    return sorted({method for of, method in names if engine in (None, of)})
+
+
+def engine_of(method: str, engines: Sequence[str] = ()) -> str | None:
+    """Return the first engine that offers a method; without ``engines`` the default one is asked first.
+
+    None where none offers it.
+    """
+    asked = engines or (DEFAULT_ENGINE, *(name.split(".", 1)[0] for name in METHODS))
+    return next((engine for engine in asked if method_name(engine, method) in METHODS), None)

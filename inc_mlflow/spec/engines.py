@@ -1,0 +1,53 @@
+"""The engines of a job: all that take its source, or those that it names; and which of them a recipe is for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from inc_mlflow.errors import MissingExtraError
+from inc_mlflow.registry import did_you_mean
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.methods import engine_of
+
+_AUTO = "auto"
+
+
+def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job's data with the names of its engines, and an engine in each recipe that names none."""
+    engines = data.get("engines", [DEFAULT_ENGINE])
+    if engines == _AUTO:
+        engines = [name for name in ENGINES if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
+    recipes = data.get("recipes")
+    if isinstance(recipes, Sequence) and not isinstance(recipes, str) and isinstance(engines, Sequence):
+        recipes = [_with_engine(recipe, engines) for recipe in recipes]
+    return {**data, "engines": engines} | ({"recipes": recipes} if "recipes" in data else {})
+
+
+def check_engines(engines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the engines.
+
+    Raises ValueError where one is not known or stands twice, MissingExtraError where its package is missing.
+    """
+    for name in engines:
+        if name not in ENGINES:
+            raise ValueError(f"no {name!r}{did_you_mean(name, ENGINES)}; there are {', '.join(ENGINES)}")
+        if engines.count(name) > 1:
+            raise ValueError(f"{name!r} stands twice; keep one")
+        ENGINES.check_packages(name)
+    return engines
+
+
+def _takes(engine: str, source: object) -> bool:
+    """Tell whether an engine is installed and takes a source of that name."""
+    try:
+        ENGINES.check_packages(engine)
+        ENGINES.get(engine).check_source(str(source))
+    except (MissingExtraError, ValueError):
+        return False
+    return True
+
+
+def _with_engine(recipe: Any, engines: Sequence[str]) -> Any:
+    if not isinstance(recipe, Mapping) or recipe.get("engine") is not None or "method" not in recipe:
+        return recipe
+    engine = engine_of(str(recipe["method"]), engines)
+    return recipe if engine is None else {"engine": engine, **recipe}

@@ -1,0 +1,54 @@
+"""The baselines of a job, one for each of its engines, as the import step left them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inc_mlflow.engines.engine import Engine
+from inc_mlflow.records import ImportRecord, baseline_label
+from inc_mlflow.registry.engines import ENGINES
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The FP32 model of one engine."""
+
+    engine: Engine
+    label: str
+    path: Path
+    sha256: str
+
+
+def load_baselines(directory: Path) -> dict[str, Baseline]:
+    """Return the baselines in the directory of an import step, by engine, the reference first."""
+    imported = ImportRecord.load(directory).baselines
+    return {
+        one.engine: Baseline(
+            ENGINES.get(one.engine),
+            baseline_label(one.engine if place else None),
+            baseline_path(directory, one.engine, imported[0].engine),
+            one.model_sha256,
+        )
+        for place, one in enumerate(imported)
+    }
+
+
+def baseline_path(directory: Path, engine: str, reference: str) -> Path:
+    """Return where an engine's baseline stands: the reference's at the top, others in a folder of their own."""
+    return engine_folder(directory, engine, reference) / ENGINES.get(engine).model_name
+
+
+def engine_folder(directory: Path, engine: str, reference: str) -> Path:
+    """Return where a step keeps what is of one engine."""
+    return directory if engine == reference else directory / engine
+
+
+def engine_taking(model: Path, engines: Sequence[str]) -> Engine:
+    """Return the first engine that takes a model of that name, which a person gave; else the first of all."""
+    for name in engines:
+        try:
+            ENGINES.get(name).check_source(str(model))
+        except ValueError:
+            continue
+        return ENGINES.get(name)
+    return ENGINES.get(engines[0])

@@ -1,0 +1,75 @@
+"""MLflow's onnx flavour: the file's own bytes, with what MLflow needs to load them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inc_mlflow.engines.onnxruntime.engine import PROVIDERS
+from inc_mlflow.files import external_data
+from inc_mlflow.records import TensorSpec
+from inc_mlflow.tracking.flavors.flavor import LoggedInterface
+
+_PACKAGES = ("onnx", "onnxruntime", "numpy")
+
+
+class OnnxFlavor:
+    """An ONNX file that ``mlflow.onnx`` and ``mlflow.pyfunc`` load."""
+
+    def log(
+        self,
+        path: Path,
+        interface: LoggedInterface,
+        name: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> str:
+        """Log the file's own bytes.
+
+        ``log_model`` empties the object it is given and, unasked, moves weights out of it.
+        """
+        import mlflow
+        import onnx
+
+        large = external_data(path).exists()
+        info = mlflow.onnx.log_model(
+            onnx.load(path),
+            name=name,
+            signature=_signature(interface),
+            input_example=interface.example,
+            pip_requirements=[f"{package}=={interface.runtime[package]}" for package in _PACKAGES],
+            onnx_execution_providers=[PROVIDERS[device] for device in interface.devices],
+            params=dict(params),
+            tags=dict(tags),
+            save_as_external_data=large,
+            **({"location": external_data(path).name} if large else {}),
+        )
+        return str(info.model_id)
+
+    def check_package(self, folder: Path, model_id: str) -> None:
+        """Raise DataError where loading would read other weights, or run other code, than the file alone."""
+        from inc_mlflow.tracking.flavors.onnx_package import check_package
+
+        check_package(folder, model_id)
+
+
+FLAVOR = OnnxFlavor()
+
+
+def _signature(interface: LoggedInterface) -> object:
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema
+
+    return ModelSignature(
+        inputs=Schema(_tensors(interface.inputs)), outputs=Schema(_tensors(interface.outputs))
+    )
+
+
+def _tensors(specs: tuple[TensorSpec, ...]) -> list[Any]:
+    import numpy as np
+    from mlflow.types import TensorSpec as Tensor
+
+    return [Tensor(np.dtype(spec.dtype), _shape(spec), spec.name) for spec in specs]
+
+
+def _shape(spec: TensorSpec) -> tuple[int, ...]:
+    return tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape or (None,))

@@ -1,0 +1,332 @@
+"""The gate runs rows itself: made-up outcomes promote nothing, however well records and digests fit together."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from inc_mlflow.errors import DataError, TrackingError
+from inc_mlflow.measure.gate.measurements import CLASSES, find_pools
+from inc_mlflow.promotion import spot_check as rechecking
+from inc_mlflow.promotion.gate_data import trusted as within
+from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.rerun_rows import run_again
+from inc_mlflow.promotion.review import Policy
+from inc_mlflow.promotion.spot_check import recheck, rechecked
+from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.spec import JobSpec
+from tests.support.forged_evidence import claiming, copied, damaged, forged
+
+pytestmark = pytest.mark.slow
+
+ALL = 500
+"""Rows of the validation split."""
+
+
+@pytest.fixture(scope="module")
+def trusted(measured, tmp_path_factory):
+    """The gate's own data: a copy that only it can write."""
+    folder = tmp_path_factory.mktemp("trusted")
+    shutil.copyfile(measured / "dev.npz", folder / "dev.npz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(measured, tmp_path_factory):
+    """The same job with a candidate that lost its sense: honest numbers say so."""
+    from inc_mlflow.steps.judge.gate import gate
+    from inc_mlflow.steps.measure.benchmark import benchmark
+    from inc_mlflow.steps.measure.evaluate import evaluate
+
+    other = type(measured)(tmp_path_factory.mktemp("broken"))
+    for step in ("baseline", "champion", "candidates"):
+        shutil.copytree(measured / step, other / step)
+    made = CandidatesRecord.load(other / "candidates")
+    bad = damaged(
+        next(one for one in made.candidates if one.sha256 == measured.judgement.best().sha256),
+        other / "candidates",
+    )
+    made.model_copy(update={"candidates": (bad,)}).save(other / "candidates")
+    models = other.of("baseline", "champion", "candidates")
+    evaluate(other.job, other / "evaluation", **models)
+    benchmark(other.job, other / "benchmark", **models)
+    gate(other.job, other / "honest", **models, records=[other / "evaluation", other / "benchmark"])
+    assert JudgementRecord.load(other / "honest").verdict == "fail"
+    evaluation = forged(other, other / "forged", copied(bad.label))
+    gate(other.job, other / "judgement", **models, records=[evaluation, other / "benchmark"])
+    assert other.judgement.verdict == "pass"
+    return other
+
+
+def policy(folder, data, rows=ALL, **limits) -> Policy:
+    file = folder / "policy.yaml"
+    file.write_text(yaml.safe_dump({"version": 1, "recheck": rows, "data": str(data), **limits}))
+    return Policy.load(file)
+
+
+def answer(store, measured, gate, evaluation=None):
+    measured.track(store.folder, records=[evaluation or measured / "evaluation", measured / "benchmark"])
+    return decide(store.stores, measured.request(store.folder), gate)
+
+
+def refused(store, decision, reason):
+    assert decision.outcome == "rejected"
+    assert reason in decision.reasons[0]
+    assert store.versions() == []
+
+
+@pytest.mark.parametrize("rows", [40, ALL, 10**6])
+def test_what_was_measured_is_promoted(store, measured, trusted, tmp_path, rows):
+    assert answer(store, measured, policy(tmp_path, trusted, rows)).outcome == "promoted"
+
+
+@pytest.mark.parametrize("rows", [40, ALL])
+def test_a_broken_candidate_with_the_outcomes_of_the_baseline_is_refused(
+    store, broken, trusted, tmp_path, rows
+):
+    decision = answer(store, broken, policy(tmp_path, trusted, rows), broken / "forged")
+    refused(store, decision, "does not give the outcomes that the evidence claims")
+
+
+def test_without_recheck_it_is_promoted(store, broken):
+    decision = answer(store, broken, Policy(), broken / "forged")
+    assert decision.outcome == "promoted"
+    assert "accuracy: advisory" in " ".join(one.text() for one in decision.protections)
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["the candidate better", "the baseline worse"])
+def test_a_few_made_up_rows_are_refused(store, measured, trusted, tmp_path, right):
+    label = measured.judgement.best().recipe if right else BASELINE
+    evaluation = forged(measured, tmp_path / "forged", claiming(right, label))
+    decision = answer(store, measured, policy(tmp_path, trusted), evaluation)
+    refused(store, decision, f"{label} does not give the outcomes that the evidence claims")
+
+
+def test_classes_that_were_exchanged_are_refused(store, measured, trusted, tmp_path):
+    evaluation = forged(
+        measured, tmp_path / "forged", lambda arrays: arrays.update({CLASSES: arrays[CLASSES][::-1].copy()})
+    )
+    refused(
+        store,
+        answer(store, measured, policy(tmp_path, trusted), evaluation),
+        "the classes of rows on pool 'local'",
+    )
+
+
+def test_other_data_is_refused(store, measured, tmp_path):
+    with np.load(measured / "dev.npz") as data:
+        labels = data["label"].copy()
+        labels[0] = (labels[0] + 1) % 10
+        (tmp_path / "other").mkdir()
+        np.savez(tmp_path / "other" / "dev.npz", image=data["image"], label=labels)
+    decision = answer(store, measured, policy(tmp_path, tmp_path / "other"))
+    refused(store, decision, "pool 'local' was evaluated on other rows than the gate's own")
+
+
+def test_a_link_out_of_the_gates_data_is_refused(store, measured, tmp_path):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "dev.npz").symlink_to(measured / "dev.npz")
+    decision = answer(store, measured, policy(tmp_path, tmp_path / "linked"))
+    refused(store, decision, "leads out of the gate's data")
+
+
+def test_gate_data_that_is_not_there_leaves_the_request_open(store, measured, tmp_path):
+    with pytest.raises(TrackingError, match=r"^recheck: policy: data: no folder .*/absent; mount it$"):
+        answer(store, measured, policy(tmp_path, "absent"))
+    assert store.versions() == []
+    (run,) = store.client.search_runs(["1"], "tags.`inc.request` = 'open'")
+    assert run.data.tags["inc.role"] == "job"
+
+
+def test_the_gates_data_may_be_in_s3(store, measured, s3, s3_server, tmp_path):
+    rows = s3_server.folder / s3.removeprefix("s3://") / "gate" / "dev.npz"
+    rows.parent.mkdir()
+    shutil.copyfile(measured / "dev.npz", rows)
+    assert answer(store, measured, policy(tmp_path, f"{s3}/gate")).outcome == "promoted"
+
+
+def test_a_bucket_that_cannot_be_reached_leaves_the_request_open(store, measured, s3, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match=r"^recheck: s3://.*"):
+        answer(store, measured, policy(tmp_path, s3))
+    assert store.versions() == []
+
+
+@pytest.fixture
+def pools(measured):
+    return find_pools([measured / "evaluation", measured / "benchmark"])
+
+
+@pytest.fixture
+def models(measured):
+    made = CandidatesRecord.load(measured / "candidates").candidates
+    files = {candidate.label: measured / "candidates" / candidate.path for candidate in made}
+    best = measured.judgement.best().recipe
+    return {BASELINE: measured / "baseline" / "model.onnx", best: files[best]}
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Make the gate's machine another kind than the pool's."""
+    here = rechecking.host_facts()
+    monkeypatch.setattr(rechecking, "host_facts", lambda: here.model_copy(update={"cpu": "another"}))
+
+
+def check(measured, pools, models, gate, spec=None):
+    best = measured.judgement.best().recipe
+    recheck(spec or measured.job.spec, gate.spec, pools, best, models)
+
+
+def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools, trusted, tmp_path):
+    accuracy = pools["local"].evaluation.results[BASELINE].value
+    here, asked = rechecked(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
+    assert here.text() == (
+        "accuracy on local: enforced, 40 of 500 rows of dev.npz, scored by top1, were run again "
+        "on the same kind of hardware, and none differs"
+    )
+    assert asked.text() == (
+        "what accuracy is: advisory, the job chose file, inputs, label, transform and metric; "
+        f"the baseline's top1 by them is {accuracy:.4g}, compare with your own"
+    )
+
+
+def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, trusted):
+    """All that is made up could stand in one batch, and that be drawn seldom.
+
+    The last one may be all of one row.
+    """
+    own = run_again(
+        within(altered(measured, benchmark={"layout": "1s1c1ins250bs"}), str(trusted)), models, 200
+    )
+    assert (own.drawn.sum(), own.rows.tolist()) == (200, list(range(ALL)))
+    assert len(own.outcomes[BASELINE]) == ALL
+    assert len(own.sample(own.outcomes[BASELINE])) == 200
+
+
+def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, trusted, tmp_path, elsewhere):
+    gate = policy(tmp_path, trusted)
+    check(measured, pools, models, gate)
+    there, _ = rechecked(measured.job.spec, gate.spec, pools)
+    assert (there.what, there.holds) == ("accuracy on local", "advisory")
+
+
+def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, elsewhere):
+    label = broken.judgement.best().recipe
+    files = {BASELINE: broken / "baseline" / "model.onnx", label: broken / "candidates" / "1" / "model.onnx"}
+    with pytest.raises(
+        DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"
+    ):
+        recheck(
+            broken.job.spec,
+            policy(tmp_path, trusted).spec,
+            find_pools([broken / "forged", broken / "benchmark"]),
+            label,
+            files,
+        )
+
+
+def test_on_other_hardware_a_baseline_made_worse_is_refused(measured, models, trusted, tmp_path, elsewhere):
+    def worse(arrays):
+        arrays[BASELINE] = arrays[BASELINE].copy()
+        arrays[BASELINE][:30] = 0
+
+    pools = find_pools([forged(measured, tmp_path / "forged", worse), measured / "benchmark"])
+    with pytest.raises(DataError, match=r"claims 0\.06 too much of the weakness of baseline"):
+        check(measured, pools, models, policy(tmp_path, trusted))
+
+
+def test_on_other_hardware_nobody_hides_behind_changes_both_ways(
+    measured, pools, models, trusted, tmp_path, elsewhere
+):
+    """Exchanged rows leave every mean as it is."""
+    best = measured.judgement.best().recipe
+    swapped = {label: outcomes.copy() for label, outcomes in pools["local"].outcomes.items()}
+    for label in (BASELINE, best):
+        swapped[label][:100] = 1 - swapped[label][:100]
+    gate = policy(tmp_path, trusted, max_relative_drop=0.5)
+    with pytest.raises(
+        DataError, match=r"claims of baseline are off by 0\.2 on average, at least; hardware explains 0\.05"
+    ):
+        check(measured, {"local": replace(pools["local"], outcomes=swapped)}, models, gate)
+
+
+@pytest.mark.parametrize("score", [0.5, 1e9, -1.0, np.nan])
+def test_a_row_that_is_worth_more_than_a_row_is_refused(measured, pools, models, trusted, tmp_path, score):
+    """It may not be drawn, and would outweigh all that are."""
+    outcomes = pools["local"].outcomes[BASELINE].astype(float)
+    outcomes[7] = score
+    made_up = replace(pools["local"], outcomes=pools["local"].outcomes | {BASELINE: outcomes})
+    with pytest.raises(DataError, match="top1 cannot give the outcomes of pool 'local'"):
+        check(measured, {"local": made_up}, models, policy(tmp_path, trusted, 1))
+
+
+def test_every_metric_of_the_table_scores_a_row_from_0_to_1():
+    """What the gate takes for impossible rests on it."""
+    kinds = [METRICS.get(name) for name in METRICS]
+    assert {kind.unit for kind in kinds if kind.decomposable} == {"share", "F1"}
+
+
+def altered(measured, **fields):
+    data = measured.job.spec.model_dump(mode="json", by_alias=True, exclude_none=True) | {
+        "recipes": [{"method": "dynamic"}]
+    }
+    return JobSpec.model_validate(data | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"data": {"validation": {"callable": "data.py:rows"}}}, "code of its own, which a gate never runs"),
+        ({"metric": {"callable": "metric.py:score"}}, "code of its own, which a gate never runs"),
+        (
+            {"data": {"validation": {"path": "dev.npz", "samples": 300}}},
+            "the job chooses which rows of 'dev.npz' judge it",
+        ),
+        ({"data": {"validation": {"path": "../dev.npz"}}}, "is no path below the gate's data"),
+        ({"data": {"validation": {"path": "/etc/passwd"}}}, "is no path below the gate's data"),
+        ({"data": {"validation": {"path": "s3://theirs/dev.npz"}}}, "is no path below the gate's data"),
+        ({"data": {"validation": {"path": "absent.npz"}}}, "cannot be read"),
+        ({"metric": "f1"}, "f1 is about all 500 rows together, not about 40; raise recheck"),
+        ({"metric": "top5"}, "evaluated by another metric or batch size than the job's"),
+        ({"metric": "unheard of"}, "unheard of"),
+        (
+            {"benchmark": {"layout": "1s1c1ins4bs"}},
+            "evaluated by another metric or batch size than the job's",
+        ),
+    ],
+)
+def test_what_a_gate_does_not_run_is_refused(measured, pools, models, trusted, tmp_path, fields, reason):
+    with pytest.raises(DataError, match=r"^recheck: |^data\.validation: ") as refusal:
+        check(measured, pools, models, policy(tmp_path, trusted, 40), altered(measured, **fields))
+    assert reason in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.fixture(scope="module")
+def f1(measured, tmp_path_factory):
+    """The same models judged by a metric of all rows at once: its job, and what the pool found out."""
+    from inc_mlflow.steps.measure.evaluate import evaluate
+
+    job = replace(measured.job, spec=altered(measured, metric="f1"))
+    folder = tmp_path_factory.mktemp("f1") / "evaluation"
+    evaluate(job, folder, **measured.of("baseline", "champion", "candidates"))
+    return job.spec, find_pools([folder])
+
+
+def test_a_metric_of_all_rows_is_compared_on_all_rows(measured, f1, models, trusted, tmp_path):
+    spec, pools = f1
+    check(measured, pools, models, policy(tmp_path, trusted), spec)
+    lower = pools["local"].outcomes[BASELINE] - 0.001
+    pools = {"local": replace(pools["local"], outcomes=pools["local"].outcomes | {BASELINE: lower})}
+    with pytest.raises(DataError, match="baseline does not give the outcomes that the evidence claims"):
+        check(measured, pools, models, policy(tmp_path, trusted), spec)
+
+
+def test_a_model_that_cannot_be_run_is_refused(measured, pools, models, trusted, tmp_path):
+    broken = tmp_path / "model.onnx"
+    broken.write_bytes(b"no model")
+    with pytest.raises(DataError, match=r"^recheck: .*not an ONNX file"):
+        check(measured, pools, dict.fromkeys(models, broken), policy(tmp_path, trusted))

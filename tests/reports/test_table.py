@@ -1,0 +1,139 @@
+"""What a person sees at the end, on standard output."""
+
+import copy
+
+import pytest
+
+from inc_mlflow.reports.table import print_result
+
+
+def interval(value, low=None, high=None):
+    return {"value": value, "low": value if low is None else low, "high": value if high is None else high}
+
+
+BASELINE = {
+    "recipe": "baseline",
+    "path": "/jobs/baseline.onnx",
+    "accuracy": interval(0.9112, 0.9, 0.92),
+    "relative_drop": interval(0.0),
+    "speedup": interval(1.0),
+    "source_speedup": interval(1.1, 1.0, 1.2),
+    "size_bytes": 397980,
+    "verdict": None,
+    "per_pool": {"local": {"relative_drop": interval(0.0)}},
+}
+INT8 = BASELINE | {
+    "recipe": "static u8s8 per-channel",
+    "path": "/jobs/int8.onnx",
+    "relative_drop": interval(0.008, 0.0021, 0.0145),
+    "speedup": interval(1.62, 1.61, 1.64),
+    "size_bytes": 101_000,
+    "verdict": "pass",
+}
+NOTHING = dict.fromkeys(("accuracy", "relative_drop", "speedup", "source_speedup"))
+FAILED = INT8 | NOTHING | {"recipe": "dynamic s8", "verdict": "fail"}
+PROMOTED = {
+    "registered_model": "digits",
+    "version": "3",
+    "aliases": ["int8-champion"],
+    "protections": [
+        {"what": "speed", "holds": "advisory", "why": ""},
+        {"what": "accuracy", "holds": "enforced", "why": ""},
+    ],
+}
+RESULT = {
+    "verdict": "pass",
+    "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
+    "champion": INT8 | PROMOTED,
+    "best": INT8,
+    "table": [BASELINE, INT8, FAILED],
+    "tracking": {
+        f"{name}_url": f"http://127.0.0.1:5000/#/{name}[/]"
+        for name in ("experiment", "leaderboard", "tradeoff")
+    },
+}
+
+
+@pytest.fixture
+def shown(capsys):
+    def show(**changes):
+        print_result(copy.deepcopy(RESULT | changes), {})
+        return capsys.readouterr().out.replace("\u00a0", " ")
+
+    return show
+
+
+def test_every_row_is_shown_with_its_numbers(shown):
+    lines = shown().splitlines()
+    assert lines[0].split() == ["recipe", "accuracy", "drop", "speed-up", "vs", "source", "size", "verdict"]
+    assert lines[1].split() == ["baseline", "0.9112", "0", "%", "1.00x", "1.10x", "398", "kB"]
+    for cell in ("static u8s8 per-channel", "0.8 % [0.21, 1.45]", "1.62x [1.61, 1.64]", "101 kB", "pass"):
+        assert cell in lines[2]
+
+
+def test_the_drop_on_every_further_pool_is_shown(shown):
+    def pools(row, *drops):
+        per_pool = [{"relative_drop": drop and interval(drop)} for drop in drops]
+        return row | {"per_pool": dict(zip(("local", "emulated x86-avx2"), per_pool, strict=True))}
+
+    text = shown(table=[pools(BASELINE, 0.0, 0.0), pools(INT8, 0.005, 0.106), pools(FAILED, 0.2, None)])
+    row = next(line for line in text.splitlines() if line.startswith("static"))
+    assert row.split()[-3:] == ["pass", "10.6", "%"]
+    assert next(line for line in text.splitlines() if line.startswith("dynamic")).split()[-2:] == [
+        "fail",
+        "-",
+    ]
+    header = " ".join(text.partition("baseline")[0].split())
+    assert all(word in header for word in ("drop on", "emulated", "x86-avx2"))
+
+
+def test_the_verdict_its_reasons_and_the_champion_follow(shown):
+    text = shown()
+    assert "pass: static u8s8 per-channel\n  top1 drops by 0.8 %\n  1.62x as fast\n" in text
+    assert "Champion: digits version 3, alias int8-champion\nFile: /jobs/int8.onnx\n" in text
+    assert "\nNot independently verified: speed (docs/threats.md)\n" in text
+    at = "http://127.0.0.1:5000/#/"
+    assert text.endswith(
+        f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n"
+    )
+
+
+def test_what_could_not_be_measured_is_said_and_is_no_crash(shown):
+    failed = next(line for line in shown().splitlines() if line.startswith("dynamic s8"))
+    assert failed.split() == ["dynamic", "s8", "no", "number", "-", "-", "-", "101", "kB", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        ("fail", "Nothing was promoted: keep FP32, or the present champion."),
+        ("inconclusive", "Nothing was promoted."),
+    ],
+)
+def test_without_a_champion_nothing_was_promoted(shown, verdict, text):
+    lines = shown(verdict=verdict, champion=None, best=FAILED).splitlines()
+    assert text in lines
+    assert f"{verdict}: dynamic s8" in lines
+
+
+def test_reasons_with_brackets_stand_as_they_are(shown):
+    assert "  [red]not markup[/red] [/x]\n" in shown(reasons=["[red]not markup[/red] [/x]"])
+
+
+def test_a_piped_table_has_no_colours_and_no_broken_rows(shown):
+    text = shown()
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 13
+
+
+@pytest.mark.parametrize("name", ["/jobs/[old]/int8.onnx", "/jobs/[/b]"])
+def test_names_with_brackets_stand_as_they_are(shown, name):
+    row = INT8 | PROMOTED | {"path": name}
+    text = shown(champion=row, table=[BASELINE, INT8 | {"recipe": name}])
+    assert text.count(name) == 2
+
+
+def test_what_no_server_has_yet_is_shown_without_links(shown):
+    text = shown(champion=None, tracking=None)
+    assert "static u8s8 per-channel" in text
+    assert text.endswith("Nothing was promoted.\n")

@@ -1,0 +1,109 @@
+"""Packages of the examples, compiled as `submit` compiles them: with the job's files in a bundle."""
+
+from dataclasses import replace
+from functools import cache
+
+import yaml
+
+from inc_mlflow.files import sha256_file
+from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
+from inc_mlflow.spec import Bundle, Job
+from tests.support.paths import ROOT
+
+EXAMPLES = ROOT / "examples" / "digits"
+FILES = ("fp32.onnx", "calib.npz", "tune.npz", "dev.npz")
+FLEET_JOB = "cluster.yaml"
+NAMES = sorted(PIPELINES)
+
+
+def bundled(name, placement=None):
+    """A job of the examples whose files a cluster finds; nothing is uploaded."""
+    job = Job.load(EXAMPLES / name, placement)
+    files = {file: sha256_file(EXAMPLES / file) for file in FILES}
+    return replace(
+        job, spec=job.spec.model_copy(update={"bundle": Bundle(uri="s3://bucket/root", files=files)})
+    )
+
+
+def compiled(folder, pipeline, job, **options):
+    path = folder / f"{pipeline}.yaml"
+    compile_package(job, pipeline, path, **options)
+    return path
+
+
+@cache
+def documents(path):
+    """Both documents: the graph, and what is for Kubernetes alone."""
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def tasks(spec):
+    """All tasks by name of their graph and their own, also those in nested graphs.
+
+    Graphs themselves left out.
+    """
+    graphs = {"root": spec["root"]["dag"]} | {
+        name: one["dag"] for name, one in spec["components"].items() if "dag" in one
+    }
+    return {
+        (holder, name): task
+        for holder, graph in graphs.items()
+        for name, task in graph["tasks"].items()
+        if "executorLabel" in spec["components"][task["componentRef"]["name"]]
+    }
+
+
+def step_of(spec, task):
+    """The step that a task's container runs."""
+    executor = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+    return spec["deploymentSpec"]["executors"][executor]["container"]["command"][-1]
+
+
+class Wiring:
+    """Who hands what to whom in a graph: tasks by the names that people see, through loops and conditions."""
+
+    def __init__(self, spec):
+        self.graphs = {"root": spec["root"]["dag"]} | {
+            name: one["dag"] for name, one in spec["components"].items() if "dag" in one
+        }
+        self.tasks = {task["taskInfo"]["name"]: place for place, task in tasks(spec).items()}
+        self._callers = {
+            task["componentRef"]["name"]: (holder, name)
+            for holder, graph in self.graphs.items()
+            for name, task in graph["tasks"].items()
+        }
+
+    def task(self, name):
+        holder, key = self.tasks[name]
+        return self.graphs[holder]["tasks"][key]
+
+    def producers(self, name):
+        """Return the tasks whose artifacts a task reads, by the name of its input."""
+        artifacts = self.task(name).get("inputs", {}).get("artifacts", {})
+        return {slot: self._producer(self.tasks[name][0], source) for slot, source in artifacts.items()}
+
+    def _producer(self, holder, source):
+        if "componentInputArtifact" in source:  # handed in by whoever calls the graph that holds the task
+            caller, name = self._callers[holder]
+            given = self.graphs[caller]["tasks"][name]["inputs"]["artifacts"]
+            return self._producer(caller, given[source["componentInputArtifact"]])
+        (made_by,) = self._names(holder, source["taskOutputArtifact"]["producerTask"])
+        return made_by
+
+    def before(self, name):
+        """Return the tasks that must end before a task starts, as the graphs that hold it say it."""
+        holder, key = self.tasks[name]
+        found = set()
+        while True:
+            for one in self.graphs[holder]["tasks"][key].get("dependentTasks", []):
+                found |= self._names(holder, one)
+            if holder == "root":
+                return found
+            holder, key = self._callers[holder]
+
+    def _names(self, holder, key):
+        """Return the name of a task; of a loop, a condition or an exit handler those of all tasks in it."""
+        inner = self.graphs[holder]["tasks"][key]["componentRef"]["name"]
+        if inner not in self.graphs:
+            return {self.graphs[holder]["tasks"][key]["taskInfo"]["name"]}
+        return set().union(*(self._names(inner, one) for one in self.graphs[inner]["tasks"]))

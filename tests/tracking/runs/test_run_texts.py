@@ -1,0 +1,159 @@
+"""What runs say of models: notes, numbers, and the picture of the judgement."""
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.records import BASELINE, Interval, JudgementRecord, Row, Speed
+from inc_mlflow.reports.tradeoff import draw_tradeoff
+from inc_mlflow.spec import GateSpec, emulated_pool
+from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion, row_note
+from inc_mlflow.tracking.runs.numbers import of_pool, of_row
+from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
+
+MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
+ACCURACY = {"best": PASS, "good": PASS, "unsure": UNSURE, "bad": FAIL}
+SPEED = {"best": FAST, "good": Interval(value=1.5, low=1.4, high=1.6), "unsure": FAST, "bad": FAST}
+
+
+def judged(**pools):
+    found = pools or {"local": measured(ACCURACY, SPEED)}
+    judgement = judge(MODELS, found, GateSpec())
+    return judgement, {row.recipe: row for row in judgement.table}, found
+
+
+def test_the_best_that_passes_has_the_command_in_its_second_line():
+    judgement, rows, _ = judged()
+    expected = ["pass: drop 0 %, 2.00x on local  ", "`inc-mlflow promote --run r`", ""]
+    assert row_note(judgement, rows["best"], "r").splitlines()[:3] == expected
+    assert job_note(judgement, "r").splitlines()[:2] == [
+        "pass: best, drop 0 %, 2.00x on local  ",
+        expected[1],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("good", "`inc-mlflow promote --run r` promotes best, which is better."),
+        ("bad", "No command promotes it: it fails."),
+        ("unsure", "No command promotes it: it is inconclusive, and only what passes is promoted."),
+        (BASELINE, "No command promotes it: it is what candidates are compared with."),
+    ],
+)
+def test_others_say_honestly_what_the_command_would_do(name, said):
+    judgement, rows, _ = judged()
+    assert promotion(judgement, rows[name], "r") == said
+
+
+def test_of_several_pools_each_may_have_another_champion():
+    here, there = (
+        measured(ACCURACY, SPEED),
+        measured(ACCURACY, SPEED | {"bad": FAST, "good": SLOW}, pool="arm"),
+    )
+    judgement, rows, _ = judged(local=here, arm=there)
+    assert row_note(judgement, rows["good"], "r").startswith(
+        "fail: drop 0 %, 1.50x on local, 0.80x on arm  \n"
+    )
+    assert promotion(judgement, rows["good"], "r").endswith(
+        "gives it the alias of local where it is the fastest that passes there."
+    )
+    assert "alias" not in promotion(judgement, rows["bad"], "r")
+
+
+def test_an_emulated_pool_has_no_speed():
+    pool = emulated_pool("x86-avx2")
+    emulated = measured(ACCURACY, SPEED, pool=pool)
+    emulated = type(emulated)(emulated.evaluation, emulated.outcomes, None)
+    judgement, rows, pools = judged(local=measured(ACCURACY, SPEED), **{pool: emulated})
+    numbers = of_pool(rows["best"], pool, pools[pool])
+    assert not {name for name in numbers if "speed" in name or name.endswith("_ms")}
+    assert numbers["standing"] == 2000
+    assert "no speed" not in row_note(judgement, rows["best"], "r").splitlines()[0]
+    assert pool_note(judgement, rows["best"], pool, "r", None).startswith(
+        f"pass: drop 0 %, no speed on {pool}  \n"
+    )
+
+
+def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
+    _, rows, pools = judged()
+    speed = Speed(samples_per_second=10.0, p50_ms=1.0, p90_ms=2.0, p99_ms=3.0, p99_9_ms=4.0, peak_rss_bytes=5_000_000,
+                  instance_rss_bytes=(5_000_000,), size_bytes=9)  # fmt: skip
+    benchmark = pools["local"].benchmark.model_copy(
+        update={"models": {"best": speed}, "source_speedup": {"best": rows["best"].source_speedup or FAST}}
+    )
+    local = type(pools["local"])(pools["local"].evaluation, pools["local"].outcomes, benchmark)
+    row = rows["best"].model_copy(update={"source_speedup": FAST})
+    assert of_row(row, local) == of_pool(row, "local", local)
+    assert of_row(row, local) == {
+        "accuracy": 0.9, "accuracy_low": row.accuracy.low, "accuracy_high": row.accuracy.high,
+        "relative_drop": 0.0, "relative_drop_low": row.relative_drop.low, "relative_drop_high": row.relative_drop.high,
+        "speedup": 2.0, "speedup_low": 1.9, "speedup_high": 2.1,
+        "source_speedup": 2.0, "source_speedup_low": 1.9, "source_speedup_high": 2.1,
+        "samples_per_second": 10.0, "p50_ms": 1.0, "p90_ms": 2.0, "p99_ms": 3.0, "peak_rss_mb": 5.0, "size_mb": 100 / 1e6,
+        "standing": 2001.9,
+    }  # fmt: skip
+
+
+def test_what_passes_stands_before_what_does_not_however_fast():
+    _, rows, pools = judged()
+    standing = {name: of_row(row, pools["local"]).get("standing") for name, row in rows.items()}
+    assert standing.pop(BASELINE) is None
+    assert sorted(standing, key=lambda name: -standing[name]) == ["best", "good", "unsure", "bad"]
+
+
+def picture(*candidates, gate=None):
+    def row(label, drop, speedup, verdict):
+        return Row(recipe=label, path="", sha256=label, accuracy=Interval.exact(0.9), relative_drop=drop, speedup=speedup,
+                   source_speedup=None, size_bytes=1, verdict=verdict, reasons=(), per_pool={})  # fmt: skip
+
+    table = (
+        row(BASELINE, Interval.exact(0.0), Interval.exact(1.0), None),
+        *(row(*one) for one in candidates),
+    )
+    judgement = JudgementRecord(verdict="pass", reasons=(), table=table, confidence=0.95, policy_sha256="p")
+    return ElementTree.fromstring(draw_tradeoff(judgement, gate or GateSpec()))
+
+
+def named(svg, tag):
+    return [one for one in svg if one.tag.endswith(f"}}{tag}")]
+
+
+def test_the_picture_names_every_candidate_and_marks_those_with_numbers():
+    svg = picture(("a <b> & c", Interval.exact(0.002), FAST, "pass"), ("broken", None, None, "fail"))
+    texts = [one.text for one in named(svg, "text")]
+    assert "1: a <b> & c, drop 0.2 %, 2.00x: pass" in texts
+    assert "2: broken, no drop known, no speed: fail" in texts
+    assert len(named(svg, "circle")) == 2
+
+
+@given(
+    drop=st.floats(-5, 5),
+    speed=st.floats(0.01, 500),
+    width=st.floats(0, 1),
+    limit=st.sampled_from([0.0, 1e-4, 0.01, 0.5]),
+    needed=st.floats(0.1, 50),
+)
+def test_whatever_was_measured_lies_inside_the_picture(drop, speed, width, limit, needed):
+    loss = Interval(value=drop, low=drop - width, high=drop + width)
+    ratio = Interval(value=speed, low=speed * (1 - width / 2), high=speed * (1 + width))
+    gate = GateSpec(max_relative_drop=limit, min_speedup=needed)
+    for circle in named(picture(("one", loss, ratio, "pass"), gate=gate), "circle"):
+        assert 80 <= float(circle.get("cx")) <= 730
+        assert 50 <= float(circle.get("cy")) <= 380
+
+
+@given(speed=st.floats(1.1, 100))
+def test_faster_lies_further_right_and_a_larger_drop_further_down(speed):
+    svg = picture(
+        ("a", Interval.exact(0.001), Interval.exact(speed), "pass"),
+        ("b", Interval.exact(0.004), FAST, "pass"),
+    )
+    baseline, one, other = (
+        (float(point.get("cx")), float(point.get("cy"))) for point in named(svg, "circle")
+    )
+    assert one[0] > baseline[0]
+    assert baseline[1] < one[1] < other[1]
