@@ -1,4 +1,4 @@
-"""A person's commands: approve and refuse."""
+"""A person's commands: approve and reject."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +8,7 @@ from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, show
 from inc_mlflow.cli.promote import Server, stores
 
 if TYPE_CHECKING:
-    from inc_mlflow.tracking.requests.approvals import Word
+    from inc_mlflow.tracking.requests.approvals import ApprovalOutcome
 
 Run = Annotated[str, typer.Argument(metavar="RUN_ID", help="The job's MLflow run, which holds the request.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
@@ -16,12 +16,11 @@ Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
 
 @app.command(rich_help_panel=PROMOTE)
 def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json: JSON = False) -> None:
-    """Approve a request that waits for a person; the gate promotes when it looks next.
+    """Approve a request that waits for a person; the gate promotes at its next run.
 
-    The one who requested it cannot; where MLflow has user accounts the server sees to that, elsewhere it is a
-    promise.
+    The user who requested it cannot approve it. MLflow enforces that only where it has user accounts.
     """
-    _decide(run, "approved", reason, tracking_uri, as_json)
+    _answer(run, "approved", reason, tracking_uri, as_json)
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -31,14 +30,16 @@ def reject(
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
-    """Refuse a request that waits for a person; that is final."""
-    _decide(run, "refused", reason, tracking_uri, as_json)
+    """Reject a request that waits for a person; that is final."""
+    _answer(run, "rejected", reason, tracking_uri, as_json)
 
 
-def _decide(run: str, word: "Word", reason: str, tracking_uri: str | None, as_json: bool) -> None:
-    from inc_mlflow.promotion.approve import decide_request
+def _answer(
+    run: str, outcome: "ApprovalOutcome", reason: str, tracking_uri: str | None, as_json: bool
+) -> None:
+    from inc_mlflow.promotion.approve import answer_approval
 
-    given = decide_request(stores(tracking_uri), run, word, reason)
+    given = answer_approval(stores(tracking_uri), run, outcome, reason)
     if as_json:
         emit({"run_id": run} | given.model_dump(mode="json"), as_json)
     else:

@@ -35,9 +35,9 @@ def best(
     For example: inc-mlflow best examples/digits/job.yaml --pool local. Jobs before the latest one are left
     out: numbers that were not measured side by side are not compared.
     """
-    from inc_mlflow.promotion.leaderboard import best_of
+    from inc_mlflow.promotion.best import best_candidates
 
-    result = best_of(*_where(job, experiment, tracking_uri), pool, max_drop, limit)
+    result = best_candidates(*_where(job, experiment, tracking_uri), pool, max_drop, limit)
     if as_json:
         emit(result, as_json)
     else:

@@ -19,10 +19,10 @@ Pool = Annotated[str | None, typer.Option(help="Of the champion of one pool, not
 @app.command(rich_help_panel=PROMOTE)
 def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> None:
     """Show every promotion, rejection and rollback: what, who, when and why."""
-    from inc_mlflow.promotion.freeze import history
+    from inc_mlflow.promotion.history import read_history
     from inc_mlflow.reports.history import print_history
 
-    ledger = history(stores(tracking_uri), model)
+    ledger = read_history(stores(tracking_uri), model)
     if as_json:
         entries = [entry.model_dump(mode="json") for entry in ledger.entries]
         found = {"entries": entries, "aliases": ledger.aliases, "ledger": ledger.run_id, "head": ledger.head}
@@ -49,7 +49,7 @@ def rollback(
     from inc_mlflow.tracking.registry.aliases import champion_alias
 
     entry, others = rollback(stores(tracking_uri), model, champion_alias(prefix, pool), reason)
-    _tell(entry, as_json)
+    _show_entry(entry, as_json)
     for alias in others:
         say(f"{alias} names that model still; roll it back too, or leave it knowingly")
 
@@ -66,9 +66,9 @@ def unblock(
     as_json: JSON = False,
 ) -> None:
     """Allow a model again that was rolled back."""
-    from inc_mlflow.promotion.freeze import unblock
+    from inc_mlflow.promotion.rollback import unblock
 
-    _tell(unblock(stores(tracking_uri), model, sha256, reason), as_json)
+    _show_entry(unblock(stores(tracking_uri), model, sha256, reason), as_json)
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -76,15 +76,15 @@ def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JS
     """Stop promotion to a registered model; requests stay open, rollback stays possible."""
     from inc_mlflow.promotion.freeze import freeze
 
-    _tell(freeze(stores(tracking_uri), model, reason), as_json)
+    _show_entry(freeze(stores(tracking_uri), model, reason), as_json)
 
 
 @app.command(rich_help_panel=PROMOTE)
 def unfreeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
-    """Let promotion go on."""
+    """Allow promotion again."""
     from inc_mlflow.promotion.freeze import unfreeze
 
-    _tell(unfreeze(stores(tracking_uri), model, reason), as_json)
+    _show_entry(unfreeze(stores(tracking_uri), model, reason), as_json)
 
 
 @app.command(rich_help_panel=PROMOTE)
@@ -95,20 +95,18 @@ def verify(
     ] = None,
     deep: Annotated[
         bool,
-        typer.Option(
-            "--deep", help="Fetch every version that ever was champion, not only those that count now."
-        ),
+        typer.Option("--deep", help="Fetch every version that ever was champion, not only those in use."),
     ] = False,
     prefix: Prefix = "int8",
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
-    """Check that registry, artifacts and ledger say the same.
+    """Check that registry, artifacts and ledger agree.
 
     Keep the head that it prints elsewhere, and give it next time.
 
-    Files are fetched and compared of what an alias names and of what a rollback would return to; it says
-    which versions it left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
+    It fetches and compares the files of what an alias names and of what a rollback would return to, and lists
+    the versions that it left out. Exit code: 0 what was checked is as the ledger says, 3 something is not.
     """
     from inc_mlflow.promotion.verify import verify
 
@@ -121,7 +119,7 @@ def verify(
     raise typer.Exit(3 if found.problems else 0)
 
 
-def _tell(entry: "Entry", as_json: bool) -> None:
+def _show_entry(entry: "Entry", as_json: bool) -> None:
     from inc_mlflow.reports.history import sentence
 
     if as_json:

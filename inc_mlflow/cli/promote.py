@@ -44,13 +44,13 @@ def promote(
         str | None, typer.Option(metavar="MODEL_ID", help="A candidate's logged model, as m-4f1c….")
     ] = None,
     requested: Annotated[
-        bool, typer.Option("--requested", help="Answer all requests that wait, new ones first.")
+        bool, typer.Option("--requested", help="Process all open requests, new ones first.")
     ] = False,
     adopt: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Record in this registered model's ledger where others put its aliases, nothing else.",
+            help="Only record in this registered model's ledger where others put its aliases.",
         ),
     ] = None,
     prefix: Annotated[
@@ -66,11 +66,11 @@ def promote(
     tracking_uri: Server = None,
     as_json: JSON = False,
 ) -> None:
-    """Answer what pipelines request: judge the evidence again, check the model's bytes, promote or refuse.
+    """Process requests for promotion: judge the evidence again, check the model's bytes, promote or reject.
 
-    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 not answered,
-    or broken, 3 rejected, 4 inconclusive, waiting for approval, or another champion since; with --requested 0
-    if all were answered, else 2.
+    For example: inc-mlflow promote --requested --policy platform.yaml. Exit code: 0 promoted, 2 still open,
+    or broken, 3 rejected, 4 inconclusive, stale, or waiting for approval; with --requested 0 if all were
+    answered, else 2.
     """
     if sum(map(bool, (run, job, model, requested, adopt))) != 1:
         raise SpecError("promote: give one of --run, --job, --model, --requested and --adopt")
@@ -82,11 +82,11 @@ def promote(
 
     judge = Policy.load(policy)
     if requested:
-        raise typer.Exit(_all(stores(tracking_uri), judge, experiment, as_json))
-    raise typer.Exit(_one(*_found(run, job, model, tracking_uri), judge, as_json))
+        raise typer.Exit(_process_open(stores(tracking_uri), judge, experiment, as_json))
+    raise typer.Exit(_process_one(*_request_of(run, job, model, tracking_uri), judge, as_json))
 
 
-def _found(
+def _request_of(
     run: str | None, job: Path | None, model: str | None, tracking_uri: str | None
 ) -> tuple["Stores", str]:
     """Return the run that holds the request, and where."""
@@ -101,9 +101,9 @@ def _found(
     at = stores(tracking_uri)
     if run is not None:
         return at, run
-    from inc_mlflow.promotion.request import run_of_model
+    from inc_mlflow.promotion.request import find_requesting_run
 
-    return at, run_of_model(at, str(model).removeprefix("models:/"))
+    return at, find_requesting_run(at, str(model).removeprefix("models:/"))
 
 
 def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
@@ -119,34 +119,34 @@ def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
     return 0
 
 
-def _one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
-    from inc_mlflow.promotion.process_request import decide
+def _process_one(at: "Stores", run_id: str, policy: "Policy", as_json: bool) -> int:
+    from inc_mlflow.promotion.process_request import process_untrusted_request
 
-    decision = decide(at, run_id, policy)
+    decision = process_untrusted_request(at, run_id, policy)
     if as_json:
         emit(decision.model_dump(mode="json"), as_json)
     else:
-        for line in _lines(decision, run_id):
+        for line in _decision_lines(decision, run_id):
             show(line)
     return _EXIT[decision.outcome]
 
 
-def _lines(decision: "Decision", run_id: str) -> Iterator[str]:
-    yield f"{_what(decision)}: {decision.recipe or run_id}"
+def _decision_lines(decision: "Decision", run_id: str) -> Iterator[str]:
+    yield f"{_outcome_text(decision)}: {decision.recipe or run_id}"
     yield from (f"  {reason}" for reason in decision.reasons)
     yield from (f"  {alias} is version {version}" for alias, version in decision.aliases.items())
     yield f"Judged by {decision.policy}"
     yield from (f"  {one.text()}" for one in decision.protections)
 
 
-def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
-    from inc_mlflow.promotion.process_request import decide_all
+def _process_open(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) -> int:
+    from inc_mlflow.promotion.process_request import process_open_requests
 
     decisions = []
-    for decision in decide_all(at, experiment, policy):
+    for decision in process_open_requests(at, experiment, policy):
         decisions.append(decision)
         if not as_json:
-            show(f"{decision.run_id} {_what(decision)}: {'; '.join(decision.reasons)}")
+            show(f"{decision.run_id} {_outcome_text(decision)}: {'; '.join(decision.reasons)}")
     if as_json:
         emit({"requests": [one.model_dump(mode="json") for one in decisions]}, as_json)
     elif not decisions:
@@ -154,6 +154,6 @@ def _all(at: "Stores", policy: "Policy", experiment: str | None, as_json: bool) 
     return 2 if any(_EXIT[one.outcome] == 2 for one in decisions) else 0
 
 
-def _what(decision: "Decision") -> str:
+def _outcome_text(decision: "Decision") -> str:
     version = f" as {decision.registered_model} version {decision.version}" if decision.version else ""
     return f"{decision.outcome}{version}"

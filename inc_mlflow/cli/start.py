@@ -79,7 +79,7 @@ def ui(
     if not store.exists():
         raise TrackingError(f"{store}: no local MLflow store; run a job of that directory first")
     check_file(
-        store, f"sqlite:///{store}", made=True
+        store, f"sqlite:///{store}", must_exist=True
     )  # the server would bring an older one to its own version
     say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
     uri = f"sqlite:///{store}"

@@ -1,12 +1,12 @@
-"""What a gate does with evidence, each in a process with limits: judge it, say what it proves, and run its rows again.
+"""The part of a review that reads evidence and models: each function runs in a process with limits.
 
-Arguments and results are texts, since whoever wrote the evidence may have taken over the process.
+Arguments and results are texts: whoever wrote the evidence may have taken over the process.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from scipy import optimize, stats  # noqa: F401 - needed later: loaded here once, for every process made of this one
+from scipy import optimize, stats  # noqa: F401 - loaded once, for every process forked from this one
 
 from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
@@ -14,25 +14,24 @@ from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge_pools
 from inc_mlflow.measure.gate.measurements import evidence_job, find_pools, pools_of_job
 from inc_mlflow.measure.gate.rank import rank, rank_on_pool
-from inc_mlflow.promotion.gate_data import Own
-from inc_mlflow.promotion.spot_check import compare, rechecked
-from inc_mlflow.records import Finding, JudgementRecord, Place, Proof, Row
+from inc_mlflow.promotion.gate_data import GateData
+from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
+from inc_mlflow.records import AccuracyProtections, JudgementRecord, PoolBest, ReviewResult, Row
 from inc_mlflow.spec import GateSpec, JobSpec, PolicySpec
 
 _LEAST_SECONDS, _SECONDS = 5, 0.002
-"""CPU time for judging, whatever it is and for each score: far more than bounds of a mean take, 7 ms for
-10,000 scores."""
+"""CPU seconds for judging: at least, and for each score. Bounds of a mean take 7 ms for 10,000 scores."""
 
 
-def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
-    """Return the finding on the evidence in a folder, ``sha256`` being the requested candidate.
+def judge_evidence(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
+    """Return a ``ReviewResult`` on the evidence in a folder; ``sha256`` is the requested candidate's.
 
-    No ``policy`` is the job's.
+    An empty ``policy`` means the job's own gate.
     """
     job, pools = _read(evidence)
-    own = _policy(policy)
-    limits = own.limits if own else job.gate
-    _check_required(policy_name, own, pools)
+    given = PolicySpec.model_validate_json(policy) if policy else None
+    limits = given.limits if given else job.gate
+    _check_required(policy_name, given, pools)
     more_time(
         _LEAST_SECONDS
         + _SECONDS * sum(scores.size for one in pools.values() for scores in one.outcomes.values())
@@ -41,29 +40,31 @@ def judged(evidence: str, sha256: str, policy: str, policy_name: str) -> str:
     requested = next(
         (row for row in judgement.table[1:] if row.sha256 == sha256 and row.verdict == "pass"), None
     )
-    return Finding(
+    return ReviewResult(
         job=job.to_text(),
         judgement=judgement,
-        standing=rank(requested, pools, limits) if requested else None,
-        places=_places(judgement, pools, limits),
+        rank=rank(requested, pools, limits) if requested else None,
+        pools=_best_on_pools(judgement, pools, limits),
     ).model_dump_json()
 
 
-def proven(evidence: str, policy: str) -> str:
-    """Return what stands against a forger of the evidence once ``run_again`` refused nothing."""
+def describe_accuracy(evidence: str, policy: str) -> str:
+    """Return the ``AccuracyProtections`` of evidence that ``rerun_evidence`` did not refuse."""
     job, pools = _read(evidence)
-    return Proof(protections=rechecked(job, PolicySpec.model_validate_json(policy), pools)).model_dump_json()
+    protections = accuracy_protections(job, PolicySpec.model_validate_json(policy), pools)
+    return AccuracyProtections(protections=protections).model_dump_json()
 
 
-def run_again(evidence: str, own: str, policy: str, candidate: str, models: Mapping[str, str]) -> str:
-    """Run rows of the gate's ``own`` data through the files of ``models``.
+def rerun_evidence(
+    evidence: str, gate_data: str, policy: str, candidate: str, models: Mapping[str, str]
+) -> str:
+    """Run rows of the gate's data through the files of ``models``; DataError where the evidence claims more.
 
-    DataError where the evidence claims others.
+    ``gate_data`` is a ``GateData``, ``policy`` a ``PolicySpec``, both as JSON.
     """
     job, pools = _read(evidence)
-    here = Own.model_validate_json(own).of(job)
-    compare(
-        here,
+    spot_check(
+        GateData.model_validate_json(gate_data).apply_to(job),
         PolicySpec.model_validate_json(policy),
         pools,
         candidate,
@@ -77,12 +78,8 @@ def _read(evidence: str) -> tuple[JobSpec, dict[str, Measured]]:
     return job, pools_of_job(job, find_pools([Path(evidence)]))
 
 
-def _policy(text: str) -> PolicySpec | None:
-    return PolicySpec.model_validate_json(text) if text else None
-
-
 def _check_required(name: str, policy: PolicySpec | None, pools: Mapping[str, Measured]) -> None:
-    """A job cannot leave out the hardware that the gate's own policy requires by name."""
+    """Raise DataError where the evidence lacks a pool that the gate's own policy requires by name."""
     named = policy.pools.items() if policy else ()
     missing = [pool for pool, one in named if one.role == "required" and pool not in pools]
     if missing:
@@ -91,16 +88,20 @@ def _check_required(name: str, policy: PolicySpec | None, pools: Mapping[str, Me
         )
 
 
-def _places(judgement: JudgementRecord, pools: Mapping[str, Measured], limits: GateSpec) -> tuple[Place, ...]:
-    """Return the best candidate of each pool that one passes on, where a job has several real ones."""
+def _best_on_pools(
+    judgement: JudgementRecord, pools: Mapping[str, Measured], limits: GateSpec
+) -> tuple[PoolBest, ...]:
+    """Return the best passing candidate of each pool, where a job has several real pools."""
     real = [
         pool for pool, one in pools.items() if not one.emulated and limits.role(pool, False) != "informative"
     ]
-    places = [place for pool in real if (place := _place(judgement.table[1:], pool, pools, limits))]
-    return tuple(places) if len(real) > 1 else ()
+    found = [best for pool in real if (best := _best_on_pool(judgement.table[1:], pool, pools, limits))]
+    return tuple(found) if len(real) > 1 else ()
 
 
-def _place(rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limits: GateSpec) -> Place | None:
+def _best_on_pool(
+    rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limits: GateSpec
+) -> PoolBest | None:
     passing = [row for row in rows if row.per_pool[pool].verdict == "pass"]
     ranked = [(rank_on_pool(pool, row, pools, limits), row) for row in passing]
     best = max(
@@ -108,4 +109,4 @@ def _place(rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limi
         key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256),
         default=None,
     )
-    return Place(pool=pool, sha256=best[1].sha256, standing=best[0]) if best else None
+    return PoolBest(pool=pool, sha256=best[1].sha256, rank=best[0]) if best else None

@@ -1,53 +1,68 @@
-"""The gate's own copy of the rows that a job is judged on: a folder or bucket that pipelines cannot write."""
+"""The gate's own copy of the rows that judge a job: a folder or bucket that pipelines cannot write."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.errors import (
+    DataError,
+    MissingExtraError,
+    ModelError,
+    StateError,
+    TrackingError,
+    UnknownNameError,
+)
 from inc_mlflow.records import Frozen
 from inc_mlflow.remote import is_remote, local_path
 from inc_mlflow.spec import DataSpec, FileSplit, FormatOptions, JobSpec, MetricSpec
 
 _TOKENIZER = "tokenizer"
-"""The one option that names a file, of splits and of postprocesses."""
+"""The one option of transforms and postprocessing that names a file."""
 _CHOOSING = ("start", "stop", "samples")
 """Fields of a split that choose among the rows of its file."""
 
 
-class Own(Frozen):
-    """Rows and metric of a job by files of the gate's, with their paths on this machine."""
+class GateData(Frozen):
+    """Validation rows and metric of a job, read from the gate's files on this machine."""
 
     data: DataSpec
     metric: MetricSpec
 
-    def of(self, job: JobSpec) -> JobSpec:
-        """Return the job with these in the place of its own."""
+    def apply_to(self, job: JobSpec) -> JobSpec:
+        """Return the job with these rows and this metric in place of its own."""
         return job.model_copy(update={"data": self.data, "metric": self.metric})
 
 
-def trusted(job: JobSpec, data: str) -> JobSpec:
-    """Return the job with validation and metric alone, by ``own_rows``."""
-    return own_rows(job, data).of(job)
+@contextmanager
+def sort_errors() -> Iterator[None]:
+    """Raise DataError for what the job brought, which is refused, and TrackingError for what this gate lacks.
+
+    A request that meets a lack stays open.
+    """
+    try:
+        yield
+    except (ModelError, UnknownNameError) as error:
+        raise DataError(f"recheck: {error}") from error
+    except (StateError, MissingExtraError) as error:
+        raise TrackingError(f"recheck: {error}") from error
 
 
-def own_rows(job: JobSpec, data: str) -> Own:
-    """Return validation and metric of a job, all their files taken from below ``data``, and fetched where that is remote.
+def find_gate_data(job: JobSpec, data: str) -> GateData:
+    """Return validation rows and metric of a job with all files taken from below ``data``.
 
-    DataError where the job brings code for them, chooses among the rows, or names a file that is not below;
-    StateError where there is no folder.
+    Remote files are fetched. Raises DataError where the job brings code for them, chooses among the rows, or
+    names a file that is not below ``data``; StateError where ``data`` is no folder.
     """
     if not is_remote(data) and not Path(data).is_dir():
         raise StateError(f"policy: data: no folder {data}; mount it")
-    split = whole_split(job)
-    path = _own(split.path, data, "data.validation.path")
+    split = require_whole_split(job)
+    path = _path_in_gate_data(split.path, data, "data.validation.path")
     here = split.model_copy(update={"path": path, "transform": _options(split.transform, data)})
-    return Own(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
+    return GateData(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
 
 
-def whole_split(job: JobSpec) -> FileSplit:
-    """Return the validation split of a job that neither brings code for it nor chooses rows that flatter.
-
-    Else DataError.
-    """
+def require_whole_split(job: JobSpec) -> FileSplit:
+    """Return the validation split of a job; DataError where it is code, or only some rows of its file."""
     split = job.data.validation
     if not isinstance(split, FileSplit) or job.metric.function is not None:
         raise DataError(
@@ -59,7 +74,8 @@ def whole_split(job: JobSpec) -> FileSplit:
     ]:
         raise DataError(
             f"recheck: data.validation.{chosen[0]}: the job chooses which rows of {split.path!r} judge it; "
-            f"a gate takes all rows of a file: leave out {', '.join(_CHOOSING)}, or give the rows a file of their own"
+            f"a gate takes all rows of a file: leave out {', '.join(_CHOOSING)}, "
+            "or give the rows a file of their own"
         )
     return split
 
@@ -68,7 +84,7 @@ def _options(options: FormatOptions | None, data: str) -> FormatOptions | None:
     if options is None:
         return None
     own = {
-        field: _own(path, data, f"data.validation.transform.{field}")
+        field: _path_in_gate_data(path, data, f"data.validation.transform.{field}")
         for field, path in options.paths().items()
     }
     return options.model_copy(update=own)
@@ -78,27 +94,25 @@ def _metric(metric: MetricSpec, data: str) -> MetricSpec:
     options = metric.postprocess or {}
     if _TOKENIZER not in options:
         return metric
-    file = _own(str(options[_TOKENIZER]), data, "metric.postprocess.tokenizer")
+    file = _path_in_gate_data(str(options[_TOKENIZER]), data, "metric.postprocess.tokenizer")
     return metric.model_copy(update={"postprocess": options | {_TOKENIZER: file}})
 
 
-def _own(path: str, data: str, where: str) -> str:
-    """Return the file or folder below ``data`` that a job calls ``path``.
-
-    A job may also give its whole address.
-    """
+def _path_in_gate_data(path: str, data: str, where: str) -> str:
+    """Return the file or folder below ``data`` that a job calls ``path``, or by its whole address."""
     name = path.removeprefix(f"{data.rstrip('/')}/") if is_remote(data) else path
     parts = PurePosixPath(name)
     if is_remote(name) or "\0" in name or parts.is_absolute() or ".." in parts.parts:
         raise DataError(
-            f"recheck: {where}: {path!r} is no path below the gate's data; give the job one relative to its file"
+            f"recheck: {where}: {path!r} is no path below the gate's data; "
+            "give the job one relative to its file"
         )
     if is_remote(data):
         return str(local_path(f"{data.rstrip('/')}/{name}", Path()))
-    return str(_confined(Path(data).resolve(), name, where))
+    return str(_inside(Path(data).resolve(), name, where))
 
 
-def _confined(root: Path, name: str, where: str) -> Path:
+def _inside(root: Path, name: str, where: str) -> Path:
     path = root / name
     for one in (path, *path.rglob("*")):
         if not one.resolve().is_relative_to(root):

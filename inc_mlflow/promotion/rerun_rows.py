@@ -1,4 +1,4 @@
-"""Some validation rows, drawn so that nobody could foresee which, run again by whoever judges."""
+"""Run some validation rows again, drawn so that nobody could foresee which."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,43 +25,55 @@ from inc_mlflow.spec import JobSpec, Layout
 
 
 @dataclass(frozen=True)
-class Rerun:
-    """What the models gave here on the batches that hold the rows that were drawn."""
+class RerunRows:
+    """Outcomes of the models on this machine, on the batches that hold the rows that were drawn."""
 
     metric: Metric
     batch: int
     facts: SplitFacts
     classes: np.ndarray | None
     groups: np.ndarray | None
-    """As ``facts``, both of the whole split."""
+    """``facts``, ``classes`` and ``groups`` are of the whole split, the arrays of shape (rows,)."""
     hangs_on: float | None
-    """As in an evaluation's record."""
+    """As in an ``EvaluationRecord``."""
     rows: np.ndarray
-    """Positions in the whole split of all that was run."""
+    """Positions in the whole split of all rows that were run."""
     drawn: np.ndarray
-    """Tells of each of them whether it was drawn, or only stands in a batch with one that was."""
+    """Of each row in ``rows`` whether it was drawn; the others only stand in a batch with one that was."""
     outcomes: dict[str, np.ndarray]
-    """Of those rows; where the metric does not decompose, its value and what it is on resamples."""
+    """By label, one score for each of ``rows``; where the metric does not decompose, its value and then its
+    values on the resamples."""
 
     def claimed(self, measured: Measured, label: str) -> np.ndarray:
-        """Return what the evidence says of the same rows; DataError where that cannot be compared."""
+        """Return the outcomes that the evidence claims, in the shape of ``outcomes[label]``.
+
+        Raises DataError where they have another shape.
+        """
         value, outcomes = measured.evaluation.results[label].value, measured.outcomes[label]
-        claims = outcomes[self.rows] if self.metric.decomposable else _whole(value, outcomes)
+        claims = outcomes[self.rows] if self.metric.decomposable else _value_and_resamples(value, outcomes)
         if claims.shape != self.outcomes[label].shape:
             raise DataError(
-                f"recheck: the outcomes of {label} are not as many as the metric has; the evidence was made up"
+                f"recheck: the outcomes of {label} are not as many as the metric has; "
+                "the evidence was made up"
             )
         return claims
 
     def sample(self, outcomes: np.ndarray) -> np.ndarray:
-        """Return those of rows that were drawn each by itself, as statistics want them, or what is about all rows."""
+        """Return the outcomes of drawn rows alone, which are independent.
+
+        Where the metric does not decompose, all are returned.
+        """
         return outcomes[self.drawn] if self.metric.decomposable else outcomes
 
 
-def run_again(job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, str], wanted: int) -> Rerun:
-    """Run models by label, baseline among them, on the CPU, over whole batches that hold ``wanted`` rows, or all.
+def rerun_rows(
+    job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, str], wanted: int
+) -> RerunRows:
+    """Run model files by label on ``wanted`` drawn rows of the validation split, or on all.
 
-    ``engines`` says by label what runs each.
+    The baseline is among the labels; ``engines`` says by label what runs each. The models run on the CPU, in
+    the whole batches that hold those rows. Raises DataError where a model keeps weights in other files, or
+    the metric needs all rows; ModelError where a model cannot be run.
     """
     running = {label: ENGINES.get(engines[label]) for label in models}
     for label, path in models.items():
@@ -79,7 +91,7 @@ def run_again(job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, st
     groups = data.groups("validation")
     outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
     rows = np.concatenate(list(_rows(share.sizes, drawn)))
-    return Rerun(
+    return RerunRows(
         metric=metric,
         batch=batch,
         facts=share.facts(),
@@ -89,7 +101,7 @@ def run_again(job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, st
         rows=rows,
         drawn=np.isin(rows, drawn.rows),
         outcomes={
-            label: one.replicates if metric.decomposable else _whole(*vars(one).values())
+            label: one.replicates if metric.decomposable else _value_and_resamples(*vars(one).values())
             for label, one in outcomes.items()
         },
     )
@@ -97,7 +109,7 @@ def run_again(job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, st
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Rows that were drawn, and the batches they stand in; a shard whose batches nobody could foresee."""
+    """The drawn rows and their batches; ``Share`` takes it for a shard of these batches."""
 
     rows: list[int]
     chosen: frozenset[int]
@@ -107,21 +119,22 @@ class _Drawn:
         return batch in self.chosen
 
 
-def _whole(value: float | None, replicates: np.ndarray) -> np.ndarray:
-    """Put a metric of all rows before what it is on resamples."""
+def _value_and_resamples(value: float | None, replicates: np.ndarray) -> np.ndarray:
+    """Return the value of a metric of all rows, followed by its values on resamples."""
     return np.append(np.nan if value is None else value, replicates)
 
 
 def _check_weights(engine: Engine, path: Path) -> None:
-    """A model's digest covers its files; what else it would load could be anything."""
+    """Raise DataError where a model has weights in a file that its digest does not cover."""
     if other := {file for file in engine.source_files(path) if file.is_file()} - set(model_files(path)):
         raise DataError(
-            f"recheck: the model keeps weights in {sorted(other)[0].name}, which its digest says nothing about"
+            f"recheck: the model keeps weights in {sorted(other)[0].name}, "
+            "which its digest says nothing about"
         )
 
 
 def _draw(data: Data, batch: int, wanted: int, metric: Metric) -> _Drawn:
-    """Draw rows, not batches: the job chooses their size, and could put all that it makes up into a large one."""
+    """Draw rows, not batches: a job could put all forged rows into one large batch."""
     there = data.batches("validation", 1) or 0
     if wanted < there and not metric.decomposable:
         raise DataError(

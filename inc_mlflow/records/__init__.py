@@ -38,7 +38,6 @@ from inc_mlflow.records.facts import (
     SplitFacts,
     TensorSpec,
 )
-from inc_mlflow.records.findings import Finding, Place, Proof
 from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
@@ -60,7 +59,8 @@ from inc_mlflow.records.measurements import (
     Slow,
     Speed,
 )
-from inc_mlflow.records.protections import Holds, Protection
+from inc_mlflow.records.protections import Protection, ProtectionLevel
+from inc_mlflow.records.reviews import AccuracyProtections, PoolBest, ReviewResult
 from inc_mlflow.records.shards import (
     WHOLE,
     CalibrationShardRecord,
@@ -74,6 +74,7 @@ __all__ = [
     "RECORD",
     "SOURCE",
     "WHOLE",
+    "AccuracyProtections",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",
@@ -91,9 +92,7 @@ __all__ = [
     "EvaluationRecord",
     "EvaluationShardRecord",
     "Evidence",
-    "Finding",
     "Frozen",
-    "Holds",
     "HostFacts",
     "ImportRecord",
     "ImportedBaseline",
@@ -103,14 +102,15 @@ __all__ = [
     "Load",
     "Model",
     "Outcome",
-    "Place",
     "Plan",
+    "PoolBest",
     "PoolResult",
     "PromotionRecord",
-    "Proof",
     "Protection",
+    "ProtectionLevel",
     "Record",
     "RequestRecord",
+    "ReviewResult",
     "Rounds",
     "Row",
     "SaturationReport",

@@ -8,8 +8,8 @@ from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
 from inc_mlflow.records.protections import Protection
 
 Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale", "broken"]
-"""Of a request: waiting is for a person's approval; stale is one whose candidate nothing compares with the
-present champion; broken is one that nobody could read."""
+"""Of a request. ``waiting``: for a person's approval. ``stale``: nothing compares the candidate with the
+present champion. ``broken``: nobody could read it."""
 
 
 class PoolResult(Frozen):
@@ -71,14 +71,14 @@ class TrackingRecord(Record):
     models: dict[str, str]
     """Of the table's rows, the baseline among them."""
     evidence: dict[str, str]
-    """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that another one needs to
-    judge again."""
+    """Path below the parent run's artifact ``evidence`` -> sha256 of the file: all that is needed to judge
+    again."""
     no_views: str | None = None
     """Why the experiment has no saved views; None where it has them."""
 
 
 class RequestRecord(Record):
-    """What a pipeline asks the gate to promote, and what the gate shall find when it judges again."""
+    """What a pipeline asks the gate to promote, and the evidence by which the gate judges again."""
 
     registered_model: Annotated[str, Field(pattern=r"^[^/:'\"\p{C}\p{Zl}\p{Zp}]+$")]
     run_id: str
@@ -93,13 +93,17 @@ class RequestRecord(Record):
     alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")] = "int8"
     """Aliases are ``<prefix>-champion``, ``<prefix>-champion-<pool>`` and ``<prefix>-challenger``."""
     measured_against: str | None
-    """Version of the champion that the candidate was measured against."""
+    """Version of the champion that the candidate was measured against.
+
+    The gate compares with the present champion instead; the field stays for the digests of stored
+    requests.
+    """
     policy_sha256: str
     evidence: dict[str, str]
 
 
 class Decision(Frozen):
-    """The gate's answer to a request.
+    """The gate's decision on a request.
 
     With ``open`` there is none yet, and the reason says what stands in the way.
     """
@@ -108,14 +112,14 @@ class Decision(Frozen):
     outcome: Outcome
     reasons: tuple[str, ...]
     policy: str
-    """Whose limits the gate judged by."""
+    """Name of the policy that the gate judged by."""
     recipe: str | None = None
     registered_model: str | None = None
     version: str | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
     """Alias -> version, of all that name what this request promoted."""
     protections: tuple[Protection, ...] = ()
-    """Of what was promoted: what a forger could have faked."""
+    """Of what was promoted: what could have been forged, and what stands against it."""
 
 
 class PromotionRecord(Record):
@@ -127,4 +131,4 @@ class PromotionRecord(Record):
     version: str
     sha256: str
     protections: tuple[Protection, ...] = ()
-    """What a forger could have faked."""
+    """What could have been forged, and what stands against it."""

@@ -1,7 +1,4 @@
-"""The ledger of a registered model: what happened to its aliases, by whom and why.
-
-Each entry names the one before it.
-"""
+"""Entries of a registered model's ledger: what happened to its aliases, by whom and why."""
 
 from typing import Literal, Self
 
@@ -24,14 +21,14 @@ Kind = Literal[
     "unfrozen",
 ]
 START = "0" * 64
-"""What the first entry names as the one before it."""
+"""Digest that the first entry names as the one before it."""
 LONGEST = 6000
-"""Characters of a param's value; MLflow cuts what is longer without a word."""
+"""Characters of a param's value; MLflow cuts longer values without an error."""
 _SHORT = 400
 
 
-class Standing(Frozen):
-    """What ranks versions that were measured under the same conditions, each beside the baseline."""
+class Rank(Frozen):
+    """Rank of a version among those measured under the same conditions, each beside the baseline."""
 
     conditions: str
     """sha256 over baseline, rows, metric, and each pool's hardware, runtime and layout."""
@@ -42,7 +39,7 @@ class Standing(Frozen):
     size_bytes: int
 
     def beats(self, other: Self) -> bool:
-        """Tell whether this one comes first in the order of the table."""
+        """Tell whether this one comes first in the order of the table; conditions are not compared."""
         return (self.speedup, self.accuracy, -self.size_bytes) > (
             other.speedup,
             other.accuracy,
@@ -51,7 +48,10 @@ class Standing(Frozen):
 
 
 class Entry(Frozen):
-    """One thing that happened; at most one alias moves with it."""
+    """One event, written once; at most one alias moves with it.
+
+    ``previous`` chains the entries: each holds the digest of the one before.
+    """
 
     schema_version: Literal[1] = 1
     number: int
@@ -64,16 +64,16 @@ class Entry(Frozen):
     """UTC, ISO 8601, by the clock of the gate's host."""
     who: str
     gate: str
-    """Of one execution of the gate: no two write equal entries."""
+    """Random id of one execution of the gate: no two executions write equal entries."""
     reasons: tuple[str, ...] = ()
     alias: str | None = None
     version: str | None = None
-    """What the alias names from now on; None where it is taken away."""
+    """Version that the alias names from now on; None where the alias is taken away."""
     before: str | None = None
-    """What it named until now."""
+    """Version that the alias named until now."""
     sha256: str | None = None
-    """Of the model that this is about: of ``version``, or of what is rejected, blocked by ``rolled_back``, or
-    unblocked."""
+    """Of the model that the entry is about: of ``version``, or the one that is rejected, blocked by
+    ``rolled_back``, or unblocked."""
     model_id: str | None = None
     recipe: str | None = None
     run_id: str | None = None
@@ -81,7 +81,8 @@ class Entry(Frozen):
     """Digest of the request, which names every file of the evidence by its sha256."""
     policy: str | None = None
     policy_sha256: str | None = None
-    standing: Standing | None = None
+    standing: Rank | None = None
+    """Rank of ``version`` on the alias."""
     approved_by: str | None = None
     protections: tuple[Protection, ...] = ()
     """What stood against a forger of the evidence."""
@@ -93,9 +94,9 @@ class Entry(Frozen):
         )
 
     def fitting(self) -> Self:
-        """Return the entry as it fits into a param: what people wrote is cut, and says so, where it would not.
+        """Return the entry as it fits into a param, with what people wrote cut where it is too long.
 
-        LedgerError where it does not fit even then.
+        The reasons then say so. Raises LedgerError where the entry does not fit even then.
         """
         if len(self.text()) <= LONGEST:
             return self
@@ -108,13 +109,14 @@ class Entry(Frozen):
         )
         if len(entry.text()) > LONGEST:
             raise LedgerError(
-                f"registered model {self.registered_model[:100]!r}: an entry of its ledger would be too long; use shorter names"
+                f"registered model {self.registered_model[:100]!r}: an entry of its ledger would be "
+                "too long; use shorter names"
             )
         return entry
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what ``text`` wrote; LedgerError where it is none, or not in this form."""
+        """Read what ``text`` wrote; LedgerError where it is no entry, or not in canonical form."""
         try:
             entry = cls.model_validate_json(text)
         except ValidationError as error:
@@ -129,5 +131,5 @@ def _cut(text: str) -> str:
 
 
 def digest(entry: Entry) -> str:
-    """Return what the next entry names."""
+    """Return the digest that the next entry names as ``previous``."""
     return sha256_text(entry.text())

@@ -1,17 +1,20 @@
-"""What an answer of the gate may be trusted for."""
+"""How far a decision of the gate can be relied on."""
 
 from typing import Literal
 
 from inc_mlflow.records.base import Frozen
 
-Holds = Literal["enforced", "advisory"]
+ProtectionLevel = Literal["enforced", "advisory"]
 
 
 class Protection(Frozen):
-    """One thing that could be faked: ``enforced`` where something other than the pipeline's word stands against it."""
+    """One thing that could be faked.
+
+    ``enforced`` where something other than the pipeline's word stands against it, else ``advisory``.
+    """
 
     what: str
-    holds: Holds
+    holds: ProtectionLevel
     why: str
 
     def text(self) -> str:

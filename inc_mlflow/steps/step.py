@@ -17,7 +17,7 @@ from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.finished import MARK, finish, finished
-from inc_mlflow.tracking.plugins.step_context import inside
+from inc_mlflow.tracking.plugins.step_context import step_context
 
 STATE = "INC_MLFLOW_STATE"
 """Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
@@ -46,7 +46,7 @@ def step(
 
     def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
         def marked(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with inside(name, job.on):
+            with step_context(name, job.on):
                 return work(job, target, *args, **kwargs)
 
         @wraps(work)

@@ -11,7 +11,7 @@ import onnx
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
-from tests.support.installed import install
+from tests.support.installed_packages import install
 
 MODULE = Path(__file__).with_name("numpy_engine.py")
 ENTRIES = {

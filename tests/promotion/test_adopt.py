@@ -1,4 +1,4 @@
-"""A registry is shared: what others made or set stays as it is, whatever command is given, until somebody adopts it."""
+"""A registry is shared: what others made or set stays as it is until somebody adopts it."""
 
 import shutil
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.promotion.adopt import adopt
-from inc_mlflow.promotion.freeze import history
-from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.history import read_history
+from inc_mlflow.promotion.process_request import process_untrusted_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.tracking.registry.champions import find_champion
 
@@ -23,7 +23,7 @@ WHY = ("--reason", "why")
 
 @pytest.fixture
 def theirs(store, measured):
-    """A registered model of somebody else's, with a version of an ONNX model and an alias that is called like ours."""
+    """A registered model of somebody else's, with a version of an ONNX model and an alias named like ours."""
     logged = measured.track(store.folder / "theirs", session="theirs")
     model_id = logged.models[measured.judgement.table[2].sha256]
     store.client.create_registered_model("digits", tags={"team": "vision"}, description="Ours since 2019")
@@ -82,7 +82,9 @@ def test_what_cannot_be_adopted_stays_theirs(theirs, tmp_path):
     before = state(theirs)
     with pytest.raises(TrackingError, match="version 2: was not registered from a logged model"):
         adopt(theirs.stores, "digits", "int8")
-    with pytest.raises(TrackingError, match="no alias team-champion or team-challenger is anybody else's"):
+    with pytest.raises(
+        TrackingError, match="nothing to adopt: nobody else set an alias team-champion or team-challenger"
+    ):
         adopt(theirs.stores, "digits", "team")
     assert state(theirs) == before
 
@@ -95,14 +97,14 @@ def test_adopted_it_is_the_champion_that_candidates_are_compared_with(theirs, re
     name, description, tags, aliases, _ = state(theirs)
     assert (name, description, aliases) == (before[0], before[1], before[3])
     assert {tag: value for tag, value in tags.items() if not tag.startswith("inc.")} == before[2]
-    assert history(theirs.stores, "digits").place(ALIAS).version == "1"
-    decision = decide(theirs.stores, requested, Policy())
+    assert read_history(theirs.stores, "digits").entry_of_alias(ALIAS).version == "1"
+    decision = process_untrusted_request(theirs.stores, requested, Policy())
     assert (decision.outcome, decision.version, state(theirs)[3]["production"]) == ("promoted", "2", 1)
 
 
 def test_an_alias_of_ours_that_others_set_first_stays(store, requested, measured):
     """The registered model is ours, but not the alias under another prefix."""
-    store.crown("e" * 64)
+    store.promote("e" * 64)
     store.client.set_registered_model_alias("digits", "team-champion", "1")
     with pytest.raises(TrackingError, match=r"alias 'team-champion' \(version 1\) was not set by inc-mlflow"):
         find_champion(store.client, "digits", "team-champion")

@@ -3,7 +3,7 @@
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.promotion.gate_data import trusted
+from inc_mlflow.promotion.gate_data import find_gate_data
 from inc_mlflow.spec import JobSpec
 
 
@@ -33,14 +33,15 @@ def job(**validation):
 )
 def test_a_part_of_a_file_is_refused(tmp_path, path, field, chosen):
     with pytest.raises(DataError) as refusal:
-        trusted(job(path=path, **chosen), str(tmp_path))
+        find_gate_data(job(path=path, **chosen), str(tmp_path))
     assert str(refusal.value) == (
-        f"recheck: data.validation.{field}: the job chooses which rows of {path!r} judge it; a gate takes all rows of a file: "
+        f"recheck: data.validation.{field}: the job chooses which rows of {path!r} judge it; "
+        "a gate takes all rows of a file: "
         "leave out start, stop, samples, or give the rows a file of their own"
     )
 
 
 @pytest.mark.parametrize("fields", [{}, {"start": 0}, {"seed": 7}, {"batch": 8}, {"label": "other"}])
 def test_a_whole_file_is_taken_from_the_gates_folder(tmp_path, fields):
-    asked = trusted(job(**fields), str(tmp_path)).data.validation
+    asked = find_gate_data(job(**fields), str(tmp_path)).data.validation
     assert asked == job(**fields, path=str(tmp_path / "dev.npz")).data.validation

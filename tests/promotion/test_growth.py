@@ -1,10 +1,10 @@
-"""What a ledger costs when it is long: calls to a real server, and bytes that come from it, as promotions add up."""
+"""What a long ledger costs: calls to a real server, and bytes from it, as promotions add up."""
 
 import pytest
 
 from inc_mlflow.promotion.rollback import rollback
 from inc_mlflow.promotion.verify import verify
-from inc_mlflow.tracking.requests.requests import open_requests
+from inc_mlflow.tracking.requests.requests import find_open_requests
 from inc_mlflow.tracking.server.connection import Stores, connected
 from tests.support.growing_registry import Growing
 from tests.support.proxy import proxy
@@ -44,7 +44,7 @@ def grown(users_server, tmp_path_factory):
                 costs["promote", length] = counted.of(growing.once_more)
                 costs["verify", length] = counted.of(lambda: verify(stores, "grown", "int8"))
                 costs["deep", length] = counted.of(lambda: verify(stores, "grown", "int8", deep=True))
-                costs["requests", length] = counted.of(lambda: open_requests(client, None))
+                costs["requests", length] = counted.of(lambda: find_open_requests(client, None))
             costs["rollback"] = counted.of(lambda: rollback(stores, "grown", "int8-champion", "why"))
     return costs
 

@@ -1,4 +1,4 @@
-"""Requests that break what reads them: each is one line and stops no other, in any order, within time and memory."""
+"""Requests that break what reads them: each is one line and stops no other, within time and memory."""
 
 import json
 import random
@@ -33,14 +33,14 @@ MEMORY, SECONDS, BUSY = 1 << 30, 10, 60
 RUN = """
 import json, pathlib, resource, sys, time
 from inc_mlflow.promotion.review import Policy
-from inc_mlflow.promotion.process_request import decide_all
+from inc_mlflow.promotion.process_request import process_open_requests
 from inc_mlflow.tracking.server.connection import Stores, connected
 stores = Stores(sys.argv[1], sys.argv[1])
 with connected(stores):
     start = time.monotonic()  # MLflow's import is no request's
-for one in decide_all(stores, None, Policy()):
+for one in process_open_requests(stores, None, Policy()):
     now = time.monotonic()
-    status = pathlib.Path("/proc/self/status").read_text()  # getrusage tells of the process that started this one, too
+    status = pathlib.Path("/proc/self/status").read_text()  # getrusage counts the parent too
     peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
     print(json.dumps([one.run_id, one.outcome, one.reasons, now - start, peak]), flush=True)
     start = now
@@ -107,7 +107,8 @@ def test_all_kinds_of_hostile_requests_in_any_order(zoo, seed, capsys):
     with capsys.disabled():
         for run_id, outcome, reasons, seconds, own in lines:
             print(
-                f"{seconds:6.2f} s {own >> 20:5} MiB {requests[run_id] or 'good'}: {outcome}: {'; '.join(reasons)[:300]}"
+                f"{seconds:6.2f} s {own >> 20:5} MiB {requests[run_id] or 'good'}: {outcome}: "
+                f"{'; '.join(reasons)[:300]}"
             )
         print(f"children at most {children >> 20} MiB")
     check(requests, lines, children, SECONDS)

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from inc_mlflow.errors import LedgerError, TrackingError
-from inc_mlflow.promotion.process_request import decide
-from inc_mlflow.promotion.request import request_of
+from inc_mlflow.promotion.process_request import process_untrusted_request
+from inc_mlflow.promotion.request import build_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.spec import PolicySpec
 from inc_mlflow.steps.judge.promote import promote_best
-from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.requests.requests import write_request
 from inc_mlflow.tracking.server.connection import Stores, connected
-from inc_mlflow.tracking.server.identity import current_user, open_to_others, permission
+from inc_mlflow.tracking.server.identity import current_user, find_other_writers, permission
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def test_with_its_ledger_named_in_the_policy_promotion_is_the_gates_alone(
     act_as("gate")
     with connected(Stores(server, server)) as client:
         own = Policy("platform.yaml", PolicySpec(version=1, ledgers={"digits": ledger(client)}))
-    (first, *_) = decide(Stores(server, server), run_id, own).protections
+    (first, *_) = process_untrusted_request(Stores(server, server), run_id, own).protections
     assert (first.what, first.holds) == ("promotion by the gate alone", "enforced")
 
 
@@ -93,18 +93,18 @@ def test_a_name_that_a_pipeline_took_first_is_not_called_the_gates(
         own = client.create_run(logged.experiment_id).info.run_id
         client.create_registered_model("taken", tags={"inc.ledger": own, "inc.approvals": own})
         steps = measured.of("champion", "judgement") | {"tracking": tmp_path / "tracking"}
-        request = request_of(measured.job, **steps).model_copy(
+        request = build_request(measured.job, **steps).model_copy(
             update={"registered_model": "taken", "requested_by": "pipeline"}
         )
-        open_request(client, request)
+        write_request(client, request)
     users_server.grant("gate", "EDIT", "registered_model", "taken", by="pipeline")
     act_as("gate")
     named = Policy("platform.yaml", PolicySpec(version=1, ledgers={"taken": "0" * 32}))
     with pytest.raises(
         LedgerError, match=f"its ledger is run {own}, by platform.yaml it is run 0000.*; somebody put another"
     ):
-        decide(Stores(server, server), request.run_id, named)
-    (first, *_) = decide(Stores(server, server), request.run_id, Policy()).protections
+        process_untrusted_request(Stores(server, server), request.run_id, named)
+    (first, *_) = process_untrusted_request(Stores(server, server), request.run_id, Policy()).protections
     assert (first.holds, first.why) == ("advisory", "gate does not own registered model 'taken'")
 
 
@@ -177,10 +177,10 @@ def test_where_one_user_does_both_nothing_is_said_to_be_enforced(server, act_as)
     act_as("gate")
     with connected(Stores(server, server)) as client:
         mine = client.create_run(client.create_experiment("of the gate")).info.run_id
-        assert open_to_others(client, request) == "gate requests and promotes, one identity does both"
+        assert find_other_writers(client, request) == "gate requests and promotes, one identity does both"
         claimed = request.model_copy(update={"requested_by": "somebody", "run_id": mine})
         assert (
-            open_to_others(client, claimed)
+            find_other_writers(client, claimed)
             == "gate owns the experiment too, so the pipeline may have been run as gate"
         )
 

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from mlflow.entities import Metric
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.promotion.leaderboard import best_of
+from inc_mlflow.promotion.best import best_candidates
 from inc_mlflow.reports.best import print_best
 from inc_mlflow.tracking.runs import leaderboard
-from inc_mlflow.tracking.runs.leaderboard import find_leaderboard, latest_job, standings
+from inc_mlflow.tracking.runs.leaderboard import find_leaderboard, latest_job, leaderboard_rows
 from tests.support.leaderboards import JOB, SPEC, Careless, Runs
 
 ORDER = ("pass", "inconclusive", "fail")
 
 
 def order(runs, pool=None, higher_is_better=True):
-    return [one.row.sha256 for one in standings(runs, JOB, pool, higher_is_better)]
+    return [one.row.sha256 for one in leaderboard_rows(runs, JOB, pool, higher_is_better)]
 
 
 figures = st.fixed_dictionaries(
@@ -87,7 +87,7 @@ def test_every_page_is_read_whatever_a_server_puts_into_it(size, random):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(leaderboard, "fetch", job_text)
         found = find_leaderboard(Careless(runs, size), "fleet")
-    assert [one.row.sha256 for one in found.standings] == ["sha 0", "sha 1", "sha 2"]
+    assert [one.row.sha256 for one in found.rows] == ["sha 0", "sha 1", "sha 2"]
 
 
 def job_text(client, run_id, path, folder):
@@ -121,7 +121,7 @@ def test_a_row_has_the_numbers_of_all_pools_and_those_asked_for():
         runs.measurement("a", "intel", "pass", speedup=2.0, accuracy=0.95, p99_ms=1.0),
         runs.measurement("a", "x86-avx2 (emulated)", "fail", accuracy=0.9),
     ]
-    (whole,), (intel,) = standings(made, JOB, None, True), standings(made, JOB, "intel", True)
+    (whole,), (intel,) = leaderboard_rows(made, JOB, None, True), leaderboard_rows(made, JOB, "intel", True)
     assert (whole.row.speedup.value, whole.p99_ms, intel.row.speedup.value, intel.p99_ms) == (
         1.1,
         3.0,
@@ -143,7 +143,7 @@ def test_a_pool_where_nothing_was_measured_is_named_with_those_that_were():
     with pytest.raises(
         TrackingError, match=r"^pool 'amd': run the job measured nothing there; it measured on intel$"
     ):
-        standings(made, JOB, "amd", True)
+        leaderboard_rows(made, JOB, "amd", True)
 
 
 def test_runs_that_another_version_wrote_or_somebody_edited_are_no_candidates():
@@ -155,7 +155,7 @@ def test_runs_that_another_version_wrote_or_somebody_edited_are_no_candidates():
     with pytest.raises(
         TrackingError, match="has no candidates that this version can read; run the job again"
     ):
-        standings(made, JOB, None, True)
+        leaderboard_rows(made, JOB, None, True)
 
 
 @pytest.fixture
@@ -247,10 +247,10 @@ def test_a_registered_model_of_somebody_elses_hides_no_numbers(best, board, stor
 
 @pytest.mark.slow
 def test_a_real_job_is_shown_as_its_gate_judged_it(store, measured, requested, best):
-    from inc_mlflow.promotion.process_request import decide
+    from inc_mlflow.promotion.process_request import process_untrusted_request
     from inc_mlflow.promotion.review import Policy
 
-    decide(store.stores, requested, Policy())
+    process_untrusted_request(store.stores, requested, Policy())
     table = measured.judgement.table[1:]
     found = json.loads(best(measured / "job.yaml", "--json")[1])
     assert [row["sha256"] for row in found["rows"]] == [row.sha256 for row in table]
@@ -268,7 +268,7 @@ def test_a_real_job_is_shown_as_its_gate_judged_it(store, measured, requested, b
         assert first[name] == row[name], name
     assert (first["champion"], found["champion"]["version"], found["promote"]) == (True, "1", None)
     assert found["champion"]["registered_model"] == "digits"
-    again = best_of(store.stores, "digits", "local", None, None)
+    again = best_candidates(store.stores, "digits", "local", None, None)
     assert [row["sha256"] for row in again["rows"]] == [row.sha256 for row in table]
 
 
@@ -278,6 +278,6 @@ def test_nothing_is_written(store, board):
         return sorted((run.info.run_id, str(run.data.to_dictionary())) for run in runs)
 
     before = state()
-    print_best(best_of(store.stores, "fleet", None, None, None))
+    print_best(best_candidates(store.stores, "fleet", None, None, None))
     find_leaderboard(store.client, "fleet", "intel")
     assert state() == before

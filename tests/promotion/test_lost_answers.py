@@ -1,4 +1,4 @@
-"""A network that loses answers, or all: the server did what nobody heard of, and nothing may be made twice."""
+"""A network that loses answers: the server did what nobody heard of, and nothing may be made twice."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from inc_mlflow.errors import TrackingError, UnreachableError
-from inc_mlflow.promotion.process_request import Policy, decide
+from inc_mlflow.promotion.process_request import Policy, process_untrusted_request
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.judge.request import request_promotion
 from inc_mlflow.tracking.registry.ledger import read_ledger
@@ -58,10 +58,10 @@ class Promotion:
         return request_promotion(self.job, self.folder / "request", **steps).run_id
 
     def end(self, patience):
-        """Go to the end as a person does, who gives a command again that ended in one line, up to ``patience`` times."""
+        """Give a command again while it ends in one line, as a person does, up to ``patience`` times."""
         again(self.track, patience)
         run_id = again(self.request, patience)
-        decision = again(lambda: decide(self.stores, run_id, Policy()), patience)
+        decision = again(lambda: process_untrusted_request(self.stores, run_id, Policy()), patience)
         assert decision.outcome == "promoted", decision.reasons
 
     def check(self):
@@ -109,7 +109,7 @@ def check_registry(client, name):
     assert client.get_registered_model(name).aliases == {"int8-champion": version.version}
     ledger = read_ledger(client, name)
     assert [entry.kind for entry in ledger.entries] == ["promoted"]
-    assert ledger.settled == 1
+    assert ledger.applied == 1
     (of_ledger,) = client.search_experiments(filter_string=f"name LIKE '{name} ledger %'")
     assert len(client.search_runs([of_ledger.experiment_id])) == 1
 
@@ -134,7 +134,7 @@ def promotion(measured, network, users_server, become, monkeypatch, tmp_path, re
     ("skip", "fault"), [(0, Fault.LOST), pytest.param(2, Fault.LOST_503, marks=pytest.mark.long)]
 )
 def test_answers_lost_at_calls_of_every_kind_make_nothing_twice(promotion, network, skip, fault):
-    """The first of each kind, and the third where there are so many: several calls of one upload fail one after another."""
+    """The first of each kind, and the third if there is one: several calls of one upload fail in a row."""
     for kind in KINDS:
         network.on(fault, kind, skip=skip)
     promotion.end(patience=2)

@@ -1,4 +1,4 @@
-"""Many gates at once, and gates that are killed: one champion, the best that passes, no version twice, a ledger that holds."""
+"""Many gates at once, and killed ones: one champion, the best that passes, and no version twice."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inc_mlflow.promotion.freeze import history
+from inc_mlflow.promotion.history import read_history
 from inc_mlflow.promotion.verify import verify
 from inc_mlflow.tracking.registry.aliases import contradictions
 from inc_mlflow.tracking.server.connection import Stores, connected
@@ -107,13 +107,13 @@ def check(registry, some, name, answers, seen):
     outcomes = [answer["outcome"] for answer in answers]
     assert set(outcomes) <= {"promoted", "rejected"}, answers
     registry.become(registry.server, "gate")
-    ledger = history(registry.stores, name)
-    crowned = [entry for entry in ledger.entries if entry.kind == "promoted"]
-    assert all(later.standing.beats(earlier.standing) for earlier, later in itertools.pairwise(crowned))
+    ledger = read_history(registry.stores, name)
+    promotions = [entry for entry in ledger.entries if entry.kind == "promoted"]
+    assert all(later.standing.beats(earlier.standing) for earlier, later in itertools.pairwise(promotions))
     rejected = outcomes.count(
         "rejected"
     )  # before there was a registered model they stand on their runs alone
-    assert len(crowned) + rejected - 2 <= len(ledger.entries) <= len(crowned) + rejected
+    assert len(promotions) + rejected - 2 <= len(ledger.entries) <= len(promotions) + rejected
     assert verify(registry.stores, name, "int8", ledger.head).problems == ()
 
 
@@ -153,5 +153,5 @@ def test_a_gate_killed_after_any_call_leaves_what_the_next_one_completes(registr
     for name in names:
         assert registry.champion(name) == better.sha256
         assert [one.tags["inc.sha256"] for one in registry.versions(name)].count(better.sha256) == 1
-        ledger = history(registry.stores, name)
-        assert (ledger.settled, contradictions(registry.client, ledger)) == (len(ledger.entries), []), name
+        ledger = read_history(registry.stores, name)
+        assert (ledger.applied, contradictions(registry.client, ledger)) == (len(ledger.entries), []), name

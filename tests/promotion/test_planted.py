@@ -1,4 +1,4 @@
-"""What a pipeline puts in the gate's way beforehand, on a server where it may: the gate believes none of it."""
+"""What a pipeline planted beforehand, on a server that lets it: the gate believes none of it."""
 
 import json
 import shutil
@@ -7,13 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.promotion.freeze import history
-from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.history import read_history
+from inc_mlflow.promotion.process_request import process_open_requests, process_untrusted_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.verify import verify
 from inc_mlflow.records import Decision
 from inc_mlflow.tracking.registry.aliases import check_alias
-from inc_mlflow.tracking.registry.create_ledger import found
+from inc_mlflow.tracking.registry.create_ledger import create_ledger
 from tests.support import rivals
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def good(store, measured, requested):
 
     The registered model is there already, so that it can be written to.
     """
-    found(store.client, "digits")
+    create_ledger(store.client, "digits")
     return json.loads((store.folder / "tracking" / "record.json").read_text())["models"][
         measured.judgement.best().sha256
     ]
@@ -68,7 +68,7 @@ def test_a_version_of_another_model_with_the_marks_of_the_good_one(
     best = measured.judgement.best().sha256
     source = evil(store, best, tmp_path, measured / "baseline" / "model.onnx")
     plant(store, source, sha256=best, model_id=good)
-    check(store, decide(store.stores, requested, OWN), good)
+    check(store, process_untrusted_request(store.stores, requested, OWN), good)
 
 
 def test_a_version_of_another_model_that_was_logged_as_the_good_one(
@@ -77,13 +77,13 @@ def test_a_version_of_another_model_that_was_logged_as_the_good_one(
     best = measured.judgement.best().sha256
     source = evil(store, best, tmp_path, measured / "baseline" / "model.onnx")
     plant(store, source, sha256=best, model_id=source)
-    check(store, decide(store.stores, requested, OWN), good)
+    check(store, process_untrusted_request(store.stores, requested, OWN), good)
 
 
 def test_a_version_of_the_same_bytes_from_another_run_is_taken(store, measured, requested, good):
     again = measured.track(store.folder / "again", session="another").models[measured.judgement.best().sha256]
     version = plant(store, again, sha256=measured.judgement.best().sha256, model_id=again)
-    decision = decide(store.stores, requested, OWN)
+    decision = process_untrusted_request(store.stores, requested, OWN)
     check(store, decision, again)
     assert (again != good, decision.version) == (True, version)
 
@@ -94,33 +94,36 @@ def test_a_made_up_answer_is_not_repeated(store, requested):
     )
     store.client.log_text(requested, made_up.model_dump_json(), "decision.json")
     store.client.set_tag(requested, "inc.request", "promoted")
-    decision = decide(store.stores, requested, OWN)
+    decision = process_untrusted_request(store.stores, requested, OWN)
     assert (decision.outcome, decision.version, decision.policy) == ("promoted", "1", OWN.name)
     assert store.champion() == "1"
 
 
 def test_what_an_answer_says_it_moved_is_told_by_the_ledger(store, requested):
-    decision = decide(store.stores, requested, OWN)
+    decision = process_untrusted_request(store.stores, requested, OWN)
     better = decision.model_copy(update={"version": "7", "aliases": {ALIAS: "7"}, "protections": ()})
     store.client.log_text(requested, better.model_dump_json(), "decision.json")
-    assert decide(store.stores, requested, OWN) == decision
+    assert process_untrusted_request(store.stores, requested, OWN) == decision
 
 
 def test_an_alias_that_mlflow_refuses_is_never_begun(store, measured, requested, tmp_path):
     """Its entry could not be followed, and nothing would move any more."""
-    decide(store.stores, requested, OWN)
+    process_untrusted_request(store.stores, requested, OWN)
     rival = rivals.make(store.client, measured, tmp_path / "rival", 5)
     with pytest.raises(ValidationError, match="alias_prefix"):
         rivals.request(store.client, measured, rival, "digits", alias_prefix="x" * 250)
     ask = rivals.request(store.client, measured, rival, "digits", alias_prefix="x" * 100)
-    assert decide(store.stores, ask, OWN).outcome == "promoted"
+    assert process_untrusted_request(store.stores, ask, OWN).outcome == "promoted"
     with pytest.raises(DataError, match="MLflow takes up to 255 letters, digits, _ and -"):
         check_alias("int8-champion-c6i.large")
 
 
 def test_a_name_of_any_length_stops_no_other_request(store, measured, requested, tmp_path):
-    decide(store.stores, requested, OWN)
+    process_untrusted_request(store.stores, requested, OWN)
     rival = rivals.make(store.client, measured, tmp_path / "rival", 5, passes=False)
     rivals.request(store.client, measured, rival, "digits", recipe="x" * 7000)
-    (decision,) = decide_all(store.stores, None, OWN)
-    assert (decision.outcome, history(store.stores, "digits").entries[-1].recipe) == ("rejected", "x" * 400)
+    (decision,) = process_open_requests(store.stores, None, OWN)
+    assert (decision.outcome, read_history(store.stores, "digits").entries[-1].recipe) == (
+        "rejected",
+        "x" * 400,
+    )

@@ -1,4 +1,4 @@
-"""The gate answers a request by the evidence itself: what was altered, is stale or does not pass is never promoted."""
+"""The gate judges by the evidence itself: what was altered, is stale or fails is never promoted."""
 
 import contextlib
 import gc
@@ -15,11 +15,11 @@ from sqlalchemy.engine import Engine
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.promotion import process_request as deciding
-from inc_mlflow.promotion.process_request import decide, decide_all
-from inc_mlflow.promotion.review import Policy, judge_again
+from inc_mlflow.promotion.process_request import process_open_requests, process_untrusted_request
+from inc_mlflow.promotion.review import Policy, review_request
 from inc_mlflow.records import RequestRecord, TrackingRecord
 from inc_mlflow.tracking.registry.champions import find_champion
-from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.requests.requests import write_request
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def spoil(file: Path) -> None:
 
 def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, measured):
     best = measured.judgement.best()
-    decision = decide(store.stores, requested, OWN)
+    decision = process_untrusted_request(store.stores, requested, OWN)
     assert (decision.outcome, decision.version, decision.recipe) == ("promoted", "1", best.recipe)
     assert decision.reasons == best.reasons
     assert decision.policy == "the job's own gate"
@@ -57,8 +57,8 @@ def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, 
 
 
 def test_a_closed_request_keeps_its_answer(store, requested, tmp_path):
-    first = decide(store.stores, requested, OWN)
-    assert decide(store.stores, requested, policy(tmp_path, min_speedup=100.0)) == first
+    first = process_untrusted_request(store.stores, requested, OWN)
+    assert process_untrusted_request(store.stores, requested, policy(tmp_path, min_speedup=100.0)) == first
     assert store.versions() == ["1"]
 
 
@@ -76,7 +76,7 @@ def test_a_closed_request_keeps_its_answer(store, requested, tmp_path):
     ],
 )
 def test_the_gates_own_policy_decides(store, requested, tmp_path, limits, outcome, reason):
-    decision = decide(store.stores, requested, policy(tmp_path, **limits))
+    decision = process_untrusted_request(store.stores, requested, policy(tmp_path, **limits))
     assert decision.outcome == store.tags(requested)["inc.request"] == outcome
     assert reason in " ".join(decision.reasons)
     assert decision.policy == str(tmp_path / "policy.yaml")
@@ -102,10 +102,10 @@ def test_evidence_that_changed_since_the_request_is_refused(store, requested, pa
 
 
 def refused(store, run_id, reason):
-    decision = decide(store.stores, run_id, OWN)
+    decision = process_untrusted_request(store.stores, run_id, OWN)
     assert (decision.outcome, store.tags(run_id)["inc.request"]) == ("rejected", "rejected")
     assert reason in decision.reasons[0]
-    assert (store.versions(), decide(store.stores, run_id, OWN)) == ([], decision)
+    assert (store.versions(), process_untrusted_request(store.stores, run_id, OWN)) == ([], decision)
 
 
 def test_evidence_that_came_later_is_refused(store, requested):
@@ -142,21 +142,21 @@ def ask(store, measured, session="the-session", **changes) -> str:
     """Request something else than what the pipeline's own step would."""
     measured.track(store.folder, session=session)
     request = RequestRecord.model_validate(honest(store, measured) | changes)
-    open_request(store.client, request)
+    write_request(store.client, request)
     return request.run_id
 
 
 def honest(store, measured) -> dict:
-    from inc_mlflow.promotion.request import request_of
+    from inc_mlflow.promotion.request import build_request
 
     steps = measured.of("champion", "judgement") | {"tracking": store.folder / "tracking"}
-    return request_of(measured.job, **steps).model_dump()
+    return build_request(measured.job, **steps).model_dump()
 
 
 def test_a_candidate_that_did_not_pass_is_refused_whatever_the_request_says(store, measured):
     worse = measured.judgement.table[2]
     run_id = ask(store, measured, sha256=worse.sha256)
-    decision = decide(store.stores, run_id, OWN)
+    decision = process_untrusted_request(store.stores, run_id, OWN)
     assert (decision.outcome, decision.reasons) == ("rejected", worse.reasons)
 
 
@@ -164,7 +164,7 @@ def test_only_the_best_by_the_gates_policy_is_promoted(store, measured, tmp_path
     best, worse = measured.judgement.table[1:]
     run_id = ask(store, measured, sha256=worse.sha256)
     lenient = policy(tmp_path, min_speedup=0.1)
-    decision = decide(store.stores, run_id, lenient)
+    decision = process_untrusted_request(store.stores, run_id, lenient)
     assert (decision.outcome, store.versions()) == ("rejected", [])
     assert decision.reasons[0].startswith(f"by {lenient.name} {best.recipe} is better than {worse.recipe}")
 
@@ -186,13 +186,13 @@ def test_a_candidate_without_numbers_is_refused(store, measured):
 
 def test_a_champion_since_that_stands_in_the_same_table_is_replaced_by_the_best(store, requested, measured):
     rival = measured.judgement.table[2].sha256
-    store.crown(rival, TrackingRecord.load(store.folder / "tracking").models[rival])
-    decision = decide(store.stores, requested, OWN)
+    store.promote(rival, TrackingRecord.load(store.folder / "tracking").models[rival])
+    decision = process_untrusted_request(store.stores, requested, OWN)
     assert (decision.outcome, decision.version, store.champion()) == ("promoted", "2", "2")
 
 
 def test_a_champion_since_that_was_measured_elsewhere_makes_the_request_stale(store, requested):
-    store.crown("f" * 64)
+    store.promote("f" * 64)
     stale(
         store,
         requested,
@@ -200,39 +200,39 @@ def test_a_champion_since_that_was_measured_elsewhere_makes_the_request_stale(st
     )
 
 
-def standing_of(store, run_id):
-    from inc_mlflow.promotion.promote import overall
+def rank_of(store, run_id):
+    from inc_mlflow.promotion.promote import overall_target
 
     request = RequestRecord.load(store.folder / "request")
-    return overall(judge_again(store.client, request, OWN, store.folder / "evidence again")).standing
+    return overall_target(review_request(store.client, request, OWN, store.folder / "evidence again")).rank
 
 
 @pytest.mark.parametrize(("faster", "outcome"), [(-0.1, "promoted"), (0.1, "rejected")])
 def test_a_champion_since_under_the_same_conditions_stays_only_if_it_is_better(
     store, requested, faster, outcome
 ):
-    ours = standing_of(store, requested)
-    store.crown("f" * 64, standing=ours.model_copy(update={"speedup": ours.speedup + faster}))
-    decision = decide(store.stores, requested, OWN)
+    ours = rank_of(store, requested)
+    store.promote("f" * 64, standing=ours.model_copy(update={"speedup": ours.speedup + faster}))
+    decision = process_untrusted_request(store.stores, requested, OWN)
     assert decision.outcome == outcome
     assert store.champion() == ("2" if outcome == "promoted" else "1")
 
 
 def test_a_champion_since_under_other_conditions_is_not_compared_whatever_its_numbers(store, requested):
-    ours = standing_of(store, requested)
-    store.crown("f" * 64, standing=ours.model_copy(update={"speedup": 0.1, "conditions": "0" * 64}))
+    ours = rank_of(store, requested)
+    store.promote("f" * 64, standing=ours.model_copy(update={"speedup": 0.1, "conditions": "0" * 64}))
     stale(store, requested, "not measured beside the candidate nor as it was")
 
 
 def stale(store, run_id, reason):
-    decision = decide(store.stores, run_id, OWN)
+    decision = process_untrusted_request(store.stores, run_id, OWN)
     assert (decision.outcome, store.tags(run_id)["inc.request"]) == ("stale", "stale")
     assert reason in decision.reasons[0]
     assert (store.versions(), store.champion()) == (["1"], "1")
 
 
 def test_a_request_cannot_claim_a_champion_that_was_not_measured(store, measured):
-    store.crown("f" * 64)
+    store.promote("f" * 64)
     run_id = ask(store, measured, measured_against="1")
     stale(store, run_id, "not measured beside the candidate nor as it was")
 
@@ -240,9 +240,9 @@ def test_a_request_cannot_claim_a_champion_that_was_not_measured(store, measured
 def test_killed_between_promotion_and_closing_it_ends_without_a_second_version(store, requested, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(deciding, "close_request", killed)
-        decide(store.stores, requested, OWN)
+        process_untrusted_request(store.stores, requested, OWN)
     assert (store.champion(), store.tags(requested)["inc.request"]) == ("1", "open")
-    assert decide(store.stores, requested, OWN).version == "1"
+    assert process_untrusted_request(store.stores, requested, OWN).version == "1"
     assert (store.versions(), store.tags(requested)["inc.request"]) == (["1"], "promoted")
 
 
@@ -276,9 +276,13 @@ def test_killed_at_any_write_it_ends_with_one_version_when_called_again(new_stor
         measured.track(store.folder)
         run_id = measured.request(store.folder)
         with contextlib.suppress(KeyboardInterrupt), dying(at=fatal):
-            survived = decide(store.stores, run_id, OWN)
+            survived = process_untrusted_request(store.stores, run_id, OWN)
         gc.collect()  # a real kill leaves no session with a lock; here the exception's frames still hold it
-        assert decide(store.stores, run_id, OWN).outcome == store.tags(run_id)["inc.request"] == "promoted"
+        assert (
+            process_untrusted_request(store.stores, run_id, OWN).outcome
+            == store.tags(run_id)["inc.request"]
+            == "promoted"
+        )
         assert (store.versions(), store.champion()) == (["1"], "1")
         if survived:
             break
@@ -288,7 +292,7 @@ def test_killed_at_any_write_it_ends_with_one_version_when_called_again(new_stor
 def test_nothing_moves_where_the_request_cannot_be_closed(store, requested):
     store.client.delete_run(requested)
     with pytest.raises(TrackingError, match="must be in the 'active' state"):
-        decide(store.stores, requested, OWN)
+        process_untrusted_request(store.stores, requested, OWN)
     assert store.versions() == []
 
 
@@ -299,16 +303,16 @@ def test_all_requests_are_answered_oldest_first_and_one_that_cannot_be_stops_no_
     second = measured.request(store.folder / "second")
     foreign = ask(store, measured, session="a third", registered_model="theirs")
     store.client.create_registered_model("theirs")
-    answers = list(decide_all(store.stores, None, OWN))
+    answers = list(process_open_requests(store.stores, None, OWN))
     assert [one.run_id for one in answers] == [requested, second, foreign]
     assert [one.outcome for one in answers] == ["promoted", "promoted", "open"]
     assert "inc-mlflow did not make it" in answers[2].reasons[0]
     assert store.versions() == ["1"]
-    assert [one.run_id for one in decide_all(store.stores, "digits", OWN)] == [foreign]
+    assert [one.run_id for one in process_open_requests(store.stores, "digits", OWN)] == [foreign]
 
 
 def test_a_run_without_request_is_no_business_of_the_gate(store, measured):
     run_id = measured.track(store.folder).parent_run_id
     with pytest.raises(TrackingError, match=r"^run \w+: requests no promotion"):
-        decide(store.stores, run_id, OWN)
-    assert list(decide_all(store.stores, None, OWN)) == []
+        process_untrusted_request(store.stores, run_id, OWN)
+    assert list(process_open_requests(store.stores, None, OWN)) == []

@@ -11,7 +11,7 @@ from inc_mlflow.errors import TrackingError
 from inc_mlflow.pipelines.state import state_folder
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.steps.prepare.check import check
-from inc_mlflow.tracking.requests.requests import claim_request, open_requests
+from inc_mlflow.tracking.requests.requests import find_open_requests, mark_judged
 from inc_mlflow.tracking.server.connection import connected
 
 
@@ -72,7 +72,7 @@ def test_all_requests_are_one_line_each(promote, requested, measured, store):
     assert code == 0
     assert [line.partition(" ")[0] for line in lines] == [requested, second]
     assert lines[0].startswith(f"{requested} promoted as digits version 1: top1 drops by")
-    assert open_requests(store.client, None) == []
+    assert find_open_requests(store.client, None) == []
     assert promote("--requested") == (0, "", "no request waits\n")
     assert json.loads(promote("--requested", "--json")[1]) == {"requests": []}
 
@@ -82,9 +82,9 @@ def test_a_request_that_a_gate_died_of_waits_for_the_others(requested, measured,
     """A model that takes more memory than the gate has would stop all promotion otherwise."""
     measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
-    assert open_requests(store.client, None) == [requested, second]
-    claim_request(store.client, requested, "a gate that ends here")
-    assert open_requests(store.client, None) == [second, requested]
+    assert find_open_requests(store.client, None) == [requested, second]
+    mark_judged(store.client, requested, "a gate that ends here")
+    assert find_open_requests(store.client, None) == [second, requested]
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_a_request_that_cannot_be_answered_is_told_and_the_exit_code_too(promote
         f"{requested} open: registered model 'digits': exists and has no ledger, inc-mlflow did not make it"
     )
     assert promote("--run", requested)[0] == 2
-    assert open_requests(store.client, None) == [requested]
+    assert find_open_requests(store.client, None) == [requested]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The gate runs rows itself: made-up outcomes promote nothing, however well records and digests fit together."""
+"""The gate runs rows itself: made-up outcomes promote nothing, though records and digests fit together."""
 
 import shutil
 from dataclasses import replace
@@ -10,11 +10,11 @@ import yaml
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.measure.gate.measurements import CLASSES, find_pools
 from inc_mlflow.promotion import spot_check as rechecking
-from inc_mlflow.promotion.gate_data import trusted as within
-from inc_mlflow.promotion.process_request import decide
-from inc_mlflow.promotion.rerun_rows import run_again
+from inc_mlflow.promotion.gate_data import find_gate_data, sort_errors
+from inc_mlflow.promotion.process_request import process_untrusted_request
+from inc_mlflow.promotion.rerun_rows import rerun_rows
 from inc_mlflow.promotion.review import Policy
-from inc_mlflow.promotion.spot_check import recheck, rechecked
+from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
@@ -69,7 +69,7 @@ def policy(folder, data, rows=ALL, **limits) -> Policy:
 
 def answer(store, measured, gate, evaluation=None):
     measured.track(store.folder, records=[evaluation or measured / "evaluation", measured / "benchmark"])
-    return decide(store.stores, measured.request(store.folder), gate)
+    return process_untrusted_request(store.stores, measured.request(store.folder), gate)
 
 
 def refused(store, decision, reason):
@@ -175,14 +175,20 @@ def elsewhere(monkeypatch):
     monkeypatch.setattr(rechecking, "host_facts", lambda: here.model_copy(update={"cpu": "another"}))
 
 
+def within(job, policy):
+    """Return the job with the gate's data in place of its own."""
+    with sort_errors():
+        return find_gate_data(job, policy.spec.data).apply_to(job)
+
+
 def check(measured, pools, models, gate, spec=None):
     best = measured.judgement.best().recipe
-    recheck(spec or measured.job.spec, gate.spec, pools, best, models)
+    spot_check(within(spec or measured.job.spec, gate), gate.spec, pools, best, models)
 
 
 def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools, trusted, tmp_path):
     accuracy = pools["local"].evaluation.results[BASELINE].value
-    here, asked = rechecked(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
+    here, asked = accuracy_protections(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
     assert here.text() == (
         "accuracy on local: enforced, 40 of 500 rows of dev.npz, scored by top1, were run again "
         "on the same kind of hardware, and none differs"
@@ -198,9 +204,8 @@ def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, t
 
     The last one may be all of one row.
     """
-    own = run_again(
-        within(altered(measured, benchmark={"layout": "1s1c1ins250bs"}), str(trusted)), models, 200
-    )
+    job = altered(measured, benchmark={"layout": "1s1c1ins250bs"})
+    own = rerun_rows(find_gate_data(job, str(trusted)).apply_to(job), models, 200)
     assert (own.drawn.sum(), own.rows.tolist()) == (200, list(range(ALL)))
     assert len(own.outcomes[BASELINE]) == ALL
     assert len(own.sample(own.outcomes[BASELINE])) == 200
@@ -209,7 +214,7 @@ def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, t
 def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, trusted, tmp_path, elsewhere):
     gate = policy(tmp_path, trusted)
     check(measured, pools, models, gate)
-    there, _ = rechecked(measured.job.spec, gate.spec, pools)
+    there, _ = accuracy_protections(measured.job.spec, gate.spec, pools)
     assert (there.what, there.holds) == ("accuracy on local", "advisory")
 
 
@@ -219,8 +224,8 @@ def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, e
     with pytest.raises(
         DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"
     ):
-        recheck(
-            broken.job.spec,
+        spot_check(
+            within(broken.job.spec, policy(tmp_path, trusted)),
             policy(tmp_path, trusted).spec,
             find_pools([broken / "forged", broken / "benchmark"]),
             label,

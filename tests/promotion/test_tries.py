@@ -7,9 +7,9 @@ import pytest
 from inc_mlflow.confined import Limits
 from inc_mlflow.errors import IncError, ShortageError, TrackingError
 from inc_mlflow.promotion import process_request as deciding
-from inc_mlflow.promotion.process_request import TRIES, decide, decide_all
+from inc_mlflow.promotion.process_request import TRIES, process_open_requests, process_untrusted_request
 from inc_mlflow.promotion.review import Policy
-from inc_mlflow.tracking.requests.requests import open_requests
+from inc_mlflow.tracking.requests.requests import find_open_requests
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def failing(monkeypatch):
         def judge(*_):
             raise error
 
-        monkeypatch.setattr(deciding, "judge_again", judge)
+        monkeypatch.setattr(deciding, "review_request", judge)
 
     return fail
 
@@ -41,13 +41,15 @@ def failing(monkeypatch):
 def closed(store, run_id, policy, reason):
     """The last try closes the request; until then it is open, and the last of all."""
     for number in range(1, TRIES + 1):
-        (decision,) = decide_all(store.stores, None, policy)
+        (decision,) = process_open_requests(store.stores, None, policy)
         assert reason in decision.reasons[0]
         assert decision.reasons[1].startswith(f"try {number} of {TRIES}")
         assert decision.outcome == ("broken" if number == TRIES else "open")
     assert store.tags(run_id)["inc.request"] == "broken"
-    assert (open_requests(store.client, None), store.versions()) == ([], [])
-    assert decide(store.stores, run_id, OWN) == decision, "a closed request keeps its answer"
+    assert (find_open_requests(store.client, None), store.versions()) == ([], [])
+    assert process_untrusted_request(store.stores, run_id, OWN) == decision, (
+        "a closed request keeps its answer"
+    )
 
 
 def test_evidence_that_breaks_its_reader_is_closed_after_some_tries(store, requested):
@@ -72,10 +74,10 @@ ERRORS = [
 def test_what_the_machine_or_the_server_lacks_is_no_try(store, requested, failing):
     for error in ERRORS:
         failing(error)
-        (decision,) = decide_all(store.stores, None, OWN)
+        (decision,) = process_open_requests(store.stores, None, OWN)
         assert (decision.outcome, len(decision.reasons)) == ("open", 1), error
         with pytest.raises(IncError):
-            decide(store.stores, requested, OWN)
+            process_untrusted_request(store.stores, requested, OWN)
     assert TAG not in store.tags(requested)
 
 
@@ -83,16 +85,18 @@ def test_who_stops_the_gate_is_obeyed(store, requested, failing):
     for end in (KeyboardInterrupt(), SystemExit()):
         failing(end)
         with pytest.raises(type(end)):
-            list(decide_all(store.stores, None, OWN))
+            list(process_open_requests(store.stores, None, OWN))
     assert TAG not in store.tags(requested)
-    assert open_requests(store.client, None) == [requested]
+    assert find_open_requests(store.client, None) == [requested]
 
 
 def test_a_count_that_somebody_made_up_is_begun_anew(store, requested, failing):
     failing(KeyError())
     for count in ("", "none", "-5", "²", "9" * 400):
         store.client.set_tag(requested, TAG, count)
-        assert decide(store.stores, requested, OWN).reasons[1].startswith("try 1 of"), count
+        assert process_untrusted_request(store.stores, requested, OWN).reasons[1].startswith("try 1 of"), (
+            count
+        )
 
 
 def test_the_exit_code_tells_of_a_broken_one_and_the_others_are_answered(
@@ -100,12 +104,12 @@ def test_the_exit_code_tells_of_a_broken_one_and_the_others_are_answered(
 ):
     measured.track(store.folder / "second", session="another")
     second = measured.request(store.folder / "second")
-    judge = deciding.judge_again
+    judge = deciding.review_request
 
     def stumble(client, request, *rest):
         return {}["nothing"] if request.run_id == requested else judge(client, request, *rest)
 
-    monkeypatch.setattr(deciding, "judge_again", stumble)
+    monkeypatch.setattr(deciding, "review_request", stumble)
     code, out, _ = call("promote", "--requested")
     assert [line.split()[:2] for line in out.splitlines()] == [[requested, "open:"], [second, "promoted"]]
     assert code == 2

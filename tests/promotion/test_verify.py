@@ -11,8 +11,9 @@ import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.promotion.adopt import adopt
-from inc_mlflow.promotion.freeze import freeze, history, unfreeze
-from inc_mlflow.promotion.process_request import decide, decide_all
+from inc_mlflow.promotion.freeze import freeze, unfreeze
+from inc_mlflow.promotion.history import read_history
+from inc_mlflow.promotion.process_request import process_open_requests, process_untrusted_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.verify import verify
 from inc_mlflow.records.ledger import digest
@@ -27,9 +28,9 @@ ALIAS = "int8-champion"
 @pytest.fixture
 def promoted(store, requested, measured):
     """A store with a champion, and a request for a better one that waits."""
-    store.crown("e" * 64)
+    store.promote("e" * 64)
     rival = measured.judgement.table[2].sha256
-    store.crown(rival, store.client.get_logged_model(models(store)[rival]).model_id)
+    store.promote(rival, store.client.get_logged_model(models(store)[rival]).model_id)
     return store
 
 
@@ -40,7 +41,7 @@ def models(store):
 def refused(store, run_id, reason):
     """Nothing moves, the request stays open, and the reason is one line."""
     before = store.versions(), store.champion()
-    (decision,) = decide_all(store.stores, None, OWN)
+    (decision,) = process_open_requests(store.stores, None, OWN)
     assert (decision.run_id, decision.outcome) == (run_id, "open"), decision
     assert reason in decision.reasons[0]
     assert "\n" not in decision.reasons[0]
@@ -51,7 +52,7 @@ def test_untouched_all_is_well_and_the_request_is_promoted(promoted, requested):
     assert (
         verify(promoted.stores, "digits", "int8").problems[-1].startswith("version 1: ")
     )  # it never had a file
-    decision = decide(promoted.stores, requested, OWN)
+    decision = process_untrusted_request(promoted.stores, requested, OWN)
     assert (decision.outcome, promoted.champion()) == ("promoted", "3"), decision.reasons
 
 
@@ -61,7 +62,7 @@ def test_an_alias_moved_by_hand_is_found(promoted, requested):
     refused(promoted, requested, moved)
     assert any(problem.startswith(moved) for problem in verify(promoted.stores, "digits", "int8").problems)
     promoted.client.set_registered_model_alias("digits", ALIAS, "2")
-    assert decide(promoted.stores, requested, OWN).outcome == "promoted"
+    assert process_untrusted_request(promoted.stores, requested, OWN).outcome == "promoted"
 
 
 def test_an_alias_taken_away_by_hand_is_found(promoted, requested):
@@ -76,7 +77,7 @@ def test_an_alias_moved_by_hand_can_be_recorded(promoted, requested):
     promoted.client.delete_registered_model_alias("digits", ALIAS)
     (entry,) = adopt(promoted.stores, "digits", "int8")
     assert (entry.kind, entry.version, entry.before) == ("adopted", None, "2")
-    assert decide(promoted.stores, requested, OWN).outcome == "promoted"
+    assert process_untrusted_request(promoted.stores, requested, OWN).outcome == "promoted"
 
 
 def test_a_digest_tag_that_was_edited_is_found(promoted, requested):
@@ -134,7 +135,7 @@ def test_an_entry_that_was_removed_edited_or_cut_off_is_found(promoted, requeste
 
 def test_a_ledger_cut_off_together_with_what_points_at_it_is_found_by_its_head(promoted):
     head = verify(promoted.stores, "digits", "int8").head
-    first = history(promoted.stores, "digits").entries[0]
+    first = read_history(promoted.stores, "digits").entries[0]
     Chain(promoted)("DELETE FROM params", 2)
     promoted.client.set_registered_model_tag("digits", "inc.head", f"1 {digest(first)}")
     promoted.client.set_registered_model_alias("digits", ALIAS, "1")
@@ -156,12 +157,12 @@ def test_no_param_of_the_ledger_can_be_written_twice(promoted):
 
 
 def test_frozen_nothing_is_promoted_and_requests_wait(store, requested):
-    store.crown("e" * 64)
+    store.promote("e" * 64)
     freeze(store.stores, "digits", "release week")
-    before = history(store.stores, "digits").params
-    (decision,) = decide_all(store.stores, None, OWN)
+    before = read_history(store.stores, "digits").params
+    (decision,) = process_open_requests(store.stores, None, OWN)
     assert decision.outcome == "open"
-    assert history(store.stores, "digits").params == before, (
+    assert read_history(store.stores, "digits").params == before, (
         "a request that waits is looked at again and again"
     )
     assert re.search(
@@ -175,6 +176,6 @@ def test_frozen_nothing_is_promoted_and_requests_wait(store, requested):
 
 def test_what_is_not_there_is_one_line(store):
     with pytest.raises(TrackingError, match="'digits': is not on the server"):
-        history(store.stores, "digits")
+        read_history(store.stores, "digits")
     with pytest.raises(TrackingError, match="is not on the server; there is nothing to adopt"):
         adopt(store.stores, "digits", "int8")

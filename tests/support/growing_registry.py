@@ -8,9 +8,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from inc_mlflow.files import model_sha256
-from inc_mlflow.tracking.registry.create_ledger import found
-from inc_mlflow.tracking.registry.ledger_turn import held
-from inc_mlflow.tracking.registry.versions import register, same_bytes
+from inc_mlflow.tracking.registry.create_ledger import create_ledger
+from inc_mlflow.tracking.registry.ledger_turn import ledger_turn
+from inc_mlflow.tracking.registry.versions import check_marked_models, register_version
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Growing:
         """Promote one more model, which differs from the others by a word inside."""
         self.made += 1
         sha256, model_id = self._log(str(self.made))
-        found(self.client, self.name)
-        proven = same_bytes(self.client, self.name, model_id, sha256, self.folder)
-        with held(self.client, self.name) as turn:
-            made = register(self.client, self.name, model_id, sha256, {}, proven)
+        create_ledger(self.client, self.name)
+        proven = check_marked_models(self.client, self.name, model_id, sha256, self.folder)
+        with ledger_turn(self.client, self.name) as turn:
+            made = register_version(self.client, self.name, model_id, sha256, {}, proven)
             assert made is not None
             marks = {
                 "alias": "int8-champion",

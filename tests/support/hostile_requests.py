@@ -8,7 +8,7 @@ from inc_mlflow.files import sha256_file
 from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, RequestRecord
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
-from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.requests.requests import write_request
 from tests.support import rivals
 from tests.support.hostile_files import CARDS, EVIDENCE, MODELS, RAW, REQUESTS
 
@@ -103,7 +103,7 @@ class Zoo:
             policy_sha256=self.measured.judgement.policy_sha256,
             evidence={str(file.relative_to(evidence)): sha256_file(file) for file in files},
         )
-        open_request(client, request)
+        write_request(client, request)
         return run_id
 
     def _model(self) -> Path:

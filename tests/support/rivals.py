@@ -10,7 +10,7 @@ from inc_mlflow.files import sha256_file, write_text
 from inc_mlflow.measure.gate.measurements import LATENCIES, OUTCOMES
 from inc_mlflow.records import BenchmarkRecord, EvaluationRecord, Interval, RequestRecord
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
-from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.requests.requests import write_request
 
 NAME = "rivals"
 
@@ -53,7 +53,7 @@ def request(client, measured, rival, name, **fields):
         policy_sha256=measured.judgement.policy_sha256,
         evidence={str(file.relative_to(rival.evidence)): sha256_file(file) for file in files},
     )
-    open_request(client, RequestRecord.model_validate(asked.model_dump() | fields))
+    write_request(client, RequestRecord.model_validate(asked.model_dump() | fields))
     return run_id
 
 

@@ -152,20 +152,20 @@ class Store:
     def local(uri: str) -> Path:
         return Path(unquote(urlsplit(uri).path))
 
-    def crown(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
+    def promote(self, sha256: str, model_id: str | None = None, **fields: Any) -> str:
         """Make some model the champion, through the ledger, and return its version."""
-        from inc_mlflow.tracking.registry.create_ledger import found
-        from inc_mlflow.tracking.registry.ledger_turn import held
-        from inc_mlflow.tracking.registry.versions import register
+        from inc_mlflow.tracking.registry.create_ledger import create_ledger
+        from inc_mlflow.tracking.registry.ledger_turn import ledger_turn
+        from inc_mlflow.tracking.registry.versions import register_version
 
         if model_id is None:
             experiment = self.client.create_experiment("elsewhere")
             model_id = self.client.create_logged_model(
                 experiment, "another", params={"inc.sha256": sha256}
             ).model_id
-        found(self.client, "digits")
-        with held(self.client, "digits") as turn:
-            version, *_ = register(self.client, "digits", model_id, sha256, {}, {model_id: True})
+        create_ledger(self.client, "digits")
+        with ledger_turn(self.client, "digits") as turn:
+            version, *_ = register_version(self.client, "digits", model_id, sha256, {}, {model_id: True})
             marks = {"alias": "int8-champion", "version": version, "sha256": sha256, "model_id": model_id}
             turn.write("promoted", recipe="another", **marks | fields)
         return version

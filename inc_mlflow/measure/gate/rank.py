@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from inc_mlflow.files import canonical_json, sha256_text
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.records import BASELINE, PoolResult, Row
-from inc_mlflow.records.ledger import Standing
+from inc_mlflow.records.ledger import Rank
 from inc_mlflow.spec import GateSpec
 
 
-def rank(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Standing:
+def rank(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
     """Return the rank of a whole row: speed on the worst required pool, accuracy on the worst that counts."""
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     worst = PoolResult(
@@ -18,15 +18,15 @@ def rank(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Standing:
     return _rank(worst, row.size_bytes, counting, gate)
 
 
-def rank_on_pool(pool: str, row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Standing:
+def rank_on_pool(pool: str, row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
     """Return the rank of a row on one pool alone."""
     return _rank(row.per_pool[pool], row.size_bytes, {pool: pools[pool]}, gate)
 
 
-def _rank(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], gate: GateSpec) -> Standing:
+def _rank(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
     accuracy = result.accuracy.value if result.accuracy else 0.0
     higher = next(iter(pools.values())).evaluation.higher_is_better
-    return Standing(
+    return Rank(
         conditions=sha256_text(
             canonical_json([gate.confidence, {pool: _conditions(one) for pool, one in pools.items()}])
         ),

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from inc_mlflow.errors import StaleError, TrackingError
-from inc_mlflow.promotion.process_request import decided
-from inc_mlflow.promotion.request import leave_request
+from inc_mlflow.promotion.process_request import process_request
+from inc_mlflow.promotion.request import submit_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import PromotionRecord
 from inc_mlflow.spec import Job
@@ -16,13 +16,13 @@ from inc_mlflow.tracking.server.connection import Server
 def promote_best(
     job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
 ) -> PromotionRecord:
-    """Ask and decide in one process, by the gate's own code; ``target`` gets the record alone.
+    """Request and promote in one process, by the gate's own code; ``target`` gets the record alone.
 
-    Raises StaleError where there is another champion by now, TrackingError where the gate did not pass the
-    candidate, or now finds something else than what was measured.
+    Raises StaleError where there is another champion by now, TrackingError where the candidate did not pass, or
+    its evidence is not what was measured.
     """
-    request = leave_request(job, champion, judgement, tracking)
-    decision = decided(Server.of(job), request.run_id, Policy())
+    request = submit_request(job, champion, judgement, tracking)
+    decision = process_request(Server.of(job), request.run_id, Policy())
     if decision.outcome != "promoted" or decision.version is None:
         kind = StaleError if decision.outcome == "stale" else TrackingError
         raise kind(f"promote: {decision.outcome}: {'; '.join(decision.reasons)}")

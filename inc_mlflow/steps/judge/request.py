@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from inc_mlflow.promotion.request import leave_request
+from inc_mlflow.promotion.request import submit_request
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.step import step
@@ -17,4 +17,4 @@ def request_promotion(
 
     Raises TrackingError where the verdict is not pass, or the run requests something else already.
     """
-    return leave_request(job, champion, judgement, tracking)
+    return submit_request(job, champion, judgement, tracking)

@@ -26,9 +26,9 @@ from inc_mlflow.steps.compress.saturation import saturation_texts
 from inc_mlflow.steps.prepare.example import load_example
 from inc_mlflow.steps.step import ENDED, SESSION, step
 from inc_mlflow.tracking.flavors.flavor import LoggedInterface
-from inc_mlflow.tracking.registry.versions import logged_as
+from inc_mlflow.tracking.registry.versions import model_id_of_digest
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE
-from inc_mlflow.tracking.runs.execution import Session
+from inc_mlflow.tracking.runs.execution import Execution
 from inc_mlflow.tracking.runs.jobs import log_job
 from inc_mlflow.tracking.runs.saved_views import write_views
 from inc_mlflow.tracking.server.connection import Server, connected
@@ -134,11 +134,11 @@ def _session(
     candidates: Path,
     judged: JudgementRecord,
     records: Iterable[Path],
-) -> Session:
+) -> Execution:
     pools = pools_of_job(job.spec, load_pools(records))
     files = _files(baseline, candidates)
     others = [row.sha256 for row in judged.table if row.sha256 not in files]
-    return Session(
+    return Execution(
         key=key,
         name=job.spec.name,
         judgement=judged,
@@ -149,7 +149,9 @@ def _session(
         interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
         files=files,
-        logged={sha256: logged_as(client, Server.of(job).registered_model, sha256) for sha256 in others},
+        logged={
+            sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
+        },
         texts=_together(
             *(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)
         ),

@@ -39,5 +39,5 @@ class Flavor(Protocol):
         ...
 
     def check_package(self, folder: Path, model_id: str) -> None:
-        """Raise DataError where loading a downloaded model would read or run anything but the model itself."""
+        """Raise DataError where loading a downloaded model would read or run anything but the model."""
         ...

@@ -1,4 +1,4 @@
-"""Logged models: one per run, with the bytes of the file as they are, and made once whatever gets lost."""
+"""Logged models: one per run, with the bytes of the file as they are, made once though answers get lost."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.registry.flavors import FLAVORS
 from inc_mlflow.tracking.flavors.flavor import LoggedInterface
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, ENGINE
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,7 +18,7 @@ _READY = "READY"
 
 
 def find_logged(client: "MlflowClient", experiment_id: str, sha256: str) -> str | None:
-    """Return the oldest whole logged model of an experiment with these bytes, whichever run logged it."""
+    """Return the id of an experiment's oldest complete logged model of these bytes, of any run."""
     return _oldest(client.search_logged_models([experiment_id], f"params.`{DIGEST}` = '{sha256}'"), sha256)
 
 
@@ -31,15 +31,18 @@ def ensure_model(
     sha256: str,
     tags: Mapping[str, str],
 ) -> str:
-    """Return the logged model of a run, which must be active and have its params already: the model takes them over."""
-    return once(
+    """Return the id of a run's logged model, made once.
+
+    The run must be active and have its params already: the model takes them over.
+    """
+    return get_or_create(
         lambda: _of_run(client, run, sha256),
         lambda: _log(path, interface, _legal(name), sha256, tags),
     )
 
 
 def _of_run(client: "MlflowClient", run: "Run", sha256: str) -> str | None:
-    """Find a run's whole model, after taking away what a kill or a lost answer left half-way."""
+    """Find a run's complete model, after deleting what a kill or a lost answer left incomplete."""
     found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
     for model in found:
         if model.status.value != _READY:
@@ -48,7 +51,7 @@ def _of_run(client: "MlflowClient", run: "Run", sha256: str) -> str | None:
 
 
 def _oldest(models: "list[LoggedModel]", sha256: str) -> str | None:
-    """Look again at what the server found: its filters have let others through."""
+    """Return the oldest model that is ready and of this digest: the server's filters let others through."""
     whole = [model for model in models if model.status.value == _READY and model.params.get(DIGEST) == sha256]
     oldest = min(whole, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
     return None if oldest is None else str(oldest.model_id)
@@ -60,14 +63,14 @@ def _log(path: Path, interface: LoggedInterface, name: str, sha256: str, tags: M
 
 
 def engine_of(params: Mapping[str, str]) -> str:
-    """Return the engine of a logged model, by its params; models of earlier versions are of the default one."""
+    """Return the engine in a logged model's params; models of earlier versions are of the default one."""
     return params.get(ENGINE, DEFAULT_ENGINE)
 
 
 def check_package(folder: str, engine: str, model_id: str) -> str:
-    """Check what stands around a downloaded model, in a process with limits: model and texts are somebody else's.
+    """Raise DataError where loading a downloaded model would read or run anything but the model.
 
-    DataError where loading it would read or run anything else.
+    It runs in a process with limits, since model and texts are somebody else's.
     """
     FLAVORS.get(ENGINES.get(engine).flavor).check_package(Path(folder), model_id)
     return ""

@@ -41,7 +41,7 @@ def loaded_by_mlflow(model: Any, name: str) -> EvaluatedModel:
 def baseline_of(given: str, evaluated: EvaluatedModel) -> EvaluatedModel:
     """Load the baseline for the provider that the model runs on: across providers no drop is the model's.
 
-    ``given`` is an ``.onnx`` file, or whatever MLflow loads a model from. Raises ModelError where it cannot be
+    ``given`` is an ``.onnx`` file, or any model URI that MLflow loads. Raises ModelError where it cannot be
     loaded, HardwareError where it was logged for another provider.
     """
     if given.endswith(".onnx"):

@@ -1,4 +1,4 @@
-"""What stands around a logged model: whoever loads it obeys that too, so the digest of the file alone proves little."""
+"""The files around a logged model: loading obeys them too, so the digest of the model file proves little."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -40,10 +40,10 @@ _KNOWN = re.compile(
 
 
 def check_package(folder: Path, model_id: str) -> None:
-    """Raise DataError where loading a downloaded model would read other weights, or run other code, than ``MODEL`` alone.
+    """Raise DataError where loading a downloaded model would read or run anything but ``MODEL``.
 
     The folder may hold what MLflow writes for an ONNX model, and its environments the packages that such a
-    model takes.
+    model needs.
     """
     try:
         wrong = next(_wrong(folder), None)

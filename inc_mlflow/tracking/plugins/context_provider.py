@@ -1,6 +1,6 @@
 """MLflow's entry point for the tags of runs.
 
-Nothing else of MLflow may be imported here: it is half imported itself.
+It may import nothing else of MLflow, which imports it before its own import is complete.
 """
 
 from mlflow.tracking.context.abstract_context import RunContextProvider

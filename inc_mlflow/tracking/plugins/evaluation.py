@@ -1,6 +1,6 @@
-"""What our evaluator does for MLflow: whole sets in memory, one input, named metrics.
+"""The evaluator for ``mlflow.models.evaluate``: rows in memory, one input, metrics by name.
 
-Jobs stream and hold the rest.
+Jobs stream rows and take models with several inputs.
 """
 
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ class EvaluatorConfig(SpecModel):
     shape: Annotated[tuple[int, ...] | None, Field(strict=False)] = None
     """Of one row of the model's input, since MLflow takes rows as a table of two axes."""
     baseline: str | None = None
-    """What the model must not lose against: an ``.onnx`` file, or whatever MLflow loads a model from."""
+    """Model to compare with: an ``.onnx`` file, or any model URI that MLflow loads."""
     max_relative_drop: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """Where the bounds of the drop are exact; the threshold itself is MLflow's to apply."""
+    """Drop at which the bounds are exact; MLflow applies the threshold itself."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     batch: Annotated[int, Field(ge=1)] = 1
 
@@ -61,12 +61,10 @@ class EvaluatorConfig(SpecModel):
 def evaluate(
     model: "PyFuncModel | None", dataset: "EvaluationDataset", config: dict[str, Any], unheld: dict[str, Any]
 ) -> dict[str, float]:
-    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds.
+    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds, all finite.
 
-    All of them finite.
-
-    ``unheld`` is what else MLflow was asked for. An IncError in one line says what cannot be evaluated here,
-    and why.
+    ``unheld`` are further arguments of MLflow's that this evaluator does not take. Raises SpecError,
+    DataError, ModelError or HardwareError for what cannot be evaluated here.
     """
     if asked := sorted(name for name, value in unheld.items() if value):
         raise SpecError(f"{EVALUATOR}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
@@ -94,12 +92,14 @@ def _rows(
 ) -> tuple[Arrays, np.ndarray | None]:
     if len(specs) != 1:
         raise ModelError(
-            f"{EVALUATOR}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; use a job"
+            f"{EVALUATOR}: the model takes the inputs {', '.join(one.name for one in specs)}, only one fits; "
+            "use a job"
         )
     table = np.asarray(dataset.features_data)
     if table.nbytes > LARGEST:
         raise DataError(
-            f"{EVALUATOR}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; `inc-mlflow evaluate` streams them"
+            f"{EVALUATOR}: rows are {table.nbytes >> 20} MiB, {LARGEST >> 20} fit; "
+            "`inc-mlflow evaluate` streams them"
         )
     inputs = conform({specs[0].name: _shaped(table, shape, specs[0].shape)}, specs, EVALUATOR)
     labels = dataset.labels_data if dataset.has_targets else None
@@ -111,7 +111,8 @@ def _shaped(
 ) -> np.ndarray:
     if shape is None and taken is not None and len(taken) != table.ndim:
         raise SpecError(
-            f"evaluator_config.shape: rows of {table.shape[1:]} do not fit the model's input {taken}; give a row's shape"
+            f"evaluator_config.shape: rows of {table.shape[1:]} do not fit the model's input {taken}; "
+            "give a row's shape"
         )
     if shape is None:
         return table

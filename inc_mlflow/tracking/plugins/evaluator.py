@@ -1,4 +1,4 @@
-"""MLflow's entry point for evaluation. Only the base classes are imported with it: MLflow loads it itself."""
+"""MLflow's entry point for evaluation. MLflow imports it itself, so it imports MLflow's base classes only."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ NAME = "inc_mlflow"
 
 
 class Int8Evaluator(ModelEvaluator):
-    """Gives a model one of our metrics, and its drop against a baseline with bounds: ``evaluators="inc_mlflow"``."""
+    """``evaluators="inc_mlflow"``: one of our metrics, and the drop against a baseline, both with bounds."""
 
     @classmethod
     def can_evaluate(
@@ -32,10 +32,7 @@ class Int8Evaluator(ModelEvaluator):
         model_id: str | None = None,
         **unheld: Any,
     ) -> EvaluationResult:
-        """Return the metrics, logged with the model.
-
-        An IncError in one line says what cannot be evaluated here.
-        """
+        """Return the metrics and log them with the model; an IncError says what cannot be evaluated here."""
         from inc_mlflow.tracking.plugins.evaluation import evaluate
 
         metrics = evaluate(model, dataset, evaluator_config or {}, unheld)

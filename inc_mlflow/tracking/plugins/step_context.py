@@ -1,6 +1,6 @@
-"""Which step runs here, and on what: the tags of runs that it opens.
+"""Tags for the runs that a step opens: which step it is, and on which hardware it runs.
 
-Every step imports this, and not all use MLflow.
+Every step imports this module, also without MLflow, so it does not import MLflow.
 """
 
 import os
@@ -27,11 +27,11 @@ class _Step:
 
 
 _STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
-"""Of this thread and what it calls: whatever else the process does is somebody else's."""
+"""Step of this thread and of what it calls; other threads of the process may belong to somebody else."""
 
 
 @contextmanager
-def inside(step: str, pool: str | None) -> Iterator[None]:
+def step_context(step: str, pool: str | None) -> Iterator[None]:
     """Mark what this thread does as the work of a step; ``pool`` is None where nothing is measured."""
     token = _STEP.set(_Step(step, pool))
     try:
@@ -46,10 +46,7 @@ def in_step() -> bool:
 
 
 def step_tags() -> dict[str, str]:
-    """Return what is known of the present step and its pod.
-
-    Hardware only on a pool, where it is that of the numbers.
-    """
+    """Return the tags of the present step and its pod; of the hardware only where a pool is measured."""
     step = _STEP.get()
     if step is None:
         return {}

@@ -1,4 +1,4 @@
-"""The present champion, as ledger and registry say alike."""
+"""The present champion, where ledger and registry agree."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from inc_mlflow.records.ledger import Entry
 from inc_mlflow.tracking.flavors.logged_models import engine_of
 from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
 from inc_mlflow.tracking.registry.ledger import read_ledger
-from inc_mlflow.tracking.registry.versions import download
+from inc_mlflow.tracking.registry.versions import download_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that the alias names."""
+    """The version that a champion's alias names."""
 
     version: str
     recipe: str
@@ -25,25 +25,29 @@ class Champion:
 
     @classmethod
     def of(cls, made: Entry) -> "Champion":
-        """Read the entry that made a version."""
+        """Read the entry that describes a version."""
         return cls(str(made.version), made.recipe or "unknown recipe", str(made.sha256), str(made.model_id))
 
 
 def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | None:
-    """Return the present champion.
+    """Return the present champion; None where there is none.
 
-    TrackingError where the model or its alias is not ours, or the ledger says otherwise.
+    Raises ForeignError where the model or its alias is somebody else's, LedgerError where registry and ledger
+    contradict each other.
     """
     ledger = read_ledger(client, name)
     if ledger is None:
         return None
     check_absent(ledger, alias)
     check_aliases(client, ledger)
-    made = ledger.place(alias)
+    made = ledger.entry_of_alias(alias)
     return None if made is None else Champion.of(made)
 
 
 def download_champion(client: "MlflowClient", champion: Champion, target: Path) -> tuple[str, Path]:
-    """Fetch the champion's model into ``target``, and return its engine too; DataError where its bytes were altered."""
+    """Fetch the champion's model into ``target``; return its engine and the model.
+
+    Raises DataError where its bytes were altered.
+    """
     params = client.get_logged_model(champion.model_id).params
-    return engine_of(params), download(champion.model_id, champion.sha256, target)
+    return engine_of(params), download_model(champion.model_id, champion.sha256, target)

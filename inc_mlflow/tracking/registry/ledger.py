@@ -1,6 +1,6 @@
-"""Read a registered model's ledger: write-once params of one run, which its tag names.
+"""A registered model's ledger: write-once params of one run, which the model's tag names.
 
-A broken chain is refused.
+Each entry holds the digest of the one before; a broken chain is refused.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from inc_mlflow.errors import ForeignError, LedgerError
+from inc_mlflow.errors import ForeignError, LedgerError, TrackingError
 from inc_mlflow.records.ledger import START, Entry, Kind, digest
 
 if TYPE_CHECKING:
@@ -30,97 +30,100 @@ class Ledger:
     run_id: str
     entries: tuple[Entry, ...]
     params: dict[str, str]
-    """Of the run: the entries and the claims."""
+    """Params of the run: the entries and the claims."""
     present: dict[str, str]
-    """What the registry's aliases name, whoever set them."""
-    settled: int
-    """Number of the last entry that the registry is known to follow."""
+    """Alias -> version, as the registry has them, whoever set them."""
+    applied: int
+    """Number of the last entry whose alias the registry is known to have moved."""
 
     @cached_property
     def head(self) -> str:
         """Digest of the last entry."""
         return digest(self.entries[-1]) if self.entries else START
 
-    def place(self, alias: str) -> Entry | None:
-        """Return the entry by which an alias got its present version; None where it names none."""
+    def entry_of_alias(self, alias: str) -> Entry | None:
+        """Return the entry that gave an alias its present version; None where the alias names none."""
         version = self.aliases.get(alias)
-        return None if version is None else self.made(version, alias)
+        return None if version is None else self.entry_of_version(version, alias)
 
-    def made(self, version: str, alias: str | None = None) -> Entry:
-        """Return the newest entry that says what a version is; its standing is that of one alias.
+    def entry_of_version(self, version: str, alias: str | None = None) -> Entry:
+        """Return the newest entry that describes a version; with ``alias``, the newest one about that alias.
 
-        LedgerError where there is none: no gate lets an alias name what it never described.
+        Raises LedgerError where there is none: no gate points an alias at a version that it never described.
         """
-        if (made := self._told.get((version, alias))) is None:
+        if (entry := self._described.get((version, alias))) is None:
             raise LedgerError(
                 f"registered model {self.name!r}: no entry of its ledger says what version {version} is"
             )
-        return made
+        return entry
 
     @cached_property
-    def _told(self) -> Mapping[tuple[str, str | None], Entry]:
-        """The newest entries by version and alias, and by version alone: asked for each version, they are looked up once."""
-        told = [entry for entry in self.entries if entry.version and entry.model_id]
-        return {(str(one.version), alias): one for one in told for alias in (one.alias, None)}
+    def _described(self) -> Mapping[tuple[str, str | None], Entry]:
+        """The newest entries by version and alias, and by version and None."""
+        described = [entry for entry in self.entries if entry.version and entry.model_id]
+        return {(str(one.version), alias): one for one in described for alias in (one.alias, None)}
 
     def earlier(self, alias: str) -> list[Entry]:
-        """Return what an alias named before and may name again, the last one first: other models, and none that is blocked."""
-        present = self.place(alias)
+        """Return the entries of what an alias named before, newest first.
+
+        Blocked models and the present one are left out.
+        """
+        present = self.entry_of_alias(alias)
         versions = [
             entry.version
             for entry in reversed(self.entries)
             if entry.alias == alias and entry.version is not None
         ]
-        told = [self.made(version) for version in dict.fromkeys(versions)]
+        described = [self.entry_of_version(version) for version in dict.fromkeys(versions)]
         barred = {*self.blocked, present.sha256 if present else None}
-        return [made for made in told if made.sha256 not in barred]
+        return [entry for entry in described if entry.sha256 not in barred]
 
-    def about(self, kind: Kind, request: str) -> list[Entry]:
-        """Return what was written of a kind about a request, by its digest."""
+    def entries_about(self, kind: Kind, request: str) -> list[Entry]:
+        """Return the entries of one kind about a request, which is given by its digest."""
         return [entry for entry in self.entries if (entry.kind, entry.request) == (kind, request)]
 
-    def crowned(self, alias: str, sha256: str) -> Entry | None:
+    def last_promotion(self, alias: str, sha256: str) -> Entry | None:
         """Return the last promotion of a model to an alias.
 
-        None where there is none, or it was rolled back since.
+        None where there is none, or the model was rolled back since, from whichever alias.
         """
         about = [
             one for one in self.entries if one.sha256 == sha256 and one.kind in ("promoted", "rolled_back")
         ]
-        told = [one for one in about if one.kind == "rolled_back" or one.alias == alias]
-        return told[-1] if told and told[-1].kind == "promoted" else None
+        relevant = [one for one in about if one.kind == "rolled_back" or one.alias == alias]
+        return relevant[-1] if relevant and relevant[-1].kind == "promoted" else None
 
     @cached_property
     def aliases(self) -> Mapping[str, str | None]:
-        """What every alias of ours names."""
+        """Alias -> version, by the ledger; None where the alias was taken away."""
         return {entry.alias: entry.version for entry in self.entries if entry.alias is not None}
 
     @cached_property
     def blocked(self) -> Mapping[str, Entry]:
         """Models that were rolled back: sha256 -> the entry that says why."""
-        found: dict[str, Entry] = {}
+        blocked: dict[str, Entry] = {}
         for entry in (one for one in self.entries if one.sha256):
             if entry.kind == "rolled_back":
-                found[entry.sha256 or ""] = entry
+                blocked[entry.sha256 or ""] = entry
             elif entry.kind == "unblocked":
-                found.pop(entry.sha256 or "", None)
-        return found
+                blocked.pop(entry.sha256 or "", None)
+        return blocked
 
     @property
-    def overdue(self) -> Mapping[str, Entry]:
-        """Aliases that name a model which was rolled back from another one: alias -> the entry that says which."""
-        places = {alias: place for alias in self.aliases if (place := self.place(alias))}
-        return {alias: place for alias, place in places.items() if place.sha256 in self.blocked}
+    def blocked_aliases(self) -> Mapping[str, Entry]:
+        """Aliases whose model was rolled back from another alias: alias -> the entry of its version."""
+        entries = {alias: entry for alias in self.aliases if (entry := self.entry_of_alias(alias))}
+        return {alias: entry for alias, entry in entries.items() if entry.sha256 in self.blocked}
 
     @property
     def frozen(self) -> Entry | None:
-        """The entry that stops promotion, while it is stopped."""
+        """The entry that froze promotion; None while promotion is allowed."""
         last = next((entry for entry in reversed(self.entries) if entry.kind in ("frozen", "unfrozen")), None)
         return last if last is not None and last.kind == "frozen" else None
 
 
 def find_model(client: "MlflowClient", name: str) -> "RegisteredModel | None":
-    """Return a registered model, whoever made it."""
+    """Return a registered model, whoever created it; None where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -134,7 +137,7 @@ def find_model(client: "MlflowClient", name: str) -> "RegisteredModel | None":
 def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     """Return the ledger; None where there is no such registered model.
 
-    Raises ForeignError where somebody else made the model, LedgerError where the ledger is not whole.
+    Raises ForeignError where somebody else created the model, LedgerError where the ledger is not whole.
     """
     model = find_model(client, name)
     if model is None:
@@ -142,22 +145,41 @@ def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     if (run_id := model.tags.get(LEDGER)) is None:
         raise ForeignError(
             f"registered model {name!r}: exists and has no ledger, inc-mlflow did not make it; "
-            f"choose another tracking.registered_model, or take it over with `inc-mlflow promote --adopt {name}`"
+            f"choose another tracking.registered_model, "
+            f"or take it over with `inc-mlflow promote --adopt {name}`"
         )
     params = _params(client, name, run_id)
     entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
     _check_chain(name, entries)
-    settled = _settled(name, entries, model.tags.get(HEAD, f"0 {START}"))
-    return Ledger(name, run_id, entries, params, aliases_of(model), settled)
+    applied = _applied(name, entries, model.tags.get(HEAD, f"0 {START}"))
+    return Ledger(name, run_id, entries, params, aliases_of(model), applied)
+
+
+def present_ledger(client: "MlflowClient", name: str) -> Ledger:
+    """Return the ledger of a model that existed a moment ago; LedgerError where it is gone."""
+    ledger = read_ledger(client, name)
+    if ledger is None:
+        raise LedgerError(f"registered model {name!r}: was deleted meanwhile; promote again")
+    return ledger
+
+
+def require_ledger(client: "MlflowClient", name: str) -> Ledger:
+    """Return the ledger of a registered model that a user names; TrackingError where there is none."""
+    ledger = read_ledger(client, name)
+    if ledger is None:
+        raise TrackingError(
+            f"registered model {name!r}: is not on the server; nothing was promoted to it yet"
+        )
+    return ledger
 
 
 def aliases_of(model: "RegisteredModel") -> dict[str, str]:
-    """Return what the aliases of a registered model name, whoever set them."""
+    """Return alias -> version of a registered model, whoever set them."""
     return {alias: str(version) for alias, version in model.aliases.items()}
 
 
 def key_of(number: int) -> str:
-    """Return the param that holds an entry; sorted by text they are in order."""
+    """Return the param that holds an entry; sorted as text the keys are in the entries' order."""
     return f"{number:09d}"
 
 
@@ -192,12 +214,13 @@ def _check_chain(name: str, entries: tuple[Entry, ...]) -> None:
         before = digest(entry)
 
 
-def _settled(name: str, entries: tuple[Entry, ...], head: str) -> int:
+def _applied(name: str, entries: tuple[Entry, ...], head: str) -> int:
+    """Return the number in the registry's head; LedgerError where the ledger has no such entry."""
     number, _, expected = head.partition(" ")
     known = {str(entry.number): digest(entry) for entry in entries} | {"0": START}
     if known.get(number) != expected:
         raise LedgerError(
-            f"registered model {name!r}: its ledger has no entry {number} of digest {expected[:12]} any more; "
-            "it was cut off or written anew"
+            f"registered model {name!r}: its ledger has no entry {number} of digest {expected[:12]} "
+            "any more; it was cut off or written anew"
         )
     return int(number)

@@ -1,4 +1,4 @@
-"""Registered versions of logged models: made once per content, and their bytes checked wherever they are used."""
+"""Registered versions of logged models: one for each content, and their bytes are checked before use."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from inc_mlflow.records.ledger import Entry
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.tracking.flavors.logged_models import engine_of
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
-from inc_mlflow.tracking.server.downloads import fetching, listed
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.downloads import limited_download, list_files
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +24,7 @@ _CHECK = "inc_mlflow.tracking.flavors.logged_models:check_package"
 LARGEST = 64 << 30
 """Bytes of the largest model that is fetched."""
 _LARGEST_TEXT = 64 << 20
-"""Bytes of what stands around a model: an example of its inputs is the longest of it."""
+"""Bytes of a file around the model; the example of its inputs is the longest."""
 _READING = Limits(cpu_seconds=8, memory_bytes=640 << 20, wall_seconds=60)
 _BYTES_PER_SECOND = 50 << 20
 
@@ -37,12 +37,11 @@ class Registered(NamedTuple):
     created: bool
 
 
-def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
+def download_model(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST) -> Path:
     """Fetch a logged model's file into ``target``.
 
-    DataError where its bytes, or what else loading it reads, are others.
-
-    ``size_bytes`` is what the evidence says of it: what is larger is not even fetched.
+    ``size_bytes`` is its size by the evidence; a larger file is not even fetched. Raises DataError where the
+    file, or another one that loading it would read, was altered.
     """
     engine, file = _fetch(model_id, target, size_bytes)
     found = model_sha256(file) if file.exists() else "none"
@@ -51,12 +50,15 @@ def download(model_id: str, sha256: str, target: Path, size_bytes: int = LARGEST
             f"logged model {model_id}: its file has sha256 {found[:12]}, not {sha256[:12]}; it was altered"
         )
     arguments = {"folder": str(file.parent), "engine": engine, "model_id": model_id}
-    confined(f"logged model {model_id}", _CHECK, arguments, _reading(file))
+    confined(f"logged model {model_id}", _CHECK, arguments, _reading_limits(file))
     return file
 
 
-def content(model_id: str, target: Path) -> str:
-    """Return the sha256 of a logged model of somebody else's; TrackingError where no engine here runs it."""
+def download_sha256(model_id: str, target: Path) -> str:
+    """Download somebody else's logged model; return its sha256.
+
+    Raises TrackingError where it has no model file of its engine.
+    """
     engine, file = _fetch(model_id, target)
     if not file.exists():
         raise TrackingError(f"logged model {model_id}: has no {file.name}; it is no model of {engine}")
@@ -67,7 +69,8 @@ def check_logged(client: "MlflowClient", model_id: str, sha256: str) -> None:
     """Raise DataError where a model was logged as another, TrackingError where inc-mlflow did not log it."""
     if (logged := logged_digest(client, model_id)) != sha256:
         raise DataError(
-            f"logged model {model_id}: was logged as sha256 {logged[:12]}, not {sha256[:12]}; ask for that one"
+            f"logged model {model_id}: was logged as sha256 {logged[:12]}, not {sha256[:12]}; "
+            "ask for that one"
         )
 
 
@@ -76,7 +79,7 @@ def logged_digest(client: "MlflowClient", model_id: str) -> str:
 
     DataError where the model is gone.
     """
-    with _there(model_id):
+    with _deleted_is_data_error(model_id):
         digest = client.get_logged_model(model_id).params.get(DIGEST)
     if digest is None:
         raise TrackingError(
@@ -85,9 +88,9 @@ def logged_digest(client: "MlflowClient", model_id: str) -> str:
     return str(digest)
 
 
-def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
-    """Return the id of the logged model behind a registered version of these bytes."""
-    made = _versions(client, name, sha256)
+def model_id_of_digest(client: "MlflowClient", name: str, sha256: str) -> str:
+    """Return the id of the logged model behind the oldest version of these bytes; TrackingError if none."""
+    made = _versions_of_digest(client, name, sha256)
     if not made:
         raise TrackingError(
             f"registered model {name!r}: no version has sha256 {sha256[:12]} any more; measure again"
@@ -95,50 +98,47 @@ def logged_as(client: "MlflowClient", name: str, sha256: str) -> str:
     return str(made[0].tags[MODEL_ID])
 
 
-def same_bytes(
+def check_marked_models(
     client: "MlflowClient", name: str, model_id: str, sha256: str, target: Path
 ) -> dict[str, bool]:
-    """Return the logged models behind versions that are marked as these bytes, and whether they are: anybody may mark them.
+    """Return the logged models behind versions marked as these bytes, and whether they have them.
 
-    ``model_id`` was looked at before. Downloads the others, which takes too long for a turn.
+    Anybody may mark a version, so each model is downloaded but ``model_id``, which was checked before. That
+    takes too long for a ledger turn.
     """
-    others = {one.tags[MODEL_ID] for one in _versions(client, name, sha256)} - {model_id}
-    return {model_id: True} | {other: _is(client, other, sha256, target) for other in others}
+    others = {one.tags[MODEL_ID] for one in _versions_of_digest(client, name, sha256)} - {model_id}
+    return {model_id: True} | {other: _has_bytes(client, other, sha256, target) for other in others}
 
 
-def register(
+def register_version(
     client: "MlflowClient",
     name: str,
     model_id: str,
     sha256: str,
     tags: dict[str, str],
-    proven: Mapping[str, bool],
+    has_bytes: Mapping[str, bool],
 ) -> Registered | None:
-    """Return the version of these bytes, made from ``model_id`` if there is none.
+    """Return the version of these bytes, created from ``model_id`` if there is none; in a ledger turn.
 
-    Two gates may not do this at once.
-
-    None where there is one by now that is not in ``proven``, the answer of ``same_bytes``.
+    ``has_bytes`` is the answer of ``check_marked_models``. None where a version was marked since then: check
+    again.
     """
-    made = _versions(client, name, sha256)
-    if not {one.tags[MODEL_ID] for one in made} <= proven.keys():
+    made = _versions_of_digest(client, name, sha256)
+    if not {one.tags[MODEL_ID] for one in made} <= has_bytes.keys():
         return None
-    if known := [one for one in made if proven[one.tags[MODEL_ID]]]:
+    if known := [one for one in made if has_bytes[one.tags[MODEL_ID]]]:
         return Registered(str(known[0].version), str(known[0].tags[MODEL_ID]), created=False)
-    return Registered(_create(client, name, model_id, sha256, tags), model_id, created=True)
+    return Registered(_create_version(client, name, model_id, sha256, tags), model_id, created=True)
 
 
-def mark(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
-    """Note on a version that somebody else made what it is, as on those made here."""
+def mark_version(client: "MlflowClient", name: str, version: str, model_id: str, sha256: str) -> None:
+    """Tag a version that somebody else created with digest and model id, as ours are."""
     for tag, value in {DIGEST: sha256, MODEL_ID: model_id}.items():
         client.set_model_version_tag(name, version, tag, value)
 
 
-def source_of(client: "MlflowClient", name: str, version: str) -> str:
-    """Return the id of the logged model behind a version that somebody else made.
-
-    TrackingError where there is none.
-    """
+def logged_model_behind(client: "MlflowClient", name: str, version: str) -> str:
+    """Return the id of the logged model behind a version; TrackingError where there is none."""
     source = str(client.get_model_version(name, version).source)
     if not source.startswith(_SOURCE):
         raise TrackingError(
@@ -148,7 +148,7 @@ def source_of(client: "MlflowClient", name: str, version: str) -> str:
 
 
 def check_version(client: "MlflowClient", name: str, version: str, made: Entry) -> list[str]:
-    """Say where a version is not what the ledger says it is; the bytes are another question."""
+    """Return a problem where a version is not what the ledger says; its bytes are not looked at."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -169,9 +169,9 @@ def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> tuple[str,
     import mlflow
 
     what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
-    with _there(model_id):
+    with _deleted_is_data_error(model_id):
         engine = engine_of(client.get_logged_model(model_id).params)
-        files = listed(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
+        files = list_files(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
     if engine not in ENGINES:
         raise DataError(
             f"{what}: is for the engine {engine!r}, which is not here; there are {', '.join(ENGINES)}"
@@ -179,13 +179,13 @@ def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> tuple[str,
     name = ENGINES.get(engine).model_name
     _check_sizes(what, files, name, size_bytes)
     folder.mkdir(parents=True, exist_ok=True)
-    with _there(model_id), fetching(what, files, folder, LARGEST):
+    with _deleted_is_data_error(model_id), limited_download(what, files, folder, LARGEST):
         place = Path(mlflow.artifacts.download_artifacts(f"{_SOURCE}{model_id}", dst_path=str(folder)))
     return engine, place / name
 
 
 def _check_sizes(what: str, files: Mapping[str, int | None], name: str, size_bytes: int) -> None:
-    """The bytes of the model are compared later; here they only must not fill the disk."""
+    """Raise DataError for what would fill the disk; the bytes are compared later."""
     weights = {path for path in files if path in {name, f"{name}.data"} or path.startswith(f"{name}/")}
     model = sum(size or 0 for path, size in files.items() if path in weights)
     if model > min(size_bytes, LARGEST) + _LARGEST_TEXT:
@@ -194,15 +194,15 @@ def _check_sizes(what: str, files: Mapping[str, int | None], name: str, size_byt
         raise DataError(f"{what}: {large[0]} is larger than MLflow writes it; it was altered")
 
 
-def _reading(model: Path) -> Limits:
-    """Reading takes time and memory in proportion to the file; weights beside it are not read."""
+def _reading_limits(model: Path) -> Limits:
+    """Return limits in proportion to the file; weights beside it are not read."""
     size = model_files(model)[0].stat().st_size
     seconds = _READING.cpu_seconds + size / _BYTES_PER_SECOND
     return Limits(seconds, _READING.memory_bytes + 4 * size, 8 * seconds)
 
 
 @contextmanager
-def _there(model_id: str) -> Iterator[None]:
+def _deleted_is_data_error(model_id: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -213,36 +213,37 @@ def _there(model_id: str) -> Iterator[None]:
         raise DataError(f"logged model {model_id}: was deleted; log it again") from error
 
 
-def _create(client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]) -> str:
+def _create_version(
+    client: "MlflowClient", name: str, model_id: str, sha256: str, tags: dict[str, str]
+) -> str:
     marks = tags | {DIGEST: sha256, MODEL_ID: model_id}
 
     def find() -> "ModelVersion | None":
-        return next((one for one in _versions(client, name, sha256) if one.tags[MODEL_ID] == model_id), None)
+        return next(
+            (one for one in _versions_of_digest(client, name, sha256) if one.tags[MODEL_ID] == model_id), None
+        )
 
     def make() -> "ModelVersion":
         return client.create_model_version(name, f"{_SOURCE}{model_id}", tags=marks, model_id=model_id)
 
-    return str(once(find, make).version)
+    return str(get_or_create(find, make).version)
 
 
-def _is(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
-    """Tell whether a logged model is of these bytes.
-
-    Of another one the present candidate is registered anew.
-    """
+def _has_bytes(client: "MlflowClient", model_id: str, sha256: str, target: Path) -> bool:
+    """Tell whether a logged model has these bytes."""
     try:
         check_logged(client, model_id, sha256)
-        download(model_id, sha256, target)
+        download_model(model_id, sha256, target)
     except (DataError, TrackingError):
         return False
     return True
 
 
-def _versions(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
-    """Return the versions that say they are of these bytes and of one logged model, oldest first.
+def _versions_of_digest(client: "MlflowClient", name: str, sha256: str) -> list["ModelVersion"]:
+    """Return the versions tagged with these bytes and with their own logged model, oldest first.
 
-    The server looks for them, whatever else was promoted; what it finds is looked at again, as its filters
-    let others through.
+    The server filters, so a long list of versions costs no more; its filters let others through, so the
+    result is filtered again.
     """
     found = client.search_model_versions(f"name = '{name}' and tags.`{DIGEST}` = '{sha256}'")
     made = [one for one in found if one.tags.get(DIGEST) == sha256]

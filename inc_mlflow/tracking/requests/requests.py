@@ -1,4 +1,4 @@
-"""Requests for promotion: artifacts and tags of a job's run, where one identity asks and another answers."""
+"""Requests for promotion: artifacts and tags of a job's run; one identity requests, another decides."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 STATUS, _OPEN = "inc.request", "open"
 _DIGEST = "inc.request_sha256"
-"""A param: nobody can write a second value, not even who owns the run."""
+"""A param: nobody can write a second value, not even the owner of the run."""
 _JUDGED = "inc.judged"
 _TRIES = "inc.request_tries"
-"""The run's owner may write it: upwards closes its own request, downwards has the gate try once more, after
-all others."""
+"""Number of tries. The run's owner may write it: a higher number closes their own request, and with a lower
+one the gate tries once more, after all others."""
 _DIGITS = 4
 _REQUEST, _DECISION = "request.json", "decision.json"
 
 
-def open_request(client: "MlflowClient", request: RequestRecord) -> None:
-    """Leave a request on its run; the same one again changes nothing, and another one is refused."""
+def write_request(client: "MlflowClient", request: RequestRecord) -> None:
+    """Write a request on its run; the same one again changes nothing, another one is a TrackingError."""
     run = client.get_run(request.run_id)
     if run.data.params.get(_DIGEST, request.identity()) != request.identity():
         raise TrackingError(
@@ -43,7 +43,7 @@ def open_request(client: "MlflowClient", request: RequestRecord) -> None:
 
 
 def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRecord:
-    """Return a run's request as it was made; DataError where its text was changed since."""
+    """Return a run's request; DataError where there is none, or its text was changed since."""
     file = fetch(client, run_id, _REQUEST, target)
     try:
         request = RequestRecord.model_validate_json(file.read_bytes())
@@ -54,20 +54,20 @@ def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRe
     return request
 
 
-def open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
-    """Return the runs with a request that waits, of one experiment, or of all that this identity may read.
+def find_open_requests(client: "MlflowClient", experiment: str | None) -> list[str]:
+    """Return the runs with an open request, of one experiment, or of all that this identity may read.
 
-    Oldest first, after those that no gate has tried yet: one whose model a gate dies of must not stop the
-    others.
+    Those that no gate has tried yet come first, oldest first; then the one tried longest ago: a request that
+    kills its gate must not stop the others. Raises TrackingError where there is no such experiment.
     """
-    experiments = [_by_name(client, experiment)] if experiment else list(all_experiments(client))
-    return [str(run.info.run_id) for run in sorted(_waiting(client, experiments), key=_turn)]
+    experiments = [_experiment_id(client, experiment)] if experiment else list(all_experiments(client))
+    return [str(run.info.run_id) for run in sorted(_waiting(client, experiments), key=_order)]
 
 
-def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | None:
-    """Return the answer to a run's request.
+def read_decision(client: "MlflowClient", run_id: str, target: Path) -> Decision | None:
+    """Return the decision on a run's request; None while it is open.
 
-    None where it waits for one, TrackingError where there is no request.
+    Raises TrackingError where the run has no request, DataError where the decision cannot be read.
     """
     status = client.get_run(run_id).data.tags.get(STATUS)
     if status is None:
@@ -80,10 +80,10 @@ def closed_as(client: "MlflowClient", run_id: str, target: Path) -> Decision | N
         raise DataError(f"run {run_id}: {_DECISION} is no decision; look at the registry itself") from error
 
 
-def claim_request(client: "MlflowClient", run_id: str, policy: str) -> None:
-    """Note on a run when and by what it is judged.
+def mark_judged(client: "MlflowClient", run_id: str, policy: str) -> None:
+    """Note on a run when and by which policy it is judged.
 
-    TrackingError where this identity could not close its request either.
+    Raises TrackingError where this identity may not write to the run: it could not close the request either.
     """
     from mlflow.exceptions import MlflowException
 
@@ -94,12 +94,13 @@ def claim_request(client: "MlflowClient", run_id: str, policy: str) -> None:
             raise
         experiment = client.get_run(run_id).info.experiment_id
         raise TrackingError(
-            f"run {run_id}: this user may not close its request; grant it EDIT on experiment {experiment} (docs/promotion.md)"
+            f"run {run_id}: this user may not close its request; "
+            f"grant it EDIT on experiment {experiment} (docs/promotion.md)"
         ) from error
 
 
 def count_try(client: "MlflowClient", run_id: str) -> int:
-    """Note on a run that its request broke what reads it once more; return how often it did."""
+    """Count one more try at a request that broke the process reading it; return the number of tries."""
     before = client.get_run(run_id).data.tags.get(_TRIES, "")
     tries = 1 + (int(before) if before.isdecimal() and len(before) < _DIGITS else 0)
     client.set_tag(run_id, _TRIES, str(tries))
@@ -107,22 +108,23 @@ def count_try(client: "MlflowClient", run_id: str) -> int:
 
 
 def close_request(client: "MlflowClient", decision: Decision) -> None:
-    """Write the answer to a request; the tag that ends it comes last."""
+    """Write the decision on a request; the tag that closes it comes last."""
     client.log_text(decision.run_id, decision.model_dump_json(indent=1), _DECISION)
     client.set_tag(decision.run_id, NOTE, "\n\n".join([f"{decision.outcome} by the gate", *decision.reasons]))
     client.set_tag(decision.run_id, STATUS, decision.outcome)
 
 
-def _by_name(client: "MlflowClient", experiment: str) -> str:
+def _experiment_id(client: "MlflowClient", experiment: str) -> str:
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise TrackingError(
-            f"experiment {experiment!r}: is not on the server, or not to be read; give another, or none for all"
+            f"experiment {experiment!r}: is not on the server, or not to be read; "
+            "give another, or none for all"
         )
     return str(found.experiment_id)
 
 
-def _turn(run: "Run") -> tuple[str, int, str]:
+def _order(run: "Run") -> tuple[str, int, str]:
     return run.data.tags.get(_JUDGED, ""), run.info.start_time or 0, run.info.run_id
 
 

@@ -1,4 +1,4 @@
-"""One execution of a job: all that its runs in MLflow say, and where they stand there."""
+"""One execution of a job: what its runs in MLflow say, and the parent run that they stand below."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
-    """One execution of a job: its key makes every retry find the runs that it began."""
+class Execution:
+    """One execution of a job; by its key every retry finds the runs that it began."""
 
     key: str
     name: str
     judgement: JudgementRecord
     pools: "Mapping[str, Measured]"
     required: tuple[str, ...]
-    """The pools whose speed counts."""
+    """Pools whose speed counts."""
     interfaces: "Mapping[str, LoggedInterface]"
     """By engine."""
     digests: Mapping[str, str]
@@ -34,46 +34,40 @@ class Session:
     files: Mapping[str, Path]
     """Model files of baseline and candidates, by sha256."""
     logged: Mapping[str, str]
-    """Ids of the models that were logged long ago, by sha256: the champion's."""
+    """Ids of models that were logged before, by sha256: the champion's."""
     texts: Mapping[str, Mapping[str, str]]
     """Text artifacts of candidates: sha256 of the model -> file name -> text."""
     ended: tuple[str, ...] = ()
-    """Keys of executions before this one that cannot be alive any more."""
+    """Keys of earlier executions that cannot be alive any more."""
 
     def run_key(self, *parts: str) -> str:
-        """Name one run of this execution.
-
-        A job judged anew, with a champion that was not there before, has new runs.
-        """
+        """Return the key of one run of this execution; another judgement has other runs."""
         return sha256_text(" ".join([self.key, self.judgement.identity(), *parts]))
 
     def facts(self, pool: str = "") -> dict[str, str]:
-        """Return what all numbers of a pool, by default the first, are bound to."""
+        """Return the params that all metrics of a pool depend on; by default of the first pool."""
         evaluation = (self.pools[pool] if pool else next(iter(self.pools.values()))).evaluation
         digests = {f"inc.{name}_sha256": digest for name, digest in self.digests.items()}
         return {"inc.metric": evaluation.metric} | _host(evaluation.evidence.host) | digests
 
     def slowest(self, row: Row) -> str:
-        """Return the required pool that a row of the table shows the speed of.
-
-        Without a number is slowest.
-        """
+        """Return the required pool with a row's lowest speed-up; a missing number is lowest."""
         speeds = {pool: row.per_pool[pool].speedup for pool in self.required}
         return min(speeds, key=lambda pool: speed.low if (speed := speeds[pool]) else float("-inf"))
 
 
 @dataclass(frozen=True)
-class Log:
-    """The parent run of a session, and the children below it."""
+class ExecutionLog:
+    """The parent run of an execution, below which its children are written."""
 
     client: "MlflowClient"
     experiment_id: str
     parent: str
-    session: Session
+    execution: Execution
 
     def child(self, role: str, name: str, *parts: str) -> "Run":
-        """Return the child that ``parts`` name, made once."""
-        key = self.session.run_key(role, *parts)
+        """Return the child run that ``parts`` name, created once."""
+        key = self.execution.run_key(role, *parts)
         return ensure_run(self.client, self.experiment_id, key, name, {ROLE: role, PARENT: self.parent})
 
 

@@ -1,33 +1,29 @@
-"""Experiments: the one of a job, and all that there are."""
+"""Experiments: the one of a job, and all that this identity may read."""
 
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inc_mlflow.tracking.server.connection import Server
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _GIVEN = "MLFLOW_RUN_ID"
-"""Environment variable with a run that somebody else opened for this process, as Kubeflow's MLflow plugin
-does."""
+"""Variable that names a run which somebody else opened for this process, as Kubeflow's MLflow plugin does."""
 
 
 def given_run() -> str | None:
     """Return the run that somebody opened for this process.
 
-    Ask before any run ends, then MLflow forgets it.
+    Call it before any run ends: MLflow forgets it then.
     """
     return os.environ.get(_GIVEN)
 
 
 def experiment_of(client: "MlflowClient", server: Server) -> str | None:
-    """Return the experiment of the run that somebody opened for this process, else the job's.
-
-    None where it is not made yet.
-    """
+    """Return the experiment of the run that somebody opened for this process, else the job's, or None."""
     if given := given_run():
         return str(client.get_run(given).info.experiment_id)
     found = client.get_experiment_by_name(server.experiment)
@@ -45,8 +41,8 @@ def all_experiments(client: "MlflowClient") -> Iterator[str]:
 
 
 def ensure_experiment(client: "MlflowClient", server: Server) -> str:
-    """Return the same, made once."""
-    return once(
+    """Return the same, created once where it does not exist."""
+    return get_or_create(
         lambda: experiment_of(client, server),
         lambda: str(client.create_experiment(server.experiment, artifact_location=server.artifacts)),
     )

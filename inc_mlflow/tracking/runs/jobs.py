@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.tracking.runs.candidates import log_candidate
-from inc_mlflow.tracking.runs.execution import Log, Session
+from inc_mlflow.tracking.runs.execution import Execution, ExecutionLog
 from inc_mlflow.tracking.runs.experiments import ensure_experiment, given_run
 from inc_mlflow.tracking.runs.leftovers import end_runs
 from inc_mlflow.tracking.runs.measurements import log_measurement
 from inc_mlflow.tracking.runs.notes import job_note
-from inc_mlflow.tracking.runs.numbers import of_row
+from inc_mlflow.tracking.runs.numbers import row_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
     JOB,
     NOTE,
@@ -19,8 +19,8 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     SESSION,
     VERDICT,
     ensure_run,
+    fill_run,
     is_finished,
-    write,
 )
 from inc_mlflow.tracking.server.connection import Server
 
@@ -39,17 +39,19 @@ class Logged:
     models: dict[str, str]
 
 
-def log_job(client: "MlflowClient", server: Server, session: Session, files: Mapping[str, Path]) -> Logged:
-    """Write the whole job; called again after a kill it completes what is there and duplicates nothing.
+def log_job(
+    client: "MlflowClient", server: Server, execution: Execution, files: Mapping[str, Path]
+) -> Logged:
+    """Write the whole job; called again after a kill, it completes what is there and duplicates nothing.
 
     ``files`` are the parent run's artifacts by their paths. A parent that somebody else opened is theirs to
     end; those of the job's killed executions end here.
     """
     given = given_run()
     experiment_id = ensure_experiment(client, server)
-    parent = _parent(client, experiment_id, session, given)
-    log = Log(client, experiment_id, str(parent.info.run_id), session)
-    end_runs(client, experiment_id, {session.key, *session.ended}, "KILLED", alive=log.parent)
+    parent = _parent(client, experiment_id, execution, given)
+    log = ExecutionLog(client, experiment_id, str(parent.info.run_id), execution)
+    end_runs(client, experiment_id, {execution.key, *execution.ended}, "KILLED", alive=log.parent)
     runs, models = _children(log)
     if given or not is_finished(
         parent
@@ -60,38 +62,35 @@ def log_job(client: "MlflowClient", server: Server, session: Session, files: Map
     return Logged(experiment_id, log.parent, runs, models)
 
 
-def _parent(client: "MlflowClient", experiment_id: str, session: Session, given: str | None) -> "Run":
-    """Return the parent.
-
-    One of somebody else's gets no key, so that nobody here takes it for one to find or to end.
-    """
+def _parent(client: "MlflowClient", experiment_id: str, execution: Execution, given: str | None) -> "Run":
+    """Return the parent; one that somebody else opened gets no key, so that nothing here finds or ends it."""
     if given:
         return client.get_run(given)
-    tags = {ROLE: JOB, SESSION: session.key}
-    return ensure_run(client, experiment_id, session.run_key(JOB), session.name, tags)
+    tags = {ROLE: JOB, SESSION: execution.key}
+    return ensure_run(client, experiment_id, execution.run_key(JOB), execution.name, tags)
 
 
-def _describe(log: Log, parent: "Run", files: Mapping[str, Path]) -> None:
-    """Write on the parent what the best candidate came to: without the children unfolded it is all that one sees."""
-    session = log.session
-    best = session.judgement.best()
+def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> None:
+    """Write the best candidate's result on the parent, which is all that the page shows folded."""
+    execution = log.execution
+    best = execution.judgement.best()
     tags = {
         ROLE: JOB,
-        SESSION: session.key,
-        VERDICT: session.judgement.verdict,
-        NOTE: job_note(session.judgement, log.parent),
+        SESSION: execution.key,
+        VERDICT: execution.judgement.verdict,
+        NOTE: job_note(execution.judgement, log.parent),
     }
-    numbers = of_row(best, session.pools[session.slowest(best)])
-    write(log.client, parent, params=session.facts(), numbers=numbers, tags=tags)
+    numbers = row_metrics(best, execution.pools[execution.slowest(best)])
+    fill_run(log.client, parent, params=execution.facts(), numbers=numbers, tags=tags)
     for path, file in files.items():
         log.client.log_artifact(
             log.parent, str(file.resolve()), artifact_path="/".join(Path(path).parts[:-1]) or None
         )
 
 
-def _children(log: Log) -> tuple[dict[str, str], dict[str, str]]:
+def _children(log: ExecutionLog) -> tuple[dict[str, str], dict[str, str]]:
     runs, models = {}, {}
-    for row in log.session.judgement.table:
+    for row in log.execution.judgement.table:
         runs[row.sha256], models[row.sha256] = log_candidate(log, row)
         for pool in row.per_pool:
             log_measurement(log, row, pool, models[row.sha256])

@@ -1,4 +1,4 @@
-"""What the leaderboard shows: the models that one job measured side by side, in the order of the gate's table."""
+"""The leaderboard: the models that one job measured side by side, in the order of the gate's table."""
 
 import math
 import tempfile
@@ -38,8 +38,8 @@ _SIZE = "size_mb"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A candidate as MLflow has it; the path of its row is where MLflow loads it from."""
+class LeaderboardRow:
+    """A candidate, read from its runs; the path of its row is its model URI."""
 
     row: Row
     p99_ms: float | None
@@ -53,10 +53,9 @@ class Leaderboard:
     """The job's."""
     spec: JobSpec
     """The job itself, as it ran."""
-    standings: tuple[Standing, ...]
+    rows: tuple[LeaderboardRow, ...]
     best: Row
-    """Of the job by its worst required pool: what a request of it would promote, whichever pool is looked
-    at."""
+    """Best row by the worst required pool: what a request would promote, whichever pool is shown."""
 
 
 def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None = None) -> Leaderboard:
@@ -75,37 +74,46 @@ def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None =
         raise TrackingError(f"experiment {experiment!r}: no job has measured anything in it yet; run one")
     spec = _spec(client, job)
     children = list(_runs(client, str(found.experiment_id), f"tags.`{PARENT}` = '{job}'"))
-    whole, on_pool = (standings(children, job, one, _higher_is_better(spec.metric)) for one in (None, pool))
+    whole, on_pool = (
+        leaderboard_rows(children, job, one, _higher_is_better(spec.metric)) for one in (None, pool)
+    )
     return Leaderboard(job, spec, on_pool, whole[0].row)
 
 
 def latest_job(runs: Iterable["Run"]) -> str | None:
     """Return the run of the job that began last, of those that came to a verdict."""
-    jobs = [run for run in runs if _is(run, JOB) and VERDICT in run.data.tags]
+    jobs = [run for run in runs if _has_role(run, JOB) and VERDICT in run.data.tags]
     return max(((run.info.start_time, run.info.run_id) for run in jobs), default=(0, None))[1]
 
 
-def standings(
+def leaderboard_rows(
     runs: Iterable["Run"], job: str, pool: str | None, higher_is_better: bool
-) -> tuple[Standing, ...]:
-    """Return a job's candidates in their order, whatever else ``runs`` holds and in whatever order they come."""
+) -> tuple[LeaderboardRow, ...]:
+    """Return a job's candidates, best first; ``runs`` may hold other runs, in any order.
+
+    Raises TrackingError where there is none, or the pool measured nothing.
+    """
     children = [run for run in runs if run.data.tags.get(PARENT) == job]
-    candidates = _by_digest(run for run in children if _is(run, CANDIDATE) and _SIZE in run.data.metrics)
-    measured = {name: _by_digest(_on(name, children)) for name in sorted(_pools(children))}
+    candidates = _by_digest(
+        run for run in children if _has_role(run, CANDIDATE) and _SIZE in run.data.metrics
+    )
+    measured = {name: _by_digest(_measured_on(name, children)) for name in sorted(_pools(children))}
     if not candidates:
         raise TrackingError(f"run {job}: has no candidates that this version can read; run the job again")
     if pool is not None and pool not in measured:
         raise TrackingError(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
-    found = [_standing(run, measured, pool) for run in candidates.values()]
+    found = [_leaderboard_row(run, measured, pool) for run in candidates.values()]
     return tuple(sorted(found, key=lambda one: table_order(one.row, higher_is_better)))
 
 
-def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None) -> Standing:
-    """Put a row together.
+def _leaderboard_row(
+    candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None
+) -> LeaderboardRow:
+    """Return a candidate's row.
 
-    A pool's numbers take the place of the worst required one's, the verdict stays the model's.
+    With a pool the metrics are that pool's, else the worst required one's; the verdict is the model's.
     """
     tags = candidate.data.tags
     on = {name: runs[tags[DIGEST]] for name, runs in measured.items() if tags[DIGEST] in runs}
@@ -125,7 +133,7 @@ def _standing(candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], poo
         reasons=(),
         per_pool={name: _result(run) for name, run in on.items()},
     )
-    return Standing(row, _finite(numbers, "p99_ms"))
+    return LeaderboardRow(row, _finite(numbers, "p99_ms"))
 
 
 def _result(run: "Run") -> PoolResult:
@@ -148,20 +156,20 @@ def _finite(numbers: Mapping[str, float], name: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _is(run: "Run", role: str) -> bool:
+def _has_role(run: "Run", role: str) -> bool:
     return run.data.tags.get(ROLE) == role
 
 
 def _pools(runs: Iterable["Run"]) -> set[str]:
-    return {run.data.tags[POOL] for run in runs if _is(run, MEASUREMENT) and POOL in run.data.tags}
+    return {run.data.tags[POOL] for run in runs if _has_role(run, MEASUREMENT) and POOL in run.data.tags}
 
 
-def _on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
-    yield from (run for run in runs if _is(run, MEASUREMENT) and run.data.tags.get(POOL) == pool)
+def _measured_on(pool: str, runs: Iterable["Run"]) -> Iterator["Run"]:
+    yield from (run for run in runs if _has_role(run, MEASUREMENT) and run.data.tags.get(POOL) == pool)
 
 
 def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:
-    """Return one run per candidate: of two that a race made, the one that everybody else takes too."""
+    """Return one run per digest: of two that a race made, the oldest, as everywhere else."""
     judged = (run for run in runs if run.data.tags.get(VERDICT) in _VERDICTS)  # the baseline is not
     whole = [run for run in judged if run.data.tags.keys() >= _NAMED]
     last_first = sorted(whole, key=lambda run: (run.info.start_time, run.info.run_id), reverse=True)
@@ -169,7 +177,7 @@ def _by_digest(runs: Iterable["Run"]) -> dict[str, "Run"]:
 
 
 def _runs(client: "MlflowClient", experiment_id: str, asked: str) -> Iterator["Run"]:
-    """Yield what the server finds; the caller looks again, and the order is nobody's."""
+    """Yield the runs that the server finds, in no order; callers filter again."""
     token = None
     while True:
         page = client.search_runs([experiment_id], asked, page_token=token)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def end_runs(
     client: "MlflowClient", experiment_id: str, sessions: Iterable[str], status: str, alive: str = ""
 ) -> int:
-    """End what these sessions began and left running, and return how many runs that were.
+    """End the runs that these sessions began and left running; return how many.
 
-    Those that others opened are theirs to end; the parent run ``alive`` and its children go on.
+    Runs that others opened are left to them; the parent run ``alive`` and its children go on.
     """
     left = [run for session in sessions for run in _left(client, experiment_id, session, alive)]
     for run in left:

@@ -1,4 +1,4 @@
-"""Links into MLflow's web page; all open in its "Model training" mode, where runs and their columns are."""
+"""Links into MLflow's web page, all in its "Model training" mode, which shows runs and their columns."""
 
 from urllib.parse import quote
 
@@ -16,10 +16,7 @@ def experiment_url(server: Server, experiment_id: str) -> str:
 
 
 def leaderboard_url(server: Server, experiment_id: str, views: bool) -> str:
-    """The measurements, what passes the gate first, then the fastest.
-
-    ``views`` tells whether the saved views are there.
-    """
+    """The measurements: those that pass first, then by speed; ``views``: the saved views exist."""
     return f"{experiment_url(server, experiment_id)}&{_shown(LEADERBOARD, views)}"
 
 
@@ -29,5 +26,5 @@ def tradeoff_url(server: Server, experiment_id: str, views: bool) -> str:
 
 
 def _shown(view: str, views: bool) -> str:
-    """A link to a view that is not there would end on the start page of the other mode."""
+    """Return the view's key, or its filter: a link to a missing view ends on another page."""
     return f"viewStateShareKey={view}" if views else _SAME_ROWS

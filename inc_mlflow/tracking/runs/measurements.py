@@ -1,9 +1,9 @@
-"""Children of a job without a model: one per model and pool, with the same names of numbers on all."""
+"""Child runs of a job without a model: one per model and pool, all with the same names of metrics."""
 
 from inc_mlflow.records import Row
-from inc_mlflow.tracking.runs.execution import Log
+from inc_mlflow.tracking.runs.execution import ExecutionLog
 from inc_mlflow.tracking.runs.notes import pool_note
-from inc_mlflow.tracking.runs.numbers import of_pool
+from inc_mlflow.tracking.runs.numbers import pool_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
     DIGEST,
     MEASUREMENT,
@@ -12,29 +12,26 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     POOL,
     RECIPE,
     VERDICT,
+    fill_run,
     is_finished,
-    write,
 )
 
 _ON_POOL = "inc.pool_verdict"
-"""The model's own verdict may be worse: another pool may refuse it."""
+"""Verdict on this pool; the model's own may be worse, by another pool."""
 
 
-def log_measurement(log: Log, row: Row, pool: str, model_id: str) -> None:
-    """Log what one pool found out about one model.
-
-    Again after a kill gives the same run with the same points.
-    """
+def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> None:
+    """Log what one pool measured of one model; called again after a kill, it gives the same run."""
     run = log.child(MEASUREMENT, f"{pool} {row.recipe}", row.recipe, pool)
     if is_finished(run):
         return
-    measured, facts = log.session.pools[pool], log.session.facts(pool)
+    measured, facts = log.execution.pools[pool], log.execution.facts(pool)
     verdict = {VERDICT: row.verdict, _ON_POOL: row.per_pool[pool].verdict} if row.verdict else {}
     layout = {"inc.layout": measured.benchmark.layout} if measured.benchmark else {}
     about = {RECIPE: row.recipe, POOL: pool, DIGEST: row.sha256} | verdict
-    note = pool_note(log.session.judgement, row, pool, log.parent, measured.benchmark)
-    numbers = of_pool(row, pool, measured)
-    write(
+    note = pool_note(log.execution.judgement, row, pool, log.parent, measured.benchmark)
+    numbers = pool_metrics(row, pool, measured)
+    fill_run(
         log.client,
         run,
         params=facts | layout | about,

@@ -1,4 +1,4 @@
-"""Notes on runs and models: the verdict in one line, then the command that would promote the model, then a table."""
+"""Notes on runs and models: the verdict, the command that would promote the model, and a table."""
 
 from collections.abc import Iterable
 
@@ -11,26 +11,26 @@ _NUMBERS = ("accuracy", "drop", "speed-up")
 
 
 def job_note(judgement: JudgementRecord, run_id: str) -> str:
-    """About a job: what became of its best candidate, and the whole table."""
+    """Return a job's note: its best candidate, and the whole table."""
     best = judgement.best()
     rows = [[row.recipe, *_cells(row), size(row.size_bytes), row.verdict or ""] for row in judgement.table]
     table = markdown_table(("recipe", *_NUMBERS, "size", "verdict"), rows)
     said = f"{best.verdict}: {best.recipe}, {_figures(best)}"
-    return _note(said, promotion(judgement, best, run_id), table, judgement.reasons)
+    return _note(said, promotion_command(judgement, best, run_id), table, judgement.reasons)
 
 
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
-    """About a model: how it did on each pool."""
+    """Return a model's note: its results on each pool."""
     rows = [[pool, *_cells(one), one.verdict if row.verdict else ""] for pool, one in row.per_pool.items()]
     table = markdown_table(("pool", *_NUMBERS, "verdict"), rows)
     said = f"{row.verdict}: {_figures(row)}" if row.verdict else _reference(row)
-    return _note(said, promotion(judgement, row, run_id), table, row.reasons)
+    return _note(said, promotion_command(judgement, row, run_id), table, row.reasons)
 
 
 def pool_note(
     judgement: JudgementRecord, row: Row, pool: str, run_id: str, benchmark: BenchmarkRecord | None
 ) -> str:
-    """About a model on one pool: how it did there; an emulated pool has no benchmark."""
+    """Return a measurement's note: one model on one pool; an emulated pool has no benchmark."""
     result = row.per_pool[pool]
     said = (
         f"{result.verdict}: {_drop(result)}, {_speed(pool, result.speedup)}"
@@ -45,11 +45,11 @@ def pool_note(
     )
     header = (*_NUMBERS, "samples/s", "p50 ms", "p99 ms", "size", "layout")
     cells = [*_cells(result), *timed, size(row.size_bytes), benchmark.layout if benchmark else _NOTHING]
-    return _note(said, promotion(judgement, row, run_id), markdown_table(header, [cells]), ())
+    return _note(said, promotion_command(judgement, row, run_id), markdown_table(header, [cells]), ())
 
 
-def promotion(judgement: JudgementRecord, row: Row, run_id: str) -> str:
-    """Return the command that would promote a model, or say honestly why none would.
+def promotion_command(judgement: JudgementRecord, row: Row, run_id: str) -> str:
+    """Return the command that would promote a model, or say why none would.
 
     ``run_id`` is the job's.
     """

@@ -1,4 +1,4 @@
-"""Numbers of a model in MLflow: the same names on every run, whether of one pool or of the whole table row."""
+"""Metrics of a model in MLflow: the same names on every run, of one pool or of the whole row."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 _RANK: dict[Verdict, float] = {"pass": 2000.0, "inconclusive": 1000.0, "fail": 0.0}
 
 
-def of_pool(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
-    """Return what one pool found out about a model; an emulated one has no speed."""
+def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
+    """Return the metrics of a model on one pool; an emulated one has no speed."""
     result, benchmark = row.per_pool[pool], measured.benchmark
     intervals = {
         "accuracy": result.accuracy,
@@ -20,27 +20,27 @@ def of_pool(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
         "speedup": result.speedup,
         "source_speedup": benchmark.source_speedup.get(row.recipe) if benchmark else None,
     }
-    return _numbers(intervals, row, benchmark.models.get(row.recipe) if benchmark else None)
+    return _metrics(intervals, row, benchmark.models.get(row.recipe) if benchmark else None)
 
 
-def of_row(row: Row, slowest: "Measured") -> dict[str, float]:
-    """Return a row of the table; latencies and memory are of the pool whose speed-up it shows."""
+def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
+    """Return the metrics of a table row; latencies and memory are of the pool whose speed-up it shows."""
     intervals = {
         "accuracy": row.accuracy,
         "relative_drop": row.relative_drop,
         "speedup": row.speedup,
         "source_speedup": row.source_speedup,
     }
-    return _numbers(intervals, row, slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None)
+    return _metrics(intervals, row, slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None)
 
 
-def _numbers(intervals: Mapping[str, Interval | None], row: Row, speed: Speed | None) -> dict[str, float]:
+def _metrics(intervals: Mapping[str, Interval | None], row: Row, speed: Speed | None) -> dict[str, float]:
     known = {name: interval for name, interval in intervals.items() if interval is not None}
     values = {name: interval.value for name, interval in known.items()}
     values |= {
         f"{name}_{end}": getattr(interval, end) for name, interval in known.items() for end in ("low", "high")
     }
-    return values | _speed(speed) | {"size_mb": row.size_bytes / 1e6} | _standing(row, intervals["speedup"])
+    return values | _speed(speed) | {"size_mb": row.size_bytes / 1e6} | _sort_key(row, intervals["speedup"])
 
 
 def _speed(speed: Speed | None) -> dict[str, float]:
@@ -53,9 +53,6 @@ def _speed(speed: Speed | None) -> dict[str, float]:
     }
 
 
-def _standing(row: Row, speedup: Interval | None) -> dict[str, float]:
-    """MLflow sorts by one key: by this one, what passes comes first, and then what is faster.
-
-    The baseline has none.
-    """
+def _sort_key(row: Row, speedup: Interval | None) -> dict[str, float]:
+    """Return the key that MLflow sorts by: what passes first, then what is faster; none of a baseline."""
     return {} if row.verdict is None else {"standing": _RANK[row.verdict] + (speedup.low if speedup else 0.0)}

@@ -40,10 +40,7 @@ _ALL_RUNS = 100
 
 
 def write_views(client: "MlflowClient", experiment_id: str) -> str | None:
-    """Write both views where they are not there as they should be.
-
-    Return the line to tell where they are left out.
-    """
+    """Write both views where they are missing or changed; return why they are left out, else None."""
     version = _server_version(client)
     if not version.startswith(_TESTED):
         tested = ", ".join(f"{beginning}x" for beginning in _TESTED)
@@ -56,10 +53,7 @@ def write_views(client: "MlflowClient", experiment_id: str) -> str | None:
 
 
 def _server_version(client: "MlflowClient") -> str:
-    """Ask a server with the client's credentials.
-
-    A database is read by the page of the MLflow that is installed.
-    """
+    """Return the version of the server, or of the installed MLflow, whose page reads a local database."""
     import mlflow
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -73,10 +67,7 @@ def _server_version(client: "MlflowClient") -> str:
 
 
 def _texts(time: int) -> dict[str, str]:
-    """Return the values of the tags by the views' keys.
-
-    The experiment's own time keeps them the same for ever.
-    """
+    """Return view -> value of its tag; with the experiment's own time the values never change."""
     return {
         LEADERBOARD: _text("INT8 leaderboard", time, _page()),
         TRADEOFF: _text("INT8 trade-off", time, _page() | _charts()),

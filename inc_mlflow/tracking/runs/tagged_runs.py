@@ -1,9 +1,9 @@
-"""Runs: the tags they are found by, made once whatever gets lost, and filled in one call."""
+"""Runs: the tags they are found by, created once though answers get lost, and filled in one call."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,16 +25,16 @@ JOB, BASELINE, CANDIDATE, MEASUREMENT = "job", "baseline", "candidate", "measure
 def ensure_run(
     client: "MlflowClient", experiment_id: str, key: str, name: str, tags: Mapping[str, str]
 ) -> "Run":
-    """Return the live run of a key, made once; tags of MLflow's context providers are added to ``tags``."""
+    """Return the live run of a key, created once with ``tags`` and those of MLflow's context providers."""
     from mlflow.tracking.context.registry import resolve_tags
 
-    return once(
+    return get_or_create(
         lambda: _find(client, experiment_id, key),
         lambda: client.create_run(experiment_id, tags=resolve_tags({KEY: key, **tags}), run_name=name),
     )
 
 
-def write(
+def fill_run(
     client: "MlflowClient",
     run: "Run",
     *,
@@ -44,9 +44,9 @@ def write(
     model_id: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Send everything in one call; ``of_model`` are numbers of the logged model ``model_id`` too.
+    """Send everything in one call; ``of_model`` are metrics of the logged model ``model_id`` too.
 
-    The run's own start as their time makes a second sending the same points.
+    All metrics have the run's own start as their time, so sending them again makes no second points.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -62,7 +62,7 @@ def write(
 
 
 def is_finished(run: "Run") -> bool:
-    """Tell whether a run holds all that it should: that status is the last thing it gets."""
+    """Tell whether a run is complete: that status is the last thing it gets."""
     return bool(run.info.status == "FINISHED")
 
 

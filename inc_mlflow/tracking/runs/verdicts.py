@@ -1,4 +1,4 @@
-"""What a session of a cluster came to, as its runs say."""
+"""The verdict of an execution on a cluster, read from its runs."""
 
 from inc_mlflow.tracking.runs.experiments import all_experiments
 from inc_mlflow.tracking.runs.tagged_runs import SESSION, VERDICT
@@ -6,10 +6,7 @@ from inc_mlflow.tracking.server.connection import Server, connected
 
 
 def verdict_of(server: Server, session: str) -> str | None:
-    """Return the verdict of a session.
-
-    None where no run of it has one, or where its runs contradict each other.
-    """
+    """Return the verdict of a session; None where no run has one, or its runs contradict each other."""
     with connected(server) as client:
         experiments = list(all_experiments(client))
         runs = client.search_runs(experiments, f"tags.`{SESSION}` = '{session}'") if experiments else []

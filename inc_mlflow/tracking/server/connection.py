@@ -1,4 +1,4 @@
-"""Which MLflow a job talks to, and whether it answers."""
+"""Connect to MLflow: which stores a job or command uses, and whether they answer."""
 
 import http.client
 import logging
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.files import FULL
 from inc_mlflow.spec import Job
-from inc_mlflow.tracking.server.loading import load
-from inc_mlflow.tracking.server.refusals import explained
+from inc_mlflow.tracking.server.loading import import_without_gc
+from inc_mlflow.tracking.server.refusals import explain_refusal
 from inc_mlflow.tracking.server.schema import check_database, check_file
 from inc_mlflow.tracking.server.waiting import bounded_waits
 
@@ -42,22 +42,22 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class Stores:
-    """Where runs and versions are kept."""
+    """Addresses of the stores of runs and of registered versions."""
 
     tracking_uri: str
     registry_uri: str
 
     def __post_init__(self) -> None:
-        """Raise TrackingError, which repeats no password, where an address is no URL or holds one: addresses get logged."""
+        """Raise TrackingError where an address is no URL or holds a password, since addresses get logged."""
         for uri in (self.tracking_uri, self.registry_uri):
             if uri.startswith(("http://", "https://")):
                 _check_address(uri)
 
     @classmethod
     def of_environment(cls) -> "Stores":
-        """Resolve what a command without a job talks to: the environment's store, else this folder's.
+        """Return the stores of a command without a job: the environment's, else this folder's.
 
-        TrackingError without.
+        Raises TrackingError where there is neither.
         """
         local = Path(STATE_FOLDER, "mlflow.db").resolve()
         uri = os.environ.get("MLFLOW_TRACKING_URI") or (f"sqlite:///{local}" if local.exists() else None)
@@ -68,7 +68,7 @@ class Stores:
 
 @dataclass(frozen=True)
 class Server(Stores):
-    """A job's names and addresses, by precedence: environment, then job, then a SQLite file beside the job."""
+    """A job's names and addresses: from the environment, then the job, then a SQLite file beside the job."""
 
     experiment: str
     registered_model: str
@@ -91,7 +91,7 @@ class Server(Stores):
 
     @property
     def address(self) -> str:
-        """Tell servers and names apart in one text."""
+        """Addresses and names in one text, to tell servers apart."""
         return " ".join([self.tracking_uri, self.registry_uri, self.experiment, self.registered_model])
 
     @property
@@ -108,10 +108,13 @@ class Server(Stores):
 
 
 def check_reachable(server: Stores) -> None:
-    """Raise UnreachableError in seconds, not minutes, where a server does not answer, TrackingError where nothing can ask."""
+    """Raise UnreachableError where a server does not answer within seconds.
+
+    Raises TrackingError where a database's driver or a store's folder is missing.
+    """
     for uri in {server.tracking_uri, server.registry_uri}:
         if uri.startswith(("http://", "https://")):
-            _ask(uri)
+            _check_answers(uri)
         elif path := _sqlite(uri):
             _make_folder(path.parent)
         elif uri.startswith(_DATABASES):
@@ -119,32 +122,32 @@ def check_reachable(server: Stores) -> None:
 
 
 @contextmanager
-def connected(server: Stores, made: bool = False) -> Iterator["MlflowClient"]:
-    """Give a client.
+def connected(server: Stores, must_exist: bool = False) -> Iterator["MlflowClient"]:
+    """Give a client of these stores.
 
-    What the server refuses becomes a TrackingError in one line, its death an UnreachableError.
+    Raises TrackingError, in one line, for whatever the server refuses, and UnreachableError where it is down.
 
-    A store in a file is made where there is none, unless it must have been ``made`` before: whoever only
-    reads leaves no trace. One of another version of MLflow is refused and stays as it is.
+    A store in a file is created where there is none, but with ``must_exist`` that is an error: a command that
+    only reads leaves no trace. A store of another version of MLflow is refused and stays as it is.
     """
-    if made:
-        _check_files(server, made)
+    if must_exist:
+        _check_files(server, must_exist)
     check_reachable(server)
-    _load(server)
+    _load_mlflow(server)
     import mlflow
 
-    with _told(server):
-        _prepare(server, made)
+    with _errors_explained(server):
+        _prepare(server, must_exist)
         yield mlflow.MlflowClient(server.tracking_uri, server.registry_uri)
 
 
-def _load(server: Stores) -> None:
+def _load_mlflow(server: Stores) -> None:
     """Import MLflow, and let it talk to these stores."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    load("mlflow")
+    import_without_gc("mlflow")
     if not server.tracking_uri.startswith("http"):
-        load("mlflow.store.tracking.sqlalchemy_store")
+        import_without_gc("mlflow.store.tracking.sqlalchemy_store")
     import mlflow
 
     logging.getLogger("mlflow.store.db.utils").addFilter(_is_no_error)
@@ -152,30 +155,30 @@ def _load(server: Stores) -> None:
     mlflow.set_registry_uri(server.registry_uri)
 
 
-def _prepare(server: Stores, made: bool) -> None:
-    """Make the stores that are files and not there yet; TrackingError where one is not of this MLflow."""
-    _check_files(server, made)
+def _prepare(server: Stores, must_exist: bool) -> None:
+    """Create the stores that are missing files; TrackingError where one is of another MLflow."""
+    _check_files(server, must_exist)
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
             _make_store(path)
         elif uri.startswith(_DATABASES):
-            check_database(uri, _plain(uri), made)
+            check_database(uri, _without_credentials(uri), must_exist)
 
 
 @contextmanager
-def _told(server: Stores) -> Iterator[None]:
+def _errors_explained(server: Stores) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from requests import RequestException  # MLflow lets those through that are about artifacts
     from sqlalchemy.exc import SQLAlchemyError
 
-    where = f"MLflow at {_plain(server.tracking_uri)}"
+    where = f"MLflow at {_without_credentials(server.tracking_uri)}"
     with bounded_waits() as waits:
         try:
             yield
         except (MlflowException, RequestException, SQLAlchemyError) as error:
             check_reachable(server)
             raise TrackingError(
-                f"{where}: {_plain(explained(error, server.tracking_uri, waits.text()))}"
+                f"{where}: {_without_credentials(explain_refusal(error, server.tracking_uri, waits.text()))}"
             ) from error
         except OSError as error:  # of artifacts in a folder
             if error.errno not in FULL:
@@ -186,14 +189,14 @@ def _told(server: Stores) -> Iterator[None]:
             ) from error
 
 
-def _check_files(server: Stores, made: bool) -> None:
+def _check_files(server: Stores, must_exist: bool) -> None:
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
-            check_file(path, uri, made)
+            check_file(path, uri, must_exist)
 
 
 def _is_no_error(said: logging.LogRecord) -> bool:
-    """Leave out what MLflow's databases raise, with its SQL and traceback: that is told by whoever catches it."""
+    """Filter out MLflow's log of database errors, with SQL and traceback: whoever catches them says more."""
     return said.exc_info is None
 
 
@@ -203,21 +206,21 @@ def _check_address(uri: str) -> None:
         parts.port  # noqa: B018 - raises ValueError where it is no number
     except ValueError as error:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no URL ({error}); write it as https://host:port"
+            f"MLflow at {_without_credentials(uri)}: no URL ({error}); write it as https://host:port"
         ) from error
     if "@" in parts.netloc:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no user or password in the address; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD"
+            f"MLflow at {_without_credentials(uri)}: no user or password in the address; "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         )
 
 
-def _plain(text: str) -> str:
-    """Leave out the users and passwords of addresses: those of databases need them."""
+def _without_credentials(text: str) -> str:
+    """Return a text without the users and passwords in its addresses, which databases need."""
     return re.sub(r"://[^/\s@]*(:[^\s]*)?@", "://…@", text)
 
 
-def _ask(uri: str) -> None:
+def _check_answers(uri: str) -> None:
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE).close()  # noqa: S310 - callers check the scheme
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -237,7 +240,7 @@ def _check_driver(uri: str) -> None:
         make_url(uri).get_dialect().import_dbapi()
     except (ImportError, ArgumentError, ValueError) as error:
         raise TrackingError(
-            f"MLflow at {_plain(uri)}: no database to be reached ({error}); install its driver"
+            f"MLflow at {_without_credentials(uri)}: no database to be reached ({error}); install its driver"
         ) from error
 
 
@@ -246,7 +249,7 @@ def _sqlite(uri: str) -> Path | None:
 
 
 def _make_store(path: Path) -> None:
-    """Let MLflow make its tables beside the final place: its migrations cannot go on after a kill."""
+    """Let MLflow create its tables beside the final place: its migrations cannot go on after a kill."""
     import filelock
     import mlflow
 

@@ -1,4 +1,4 @@
-"""Fetch what others put into a store: only so much, whatever the store says and however long it goes on."""
+"""Fetch what others put into a store, within limits: hostile artifacts must not fill the disk."""
 
 import errno
 import shutil
@@ -15,35 +15,36 @@ if TYPE_CHECKING:
 
 _MOST_FILES, _DEEPEST = 10_000, 8
 _LEAST = 1 << 20
-"""Bytes that any file may have while it is fetched; MLflow adds some of its own."""
+"""Bytes that any file may have while it is fetched; MLflow writes small files of its own."""
 _REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"}
-"""What MLflow answers to links that lead out of a store, and names that do."""
+"""MLflow's error codes for links and names that lead out of a store."""
 _TOO_LARGE = f"[Errno {errno.EFBIG}]"
 
 Lister = Callable[[str | None], "list[FileInfo]"]
 
 
-def listed(what: str, lister: Lister, artifact: "FileInfo | None" = None) -> dict[str, int | None]:
-    """Return all files below an artifact, or in a whole store, with their sizes as it lists them.
+def list_files(what: str, lister: Lister, artifact: "FileInfo | None" = None) -> dict[str, int | None]:
+    """Return path -> size of all files below an artifact, or in a whole store, as the store lists them.
 
-    DataError where they are more, or lie deeper, than anything that is fetched.
+    Raises DataError where they are more, or lie deeper, than inc-mlflow ever writes.
     """
     files: dict[str, int | None] = {}
-    for path, size in _walked(what, lister, artifact, 0):
+    for path, size in _walk(what, lister, artifact, 0):
         files[path] = size
         if len(files) > _MOST_FILES:
             raise DataError(
-                f"{what}: has more than {_MOST_FILES} files, which inc-mlflow never writes; start the pipeline again"
+                f"{what}: has more than {_MOST_FILES} files, which inc-mlflow never writes; "
+                "start the pipeline again"
             )
     return files
 
 
 @contextmanager
-def fetching(what: str, files: dict[str, int | None], target: Path, largest: int) -> Iterator[None]:
-    """Let no file become larger than the largest one that is listed, or than ``largest`` where no size is.
+def limited_download(what: str, files: dict[str, int | None], target: Path, largest: int) -> Iterator[None]:
+    """Let no fetched file become larger than the largest one that is listed.
 
-    DataError where one would, or MLflow refuses the name of one; ShortageError where ``target`` has no room
-    for all.
+    Where a size is unknown the limit is ``largest``. Raises DataError where a file would be larger, or MLflow
+    refuses its name; ShortageError where ``target`` has no room for all.
     """
     from mlflow.exceptions import MlflowException
 
@@ -64,7 +65,7 @@ def fetching(what: str, files: dict[str, int | None], target: Path, largest: int
         raise
 
 
-def _walked(
+def _walk(
     what: str, lister: Lister, artifact: "FileInfo | None", depth: int
 ) -> Iterator[tuple[str, int | None]]:
     if artifact is not None and not artifact.is_dir:
@@ -75,7 +76,7 @@ def _walked(
             f"{what}: has folders in folders more than {_DEEPEST} times; start the pipeline again"
         )
     for inside in lister(artifact.path if artifact else None):
-        yield from _walked(what, lister, inside, depth + 1)
+        yield from _walk(what, lister, inside, depth + 1)
 
 
 def _check_room(what: str, size: int, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make a thing on the server once, though the answer may get lost: MLflow's own retries would make it twice."""
+"""Create a thing on the server once, though answers get lost: MLflow's own retries would create it twice."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from inc_mlflow.tracking.server.waiting import wait
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from requests import RequestException
 
@@ -19,12 +20,11 @@ _SERVER_ERROR = 500
 T = TypeVar("T")
 
 
-def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
+def get_or_create(find: Callable[[], T | None], make: Callable[[], T]) -> T:
     """Return what ``find`` finds, else what ``make`` makes.
 
-    After a lost answer it is looked for before it is made again.
-
-    Raises what ``make`` raises where the server refuses, or the last attempt fails.
+    After a lost answer ``find`` is asked again before anything is made again. Raises what ``make`` raises
+    where the server refuses, or the last attempt fails.
     """
     from mlflow.exceptions import MlflowException
     from requests import RequestException
@@ -36,7 +36,7 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
             with _without_retries():
                 return make()
         except (MlflowException, RequestException) as error:
-            if lasting(error):
+            if is_refusal(error):
                 raise
         wait(pause)
     if (found := find()) is not None:
@@ -45,8 +45,25 @@ def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
         return make()
 
 
-def lasting(error: "MlflowException | RequestException") -> bool:
-    """Tell whether the server answered and refused: trying again would change nothing."""
+def write_once(client: "MlflowClient", run_id: str, key: str, value: str) -> bool:
+    """Write a param, which MLflow never overwrites; tell whether it has this value now.
+
+    A lost answer is no error: the param is read back.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_param(run_id, key, value)
+    except MlflowException as error:
+        present = client.get_run(run_id).data.params.get(key)
+        if present is None or (error.error_code == "PERMISSION_DENIED" and is_refusal(error)):
+            raise
+        return bool(present == value)
+    return True
+
+
+def is_refusal(error: "MlflowException | RequestException") -> bool:
+    """Tell whether the server answered and refused, so that trying again would change nothing."""
     from requests import RequestException
 
     if isinstance(error, RequestException):  # of artifacts

@@ -1,4 +1,4 @@
-"""Who this process is to the MLflow server, by the server's own word."""
+"""Which user this process is to the MLflow server, and what that user may do."""
 
 import getpass
 import os
@@ -17,7 +17,7 @@ _READERS = {"NO_PERMISSIONS", "READ", "USE"}
 
 
 def current_user(client: "MlflowClient") -> str | None:
-    """Return the name that this process is logged in by; None where the server has no users, or is a file.
+    """Return the user that this process is logged in as; None where the server has no users, or is a file.
 
     Raises MlflowException where the server refuses the login.
     """
@@ -28,23 +28,19 @@ def current_user(client: "MlflowClient") -> str | None:
 
 
 def permission(client: "MlflowClient", user: str, resource: str, name: str) -> str | None:
-    """Return what the server lets ``user`` do, as READ or MANAGE.
+    """Return what the server lets ``user`` do with a resource, as READ or MANAGE.
 
-    Name ``*`` is what it lets users do by default.
-
-    None where the server cannot tell. Raises MlflowException where it is another user and this one is no
-    administrator.
+    The name ``*`` asks for the default of all users. None where the server cannot tell. Raises
+    MlflowException where ``user`` is another one and this process no administrator.
     """
     answer = _ask(client, _PERMISSION, username=user, resource_type=resource, resource_id=name)
     return None if answer is None else str(answer["permission"])
 
 
-def open_to_others(client: "MlflowClient", request: RequestRecord) -> str | None:
-    """Say who else may write to the registry as far as the server tells this user.
+def find_other_writers(client: "MlflowClient", request: RequestRecord) -> str | None:
+    """Say who else may write to the registry, as far as the server tells this user; None if it names nobody.
 
-    None where it names nobody.
-
-    It tells nothing about other users, so what an administrator granted one of them stays unseen.
+    The server tells nothing about other users, so what an administrator granted one of them stays unseen.
     """
     import mlflow
 
@@ -67,7 +63,7 @@ def open_to_others(client: "MlflowClient", request: RequestRecord) -> str | None
 
 
 def _ask(client: "MlflowClient", endpoint: str, **params: str) -> dict[str, Any] | None:
-    """Ask what MLflow's client has no method for; None where the server does not know the question."""
+    """Call an endpoint that MLflow's client has no method for; None where the server has no such endpoint."""
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request, verify_rest_response
 
@@ -80,7 +76,7 @@ def _ask(client: "MlflowClient", endpoint: str, **params: str) -> dict[str, Any]
 
 
 def acting_user(client: "MlflowClient") -> str:
-    """Return who is to be named for what this process does: the server's user, else this machine's, which is a claim only."""
+    """Return who does what this process does: the server's user, else this machine's, marked unchecked."""
     name = current_user(client)
     if name is not None:
         return name

@@ -1,4 +1,4 @@
-"""MLflow's import: most of what a step that talks to a server waits for."""
+"""MLflow's import, which takes most of the time of a step that talks to a server."""
 
 import atexit
 import gc
@@ -7,8 +7,8 @@ from importlib import import_module
 
 
 @cache
-def load(module: str) -> None:
-    """Import a module without the garbage collector, which is not to walk what it made when the process ends either.
+def import_without_gc(module: str) -> None:
+    """Import a module with the garbage collector off, also for its objects at the end of the process.
 
     MLflow makes 280,000 objects that live to the end; walking them is a quarter of a short process' time.
     """

@@ -1,4 +1,4 @@
-"""What a server or a database refused, in words that say what to do about it."""
+"""Explain what a server or a database refused, and say what to do about it."""
 
 import re
 import sqlite3
@@ -14,11 +14,12 @@ _LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACK
 _STATEMENT = re.compile(r"\s*(?:\[SQL: |\[parameters: |\(Background on this error at: ).*", re.DOTALL)
 _LONGEST = 600
 """Characters of the server's own words: some answer with a page."""
+_LOCKED = "the database is locked: another process writes to it; let that one end, and run this again"
 _DATABASE = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run the same command again",
     sqlite3.SQLITE_READONLY: "the database cannot be written; let this user write it and its folder",
-    sqlite3.SQLITE_BUSY: "the database is locked: another process writes to it; let that one end, and run this again",
-    sqlite3.SQLITE_LOCKED: "the database is locked: another process writes to it; let that one end, and run this again",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_IOERR: "the disk does not read or write the database; look whether it is full or broken",
     sqlite3.SQLITE_CANTOPEN: "the database cannot be opened; let this user read and write it and its folder",
     sqlite3.SQLITE_CORRUPT: "the database is damaged; restore a copy of it",
@@ -28,30 +29,31 @@ _DATABASE = {
 _PRIMARY = 0xFF
 
 
-def explained(error: Exception, uri: str, waited: str) -> str:
-    """Say what was refused and what to do.
+def explain_refusal(error: Exception, uri: str, waited: str) -> str:
+    """Say what was refused and what to do, in the server's words where it has any, and without SQL.
 
-    Without SQL, which is nobody's to mend, and in the server's words where it has any.
-
-    ``waited`` tells how long a server that was asked too often was given.
+    ``waited`` says how long a busy server was waited for.
     """
     words = _STATEMENT.sub("", " ".join(str(error).split()))
     words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
-    if (told := _of_database(error)) is not None:
+    if (told := _explain_database(error)) is not None:
         return told
     match status(error):
         case 401:
             return f"does not accept {_identity(uri)} (401); set {_LOGIN}: {words}"
         case 403:
             right = _right(words)
-            return f"{_identity(uri)} may not do this (403); {right}, or log in as another with {_LOGIN}: {words}"
+            return (
+                f"{_identity(uri)} may not do this (403); {right}, "
+                f"or log in as another with {_LOGIN}: {words}"
+            )
         case 429:
             return f"was asked too often (429){waited}; run this again later, or let it allow more: {words}"
     return words
 
 
 def status(error: Exception) -> int | None:
-    """Return the HTTP status that an error of MLflow's or of requests' is about, None where it is about none."""
+    """Return the HTTP status of an error of MLflow's or of requests'; None where it has none."""
     from mlflow.exceptions import MlflowException
 
     if (found := _IN_WORDS.search(str(error))) is not None:
@@ -63,17 +65,17 @@ def status(error: Exception) -> int | None:
     return int(error.get_http_status_code())  # type: ignore[no-untyped-call]
 
 
-def database_words(error: sqlite3.Error) -> str:
+def explain_sqlite(error: sqlite3.Error) -> str:
     """Say what SQLite refused."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     return _DATABASE.get(code, str(error))
 
 
-def _of_database(error: Exception) -> str | None:
-    """Return what SQLite refused below an error, on this machine or behind a server, which passes on its words alone."""
+def _explain_database(error: Exception) -> str | None:
+    """Explain what SQLite refused, here or behind a server, which passes on its words alone; else None."""
     found = next((one for one in _causes(error) if isinstance(one, sqlite3.Error)), None)
     if found is not None and getattr(found, "sqlite_errorcode", 0) & _PRIMARY in _DATABASE:
-        return database_words(found)
+        return explain_sqlite(found)
     return (
         "the server's disk is full; free some space there"
         if "database or disk is full" in str(error)
@@ -89,7 +91,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _identity(uri: str) -> str:
-    """Say by whom this process comes to a server, as MLflow's client chooses."""
+    """Name the login that MLflow's client uses for a server."""
     from mlflow.utils.credentials import get_default_host_creds
 
     login = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
@@ -101,7 +103,7 @@ def _identity(uri: str) -> str:
 
 
 def _right(words: str) -> str:
-    """Say which right lacks, by MLflow's names for them, as far as the server's words tell what was asked."""
+    """Say which right is missing, by MLflow's names, as far as the server's words show the endpoint."""
     found = _ENDPOINT.search(words)
     if found is None:
         return "ask its administrator for the right"

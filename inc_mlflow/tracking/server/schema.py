@@ -1,6 +1,6 @@
-"""Whether a database is a store of this MLflow's own version: MLflow changes an older one without asking, or takes any for its.
+"""Check that a database is a store of the installed MLflow, which would migrate an older one without asking.
 
-Looking changes nothing, not even the time of the file.
+The check changes nothing, not even the time of the file.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.tracking.server.refusals import database_words
+from inc_mlflow.tracking.server.refusals import explain_sqlite
 
 _TABLE = "alembic_version"
 _REVISION = f"SELECT version_num FROM {_TABLE}"  # noqa: S608 - no text of anybody's
@@ -22,13 +22,13 @@ _PATIENCE = 20.0
 """Seconds to wait for whoever writes to a SQLite file, as MLflow does."""
 
 
-def check_file(path: Path, shown: str, made: bool) -> None:
+def check_file(path: Path, shown: str, must_exist: bool) -> None:
     """Raise TrackingError where a SQLite file is of another MLflow than this, or is no store at all.
 
-    ``shown`` is its URI. One that does not exist yet is an error where it must have been ``made`` before.
+    ``shown`` is its URI. One that does not exist yet is an error with ``must_exist``.
     """
     if not path.exists():
-        if made:
+        if must_exist:
             raise TrackingError(
                 f"MLflow at {shown}: does not exist; run a job first, or give another with --tracking-uri"
             )
@@ -36,25 +36,24 @@ def check_file(path: Path, shown: str, made: bool) -> None:
     try:
         revision = _of_file(path)
     except sqlite3.Error as error:
-        raise TrackingError(f"MLflow at {shown}: {database_words(error)}") from error
-    _check(revision, shown, made)
+        raise TrackingError(f"MLflow at {shown}: {explain_sqlite(error)}") from error
+    _check(revision, shown, must_exist)
 
 
-def check_database(uri: str, shown: str, made: bool) -> None:
-    """Raise TrackingError where the database of a server is of another MLflow than this, or is no store at all."""
+def check_database(uri: str, shown: str, must_exist: bool) -> None:
+    """Raise TrackingError where a server's database is of another MLflow than this, or no store at all."""
     from sqlalchemy import NullPool, create_engine, inspect, text
 
     engine = create_engine(uri, poolclass=NullPool)
     with engine.connect() as connection:
         tables = inspect(connection).get_table_names()
-        _check(_revision(tables, lambda: connection.execute(text(_REVISION)).scalars().all()), shown, made)
+        _check(
+            _revision(tables, lambda: connection.execute(text(_REVISION)).scalars().all()), shown, must_exist
+        )
 
 
 def _of_file(path: Path) -> str | None:
-    """Return the revision.
-
-    What a kill left to be undone in the file is undone only where it cannot be read otherwise.
-    """
+    """Return the revision; what a kill left open is rolled back only where it cannot be read otherwise."""
     try:
         return _read(path, "ro")
     except sqlite3.OperationalError as error:
@@ -71,18 +70,18 @@ def _read(path: Path, mode: str) -> str | None:
 
 
 def _revision(tables: list[str], read: Callable[[], Sequence[str]]) -> str | None:
-    """Return the revision of a database with these tables; None where no MLflow finished making it."""
+    """Return the revision of a database with these tables; None where no MLflow finished creating it."""
     if not tables:
         return _NOTHING
     found = read() if _TABLE in tables else []
     return found[0] if len(found) == 1 else None
 
 
-def _check(revision: str | None, shown: str, made: bool) -> None:
+def _check(revision: str | None, shown: str, must_exist: bool) -> None:
     from alembic.script import ScriptDirectory
 
     if revision == _NOTHING:
-        if made:
+        if must_exist:
             raise TrackingError(
                 f"MLflow at {shown}: is empty; run a job first, or give another with --tracking-uri"
             )

@@ -1,4 +1,4 @@
-"""A server that is asked too often says how long to wait: that is done, within a bound, where MLflow's client has none."""
+"""Wait as long as a busy server asks (429), within a bound that MLflow's client lacks."""
 
 import time
 from collections.abc import Iterator
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 10.0
-"""Seconds to wait before one more attempt, however much longer the server asks for: its hour would be a
-command that hangs."""
+"""Most seconds to wait before one more attempt: a server that asks for an hour must not hang a command."""
 _TOO_MANY = 429
 
 
 @dataclass
 class Waits:
-    """What servers asked for since the connection began."""
+    """Waiting times since the connection began."""
 
     asked: float = 0.0
     """Seconds, by the last answer; 0 where it did not say."""

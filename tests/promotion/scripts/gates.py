@@ -1,4 +1,4 @@
-"""Gates in processes of their own, all at once: `gates.py [--dying] RUN_ID...` prints each decision as a line of JSON.
+"""Gates in processes of their own: `gates.py [--dying] RUN_ID...` prints each decision as a line of JSON.
 
 With `--dying` the n-th gate kills itself as soon as its n-th writing call was answered, and prints nothing.
 """
@@ -13,7 +13,7 @@ warnings.simplefilter("ignore")
 import requests
 
 from inc_mlflow.errors import IncError
-from inc_mlflow.promotion.process_request import decide
+from inc_mlflow.promotion.process_request import process_untrusted_request
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.tracking.server.connection import Stores
 
@@ -37,7 +37,7 @@ def deadly(fatal: int) -> None:
 
 def gate(run_id: str) -> None:
     try:
-        text = decide(Stores.of_environment(), run_id, Policy()).model_dump_json()
+        text = process_untrusted_request(Stores.of_environment(), run_id, Policy()).model_dump_json()
     except IncError as error:
         text = f'"{error}"'
     os.write(1, f"{text}\n".encode())

@@ -11,7 +11,7 @@ from inc_mlflow.records import CandidatesRecord, EvaluationRecord, JudgementReco
 from inc_mlflow.steps.judge.request import request_promotion
 from inc_mlflow.steps.report.track import track
 from inc_mlflow.steps.standalone.gate import judge_records
-from inc_mlflow.tracking.registry.versions import logged_as
+from inc_mlflow.tracking.registry.versions import model_id_of_digest
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def test_models_are_taken_from_where_this_machine_has_them(store, measured, tmp_
 def test_the_champion_is_not_logged_again_and_keeps_the_numbers_of_its_own_run(store, measured, tmp_path):
     first = measured.track(tmp_path / "first")
     best = measured.judgement.best()
-    store.crown(best.sha256, first.models[best.sha256])
+    store.promote(best.sha256, first.models[best.sha256])
     before = store.client.get_logged_model(first.models[best.sha256]).metrics
     rest = CandidatesRecord.load(measured / "candidates")
     candidates = shutil.copytree(measured / "candidates", tmp_path / "candidates")
@@ -64,7 +64,7 @@ def test_the_champion_is_not_logged_again_and_keeps_the_numbers_of_its_own_run(s
     assert (
         later.models[best.sha256]
         == first.models[best.sha256]
-        == logged_as(store.client, "digits", best.sha256)
+        == model_id_of_digest(store.client, "digits", best.sha256)
     )
     assert later.runs[best.sha256] != first.runs[best.sha256]
     assert "speedup" in store.run(later.runs[best.sha256]).data.metrics

@@ -13,7 +13,7 @@ from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.records import CalibrationRecord
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps.step import STATE, step
-from inc_mlflow.tracking.plugins.step_context import POD_FACTS, inside
+from inc_mlflow.tracking.plugins.step_context import POD_FACTS, step_context
 
 SPEC = JobSpec.from_text(
     "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, recipes: [{method: dynamic}]}"
@@ -87,7 +87,7 @@ def test_runs_outside_of_our_steps_are_untouched(opened, tmp_path):
 @pytest.mark.usefixtures("pod")
 def test_what_another_thread_does_meanwhile_is_untouched(opened):
     found = {}
-    with inside("calibrate", "intel"):
+    with step_context("calibrate", "intel"):
         thread = threading.Thread(target=lambda: found.update(opened()))
         thread.start()
         thread.join()
@@ -95,7 +95,7 @@ def test_what_another_thread_does_meanwhile_is_untouched(opened):
 
 
 def test_a_step_that_fails_leaves_nothing_behind(opened):
-    with pytest.raises(ZeroDivisionError), inside("calibrate", "intel"):
+    with pytest.raises(ZeroDivisionError), step_context("calibrate", "intel"):
         _ = 1 / 0
     assert opened() == {}
 

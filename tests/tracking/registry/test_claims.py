@@ -1,4 +1,4 @@
-"""Whose turn it is: nobody's while the last entry is not carried out, or somebody may still work under a claim."""
+"""Whose turn it is: nobody's while the last entry is not applied, or a claim may be live."""
 
 import os
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 from inc_mlflow.errors import LedgerError
 from inc_mlflow.records.ledger import START, Entry
-from inc_mlflow.tracking.registry.claims import LEASE, _Claimant, _free, _host
 from inc_mlflow.tracking.registry.ledger import Ledger, key_of
+from inc_mlflow.tracking.registry.ledger_turn import LEASE, _Claimant, _host, _next_claim
 
 GATE = "a" * 32
 FIRST, SECOND = f"claim.{key_of(1)}.1", f"claim.{key_of(2)}.1"
@@ -45,39 +45,41 @@ def ledger(settled=1, **params):
 
 
 def test_the_next_entry_is_free_once_the_registry_follows_the_last():
-    assert _free(ledger(), {}) == SECOND
+    assert _next_claim(ledger(), {}) == SECOND
 
 
 def test_a_turn_lasts_until_its_alias_stands_where_its_entry_says():
     """Else a call of the first gate that is slow undoes what the next one does."""
     seen = {}
-    assert _free(ledger(settled=0), seen) is None
+    assert _next_claim(ledger(settled=0), seen) is None
     seen[FIRST] -= LEASE + 1
-    assert _free(ledger(settled=0), seen) == SECOND
+    assert _next_claim(ledger(settled=0), seen) == SECOND
 
 
 def test_a_claim_of_another_gate_on_that_entry_says_nothing():
     rival = {f"claim.{key_of(1)}.2": claim("b" * 32), f"claim.{key_of(1)}.2.free": "b" * 32}
-    assert _free(ledger(settled=0, **rival), {}) is None
+    assert _next_claim(ledger(settled=0, **rival), {}) is None
 
 
 def test_who_died_here_is_followed_at_once(dead):
-    assert _free(ledger(settled=0, **{FIRST: claim(process=dead)}), {}) == SECOND
-    assert _free(ledger(**{SECOND: claim(process=dead)}), {}) == f"claim.{key_of(2)}.2"
-    assert _free(ledger(**{SECOND: claim(process=dead, host="elsewhere")}), {}) is None
+    assert _next_claim(ledger(settled=0, **{FIRST: claim(process=dead)}), {}) == SECOND
+    assert _next_claim(ledger(**{SECOND: claim(process=dead)}), {}) == f"claim.{key_of(2)}.2"
+    assert _next_claim(ledger(**{SECOND: claim(process=dead, host="elsewhere")}), {}) is None
 
 
 def test_who_works_or_gave_up_is_known():
-    assert _free(ledger(**{SECOND: claim()}), {}) is None
-    assert _free(ledger(**{SECOND: claim(), f"{SECOND}.free": GATE}), {}) == f"claim.{key_of(2)}.2"
+    assert _next_claim(ledger(**{SECOND: claim()}), {}) is None
+    assert _next_claim(ledger(**{SECOND: claim(), f"{SECOND}.free": GATE}), {}) == f"claim.{key_of(2)}.2"
 
 
 def test_a_param_that_only_looks_like_a_claim_is_none():
-    assert _free(ledger(**{f"claim.{key_of(2)}.x": claim(), f"claim.{key_of(2)}.": claim()}), {}) == SECOND
+    assert (
+        _next_claim(ledger(**{f"claim.{key_of(2)}.x": claim(), f"claim.{key_of(2)}.": claim()}), {}) == SECOND
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{}", "gate"])
 def test_a_claim_that_is_none_is_one_line(text):
     forged = ledger()
     with pytest.raises(LedgerError, match="is no gate's; it was forged"):
-        _free(replace(forged, params=forged.params | {SECOND: text}), {})
+        _next_claim(replace(forged, params=forged.params | {SECOND: text}), {})

@@ -1,4 +1,4 @@
-"""Names with line breaks in them, of experiments and models and in requests, end on one line wherever they are told."""
+"""Names with line breaks, of experiments and models and in requests, are printed on one line everywhere."""
 
 import pytest
 
@@ -31,9 +31,9 @@ def test_a_name_that_is_not_there_is_one_line(call, store, command):
 
 
 def test_a_reason_and_a_model_with_line_breaks_are_one_line_each(call, store):
-    from inc_mlflow.tracking.registry.create_ledger import found
+    from inc_mlflow.tracking.registry.create_ledger import create_ledger
 
-    found(store.client, HOSTILE)
+    create_ledger(store.client, HOSTILE)
     code, out, _ = call("freeze", HOSTILE, "--reason", HOSTILE)
     assert code == 0
     one(out)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import LedgerError
-from inc_mlflow.records.ledger import LONGEST, START, Entry, Standing, digest
+from inc_mlflow.records.ledger import LONGEST, START, Entry, Rank, digest
 from inc_mlflow.tracking.registry.ledger import HEAD, LEDGER, Ledger, key_of, read_ledger
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=900)
@@ -114,7 +114,7 @@ BACK = ("rolled_back", {"alias": "int8-champion", "version": "1", "sha256": f"{2
 
 def test_a_rollback_gives_the_alias_back_and_blocks_the_model():
     rolled = ledger(BACK)
-    assert rolled.place("int8-champion").sha256 == f"{1:064d}"
+    assert rolled.entry_of_alias("int8-champion").sha256 == f"{1:064d}"
     assert list(rolled.blocked) == [f"{2:064d}"]
     assert ledger(BACK, ("unblocked", {"sha256": f"{2:064d}"})).blocked == {}
 
@@ -127,11 +127,11 @@ def test_promotion_is_frozen_until_somebody_says_otherwise():
 
 def test_an_alias_that_was_taken_away_names_nothing():
     gone = ledger(("withdrawn", {"alias": "int8-champion"}))
-    assert (gone.place("int8-champion"), gone.aliases) == (None, {"int8-champion": None})
+    assert (gone.entry_of_alias("int8-champion"), gone.aliases) == (None, {"int8-champion": None})
 
 
-standings = st.builds(
-    Standing,
+ranks = st.builds(
+    Rank,
     conditions=st.just("c"),
     speedup=st.sampled_from([1.0, 2.0]),
     accuracy=st.sampled_from([0.5, 0.9]),
@@ -139,8 +139,8 @@ standings = st.builds(
 )
 
 
-@given(standings, standings, standings)
-def test_standings_have_one_order(one, two, three):
+@given(ranks, ranks, ranks)
+def test_ranks_have_one_order(one, two, three):
     assert not (one.beats(two) and two.beats(one))
     assert one.beats(two) or two.beats(one) or one == two
     assert not (one.beats(two) and two.beats(three)) or one.beats(three)

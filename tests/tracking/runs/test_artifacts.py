@@ -4,10 +4,10 @@ import pytest
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import sha256_file, sha256_text
-from inc_mlflow.promotion.process_request import decide_all
+from inc_mlflow.promotion.process_request import process_open_requests
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
-from inc_mlflow.tracking.requests.requests import open_request
+from inc_mlflow.tracking.requests.requests import write_request
 from inc_mlflow.tracking.runs import artifacts
 from inc_mlflow.tracking.runs.artifacts import fetch, fetch_evidence
 
@@ -67,12 +67,12 @@ def test_a_request_without_evidence_keeps_the_gate_from_no_other(store, run, mea
         "policy_sha256": "none",
         "models": {},
     }
-    open_request(
+    write_request(
         store.client, RequestRecord(registered_model="digits", run_id=run, evidence=expected, **fields)
     )
     measured.track(store.folder)
     honest = measured.request(store.folder)
-    answers = {one.run_id: one for one in decide_all(store.stores, None, Policy())}
+    answers = {one.run_id: one for one in process_open_requests(store.stores, None, Policy())}
     assert list(answers) == [run, honest]
     assert answers[run].reasons == ("gate: the evidence has no readable job.json; run the job again",)
     assert (answers[run].outcome, answers[honest].outcome) == ("rejected", "promoted")

@@ -10,8 +10,8 @@ from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, Interval, JudgementRecord, Row, Speed
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
-from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion, row_note
-from inc_mlflow.tracking.runs.numbers import of_pool, of_row
+from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion_command, row_note
+from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics
 from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
 
 MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
@@ -46,7 +46,7 @@ def test_the_best_that_passes_has_the_command_in_its_second_line():
 )
 def test_others_say_honestly_what_the_command_would_do(name, said):
     judgement, rows, _ = judged()
-    assert promotion(judgement, rows[name], "r") == said
+    assert promotion_command(judgement, rows[name], "r") == said
 
 
 def test_of_several_pools_each_may_have_another_champion():
@@ -58,10 +58,10 @@ def test_of_several_pools_each_may_have_another_champion():
     assert row_note(judgement, rows["good"], "r").startswith(
         "fail: drop 0 %, 1.50x on local, 0.80x on arm  \n"
     )
-    assert promotion(judgement, rows["good"], "r").endswith(
+    assert promotion_command(judgement, rows["good"], "r").endswith(
         "gives it the alias of local where it is the fastest that passes there."
     )
-    assert "alias" not in promotion(judgement, rows["bad"], "r")
+    assert "alias" not in promotion_command(judgement, rows["bad"], "r")
 
 
 def test_an_emulated_pool_has_no_speed():
@@ -69,7 +69,7 @@ def test_an_emulated_pool_has_no_speed():
     emulated = measured(ACCURACY, SPEED, pool=pool)
     emulated = type(emulated)(emulated.evaluation, emulated.outcomes, None)
     judgement, rows, pools = judged(local=measured(ACCURACY, SPEED), **{pool: emulated})
-    numbers = of_pool(rows["best"], pool, pools[pool])
+    numbers = pool_metrics(rows["best"], pool, pools[pool])
     assert not {name for name in numbers if "speed" in name or name.endswith("_ms")}
     assert numbers["standing"] == 2000
     assert "no speed" not in row_note(judgement, rows["best"], "r").splitlines()[0]
@@ -87,8 +87,8 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
     )
     local = type(pools["local"])(pools["local"].evaluation, pools["local"].outcomes, benchmark)
     row = rows["best"].model_copy(update={"source_speedup": FAST})
-    assert of_row(row, local) == of_pool(row, "local", local)
-    assert of_row(row, local) == {
+    assert row_metrics(row, local) == pool_metrics(row, "local", local)
+    assert row_metrics(row, local) == {
         "accuracy": 0.9, "accuracy_low": row.accuracy.low, "accuracy_high": row.accuracy.high,
         "relative_drop": 0.0, "relative_drop_low": row.relative_drop.low, "relative_drop_high": row.relative_drop.high,
         "speedup": 2.0, "speedup_low": 1.9, "speedup_high": 2.1,
@@ -100,7 +100,7 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
 
 def test_what_passes_stands_before_what_does_not_however_fast():
     _, rows, pools = judged()
-    standing = {name: of_row(row, pools["local"]).get("standing") for name, row in rows.items()}
+    standing = {name: row_metrics(row, pools["local"]).get("standing") for name, row in rows.items()}
     assert standing.pop(BASELINE) is None
     assert sorted(standing, key=lambda name: -standing[name]) == ["best", "good", "unsure", "bad"]
 

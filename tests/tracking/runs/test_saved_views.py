@@ -1,4 +1,4 @@
-"""Saved views are written once, beside those of others, and only for servers whose page they are tested with."""
+"""Saved views are written once, beside those of others, and only for servers that they are tested with."""
 
 import base64
 import http.server

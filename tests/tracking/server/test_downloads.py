@@ -1,4 +1,4 @@
-"""What a gate fetches is bounded by what the store lists, and a store that lists for ever is not listened to."""
+"""What a gate fetches is bounded by what the store lists, and an endless listing is refused."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError, ShortageError
 from inc_mlflow.records import RequestRecord
-from inc_mlflow.tracking.server.downloads import fetching, listed
+from inc_mlflow.tracking.server.downloads import limited_download, list_files
 
 MIB = 1 << 20
 
@@ -29,7 +29,7 @@ class Info:
 )
 def test_a_store_that_lists_for_ever_is_refused(inside, why):
     with pytest.raises(DataError, match=f"^run 1: {why}"):
-        listed("run 1", inside)
+        list_files("run 1", inside)
 
 
 def write(file, size):
@@ -44,18 +44,18 @@ def write(file, size):
 def test_a_file_that_grows_while_it_is_fetched_is_refused(tmp_path, said):
     with (
         pytest.raises(DataError, match=r"^run 1: a file is larger than its store says"),
-        fetching("run 1", {"a": said}, tmp_path, 1 << 40),
+        limited_download("run 1", {"a": said}, tmp_path, 1 << 40),
     ):
         write(tmp_path / "a", 2 * MIB + 1)
     assert (tmp_path / "a").stat().st_size <= 2 * MIB
 
 
 def test_where_no_size_is_listed_the_largest_that_is_taken_counts(tmp_path):
-    with fetching("run 1", {"a": None}, tmp_path, 3 * MIB):
+    with limited_download("run 1", {"a": None}, tmp_path, 3 * MIB):
         write(tmp_path / "a", 3 * MIB)
     with (
         pytest.raises(DataError, match="larger than its store says"),
-        fetching("run 1", {"a": None}, tmp_path, 3 * MIB),
+        limited_download("run 1", {"a": None}, tmp_path, 3 * MIB),
     ):
         write(tmp_path / "a", 3 * MIB + 1)
 
@@ -63,15 +63,18 @@ def test_where_no_size_is_listed_the_largest_that_is_taken_counts(tmp_path):
 def test_what_does_not_fit_on_the_disk_is_not_begun(tmp_path):
     with (
         pytest.raises(ShortageError, match=r"^run 1: takes 1099511627776 MiB, and .* has room for"),
-        fetching("run 1", {"a": 1 << 60}, tmp_path / "not there yet", 1 << 62),
+        limited_download("run 1", {"a": 1 << 60}, tmp_path / "not there yet", 1 << 62),
     ):
         raise AssertionError
 
 
 def test_what_mlflow_refuses_is_the_requests_fault_and_what_it_lacks_is_not(tmp_path):
-    with pytest.raises(DataError, match="MLflow refuses to read it"), fetching("run 1", {}, tmp_path, 1):
+    with (
+        pytest.raises(DataError, match="MLflow refuses to read it"),
+        limited_download("run 1", {}, tmp_path, 1),
+    ):
         raise MlflowException("invalid path", error_code=1000)
-    with pytest.raises(MlflowException), fetching("run 1", {}, tmp_path, 1):
+    with pytest.raises(MlflowException), limited_download("run 1", {}, tmp_path, 1):
         raise MlflowException("500", error_code=1)
 
 

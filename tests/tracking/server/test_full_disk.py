@@ -1,4 +1,4 @@
-"""A disk that fills while MLflow keeps its store there: one line that says so, and no SQL, of ours or in MLflow's log."""
+"""A disk that fills under MLflow's store: one line that says so, and no SQL, also in MLflow's log."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a server refuses is one line that says who was refused, what lacks, and which variables say otherwise."""
+"""A refusal is one line that says who was refused, what is missing, and which variables to set."""
 
 import json
 import time

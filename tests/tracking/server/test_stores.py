@@ -53,7 +53,7 @@ def marked(path, statement):
 
 @pytest.fixture(scope="session", params=[1, 10], ids=lambda steps: f"{steps} before")
 def older(request, empty_store, tmp_path_factory):
-    """A store of some revisions before, and which: where tables lack, MLflow makes them and changes all others at once."""
+    """An older store and its revision: where tables are missing, MLflow creates them and migrates all others."""
     path = tmp_path_factory.mktemp("older") / "mlflow.db"
     shutil.copyfile(empty_store, path)
     return path, downgraded(path, request.param)
@@ -182,7 +182,7 @@ def test_the_database_of_a_server_is_treated_alike(postgres_server):
 
     uri = postgres_server.create("older")
     stores = Stores(uri, uri)
-    with pytest.raises(TrackingError, match="is empty; run a job first"), connected(stores, made=True):
+    with pytest.raises(TrackingError, match="is empty; run a job first"), connected(stores, must_exist=True):
         pass
     with connected(stores) as client:
         client.create_experiment("made")

@@ -1,4 +1,4 @@
-"""best: the leaderboard as plain data, with the present champion and the command that promotes the job's best."""
+"""best: the leaderboard as plain data, with the present champion and the command that promotes the best."""
 
 import os
 from pathlib import Path
@@ -9,37 +9,40 @@ from inc_mlflow.formatting import percent
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.tracking.registry.aliases import champion_alias
 from inc_mlflow.tracking.registry.champions import Champion, find_champion
-from inc_mlflow.tracking.runs.leaderboard import Leaderboard, Standing, find_leaderboard
+from inc_mlflow.tracking.runs.leaderboard import Leaderboard, LeaderboardRow, find_leaderboard
 from inc_mlflow.tracking.server.connection import Server, Stores, connected
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def best_of(
+def best_candidates(
     stores: Stores, experiment: str, pool: str | None, max_drop: float | None, limit: int | None
 ) -> dict[str, Any]:
-    """Return the candidates of an experiment's latest job, best first, without those that drop by more than ``max_drop``.
+    """Return the candidates of an experiment's latest job, best first, that drop by at most ``max_drop``.
 
-    Nothing is changed on the server. Raises TrackingError where nothing was measured, or nothing is left.
+    Nothing is changed on the server. Raises TrackingError where nothing was measured, or no candidate is
+    left.
     """
-    with connected(stores, made=True) as client:
+    with connected(stores, must_exist=True) as client:
         board = find_leaderboard(client, experiment, pool)
         champion, problem = _champion(client, board.spec)
-    shown = _within(board.standings, max_drop)
+    shown = _within(board.rows, max_drop)
     return {
         "experiment": experiment,
         "run_id": board.run_id,
         "pool": pool,
         "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
         "champion_problem": problem,
-        "rows": [_plain(one, champion) for one in shown[:limit]],
+        "rows": [_row(one, champion) for one in shown[:limit]],
         "best": board.best.recipe,
-        "promote": None if champion and champion.sha256 == board.best.sha256 else _promotion(stores, board),
+        "promote": None
+        if champion and champion.sha256 == board.best.sha256
+        else _promote_command(stores, board),
     }
 
 
-def _within(standings: tuple[Standing, ...], max_drop: float | None) -> list[Standing]:
+def _within(standings: tuple[LeaderboardRow, ...], max_drop: float | None) -> list[LeaderboardRow]:
     if max_drop is None:
         return list(standings)
     left = [one for one in standings if one.row.relative_drop and one.row.relative_drop.value <= max_drop]
@@ -51,7 +54,7 @@ def _within(standings: tuple[Standing, ...], max_drop: float | None) -> list[Sta
 
 
 def _champion(client: "MlflowClient", spec: JobSpec) -> tuple[Champion | None, str | None]:
-    """Return the present champion, or why nobody can tell: the rest of the leaderboard is as true without it."""
+    """Return the present champion, or why nobody can tell: the leaderboard is shown all the same."""
     try:
         return find_champion(client, _registered(spec), champion_alias(spec.tracking.alias_prefix)), None
     except TrackingError as error:
@@ -62,8 +65,8 @@ def _registered(spec: JobSpec) -> str:
     return Server.of(Job(spec, Path())).registered_model
 
 
-def _promotion(stores: Stores, board: Leaderboard) -> str | None:
-    """Return the command that promotes the job's best candidate; a request of it promotes no other."""
+def _promote_command(stores: Stores, board: Leaderboard) -> str | None:
+    """Return the command that promotes the job's best candidate; None where that did not pass."""
     if board.best.verdict != "pass":
         return None
     at = (
@@ -74,6 +77,6 @@ def _promotion(stores: Stores, board: Leaderboard) -> str | None:
     return f"inc-mlflow promote --run {board.run_id}{at}"
 
 
-def _plain(one: Standing, champion: Champion | None) -> dict[str, Any]:
+def _row(one: LeaderboardRow, champion: Champion | None) -> dict[str, Any]:
     present = champion is not None and champion.sha256 == one.row.sha256
     return one.row.model_dump(mode="json", exclude={"reasons"}) | {"p99_ms": one.p99_ms, "champion": present}

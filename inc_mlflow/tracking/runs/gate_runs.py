@@ -1,9 +1,9 @@
-"""Runs of the gate's own, each in an experiment of its own whose name nobody can take beforehand."""
+"""Runs of the gate, each in an experiment of its own whose name nobody can take beforehand."""
 
 import uuid
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.server.get_or_create import once
+from inc_mlflow.tracking.server.get_or_create import get_or_create
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -12,17 +12,17 @@ OWNER = {"inc.owner": "inc_mlflow"}
 _NOTE = "mlflow.note.content"
 
 
-def own_run(client: "MlflowClient", name: str, role: str, note: str) -> tuple[str, str]:
-    """Make an experiment and its only run for a registered model; return their ids.
+def create_gate_run(client: "MlflowClient", name: str, role: str, note: str) -> tuple[str, str]:
+    """Create an experiment and its only run for a registered model; return both ids.
 
-    Lost answers make no second one.
+    Both are created once, though answers get lost.
     """
     title = f"{name} {role} {uuid.uuid4().hex[:8]}"
     tags = OWNER | {_NOTE: note, "inc.role": role}
-    experiment_id = once(
+    experiment_id = get_or_create(
         lambda: _experiment(client, title), lambda: str(client.create_experiment(title, tags=tags))
     )
-    run_id = once(
+    run_id = get_or_create(
         lambda: _first_run(client, experiment_id),
         lambda: str(client.create_run(experiment_id, tags=tags, run_name=role).info.run_id),
     )
