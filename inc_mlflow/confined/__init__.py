@@ -6,6 +6,6 @@ user, and whoever takes it over can do what that user can.
 
 from inc_mlflow.confined.call import confined
 from inc_mlflow.confined.limits import Limits, file_limit, more_time
-from inc_mlflow.confined.work import described, of_machine
+from inc_mlflow.confined.work import describe_error, is_shortage
 
-__all__ = ["Limits", "confined", "described", "file_limit", "more_time", "of_machine"]
+__all__ = ["Limits", "confined", "describe_error", "file_limit", "is_shortage", "more_time"]

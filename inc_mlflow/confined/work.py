@@ -57,13 +57,13 @@ def answer_of(work: Work) -> bytes:
         }
     except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
         answer = {
-            "kind": "short" if of_machine(error) else "broken",
-            "message": one_line(described(error), LONGEST_LINE),
+            "kind": "short" if is_shortage(error) else "broken",
+            "message": one_line(describe_error(error), LONGEST_LINE),
         }
     return json.dumps(answer).encode()
 
 
-def described(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return an exception in one line, with the last line of this package in its traceback."""
     passed = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [
@@ -73,6 +73,6 @@ def described(error: Exception) -> str:
     return one_line(f"met {type(error).__name__}{where}: {error}", LONGEST_LINE)
 
 
-def of_machine(error: Exception) -> bool:
+def is_shortage(error: Exception) -> bool:
     """Return whether an exception is about this machine, not about what was read."""
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in SHORTAGES)

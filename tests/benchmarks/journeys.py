@@ -13,7 +13,7 @@ code, so that they have the same names in every version of ours:
   while the smoothing module is on the stack. The files that name the option (as an identifier or a whole string)
   are added.
 - latency: the worker reads its clock; the benchmark reads a worker's answer, takes a quantile, saves its arrays
-  and its record; the gate opens that record, calls the gate's module about speed, and saves its own record
+  and its record; the gate opens that record, calls the gate's class about speed, and saves its own record
 
 Run as ``.venv/bin/python tests/benchmarks/journeys.py [ROOT]``; ROOT is another checkout of this project, with
 its compiled files, to compare with.
@@ -36,7 +36,7 @@ FOLDERS = ("inc_mlflow", "components", "pipelines")
 OUT, ROOT = "INC_MLFLOW_JOURNEY", "INC_MLFLOW_JOURNEY_ROOT"
 OPTION = "smooth_quant"
 SMOOTHING = ("smooth.py", "smooth_quant.py")
-SPEED = ("measure/gate/speed.py", "measure/faster.py")
+SPEED = ("SpeedCriterion.", "Faster.")  # the gate's class about speed, and its name before
 START, JOB_FILE = "cli/start.py", "spec/job.py"
 WORKER = ("measure/timing/worker.py", "ort/instance.py")
 BENCHMARK, GATE, PROMOTE, QUANTIZE = (
@@ -86,7 +86,7 @@ class Trace:
             if file:
                 if (file, function) in self._steps:
                     self._note("step", frame)
-                elif file.endswith(SPEED):
+                elif code.co_qualname.startswith(SPEED):
                     self._note("speed", frame)
             elif function in ("quantile", "savez", "from_array"):
                 self._note(function, frame)
