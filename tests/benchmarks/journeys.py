@@ -1,22 +1,23 @@
 """List the files that a reader opens to follow three things through the code, as JSON.
 
-``alias``: from ``inc-mlflow run`` to the moved alias. ``option``: from ``smooth_quant`` in a job file to the
-changed graph. ``latency``: from one measured call to the verdict.
+``alias``: from ``inc-mlflow run`` to the moved alias. ``option``: from ``smooth_quant`` in a job file to
+the changed graph. ``latency``: from one measured call to the verdict.
 
-A small job runs from beginning to end, with a profiler in each of its processes. A file belongs to a journey if
-one of its functions is on the call stack at an event of that journey. The events are calls of other people's
-code, so that they have the same names in every version of ours:
+A small job runs from beginning to end, with a profiler in each of its processes. A file belongs to a
+journey if one of its functions is on the call stack at an event of that journey. The events are calls of
+other people's code, so that they have the same names in every version of ours:
 
-- alias: a step's function begins; a file gets its final name; a process starts; the step that promotes writes
-  to MLflow
-- option: the job is validated, by the command and by the step that quantises; a constant is written into a graph
-  while the smoothing module is on the stack. The files that name the option (as an identifier or a whole string)
-  are added.
-- latency: the worker reads its clock; the benchmark reads a worker's answer, takes a quantile, saves its arrays
-  and its record; the gate opens that record, calls the gate's class about speed, and saves its own record
+- alias: a step's function begins; a file gets its final name; a process starts; the step that promotes
+  writes to MLflow
+- option: the job is validated, by the command and by the step that quantises; a constant is written into
+  a graph while the smoothing module is on the stack. The files that name the option (as an identifier or
+  a whole string) are added.
+- latency: the worker reads its clock; the benchmark reads a worker's answer, takes a quantile, saves its
+  arrays and its record; the gate opens that record, calls the gate's class about speed, and saves its own
+  record
 
-Run as ``.venv/bin/python tests/benchmarks/journeys.py [ROOT]``; ROOT is another checkout of this project, with
-its compiled files, to compare with.
+Run as ``.venv/bin/python tests/benchmarks/journeys.py [ROOT]``; ROOT is another checkout of this project,
+with its compiled files, to compare with.
 """
 
 import ast

@@ -65,7 +65,8 @@ for name in {packages}:
     package = importlib.import_module(name)
     for found in pkgutil.walk_packages(package.__path__, name + "."):
         importlib.import_module(found.name)
-engines = [one for one in sys.modules if one.startswith("inc_mlflow.engines.") and hasattr(sys.modules[one], "__path__")]
+inside = [one for one in sys.modules if one.startswith("inc_mlflow.engines.")]
+engines = [one for one in inside if hasattr(sys.modules[one], "__path__")]
 frameworks = [one for one in ("onnx", "onnxruntime", "torch", "tensorflow") if one in sys.modules]
 print(frameworks + sorted(engines))
 """
