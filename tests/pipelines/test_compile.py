@@ -10,7 +10,7 @@ import pytest
 
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
-from inc_mlflow.pipelines.kubernetes_settings import MANNERS, USER
+from inc_mlflow.pipelines.kubernetes_settings import TASK_PROFILES, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.spec.pools import Emulated
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
@@ -128,7 +128,7 @@ def test_only_what_is_pure_may_come_from_the_cache(spec):
     for name, task in tasks(spec).items():
         cached = task.get("cachingOptions", {}).get("enableCache", False)
         step = step_of(spec, task)
-        assert not cached or MANNERS[step].pure, name
+        assert not cached or TASK_PROFILES[step].pure, name
         assert not cached or step not in ASKING | MEASURING | {"quantize"}, name  # a search times models
 
 
