@@ -13,7 +13,10 @@ from inc_mlflow.errors import CallableError, IncError
 
 
 def load_callable(reference: str, root: Path, where: str) -> Callable[..., Any]:
-    """Import ``file.py:function`` relative to ``root``; ``where`` is the job field that names it."""
+    """Import ``file.py:function`` relative to ``root``; ``where`` is the job field that names it.
+
+    Raises CallableError where the file is missing, fails to run, or has no such function.
+    """
     file, _, name = reference.rpartition(":")
     module = _module((root / file).resolve(), where)
     function = getattr(module, name, None)
@@ -27,12 +30,12 @@ def load_callable(reference: str, root: Path, where: str) -> Callable[..., Any]:
 
 @contextmanager
 def user_code(path: Path, where: str) -> Iterator[None]:
-    """Turn what the user's code raises into one line that keeps the deepest frame inside the user's file."""
+    """Turn what the user's code raises into a CallableError of one line, with the place in their file."""
     try:
         yield
     except IncError:
         raise
-    except (Exception, SystemExit) as error:  # whatever foreign code raises is the user's to mend
+    except (Exception, SystemExit) as error:  # only the user can correct what their code raises
         raise CallableError(
             f"{where}: {_place(error, path)}: {type(error).__name__}: {_line(error)}"
         ) from error

@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same in reasons, tables and notes."""
+"""Numbers as text, the same in reasons, tables and notes."""
 
 import math
 from collections.abc import Iterable

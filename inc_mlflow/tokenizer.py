@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _PANIC = "PanicException"
-"""What a panic of Rust arrives as; its class cannot be imported, and is no Exception."""
+"""Class name of a panic in Rust; the class cannot be imported, and is not an Exception."""
 _STDERR = 2
 _one_at_a_time = threading.RLock()
 
 
 def read_tokenizer(path: Path, where: str) -> "Tokenizer":
-    """Open the file; DataError begins with ``where``, the job field that names it."""
+    """Open the file; raises DataError, which begins with ``where``, the job field that names the file."""
     from tokenizers import Tokenizer
 
     if not path.is_file():
@@ -31,9 +31,9 @@ def read_tokenizer(path: Path, where: str) -> "Tokenizer":
 
 @contextmanager
 def tokenizing(path: Path, where: str) -> Iterator[None]:
-    """Say of what the library raises, while it reads or uses the file, that the file is at fault, in one line.
+    """Turn what the library raises over a file into one DataError that names the file.
 
-    What does not fit together in a tokenizer.json is found late, when a text comes that needs it.
+    Some faults of a tokenizer.json show only when a text needs the faulty part.
     """
     try:
         with _held_back():
@@ -48,7 +48,7 @@ def tokenizing(path: Path, where: str) -> Iterator[None]:
 
 @contextmanager
 def _held_back() -> Iterator[None]:
-    """Keep what is written to standard error meanwhile, and drop it where something is raised: a panic prints pages."""
+    """Hold back standard error, and drop it where something is raised, since a panic prints pages."""
     with _one_at_a_time, tempfile.TemporaryFile() as held:
         own = os.dup(_STDERR)
         try:

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 LOCK = "INC_MLFLOW_IMAGES"
@@ -22,7 +22,7 @@ _NAME = r"[a-z0-9]+([._-][a-z0-9]+)*"
 _REPOSITORY = rf"^{_NAME}(:[0-9]+)?(/{_NAME})*$"
 
 
-class _Image(Part):
+class _Image(SpecModel):
     """Where an image is, and the sha256 of its manifest; without one it is not published."""
 
     repository: Annotated[str, Field(pattern=_REPOSITORY)]

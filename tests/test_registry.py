@@ -4,7 +4,7 @@ import pytest
 
 from inc_mlflow.errors import MissingExtraError, UnknownNameError
 from inc_mlflow.registry import Registry, Row, did_you_mean
-from tests.support.installed import install
+from tests.support.installed_packages import install
 
 
 @pytest.fixture

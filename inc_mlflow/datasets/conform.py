@@ -1,4 +1,4 @@
-"""Fit rows to the model: right rank and size, its dtype without loss, nothing but finite numbers."""
+"""Fit rows to the model: rank, size, its dtype without loss, and finite numbers only."""
 
 import numpy as np
 
@@ -8,7 +8,11 @@ from inc_mlflow.records import TensorSpec
 
 
 def conform(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> Arrays:
-    """Return the batch in the model's dtypes; DataError names the input and what it takes."""
+    """Return the batch in the model's dtypes.
+
+    Raises DataError, which names the input and what the model takes, where names, rank, size or type differ,
+    or where values are not finite.
+    """
     _check_names(inputs, specs, where)
     return {spec.name: _conform(np.asarray(inputs[spec.name]), spec, where) for spec in specs}
 
@@ -17,7 +21,8 @@ def _check_names(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> N
     expected, given = [spec.name for spec in specs], list(inputs)
     if set(expected) != set(given):
         raise DataError(
-            f"{where}: rows have the inputs {', '.join(map(str, given)) or 'none'}; the model takes {', '.join(expected)}"
+            f"{where}: rows have the inputs {', '.join(map(str, given)) or 'none'}; "
+            f"the model takes {', '.join(expected)}"
         )
 
 
@@ -60,6 +65,7 @@ def _cast(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
         same |= array != array  # NaN is refused by its own message
     if not same.all():
         raise DataError(
-            f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; store it as {dtype}"
+            f"{where}: input {spec.name!r} is {array.dtype} and would lose values as {dtype}; "
+            f"store it as {dtype}"
         )
     return cast

@@ -15,9 +15,10 @@ from inc_mlflow.spec import FileSplit
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
-    """Open an .npz; arrays of Python objects are refused, since reading them runs code.
+    """Open an .npz. Arrays of Python objects are refused, since reading them runs code.
 
-    Its rows are counted by the heads of the arrays; what no input and no label needs is never unpacked.
+    Rows are counted by the headers of the arrays; arrays that no input and no label needs are never unpacked.
+    Raises DataError where an array is missing, has no rows, or differs in length from the others.
     """
     archive = Archive(root / split.path, where)
     _check_inputs(split, where, inputs)
@@ -53,7 +54,8 @@ def _check_inputs(split: FileSplit, where: str, inputs: tuple[TensorSpec, ...]) 
     for name in split.inputs:
         if name not in names:
             raise DataError(
-                f"{where}.inputs: the model has no input {name!r}{did_you_mean(name, names)}; it has {', '.join(names)}"
+                f"{where}.inputs: the model has no input {name!r}{did_you_mean(name, names)}; "
+                f"it has {', '.join(names)}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Identity of rows: the digest of what the model is fed, so that equal rows are found across files and formats."""
+"""Identity of rows: the digest of the model's inputs finds equal rows across files and formats."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from inc_mlflow.records import SplitFacts, TensorSpec
 
 
 def row_digests(inputs: Arrays) -> list[bytes]:
-    """Return one sha256 per row over dtype, shape and bytes of its input arrays, in the order of their names."""
+    """Return one sha256 per row: of dtype, shape and bytes of its input arrays, ordered by name."""
     arrays = [(name, np.ascontiguousarray(inputs[name])) for name in sorted(inputs)]
     count = len(arrays[0][1])
     return [_digest([(name, array[row]) for name, array in arrays]) for row in range(count)]
@@ -33,7 +33,7 @@ class Content:
         self._labels: set[TensorSpec | None] = set()
 
     def add(self, digests: list[bytes], labels: np.ndarray | None) -> None:
-        """Take up the next batch."""
+        """Add the next batch."""
         for row, digest in enumerate(digests):
             self._digest.update(digest)
             if labels is not None:
@@ -42,7 +42,7 @@ class Content:
         self._labels.add(None if labels is None else _label_spec(labels))
 
     def facts(self, where: str = "data") -> SplitFacts:
-        """Return what has been seen so far; DataError where labels differ in kind from row to row."""
+        """Return rows, digest and kind of labels so far; raises DataError where labels differ in kind."""
         if len(self._labels) > 1:
             kinds = ", ".join(sorted(str(label and label.dtype) for label in self._labels))
             raise DataError(f"{where}: labels of several kinds ({kinds}); give every row one of the same")

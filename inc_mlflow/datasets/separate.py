@@ -56,7 +56,10 @@ class Data:
         return DataFacts(splits=splits, left_out=left_out, notes=tuple(_notes(left_out)))
 
     def rows(self, name: str, size: int | None = None) -> Iterator[Rows]:
-        """Yield batches of ``size`` rows, or of the split's own size, without the rows that validation shares."""
+        """Yield batches of ``size`` rows, by default of the split's own size.
+
+        Rows that stand in validation too are left out of the other splits.
+        """
         for inputs, labels in self._reader(name).batches(size):
             digests = row_digests(inputs)
             own = [name == "validation" or digest not in self.judging() for digest in digests]

@@ -13,27 +13,27 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.records import SplitFacts
 
 
-class Part(Protocol):
-    """Which batches of a split are wanted, as those of a shard."""
+class Shard(Protocol):
+    """Which batches of a split one shard takes."""
 
     @property
     def count(self) -> int:
-        """Into how many parts the split is cut."""
+        """How many shards the split is cut into."""
         ...
 
     def has(self, batch: int) -> bool:
-        """Tell whether a batch, counted from 0, is of this one."""
+        """Tell whether the shard takes a batch, counted from 0."""
         ...
 
 
 class Share:
     """A pass over one shard's batches of a split.
 
-    All batches are read, and digested into the content of the whole split: so a merge knows that its shards
-    had the same.
+    All batches of the split are read and digested, so that a merge can check that all shards had the same
+    split.
     """
 
-    def __init__(self, data: Data, split: str, size: int | None, shard: Part) -> None:
+    def __init__(self, data: Data, split: str, size: int | None, shard: Shard) -> None:
         self._data, self._split, self._size, self._shard = data, split, size, shard
         self._content = Content()
         self.labels: list[np.ndarray | None] = []
@@ -75,5 +75,6 @@ class Share:
     def _enough(self, batches: int) -> None:
         if batches < self._shard.count:
             raise DataError(
-                f"data.{self._split}: {batches} batches are too few for {self._shard.count} shards; use fewer shards"
+                f"data.{self._split}: {batches} batches are too few for {self._shard.count} shards; "
+                "use fewer shards"
             )

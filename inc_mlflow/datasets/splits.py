@@ -50,9 +50,10 @@ class SplitReader:
         return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
 
     def groups(self, name: str) -> np.ndarray:
-        """Return the number of each row's group, shape (rows,), by the array, column or extra input of that name.
+        """Return the group of each row, int64 (rows,), numbered from 0 in the order of their values.
 
-        Groups are numbered from 0 by their values' order. DataError where not every row has one.
+        ``name`` is an array, a column, or an input that a callable yields besides those of the model. Raises
+        DataError where not every row has a value.
         """
         values = _whole_or_text(self._groups(self._split, name), name)
         return np.unique(values, return_inverse=True)[1].astype(np.int64)
@@ -71,9 +72,9 @@ class SplitReader:
         return self._from_file(self._split, size or self._split.batch)
 
     def _without_group(self, batch: Batch) -> Batch:
-        """Take out what only says which rows belong together and no model reads.
+        """Take out the group, unless the model reads an input of that name.
 
-        Only validation has to give it.
+        Only validation must yield one.
         """
         inputs, labels = batch
         if self._group is not None and self._name == "validation":
@@ -82,9 +83,9 @@ class SplitReader:
         return {name: array for name, array in inputs.items() if name != self._group or name in taken}, labels
 
     def _group_of(self, inputs: Arrays, name: str) -> np.ndarray:
-        """Return what a callable's batch says of its rows' groups.
+        """Return the group of each row of a callable's batch.
 
-        What the model takes is no likely other name of it.
+        A hint never suggests an input of the model. Raises DataError where there is none.
         """
         if name not in inputs:
             given, taken = list(map(str, inputs)), {spec.name for spec in self._inputs}
@@ -95,7 +96,8 @@ class SplitReader:
         rows = len(next((array for other, array in inputs.items() if other != name), values))
         if values.shape != (rows,):
             raise DataError(
-                f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; yield one value per row"
+                f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; "
+                "yield one value per row"
             )
         return values
 
@@ -106,9 +108,11 @@ class SplitReader:
             yield source.read(rows[start : start + size])
 
     def _open(self, split: FileSplit) -> Source:
-        here = split.model_copy(update={"path": str(local_path(split.path, self._root))})
+        path = local_path(split.path, self._root)
+        here = split.model_copy(update={"path": str(path)})
         try:
-            return DATASETS.get(_format(here, self.where))(here, self._root, self.where, self._inputs)
+            _check_format(split, path, self.where)
+            return DATASETS.get(split.format_name)(here, self._root, self.where, self._inputs)
         except OSError as error:  # a folder on the way that may not be looked into
             said = f"{error.filename or here.path} cannot be read ({error.strerror or reason(error)})"
             raise DataError(f"{self.where}: {said}; give a path that can") from error
@@ -140,9 +144,8 @@ class SplitReader:
         try:
             array = np.asarray(labels)
             if array.dtype.kind == "U":
-                "".join(
-                    array.ravel().tolist()
-                ).encode()  # NumPy keeps numbers that are no characters, and halves of some
+                # NumPy can hold code points that are no characters, and surrogates.
+                "".join(array.ravel().tolist()).encode()
         except (SystemError, ValueError) as error:  # a SystemError is how CPython refuses such a number
             raise DataError(
                 f"{self.where}: labels are no array of numbers or texts ({reason(error)}); give one per row"
@@ -150,13 +153,14 @@ class SplitReader:
         return self._text(array) if array.dtype.kind in "OT" else array
 
     def _text(self, labels: np.ndarray) -> np.ndarray:
-        """Texts as pandas and NumPy's own strings hold them.
+        """Return texts that pandas or NumPy's variable-width strings hold as fixed-width ones.
 
-        Other objects have no bytes that say what they are.
+        Raises DataError for other Python objects: they have no bytes that could be digested.
         """
         if not all(isinstance(label, str) for label in labels.ravel().tolist()):
             raise DataError(
-                f"{self.where}: labels are Python objects; give numbers or texts, JSON where they have structure"
+                f"{self.where}: labels are Python objects; give numbers or texts, "
+                "JSON where they have structure"
             )
         return np.array(labels.tolist(), np.str_)
 
@@ -211,24 +215,19 @@ def _rows(batch: Batch, start: int, stop: int) -> Batch:
 
 
 def _whole_or_text(values: np.ndarray, name: str) -> np.ndarray:
-    """Refuse values that do not say for sure which are equal."""
+    """Return the values; raises DataError for types, as float, in which equality is not certain."""
     if values.dtype.kind not in "biuUS":
         raise DataError(f"data.group: {name!r} has {values.dtype}; give whole numbers or texts")
     return values
 
 
-def _format(split: FileSplit, where: str) -> str:
-    if split.format is not None:
-        return split.format
-    path = Path(split.path)
-    if path.is_dir():
-        return "images"
-    formats = {".npz": "npz", ".tsv": "text", ".csv": "text"}
-    if path.suffix not in formats:
+def _check_format(split: FileSplit, path: Path, where: str) -> None:
+    """Raise DataError where neither the job nor the path says what the file is."""
+    if split.format is None and DATASETS.named_by(split.path) is None and not path.is_dir():
+        files = ", ".join(suffix for suffix in DATASETS.suffixes() if suffix != "/")
         raise DataError(
-            f"{where}: {path} is no .npz, .tsv, .csv or folder; give one, or say format: npz, images or text"
+            f"{where}: {path} is no {files} or folder; give one, or say format: {', '.join(DATASETS)}"
         )
-    return formats[path.suffix]
 
 
 def _pair(item: Any, where: str) -> Batch:

@@ -12,7 +12,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import check_regular, listed
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec import FileSplit
+from inc_mlflow.spec import FileSplit, TextTransform
 from inc_mlflow.tokenizer import read_tokenizer, tokenizing
 
 ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -20,18 +20,21 @@ ENCODINGS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type
 
 
 def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...]) -> Source:
-    """Open a table; rows are tokenised when they are asked for, labels are numbers or else texts."""
-    table = _table(root / split.path, where)
-    columns = split.transform.columns or (_first_text_column(table, split.label, where),)
+    """Open a table; a row is tokenised when it is read, labels are numbers or else texts.
+
+    Raises DataError where a column is missing, a row has no label, or the tokenizer cannot be read.
+    """
+    table, transform = _table(root / split.path, where), split.options(TextTransform)
+    columns = transform.columns or (_first_text_column(table, split.label, where),)
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
     labels = _labels([row[split.label] for row in table], where) if split.label in table[0] else None
     if labels is None and "label" in split.model_fields_set:
         raise DataError(f"{where}.label: no column {split.label!r}; the table has {listed(table[0])}")
-    file, field = _tokenizer_file(split, root, where)
+    file, field = _tokenizer_file(transform, root, where)
     tokenizer = read_tokenizer(file, field)
     with tokenizing(file, field):
-        _set_length(tokenizer, split, where)
-    length = split.transform.max_length or 0
+        _set_length(tokenizer, transform, where)
+    length = transform.max_length or 0
     kinds = {spec.name: _encoding(split.inputs.get(spec.name, spec.name), where) for spec in inputs}
 
     def rows_at(positions: Sequence[int]) -> Batch:
@@ -87,7 +90,8 @@ def _first_text_column(table: list[dict[str, str]], label: str, where: str) -> s
     name = next((column for column in table[0] if column != label), None)
     if name is None:
         raise DataError(
-            f"{where}: the table has no column beside {label!r}; name the text with transform: {{columns: […]}}"
+            f"{where}: the table has no column beside {label!r}; "
+            "name the text with transform: {columns: […]}"
         )
     return name
 
@@ -99,10 +103,7 @@ def _labels(values: list[str | None], where: str) -> np.ndarray:
         raise DataError(f"{where}: row {values.index(None) + 1} has no label; give every row one")
     try:
         return _numbers(given)
-    except (
-        ValueError,
-        OverflowError,
-    ):  # also where a number is an identity of more digits than integers here have
+    except (ValueError, OverflowError):  # OverflowError: an identifier of more digits than int64 holds
         return np.array(given)
 
 
@@ -113,16 +114,16 @@ def _numbers(texts: list[str]) -> np.ndarray:
         return np.array([float(text) for text in texts])
 
 
-def _tokenizer_file(split: FileSplit, root: Path, where: str) -> tuple[Path, str]:
+def _tokenizer_file(transform: TextTransform, root: Path, where: str) -> tuple[Path, str]:
     """Return the file and the job field that names it."""
-    if split.transform.tokenizer is None or split.transform.max_length is None:
+    if transform.tokenizer is None or transform.max_length is None:
         raise DataError(f"{where}: text needs transform: {{tokenizer: tokenizer.json, max_length: 128}}")
-    return root / split.transform.tokenizer, f"{where}.transform.tokenizer"
+    return root / transform.tokenizer, f"{where}.transform.tokenizer"
 
 
-def _set_length(tokenizer: Tokenizer, split: FileSplit, where: str) -> None:
-    """Set the length of rows."""
-    length, columns = split.transform.max_length or 0, split.transform.columns or ()
+def _set_length(tokenizer: Tokenizer, transform: TextTransform, where: str) -> None:
+    """Set the length that rows are cut and padded to; raises DataError where it leaves no room for text."""
+    length, columns = transform.max_length or 0, transform.columns or ()
     special = tokenizer.num_special_tokens_to_add(is_pair=len(columns) == 2)
     if length <= special:
         raise DataError(

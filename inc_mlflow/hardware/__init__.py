@@ -1,1 +1,1 @@
-"""Hardware: the pools a job can name, and what this host is."""
+"""Hardware: the pools that a job can name, and what this host is."""

@@ -1,4 +1,4 @@
-"""What the machine did beside the instances of a benchmark, from the kernel's counters."""
+"""What else the machine did while a benchmark ran, from the kernel's counters."""
 
 import os
 import time
@@ -9,10 +9,10 @@ from pathlib import Path
 from inc_mlflow.records import Load
 
 _WORKING = 0.01
-"""Share of a turn that a thread runs at least to count as one that works; helpers of libraries sleep."""
+"""Least share of a turn that a thread runs to count as working; helper threads of libraries sleep."""
 _STOLEN_TICKS, _BUSY_TICKS = 1, 2
-"""Ticks that rounding alone can make between two readings: stolen time is one counter, busy time those of
-user and system, as is that of a thread where it is in ticks too."""
+"""Ticks that rounding alone can make between two readings. Stolen time is one counter; busy time is two, user
+and system, and so is that of a thread where the kernel gives it in ticks."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class _Snapshot:
     throttled: int | None
 
 
-class Watch:
-    """Counters of the processes ``pids``, of the ``cpus`` they are bound to and of the cgroups ``groups`` that have a quota.
+class LoadMeter:
+    """Measure what disturbs the processes ``pids``; each call returns the load since the last one.
 
-    Each call returns the load since the last one.
+    It reads the counters of these processes, of the ``cpus`` they are bound to, and of the cgroups ``groups``
+    that have a quota.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Watch:
         self._last = self._read()
 
     def __call__(self) -> Load:
-        """Read all counters again; a thread that appeared since then counts from its birth."""
+        """Read all counters again; a thread that began since the last call counts from its begin."""
         first, last = self._last, self._read()
         self._last = last
         seconds = last.at - first.at
@@ -82,11 +83,10 @@ class Watch:
         )
 
     def _busy(self, first: _Snapshot, last: _Snapshot) -> tuple[float | None, float | None]:
-        """Return the most seconds stolen from one CPU, and the most that others ran on one.
+        """Return the most seconds stolen from one CPU, and the most that other processes ran on one.
 
-        Ticks of rounding do not count.
-
-        The parent may have run on any of them: its time counts as none of others' on each.
+        Ticks that rounding alone can make do not count. The parent may have run on any of the CPUs, so its
+        time is subtracted on each.
         """
         if (
             first.cpus is None
@@ -125,9 +125,9 @@ def _most_waited(first: _Snapshot, last: _Snapshot, seconds: float) -> float | N
 
 
 def _migrations(first: _Snapshot, last: _Snapshot, least: float) -> int | None:
-    """Count the moves of threads that ran ``least`` seconds.
+    """Count the moves between CPUs of threads that ran at least ``least`` seconds.
 
-    Where the kernel keeps no count, those that ended elsewhere.
+    Where the kernel keeps no count, count the threads that ended on another CPU.
     """
     moves = 0
     for key, thread in last.threads.items():
@@ -150,9 +150,7 @@ def _threads(process: Path) -> Iterator[tuple[int, _Thread]]:
 def _thread(folder: Path) -> _Thread:
     """Read one thread: schedstat in nanoseconds where the kernel counts, else stat in ticks.
 
-    See proc_pid_stat(5).
-
-    A kernel built without these counters has the file too, with zeros.
+    See proc_pid_stat(5). A kernel built without these counters has the file schedstat too, with zeros.
     """
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     cpu, ticks = int(fields[36]), int(fields[11]) + int(fields[12])
@@ -187,10 +185,7 @@ def cpu_times(file: Path) -> dict[int, tuple[float, float]] | None:
 
 
 def _throttled(groups: Sequence[Path]) -> int | None:
-    """Sum the throttled periods of the cgroups that have a quota.
-
-    0 where none has; None where one does not count them.
-    """
+    """Return the throttled periods of all cgroups that have a quota; None where one does not count them."""
     counts = [_count(group / "cpu.stat") for group in groups]
     return None if None in counts else sum(count or 0 for count in counts)
 

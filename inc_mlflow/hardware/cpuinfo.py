@@ -23,10 +23,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def vendor() -> str | None:
-    """Return the maker of the CPU: one that pools can expect, or what Linux says of another.
-
-    None where it says nothing.
-    """
+    """Return the maker of the CPU as pools name it, or as Linux does; None where Linux does not say."""
     facts = cpuinfo()
-    told = facts.get("vendor_id") or facts.get("CPU implementer")
-    return _VENDORS.get(told, told) if told else None
+    name = facts.get("vendor_id") or facts.get("CPU implementer")
+    return _VENDORS.get(name, name) if name else None

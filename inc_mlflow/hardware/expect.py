@@ -1,4 +1,4 @@
-"""Whether this machine is what a pool expects: nothing may be measured in the name of a pool anywhere else."""
+"""Whether this machine is what a pool expects; only then may a number carry the name of that pool."""
 
 import platform
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware.cpuinfo import vendor
-from inc_mlflow.hardware.gpu import Gpu, present
+from inc_mlflow.hardware.gpu import Gpu, installed_gpu
 from inc_mlflow.hardware.probe import cpu_name, visible_flags
 from inc_mlflow.spec import PoolSpec
 from inc_mlflow.spec.placement import Expect
@@ -20,7 +20,7 @@ class _Machine:
     arch: str
     vendor: str | None
     flags: frozenset[str]
-    """Plain; empty where the system does not tell."""
+    """In lower case, without underscores; empty where the system does not list them."""
     gpu: Gpu | None
     text: str
 
@@ -29,10 +29,10 @@ _Claim = tuple[str, Callable[[_Machine], bool]]
 
 
 def confirm(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
-    """Raise HardwareError with all that this machine is not of what the pool expects, and with what it is.
+    """Raise HardwareError where this machine is not what the pool expects.
 
-    In an emulated process the CPU has the flags that onnxruntime sees. What cannot be found out does not
-    hold.
+    The message lists all that is not met, and what this machine is. In an emulated process the CPU has the
+    flags that onnxruntime sees. What cannot be found out is not met. ``mend`` says what the user can do.
     """
     machine = _machine(hardware.expect)
     if wrong := _unmet(hardware.expect, machine):
@@ -44,8 +44,8 @@ def is_met(expect: Expect) -> bool:
     return not _unmet(expect, _machine(expect))
 
 
-def words(expect: Expect) -> str:
-    """Return what is expected, for a person."""
+def describe(expect: Expect) -> str:
+    """Return what is expected, as text."""
     return ", ".join(text for text, _ in _claims(expect))
 
 
@@ -69,7 +69,7 @@ def _has(flag: str) -> _Claim:
 
 
 def _lacks(flag: str) -> _Claim:
-    """Where no flag can be read, none is known to be missing."""
+    """Where no flag can be read, none is known to be missing, so the claim does not hold."""
     return f"no {flag}", lambda machine: bool(machine.flags) and _plain(flag) not in machine.flags
 
 
@@ -90,21 +90,21 @@ def _named(part: str, name: str) -> bool:
 
 
 def _plain(flag: str) -> str:
-    """Linux has avx512_vnni, Kubernetes labels AVX512VNNI: a flag that must not be there is found under both names."""
+    """Return a flag in one spelling: Linux has avx512_vnni, labels in Kubernetes have AVX512VNNI."""
     return flag.lower().replace("_", "")
 
 
 def _machine(expect: Expect) -> _Machine:
     flags = frozenset(map(_plain, visible_flags()))
-    gpu, told = _gpu() if expect.gpu or expect.compute_capability else (None, "")
+    gpu, gpu_text = _gpu() if expect.gpu or expect.compute_capability else (None, "")
     text = f"{cpu_name()} ({platform.machine()}, {f'vendor {vendor()}' if vendor() else 'vendor not told'})"
     unread = "" if flags else ", whose flags this system does not tell"
-    return _Machine(platform.machine(), vendor(), flags, gpu, text + unread + told)
+    return _Machine(platform.machine(), vendor(), flags, gpu, text + unread + gpu_text)
 
 
 def _gpu() -> tuple[Gpu | None, str]:
     try:
-        gpu = present()
+        gpu = installed_gpu()
     except HardwareError as error:
         return None, f" with no GPU that counts ({error})"
     return gpu, f" with {gpu}"

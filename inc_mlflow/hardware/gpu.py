@@ -1,4 +1,4 @@
-"""The NVIDIA GPU that a process gets, as its driver tells."""
+"""The NVIDIA GPU that a process gets, as the driver reports it."""
 
 import subprocess
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _QUERY = ("nvidia-smi", "--query-gpu=name,compute_cap,mig.mode.current", "--form
 _WHOLE = ("Disabled", "[N/A]")
 """MIG modes of a GPU that is not cut into slices; the second is of those that cannot be."""
 _PATIENCE = 60.0
-"""Seconds; with a broken driver the program never ends."""
+"""Seconds to wait; with a broken driver the program never ends."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,30 @@ class Gpu:
     whole: bool
 
     def __str__(self) -> str:
-        """Return it in words."""
-        return f"{self.name}, compute capability {self.compute_capability}{'' if self.whole else ', a MIG slice'}"
+        """Return it as text."""
+        slice_of_it = "" if self.whole else ", a MIG slice"
+        return f"{self.name}, compute capability {self.compute_capability}{slice_of_it}"
 
 
 def gpu_of(hardware: PoolSpec) -> str | None:
-    """Return the GPU that a pool's numbers depend on, in words; None where they depend on none."""
+    """Return the GPU that a pool's numbers depend on, as text; None where they depend on none.
+
+    Raises HardwareError as ``installed_gpu`` does.
+    """
     expects = hardware.expect.gpu or hardware.expect.compute_capability
-    return str(present()) if expects or hardware.provider != CPU else None
+    return str(installed_gpu()) if expects or hardware.provider != CPU else None
 
 
-def present() -> Gpu:
-    """Return this machine's GPU; HardwareError where none can be asked, or not all are of one kind."""
-    kinds = sorted({_parsed(line) for line in _asked().splitlines() if line.strip()}, key=str)
+def installed_gpu() -> Gpu:
+    """Return this machine's GPU. Raises HardwareError where there is none, or not all are of one kind."""
+    kinds = sorted({_parsed(line) for line in _query().splitlines() if line.strip()}, key=str)
     if len(kinds) != 1:
         found = "different GPUs (" + "; ".join(map(str, kinds)) + ")" if kinds else "no GPU"
         raise HardwareError(f"nvidia-smi: {found}; use a machine or container with one kind")
     return kinds[0]
 
 
-def _asked() -> str:
+def _query() -> str:
     try:
         done = subprocess.run(_QUERY, capture_output=True, text=True, check=False, timeout=_PATIENCE)
     except (FileNotFoundError, PermissionError) as error:

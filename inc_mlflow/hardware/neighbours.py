@@ -1,4 +1,7 @@
-"""How busy others keep the CPUs that share a cache with an instance: they take its cache and memory bandwidth, not its time."""
+"""How busy others keep the CPUs that share a cache with an instance.
+
+They take its cache and memory bandwidth, which CPU time does not show.
+"""
 
 import os
 import time
@@ -14,10 +17,9 @@ PROC = Path("/proc")
 
 @dataclass
 class Neighbours:
-    """``shares`` grows by one each time that a benchmark is watched: the share of the time of ``cpus`` that others used.
+    """Others' use of ``cpus``: ``watch`` adds the share of their time to ``shares``; None if not readable.
 
-    Other machines on this host count too, as far as the hypervisor tells. None is what this system does not
-    let us read.
+    Other machines on this host count too, as far as the hypervisor reports them.
     """
 
     cpus: Sequence[int]
@@ -26,7 +28,7 @@ class Neighbours:
 
     @contextmanager
     def watch(self, pids: Sequence[int]) -> Iterator[None]:
-        """Watch the CPUs; what this process and those of ``pids`` use is no neighbour's."""
+        """Watch the CPUs meanwhile. What this process and those of ``pids`` use does not count."""
         start, before = time.monotonic(), self._used(pids)
         yield
         self.shares.append(self._share(time.monotonic() - start, before, self._used(pids)))
@@ -46,10 +48,7 @@ class Neighbours:
 
 
 def sharing(cpu: int, sysfs: Path) -> list[int]:
-    """Return the CPUs that share the largest cache with this one, as Linux tells.
-
-    This one alone where it does not.
-    """
+    """Return the CPUs that share the largest cache with this one; this one alone where Linux does not say."""
     caches = {
         int((folder / "level").read_text()): folder
         for folder in (sysfs / f"cpu{cpu}" / "cache").glob("index[0-9]*")

@@ -1,4 +1,4 @@
-"""Plan where the instances of a layout run: pure arithmetic on what ``topology`` read.
+"""Plan where the instances of a layout run, by arithmetic on what ``topology`` read.
 
 Physical cores come before hyperthread siblings. An instance stays within one memory node, else within one
 socket, where enough CPUs are free; those with higher numbers come first, since less else runs there. All
@@ -35,11 +35,11 @@ class _Pool:
         return min(len(self.tiers[0]), self.allowed)
 
 
-def plan(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
+def plan_layout(layout: Layout, topology: Topology, option: str = "benchmark.layout") -> Plan:
     """Fill what the layout leaves open and choose CPUs.
 
-    HardwareError has the arithmetic where it needs more than there is; ``option`` is where the layout was
-    given.
+    ``option`` is where the layout was given, for messages. Raises HardwareError, with the arithmetic, where
+    the layout needs more than there is.
     """
     whole = _whole(layout, topology)
     pool = _pool(topology, whole.sockets)
@@ -60,7 +60,7 @@ def _whole(layout: Layout, topology: Topology) -> Layout:
     """Fill the open parts: as many instances as physical cores hold, on the fewest sockets."""
     pool = _pool(topology, layout.sockets)
     cores = layout.cores or _cores(pool.physical, layout.instances)
-    instances = layout.instances or max(1, min(_held(pool, cores), pool.physical // cores))
+    instances = layout.instances or max(1, min(_fitting_instances(pool, cores), pool.physical // cores))
     sockets = layout.sockets or _fewest(topology, cores * instances)
     return Layout(sockets, cores, instances, layout.batch)
 
@@ -69,13 +69,13 @@ def _cores(physical: int, instances: int | None) -> int:
     return max(1, physical // instances) if instances else min(USUAL_CORES, physical)
 
 
-def _held(pool: _Pool, cores: int) -> int:
+def _fitting_instances(pool: _Pool, cores: int) -> int:
     """Count the instances that fit on physical cores without crossing from socket to socket."""
     return sum(count // cores for count in Counter(cpu.socket for cpu in pool.tiers[0]).values())
 
 
 def _fewest(topology: Topology, needed: int) -> int:
-    """Return the number of sockets that hold the CPUs needed: on physical cores if it can be, else all that help."""
+    """Return the fewest sockets that hold the CPUs needed, without hyperthread siblings if possible."""
     every = range(1, len(_sockets(topology)) + 1)
     pools = [_pool(topology, sockets) for sockets in every]
     for rooms in ([pool.physical for pool in pools], [pool.size for pool in pools]):
@@ -120,8 +120,8 @@ def _lacking(layout: Layout, pool: _Pool, topology: Topology) -> str | None:
         return f"{sockets} sockets; the CPUs of this process are on {there}; use {fitting}"
     if needed > pool.size:
         return (
-            f"{instances} x {cores} = {needed} cores; this process may use {pool.size} ({_room(layout, pool, topology)}); "
-            f"use {_fitting(layout, topology)}"
+            f"{instances} x {cores} = {needed} cores; this process may use {pool.size} "
+            f"({_room(layout, pool, topology)}); use {_fitting(layout, topology)}"
         )
     if needed < sockets:
         fitting = replace(layout, sockets=needed)
@@ -178,7 +178,10 @@ def _due(unused: Set[int], left: int, cores: int, free: Iterable[Cpu]) -> list[l
 
 
 def _place(cores: int, free: list[list[Cpu]], due: Sequence[Sequence[int]]) -> list[Cpu]:
-    """Take the CPUs of one instance out of ``free``: all of a tier before the first of the next, siblings of its own first."""
+    """Take the CPUs of one instance out of ``free``.
+
+    All of a tier come before the first of the next one, and within a tier siblings of CPUs that it has.
+    """
     taken: list[Cpu] = []
     for sockets in due:
         _take([cpu for cpu in free[0] if cpu.socket in sockets], cores // len(due), free[0], taken)
@@ -232,7 +235,7 @@ def _shared(cpu: Cpu, beside: Sequence[Cpu], part: Callable[[Cpu], Hashable]) ->
 
 
 def _notes(places: Sequence[Sequence[Cpu]], pool: _Pool, topology: Topology) -> Iterable[str]:
-    """Say what a reader of the numbers would not expect."""
+    """Yield what a reader of the numbers would not expect."""
     physical = set(pool.tiers[0])
     siblings = sum(cpu not in physical for place in places for cpu in place)
     if siblings:
@@ -243,7 +246,10 @@ def _notes(places: Sequence[Sequence[Cpu]], pool: _Pool, topology: Topology) -> 
             yield f"{_count(spanning, 'instance')} of {len(places)} on several {what}"
             break
     if topology.quota and topology.quota.cpus < 1:
-        yield f"the CPU quota of {topology.quota.cpus:g} stops the instance now and then; only CPU time does not count that"
+        yield (
+            f"the CPU quota of {topology.quota.cpus:g} stops the instance now and then; "
+            "only CPU time does not count that"
+        )
 
 
 def _count(number: int, what: str) -> str:

@@ -1,11 +1,11 @@
-"""Pools a job can run on, and the proof that this process is on one."""
+"""Pools that a job can run on, and the proof that this process is on one."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import isa
-from inc_mlflow.hardware.expect import confirm, is_met, words
+from inc_mlflow.hardware.expect import confirm, describe, is_met
 from inc_mlflow.spec import CPU, LOCAL, SYSTEM, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, emulated_pool
 from inc_mlflow.spec.presets import definitions
@@ -19,13 +19,15 @@ def summaries() -> dict[str, str]:
         {LOCAL: "this machine"}
         | {name: _summary(pool) for name, pool in _known().items()}
         | {
-            f"{{emulate: {name}}}": f"accuracy as on {profile.summary}; x86-64 Linux with a C compiler and objdump"
+            f"{{emulate: {name}}}": (
+                f"accuracy as on {profile.summary}; x86-64 Linux with a C compiler and objdump"
+            )
             for name, profile in isa.PROFILES.items()
         }
     )
 
 
-def met() -> list[str]:
+def matching() -> list[str]:
     """Return the known pools that expect a machine like this one."""
     return [name for name, pool in _known().items() if is_met(pool.expect)]
 
@@ -33,9 +35,9 @@ def met() -> list[str]:
 def check(
     pools: tuple[str | Emulated, ...], placement: Mapping[str, PoolSpec], emulation: Callable[[Isa], None]
 ) -> None:
-    """Raise an IncError where this machine is not all pools of a job.
+    """Raise HardwareError where this machine is not all pools of a job.
 
-    ``emulation`` does where it cannot emulate.
+    ``emulation`` raises an IncError where this machine cannot emulate an instruction set.
     """
     for pool in pools:
         if isinstance(pool, Emulated):
@@ -44,12 +46,12 @@ def check(
             confirm(pool, placement[pool], _ELSEWHERE)
 
 
-def here(pool: str, hardware: PoolSpec) -> str:
-    """Return the pool that a number of this process belongs to: the job's, or the CPU that the process emulates.
+def proven_pool(pool: str, hardware: PoolSpec) -> str:
+    """Return the pool that a number of this process belongs to: the job's, or the one that it emulates.
 
     Raises HardwareError where the machine is not what the job's pool expects.
     """
-    profile = isa.present()
+    profile = isa.emulated_profile()
     if profile is None:
         confirm(pool, hardware)
         return pool
@@ -60,14 +62,14 @@ def here(pool: str, hardware: PoolSpec) -> str:
     return emulated_pool(profile.name)
 
 
-def timed(pool: str, hardware: PoolSpec) -> str:
-    """Return the same where speed is measured; HardwareError where it cannot be."""
+def proven_pool_for_speed(pool: str, hardware: PoolSpec) -> str:
+    """Return the same for a speed. Raises HardwareError too where the pool's provider is not the CPU's."""
     if hardware.provider != CPU:
         raise HardwareError(
             f"pools: {pool!r} runs models by {hardware.provider}, and only the speed of CPUs is measured; "
             "give it the role accuracy_only and leave benchmark and search to other pools"
         )
-    return here(pool, hardware)
+    return proven_pool(pool, hardware)
 
 
 def _known() -> dict[str, PoolSpec]:
@@ -75,4 +77,4 @@ def _known() -> dict[str, PoolSpec]:
 
 
 def _summary(pool: PoolSpec) -> str:
-    return words(pool.expect) + (f"; {pool.role.replace('_', ' ')}" if pool.role != "required" else "")
+    return describe(pool.expect) + (f"; {pool.role.replace('_', ' ')}" if pool.role != "required" else "")

@@ -1,4 +1,4 @@
-"""What this host is: every number carries the hardware that made it."""
+"""What this host is; every number is recorded with the hardware that made it."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from inc_mlflow.hardware.cpuinfo import cpu_flags, cpuinfo
-from inc_mlflow.hardware.isa.profiles import present
+from inc_mlflow.hardware.isa.profiles import emulated_profile
 from inc_mlflow.records import HostFacts
 from inc_mlflow.registry.engines import engine_packages
 from inc_mlflow.spec.pools import emulated_pool
@@ -22,11 +22,10 @@ _RUNTIME = ("inc-mlflow", "numpy")
 
 
 def host_facts(gpu: str | None = None) -> HostFacts:
-    """Return CPU, instruction sets, cores this process may use, and versions of what computes.
+    """Return CPU, instruction sets, cores that this process may use, and versions of packages that compute.
 
-    ``gpu`` where one counts.
-
-    Under emulation the instruction sets are those that engines see, and the name of the CPU says so.
+    ``gpu`` is the one that numbers depend on. Under emulation the instruction sets are those that engines
+    see, and the name of the CPU says so.
     """
     flags = visible_flags()
     return HostFacts(
@@ -44,13 +43,16 @@ def host_facts(gpu: str | None = None) -> HostFacts:
 
 def cpu_name() -> str:
     """Return the name of the CPU, and whether this process emulates one with fewer instructions."""
-    name, emulated = cpuinfo().get("model name") or platform.processor() or platform.machine(), present()
+    name, emulated = (
+        cpuinfo().get("model name") or platform.processor() or platform.machine(),
+        emulated_profile(),
+    )
     return f"{name}, {emulated_pool(emulated.name)}" if emulated else name
 
 
 def visible_flags() -> frozenset[str]:
     """Return the instruction sets that engines see in this process."""
-    emulated = present()
+    emulated = emulated_profile()
     return cpu_flags() - (emulated.hidden if emulated else frozenset())
 
 
@@ -64,9 +66,10 @@ def versions() -> dict[str, str]:
 
 
 def instance_type(environment: Mapping[str, str], dmi: Path) -> str | None:
-    """Return what the cloud calls this machine: ``INC_MLFLOW_INSTANCE_TYPE``, or the product name on EC2 Nitro, or None.
+    """Return what the cloud calls this machine: ``INC_MLFLOW_INSTANCE_TYPE``, or the product name on EC2.
 
-    Nitro writes the instance type into the DMI product name; others write the name of their hypervisor.
+    None where neither is known. EC2 Nitro writes the instance type into the DMI product name; others write
+    the name of their hypervisor.
     """
     if given := environment.get(INSTANCE_TYPE):
         return given
@@ -81,7 +84,7 @@ def _text(file: Path) -> str | None:
 
 
 def usable_cores() -> list[int]:
-    """Return the cores this process may run on; where the system does not say, all of them."""
+    """Return the cores that this process may run on; where the system does not say, all of them."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

@@ -1,4 +1,4 @@
-"""How much CPU time the cgroups of this process allow, of both versions, as far up as they can be seen."""
+"""How much CPU time the cgroups of this process allow, in both versions, as far up as they can be seen."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Quota:
-    """The least quota: CPUs' worth of time, and the file that says so.
-
-    ``groups`` are all cgroups that have one.
-    """
+    """The least quota: how many CPUs' time, and its file; ``groups`` are the cgroups with one."""
 
     cpus: float
     source: str
@@ -21,10 +18,7 @@ class Quota:
 
 
 def cpu_quota(proc: Path = PROC) -> Quota | None:
-    """Return the least quota of this process's cgroups and their visible ancestors.
-
-    None where none limits it.
-    """
+    """Return the least quota of this process's cgroups and visible ancestors; None where none has one."""
     limits = [limit for folder in _folders(proc) if (limit := _limit(folder))]
     if not limits:
         return None
@@ -33,7 +27,7 @@ def cpu_quota(proc: Path = PROC) -> Quota | None:
 
 
 def _limit(folder: Path) -> tuple[float, Path] | None:
-    """Read the limit of one cgroup and the file it stands in: version 2 has ``cpu.max``, version 1 quota and period."""
+    """Read the limit of one cgroup and its file: ``cpu.max`` in version 2, quota and period in version 1."""
     both, quota = folder / "cpu.max", folder / "cpu.cfs_quota_us"
     if both.is_file():
         limit, period = both.read_text().split()
@@ -44,7 +38,7 @@ def _limit(folder: Path) -> tuple[float, Path] | None:
 
 
 def _folders(proc: Path) -> Iterator[Path]:
-    """Yield the process's own cgroup and its ancestors up to the mount, in each hierarchy that can hold a CPU quota."""
+    """Yield the process's cgroup and its ancestors up to the mount, in each hierarchy with CPU quotas."""
     paths = _paths(proc)
     for key, root, mount in _mounts(proc):
         if key in paths:
@@ -52,9 +46,9 @@ def _folders(proc: Path) -> Iterator[Path]:
 
 
 def _up(path: str, root: str, mount: Path) -> Iterator[Path]:
-    """Walk up in the mount.
+    """Yield the folders from ``path`` up to the mount.
 
-    A path outside of its root is another namespace's name: only the mount itself is ours to see.
+    A path outside of the mount's root is named by another namespace: then only the mount itself is visible.
     """
     inside = PurePosixPath(path)
     below = inside.relative_to(root).parts if ".." not in inside.parts and inside.is_relative_to(root) else ()

@@ -1,4 +1,4 @@
-"""Which CPUs this process may use, and how they lie: cores, sockets, memory nodes, as Linux tells."""
+"""Which CPUs this process may use, and their cores, sockets and memory nodes, from Linux."""
 
 import os
 import re
@@ -14,10 +14,7 @@ SYSFS = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Cpu:
-    """One logical CPU; those of one ``core`` are hyperthread siblings.
-
-    ``core`` is the lowest number among them.
-    """
+    """One logical CPU. Those of one ``core`` are hyperthread siblings; it is the lowest number among them."""
 
     number: int
     core: int
@@ -27,10 +24,7 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Topology:
-    """CPUs that this process may use, and the share of their time that cgroups allow.
-
-    ``notes`` say what is not known.
-    """
+    """CPUs that this process may use, and the time that cgroups allow; ``notes`` say what is not known."""
 
     cpus: tuple[Cpu, ...]
     quota: Quota | None
@@ -39,15 +33,15 @@ class Topology:
 
 
 def topology() -> Topology:
-    """Read this host."""
+    """Return the topology of this host."""
     cpus, notes = read_cpus(usable_cores(), SYSFS)
     return Topology(cpus, cpu_quota(), hasattr(os, "sched_setaffinity"), notes)
 
 
 def read_cpus(numbers: Sequence[int], sysfs: Path) -> tuple[tuple[Cpu, ...], tuple[str, ...]]:
-    """Return the CPUs of these numbers.
+    """Return the CPUs of these numbers, and notes.
 
-    Where sysfs does not tell, each is a core of one socket, and a note says so.
+    Where sysfs does not describe them, each is taken as a core of one socket, and a note says so.
     """
     known = all((sysfs / f"cpu{number}" / "topology").is_dir() for number in numbers)
     if known:

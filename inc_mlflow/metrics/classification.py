@@ -19,20 +19,21 @@ def _classes(logits: np.ndarray) -> np.ndarray:
         return logits.astype(np.int64)
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise DataError(
-            f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; set metric.output"
+            f"metric: classification needs outputs of shape (n, classes), got {logits.shape}; "
+            "set metric.output"
         )
     # argmax takes NaN for the largest; a row without an answer must not count as one.
     return np.where(np.isnan(logits).any(axis=1), NO_CLASS, logits.argmax(axis=1))
 
 
 def _known(labels: np.ndarray | None, logits: np.ndarray) -> np.ndarray:
-    """Return labels that are classes of the model, as far as its outputs tell; DataError for others."""
+    """Return the labels as int64; raises DataError where one is no class of the logits."""
     known = np.asarray(labels).astype(np.int64)
     classes = logits.shape[1] if logits.ndim == 2 else None
     if classes is not None and known.size and not (known.min() >= 0 and known.max() < classes):
         raise DataError(
-            f"metric: labels {known.min()} to {known.max()} for {classes} classes, which are 0 to {classes - 1}; "
-            "number them as the model does, or set metric.output"
+            f"metric: labels {known.min()} to {known.max()} for {classes} classes, "
+            f"which are 0 to {classes - 1}; number them as the model does, or set metric.output"
         )
     return known
 
@@ -108,7 +109,7 @@ class _Confusion(NamedMetric):
         return {"predicted": _classes(outputs["logits"]), "label": _known(labels, outputs["logits"])}
 
     def aggregate(self, statistics: Arrays) -> float:
-        """NaN where a row has no answer: to count it as no class at all could be better than as a wrong one."""
+        """Return NaN where a row has no answer, since counting it as no class could raise the score."""
         predicted, label = statistics["predicted"], statistics["label"]
         return float("nan") if (predicted == NO_CLASS).any() else self._of(predicted, label)
 
@@ -148,7 +149,10 @@ class F1Macro(_Confusion):
 
 
 class F1(NamedMetric):
-    """One of the other two, by the labels of the whole split: neither predictions nor a resample change what is measured."""
+    """F1Binary where all labels of the split are 0 or 1, else F1Macro.
+
+    The labels of the whole split decide, so that neither predictions nor a resample change the metric.
+    """
 
     unit = "F1"
     reads = ("logits",)
@@ -170,7 +174,7 @@ class F1(NamedMetric):
         return self._kind(statistics).aggregate(statistics)
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
-        """As of the one that it is."""
+        """Return the weights of the F1 that the labels choose."""
         return self._kind(statistics).row_weights(statistics)
 
     def _kind(self, statistics: Arrays) -> _Confusion:

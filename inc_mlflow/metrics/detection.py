@@ -11,7 +11,7 @@ from inc_mlflow.metrics.boxes import overlap
 from inc_mlflow.metrics.coco import THRESHOLDS, match, mean_average_precision
 from inc_mlflow.metrics.labels import BOXES, class_weights, json_text, structured
 from inc_mlflow.metrics.metric import NamedMetric
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
 class _Detection(NamedMetric):
@@ -34,7 +34,7 @@ class _Detection(NamedMetric):
         truths: np.ndarray,
         crowd: np.ndarray,
     ) -> Any:
-        """Classes, scores and matches of the detections of one image, its objects' classes, and whether all is a number."""
+        """Return classes, scores and matches of the detections of one image, and its objects' classes."""
         kept = [np.empty(0, np.int64)]
         matches = [np.empty((0, self.thresholds), np.int8)]
         for kind in np.unique(classes[classes >= 0]):
@@ -101,7 +101,7 @@ class CocoMap50(CocoMap):
     thresholds = 1
 
 
-class Annotation(Part):
+class Annotation(SpecModel):
     """One object, as in COCO's files, whose other fields do not count."""
 
     model_config = ConfigDict(extra="ignore")
@@ -113,7 +113,7 @@ class Annotation(Part):
     iscrowd: int = 0
 
 
-class Picture(Part):
+class Picture(SpecModel):
     """The label of one row."""
 
     height: Annotated[int, Field(ge=1)]
@@ -148,7 +148,8 @@ def _overlap(masks: np.ndarray, label: Picture, crowd: np.ndarray) -> np.ndarray
 
     if masks.shape[1:] != (label.height, label.width):
         raise DataError(
-            f"metric: masks are {masks.shape[1:]} pixels, labels {(label.height, label.width)}; give them one size"
+            f"metric: masks are {masks.shape[1:]} pixels, labels {(label.height, label.width)}; "
+            "give them one size"
         )
     if not len(masks) or not label.annotations:
         return np.zeros((len(masks), len(label.annotations)))
@@ -180,8 +181,9 @@ def _checked(outputs: Arrays, where: str, rank: int) -> tuple[np.ndarray, np.nda
     fits = places.dtype == object or (places.ndim == rank and places.shape[:2] == scores.shape)
     if not fits or scores.ndim != 2 or classes.shape != scores.shape:
         raise DataError(
-            f"metric: needs {where} of {rank} axes, scores and classes (n, most), got {places.shape}, {scores.shape} and "
-            f"{classes.shape}; set metric.outputs, and metric.postprocess where they must be decoded"
+            f"metric: needs {where} of {rank} axes, scores and classes (n, most), "
+            f"got {places.shape}, {scores.shape} and {classes.shape}; "
+            "set metric.outputs, and metric.postprocess where they must be decoded"
         )
     return places, scores, classes
 

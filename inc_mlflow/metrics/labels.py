@@ -8,28 +8,26 @@ import numpy as np
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 
-Structure = TypeVar("Structure", bound=Part)
+Structure = TypeVar("Structure", bound=SpecModel)
 
 
 @dataclass(frozen=True)
 class LabelKind:
-    """``words`` say what a metric takes; ``structure`` is what the JSON text of each row holds.
+    """What a metric or a post-processing needs of the labels."""
 
-    ``wrong`` says what is wrong with values of a shape and type that fit; empty where nothing.
-    """
-
-    words: str
+    description: str
+    """What the labels must be, for messages and the documentation."""
     fits: Callable[[np.ndarray], bool]
-    structure: type[Part] | None = None
+    """Tell whether shape and type of a batch are right."""
+    structure: type[SpecModel] | None = None
+    """Model of the JSON text of each row; None where labels are no JSON."""
     wrong: Callable[[np.ndarray], str] = lambda labels: ""
+    """Return what is wrong with values whose shape and type fit; empty where nothing."""
 
     def check(self, metric: str, labels: np.ndarray | None) -> None:
-        """Raise DataError where a metric cannot take the labels of a batch.
-
-        The inside of JSON texts is left to ``read``.
-        """
+        """Raise DataError where a metric cannot take the labels of a batch; JSON is left to ``read``."""
         if labels is None:
             raise DataError(f"metric {metric} needs labels and the split has none; add them")
         if not self.fits(labels):
@@ -42,10 +40,10 @@ class LabelKind:
             )
             shape = f" of shape {labels.shape[1:]}" if labels.ndim > 1 else ""
             raise DataError(
-                f"metric {metric} takes {self.words}, labels are {dtype}{shape}{_not_finite(labels)}"
+                f"metric {metric} takes {self.description}, labels are {dtype}{shape}{_not_finite(labels)}"
             )
         if wrong := self.wrong(labels):
-            raise DataError(f"metric {metric} takes {self.words}; {wrong}")
+            raise DataError(f"metric {metric} takes {self.description}; {wrong}")
 
     def read(self, labels: np.ndarray) -> None:
         """Raise DataError where the JSON text of a row is not what it should be."""
@@ -54,7 +52,7 @@ class LabelKind:
 
 
 def structured(labels: np.ndarray, structure: type[Structure]) -> list[Structure]:
-    """Read the JSON text of each row; DataError shows the beginning of one that is wrong."""
+    """Read the JSON text of each row; raises DataError, which shows the beginning of a wrong one."""
     return [_structured(str(label), structure) for label in labels]
 
 
@@ -110,7 +108,7 @@ def _pair(labels: np.ndarray) -> bool:
     return _whole(2)(labels) and labels.shape[1] == 2 and bool(np.isin(labels[:, 1], (0, 1)).all())
 
 
-def json_text(structure: type[Part]) -> LabelKind:
+def json_text(structure: type[SpecModel]) -> LabelKind:
     """Return the kind of labels that are one JSON text per row with these fields."""
     return LabelKind(f"one JSON text per row with {', '.join(structure.model_fields)}", _text, structure)
 

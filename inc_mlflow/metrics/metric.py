@@ -10,18 +10,17 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
 from inc_mlflow.records import ScoreRange
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 NO_CLASS = np.iinfo(np.int64).min
-"""Class of outputs that are NaN: no label is that."""
+"""Class of outputs that are NaN; it equals no label."""
 
 
-class NamedMetric(Part):
-    """A metric of the table; its fields are the options that a job can set.
+class NamedMetric(SpecModel):
+    """A metric of the registry; its fields are the options that a job can set.
 
-    Outputs come by role, see ``reads``. NaN in them is never better than any number: it makes the score of
-    its row the worst one where a metric decomposes, and the whole metric NaN, which passes no gate, where it
-    does not.
+    Outputs come by role, see ``reads``. NaN in them must never raise the value: where the metric decomposes
+    it makes the score of its row the worst one, elsewhere the whole metric NaN, which passes no gate.
     """
 
     unit: ClassVar[str]
@@ -37,7 +36,7 @@ class NamedMetric(Part):
     binary: ClassVar[bool] = False
     """Per-sample scores are 0 or 1 only."""
     foresees: ClassVar[bool] = False
-    """``missing`` reads only ``label``, as the data has it: it can be asked before any work."""
+    """``missing`` needs the labels alone, as ``label``, so it can run before inference."""
 
     @abstractmethod
     def statistics(self, outputs: Arrays, labels: np.ndarray | None) -> Arrays:
@@ -48,25 +47,23 @@ class NamedMetric(Part):
         """Return one score per row where the metric decomposes, else one number for all rows."""
 
     def group(self, statistics: Arrays) -> Arrays:
-        """Turn all rows into what is resampled: the rows themselves, unless several of them belong together."""
+        """Turn all rows into the units that are resampled: the rows, unless several belong together."""
         return statistics
 
     def missing(self, statistics: Arrays) -> str:
-        """Say what the rows lack, by their labels alone, for the metric to be defined.
-
-        Empty where nothing.
-        """
+        """Return what the labels of the rows lack for the metric to be defined; empty where nothing."""
         return ""
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
-        """Return how much each row counts, by its labels alone, shape (n,): what few rows decide, few rows can spoil.
+        """Return how much each row counts, shape (n,), from its labels alone.
 
-        Only ratios of weights matter. Asked where the metric does not decompose.
+        Only ratios matter. The gate uses them to see where few rows decide the value. Called only where the
+        metric does not decompose.
         """
         return np.ones(len(next(iter(statistics.values()))))
 
     def score(self, statistics: Arrays, reference: Arrays) -> np.ndarray | float:
-        """Aggregate, where need be against the baseline's statistics of the same rows."""
+        """Aggregate; ``reference`` holds the baseline's statistics of the same rows."""
         return self.aggregate(statistics)
 
 
@@ -89,9 +86,8 @@ class Metric:
     row_weights: Callable[[Arrays], np.ndarray] | None
     """How much each of the grouped rows counts, shape (n,); None of a callable, which does not tell."""
     missing: Callable[[Arrays], str] | None
-    """Say what grouped rows lack by their labels alone; None of a callable, whose labels nobody else
-    understands."""
+    """Return what the labels of grouped rows lack; None of a callable, which does not tell."""
     foresees: bool
-    """``missing`` takes the labels themselves, as ``label``."""
+    """``missing`` needs the labels alone, as ``label``."""
     check_labels: Callable[[np.ndarray | None], object]
     """Raise DataError on labels of a batch that it cannot take."""

@@ -1,4 +1,4 @@
-"""From the job's metric to one that can be computed."""
+"""The metric of a job, ready to be computed on the outputs of a model."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,15 +19,15 @@ from inc_mlflow.spec import MetricSpec
 from inc_mlflow.spec.spec_model import spec_error
 
 LABELS = ""
-"""Name under which the labels of a callable are kept with its outputs; no output of a graph is called
-that."""
-Options = TypeVar("Options", NamedMetric, Postprocess)
+"""Name under which the labels of a callable are kept with its outputs; no output has that name."""
+_Options = TypeVar("_Options", NamedMetric, Postprocess)
 
 
 def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
     """Return the job's metric on a model with these ``outputs``.
 
-    An IncError names the field that is wrong.
+    Raises SpecError for a wrong field, DataError for an output that the model does not have, CallableError
+    for a function that cannot be loaded, MissingExtraError for a missing package.
     """
     if spec.function is not None:
         return _from_callable(spec, spec.function, root)
@@ -38,9 +38,13 @@ def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
 
 
 def _configured(
-    table: Registry[type[Options]], name: str, options: dict[str, Any], root: Path, where: str
-) -> Options:
-    """Make one of a table. Its packages are looked for now, since it imports them only when rows are there."""
+    table: Registry[type[_Options]], name: str, options: dict[str, Any], root: Path, where: str
+) -> _Options:
+    """Return a row's target with its options.
+
+    Raises SpecError where an option is wrong, UnknownNameError, and MissingExtraError where a package is
+    missing: the target would import it only after all the work.
+    """
     kind = table.get(name)
     table.check_packages(name)
     try:
@@ -59,8 +63,8 @@ def _postprocess(spec: MetricSpec, root: Path, name: str, metric: NamedMetric) -
     found = _configured(POSTPROCESS, after, options, root, "metric.postprocess")
     if missing := set(metric.reads) - set(found.gives):
         raise SpecError(
-            f"metric.postprocess: {after} gives {', '.join(found.gives)}, {name} also reads {', '.join(sorted(missing))}; "
-            "see `inc-mlflow list postprocess`"
+            f"metric.postprocess: {after} gives {', '.join(found.gives)}, "
+            f"{name} also reads {', '.join(sorted(missing))}; see `inc-mlflow list postprocess`"
         )
     return found
 
@@ -80,7 +84,8 @@ def _sources(spec: MetricSpec, roles: tuple[str, ...], outputs: list[str]) -> di
             )
         if output not in outputs:
             raise DataError(
-                f"{where}: the model has no output {output!r}{did_you_mean(output, outputs)}; it has {', '.join(outputs)}"
+                f"{where}: the model has no output {output!r}{did_you_mean(output, outputs)}; "
+                f"it has {', '.join(outputs)}"
             )
     return {role: given.get(role) or _default(role, roles, outputs) for role in roles}
 
@@ -136,7 +141,8 @@ def _picked(outputs: Arrays, name: str, labels: np.ndarray | None) -> np.ndarray
     rows = outputs[name].shape[:1]
     if labels is not None and rows != labels.shape[:1]:
         raise DataError(
-            f"metric: output {name!r} has shape {outputs[name].shape} for {len(labels)} labels; its first axis is rows"
+            f"metric: output {name!r} has shape {outputs[name].shape} for {len(labels)} labels; "
+            "its first axis is rows"
         )
     return outputs[name]
 
@@ -188,7 +194,8 @@ def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:
     least, most = float(np.min(scores)), float(np.max(scores))
     if (low is not None and least < low) or (high is not None and most > high):
         raise CallableError(
-            f"metric.callable: gave scores from {least:.6g} to {most:.6g}, its range is {list(between)}; correct metric.range"
+            f"metric.callable: gave scores from {least:.6g} to {most:.6g}, its range is {list(between)}; "
+            "correct metric.range"
         )
 
 
@@ -196,7 +203,8 @@ def _scores(value: Any, rows: int) -> np.ndarray:
     scores = _floats(value, "one score per sample")
     if scores.shape != (rows,):
         raise CallableError(
-            f"metric.callable: gave shape {scores.shape} for {rows} rows; return one score per sample, ({rows},)"
+            f"metric.callable: gave shape {scores.shape} for {rows} rows; "
+            f"return one score per sample, ({rows},)"
         )
     return scores
 

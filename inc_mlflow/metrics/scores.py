@@ -25,7 +25,7 @@ class _Scores(NamedMetric):
         }
 
     def aggregate(self, statistics: Arrays) -> float:
-        """NaN where an output is no finite number, or all labels are the same: then there is nothing to tell apart."""
+        """Return NaN where an output is not finite, or where all labels are the same."""
         score, label = statistics["score"], statistics["label"]
         if not np.isfinite(score).all() or (label == label[0]).all():
             return float("nan")
@@ -46,7 +46,7 @@ class _Scores(NamedMetric):
         return scores
 
     def row_weights(self, statistics: Arrays) -> np.ndarray:
-        """Rows weigh by the square of their distance from the mean label, as in the sum that a correlation is."""
+        """Return the squared distance of each label from their mean: its weight in a correlation."""
         return np.asarray(np.square(statistics["label"] - statistics["label"].mean()))
 
     @abstractmethod

@@ -65,7 +65,8 @@ class MeanIoU(NamedMetric):
             )
         if logits.shape[-2:] != masks.shape[1:]:
             raise DataError(
-                f"metric: outputs are {logits.shape[-2:]} pixels and labels {masks.shape[1:]}; store labels at their size"
+                f"metric: outputs are {logits.shape[-2:]} pixels and labels {masks.shape[1:]}; "
+                "store labels at the size of the outputs"
             )
         classes = self.classes if chosen else logits.shape[1]
         if classes is None:
@@ -73,7 +74,8 @@ class MeanIoU(NamedMetric):
         counted = masks[masks != self.ignore]
         if counted.size and not (counted.min() >= 0 and counted.max() < classes):
             raise DataError(
-                f"metric: labels {counted.min()} to {counted.max()} for {classes} classes; set metric.options.ignore"
+                f"metric: labels {counted.min()} to {counted.max()} for {classes} classes; "
+                "set metric.options.ignore"
             )
         return classes
 

@@ -13,13 +13,13 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import json_text, structured
 from inc_mlflow.metrics.metric import NamedMetric
 from inc_mlflow.metrics.text import broken, texts
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 Place = Annotated[list[int], Field(min_length=2, max_length=2)]
 """First letter of a token in the context, and the one after its last."""
 
 
-class Question(Part):
+class Question(SpecModel):
     """The label of one row; ``context`` and ``offsets`` are for the postprocess ``squad_span``."""
 
     answers: Annotated[list[str], Field(description="Any of them is right; none: there is no answer (v2).")]
@@ -33,7 +33,10 @@ QUESTION = json_text(Question)
 
 
 class _Squad(NamedMetric):
-    """The better of all answers, as in the official evaluation of v2, which is that of v1.1 where there are answers."""
+    """The best score over all answers, as in the official evaluation of v2.
+
+    Where every question has an answer, that is the evaluation of v1.1.
+    """
 
     unit = "share"
     reads = ("text",)
@@ -86,5 +89,5 @@ def words(text: str) -> list[str]:
 
 
 def _answers(question: Question) -> list[list[str]]:
-    """The answers that have words; without one, that there is none."""
+    """Return the words of the answers that have some; one empty answer where none has."""
     return [found for answer in question.answers if (found := words(answer))] or [[]]

@@ -12,8 +12,8 @@ def texts(outputs: np.ndarray) -> list[str]:
     """Return one text per row; DataError for outputs that are none."""
     if outputs.ndim != 1 or outputs.dtype.kind not in "UO":
         raise DataError(
-            f"metric: needs one text per row, got {outputs.dtype} of shape {outputs.shape}; set metric.postprocess, "
-            "see `inc-mlflow list postprocess`"
+            f"metric: needs one text per row, got {outputs.dtype} of shape {outputs.shape}; "
+            "set metric.postprocess, see `inc-mlflow list postprocess`"
         )
     return [str(text) for text in outputs]
 

@@ -28,8 +28,8 @@ def _aligned(logits: np.ndarray, labels: np.ndarray, shift: bool) -> list[tuple[
     """Logits and labels of the tokens that count, by row: (counted, classes) and (counted,)."""
     if logits.ndim != 3 or logits.shape[:2] != labels.shape:
         raise DataError(
-            f"metric: needs outputs of shape (n, length, classes), got {logits.shape} for labels {labels.shape}; "
-            "set metric.output"
+            f"metric: needs outputs of shape (n, length, classes), got {logits.shape} "
+            f"for labels {labels.shape}; set metric.output"
         )
     if shift:
         logits, labels = logits[:, :-1], labels[:, 1:]
@@ -126,12 +126,10 @@ def _losses(logits: np.ndarray, label: np.ndarray) -> list[float]:
 
 
 class EntityF1(NamedMetric):
-    """Micro F1 of entities that are right in type and in both ends (CoNLL-2003.
+    """Micro F1 of entities that are right in type and in both ends.
 
-    Tjong Kim Sang and De Meulder).
-
-    Tags are ``O`` and ``B-type``, ``I-type``; an ``I-`` without a beginning starts an entity, as in conlleval
-    and seqeval.
+    As in CoNLL-2003 (Tjong Kim Sang and De Meulder). Tags are ``O`` and ``B-type``, ``I-type``;
+    an ``I-`` without a beginning starts an entity, as in conlleval and seqeval.
     """
 
     tags: Annotated[
@@ -150,7 +148,8 @@ class EntityF1(NamedMetric):
         for tag in tags:
             if not re.fullmatch(r"O|[BI]-.+", tag):
                 raise ValueError(
-                    f"{tag!r} is neither O nor B-type nor I-type; no other scheme is known, as IOBES or bare B, I"
+                    f"{tag!r} is neither O nor B-type nor I-type; "
+                    "no other scheme is known, as IOBES or bare B, I"
                 )
         return tags
 
@@ -162,7 +161,8 @@ class EntityF1(NamedMetric):
         logits = outputs["logits"]
         if logits.shape[-1] != len(self.tags):
             raise DataError(
-                f"metric.options.tags: {len(self.tags)} for outputs of {logits.shape[-1]} classes; name every class"
+                f"metric.options.tags: {len(self.tags)} for outputs of {logits.shape[-1]} classes; "
+                "name every class"
             )
         rows = [self._row(*pair) for pair in _aligned(logits, np.asarray(labels), shift=False)]
         return dict(

@@ -15,12 +15,10 @@ _THRESHOLDS = np.arange(0, 4, 0.01)
 
 
 class VerificationAccuracy(NamedMetric):
-    """The protocol of LFW (Huang et al.
+    """The protocol of LFW (Huang et al. 2007): the threshold of a fold is the best one of the other folds.
 
-    2007): each fold of pairs is judged by the threshold that is best on the others.
-
-    Two rows belong to a pair, so pairs are what is resampled; each keeps its fold, so that none judges its
-    own copy.
+    Two rows are a pair, so pairs are resampled. Each pair keeps its fold: a copy of it never helps to choose
+    the threshold that judges it.
     """
 
     folds: Annotated[int, Field(ge=2, description="Parts of the pairs, in the order of their numbers.")] = 10
@@ -42,17 +40,22 @@ class VerificationAccuracy(NamedMetric):
         }
 
     def group(self, statistics: Arrays) -> Arrays:
-        """From rows to pairs; a row whose other half is in no split, or in another, says nothing."""
+        """From rows to pairs. A row without its other half does not count.
+
+        Raises DataError where a pair has more than two rows, or where there are fewer pairs than folds.
+        """
         order = np.argsort(statistics["pair"], kind="stable")
         pairs, first, count = np.unique(statistics["pair"][order], return_index=True, return_counts=True)
         if (count > 2).any():
             raise DataError(
-                f"metric: pair {pairs[count > 2][0]} has {count.max()} rows; give every two rows a number of their own"
+                f"metric: pair {pairs[count > 2][0]} has {count.max()} rows; "
+                "give every two rows a number of their own"
             )
         whole = first[count == 2]
         if len(whole) < self.folds:
             raise DataError(
-                f"metric: {len(whole)} whole pairs for {self.folds} folds; give more rows, or set options.folds"
+                f"metric: {len(whole)} whole pairs for {self.folds} folds; "
+                "give more rows, or set options.folds"
             )
         left, right = order[whole], order[whole + 1]
         embedding = statistics["embedding"].astype(np.float64)
@@ -73,10 +76,12 @@ class VerificationAccuracy(NamedMetric):
         return float((judged[pairs > 0] / pairs[pairs > 0]).mean())
 
     def _right(self, statistics: Arrays) -> np.ndarray:
-        """Pairs of each fold that each threshold tells right, (folds, thresholds): a pair is the same if nearer than it."""
-        bins = np.searchsorted(
-            _THRESHOLDS, statistics["distance"], side="right"
-        )  # the first threshold beyond the distance
+        """Return how many pairs of each fold each threshold tells right, (folds, thresholds).
+
+        A pair is taken for the same person where its distance is below the threshold.
+        """
+        # The first threshold above the distance.
+        bins = np.searchsorted(_THRESHOLDS, statistics["distance"], side="right")
         size = len(_THRESHOLDS) + 1
         counts = np.zeros((2, self.folds, size))
         np.add.at(counts, (statistics["same"], statistics["fold"], bins), 1)

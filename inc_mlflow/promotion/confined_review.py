@@ -10,10 +10,10 @@ from scipy import optimize, stats  # noqa: F401 - loaded once, for every process
 
 from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.collect import evidence_job, of_job, pools_of
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge_pools
-from inc_mlflow.measure.gate.rank import standing, standing_on
+from inc_mlflow.measure.gate.measurements import evidence_job, find_pools, pools_of_job
+from inc_mlflow.measure.gate.rank import rank, rank_on_pool
 from inc_mlflow.promotion.gate_data import GateData
 from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
 from inc_mlflow.records import AccuracyProtections, JudgementRecord, PoolBest, ReviewResult, Row
@@ -43,7 +43,7 @@ def judge_evidence(evidence: str, sha256: str, policy: str, policy_name: str) ->
     return ReviewResult(
         job=job.to_text(),
         judgement=judgement,
-        rank=standing(requested, pools, limits) if requested else None,
+        rank=rank(requested, pools, limits) if requested else None,
         pools=_best_on_pools(judgement, pools, limits),
     ).model_dump_json()
 
@@ -75,7 +75,7 @@ def rerun_evidence(
 
 def _read(evidence: str) -> tuple[JobSpec, dict[str, Measured]]:
     job = evidence_job(Path(evidence))
-    return job, of_job(job, pools_of([Path(evidence)]))
+    return job, pools_of_job(job, find_pools([Path(evidence)]))
 
 
 def _check_required(name: str, policy: PolicySpec | None, pools: Mapping[str, Measured]) -> None:
@@ -103,7 +103,7 @@ def _best_on_pool(
     rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limits: GateSpec
 ) -> PoolBest | None:
     passing = [row for row in rows if row.per_pool[pool].verdict == "pass"]
-    ranked = [(standing_on(pool, row, pools, limits), row) for row in passing]
+    ranked = [(rank_on_pool(pool, row, pools, limits), row) for row in passing]
     best = max(
         ranked,
         key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256),

@@ -14,7 +14,7 @@ from inc_mlflow.errors import (
 )
 from inc_mlflow.records import Frozen
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, Transform
+from inc_mlflow.spec import DataSpec, FileSplit, FormatOptions, JobSpec, MetricSpec
 
 _TOKENIZER = "tokenizer"
 """The one option of transforms and postprocessing that names a file."""
@@ -57,7 +57,7 @@ def find_gate_data(job: JobSpec, data: str) -> GateData:
         raise StateError(f"policy: data: no folder {data}; mount it")
     split = require_whole_split(job)
     path = _path_in_gate_data(split.path, data, "data.validation.path")
-    here = split.model_copy(update={"path": path, "transform": _transform(split.transform, data)})
+    here = split.model_copy(update={"path": path, "transform": _options(split.transform, data)})
     return GateData(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
 
 
@@ -80,14 +80,14 @@ def require_whole_split(job: JobSpec) -> FileSplit:
     return split
 
 
-def _transform(transform: Transform, data: str) -> Transform:
-    if transform.tokenizer is None:
-        return transform
-    return transform.model_copy(
-        update={
-            _TOKENIZER: _path_in_gate_data(transform.tokenizer, data, "data.validation.transform.tokenizer")
-        }
-    )
+def _options(options: FormatOptions | None, data: str) -> FormatOptions | None:
+    if options is None:
+        return None
+    own = {
+        field: _path_in_gate_data(path, data, f"data.validation.transform.{field}")
+        for field, path in options.paths().items()
+    }
+    return options.model_copy(update=own)
 
 
 def _metric(metric: MetricSpec, data: str) -> MetricSpec:

@@ -15,8 +15,8 @@ from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.measurements import CLASSES
-from inc_mlflow.measure.stats.outcomes import keep, outcomes_of
-from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, scoring, weight_of
+from inc_mlflow.measure.stats.outcomes import evaluate_rows, outcomes_of
+from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, effective_rows_of, scoring_of
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, SplitFacts
@@ -87,16 +87,16 @@ def rerun_rows(
     data = Data(job.data, Path(), running[BASELINE].interface(models[BASELINE]).inputs)
     drawn = _draw(data, batch, wanted, metric)
     share = Share(data, "validation", batch, drawn)
-    kept = keep(runners, BASELINE, share.batches("recheck"), scoring(metric), len(usable_cores()))
+    kept = evaluate_rows(runners, BASELINE, share.batches("recheck"), scoring_of(metric), len(usable_cores()))
     groups = data.groups("validation")
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), groups=groups)
+    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
     rows = np.concatenate(list(_rows(share.sizes, drawn)))
     return RerunRows(
         metric=metric,
         batch=batch,
         facts=share.facts(),
         classes=classes_of(metric, share.labels).get(CLASSES),
-        hangs_on=weight_of(metric, kept[BASELINE], groups),
+        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
         groups=groups,
         rows=rows,
         drawn=np.isin(rows, drawn.rows),

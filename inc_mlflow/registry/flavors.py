@@ -1,4 +1,4 @@
-"""Flavours: how MLflow keeps the models of an engine. A target is a ``Flavor`` of tracking/flavors/flavor.py."""
+"""Flavours: how MLflow keeps an engine's models. A target is a ``Flavor`` of tracking/flavors/flavor.py."""
 
 from typing import TYPE_CHECKING
 

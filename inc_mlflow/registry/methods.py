@@ -1,4 +1,4 @@
-"""Methods: ways to compress a model. A name is "engine.method", a target a ``Method`` of engines/engine.py."""
+"""Methods: ways to compress. A name is "engine.method", a target a ``Method`` of engines/engine.py."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

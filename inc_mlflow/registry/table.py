@@ -42,8 +42,8 @@ class Row:
 class Registry(Generic[T]):
     """Rows by name: the built-in ones, and those of installed packages.
 
-    A package adds a row with an entry point of the group ``inc_mlflow.<kind>`` that names a ``Row`` object. It
-    cannot replace a built-in row.
+    A package adds a row by an entry point of the group ``inc_mlflow.<kind>`` that names a ``Row`` object.
+    It cannot replace a built-in row.
     """
 
     def __init__(self, kind: str, rows: dict[str, Row]) -> None:
@@ -64,9 +64,7 @@ class Registry(Generic[T]):
         if name in self._built_in:
             return self._built_in[name]
         if name not in self._installed:
-            raise UnknownNameError(
-                f"{self.kind}: no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}"
-            )
+            raise UnknownNameError(f"{self.kind}: {self.unknown(name)}")
         return self._load(name, self._installed[name])
 
     def get(self, name: str) -> T:
@@ -82,8 +80,12 @@ class Registry(Generic[T]):
                 raise
             raise self._missing(name, row, error.name) from error
 
+    def unknown(self, name: str) -> str:
+        """Return what to say of a name that is not in the table: the closest one, and all that there are."""
+        return f"no {name!r}{did_you_mean(name, self)}; there are {', '.join(self)}"
+
     def check_packages(self, name: str) -> None:
-        """Raise MissingExtraError where a module is not installed that ``name`` imports only when it works."""
+        """Raise MissingExtraError where a module that ``name`` imports late is not installed."""
         row = self.row(name)
         for package in row.needs:
             if find_spec(package) is None:
@@ -98,7 +100,7 @@ class Registry(Generic[T]):
         return None if target is None else cast("type[BaseModel]", _import(target))
 
     def named_by(self, path: str) -> str | None:
-        """Return the name whose suffix the path ends in; None where there is none. Built-in rows come first."""
+        """Return the name whose suffix the path ends in, built-in ones first; None where there is none."""
         for name in (*self._built_in, *sorted(set(self._installed) - set(self._built_in))):
             if any(path.endswith(suffix) for suffix in self.row(name).suffixes):
                 return name

@@ -1,1 +1,1 @@
-"""What people and programs read: the job's result, the table, the schema."""
+"""What people and programs read: the result of a job, tables, pictures, pages."""

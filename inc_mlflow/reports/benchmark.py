@@ -1,10 +1,10 @@
-"""The speed of two models, and the machine it was measured on, for a person's eyes."""
+"""The speed of two models, and the machine that it was measured on, on the terminal."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.measure.timing.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")
@@ -33,18 +33,21 @@ def print_benchmark(result: dict[str, Any]) -> None:
         console.print(
             f"{rounds['clean']} rounds count, {rounds['dropped']} were disturbed and dropped", highlight=False
         )
-    if told := busy(result["conditions"].get("neighbours")):
-        console.print(told, highlight=False)
+    if note := busy_cache_note(result["conditions"].get("neighbours")):
+        console.print(note, highlight=False)
 
 
-def busy(neighbours: Sequence[float | None] | None) -> str | None:
-    """Say that others took cache and memory bandwidth, and so made the bounds wider; or nothing."""
-    if neighbours is None or repeatability(neighbours) == REPEATABILITY:
+def busy_cache_note(neighbours: Sequence[float | None] | None) -> str | None:
+    """Say that the bounds are wider because others took cache and memory bandwidth; None where they did not.
+
+    ``neighbours`` are the shares that others used of the CPUs that share a cache, one per generation.
+    """
+    if neighbours is None or repeatability(neighbours) == CPU_TIME_REPEATABILITY:
         return None
     known = [share for share in neighbours if share is not None]
-    if len(known) < len(neighbours):
-        return "it cannot be read what others use of the CPUs that share a cache with the models: the bounds are wider for it"
-    share = percent(round(sum(known) / len(known), 2))
+    share = "an unknown share"
+    if len(known) == len(neighbours):
+        share = percent(round(sum(known) / len(known), 2))
     return f"others used {share} of the CPUs that share a cache with the models: the bounds are wider for it"
 
 

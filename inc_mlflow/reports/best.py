@@ -1,4 +1,4 @@
-"""The leaderboard, for a person's eyes."""
+"""The leaderboard, on the terminal."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _after(result: dict[str, Any]) -> list[str]:
-    """Say where the numbers are from, and how the best of the job is promoted where it passes and is not champion yet."""
+    """Say where the numbers are from, and how to promote the best row where it passes and is not champion."""
     place = f" on {result['pool']}" if result["pool"] else ""
     lines = [f"Measured{place} by run {result['run_id']} of experiment {result['experiment']}"]
     if result["champion_problem"]:

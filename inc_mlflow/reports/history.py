@@ -1,11 +1,11 @@
-"""A ledger for a person's eyes."""
+"""A ledger, on the terminal."""
 
 from collections.abc import Mapping, Sequence
 
 from inc_mlflow.errors import one_line
 from inc_mlflow.records.ledger import Entry, Kind
 
-_WORDS: dict[Kind, str] = {
+_SENTENCES: dict[Kind, str] = {
     "adopted": "{alias} taken over at {version}",
     "promoted": "{alias} is {version}: {recipe}",
     "rejected": "{recipe} rejected",
@@ -22,7 +22,9 @@ def sentence(entry: Entry) -> str:
     """Say in one line what happened, who did it and why."""
     version = f"version {entry.version}" if entry.version else "nothing"
     sha256 = (entry.sha256 or "")[:12]
-    what = _WORDS[entry.kind].format(alias=entry.alias, version=version, recipe=entry.recipe, sha256=sha256)
+    what = _SENTENCES[entry.kind].format(
+        alias=entry.alias, version=version, recipe=entry.recipe, sha256=sha256
+    )
     approved = f", approved by {entry.approved_by}" if entry.approved_by else ""
     why = f" ({'; '.join(entry.reasons)})" if entry.reasons else ""
     return f"{entry.at} {entry.who}{approved}: {what}{why}"

@@ -1,4 +1,4 @@
-"""What Kubeflow's pages show of a step: facts beside its artifact, numbers that runs are compared by, and a table."""
+"""What Kubeflow's pages show of a step: facts, numbers to compare runs by, and a table."""
 
 import html
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The result of a finished job, put together from its records: what ``run --json`` prints."""
+"""The result of a finished job, made from its records: what ``run --json`` prints."""
 
 import json
 from pathlib import Path
@@ -17,14 +17,14 @@ _STEPS = (
     "tracking",
     "promotion",
 )
-"""Directories of the steps in a state folder, in their order; a pool other than this machine stands behind a
-hyphen."""
+"""Directories of the steps in a state folder, in their order. A hyphen and the pool follow where that is not
+this machine."""
 
 
 def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
     """Return plain data with the keys of the command-line contract.
 
-    Without ``links`` the server lacks some of it yet.
+    ``links`` is None where the tracking server does not have all of the job yet.
     """
     judged = JudgementRecord.load(state / "judgement")
     rows = [row.model_dump(mode="json") for row in judged.table]

@@ -1,4 +1,4 @@
-"""Which layers saturate, worst first: as Markdown, and for a person's eyes."""
+"""Which layers saturate, worst first: as Markdown, and on the terminal."""
 
 from typing import Any
 
@@ -45,8 +45,9 @@ def advice(report: SaturationReport) -> str:
     if not report.at_risk:
         return f"None of {total} layers saturates on these rows: CPUs with and without VNNI agree.{hidden}"
     return (
-        f"{report.at_risk} of {total} layers saturate on these rows: x86 CPUs without VNNI, such as AMD before Zen 4 and Intel "
-        "before Cascade Lake, compute other numbers than this; static recipes avoid it with reduce_range: saturating, "
+        f"{report.at_risk} of {total} layers saturate on these rows: x86 CPUs without VNNI, such as AMD "
+        "before Zen 4 and Intel before Cascade Lake, compute other numbers than this; "
+        "static recipes avoid it with reduce_range: saturating, "
         f"dynamic ones with reduce_range: true.{hidden}"
     )
 

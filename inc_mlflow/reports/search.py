@@ -1,4 +1,4 @@
-"""What a search tried, for a person's eyes."""
+"""What a search tried, on the terminal."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Why a candidate is not faster, for a person's eyes: on the terminal and as Markdown."""
+"""Why a candidate is not faster: on the terminal and as Markdown."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 HEADERS = ("time", "in FP32", "spent in", "most of it for", "what helps")
 REST = "other work: INT8 kernels that gain, and FP32 kernels as in the baseline"
 SHOWN = 0.015
-"""Share of the time from which the terminal shows a cause; the Markdown has all."""
+"""Least share of the time of a cause that the terminal shows; the Markdown has all."""
 EXAMPLES = 3
 
 
 def print_slow(console: "Console", label: str, slow: Slow) -> None:
-    """Print the causes of one candidate, as shares of its time, costliest first, with what helps below each."""
+    """Print the causes of one candidate as shares of its time, costliest first, each with what helps."""
     from rich.markup import escape
     from rich.table import Table
 

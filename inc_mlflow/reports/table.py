@@ -1,4 +1,4 @@
-"""The final table, for a person's eyes."""
+"""The table at the end of a run, on the terminal."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 
 
 def _pools(rows: list[dict[str, Any]]) -> list[str]:
-    """Name the pools that get a column of their own: all but the first, since the other columns show the worst alone."""
+    """Return the pools with a column of their own: all but the first. Other columns show the worst pool."""
     return list(rows[0]["per_pool"])[1:]
 
 
@@ -102,9 +102,12 @@ def _outcome(result: dict[str, Any]) -> str:
             else "Nothing was promoted."
         )
     aliases = ", ".join(champion["aliases"])
-    named = f"Champion: {champion['registered_model']} version {champion['version']}, alias {aliases}\nFile: {champion['path']}"
+    version = f"{champion['registered_model']} version {champion['version']}"
+    named = f"Champion: {version}, alias {aliases}\nFile: {champion['path']}"
     advisory = [one["what"] for one in champion["protections"] if one["holds"] == "advisory"]
-    return f"{named}\nAdvisory only: {', '.join(advisory)} (docs/threats.md)" if advisory else named
+    return (
+        f"{named}\nNot independently verified: {', '.join(advisory)} (docs/threats.md)" if advisory else named
+    )
 
 
 def _links(tracking: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The judgement as a picture: what candidates lose over how fast they are, with bounds and the gate's limits."""
+"""The judgement as a picture: loss over speed of each candidate, with bounds and the gate's limits."""
 
 import html
 import math
@@ -103,8 +103,10 @@ def _frame(speed: _Axis, loss: _Axis) -> Iterator[str]:
 
 def _limits(needed: float, allowed: float) -> Iterator[str]:
     """Mark the corner in which a candidate has to lie with all of its bounds."""
-    yield f'<rect class="corner" x="{needed}" y="{_TOP}" width="{_RIGHT - needed:.1f}" height="{allowed - _TOP:.1f}"/>'
-    yield f'<path class="limit" d="M{needed} {_TOP}V{_BOTTOM}"/><path class="limit" d="M{_LEFT} {allowed}H{_RIGHT}"/>'
+    size = f'width="{_RIGHT - needed:.1f}" height="{allowed - _TOP:.1f}"'
+    yield f'<rect class="corner" x="{needed}" y="{_TOP}" {size}/>'
+    yield f'<path class="limit" d="M{needed} {_TOP}V{_BOTTOM}"/>'
+    yield f'<path class="limit" d="M{_LEFT} {allowed}H{_RIGHT}"/>'
 
 
 def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis) -> Iterator[str]:
@@ -123,7 +125,8 @@ def _cross(
     bounds = (
         f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
     )
-    yield f'<path d="{bounds}" stroke="{colour}" stroke-width="1.5"/><circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
+    yield f'<path d="{bounds}" stroke="{colour}" stroke-width="1.5"/>'
+    yield f'<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
     yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 
 

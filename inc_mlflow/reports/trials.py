@@ -1,4 +1,4 @@
-"""The trials of a search as a picture: accuracy over speed, what was taken and what was not."""
+"""The trials of a search as a picture: accuracy over speed, with the candidates that were chosen."""
 
 from collections.abc import Sequence
 from io import StringIO

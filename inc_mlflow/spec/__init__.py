@@ -3,7 +3,7 @@
 from inc_mlflow.registry.engines import Device
 from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.bundle import Bundle
-from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, Split, Transform
+from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, FormatOptions, Split
 from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.job import Job, JobSpec
 from inc_mlflow.spec.layout import Layout
@@ -21,13 +21,14 @@ from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import AnyRecipe, Recipe, parse_recipe
 from inc_mlflow.spec.tracking import TrackingSpec
+from inc_mlflow.spec.transform import ImageTransform, TextTransform
 
 __all__ = [
-    "AnyRecipe",
     "CPU",
     "ISAS",
     "LOCAL",
     "SYSTEM",
+    "AnyRecipe",
     "BenchmarkSpec",
     "Bundle",
     "CallableSplit",
@@ -37,7 +38,9 @@ __all__ = [
     "Expect",
     "Expression",
     "FileSplit",
+    "FormatOptions",
     "GateSpec",
+    "ImageTransform",
     "Isa",
     "Job",
     "JobSpec",
@@ -48,9 +51,9 @@ __all__ = [
     "Recipe",
     "Scenario",
     "Split",
+    "TextTransform",
     "Toleration",
     "TrackingSpec",
-    "Transform",
     "emulated_pool",
     "parse_isa",
     "parse_recipe",

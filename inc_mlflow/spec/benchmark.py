@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from inc_mlflow.spec.layout import Layout
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 _SLOWEST = 0.01
 Scenario = Literal["throughput", "arrival_rate"]
 
 
-class BenchmarkSpec(Part):
+class BenchmarkSpec(SpecModel):
     """How speed is measured."""
 
     layout: Annotated[

@@ -5,10 +5,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from inc_mlflow.remote import check_file
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class Bundle(Part):
+class Bundle(SpecModel):
     """The job's local files where a cluster finds them.
 
     `submit` and `compile --bundle` write it, nobody else.

@@ -1,25 +1,35 @@
 """Splits of the job: where rows come from and how they become model inputs."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    SerializeAsAny,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from inc_mlflow.errors import SpecError
+from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.remote import Address, is_remote
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.names import NameOf, OptionsOf
+from inc_mlflow.spec.spec_model import SpecModel
 
-SplitName = Literal["calibration", "tuning", "validation"]
-
-
-_ROWS, _LARGEST = 10**12, 100_000
-"""More rows than any split has, and more pixels, tokens or rows at a time than memory holds: such a number is
-a slip."""
-_FARTHEST = 1e6
-"""Times that mean and std of values in 0..1 may be more than 1, or less."""
+_ROWS = 10**12
+"""More rows than any split has."""
+LARGEST = 100_000
+"""More pixels, or rows at a time, than memory holds: a larger number is a slip."""
+_ALWAYS_WRITTEN = {"layout": "NCHW", "color": "RGB"}
+"""What job texts written by earlier versions say of every split, whatever its format."""
 
 
 def possible_path(path: str) -> str:
-    """Refuse what no file can be called; the system would say so wherever the path is looked at first."""
+    """Return the path; raises ValueError where no file can have that name."""
     if "\0" in path or len(path) > 4096 or any(len(part.encode()) > 255 for part in path.split("/")):
         raise ValueError("no file can have that name; a part of a path has at most 255 bytes, none of them 0")
     return path
@@ -42,55 +52,22 @@ RemotePath = Annotated[str, AfterValidator(_supported)]
 """A path relative to the job file, or the address of a remote file."""
 
 
-class Transform(Part):
-    """From an image or a text to arrays: resize, crop and normalise an image, or tokenise a text."""
+class FormatOptions(SpecModel):
+    """Base of the options of a data format, which a job gives as ``transform``."""
 
-    resize: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the shorter side.")] = None
-    crop: Annotated[int | None, Field(ge=1, le=_LARGEST, description="Pixels of the centre square.")] = None
-    mean: Annotated[
-        tuple[float, ...] | None,
-        Field(strict=False, min_length=1, description="Per channel, of values in 0..1."),
-    ] = None
-    std: Annotated[
-        tuple[float, ...] | None,
-        Field(strict=False, min_length=1, description="Per channel, of values in 0..1."),
-    ] = None
-    layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Order of the image axes.")] = "NCHW"
-    color: Annotated[Literal["RGB", "BGR", "L"], Field(description="Order of the channels; L is grey.")] = (
-        "RGB"
-    )
-    tokenizer: Annotated[
-        LocalPath | None, Field(description="A tokenizer.json, relative to the job file.")
-    ] = None
-    max_length: Annotated[
-        int | None,
-        Field(ge=1, le=10 * _LARGEST, description="Tokens: longer rows are cut, shorter ones padded."),
-    ] = None
-    columns: Annotated[
-        tuple[str, ...] | None,
-        Field(
-            strict=False,
-            min_length=1,
-            max_length=2,
-            description="Text columns: one, or two for sentence pairs.",
-        ),
-    ] = None
+    path_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold the path of a file, so that the file travels with the job."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std come together")
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError("std must be above 0")
-        given = [abs(value) for value in (*(self.mean or ()), *(self.std or ())) if value]
-        if given and not 1 / _FARTHEST <= min(given) <= max(given) <= _FARTHEST:
-            raise ValueError(
-                f"mean and std are of values in 0..1; {_FARTHEST:g} times more or less is a slip"
-            )
-        return self
+    def paths(self) -> dict[str, str]:
+        """Return field -> path, of the paths that are given."""
+        found = {name: getattr(self, name) for name in self.path_fields}
+        return {name: path for name, path in found.items() if path is not None}
 
 
-class FileSplit(Part):
+_Options = TypeVar("_Options", bound=FormatOptions)
+
+
+class FileSplit(SpecModel):
     """Rows of a file or folder; ``start``, ``stop`` and ``samples`` choose among them, order is kept."""
 
     path: Annotated[
@@ -100,7 +77,8 @@ class FileSplit(Part):
         ),
     ]
     format: Annotated[
-        Literal["npz", "images", "text"] | None, Field(description="By default told from the path.")
+        Annotated[str, NameOf(DATASETS)] | None,
+        Field(description="A name from `inc-mlflow list datasets`; by default told from the path."),
     ] = None
     start: Annotated[int, Field(ge=0, le=_ROWS, description="First row.")] = 0
     stop: Annotated[int | None, Field(ge=1, le=_ROWS, description="Row after the last.")] = None
@@ -110,13 +88,35 @@ class FileSplit(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Of the draw of `samples`.")] = 0
     batch: Annotated[
         int,
-        Field(ge=1, le=_LARGEST, description="Rows per batch in calibration; evaluation uses the layout's."),
+        Field(ge=1, le=LARGEST, description="Rows per batch in calibration; evaluation uses the layout's."),
     ] = 1
     inputs: dict[str, str] = Field(
         default_factory=dict, description="Graph input -> array or encoding, where names differ."
     )
     label: Annotated[str, Field(description="Array or column of labels.")] = "label"
-    transform: Transform = Transform()
+    transform: Annotated[
+        SerializeAsAny[FormatOptions] | None,
+        OptionsOf(DATASETS),
+        Field(validate_default=True, description="Options of the format."),
+    ] = None
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _options_of_the_format(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read the options by the model that the format's row names; None where the format has none."""
+        if not {"path", "format"} <= info.data.keys():
+            return None  # wrong themselves, and refused for that
+        name = _format_name(info.data["path"], info.data["format"])
+        kind = DATASETS.options(name)
+        known = kind.model_fields if kind else {}
+        given = value if value is not None else {}
+        if isinstance(given, Mapping):
+            given = {
+                key: one for key, one in given.items() if key in known or _ALWAYS_WRITTEN.get(key) != one
+            }
+        if kind is None and given:
+            raise ValueError(f"the format {name} has no options; leave it out")
+        return kind.model_validate(given) if kind else None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -124,8 +124,24 @@ class FileSplit(Part):
             raise ValueError(f"stop ({self.stop}) must be above start ({self.start})")
         return self
 
+    @property
+    def format_name(self) -> str:
+        """The name of the format, as given or told from the path."""
+        return _format_name(self.path, self.format)
 
-class CallableSplit(Part):
+    def options(self, kind: type[_Options]) -> _Options:
+        """Return the options of the split's format; raises TypeError where they are of another one."""
+        if not isinstance(self.transform, kind):
+            raise TypeError(f"transform is {type(self.transform).__name__}, not {kind.__name__}")
+        return self.transform
+
+
+def _format_name(path: str, given: str | None) -> str:
+    """Return the name of a format: the one given, else that of the path's suffix, else that of folders."""
+    return given or DATASETS.named_by(path) or DATASETS.named_by("/") or ""
+
+
+class CallableSplit(SpecModel):
     """Rows from a function ``f(split) -> iterator of (inputs, labels)`` in a file beside the job."""
 
     function: Annotated[Function, Field(alias="callable", description="file.py:function")]
@@ -143,7 +159,7 @@ Split = Annotated[
 ]
 
 
-class DataSpec(Part):
+class DataSpec(SpecModel):
     """The three splits, kept apart by content."""
 
     calibration: Annotated[
@@ -155,8 +171,8 @@ class DataSpec(Part):
         str | None,
         Field(
             min_length=1,
-            description="Array or column of validation that says which rows belong together (a speaker, a picture): "
-            "groups are resampled, not rows.",
+            description="Array or column of validation that says which rows belong together "
+            "(a speaker, a picture): groups are resampled, not rows.",
         ),
     ] = None
 

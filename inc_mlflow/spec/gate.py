@@ -7,7 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from inc_mlflow.files import canonical_json, sha256_text
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 Role = Literal["required", "accuracy_only", "informative"]
 DEFAULT_DROP = 0.01
@@ -26,7 +26,7 @@ _Share = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
 _Points = Annotated[float | None, Field(ge=0, le=1e12)]
 
 
-class PoolGate(Part):
+class PoolGate(SpecModel):
     """What one pool has to say."""
 
     role: Annotated[
@@ -37,7 +37,7 @@ class PoolGate(Part):
     ] = "required"
 
 
-class GateSpec(Part):
+class GateSpec(SpecModel):
     """When a candidate passes; without a limit on the drop it is 1 % of the baseline's metric."""
 
     max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = (

@@ -32,12 +32,12 @@ from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Recipe, Recipes
 from inc_mlflow.spec.search import SearchSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
 
 
-class JobSpec(Part):
+class JobSpec(SpecModel):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     model_config = ConfigDict(

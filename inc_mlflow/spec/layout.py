@@ -6,7 +6,7 @@ from typing import Self
 
 AUTO = "auto"
 _MOST = 1_000_000
-"""Of anything in a layout: more is a slip, and the arithmetic of what it would take helps nobody."""
+"""Largest number in a layout; anything above is a slip."""
 _PARTS = re.compile(r"(?:(\d+)s)?(?:(\d+)c)?(?:(\d+)ins)?(?:(\d+)bs)?", re.ASCII)
 
 
@@ -28,14 +28,13 @@ class Layout:
         match = _PARTS.fullmatch(text)
         if not text or (match is None and text != AUTO):
             raise ValueError(
-                f"{text!r} is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), a part of it "
-                "in this order, or 'auto'"
+                f"{text!r} is not like '1s4c14ins1bs' (sockets, cores per instance, instances, batch size), "
+                "a part of it in this order, or 'auto'"
             )
         given = match.groups() if match else [None] * 4
         if any(len(part or "") > len(str(_MOST)) or int(part or 0) > _MOST for part in given):
-            raise ValueError(
-                f"{text if len(text) < 60 else text[:59] + '…'!r} is too large; every number is at most {_MOST}"
-            )
+            shown = text if len(text) < 60 else f"{text[:59]}…"
+            raise ValueError(f"{shown!r} is too large; every number is at most {_MOST}")
         sockets, cores, instances, batch = (int(part) if part else None for part in given)
         if 0 in (sockets, cores, instances, batch):
             raise ValueError(f"{text!r} asks for none of something; every number is at least 1")

@@ -8,14 +8,19 @@ from pydantic_core import CoreSchema
 
 from inc_mlflow.errors import reason
 from inc_mlflow.files import canonical_json
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.spec.data import Function
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.names import NameOf, NameWithOptions
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class MetricSpec(Part):
+class MetricSpec(SpecModel):
     """What accuracy means: a named metric, or a function of the user's."""
 
-    name: Annotated[str | None, Field(description="A name from `inc-mlflow list metrics`.")] = None
+    name: Annotated[
+        Annotated[str, NameOf(METRICS)] | None, Field(description="A name from `inc-mlflow list metrics`.")
+    ] = None
     output: Annotated[str | None, Field(description="Graph output it reads, where it reads one.")] = None
     outputs: dict[str, str] = Field(
         default_factory=dict, description="Role of the metric or its postprocess -> graph output."
@@ -24,7 +29,7 @@ class MetricSpec(Part):
         default_factory=dict, description="Of the named metric, see docs/metrics.md."
     )
     postprocess: Annotated[
-        dict[str, Any] | None,
+        Annotated[dict[str, Any], NameWithOptions(POSTPROCESS)] | None,
         Field(
             description="A name from `inc-mlflow list postprocess`, or a mapping with `name` and its options."
         ),
@@ -41,7 +46,8 @@ class MetricSpec(Part):
         Field(
             strict=False,
             alias="range",
-            description="Of a callable: least and largest score there is, as [0, 1]; null where there is no such end.",
+            description="Of a callable: least and largest score there is, as [0, 1]; "
+            "null where there is no such end.",
         ),
     ] = None
 
@@ -54,18 +60,10 @@ class MetricSpec(Part):
             return {"higher_is_better": True, "decomposable": True} | given
         return data
 
-    @field_validator("postprocess", mode="before")
-    @classmethod
-    def _postprocess_by_name(cls, value: Any) -> Any:
-        given = {"name": value} if isinstance(value, str) else value
-        if isinstance(given, dict) and not isinstance(given.get("name"), str):
-            raise ValueError("give its name, as {name: nms, iou_threshold: 0.5}")
-        return given
-
     @field_validator("options", "postprocess")
     @classmethod
     def _plain(cls, value: Any) -> Any:
-        """Refuse what the job's canonical text cannot hold: half characters, infinity, YAML's dates and bytes."""
+        """Refuse what JSON cannot hold: surrogates, infinity, YAML's dates and bytes."""
         try:
             canonical_json(value).encode()
         except (TypeError, ValueError) as error:
@@ -81,7 +79,11 @@ class MetricSpec(Part):
         """A job may also give the bare name."""
         return {
             "anyOf": [
-                {"type": "string", "description": "A name from `inc-mlflow list metrics`."},
+                {
+                    "type": "string",
+                    "enum": list(METRICS),
+                    "description": "A name from `inc-mlflow list metrics`.",
+                },
                 handler(schema),
             ]
         }
@@ -92,7 +94,8 @@ class MetricSpec(Part):
             raise ValueError("give either 'name' or 'callable'")
         if self.function is not None and (self.output or self.outputs or self.options or self.postprocess):
             raise ValueError(
-                "'output', 'outputs', 'options' and 'postprocess' are for named metrics; a callable gets all outputs"
+                "'output', 'outputs', 'options' and 'postprocess' are for named metrics; "
+                "a callable gets all outputs"
             )
         if self.output is not None and self.outputs:
             raise ValueError("give either 'output' or 'outputs'")
@@ -102,7 +105,8 @@ class MetricSpec(Part):
             None,
         ):
             raise ValueError(
-                "'higher_is_better', 'decomposable' and 'range' are for callables; a named metric knows its own"
+                "'higher_is_better', 'decomposable' and 'range' are for callables; "
+                "a named metric knows its own"
             )
         return self
 

@@ -6,7 +6,7 @@ from inc_mlflow.spec.job import JobSpec
 
 
 def paths(spec: JobSpec) -> dict[str, str]:
-    """Return field -> path or URI: model, splits, tokenizers and the files of callables.
+    """Return field -> path or URI: model, splits, files in the options of their formats, and callables.
 
     Options of metrics are not among them: only their files tell which of them are paths.
     """
@@ -34,8 +34,8 @@ def path_name(path: str) -> str:
 def _of_split(split: FileSplit | CallableSplit) -> dict[str, str]:
     if isinstance(split, CallableSplit):
         return {"callable": _file(split.function)}
-    tokenizer = split.transform.tokenizer
-    return {"path": split.path} | ({"transform.tokenizer": tokenizer} if tokenizer else {})
+    options = split.transform.paths() if split.transform else {}
+    return {"path": split.path} | {f"transform.{field}": path for field, path in options.items()}
 
 
 def _file(reference: str) -> str:

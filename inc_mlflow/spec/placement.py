@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from inc_mlflow.registry.engines import ENGINES, Device
 from inc_mlflow.spec.gate import Role
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 LOCAL, SYSTEM = "local", "system"
 """This machine, whatever it is; and the pool of the steps that measure nothing."""
@@ -17,7 +17,7 @@ _Cpus = Annotated[int, Field(ge=1)]
 _Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 
 
-class Expression(Part):
+class Expression(SpecModel):
     """One requirement on the labels of a node, as Kubernetes writes it."""
 
     key: str
@@ -39,7 +39,7 @@ class Expression(Part):
         return f"{self.key} {self.operator} {', '.join(self.values)}".rstrip()
 
 
-class Toleration(Part):
+class Toleration(SpecModel):
     """A taint that the pool's nodes have to keep other work out."""
 
     key: str
@@ -54,7 +54,7 @@ class Toleration(Part):
         return self
 
 
-class Expect(Part):
+class Expect(SpecModel):
     """What a step proves about its machine before it measures; a step whose machine is another one fails."""
 
     arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
@@ -69,7 +69,7 @@ class Expect(Part):
     ] = None
 
 
-class PoolSpec(Part):
+class PoolSpec(SpecModel):
     """One kind of hardware: how Kubernetes finds its nodes, what a task gets there, and what it must be."""
 
     selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(

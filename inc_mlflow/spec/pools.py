@@ -7,13 +7,13 @@ from pydantic import Discriminator, Field, Tag
 
 from inc_mlflow.errors import UnknownNameError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 Isa = Literal["x86-avx2", "x86-avx512", "x86-vnni"]
 ISAS: tuple[Isa, ...] = get_args(Isa)
 
 
-class Emulated(Part):
+class Emulated(SpecModel):
     """This machine as a CPU with fewer instructions: accuracy alone, never a speed.
 
     It may fail a candidate.

@@ -11,10 +11,10 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, engine_of, method_names
-from inc_mlflow.spec.spec_model import METHOD_TAG, Part, short, spec_error
+from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
-class Recipe(Part):
+class Recipe(SpecModel):
     """The options of one method; every method has a class of its own below this one."""
 
     engine: str

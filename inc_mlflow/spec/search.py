@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class SearchSpec(Part):
+class SearchSpec(SpecModel):
     """How far ``recipes: auto`` goes."""
 
     budget: Annotated[

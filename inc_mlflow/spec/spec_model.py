@@ -19,7 +19,7 @@ _SHOWN = 60
 """Letters of what was given that stand in a message."""
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """A frozen piece of the job."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -15,16 +15,15 @@ import yaml
 from inc_mlflow.errors import SpecError
 
 LARGEST = 1 << 20
-"""Characters of a job, or of any other text that people write: PyYAML takes minutes for more."""
+"""Most characters of a job or another text that people write; PyYAML takes minutes for more."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
-    """Read JSON or YAML; JSON first, since YAML 1.1 takes its 1e-05 for text.
+    """Read JSON or YAML; JSON first, since YAML 1.1 reads its 1e-05 as text.
 
-    ``what`` it is stands in messages.
-
-    Of YAML all but aliases and merge keys: a few lines of them stand for gigabytes.
+    ``what`` is the name of the text in messages. Aliases and merge keys of YAML are refused: a few lines of
+    them stand for gigabytes. Raises SpecError.
     """
     try:
         data = _read(_bounded(text, what), what)
@@ -34,7 +33,7 @@ def read_mapping(text: str, what: str = "job") -> dict[str, Any]:
 
 
 def read_json(text: str, what: str = "job") -> dict[str, Any]:
-    """Read what this program wrote, which was JSON: nothing else is taken for it."""
+    """Read the JSON that this program wrote; raises SpecError for anything else, YAML too."""
     try:
         data = _json(_bounded(text, what), what)
     except RecursionError as error:
@@ -45,19 +44,16 @@ def read_json(text: str, what: str = "job") -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text.
-
-    Of one that is too large to be read only so much that ``read_mapping`` refuses it.
-    """
+    """Return a file's text, or as much of it as is enough for ``read_mapping`` to refuse it as too long."""
     with path.open(encoding="utf-8") as file:
         return file.read(LARGEST + 1)
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Say of anything that is wrong with a file, in one line, which file it is.
+    """Turn what goes wrong with a file into one SpecError that begins with its path.
 
-    ``what`` it should be, as "a job file".
+    ``what`` says what the file should be, as "a job file".
     """
     try:
         yield
@@ -72,7 +68,8 @@ def reading(path: Path, what: str) -> Iterator[None]:
 def _bounded(text: str, what: str) -> str:
     if len(text) > LARGEST:
         raise SpecError(
-            f"{what}: longer than {LARGEST} characters, which no {what} needs; put lists into files of their own"
+            f"{what}: longer than {LARGEST} characters, which no {what} needs; "
+            "put lists into files of their own"
         )
     return text
 
@@ -141,6 +138,6 @@ class _Loader(yaml.SafeLoader):
 
     def _refuse(self, reference: str, mark: yaml.Mark) -> NoReturn:
         raise SpecError(
-            f"{self._what}: line {mark.line + 1}: {reference} refers to another part; aliases and merge keys are not read, "
-            "write it out"
+            f"{self._what}: line {mark.line + 1}: {reference} refers to another part; "
+            "aliases and merge keys are not read, write it out"
         )

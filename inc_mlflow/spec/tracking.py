@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class TrackingSpec(Part):
+class TrackingSpec(SpecModel):
     """Where MLflow keeps the results; command line and environment come first."""
 
     uri: Annotated[

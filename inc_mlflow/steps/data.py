@@ -15,7 +15,7 @@ from inc_mlflow.engines.engine import MethodData, Statistics
 from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry.engines import ENGINES
@@ -74,7 +74,7 @@ class LabelCheck:
         """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
         if self._seen:
             with _of("validation"):
-                draw({"label": np.concatenate(self._seen)}, self._metric.missing)
+                draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines.scheduling.quantity import Quantity
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
-class Taint(Part):
+class Taint(SpecModel):
     """What keeps pods away that do not tolerate it."""
 
     key: str
@@ -23,7 +23,7 @@ class Taint(Part):
         return f"{self.key}{'=' if self.value else ''}{self.value}:{self.effect}"
 
 
-class Node(Part):
+class Node(SpecModel):
     """One node; of many that are alike one is enough."""
 
     name: str
@@ -43,7 +43,7 @@ class Node(Part):
         return self.allocatable.get(resource, Decimal(0))
 
 
-class Fleet(Part):
+class Fleet(SpecModel):
     """Nodes to check a package against."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from inc_mlflow.pipelines.scheduling.quantity import Quantity
 from inc_mlflow.spec import Expression
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class Toleration(Part):
+class Toleration(SpecModel):
     """A taint, or a kind of taints, that does not keep the pod away; an empty field fits everything."""
 
     key: str = ""
@@ -19,14 +19,14 @@ class Toleration(Part):
     seconds: Annotated[int | str | None, Field(alias="tolerationSeconds")] = None
 
 
-class Term(Part):
+class Term(SpecModel):
     """Requirements on one node that hold together."""
 
     expressions: Annotated[tuple[Expression, ...], Field(alias="matchExpressions", strict=False)] = ()
     fields: Annotated[tuple[Expression, ...], Field(alias="matchFields", strict=False)] = ()
 
 
-class Pod(Part):
+class Pod(SpecModel):
     """A pod's scheduling; of its terms one is enough, and None asks for nothing."""
 
     labels: dict[str, str]

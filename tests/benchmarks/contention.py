@@ -23,7 +23,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from repeatability import overlapping
 
-from inc_mlflow.measure.timing.ratio import REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.standalone.measure import benchmark_two
 from inc_mlflow.steps.standalone.prepare import import_source, write_candidate
@@ -131,7 +131,7 @@ def _benchmarks(job: Job, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _quiet(benchmark: dict[str, Any]) -> bool:
-    return repeatability(benchmark["conditions"]["neighbours"]) == REPEATABILITY
+    return repeatability(benchmark["conditions"]["neighbours"]) == CPU_TIME_REPEATABILITY
 
 
 def measure(folder: Path, model: str, load: str, repeats: int) -> dict[str, object]:

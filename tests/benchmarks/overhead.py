@@ -17,7 +17,7 @@ from pathlib import Path
 
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.measure.gate.judge import BASELINE
-from inc_mlflow.measure.stats.outcomes import Scoring, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import Scoring, evaluate_rows, outcomes_of
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
@@ -54,7 +54,9 @@ def evaluate(job: Job, run: Runner) -> None:
     metric = resolve(job.spec.metric, job.root, run.outputs)
     rows = ((inputs, labels) for inputs, labels, _ in open_data(job).rows("validation", size=1))
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group)
-    outcomes_of(keep({BASELINE: run}, BASELINE, rows, scoring, workers=1), BASELINE, scoring, workers=1)
+    outcomes_of(
+        evaluate_rows({BASELINE: run}, BASELINE, rows, scoring, workers=1), BASELINE, scoring, workers=1
+    )
 
 
 def run_ratio(job_file: Path) -> dict[str, float]:

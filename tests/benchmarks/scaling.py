@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
-from inc_mlflow.hardware.counters import Watch
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.counters import LoadMeter
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.timing import disturbance
-from inc_mlflow.measure.timing import wall_time as wall
-from inc_mlflow.measure.timing.group import Group
-from inc_mlflow.measure.timing.rounds import run_rounds
+from inc_mlflow.measure.timing.instance import InstanceGroup
+from inc_mlflow.measure.timing.ratio import wall_time_speedup
+from inc_mlflow.measure.timing.wall_time import run_rounds
 from inc_mlflow.measure.timing.worker import save_batches
 from inc_mlflow.records import Model
 from inc_mlflow.spec import Layout
@@ -37,19 +37,21 @@ def measure(model: Path, rows: Path, layout: Layout) -> dict[str, object]:
         save_batches(batches, npz_rows(model, rows, BATCHES))
         places = {"one": plan.cpus[:1], "all": plan.cpus}
         groups = {
-            name: stack.enter_context(Group([command(held, batches, one) for one in cpus], len(cpus[0])))
+            name: stack.enter_context(
+                InstanceGroup([command(held, batches, one) for one in cpus], len(cpus[0]))
+            )
             for name, cpus in places.items()
         }
         pids = [instance.pid for group in groups.values() for instance in group.instances]
         used = list(chain(*plan.cpus))
         for _ in range(ATTEMPTS):
             rounds = run_rounds(
-                groups, None, lambda: Watch(pids, used, ()), lambda _: True, lambda numbers, _: numbers
+                groups, None, lambda: LoadMeter(pids, used, ()), lambda _: True, lambda numbers, _: numbers
             )
             clean = [one for one in rounds if one.clean]
-            reasons = disturbance.reasons(disturbance.summary([one.load for one in rounds]), used)
+            reasons = disturbance.too_few_clean(disturbance.summarise([one.load for one in rounds]), used)
             if not reasons:
-                ratio = wall.speedup(clean, "one", "all", 0.95)
+                ratio = wall_time_speedup(clean, "one", "all", 0.95)
                 return {
                     "layout": plan.layout,
                     "times_the_work": ratio.model_dump(),

@@ -255,7 +255,7 @@ FIELDS = [
     ),
     ("tracking.registered_model", "it's", ["tracking.registered_model"]),
     ("tracking.registered_model", "a/b", ["tracking.registered_model", "match"]),
-    ("data.calibration.format", "parquet", ["data.calibration.format", "'npz', 'images' or 'text'"]),
+    ("data.calibration.format", "parquet", ["data.calibration.format", "no 'parquet'", "images, npz, text"]),
     ("data.calibration.samples", "many", ["data.calibration.samples", "integer", "'many'"]),
     (
         "data.calibration.path",

@@ -287,13 +287,13 @@ def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
 
 
 def test_a_person_is_told_of_neighbours_that_make_the_bounds_wider():
-    from inc_mlflow.reports.benchmark import busy
+    from inc_mlflow.reports.benchmark import busy_cache_note
 
     wider = "of the CPUs that share a cache with the models: the bounds are wider for it"
-    assert busy(None) is None
-    assert busy((0.02, 0.01)) is None
-    assert busy((0.5, 0.3)) == f"others used 40 % {wider}"
-    assert busy((0.02, None)) == f"it cannot be read what others use {wider}"
+    assert busy_cache_note(None) is None
+    assert busy_cache_note((0.02, 0.01)) is None
+    assert busy_cache_note((0.5, 0.3)) == f"others used 40 % {wider}"
+    assert busy_cache_note((0.02, None)) == f"others used an unknown share {wider}"
 
 
 def test_an_invalid_benchmark_shows_a_person_why(capsys):

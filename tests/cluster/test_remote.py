@@ -125,20 +125,6 @@ def test_what_s3_refuses_is_one_line_without_secrets(s3, monkeypatch, environmen
     assert os.environ.get("AWS_SECRET_ACCESS_KEY", "secret") not in str(refused.value)
 
 
-def test_access_denied_is_one_line(monkeypatch):
-    """No server at hand denies, so the answer is made."""
-    from botocore.exceptions import ClientError
-
-    from inc_mlflow.remote.s3 import _refusals
-
-    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
-    with (
-        pytest.raises(StateError, match=r"s3://bucket/a: access denied; it takes s3:ListBucket"),
-        _refusals(Address.parse("s3://bucket/a")),
-    ):
-        raise denied
-
-
 @pytest.mark.parametrize(
     ("uri", "says"),
     [

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.remote import Address, fetch, open_store
-from inc_mlflow.remote.cache import _name
-from tests.support.proxy import Fault, proxy
+from inc_mlflow.remote.stores import Version
+from tests.support.proxy import Answer, Fault, proxy
 
 PART = 5 << 20
 """The smallest that S3 takes."""
@@ -92,8 +93,6 @@ def test_other_bytes_than_the_server_says_are_refused(network, large, tmp_path):
 )
 def test_the_tag_of_an_encrypted_object_is_no_checksum(s3, tmp_path, monkeypatch, told, endpoint, refused):
     """No server at hand encrypts, so its answer is made."""
-    from inc_mlflow.remote.stores import Version
-
     store, file = open_store(Address.parse(s3)), tmp_path / "file"
     file.write_text("a")
     monkeypatch.setattr(store._client, "head_object", lambda **_: told)
@@ -151,6 +150,15 @@ def test_an_image_folder_is_a_split(network, s3, s3_server):
     assert labels.tolist() == [0, 1]
 
 
+def test_access_denied_is_one_line(network, s3):
+    """No server at hand denies, so the answer is made."""
+    body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    network.on(Answer(403, {"Content-Type": "application/xml"}, body), methods=("GET", "HEAD"), times=99)
+    with pytest.raises(StateError, match=rf"^{s3}/a: access denied; it takes s3:ListBucket") as refused:
+        fetch(f"{s3}/a")
+    assert "\n" not in str(refused.value)
+
+
 def test_many_objects_are_fetched_at_once(network, s3, s3_server):
     put(s3_server, s3, {f"train/{number}.png": b"x" for number in range(48)})
     most = watch(network)
@@ -176,25 +184,51 @@ def watch(network):
     return lambda: max(counts)
 
 
-FOLDER = Address.parse("s3://bucket/a/train")
+class Holding:
+    """A store whose folder holds empty files of these names, also such as no disk could hold."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def versions(self, address):
+        return {}
+
+    def below(self, folder):
+        return {f"{folder.key}/{name}": Version("", 0) for name in self.names}
+
+    def download(self, files):
+        for file in files.values():
+            file.write_bytes(b"")
+
+    def check(self, address, version, file):
+        assert file.stat().st_size == version.size
 
 
-@given(st.text(alphabet="a./\0", max_size=8))
-def test_no_key_leads_out_of_the_folder(rest):
+@pytest.fixture(scope="module")
+def fetch_names():
+    """Give a function that fetches a folder that holds such names."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def inner(*names):
+            fetch.cache_clear()
+            patch.setattr(import_module("inc_mlflow.remote.cache"), "open_store", lambda _: Holding(*names))
+            return fetch("s3://bucket/a/train")
+
+        yield inner
+
+
+@given(st.text(alphabet="a./\0", min_size=1, max_size=8))
+def test_no_key_leads_out_of_the_folder(fetch_names, rest):
     try:
-        name = _name(f"{FOLDER.key}/{rest}", FOLDER)
-    except DataError:
+        folder = fetch_names(rest)
+    except DataError as error:
+        assert "is no path below it" in str(error)
         return
-    assert os.path.normpath(f"/entry/{name}") == f"/entry/{name}"
-    assert name.startswith("train/")
+    assert os.path.normpath(folder / rest) == str(folder / rest)
+    assert (folder / rest).is_file()
 
 
-def test_a_file_and_a_folder_of_one_name_are_one_line(tmp_path):
-    """A disk cannot hold both, so the store's answer is made."""
-    from inc_mlflow.remote.cache import _fill
-    from inc_mlflow.remote.stores import Version
-    from inc_mlflow.remote.whole import whole_folder
-
-    copies = [(name, FOLDER, Version("", 0)) for name in ("train/a", "train/a/b")]
-    with pytest.raises(StateError, match="cannot be written"), whole_folder(tmp_path / "entry") as folder:
-        _fill(open_store(Address.parse("file:///x")), copies, folder)
+def test_a_file_and_a_folder_of_one_name_are_one_line(fetch_names):
+    with pytest.raises(StateError, match="cannot be written") as refused:
+        fetch_names("a", "a/b")
+    assert "\n" not in str(refused.value)

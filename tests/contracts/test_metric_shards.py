@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.stats.outcomes import Scoring, interleave, keep
+from inc_mlflow.measure.stats.outcomes import Scoring, evaluate_rows, join_shards
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
@@ -20,7 +20,7 @@ def kept(name, folder, batches, outputs, labels):
     scoring = Scoring(metric.keep, metric.score, metric.decomposable)
     models = {"baseline": lambda inputs: {role: array[inputs["row"]] for role, array in outputs.items()}}
     rows = (({"row": np.arange(ROWS)[batch]}, labels[batch]) for batch in batches)
-    return keep(models, "baseline", rows, scoring, 1)
+    return evaluate_rows(models, "baseline", rows, scoring, 1)
 
 
 def stored(kept, rows, path):
@@ -46,7 +46,7 @@ def test_shards_keep_what_one_pass_keeps(name, tmp_path_factory, batch, count, s
     shares = [batches[number::count] for number in range(count)]
     sizes = [sum(one.stop - one.start for one in share) for share in shares]
     parts = [kept(name, folder, share, outputs, labels) for share in shares]
-    merged = interleave(
+    merged = join_shards(
         [stored(*pair, folder / "kept.npz") for pair in zip(parts, sizes, strict=True)], batch
     )["baseline"]
     assert merged.keys() == whole.keys()

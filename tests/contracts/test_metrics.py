@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, MissingExtraError, SpecError
 from inc_mlflow.measure.stats import resample
-from inc_mlflow.measure.stats.outcomes import hangs_on
+from inc_mlflow.measure.stats.outcomes import effective_rows
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.metrics.text import BROKEN
 from inc_mlflow.registry.metrics import METRICS
@@ -160,7 +160,7 @@ def test_it_says_by_its_labels_on_how_many_rows_it_hangs(name):
     assert weights.min() >= 0
     assert weights.max() > 0
     np.testing.assert_array_equal(weights, again)
-    assert 1 <= hangs_on(weights) <= len(weights)
+    assert 1 <= effective_rows(weights) <= len(weights)
 
 
 WRONG_LABELS = {

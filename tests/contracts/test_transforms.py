@@ -9,7 +9,7 @@ from inc_mlflow.datasets.images import to_array
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
-from inc_mlflow.spec import FileSplit, Transform
+from inc_mlflow.spec import FileSplit, ImageTransform, TextTransform
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (6, 10, 3), np.uint8)
 """Six rows of ten colour pixels."""
@@ -27,7 +27,7 @@ def image(tmp_path):
 
 
 def array(file, **transform):
-    return to_array(file, Transform(**transform), "data.tuning")
+    return to_array(file, ImageTransform(**transform), "data.tuning")
 
 
 def test_values_are_in_zero_to_one_channels_first(image):
@@ -121,7 +121,7 @@ def text(tmp_path):
     def read(content, name="a.tsv", specs=ENCODINGS, **transform):
         (tmp_path / name).write_text(content)
         fields = {"tokenizer": "tokenizer.json", "max_length": 7} | transform
-        split = FileSplit(path=name, transform=Transform(**fields))
+        split = FileSplit(path=name, transform=TextTransform(**fields))
         return next(iter(SplitReader("tuning", split, tmp_path, specs).batches(9)))
 
     return read

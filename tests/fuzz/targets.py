@@ -17,7 +17,7 @@ from PIL import Image
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from inc_mlflow.datasets.splits import SplitReader
-from inc_mlflow.measure.gate.power import plan, plan_at_best
+from inc_mlflow.measure.gate.power import split_power, split_power_at_best
 from inc_mlflow.records import ImportRecord, TensorSpec
 from inc_mlflow.spec import FileSplit, JobSpec
 from inc_mlflow.spec.policy import PolicySpec
@@ -285,8 +285,8 @@ POLICY = {
 def _read_job(folder: Path) -> None:
     spec = JobSpec.load(folder / "job.yaml")
     assert JobSpec.from_text(spec.to_text().encode().decode()).to_text() == spec.to_text()
-    plan(200, spec.gate, 2)  # what a gate asks for is computed with before any work
-    plan_at_best(200, spec.gate, 2)
+    split_power(200, spec.gate, 2)  # what a gate asks for is computed with before any work
+    split_power_at_best(200, spec.gate, 2)
 
 
 def _records() -> list[bytes]:

@@ -3,7 +3,7 @@
 import pytest
 
 from inc_mlflow.hardware import counters
-from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.hardware.counters import LoadMeter
 from inc_mlflow.measure.timing import disturbance
 
 SECOND = 10**9
@@ -59,7 +59,7 @@ def host(tmp_path, monkeypatch):
 
 
 def watch(host):
-    return Watch([10, 20], [0, 1], [host.group], host.proc, host.sysfs)
+    return LoadMeter([10, 20], [0, 1], [host.group], host.proc, host.sysfs)
 
 
 def test_a_quiet_round_has_no_load(host):
@@ -165,7 +165,7 @@ def test_what_is_not_there_is_not_read_rather_than_zero(host):
 
 def test_a_stat_file_without_one_of_the_cpus_is_not_read(host):
     """As lxcfs shows it in containers: fewer CPUs than there are, numbered from 0."""
-    watching = Watch([10, 20], [0, 3], [host.group], host.proc, host.sysfs)
+    watching = LoadMeter([10, 20], [0, 3], [host.group], host.proc, host.sysfs)
     host.clock = 1.0
     load = watching()
     assert (load.waited, load.stolen, load.other) == (0, None, None)

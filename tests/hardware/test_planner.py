@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.hardware.planner import plan
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.quota import Quota
 from inc_mlflow.hardware.topology import Cpu, Topology, read_cpus, topology
 from inc_mlflow.spec import Layout
@@ -55,7 +55,7 @@ def allowed(host, sockets):
 
 def planned(layout, host):
     try:
-        return plan(layout, host)
+        return plan_layout(layout, host)
     except HardwareError:
         return None
 
@@ -126,18 +126,18 @@ def test_a_whole_layout_is_refused_if_and_only_if_there_is_too_little(layout, ho
 def test_what_a_refusal_recommends_is_accepted(layout, host):
     assume(planned(layout, host) is None)
     with pytest.raises(HardwareError) as refusal:
-        plan(layout, host)
+        plan_layout(layout, host)
     recommended = re.search(r"; use (\S+)$", str(refusal.value))[1]
     assert planned(Layout.parse(recommended), host) is not None
 
 
 @given(machines())
 def test_auto_and_the_default_fit_everywhere(host):
-    auto = plan(Layout.parse("auto"), host)
+    auto = plan_layout(Layout.parse("auto"), host)
     whole = Layout.parse(auto.layout)
     cores = min(len({cpu.core for cpu in host.cpus}), allowed(host, 10**9))
     assert whole.cores == min(4, cores)
-    assert plan(Layout.parse("1s1c1ins1bs"), host).layout == "1s1c1ins1bs"
+    assert plan_layout(Layout.parse("1s1c1ins1bs"), host).layout == "1s1c1ins1bs"
     assert not any("hyperthread" in note for note in auto.notes)
 
 
@@ -165,11 +165,11 @@ XEON_8480 = {"sockets": 2, "cores": 56, "threads": 2, "nodes": 1}
     ],
 )
 def test_layouts_are_filled(text, host, layout):
-    assert plan(Layout.parse(text), host).layout == layout
+    assert plan_layout(Layout.parse(text), host).layout == layout
 
 
 def test_the_layout_of_intels_tables_fills_one_socket_of_a_xeon_8480():
-    made = plan(Layout.parse("1s4c14ins1bs"), machine(**XEON_8480))
+    made = plan_layout(Layout.parse("1s4c14ins1bs"), machine(**XEON_8480))
     assert made.cpus[0] == (108, 109, 110, 111)
     assert sorted(cpu for cpus in made.cpus for cpu in cpus) == list(range(56, 112))
     assert made.notes == ()
@@ -203,24 +203,27 @@ def test_an_instance_stays_on_one_socket_where_each_socket_has_room_for_its_shar
     ],
 )
 def test_a_layout_that_names_sockets_uses_all_of_them(text, host, cpus):
-    assert plan(Layout.parse(f"{text}1bs"), host).cpus == cpus
+    assert plan_layout(Layout.parse(f"{text}1bs"), host).cpus == cpus
 
 
 def test_hyperthreads_come_last_and_are_said():
-    made = plan(Layout.parse("1s3c2ins1bs"), machine(cores=4, threads=2))
+    made = plan_layout(Layout.parse("1s3c2ins1bs"), machine(cores=4, threads=2))
     assert made.cpus == ((1, 2, 3), (0, 4, 7))
     assert made.notes == ("2 of the CPUs are hyperthread siblings: there are 4 physical cores",)
 
 
 def test_an_instance_takes_siblings_of_its_own_cores_before_those_of_others():
-    made = plan(Layout.parse("1s3c2ins1bs"), machine(sockets=2, cores=4, threads=2))
+    made = plan_layout(Layout.parse("1s3c2ins1bs"), machine(sockets=2, cores=4, threads=2))
     assert made.cpus == ((5, 6, 7), (4, 12, 15))
-    assert plan(Layout.parse("1s4c2ins1bs"), machine(cores=4, threads=2)).cpus == ((0, 1, 2, 3), (4, 5, 6, 7))
-    assert plan(Layout.parse("1s4c1ins1bs"), machine(cores=2, threads=3)).cpus == ((0, 1, 2, 3),)
+    assert plan_layout(Layout.parse("1s4c2ins1bs"), machine(cores=4, threads=2)).cpus == (
+        (0, 1, 2, 3),
+        (4, 5, 6, 7),
+    )
+    assert plan_layout(Layout.parse("1s4c1ins1bs"), machine(cores=2, threads=3)).cpus == ((0, 1, 2, 3),)
 
 
 def test_an_instance_that_must_span_memory_nodes_is_said():
-    made = plan(Layout.parse("1s4c3ins1bs"), machine(cores=12, nodes=2))
+    made = plan_layout(Layout.parse("1s4c3ins1bs"), machine(cores=12, nodes=2))
     assert made.cpus == ((8, 9, 10, 11), (2, 3, 4, 5), (0, 1, 6, 7))
     assert made.notes == ("1 instance of 3 on several memory nodes",)
 
@@ -245,17 +248,17 @@ def test_an_instance_that_must_span_memory_nodes_is_said():
 )  # fmt: skip
 def test_a_refusal_has_the_arithmetic_and_what_fits(text, host, message):
     with pytest.raises(HardwareError) as raised:
-        plan(Layout.parse(text), host)
+        plan_layout(Layout.parse(text), host)
     assert str(raised.value) == f"benchmark.layout: {message}"
 
 
 def test_a_quota_below_one_cpu_is_said():
-    (note,) = plan(Layout.parse("1s1c1ins1bs"), machine(quota=0.5)).notes
+    (note,) = plan_layout(Layout.parse("1s1c1ins1bs"), machine(quota=0.5)).notes
     assert note.startswith("the CPU quota of 0.5 stops the instance now and then")
 
 
 def test_this_host_can_be_read_and_planned():
-    made = plan(Layout.parse("auto"), topology())
+    made = plan_layout(Layout.parse("auto"), topology())
     assert made.pinned
     assert made.usable >= len(made.cpus[0])
 

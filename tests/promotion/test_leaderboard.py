@@ -11,7 +11,8 @@ from mlflow.entities import Metric
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.promotion.best import best_candidates
 from inc_mlflow.reports.best import print_best
-from inc_mlflow.tracking.runs.leaderboard import _runs, find_leaderboard, latest_job, leaderboard_rows
+from inc_mlflow.tracking.runs import leaderboard
+from inc_mlflow.tracking.runs.leaderboard import find_leaderboard, latest_job, leaderboard_rows
 from tests.support.leaderboards import JOB, SPEC, Careless, Runs
 
 ORDER = ("pass", "inconclusive", "fail")
@@ -83,7 +84,18 @@ def test_no_order_of_the_server_changes_the_answer(models, random, pool):
 def test_every_page_is_read_whatever_a_server_puts_into_it(size, random):
     runs = everything([{"verdict": "pass", "row": {"size_mb": 1.0}, "intel": {}, "arm": {}}] * 3)
     random.shuffle(runs)
-    assert order(_runs(Careless(runs, size), "1", "")) == ["sha 0", "sha 1", "sha 2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leaderboard, "fetch", job_text)
+        found = find_leaderboard(Careless(runs, size), "fleet")
+    assert [one.row.sha256 for one in found.rows] == ["sha 0", "sha 1", "sha 2"]
+
+
+def job_text(client, run_id, path, folder):
+    """Fetch the job's text, which is all that the leaderboard fetches."""
+    assert (run_id, path) == (JOB, "evidence/job.json")
+    file = folder / "job.json"
+    file.write_text(SPEC.to_text())
+    return file
 
 
 def test_where_lower_is_better_the_lower_accuracy_comes_first():

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.measure.gate.collect import pools_of
-from inc_mlflow.measure.gate.measurements import CLASSES
+from inc_mlflow.measure.gate.measurements import CLASSES, find_pools
 from inc_mlflow.promotion import spot_check as rechecking
 from inc_mlflow.promotion.gate_data import find_gate_data, sort_errors
 from inc_mlflow.promotion.process_request import process_untrusted_request
@@ -158,7 +157,7 @@ def test_a_bucket_that_cannot_be_reached_leaves_the_request_open(store, measured
 
 @pytest.fixture
 def pools(measured):
-    return pools_of([measured / "evaluation", measured / "benchmark"])
+    return find_pools([measured / "evaluation", measured / "benchmark"])
 
 
 @pytest.fixture
@@ -228,7 +227,7 @@ def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, e
         spot_check(
             within(broken.job.spec, policy(tmp_path, trusted)),
             policy(tmp_path, trusted).spec,
-            pools_of([broken / "forged", broken / "benchmark"]),
+            find_pools([broken / "forged", broken / "benchmark"]),
             label,
             files,
         )
@@ -239,7 +238,7 @@ def test_on_other_hardware_a_baseline_made_worse_is_refused(measured, models, tr
         arrays[BASELINE] = arrays[BASELINE].copy()
         arrays[BASELINE][:30] = 0
 
-    pools = pools_of([forged(measured, tmp_path / "forged", worse), measured / "benchmark"])
+    pools = find_pools([forged(measured, tmp_path / "forged", worse), measured / "benchmark"])
     with pytest.raises(DataError, match=r"claims 0\.06 too much of the weakness of baseline"):
         check(measured, pools, models, policy(tmp_path, trusted))
 
@@ -319,7 +318,7 @@ def f1(measured, tmp_path_factory):
     job = replace(measured.job, spec=altered(measured, metric="f1"))
     folder = tmp_path_factory.mktemp("f1") / "evaluation"
     evaluate(job, folder, **measured.of("baseline", "champion", "candidates"))
-    return job.spec, pools_of([folder])
+    return job.spec, find_pools([folder])
 
 
 def test_a_metric_of_all_rows_is_compared_on_all_rows(measured, f1, models, trusted, tmp_path):

@@ -91,7 +91,7 @@ def test_the_verdict_its_reasons_and_the_champion_follow(shown):
     text = shown()
     assert "pass: static u8s8 per-channel\n  top1 drops by 0.8 %\n  1.62x as fast\n" in text
     assert "Champion: digits version 3, alias int8-champion\nFile: /jobs/int8.onnx\n" in text
-    assert "\nAdvisory only: speed (docs/threats.md)\n" in text
+    assert "\nNot independently verified: speed (docs/threats.md)\n" in text
     at = "http://127.0.0.1:5000/#/"
     assert text.endswith(
         f"MLflow: {at}experiment[/]\nleaderboard: {at}leaderboard[/]\ntrade-off: {at}tradeoff[/]\n"

@@ -133,9 +133,9 @@ def test_a_cpu_cannot_be_more_than_it_is(monkeypatch, name, flags):
 
 def test_numbers_of_an_emulated_process_are_called_so(monkeypatch):
     monkeypatch.delenv(NAME, raising=False)
-    assert pools.here("local", PoolSpec()) == "local"
+    assert pools.proven_pool("local", PoolSpec()) == "local"
     monkeypatch.setenv(NAME, "x86-avx2")
-    assert pools.here("local", PoolSpec()) == "emulated x86-avx2"
+    assert pools.proven_pool("local", PoolSpec()) == "emulated x86-avx2"
 
 
 def test_an_environment_alone_makes_no_emulation():

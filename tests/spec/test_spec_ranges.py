@@ -15,6 +15,7 @@ JOB = {
     "model": "fp32.onnx",
     "data": {
         "calibration": {"path": "c.npz"},
+        "tuning": {"path": "t.tsv", "transform": {}},
         "validation": {"path": "images", "transform": {"mean": [0.5], "std": [0.5]}},
     },
     "metric": {"name": "top1"},
@@ -31,8 +32,8 @@ REFUSED = [
     ("data.validation.transform.resize", [10**9]),
     ("data.validation.transform.std", [[5e-324], [1e300]]),
     ("data.validation.transform.mean", [[1e300]]),
-    ("data.validation.transform.tokenizer", ["a\0b"]),
-    ("data.validation.transform.max_length", [10**9]),
+    ("data.tuning.transform.tokenizer", ["a\0b"]),
+    ("data.tuning.transform.max_length", [10**9]),
     ("gate.confidence", [0.9999999999999999, 1 - 1e-6, 0.5, 1.0]),
     ("gate.min_speedup", [float("inf"), 1e308, 5e-324, 0.0]),
     ("gate.max_relative_drop", [5e-324, 1e-12, 1.0]),

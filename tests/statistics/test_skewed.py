@@ -68,7 +68,7 @@ def f1_promoted(rows, draws):
         hits = int((label & ~missed).sum())
         candidate = Outcomes(2 * hits / max(1, int(label.sum()) + hits), values)
         weight = float(f1.row_weights({"label": label.astype(int)}).sum())
-        pair = Pair(right, candidate, False, True, rows, (0.0, 1.0), hangs_on=weight)
+        pair = Pair(right, candidate, False, True, rows, (0.0, 1.0), effective_rows=weight)
         passed += relative_drop(pair, LIMIT)(0.95).high <= LIMIT
     return passed / draws
 

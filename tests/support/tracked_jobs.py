@@ -4,7 +4,7 @@ import itertools
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,9 +39,13 @@ MLFLOWS_OWN = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(ROOT / "tests" / folder) for folder in FOLDERS):
+        if _loads_mlflow(item.path):
             for warning in MLFLOWS_OWN:
                 item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+def _loads_mlflow(file: Path) -> bool:
+    return any(file.is_relative_to(ROOT / "tests" / folder) for folder in FOLDERS)
 
 
 class Measured:
@@ -172,6 +176,26 @@ class Store:
     def champion(self) -> str | None:
         aliases = [model.aliases for model in self.client.search_registered_models()]
         return str(aliases[0]["int8-champion"]) if aliases and aliases[0] else None
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In FOLDERS, begin and end without variables of ours and of MLflow's.
+
+    MLflow writes the store that it talks to into the environment, also for the fixtures that live longer than
+    a test: jobs of later tests would go there.
+    """
+    if not _loads_mlflow(request.path):
+        yield
+        return
+    before = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "INC_MLFLOW_"))
+    }
+    os.environ.clear()
+    os.environ.update(before)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 """Instruction sets that can be emulated: the CPUs, as the bits they lack."""
 
-from inc_mlflow.hardware.isa.profiles import PROFILES, present
+from inc_mlflow.hardware.isa.profiles import PROFILES, emulated_profile
 
-__all__ = ["PROFILES", "present"]
+__all__ = ["PROFILES", "emulated_profile"]

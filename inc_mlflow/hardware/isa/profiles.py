@@ -64,7 +64,7 @@ class Profile:
         return frozenset(self.lacks)
 
     def masks(self) -> str:
-        """Return the hidden bits as the handler reads them: "leaf,subleaf,eax,ebx,ecx,edx;" in hex for each leaf."""
+        """Return the hidden bits for the handler: "leaf,subleaf,eax,ebx,ecx,edx;" in hex, per leaf."""
         hidden: defaultdict[tuple[int, int], dict[str, int]] = defaultdict(
             lambda: dict.fromkeys(_REGISTERS, 0)
         )
@@ -101,7 +101,7 @@ PROFILES: dict[Isa, Profile] = {
 }
 
 
-def present() -> Profile | None:
+def emulated_profile() -> Profile | None:
     """Return the profile that this process runs under; None on the real CPU."""
     name = os.environ.get(NAME)
     return next((profile for profile in PROFILES.values() if profile.name == name), None)

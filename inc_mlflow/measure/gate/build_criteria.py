@@ -1,4 +1,4 @@
-"""The questions that a gate asks about a candidate: over all rows, in the worst class, between pools, and its speed."""
+"""The criteria of a gate for one candidate: all rows, the worst class, the spread between pools, speed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,83 +9,87 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.formatting import percent, points
-from inc_mlflow.measure.gate.criteria import Question
+from inc_mlflow.measure.gate.criteria import DropCriterion, SpeedCriterion
 from inc_mlflow.measure.gate.evidence import Measured
-from inc_mlflow.measure.gate.speed import Faster
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Bounds, Pair, absolute_drop, relative_drop
-from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.records import BASELINE, Model
 from inc_mlflow.spec import GateSpec
 
-Group = Sequence[Question]
+CriterionGroup = Sequence[DropCriterion]
+"""Criteria that all have to pass."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """All questions about one model: groups per pool, those between pools, and speed.
-
-    In a group all have to pass.
-    """
+class Criteria:
+    """All criteria for one candidate: of its losses on each pool and between pools, and of its speed."""
 
     model: Model
-    on_pool: dict[str, list[Group]]
-    between_pools: list[Group]
-    speed: dict[str, Faster]
+    on_pool: dict[str, list[CriterionGroup]]
+    between_pools: list[CriterionGroup]
+    speed: dict[str, SpeedCriterion]
 
     def passes(self, confidence: float) -> bool:
-        """Tell whether all of them pass, on every pool: an intersection-union test, whose parts need no correction."""
+        """Tell whether all pass, on every pool.
+
+        That is an intersection-union test, whose parts need no correction. Raises DataError where the
+        baseline is so small that no share of it is a number.
+        """
         groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
         near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
         return near and all(one.passes(confidence) for one in self.speed.values())
 
 
-def ask(model: Model, pools: Mapping[str, Measured], fast: Collection[str], gate: GateSpec) -> Asked:
-    """Put the gate's questions about a candidate on these pools.
+def build_criteria(
+    model: Model, pools: Mapping[str, Measured], fast: Collection[str], gate: GateSpec
+) -> Criteria:
+    """Return the gate's criteria for a candidate on these pools; speed counts on those of ``fast``.
 
-    ``fast`` are those whose speed is asked for.
+    Raises DataError where a class limit is set and rows have no classes, or where the baseline's metric is 0
+    and a share of it is limited.
     """
     benchmarks = {pool: pools[pool].benchmark for pool in fast}
-    return Asked(
+    return Criteria(
         model,
         {pool: _on_pool(model.label, measured, gate) for pool, measured in pools.items()},
         _between_pools(model.label, pools, gate),
-        {pool: Faster(model.label, one, gate.min_speedup) for pool, one in benchmarks.items() if one},
+        {pool: SpeedCriterion(model.label, one, gate.min_speedup) for pool, one in benchmarks.items() if one},
     )
 
 
-def _on_pool(label: str, measured: Measured, gate: GateSpec) -> list[Group]:
-    pair = compare(label, measured)
+def _on_pool(label: str, measured: Measured, gate: GateSpec) -> list[CriterionGroup]:
+    pair = pair_outcomes(label, measured)
     if pair is None:
         return []
-    groups: list[Group] = [[question] for question in _overall(pair, measured, gate)]
+    groups: list[CriterionGroup] = [[criterion] for criterion in _overall(pair, measured, gate)]
     return [*groups, _by_class(pair, measured, gate)] if gate.max_class_drop is not None else groups
 
 
-def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> list[Group]:
-    """Ask from each pool to each other one: the rows are the same, so they pair up."""
+def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> list[CriterionGroup]:
+    """Compare each pool with each other one: the rows are the same, so they pair up."""
     scores = {pool: measured.scored(label) for pool, measured in pools.items()}
     # From a pool where the metric is 0 nothing can drop; the way back to it fails.
     known = {pool: scored for pool, scored in scores.items() if scored is not None}
     if gate.max_pool_spread is None or len(known) < 2:
         return []
     record = next(iter(pools.values())).evaluation
-    questions = []
+    criteria = []
     for one, other in permutations(known, 2):
         if not known[one].value:
             continue
         pair = _pair(known[one], known[other], next(iter(pools.values())))
         bounds = cache(relative_drop(pair, gate.max_pool_spread))
-        questions.append(
-            Question(
+        criteria.append(
+            DropCriterion(
                 f"{record.metric} from {one} to {other}", bounds, gate.max_pool_spread, percent, record.rows
             )
         )
-    return [questions] if questions else []
+    return [criteria] if criteria else []
 
 
-def compare(label: str, measured: Measured) -> Pair | None:
-    """Pair a model's outcomes with the baseline's; None where one has no number."""
+def pair_outcomes(label: str, measured: Measured) -> Pair | None:
+    """Pair a model's outcomes with the baseline's; None where either metric is no number."""
     baseline, candidate = measured.scored(BASELINE), measured.scored(label)
     if baseline is None or candidate is None:
         return None
@@ -98,37 +102,40 @@ def _pair(one: Outcomes, other: Outcomes, measured: Measured) -> Pair:
     return Pair(one, other, *kind, measured.groups, record.hangs_on)
 
 
-def relative(pair: Pair, gate: GateSpec) -> Bounds:
+def relative_drop_of(pair: Pair, gate: GateSpec) -> Bounds:
     """Return the relative drop, exact around the limit that applies to it.
 
-    DataError where the baseline has nothing to lose.
+    Raises DataError where the baseline's metric is 0.
     """
     return relative_drop(pair, gate.relative_limit(pair.baseline.value))
 
 
-def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[Question]:
+def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[DropCriterion]:
     metric, note = measured.evaluation.metric, _undeclared(pair)
     of: tuple[int, str, str] = (pair.rows, "validation", "rows")
     if pair.groups is not None:
         of = int(pair.groups.max()) + 1, "validation", f"groups of {measured.evaluation.group}"
     if gate.max_relative_drop is not None:
-        yield Question(metric, cache(relative(pair, gate)), gate.max_relative_drop, percent, *of, note)
+        yield DropCriterion(
+            metric, cache(relative_drop_of(pair, gate)), gate.max_relative_drop, percent, *of, note
+        )
     if gate.max_absolute_drop is not None:
-        yield Question(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, *of, note)
+        yield DropCriterion(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, *of, note)
 
 
 def _undeclared(pair: Pair) -> str:
     """Say what the bounds rest on where the metric does not tell how much a row can lose."""
-    if pair.binary or declared(pair.between, pair.higher_is_better):
+    if pair.binary or declares_worst(pair.between, pair.higher_is_better):
         return ""
     end = "least" if pair.higher_is_better else "largest"
+    what, lost = "all rows together are", "the baseline's"
     if pair.decomposable:
-        return f"; the metric declares no {end} score, so a row is taken to lose no more than the baseline's largest score"
-    return f"; the metric declares no {end} score, so all rows together are taken to lose no more than the baseline's"
+        what, lost = "a row is", "the baseline's largest score"
+    return f"; the metric declares no {end} score, so {what} taken to lose no more than {lost}"
 
 
-def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
-    """Ask for every class that validation has rows of."""
+def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> CriterionGroup:
+    """Return a criterion for every class that validation has rows of."""
     record, limit = measured.evaluation, gate.max_class_drop or 0.0
     if measured.classes is None:
         raise DataError(
@@ -136,7 +143,7 @@ def _by_class(pair: Pair, measured: Measured, gate: GateSpec) -> Group:
         )
     present, counts = np.unique(measured.classes, return_counts=True)
     return [
-        Question(
+        DropCriterion(
             what=f"{record.metric} of class {one}",
             bounds=cache(absolute_drop(_only(pair, measured.classes == one))),
             limit=limit,

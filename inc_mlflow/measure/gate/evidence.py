@@ -1,4 +1,4 @@
-"""What a pool found out, and whether it may be believed: about these models, on one kind of hardware, on the same rows."""
+"""What a pool measured, and checks that it is about these models, the same rows and one kind of hardware."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ _LEAST_CONFIDENCE = 0.5
 
 @dataclass(frozen=True)
 class Measured:
-    """All that one pool found out; ``outcomes`` are the evaluation's replicates by model."""
+    """All that one pool measured.
+
+    ``outcomes`` are the evaluation's replicates by model, see ``Outcomes``.
+    """
 
     evaluation: EvaluationRecord
     outcomes: Mapping[str, np.ndarray]
@@ -32,7 +35,7 @@ class Measured:
 
     @property
     def emulated(self) -> bool:
-        """Tell whether this machine only stood in for the pool's."""
+        """Tell whether the pool is emulated."""
         return is_emulated(self.evaluation.evidence.pool)
 
     def scored(self, label: str) -> Outcomes | None:
@@ -42,14 +45,15 @@ class Measured:
 
 
 def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_size: bool) -> None:
-    """Raise DataError where records are about other models, pools, rows or hardware than they are taken for.
+    """Raise DataError where records are not about these models, rows and hardware, or are not credible.
 
-    ``needs_size``: the baseline's metric must not be 0, since a share of it is asked for.
+    ``needs_size``: the baseline's metric must not be 0, since a share of it is limited.
     """
     labels = [model.label for model in models]
     if labels[:1] != [BASELINE] or len(labels) < 2 or len(set(labels)) < len(labels):
         raise DataError(
-            f"gate: judges the baseline and candidates of different names, not {', '.join(labels) or 'nothing'}"
+            "gate: judges the baseline and candidates of different names, "
+            f"not {', '.join(labels) or 'nothing'}"
         )
     for pool, measured in pools.items():
         _check_subject(models, pool, measured)
@@ -90,22 +94,25 @@ def _check_subject(models: list[Model], pool: str, measured: Measured) -> None:
             )
     if measured.evaluation.split != "validation":
         raise DataError(
-            f"gate: pool {pool!r} was evaluated on {measured.evaluation.split}; validation judges, evaluate on it"
+            f"gate: pool {pool!r} was evaluated on {measured.evaluation.split}; "
+            "validation judges, evaluate on it"
         )
 
 
 def _check_place(pool: str, measured: Measured) -> None:
-    """A pool's accuracy and speed are of one kind of host, one runtime and one batch size."""
+    """Refuse accuracy and speed that differ in kind of host, runtime, provider or batch size."""
     if measured.benchmark is None:
         return
     one, other = measured.evaluation.evidence.host, measured.benchmark.evidence.host
     if not one.same_hardware(other):
         raise DataError(
-            f"gate: pool {pool!r} was evaluated on {one.cpu} and benchmarked on {other.cpu}; measure both on one kind of host"
+            f"gate: pool {pool!r} was evaluated on {one.cpu} and benchmarked on {other.cpu}; "
+            "measure both on one kind of host"
         )
     if one.runtime != other.runtime:
         raise DataError(
-            f"gate: pool {pool!r} was evaluated and benchmarked with other versions; measure both with one image"
+            f"gate: pool {pool!r} was evaluated and benchmarked with other versions; "
+            "measure both with one image"
         )
     providers = measured.evaluation.evidence.provider, measured.benchmark.evidence.provider
     if len(set(providers)) > 1:
@@ -115,8 +122,8 @@ def _check_place(pool: str, measured: Measured) -> None:
     batch = _batch(pool, measured.benchmark)
     if batch != measured.evaluation.batch:
         raise DataError(
-            f"gate: pool {pool!r} was evaluated with batch {measured.evaluation.batch} and benchmarked with {batch}; "
-            "measure both with one layout"
+            f"gate: pool {pool!r} was evaluated with batch {measured.evaluation.batch} "
+            f"and benchmarked with {batch}; measure both with one layout"
         )
 
 
@@ -128,7 +135,7 @@ def _batch(pool: str, record: BenchmarkRecord) -> int:
 
 
 def _check_numbers(pool: str, measured: Measured) -> None:
-    """Refuse what no measurement gives, before it is computed with: whole numbers that wrap, shapes that broadcast."""
+    """Refuse what no measurement gives: integers, which wrap, and shapes that would broadcast."""
     if any(one.dtype != np.float64 or one.ndim != 1 for one in measured.outcomes.values()):
         raise DataError(f"gate: the outcomes on pool {pool!r} are not one number each; evaluate again")
     classes, rows = measured.classes, measured.evaluation.rows
@@ -144,10 +151,7 @@ def _check_numbers(pool: str, measured: Measured) -> None:
 
 
 def _check_groups(pool: str, measured: Measured) -> None:
-    """Groups are numbered from 0 without a gap, as ``evaluate`` writes them.
-
-    Another way to number could hide some.
-    """
+    """Refuse groups that are not numbered from 0 without a gap, as ``evaluate`` numbers them."""
     groups, record = measured.groups, measured.evaluation
     if (groups is None) != (record.group is None):
         raise DataError(
@@ -174,7 +178,8 @@ def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:
     value = record.results[BASELINE].value
     if value is None or (needs_size and not value):
         raise DataError(
-            f"gate: the baseline's {record.metric} is {value}; check data, labels and metric before compressing"
+            f"gate: the baseline's {record.metric} is {value}; "
+            "check data, labels and metric before compressing"
         )
 
 
@@ -184,7 +189,8 @@ def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
     sizes = {len(measured.outcomes.get(model.label, ())) for model in models}
     if len(sizes) > 1 or 0 in sizes or (rows is not None and sizes != {rows}):
         raise DataError(
-            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; evaluate again"
+            f"gate: the outcomes on pool {pool!r} are not those of {rows or 'all'} rows for every model; "
+            "evaluate again"
         )
     for model in models:
         if (scored := measured.scored(model.label)) and not _agree(scored, record.decomposable):
@@ -193,13 +199,13 @@ def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
             )
         if scored and not _within(scored, record):
             raise DataError(
-                f"gate: the {record.metric} of {model.label} on pool {pool!r} is beyond the range that the metric declares, "
-                f"{list(record.score_range)}; correct the range and evaluate again"
+                f"gate: the {record.metric} of {model.label} on pool {pool!r} is beyond the range that the "
+                f"metric declares, {list(record.score_range)}; correct the range and evaluate again"
             )
 
 
 def _within(scored: Outcomes, record: EvaluationRecord) -> bool:
-    """Tell whether scores are where the metric declares that they are: what a row can lose is taken from that."""
+    """Tell whether scores are in the range that the metric declares, which limits what a row can lose."""
     low, high = record.score_range
     scores = np.append(scored.replicates, scored.value)
     return (low is None or scores.min() >= low - _ROUNDING) and (

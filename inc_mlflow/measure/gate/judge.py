@@ -1,6 +1,6 @@
-"""The gate: a pure function from measurements to a verdict with its reasons as sentences.
+"""The gate: a pure function from measurements to a verdict, with its reasons as sentences.
 
-Nothing here fails open.
+It fails closed: what is missing, or no number, never passes.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.build_criteria import Asked, ask, compare, relative
-from inc_mlflow.measure.gate.criteria import Opinion, answer, rank, worst
+from inc_mlflow.measure.gate.build_criteria import Criteria, build_criteria, pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.criteria import (
+    CriterionResult,
+    SpeedCriterion,
+    judge_group,
+    verdict_order,
+    worst_verdict,
+)
 from inc_mlflow.measure.gate.evidence import Measured, check_evidence
-from inc_mlflow.measure.gate.speed import Faster
 from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
-from inc_mlflow.records import BASELINE, EvaluationRecord, Interval, JudgementRecord, Model, PoolResult, Row
+from inc_mlflow.records import (
+    BASELINE,
+    BenchmarkRecord,
+    EvaluationRecord,
+    Interval,
+    JudgementRecord,
+    Model,
+    PoolResult,
+    Row,
+)
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
@@ -24,8 +38,8 @@ _SLOWEST = -np.inf
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """One pool's numbers on one model, and the reasons of its verdict; ``role`` says what counts."""
+class _OnPool:
+    """One pool's numbers on one model with its verdict and reasons; ``role`` says what counts."""
 
     role: Role
     result: PoolResult
@@ -43,11 +57,14 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     check_evidence(models, pools, needs_size=gate.max_relative_drop is not None)
     required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
-    asked = {model.label: ask(model, counting, required, gate) for model in models[1:]}
-    levels = holm(gate.confidence, {label: one.passes for label, one in asked.items()})
+    criteria = {model.label: build_criteria(model, counting, required, gate) for model in models[1:]}
+    levels = holm(gate.confidence, {label: one.passes for label, one in criteria.items()})
     baseline = _baseline(models[0], pools, gate)
-    rows = [_candidate(model, pools, gate, asked[model.label], levels[model.label]) for model in models[1:]]
-    table = sorted(rows, key=lambda row: place(row, next(iter(pools.values())).evaluation.higher_is_better))
+    rows = [
+        _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in models[1:]
+    ]
+    higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
+    table = sorted(rows, key=lambda row: table_order(row, higher_is_better))
     return JudgementRecord(
         verdict=table[0].verdict or "fail",
         reasons=table[0].reasons,
@@ -58,11 +75,12 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
 
 
 def _required(pools: Mapping[str, Measured], gate: GateSpec) -> list[str]:
-    """Return the pools that a candidate must be fast on, one at least."""
+    """Return the pools that a candidate must be fast on. Raises DataError where there is none."""
     required = [pool for pool, one in pools.items() if gate.role(pool, one.emulated) == "required"]
     if not required:
         raise DataError(
-            "gate: no pool is required; emulated ones and others that are not decide nothing: require a real one"
+            "gate: no pool is required; emulated ones and others that are not decide nothing: "
+            "require a real one"
         )
     for pool in required:
         if pools[pool].benchmark is None:
@@ -80,26 +98,26 @@ def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Ro
             accuracy=accuracy, relative_drop=Interval.exact(0.0), speedup=speedup, verdict="pass"
         )
 
-    judged = {pool: _Judged(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
+    judged = {pool: _OnPool(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
     return _row(model, pools, judged)
 
 
 def _candidate(
-    model: Model, pools: Mapping[str, Measured], gate: GateSpec, asked: Asked, level: float
+    model: Model, pools: Mapping[str, Measured], gate: GateSpec, criteria: Criteria, level: float
 ) -> Row:
-    judged = {pool: _on_pool(asked, pool, measured, gate, level) for pool, measured in pools.items()}
-    between = [answer(group, gate.confidence, level) for group in asked.between_pools]
+    judged = {pool: _on_pool(criteria, pool, measured, gate, level) for pool, measured in pools.items()}
+    between = [judge_group(group, gate.confidence, level) for group in criteria.between_pools]
     verdicts = [one.result.verdict for one in judged.values() if one.role != "informative"]
     row = _row(model, pools, judged)
     return row.model_copy(
         update={
-            "verdict": worst([*verdicts, *(opinion.verdict for opinion in between)]),
-            "reasons": (*_reasons(judged), *(opinion.reason for opinion in between)),
+            "verdict": worst_verdict([*verdicts, *(one.verdict for one in between)]),
+            "reasons": (*_reasons(judged), *(one.reason for one in between)),
         }
     )
 
 
-def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _Judged]) -> Row:
+def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPool]) -> Row:
     """Put one line of the table together: of what counts, the worst of all pools."""
     counting = {pool: one for pool, one in judged.items() if one.role != "informative"}
     fast = [pool for pool, one in judged.items() if one.role == "required"]
@@ -125,7 +143,7 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _Judg
     )
 
 
-def _reasons(judged: Mapping[str, _Judged]) -> tuple[str, ...]:
+def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
     """Join the reasons of all pools; where there are several, each names its own."""
     if len(judged) == 1:
         return next(iter(judged.values())).reasons
@@ -143,31 +161,35 @@ def _slowness(result: PoolResult) -> float:
     return result.speedup.low if result.speedup else _SLOWEST
 
 
-def place(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
-    """Return what rows are sorted by: verdict, lower end of the speed-up, accuracy, size, digest."""
+def table_order(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
+    """Return what rows of the table are sorted by: verdict, lowest speed-up, accuracy, size, sha256."""
     speed = row.speedup.low if row.speedup else _SLOWEST
     accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
-    return rank(row.verdict), -speed, -accuracy if higher_is_better else accuracy, row.size_bytes, row.sha256
+    worse = -accuracy if higher_is_better else accuracy
+    return verdict_order(row.verdict), -speed, worse, row.size_bytes, row.sha256
 
 
-def _on_pool(asked: Asked, pool: str, measured: Measured, gate: GateSpec, level: float) -> _Judged:
-    model, role, benchmark = asked.model, gate.role(pool, measured.emulated), measured.benchmark
+def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, level: float) -> _OnPool:
+    model, role, benchmark = criteria.model, gate.role(pool, measured.emulated), measured.benchmark
     if role == "informative":
-        asked, level = ask(model, {pool: measured}, [pool], gate), gate.confidence
-    opinions = [answer(group, gate.confidence, level) for group in asked.on_pool[pool]] or [
-        _no_number(model, measured)
-    ]
-    opinions += [asked.speed[pool].opinion(gate.confidence, level)] if pool in asked.speed else []
-    result = PoolResult(
+        criteria, level = build_criteria(model, {pool: measured}, [pool], gate), gate.confidence
+    results = [judge_group(group, gate.confidence, level) for group in criteria.on_pool[pool]]
+    results = results or [_no_number(model, measured)]
+    if pool in criteria.speed:
+        results.append(criteria.speed[pool].result(gate.confidence, level))
+    numbers = PoolResult(
         accuracy=_accuracy(model, measured, gate),
         relative_drop=_relative_drop(model, measured, gate),
-        speedup=Faster(model.label, benchmark, gate.min_speedup).at(gate.confidence) if benchmark else None,
-        verdict=worst(opinion.verdict for opinion in opinions),
+        speedup=_speedup(model, benchmark, gate) if benchmark else None,
+        verdict=worst_verdict(one.verdict for one in results),
     )
     slow = benchmark.slow.get(model.label) if benchmark else None
-    return _Judged(
-        role, result, (*(opinion.reason for opinion in opinions), *([slow.summary] if slow else []))
-    )
+    reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
+    return _OnPool(role, numbers, tuple(reasons))
+
+
+def _speedup(model: Model, benchmark: BenchmarkRecord, gate: GateSpec) -> Interval | None:
+    return SpeedCriterion(model.label, benchmark, gate.min_speedup).at(gate.confidence)
 
 
 def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
@@ -175,8 +197,8 @@ def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval
 
     None where a model has no number, or the baseline nothing to lose.
     """
-    pair = compare(model.label, measured)
-    return relative(pair, gate)(gate.confidence) if pair and pair.baseline.value else None
+    pair = pair_outcomes(model.label, measured)
+    return relative_drop_of(pair, gate)(gate.confidence) if pair and pair.baseline.value else None
 
 
 def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
@@ -193,13 +215,14 @@ def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | No
     return paired.accuracy(scored, *rest) if scored else None
 
 
-def _no_number(model: Model, measured: Measured) -> Opinion:
+def _no_number(model: Model, measured: Measured) -> CriterionResult:
     record = measured.evaluation
-    return Opinion("fail", f"{record.metric} is no number: {record.results[model.label].reason}")
+    reason = record.results[model.label].reason
+    return CriterionResult("fail", f"{record.metric} is no number: {reason}")
 
 
 def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:
-    """Judge the models that the evaluations are about."""
+    """Judge the models that the evaluations are about. Raises DataError as ``judge`` does."""
     return judge(_models(next(iter(pools.values())).evaluation), pools, gate)
 
 

@@ -1,4 +1,4 @@
-"""What a split can decide, said before compute is spent on it."""
+"""What a split can decide, said before compute is spent on it: its statistical power in words."""
 
 import math
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ from inc_mlflow.measure.stats.score_test import difference_statistic, quantile, 
 from inc_mlflow.spec import GateSpec
 
 DISAGREEMENTS = (0.01, 0.04)
-"""Assumed shares of rows on which FP32 and INT8 differ in being right: a careful candidate, and a usual
-one."""
+"""Assumed shares of rows that only one of FP32 and INT8 has right: of a careful candidate, of a usual one."""
 RIGHT = 0.9
 """Assumed share of rows the baseline has right."""
 
 
-def plan(
+def split_power(
     rows: int,
     gate: GateSpec,
     candidates: int = 1,
     disagreements: Sequence[float] = DISAGREEMENTS,
     right: float = RIGHT,
 ) -> str:
-    """Say up to which observed drop a candidate can pass on ``rows`` rows with a metric that is right or wrong per row.
+    """Say up to which observed drop a candidate can pass, by a metric that is right or wrong per row.
 
-    Among several candidates the first has to pass at Holm's strictest confidence.
+    Among several candidates the first has to pass at Holm's strictest confidence. ``disagreements`` are
+    shares of rows that only one model has right, ``right`` is the baseline's share.
     """
     level = strictest(gate, candidates)
     if min(disagreements) > 0 and largest_passing_drop(rows, gate, min(disagreements), level, right) is None:
@@ -33,42 +33,48 @@ def plan(
         f"with {percent(share) if share else 'no'} disagreement {_case(rows, gate, share, level, right)}"
         for share in disagreements
     )
-    together = f", {candidates} candidates" if candidates > 1 else ""
-    return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{together}: {cases}"
+    among = f", {candidates} candidates" if candidates > 1 else ""
+    return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}{among}: {cases}"
 
 
-def plan_at_best(
+def split_power_at_best(
     rows: int, gate: GateSpec, candidates: int = 1, whole: bool = False, unit: str = "rows"
 ) -> str:
-    """Say what ``rows`` rows can show at best by a metric that is not right or wrong per row: where nothing changes.
+    """Say what can be shown about an unchanged model, by a metric that is not right or wrong per row.
 
     ``whole``: the metric is of all rows together, of which some weigh more. ``unit`` names what is counted,
     where rows were drawn in groups.
     """
     level, weight = strictest(gate, candidates), HEAVIEST if whole else 1.0
     least, limit = unseen(max(1, round(rows / weight)), level), gate.max_relative_drop
-    text = f"{decimal(rows)} validation {unit}, allowed drop {allowed(gate)}: where nothing changes they show one of at most"
+    text = (
+        f"{decimal(rows)} validation {unit}, allowed drop {allowed(gate)}: "
+        f"even an unchanged model can only be shown to lose at most {percent(least)} of the metric"
+    )
     if limit is None or least <= limit:
-        return f"{text} {percent(least)} of the metric; how much may change depends on its spread"
+        return f"{text}; how much may change depends on its spread"
     wanted = rounded_up(weight * math.log1p(-level) / math.log1p(-limit)) if limit else None
     needed = "no number of" if wanted is None else f"about {decimal(wanted)}"
-    return f"{text} {percent(least)} of the metric, so none can pass; {needed} {unit} could show it"
+    return f"{text}, so none can pass; {needed} {unit} could show it"
 
 
-def plan_by_spread(rows: int, gate: GateSpec, reach: float, tuning_rows: int, limit: float) -> str:
-    """Say the same of scores that are not right or wrong, from the distance ``reach`` of the bound on tuning rows.
+def split_power_by_spread(rows: int, gate: GateSpec, distance: float, tuning_rows: int, limit: float) -> str:
+    """Say up to which observed drop a candidate can pass, by scores that are not right or wrong.
 
-    ``reach`` and ``limit`` are shares of the baseline's metric. An interval shrinks with the square root of
-    the rows; on fewer rows than tuning has it may grow with their number, where it is about rare losses.
+    ``distance`` is that from the drop to its upper bound on ``tuning_rows`` rows. It and ``limit`` are shares
+    of the baseline's metric. An interval shrinks with the square root of the rows; on fewer rows than tuning
+    has it may grow with their number, where it is about rare losses.
     """
     more = tuning_rows / rows
-    largest = limit - reach * max(more, math.sqrt(more))
+    largest = limit - distance * max(more, math.sqrt(more))
     by = f"by the spread on {decimal(tuning_rows)} tuning rows"
     if largest >= 0:
         case = f"a candidate passes up to an observed drop of {percent(largest)}"
     else:
-        needed = math.ceil(tuning_rows * (reach / limit) ** 2) if limit else None
-        case = f"none passes without a gain, {f'about {decimal(needed)} rows' if needed else 'no number of rows'} could show it"
+        needed = (
+            f"about {decimal(math.ceil(tuning_rows * (distance / limit) ** 2))}" if limit else "no number of"
+        )
+        case = f"none passes without a gain, {needed} rows could show it"
     return f"{decimal(rows)} validation rows, allowed drop {allowed(gate)}: {by} {case}"
 
 
@@ -87,7 +93,10 @@ def allowed(gate: GateSpec) -> str:
 def largest_passing_drop(
     rows: int, gate: GateSpec, disagreement: float, level: float, right: float = RIGHT
 ) -> float | None:
-    """Return the largest relative drop whose upper bound is within the limits; None where not even 0 is."""
+    """Return the largest relative drop whose upper bound is within the limits; None where not even 0 is.
+
+    ``disagreement`` and ``right`` are shares of the rows, ``level`` is the one-sided confidence.
+    """
     differing, correct = round(disagreement * rows), round(right * rows)
     best = None
     for net in range(differing % 2, differing + 1, 2):

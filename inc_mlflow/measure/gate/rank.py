@@ -1,4 +1,4 @@
-"""Where a candidate stands among others that were measured elsewhere, but under the same conditions."""
+"""The rank of a candidate among others that were measured in other runs under the same conditions."""
 
 from collections.abc import Mapping
 
@@ -9,21 +9,21 @@ from inc_mlflow.records.ledger import Rank
 from inc_mlflow.spec import GateSpec
 
 
-def standing(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
-    """Return what ranks a whole row: speed on the worst required pool, accuracy on the worst that counts."""
+def rank(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
+    """Return the rank of a whole row: speed on the worst required pool, accuracy on the worst that counts."""
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     worst = PoolResult(
         accuracy=row.accuracy, relative_drop=row.relative_drop, speedup=row.speedup, verdict="pass"
     )
-    return _standing(worst, row.size_bytes, counting, gate)
+    return _rank(worst, row.size_bytes, counting, gate)
 
 
-def standing_on(pool: str, row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
-    """Return what ranks a row on one pool alone."""
-    return _standing(row.per_pool[pool], row.size_bytes, {pool: pools[pool]}, gate)
+def rank_on_pool(pool: str, row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
+    """Return the rank of a row on one pool alone."""
+    return _rank(row.per_pool[pool], row.size_bytes, {pool: pools[pool]}, gate)
 
 
-def _standing(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
+def _rank(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
     accuracy = result.accuracy.value if result.accuracy else 0.0
     higher = next(iter(pools.values())).evaluation.higher_is_better
     return Rank(
@@ -37,7 +37,7 @@ def _standing(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured]
 
 
 def _conditions(measured: Measured) -> dict[str, object]:
-    """Ratios to one baseline on equal hosts may be compared across runs; whatever else differs, may not."""
+    """Return all that must be equal before ratios to a baseline may be compared across runs."""
     evaluated, host = measured.evaluation, measured.evaluation.evidence.host
     return {
         "baseline": evaluated.evidence.models[BASELINE],

@@ -1,4 +1,4 @@
-"""How much better claims are than what was found, where rows were drawn and run again on other hardware."""
+"""How much claimed scores beat those of the same rows, run again on other hardware."""
 
 import math
 
@@ -7,10 +7,11 @@ from scipy.special import stdtrit
 
 
 def overclaimed(gains: np.ndarray, rows: int, confidence: float) -> float:
-    """Return the least by which claims are too good on average over all ``rows``, from the gains on those that were drawn.
+    """Return the lower bound of how much claims are too good on average over all ``rows``.
 
-    A one-sided bound by Student's t, less what drawing without replacement leaves no doubt about (Cochran,
-    Sampling Techniques, 1977, chapter 2): where all rows were run it is the mean itself.
+    ``gains``, shape (drawn,), are claimed less found scores of the rows that were drawn. The bound is
+    one-sided, by Student's t with the correction for drawing without replacement (Cochran, Sampling
+    Techniques, 1977, chapter 2): where all rows were run again it is the mean itself.
     """
     mean, drawn = float(gains.mean()), len(gains)
     if drawn >= rows:

@@ -1,4 +1,4 @@
-"""Bounds of what a candidate loses where every row is right or wrong, valid with no disagreements too."""
+"""Bounds of what a candidate loses where every row is right or wrong, with no disagreements too."""
 
 import math
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from inc_mlflow.measure.stats.score_test import difference_statistic, quantile, 
 from inc_mlflow.records import Interval
 
 SPARSE = 20
-"""Disagreements up to which the score test's bound of a loss is checked by Skellam's distribution: with 4 of
-them it holds the truth in 92 % instead of 95 % of all cases (``tests/statistics/test_simulation.py``)."""
+"""Disagreements up to which Skellam's distribution checks the score test's bound of a loss. With 4 of them
+that bound holds the truth in 92 % instead of 95 % of all cases (``tests/statistics/test_simulation.py``)."""
 _EXACT = 1e-10
 
 
 def share_bounds(right: int, rows: int, confidence: float) -> tuple[float, float]:
-    """Return one-sided bounds of the share of rows that are right: Clopper and Pearson's, the exact ones.
+    """Return one-sided bounds of the share of rows that are right: the exact ones of Clopper and Pearson.
 
     Wilson's hold the truth in 92 % instead of 95 % of all cases where nearly all of 200 rows are right.
     """
@@ -24,10 +24,11 @@ def share_bounds(right: int, rows: int, confidence: float) -> tuple[float, float
 
 
 def relative_bounds(both: int, lost: int, gained: int, rows: int, confidence: float) -> Interval:
-    """Return the share of the baseline's right rows that is lost, with one-sided bounds: the inverted score test.
+    """Return the share of the baseline's right rows that is lost, with one-sided bounds.
 
-    Where no row differs they are exact. Exchanging the models inverts the interval. ``both + lost`` must not
-    be 0.
+    They invert the score test of a ratio; where no row differs they are exact. Exchanging the models inverts
+    the interval. Counts are rows: right in ``both`` models, ``lost`` (right in the baseline only),
+    ``gained``. ``both + lost`` must not be 0.
     """
     if not lost and not gained:
         most = unseen(both, confidence)
@@ -49,9 +50,10 @@ def relative_bounds(both: int, lost: int, gained: int, rows: int, confidence: fl
 
 
 def absolute_bounds(lost: int, gained: int, rows: int, confidence: float) -> Interval:
-    """Return the share of all rows that is lost, with one-sided bounds: the inverted score test.
+    """Return the share of all rows that is lost, with one-sided bounds.
 
-    Where no row differs they are exact. Exchanging the models turns the interval's sign.
+    They invert the score test of a difference; where no row differs they are exact. Exchanging the models
+    turns the interval's sign.
     """
     if not lost and not gained:
         most = unseen(rows, confidence)
@@ -71,10 +73,10 @@ def absolute_bounds(lost: int, gained: int, rows: int, confidence: float) -> Int
 
 
 def _sparse(lost: int, gained: int, scale: int, low: float, confidence: float) -> float:
-    """Lower a bound of the loss to where few disagreements become likely enough: mid-p of Skellam's distribution.
+    """Lower a bound of the loss where disagreements are few, by the mid-p of Skellam's distribution.
 
-    With few disagreements lost and gained rows are Poisson counts, and their difference has that
-    distribution; its nuisance mean is the likeliest one where the loss equals the bound.
+    Few lost and gained rows are Poisson counts, and their difference has that distribution. Its nuisance mean
+    is the likeliest one where the loss equals the bound.
     """
     if lost + gained > SPARSE or low <= 0:
         return low
@@ -98,7 +100,7 @@ def _tail(lost: int, gained: int, expected: float) -> float:
 
 
 def _solve(statistic: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Find where the falling ``statistic`` meets ``target``; the end that is nearest where it never does."""
+    """Find where the falling ``statistic`` equals ``target``; the nearest end where it never does."""
     if statistic(low) < target:
         return low
     if statistic(high) > target:

@@ -1,4 +1,4 @@
-"""Bounds of a mean by the bootstrap: drawn once with a fixed seed, asked at any confidence."""
+"""Bounds of a mean by the bootstrap: resampled once with a fixed seed, then read at any confidence."""
 
 import warnings
 from functools import cached_property
@@ -11,7 +11,7 @@ from inc_mlflow.records import Interval
 
 RESAMPLES = 9999
 _BCA_ROWS = 5000
-"""Rows up to which the bootstrap is BCa: its jackknife costs the square of them, and beyond the correction
+"""Rows up to which the bootstrap is BCa. Its jackknife costs their square; with more rows its correction
 vanishes."""
 
 
@@ -22,11 +22,11 @@ class BootstrappedMean:
         self._sample = sample
 
     def at(self, confidence: float) -> Interval:
-        """Return the mean with its bounds; a sample without any spread is known exactly."""
+        """Return the mean with its bounds; both are the mean where the sample has no spread."""
         value = float(self._sample.mean())
         if np.ptp(self._sample) == 0:
             return Interval.exact(value)
-        # BCa has no bounds where every row left out gives the same mean.
+        # BCa gives no bounds where the mean is the same whichever row is left out.
         for method in ("BCa", "percentile") if len(self._sample) <= _BCA_ROWS else ("percentile",):
             low, high = self._bounds(confidence, method)
             if np.isfinite(low) and np.isfinite(high):

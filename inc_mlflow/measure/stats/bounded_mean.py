@@ -1,7 +1,7 @@
-"""Bounds of a mean of values whose range is known: also of what no row of the sample shows.
+"""Bounds of a mean of values whose range is known. They count losses that no row of the sample shows.
 
 The upper bound is the quantile of a weighted mean with random weights (Dirichlet, all ones) of the values and
-one more: the largest that a value can be. Gaffke proposed it ("Three test statistics for a nonparametric
+of one more: the largest that a value can be. Gaffke proposed it ("Three test statistics for a nonparametric
 one-sided hypothesis on the mean of a nonnegative variable", Mathematical Methods of Statistics 14, 2005);
 Learned-Miller and Thomas found it to hold its level on every bounded distribution they tried ("A new
 confidence interval for the mean of a bounded random variable", 2019). Of 0/1 values it is Clopper and
@@ -20,16 +20,19 @@ from inc_mlflow.records import Interval
 
 _NORMAL = NormalDist()
 _NEAR_MEAN = 1e-3
-"""Distance from the mean, in normal deviates, below which the saddlepoint's two terms cancel, and its limit
-stands for them."""
+"""Distance from the mean, in normal deviates, below which the saddlepoint's two terms cancel and their limit
+is used."""
 _FARTHEST = 30.0
-"""Where the search for a bound ends, as a logarithm of the share of its way to the largest value that is
-left: 1e-13."""
+"""Where the search for a bound ends: the logarithm of the share of the way to the largest value that is left,
+1e-13."""
 
 
 @dataclass(frozen=True)
 class _Large:
-    """Which large loss stands for one that no row shows: ``part`` of that at this ``quantile`` of all there is to lose."""
+    """Which large loss stands for one that no row shows.
+
+    It is ``part`` of the loss at this ``quantile`` of all there is to lose.
+    """
 
     quantile: float
     part: float
@@ -41,17 +44,17 @@ whatever their score pass with it in at most 5.6 % of all splits; aimed at the b
 scores, in up to 12 % of 400 rows, as they must with any bound that passes the unchanged model
 (``tests/statistics/test_skewed.py``)."""
 _GROUPS = _Large(0.95, 1.0)
-"""Groups can be of any size, and large ones can be lost."""
+"""Groups can have any size, and large ones can be lost."""
 _WHOLE = _Large(1.0, 1.0)
-"""Of the end that only ever refuses."""
+"""For the lower bound, which can only make a candidate fail."""
 
 
 @dataclass(frozen=True)
 class BoundedMean:
-    """The mean of ``values``, shape (n,), each of which could have been from ``least`` to ``most``, shapes (n,).
+    """The mean of ``values``; each could have been from ``least`` to ``most``, all of shape (n,).
 
-    Values of one group (``groups``: its number for each, shape (n,)) came together, as rows of one speaker
-    do: groups, not values, are what was drawn.
+    ``groups``, shape (n,), has the number of each value's group, where values were drawn in groups, as rows
+    of one speaker are. Then groups, not values, are what was drawn.
     """
 
     values: np.ndarray
@@ -60,7 +63,10 @@ class BoundedMean:
     groups: np.ndarray | None = None
 
     def at(self, confidence: float) -> Interval:
-        """Return the mean with its one-sided bounds."""
+        """Return the mean with its one-sided bounds.
+
+        Raises DataError where values are too far apart for their mean to be a number.
+        """
         value = float(self.values.mean())
         above = _ROWS if self.groups is None else _GROUPS
         low = -self._above(-self.values, -self.least, confidence, _WHOLE)
@@ -68,12 +74,15 @@ class BoundedMean:
         return Interval(value=value, low=min(value, low), high=max(value, high))
 
     def _above(self, values: np.ndarray, most: np.ndarray, confidence: float, large: _Large) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):  # no number is found out below
+        with np.errstate(over="ignore", invalid="ignore"):  # weighted_mean_quantile refuses what is no number
             units, unseen = self._units(values, most, large)
         return weighted_mean_quantile(np.append(units, max(unseen, units.max())), confidence)
 
     def _units(self, values: np.ndarray, most: np.ndarray, large: _Large) -> tuple[np.ndarray, float]:
-        """Return what was drawn, on the scale of the mean, and what one more would be that takes all it can."""
+        """Return what was drawn, on the scale of the mean, and one more that loses all it can.
+
+        The first has shape (n,), or (groups,) where values were drawn in groups.
+        """
         mean = float(values.mean())
         room = np.maximum(most - values, 0.0)
         sizes, sums, mosts, rooms = (self._summed(one) for one in (np.ones_like(values), values, most, room))
@@ -85,12 +94,13 @@ class BoundedMean:
 
 
 def _unseen(takes: np.ndarray, rooms: np.ndarray, large: _Large) -> float:
-    """Return what the one that no row shows takes: ``takes`` are what each could, ``rooms`` how much that is more than it did.
+    """Return the loss of one more row or group, which no row shows.
 
-    It lies half-way between what they could take on average, which tells how likely it is that no loss was
-    seen, and what they could by a weight of that itself, which tells how much losses that were seen can vary.
-    Where a few hold most of what there is to lose, it is as large as they are, or the part of it that
-    ``large`` says.
+    ``takes`` are what each could lose at most, ``rooms`` how much more that is than it did lose, shapes (n,).
+    The result lies half-way between two means of ``takes``: the plain one, which tells how likely it is that
+    no loss was seen, and the one weighted by ``rooms``, which tells how much the losses that were seen can
+    vary. Where a few hold most of what there is to lose, it is as large as theirs, or the part that ``large``
+    says.
     """
     weights = rooms / rooms.sum()
     order = np.argsort(rooms, kind="stable")
@@ -99,12 +109,12 @@ def _unseen(takes: np.ndarray, rooms: np.ndarray, large: _Large) -> float:
 
 
 def weighted_mean_quantile(values: np.ndarray, confidence: float) -> float:
-    """Return the quantile of the mean of ``values``, shape (n,), under random weights of Dirichlet's law with ones.
+    """Return the quantile of the mean of ``values``, shape (n,), with random weights (Dirichlet, all ones).
 
     Lugannani and Rice, "Saddle point approximation for the distribution of the sum of independent random
     variables", Advances in Applied Probability 12, 1980. Against exact laws it errs by less than 1 % of the
-    distance to the mean, to the safe side (``tests/measure/stats/test_bounded_mean.py``). DataError where values are
-    too far apart to compute with.
+    distance to the mean, to the safe side (``tests/measure/stats/test_bounded_mean.py``). Raises DataError
+    where values are too far apart for their mean to be a number.
     """
     from scipy.optimize import brentq
 
@@ -127,10 +137,11 @@ def weighted_mean_quantile(values: np.ndarray, confidence: float) -> float:
 
 
 def _leaning(values: np.ndarray, at: float) -> tuple[float, float]:
-    """Return the mean of ``values``, whose plain mean is 0, with leaning weights, and the chance that random ones give less.
+    """Return the mean of ``values`` with leaning weights, and the chance that random weights give less.
 
-    ``at`` goes from -30, where all weight is on the least, over 0, equal weights, to 30, all on the largest.
-    All is computed from distances to that end: ten thousand equal values there must not cancel to noise.
+    The plain mean of ``values``, shape (n,), is 0. ``at`` goes from -30, where all weight is on the least,
+    over 0, equal weights, to 30, all on the largest. All is computed from distances to that end: ten thousand
+    equal values there must not cancel to noise.
     """
     end = float(values.max() if at >= 0 else values.min())
     share, gaps = -math.expm1(-abs(at)), (end - values) / end

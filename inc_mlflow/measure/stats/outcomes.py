@@ -1,4 +1,4 @@
-"""Run several models over the same rows and keep each one's outcomes."""
+"""Run several models over the same rows, and make outcomes of what the metric keeps."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ _SCORE = "score"
 
 @dataclass(frozen=True)
 class Scoring:
-    """The part of a metric that this module needs, see ``metrics.metric.Metric``."""
+    """The part of a metric that this module needs; see ``metrics.metric.Metric``."""
 
     keep: Callable[[Arrays, np.ndarray | None], Arrays]
     score: Callable[[Arrays, Arrays], np.ndarray | float]
@@ -26,72 +26,75 @@ class Scoring:
     group: Callable[[Arrays], Arrays] = dict
     """From all rows to what is resampled; the rows themselves by default."""
     missing: Missing | None = None
-    """What labels lack; resamples that lack something are left out for all models alike."""
+    """Says what labels lack; resamples that lack something are left out for all models alike."""
 
 
-def hangs_on(weights: np.ndarray, groups: np.ndarray | None = None) -> float:
-    """Return how many equal rows weigh as ``weights``, shape (n,), do together, or as their sums in groups do.
+def effective_rows(weights: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Return the effective sample size of ``weights``, shape (n,), or of their sums in groups; at least 1.
 
-    Kish, Survey Sampling, 1965: the square of the sum over the sum of squares. At least 1.
+    Kish, Survey Sampling, 1965: the square of the sum over the sum of squares. ``groups``, shape (n,), has
+    the number of each row's group.
     """
     units = weights if groups is None else np.bincount(groups, weights)
     squares = float(np.square(units).sum())
     return max(1.0, float(units.sum()) ** 2 / squares) if squares > 0 else 1.0
 
 
-SPOILT = 100
-"""Rows that are spoilt one at a time, at most, to see how much each counts."""
+MOST_WRONG = 100
+"""Most rows that get a wrong answer, one at a time, to see how much each counts."""
 
 
-def influences(
+def row_influences(
     kept: Arrays, score: Callable[[Arrays, Arrays], np.ndarray | float], labels: str
 ) -> np.ndarray:
-    """Return what a metric of all rows loses where the answer of one is that of another, shape (rows that were tried,).
+    """Return how much a metric of all rows changes where one row gets the answer of another.
 
-    For a metric that does not tell what its rows weigh; ``labels`` names what of ``kept`` is no answer.
+    The shape is (rows that were tried,). It stands for the weights of a metric that does not say what its
+    rows weigh. ``labels`` names the array of ``kept`` that is no answer.
     """
     rows = len(next(iter(kept.values())))
     random, value = np.random.default_rng(SEED), float(score(kept, kept))
-    tried = random.permutation(rows)[:SPOILT]
+    tried = random.permutation(rows)[:MOST_WRONG]
     others = (tried + random.integers(1, max(rows, 2), len(tried))) % rows
     return np.array(
         [
-            abs(float(score(_spoilt(kept, *pair, labels), kept)) - value)
+            abs(float(score(_with_wrong_answer(kept, *pair, labels), kept)) - value)
             for pair in zip(tried, others, strict=True)
         ]
     )
 
 
-def _spoilt(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
-    spoilt = {name: array.copy() for name, array in kept.items() if name != labels}
-    for array in spoilt.values():
+def _with_wrong_answer(kept: Arrays, row: int, other: int, labels: str) -> Arrays:
+    changed = {name: array.copy() for name, array in kept.items() if name != labels}
+    for array in changed.values():
         array[row] = array[other]
-    return kept | spoilt
+    return kept | changed
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """One model's metric, and what paired statistics need.
 
-    ``replicates`` are per-sample scores, or the metric on each of up to 1,000 resamples where it does not
-    decompose.
+    ``replicates`` are scores per row, shape (rows,); or the metric on each of up to 1,000 resamples, shape
+    (resamples,), where it does not decompose.
     """
 
     value: float
     replicates: np.ndarray
 
 
-def keep(
+def evaluate_rows(
     models: Mapping[str, Runner],
     baseline: str,
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
 ) -> dict[str, Arrays]:
-    """Return by model what outcomes are made from, in one pass over ``workers`` batches at a time.
+    """Return by model what outcomes are made from: arrays of shape (rows, ...).
 
-    That is one score per row where the metric decomposes, else what it needs of all rows. Every model sees
-    the very same batches.
+    That is one score per row where the metric decomposes, else what it keeps of all rows. Every model sees
+    the very same batches, ``workers`` of them at a time. Raises DataError where there are no rows, or where
+    outputs differ in shape between batches.
     """
     parts: dict[str, list[Arrays]] = {name: [] for name in models}
     for kept in _run(models, rows, scoring, workers):
@@ -103,12 +106,14 @@ def keep(
             )
     if not all(parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
-    return {name: join(part) for name, part in parts.items()}
+    return {name: join_batches(part) for name, part in parts.items()}
 
 
-def interleave(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
-    """Join what shards kept, each of every n-th batch, in the order that the rows had."""
-    return {name: join(list(_in_turn([shard[name] for shard in shards], batch))) for name in shards[0]}
+def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
+    """Join what ``evaluate_rows`` returned on shards, each of every n-th batch, in the order of the rows."""
+    return {
+        name: join_batches(list(_in_turn([shard[name] for shard in shards], batch))) for name in shards[0]
+    }
 
 
 def outcomes_of(
@@ -119,10 +124,11 @@ def outcomes_of(
     shown: Callable[[Iterable[list[float]]], Iterable[list[float]]] = iter,
     groups: np.ndarray | None = None,
 ) -> dict[str, Outcomes]:
-    """Return outcomes by model from what is kept of all rows.
+    """Return outcomes by model from what ``evaluate_rows`` returned.
 
-    A metric that does not decompose is called again on the resamples, of whole ``groups`` where rows have
-    such; ``shown`` wraps that loop, to show progress. DataError where the metric groups rows by itself.
+    A metric that does not decompose is called again on the resamples, of whole ``groups``, shape (rows,),
+    where rows have such; ``shown`` wraps that loop, to show progress. Raises DataError where the metric
+    groups rows by itself, or is undefined on too many resamples.
     """
     if scoring.decomposable:
         return {name: Outcomes(float(one[_SCORE].mean()), one[_SCORE]) for name, one in kept.items()}
@@ -168,10 +174,10 @@ def _in_turn(shards: Sequence[Arrays], batch: int) -> Iterator[Arrays]:
                 yield {name: array[start : start + batch] for name, array in shard.items()}
 
 
-def join(parts: Sequence[Arrays]) -> Arrays:
-    """Join what is kept of batches.
+def join_batches(parts: Sequence[Arrays]) -> Arrays:
+    """Join what the metric kept of batches.
 
-    DataError where a callable's outputs, kept as they are, differ in shape.
+    Raises DataError where a callable's outputs, which are kept as they are, differ in shape.
     """
     return {name: _joined(name, [part[name] for part in parts]) for name in parts[0]}
 
@@ -180,6 +186,7 @@ def _joined(name: str, arrays: list[np.ndarray]) -> np.ndarray:
     if other := [array.shape[1:] for array in arrays if array.shape[1:] != arrays[0].shape[1:]]:
         what, has, kind = (repr(name), "has", "outputs") if name else ("labels", "have", "labels")
         raise DataError(
-            f"metric: {what} {has} rows of shape {arrays[0].shape[1:]} and of {other[0]}; give {kind} one shape, or pad them"
+            f"metric: {what} {has} rows of shape {arrays[0].shape[1:]} and of {other[0]}; "
+            f"give {kind} one shape, or pad them"
         )
     return np.concatenate(arrays)

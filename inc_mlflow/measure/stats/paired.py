@@ -11,12 +11,12 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.stats.binary import absolute_bounds, relative_bounds, share_bounds
 from inc_mlflow.measure.stats.bounded_mean import BoundedMean
 from inc_mlflow.measure.stats.outcomes import Outcomes
-from inc_mlflow.measure.stats.reach import UNDECLARED, room, size
 from inc_mlflow.measure.stats.resampled import HEAVIEST, ResampledValue
+from inc_mlflow.measure.stats.score_range import UNDECLARED, headroom, largest_score
 from inc_mlflow.records import Interval, ScoreRange
 
 Bounds = Callable[[float], Interval]
-"""An estimate, with one-sided bounds at any confidence."""
+"""From a one-sided confidence to an estimate with its bounds. Raises DataError where they are no numbers."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,19 @@ class Pair:
     decomposable: bool
     higher_is_better: bool
     rows: int
-    """Of the split: replicates of a metric that does not decompose are 1,000 however few rows there are."""
+    """Rows of the split; replicates of a metric of all rows together are up to 1,000 whatever their
+    number."""
     between: ScoreRange = UNDECLARED
-    """The least and the largest score there is; None where the metric declares no such end."""
+    """The least and the largest score; None where the metric declares no such end."""
     groups: np.ndarray | None = None
     """Number of each row's group, shape (rows,), where rows were drawn in groups."""
-    hangs_on: float | None = None
-    """How many equal rows a metric of all rows hangs on, by its labels; None where it does not tell."""
+    effective_rows: float | None = None
+    """For a metric of all rows together: equal rows that would be as uncertain. None where it does not
+    say."""
 
     @property
     def size(self) -> float:
-        """Magnitude of the baseline's metric; DataError where there is nothing to lose."""
+        """Magnitude of the baseline's metric. Raises DataError where that is 0."""
         if not self.baseline.value:
             raise DataError(
                 "metric: the baseline's is 0, a relative drop says nothing; limit the absolute one"
@@ -57,7 +59,7 @@ class Pair:
 
     @property
     def binary(self) -> bool:
-        """Tell whether every row is right or wrong, and was drawn by itself: then counts say all."""
+        """Tell whether every row is right or wrong and was drawn by itself: then ``counts`` suffice."""
         return (
             self.decomposable
             and self.groups is None
@@ -66,7 +68,7 @@ class Pair:
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        """Rows that count 1 in both models, in the baseline only, in the candidate only, and all rows."""
+        """Numbers of rows: right in both models, in the baseline only, in the candidate only, all rows."""
         one, other = (outcomes.replicates.astype(bool) for outcomes in (self.baseline, self.candidate))
         return int((one & other).sum()), int((one & ~other).sum()), int((~one & other).sum()), len(one)
 
@@ -85,21 +87,23 @@ def accuracy(
     between: ScoreRange = UNDECLARED,
     groups: np.ndarray | None = None,
     rows: int | None = None,
-    hangs_on: float | None = None,
+    effective_rows: float | None = None,
 ) -> Interval:
-    """Return the metric with one-sided bounds: exact for 0/1 scores, else those of a mean or a value that is bounded.
+    """Return the metric with one-sided bounds.
 
-    ``rows`` are those of the split where the metric does not decompose, ``hangs_on`` as in ``Pair``.
+    They are exact for 0/1 scores, else those of ``BoundedMean`` (per-sample scores) or of ``ResampledValue``.
+    ``rows`` is the number of rows of the split, for a metric of all rows together; the other arguments are as
+    in ``Pair``. Raises DataError where scores are too far apart for their mean to be a number.
     """
     scores, value = outcomes.replicates, outcomes.value
     if decomposable and groups is None and is_binary(scores, between):
         low, high = share_bounds(round(float(scores.sum())), len(scores), confidence)
         return Interval(value=value, low=low, high=high)
-    fall, rise = room(scores if decomposable else np.array([value]), between, True, size(scores))
+    fall, rise = headroom(scores if decomposable else np.array([value]), between, True, largest_score(scores))
     if decomposable:
         return BoundedMean(scores, scores - fall, scores + rise, groups).at(confidence)
     drawn = _drawn(rows or len(scores), groups)
-    units = _weighty(outcomes, between, drawn, hangs_on)
+    units = _units(outcomes, between, drawn, effective_rows)
     return ResampledValue(value, scores, value - float(fall[0]), value + float(rise[0]), units, drawn).at(
         confidence
     )
@@ -108,16 +112,17 @@ def accuracy(
 def relative_drop(pair: Pair, limit: float) -> Bounds:
     """Return the share of the baseline's metric that the candidate loses.
 
-    The upper bound is within ``limit`` where the mean of z = (1 - limit) x baseline - candidate is shown to
-    be at most 0, the lower one beyond it where it is shown to be above (signs turned where lower is better):
-    the interval is that of z, divided by the baseline's metric. 0/1 scores: score test. Other per-sample
-    scores: the bounds of a mean of bounded values. Replicates of a metric that does not decompose:
-    percentiles of their z.
+    The interval is that of the mean of z = (1 - limit) x baseline - candidate (signs turned where lower is
+    better), divided by the baseline's metric. So the upper bound is within ``limit`` where the mean of z is
+    shown to be at most 0, and the lower one is beyond it where that is shown to be above 0. 0/1 scores: score
+    test. Other per-sample scores: the bounds of a mean of bounded values. Replicates of a metric that does
+    not decompose: percentiles of their z. The baseline's metric must not be 0; where scores are not 0/1 that
+    raises DataError.
     """
     if pair.binary:
         return partial(_relative_of_counts, *pair.counts, pair.higher_is_better)
     allowed = limit * np.sign(pair.baseline.value)
-    # An error of all rows together grows beyond what it is.
+    # An error metric of all rows together has no worst value: it can grow by 1 at least.
     least = 1.0 if not pair.decomposable and not pair.higher_is_better else 0.0
     with np.errstate(over="ignore"):
         factor = float(np.float64(1.0) / pair.size)
@@ -127,7 +132,7 @@ def relative_drop(pair: Pair, limit: float) -> Bounds:
 def absolute_drop(pair: Pair) -> Bounds:
     """Return what the candidate loses, in the metric's unit.
 
-    Methods as for the relative drop, with z less a constant.
+    Methods are those of the relative drop with z = baseline - candidate.
     """
     if pair.binary:
         return partial(_absolute_of_counts, *pair.counts, pair.higher_is_better)
@@ -135,7 +140,7 @@ def absolute_drop(pair: Pair) -> Bounds:
 
 
 def is_binary(scores: np.ndarray, between: ScoreRange = UNDECLARED) -> bool:
-    """Tell whether all scores are 0 or 1, as far as is known of those that could come."""
+    """Tell whether all scores, shape (n,), are 0 or 1, and the metric declares no others."""
     return between in {UNDECLARED, (0.0, 1.0)} and bool(np.isin(scores, (0.0, 1.0)).all())
 
 
@@ -160,7 +165,8 @@ def _negative(interval: Interval) -> Interval:
 def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: float) -> Bounds:
     """Turn the bounds of z = losses - ``allowed`` x baseline into those of a drop.
 
-    ``least`` is what a row can lose at least where the metric does not say.
+    ``least`` is a lower limit of what a row can lose where the metric declares no worst score. ``factor`` and
+    ``shift`` turn z into the drop.
     """
     of_z = (_mean if pair.decomposable else _whole)(pair, allowed, least)
 
@@ -169,7 +175,8 @@ def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: floa
         low, high = (shift + factor * one for one in (found.low, found.high))
         if not math.isfinite(value + low + high):
             raise DataError(
-                "metric: the baseline is so small beside what a row can lose that no share of it is a number; scale it"
+                "metric: the baseline is so small beside what a row can lose "
+                "that no share of it is a number; scale it"
             )
         return Interval(value=value, low=min(low, value), high=max(high, value))
 
@@ -179,14 +186,18 @@ def _bounds(pair: Pair, allowed: float, least: float, factor: float, shift: floa
 def _mean(pair: Pair, allowed: float, least: float) -> BoundedMean:
     scores = pair.baseline.replicates
     best = float(scores.max() if pair.higher_is_better else scores.min())
-    lose, gain = room(scores, pair.between, pair.higher_is_better, max(size(scores), least), best)
+    lose, gain = headroom(
+        scores, pair.between, pair.higher_is_better, max(largest_score(scores), least), best
+    )
     free = allowed * scores
     return BoundedMean(pair.losses - free, -gain - free, lose - free, pair.groups)
 
 
 def _whole(pair: Pair, allowed: float, least: float) -> ResampledValue:
     value = pair.baseline.value
-    lose, gain = room(np.array([value]), pair.between, pair.higher_is_better, max(abs(value), least), value)
+    lose, gain = headroom(
+        np.array([value]), pair.between, pair.higher_is_better, max(abs(value), least), value
+    )
     free, drawn = allowed * value, _drawn(pair.rows, pair.groups)
     return ResampledValue(
         value=pair.lost - free,
@@ -194,7 +205,7 @@ def _whole(pair: Pair, allowed: float, least: float) -> ResampledValue:
         least=-float(gain[0]) - free,
         most=float(lose[0]) - free,
         units=min(
-            _weighty(one, pair.between, drawn, pair.hangs_on) for one in (pair.baseline, pair.candidate)
+            _units(one, pair.between, drawn, pair.effective_rows) for one in (pair.baseline, pair.candidate)
         ),
         drawn=drawn,
     )
@@ -205,25 +216,25 @@ def _drawn(rows: int, groups: np.ndarray | None) -> int:
     return rows if groups is None else len(np.unique(groups))
 
 
-def _weighty(outcomes: Outcomes, between: ScoreRange, drawn: int, hangs_on: float | None) -> int:
-    """Return how many rows a share would need to be as uncertain: F1 of few positives hangs on those alone.
+def _units(outcomes: Outcomes, between: ScoreRange, drawn: int, effective_rows: float | None) -> int:
+    """Return how many equal rows would be as uncertain: F1 of few positives depends on those alone.
 
-    At most two thirds of the rows that were ``drawn``, since they weigh differently, and at most as many as
-    the metric says by its labels. A metric that does not say, and never varies, could hang on a single one.
+    At most two thirds of the rows that were ``drawn``, since they weigh differently, and at most
+    ``effective_rows``. A metric that does not say, and never varies, could depend on a single row.
     """
-    most = drawn / HEAVIEST if hangs_on is None else min(drawn / HEAVIEST, hangs_on)
+    most = drawn / HEAVIEST if effective_rows is None else min(drawn / HEAVIEST, effective_rows)
     low, high = _scale(between)
     share, variance = (
         (outcomes.value - low) / (high - low),
         float(outcomes.replicates.var()) / (high - low) ** 2,
     )
     if variance == 0:
-        return 1 if hangs_on is None else max(1, round(most))
+        return 1 if effective_rows is None else max(1, round(most))
     return max(1, round(min(most, share * (1 - share) / variance) if 0 < share < 1 else most))
 
 
 def _scale(between: ScoreRange) -> tuple[float, float]:
-    """Return the range that a share is taken of; most metrics that do not say are shares themselves."""
+    """Return the range that a share is taken of; most metrics that declare none are shares themselves."""
     low, high = between
     if low is not None and high is not None:
         return low, high

@@ -1,4 +1,4 @@
-"""Replicates of a metric that does not decompose: the same resampled rows for every model, on all cores."""
+"""Replicates of a metric of all rows together: the same resampled rows for every model, on all cores."""
 
 import multiprocessing
 import os
@@ -16,14 +16,13 @@ from inc_mlflow.measure.stats.seed import SEED
 
 Score = Callable[[Arrays, Arrays], np.ndarray | float]
 Missing = Callable[[Arrays], str]
-"""What rows lack by their labels alone for a metric to be defined on them; empty where nothing."""
+"""Says what rows lack, by their labels alone, for a metric to be defined on them; "" where nothing."""
 RESAMPLES = 1000
 LEFT_OUT = 0.05
 """Largest share of resamples that may be left out because their labels leave the metric undefined."""
 
 _replicate: Callable[[int], list[float]] | None = None
-"""What a forked worker computes; a closure cannot be sent to it, but it is there already when the fork
-happens."""
+"""What a forked worker computes. A closure cannot be sent to a process, but the fork inherits it."""
 
 
 def resample(
@@ -35,13 +34,13 @@ def resample(
     missing: Missing | None = None,
     groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return ``score`` of each model on 1,000 resamples of the rows.
+    """Return by model the ``score`` on each of up to 1,000 resamples of the rows, shape (resamples,).
 
-    ``shown`` wraps the loop, to show progress.
-
-    ``groups`` is the number of each row's group: whole groups are drawn then.
+    ``kept`` holds by model what the metric keeps of all rows, arrays of shape (rows, ...). ``shown`` wraps
+    the loop, to show progress. With ``groups``, the number of each row's group of shape (rows,), whole groups
+    are drawn. Raises DataError as ``draw_rows`` does, and KilledError where a worker process was killed.
     """
-    drawn = draw(kept[baseline], missing, groups)
+    drawn = draw_rows(kept[baseline], missing, groups)
 
     def replicate(index: int) -> list[float]:
         rows = drawn[index]
@@ -52,10 +51,14 @@ def resample(
     return {name: replicates[:, column] for column, name in enumerate(kept)}
 
 
-def draw(kept: Arrays, missing: Missing | None, groups: np.ndarray | None = None) -> Sequence[np.ndarray]:
-    """Return the rows of each resample; DataError where too many leave the metric undefined.
+def draw_rows(
+    kept: Arrays, missing: Missing | None, groups: np.ndarray | None = None
+) -> Sequence[np.ndarray]:
+    """Return the row numbers of each resample; an array per resample.
 
-    Those are left out by their labels alone, which all models share: what a model answers leaves out nothing.
+    Resamples on which the metric is undefined are left out, by their labels alone, which all models share:
+    what a model answers leaves out nothing. Raises DataError where all rows leave the metric undefined, or
+    more than 5 % of the resamples do.
     """
     count = len(next(iter(kept.values())))
     drawn = _rows(count) if groups is None else _rows_of_groups(groups)
@@ -68,8 +71,8 @@ def draw(kept: Arrays, missing: Missing | None, groups: np.ndarray | None = None
     if lost > most:
         what = " or no ".join(sorted(set(lacking) - {""}))
         raise DataError(
-            f"metric: undefined on {lost:,} of {RESAMPLES:,} resamples of the {count:,} rows, which have no {what}; "
-            f"{most} may be; give more rows of the rare kind"
+            f"metric: undefined on {lost:,} of {RESAMPLES:,} resamples of the {count:,} rows, "
+            f"which have no {what}; {most} may be; give more rows of the rare kind"
         )
     return [rows for rows, what in zip(drawn, lacking, strict=True) if what == ""]
 

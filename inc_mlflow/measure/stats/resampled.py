@@ -1,4 +1,7 @@
-"""Bounds of a metric of all rows together, from its value on resamples of them: also of what no row shows."""
+"""Bounds of a metric of all rows together, from its value on resamples.
+
+They count losses that no row of the sample shows.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,18 +14,19 @@ from inc_mlflow.measure.stats.seed import SEED
 from inc_mlflow.records import Interval
 
 HEAVIEST = 1.5
-"""How much more than its share a row may weigh that no resample shows. A candidate that loses 1 % of BLEU on
-1,000 sentences passed in 6.4 % of 700 splits with 1 here (``tests/support/whole_split_metrics.py``)."""
+"""How many times its equal share a row may weigh that no resample shows. With 1, a candidate that loses 1 %
+of BLEU on 1,000 sentences passed in 6.4 % of 700 splits (``tests/support/whole_split_metrics.py``)."""
 _DRAWS = 16
-"""Weights of the unseen for each resample: so many are steady, and cost nothing."""
+"""Random weights of the row that no sample shows, per resample. So many make the bounds steady and cost
+nothing."""
 
 
 @dataclass(frozen=True)
 class ResampledValue:
-    """A number of all rows, ``value``, and what it is on each of the ``replicates``, shape (resamples,).
+    """A number of all rows, ``value``, and the same on each resample, ``replicates`` of shape (resamples,).
 
-    It could have been from ``least`` to ``most``, if all rows were of the worst or best kind. ``units`` is
-    how many rows, or groups of them, it hangs on; ``drawn`` how many there are.
+    It would be ``least`` or ``most`` if all rows were of the worst or the best kind. ``drawn`` is the number
+    of rows, or of groups of them; ``units`` is how many equal rows or groups would be as uncertain.
     """
 
     value: float
@@ -33,12 +37,13 @@ class ResampledValue:
     drawn: int
 
     def at(self, confidence: float) -> Interval:
-        """Return the value with one-sided percentiles, of resamples in which one row more is of the worst or best kind.
+        """Return the value with one-sided bounds.
 
-        That row has a random weight, as in the bounds of a mean (``bounded_mean``): the largest of ``units``
-        + 1 by Dirichlet's law with ones. Percentiles are too narrow where few rows were drawn, by Student's
-        factor and the square root of n / (n - 1): Hesterberg, "What teachers should know about the
-        bootstrap", The American Statistician 69, 2015.
+        They are percentiles of resamples in which one row more is of the worst or the best kind. That row has
+        a random weight, as in the bounds of a mean (``bounded_mean``): that of one in ``units`` + 1
+        (Dirichlet, all ones). Plain percentiles are too narrow where few rows were drawn, by Student's factor
+        and the square root of n / (n - 1): Hesterberg, "What teachers should know about the bootstrap", The
+        American Statistician 69, 2015.
         """
         spread = self._spread(confidence)
         high = np.quantile(spread + self._weights * (self.most - spread), confidence)
@@ -66,14 +71,14 @@ class ResampledValue:
         return float(stdtrit(freedom, confidence)) / quantile(confidence) * math.sqrt(self.drawn / freedom)
 
     def _high(self, found: float, confidence: float) -> float:
-        """Beyond what so many resamples resolve, a bound is at least the normal law's, and that of what no row shows."""
+        """Widen a bound that lies beyond what so many resamples resolve.
+
+        It then reaches at least as far as the normal distribution's, and as what no row shows.
+        """
         if not self._beyond(confidence):
             return found
-        return max(
-            found,
-            self.value
-            + max(self._normal(confidence), unseen(self.units, confidence) * (self.most - self.value)),
-        )
+        unseen_loss = unseen(self.units, confidence) * (self.most - self.value)
+        return max(found, self.value + max(self._normal(confidence), unseen_loss))
 
     def _low(self, found: float, confidence: float) -> float:
         if not self._beyond(confidence):

@@ -1,4 +1,4 @@
-"""Score tests of paired proportions. Light to import: a run plans with them before anything else."""
+"""Score tests of paired proportions. Light to import: a run needs them before anything else."""
 
 import math
 from statistics import NormalDist
@@ -10,7 +10,7 @@ def quantile(confidence: float) -> float:
 
 
 def ratio_statistic(both: int, lost: int, gained: int, rows: int, ratio: float) -> float:
-    """Return the score statistic of "candidate's share right = ratio x baseline's", positive where it is better.
+    """Return the score statistic of "candidate's share right = ratio x baseline's"; positive if better.
 
     ``both`` rows are right in both models, ``lost`` in the baseline only, ``gained`` in the candidate only.
     Tang, Tang & Chan, Statistics in Medicine 22, 2003.
@@ -25,7 +25,9 @@ def ratio_statistic(both: int, lost: int, gained: int, rows: int, ratio: float) 
 
 
 def difference_statistic(lost: int, gained: int, rows: int, drop: float) -> float:
-    """Return the score statistic of "baseline's share right - candidate's = drop", positive where it is less.
+    """Return the score statistic of "baseline's share right - candidate's = drop"; positive if less.
+
+    ``lost`` rows are right in the baseline only, ``gained`` in the candidate only.
 
     Tango, Statistics in Medicine 17, 1998.
     """
@@ -38,10 +40,10 @@ def difference_statistic(lost: int, gained: int, rows: int, drop: float) -> floa
 
 
 def unseen(rows: int, confidence: float) -> float:
-    """Return the largest share of rows that may differ when none of ``rows`` did: the exact binomial bound, about 3 / rows.
+    """Return the largest share of rows that may differ when none of ``rows`` did.
 
-    The score test would say 2.7 / rows, and promote 6 % of what stands at the limit where so many rows just
-    suffice.
+    It is the exact binomial bound, about 3 / rows at 95 %. The score test would say 2.7 / rows. Where so many
+    rows just suffice, that would promote 6 % of the candidates that stand exactly at the limit.
     """
     return -math.expm1(math.log1p(-confidence) / rows)
 

@@ -1,3 +1,3 @@
-"""The seed of all that is drawn at random in measuring: the same rows, resamples and arrivals for every model and job."""
+"""The seed of all random draws in measuring: rows, resamples and arrivals are the same for every model."""
 
 SEED = 20240101

@@ -1,4 +1,4 @@
-"""When a round does not count: only for what else happened on the machine, never for what was measured.
+"""Which rounds do not count: only other activity on the machine decides, never what was measured.
 
 So dropping rounds cannot push the result to one side.
 """
@@ -11,7 +11,7 @@ from inc_mlflow.formatting import percent
 from inc_mlflow.records import Disturbance, Load, Rounds, ranges
 
 WAITED, STOLEN, OTHER, SLOWED = 0.05, 0.05, 0.10, 0.70
-"""Shares of a turn above which, for SLOWED below which, its round does not count. A busy process on the same
+"""Shares of a turn above which its round does not count; for SLOWED below which. A busy process on the same
 CPU makes 0.3 to 0.5. OTHER is wider: kernels that sample CPU times at ticks are wrong by some ticks for CPUs
 that are busy half of the time."""
 
@@ -33,8 +33,8 @@ def causes(load: Load) -> list[Disturbance]:
     return [cause for cause, disturbed in _DISTURBED.items() if disturbed(load)]
 
 
-def worst(loads: Sequence[Load]) -> Load:
-    """Return for each cause the load of the turn that it disturbed most; None where no turn's can be read."""
+def worst_load(loads: Sequence[Load]) -> Load:
+    """Return of each cause the load of the turn that it disturbed most; None where it cannot be read."""
     read = {
         cause: [one for load in loads if (one := getattr(load, cause)) is not None] for cause in _DISTURBED
     }
@@ -43,8 +43,8 @@ def worst(loads: Sequence[Load]) -> Load:
     )
 
 
-def summary(loads: Sequence[Load]) -> Rounds:
-    """Count the rounds that count and those that do not."""
+def summarise(loads: Sequence[Load]) -> Rounds:
+    """Return how many rounds count, and what disturbed the others; ``loads`` has one entry per round."""
     found = [causes(load) for load in loads]
     clean = sum(not one for one in found)
     return Rounds(
@@ -56,8 +56,11 @@ def summary(loads: Sequence[Load]) -> Rounds:
     )
 
 
-def reasons(rounds: Rounds, cpus: Sequence[int]) -> list[str]:
-    """Say, where too few rounds are clean, how often and how much each cause disturbed: the median of those rounds."""
+def too_few_clean(rounds: Rounds, cpus: Sequence[int]) -> list[str]:
+    """Return a sentence for each cause where too few rounds are clean; nothing where enough are.
+
+    A sentence says in how many rounds the cause disturbed, and how much: the median of those rounds.
+    """
     if rounds.clean >= NEEDED:
         return []
     places = f"CPU{'s' if len(cpus) > 1 else ''} {ranges(tuple(cpus))}"
@@ -69,7 +72,7 @@ def _reason(cause: Disturbance, count: int, rounds: Rounds, places: str) -> str:
     amount = float(np.median([getattr(load, cause) for load in rounds.loads if _DISTURBED[cause](load)]))
     share, times = percent(round(amount, 2)), f"{amount:g} times"
     blamed = "" if "throttled" in rounds.disturbed else f": other processes run on {places}"
-    told = {
+    texts = {
         "waited": f"the instances waited for their CPUs {share} of the time{blamed}",
         "stolen": f"the hypervisor took {share} of the time of {one}: other machines run on this host",
         "other": f"other processes used {share} of the time of {one}",
@@ -77,4 +80,4 @@ def _reason(cause: Disturbance, count: int, rounds: Rounds, places: str) -> str:
         "migrated": f"threads of the instances were moved to other CPUs {times}",
         "slowed": f"{one} ran at {share} of its highest clock",
     }
-    return f"in {count} of {len(rounds.loads)} rounds {told[cause]}"
+    return f"in {count} of {len(rounds.loads)} rounds {texts[cause]}"

@@ -1,102 +1,110 @@
-"""Speed in wall time: the ratio of two models over paired rounds, the summary of one, and why neither can be believed."""
+"""Measure in wall time, in rounds: every model runs once per round, in turns.
 
-from collections.abc import Iterable, Mapping, Sequence
+A disturbed round is dropped for all models, and another one is added.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from inc_mlflow.formatting import percent
-from inc_mlflow.measure.stats.bootstrap import BootstrappedMean
-from inc_mlflow.measure.stats.score_test import quantile
-from inc_mlflow.measure.timing.ratio import PERCENTILES, joined
-from inc_mlflow.measure.timing.rounds import Round
-from inc_mlflow.records import Interval, Speed
+from inc_mlflow.measure.stats.seed import SEED
+from inc_mlflow.measure.timing.cpu_time import rotated
+from inc_mlflow.measure.timing.disturbance import NEEDED, causes, worst_load
+from inc_mlflow.measure.timing.instance import InstanceGroup, Turn
+from inc_mlflow.records import Load
 
-REPEATABILITY = 0.017
-"""Relative standard deviation of the ratio between whole benchmarks in wall time. Measured with
-``tests/benchmarks/repeatability.py``: 0.005 to 0.017."""
-WIDEST = 0.10
-"""Half-width, relative to the ratio, above which rounds are added, and in the end the times contradict each
-other."""
-BUSIEST = 0.9
-"""Share of the time that instances may be busy with arrivals: nearer to 1, waiting depends on how long one
-looks."""
+MOST_ROUNDS = 60
+"""Rounds after which the benchmark gives up: three times the clean ones it needs."""
+TURN_SECONDS = 0.2
+"""Least time that a model runs in a round."""
+CALLS = 5
+"""Fewest calls of the slowest model in a round. The last one does not count for latencies; it keeps the
+instance busy while others finish theirs."""
+ARRIVALS = 30
+"""Fewest arrivals in a round."""
+_APART = 0.5
+"""Share of a turn in which not all instances ran. Above it other load is the cause; start and end of a turn
+make less."""
+
+Progress = Callable[[Iterable[int], int], Iterable[int]]
+ReadLoad = Callable[[], Load]
+"""Returns the load since it was last called."""
 
 
-def speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) -> Interval:
-    """Return how many times faster ``fast`` is, with one-sided bounds.
+@dataclass(frozen=True)
+class Round:
+    """One turn of every model."""
 
-    The geometric mean of the rounds' ratios of pace, BCa bootstrap over rounds (Efron 1987) with a fixed seed
-    on logarithms, joined with the repeatability of whole benchmarks (GUM, type B).
+    turns: Mapping[str, Turn]
+    load: Load
+    """Of each cause that of the turn which it disturbed most."""
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether the round counts."""
+        return not causes(self.load)
+
+
+def run_rounds(
+    groups: Mapping[str, InstanceGroup],
+    rate: float | None,
+    watch: Callable[[], ReadLoad],
+    enough: Callable[[Sequence[Round]], bool],
+    progress: Progress,
+) -> list[Round]:
+    """Run rounds until the clean ones are ``enough``, or can no longer become enough. Return all of them.
+
+    ``rate`` is in arrivals per second; None is as fast as possible. ``watch`` is called once the instances
+    are warm. What it returns is read after each turn, so that a disturbed share of a turn does not shrink
+    with the number of models. Raises ModelError where an instance ends or reports an error.
     """
-    ratios = np.log([one.turns[fast].pace() / one.turns[slow].pace() for one in rounds])
-    mean = BootstrappedMean(ratios).at(confidence)
-    below, above = mean.low - mean.value, mean.high - mean.value
-    return joined(float(np.exp(mean.value)), below, above, quantile(confidence) * REPEATABILITY)
+    seconds = max(TURN_SECONDS, CALLS * max(group.warm_up() for group in groups.values()))
+    read_load, rounds = watch(), list[Round]()
+    for number, order in zip(progress(range(MOST_ROUNDS), MOST_ROUNDS), rotated(list(groups)), strict=False):
+        read_load()
+        watched = {name: _watched_turn(groups[name], rate, seconds, number, read_load) for name in order}
+        turns = {name: turn for name, (turn, _) in watched.items()}
+        rounds.append(Round(turns, worst_load([load for _, load in watched.values()])))
+        clean = [one for one in rounds if one.clean]
+        if len(clean) + MOST_ROUNDS - len(rounds) < NEEDED or (len(clean) >= NEEDED and enough(clean)):
+            break
+    return rounds
 
 
-def agree(rounds: Sequence[Round], baseline: str, candidates: Iterable[str], confidence: float) -> bool:
-    """Tell whether the rounds agree about every speed-up."""
-    ratios = [speedup(rounds, baseline, name, confidence) for name in candidates]
-    return all((ratio.high - ratio.low) / 2 <= WIDEST * ratio.value for ratio in ratios)
-
-
-def reasons(
-    rounds: Sequence[Round],
-    baseline: str,
-    candidates: Sequence[str],
-    confidence: float,
-    slow: Mapping[str, str],
-) -> list[str]:
-    """Say why clean rounds give no speed-up: rounds that contradict each other, or too many arrivals.
-
-    ``slow`` are the models that cannot keep up with these: the baseline is needed, and one of the candidates.
-    """
-    kept = able(candidates, slow)
-    if baseline in slow or (candidates and not kept):
-        return [slow[name] for name in (baseline, *candidates) if name in slow]
-    if agree(rounds, baseline, kept, confidence):
-        return []
-    return [
-        f"{len(rounds)} undisturbed rounds disagree by more than {percent(WIDEST)} about the speed-up; run again"
-    ]
-
-
-def speed(rounds: Sequence[Round], model: str, batch: int, rss: Sequence[int], size_bytes: int) -> Speed:
-    """Summarise one model: percentiles of the pooled latencies, samples over the seconds of all windows."""
-    turns = [one.turns[model] for one in rounds]
-    p50, p90, p99, p99_9 = (
-        np.percentile(np.concatenate([turn.latencies() for turn in turns]), PERCENTILES) * 1e3
-    )
-    return Speed(
-        samples_per_second=batch
-        * sum(turn.completed() for turn in turns)
-        / sum(turn.seconds for turn in turns),
-        p50_ms=float(p50),
-        p90_ms=float(p90),
-        p99_ms=float(p99),
-        p99_9_ms=float(p99_9),
-        peak_rss_bytes=max(rss),
-        instance_rss_bytes=tuple(rss),
-        size_bytes=size_bytes,
-    )
-
-
-def able(models: Iterable[str], slow: Mapping[str, str]) -> list[str]:
-    """Return the models that are not slow."""
-    return [name for name in models if name not in slow]
-
-
-def overloaded(rounds: Sequence[Round], rate: float | None) -> dict[str, str]:
-    """Say which models cannot keep up with the arrivals: their latency only depends on how long one looks."""
+def _watched_turn(
+    group: InstanceGroup, rate: float | None, seconds: float, number: int, read_load: ReadLoad
+) -> tuple[Turn, Load]:
     if rate is None:
-        return {}
-    found = dict[str, str]()
-    for model in rounds[0].turns:
-        turns = [one.turns[model] for one in rounds]
-        demand = float(np.mean([turn.demand() for turn in turns]))
-        if demand > BUSIEST or any(turn.unserved() for turn in turns):
-            found[model] = (
-                f"{model} cannot keep up with {rate:g} requests per second: they take {percent(round(demand, 2))} of its "
-                f"instances' time; give a rate below {rate * BUSIEST / demand:.3g}"
-            )
-    return found
+        turn = group.run(seconds)
+    else:
+        turn = group.serve(poisson(rate, seconds, len(group.instances), number))
+    return turn, _with_waiting(read_load(), turn, group.threads, seconds)
+
+
+def _with_waiting(load: Load, turn: Turn, threads: int, seconds: float) -> Load:
+    """Add the waiting that the kernel's counters do not show.
+
+    Where the kernel does not count waiting, it is wall time less CPU time of the calls, if one thread makes
+    them. Where instances did not run together for half of the time, their requests came too late: the process
+    that sends them waited for a CPU.
+    """
+    waited = load.waited
+    if waited is None and threads == 1:
+        waited = turn.waited()
+    apart = 1 - turn.seconds / seconds if turn.arrivals is None else 0.0
+    return load.model_copy(update={"waited": apart if apart > _APART else waited})
+
+
+def poisson(rate: float, seconds: float, instances: int, number: int) -> list[np.ndarray]:
+    """Return the arrivals of round ``number`` for each instance: seconds after its start, shape (arrivals,).
+
+    They are a Poisson process of ``rate`` per second, each sent to an instance at random. All models get the
+    same ones.
+    """
+    generator = np.random.default_rng([SEED, number])
+    count = max(ARRIVALS, math.ceil(rate * seconds))
+    times = np.cumsum(generator.exponential(1 / rate, count))
+    places = generator.integers(instances, size=count)
+    return [times[places == place] for place in range(instances)]

@@ -1,17 +1,16 @@
 """One benchmark instance: a process bound to its CPUs that holds one model and times it on request.
 
-Run as ``python -m inc_mlflow.measure.timing.worker ENGINE MODEL BATCHES.npz CPUS``: ``3`` or ``0,1``,
-one thread each, or ``any`` for one thread anywhere. Each line on standard input is a request, each answer one JSON line.
-Requests:
+Run as ``python -m inc_mlflow.measure.timing.worker ENGINE MODEL BATCHES.npz CPUS``. CPUS are ``3`` or ``0,1``,
+one thread each, or ``any`` for one thread anywhere. Each line on standard input is a request, each answer one
+JSON line. Requests:
 
 - ``{"passes": n}``: that many passes over the batches, at once
 - ``{"start": t, "stop": t}``: one call after the other, from and to a time of CLOCK_MONOTONIC
 - ``{"arrivals": [t, …], "stop": t}``: one call for each arrival, which waits while the call before it runs;
   none after stop
 
-Answers have ``calls``: rows of when the call was due, when it began and ended, and the CPU seconds of this
-process, all its threads; and ``peak_rss_bytes``. The batches come round and round. The end of standard input
-ends the process, on Linux also the end of its parent.
+Answers have ``calls``, rows of ``instance.Call``, and ``peak_rss_bytes``. The batches come round and round.
+The end of standard input ends the process, on Linux also the end of its parent.
 """
 
 import gc
@@ -32,6 +31,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
+from inc_mlflow.measure.timing.instance import Call
 from inc_mlflow.registry.engines import ENGINES
 
 ANY = "any"
@@ -66,7 +66,10 @@ def main(engine: str, model: str, batches: str, places: str) -> int:
 
 
 def _parent_is_gone() -> bool:
-    """Tell whether nobody can write to standard input any more: the parent died before it was asked to take us along."""
+    """Tell whether nobody can write to standard input any more.
+
+    The parent may have died before ``end_with_parent`` was called.
+    """
     inputs = select.poll()
     inputs.register(sys.stdin, 0)  # hang-ups are reported without being asked for
     return bool(inputs.poll(0))
@@ -107,7 +110,7 @@ def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:
             yield None
 
 
-def _call(model: LoadedModel, batch: Arrays, due: float | None) -> tuple[float, float, float, float]:
+def _call(model: LoadedModel, batch: Arrays, due: float | None) -> Call:
     """The CPU time is the whole process's: an engine may work in other threads than the one that calls it."""
     if due is not None:
         _sleep_until(due)
@@ -116,7 +119,7 @@ def _call(model: LoadedModel, batch: Arrays, due: float | None) -> tuple[float, 
     model(batch)
     cpu = time.process_time() - began
     end = time.monotonic()
-    return start if due is None else due, start, end, cpu
+    return Call(start if due is None else due, start, end, cpu)
 
 
 def _sleep_until(at: float) -> None:

@@ -24,7 +24,8 @@ class Argmax(Postprocess):
         logits = outputs["logits"]
         if self.axis % logits.ndim == 0 or not -logits.ndim <= self.axis < logits.ndim:
             raise DataError(
-                f"metric.postprocess.axis: {self.axis} is no axis of classes in outputs of shape {logits.shape}"
+                f"metric.postprocess.axis: {self.axis} is no axis of classes "
+                f"in outputs of shape {logits.shape}"
             )
         lost = np.isnan(logits).any(axis=self.axis)
         return {"logits": np.where(lost, NO_CLASS, logits.argmax(axis=self.axis))}

@@ -74,8 +74,8 @@ class Ssd(Detector):
             or classes.shape != scores.shape
         ):
             raise DataError(
-                f"metric: ssd needs boxes (n, most, 4), scores and classes (n, most), got {boxes.shape}, {scores.shape} and "
-                f"{classes.shape}; set metric.outputs"
+                "metric: ssd needs boxes (n, most, 4), scores and classes (n, most), "
+                f"got {boxes.shape}, {scores.shape} and {classes.shape}; set metric.outputs"
             )
         corners = self._corners(boxes)
 
@@ -93,7 +93,7 @@ class Ssd(Detector):
 
 
 class Nms(Detector):
-    """Non-maximum suppression class by class: a box goes where a better one of its class overlaps it by more."""
+    """Non-maximum suppression by class: drop a box where a better one of its class overlaps it by more."""
 
     iou_threshold: Annotated[
         float, Field(ge=0, le=1, description="Overlap beyond which the lower score goes.")
@@ -107,8 +107,8 @@ class Nms(Detector):
         boxes, scores = outputs["boxes"], outputs["scores"]
         if boxes.ndim != 3 or boxes.shape[2] != 4 or scores.ndim != 3 or scores.shape[:2] != boxes.shape[:2]:
             raise DataError(
-                f"metric: nms needs boxes (n, anchors, 4) and scores (n, anchors, classes), got {boxes.shape} and "
-                f"{scores.shape}; set metric.outputs"
+                "metric: nms needs boxes (n, anchors, 4) and scores (n, anchors, classes), "
+                f"got {boxes.shape} and {scores.shape}; set metric.outputs"
             )
         return self._suppressed(self._corners(boxes), scores)
 
@@ -148,13 +148,15 @@ class Yolo(Nms):
         predictions = outputs["predictions"]
         if predictions.ndim != 3:
             raise DataError(
-                f"metric: yolo needs outputs of shape (n, anchors, numbers), got {predictions.shape}; set metric.outputs"
+                f"metric: yolo needs outputs of shape (n, anchors, numbers), got {predictions.shape}; "
+                "set metric.outputs"
             )
         if self.transposed:
             predictions = predictions.transpose(0, 2, 1)
         if predictions.shape[2] < self._least + self.objectness:
             raise DataError(
-                f"metric: yolo found no classes in outputs of shape {predictions.shape}; see metric.postprocess.transposed"
+                f"metric: yolo found no classes in outputs of shape {predictions.shape}; "
+                "see metric.postprocess.transposed"
             )
         boxes, scores = predictions[..., :4], predictions[..., 4:]
         return self._suppressed(

@@ -14,10 +14,7 @@ from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 
 
 class MaskRcnn(Detector):
-    """Each mask fills its box, resized with bilinear interpolation (He et al.
-
-    2017), in the picture that the label is of.
-    """
+    """Paste each mask into its box in the label's picture, by bilinear interpolation (He et al. 2017)."""
 
     normalized: Annotated[bool, Field(description="Boxes are shares of the picture's size.")] = False
 
@@ -30,8 +27,9 @@ class MaskRcnn(Detector):
         boxes, scores, classes, masks = (outputs[role] for role in self.reads)
         if masks.ndim != 4 or boxes.shape != (*masks.shape[:2], 4) or scores.shape != masks.shape[:2]:
             raise DataError(
-                f"metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), masks (n, most, side, side), got "
-                f"{boxes.shape}, {scores.shape}, {classes.shape} and {masks.shape}; set metric.outputs"
+                "metric: mask_rcnn needs boxes (n, most, 4), scores and classes (n, most), "
+                f"masks (n, most, side, side), got {boxes.shape}, {scores.shape}, {classes.shape} "
+                f"and {masks.shape}; set metric.outputs"
             )
         lost = (
             np.isnan(boxes).any(axis=2)

@@ -7,10 +7,10 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.metrics.labels import LabelKind
-from inc_mlflow.spec.spec_model import Part
+from inc_mlflow.spec.spec_model import SpecModel
 
 
-class Postprocess(Part):
+class Postprocess(SpecModel):
     """Named in a job as ``metric.postprocess``; its fields are the options that a job can set.
 
     NaN stays visible in what it gives, as NaN or as ``text.BROKEN``, so that a metric can count it as wrong.

@@ -21,16 +21,17 @@ class Placed(Question):
 
 
 class SquadSpan(Postprocess):
-    """The span with the largest sum of start and end logit (Devlin et al.
+    """The span with the largest sum of start and end logit (Devlin et al. 2018, section 4.2).
 
-    2018, section 4.2); one row is one question.
+    One row is one question.
     """
 
     max_length: Annotated[int, Field(ge=1, description="Tokens of an answer.")] = 30
     null_threshold: Annotated[
         float | None,
         Field(
-            description="SQuAD v2: no answer where the first token scores higher than the best span by more than this."
+            description="SQuAD v2: no answer where the first token scores higher than the best span "
+            "by more than this."
         ),
     ] = None
 
@@ -54,7 +55,8 @@ class SquadSpan(Postprocess):
             return BROKEN
         if len(question.offsets) > len(start):
             raise DataError(
-                f"label: {len(question.offsets)} offsets for outputs of {len(start)} tokens; give one per token"
+                f"label: {len(question.offsets)} offsets for outputs of {len(start)} tokens; "
+                "give one per token"
             )
         places = np.array([at for at, place in enumerate(question.offsets) if place is not None], int)
         if not len(places):

@@ -43,7 +43,8 @@ class Decode(Postprocess):
             )
         if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
             raise DataError(
-                f"metric: decode needs tokens (n, length), got {tokens.dtype} of shape {tokens.shape}; set metric.outputs"
+                f"metric: decode needs tokens (n, length), got {tokens.dtype} of shape {tokens.shape}; "
+                "set metric.outputs"
             )
         return _texts([self._text(row) for row in tokens], np.zeros(len(tokens), bool))
 
@@ -81,7 +82,8 @@ class Ctc(Postprocess):
         logits = outputs["logits"]
         if logits.ndim != 3 or logits.shape[2] != len(self.vocabulary):
             raise DataError(
-                f"metric: ctc needs outputs of shape (n, frames, {len(self.vocabulary)}) for its vocabulary, got {logits.shape}"
+                f"metric: ctc needs outputs of shape (n, frames, {len(self.vocabulary)}) for its vocabulary, "
+                f"got {logits.shape}"
             )
         return _texts([self._text(row.argmax(axis=1)) for row in logits], np.isnan(logits).any(axis=(1, 2)))
 

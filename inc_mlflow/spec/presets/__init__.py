@@ -1,4 +1,4 @@
-"""What pools are: the hardware that this package knows, the labels of common clusters, and files with own pools."""
+"""What pools are: hardware that this package knows, labels of common clusters, files with own pools."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.placement import LOCAL, POOL_NAME, PoolSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 DEFAULT = "nfd"
@@ -19,11 +19,8 @@ _HARDWARE = "hardware"
 _Pools = dict[Annotated[str, Field(pattern=POOL_NAME)], dict[str, Any]]
 
 
-class _PoolFile(Part):
-    """Fields of pools.
-
-    They come before those of the preset, and those before what the hardware is everywhere.
-    """
+class _PoolFile(SpecModel):
+    """Fields of pools. They replace those of the preset, which replace those of the hardware's file."""
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     preset: str | None = None
@@ -63,9 +60,9 @@ def _there() -> str:
 
 
 def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, PoolSpec]:
-    """Lay the fields of each pool over each other, the hardware's at the bottom; a field is replaced whole.
+    """Merge the fields of each pool: a later layer replaces whole fields, the hardware's come first.
 
-    What only the hardware's file knows is left out: nobody said where its nodes are.
+    A pool that only the hardware's file knows is left out, since nothing says where its nodes are.
     """
     hardware = _read(_HERE / f"{_HARDWARE}.yaml").pools
     fields: dict[str, dict[str, Any]] = {}

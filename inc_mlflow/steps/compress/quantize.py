@@ -29,7 +29,7 @@ SEARCH, PICTURE = "search", "search.svg"
 def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
     """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist."""
     if job.spec.recipes == "auto":
-        pools.timed(job.pool, job.hardware)  # a search measures: before anything is read
+        pools.proven_pool_for_speed(job.pool, job.hardware)  # a search measures: before anything is read
     baselines = load_baselines(baseline)
     if job.spec.recipes == "auto":
         found = [_search(job, one, ranges, target) for one in baselines.values()]

@@ -60,7 +60,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     Raises ModelError where nothing in the model can be quantised, SpecError where the engine has nothing to
     search, HardwareError where this machine is not of the job's pool.
     """
-    pools.timed(job.pool, job.hardware)
+    pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
         raise DataError("data.tuning: the job has no such split; a search chooses by it")
     space = baseline.engine.space(baseline.path)

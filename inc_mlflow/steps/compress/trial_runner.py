@@ -20,8 +20,8 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.measure.timing.ratio import speedup
-from inc_mlflow.measure.timing.turns import take_turns
+from inc_mlflow.measure.timing.cpu_time import time_in_process
+from inc_mlflow.measure.timing.ratio import cpu_time_speedup
 from inc_mlflow.records import Trial
 from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.budget import Budget, Cost
@@ -128,8 +128,9 @@ class TrialRunner:
         return self._measure(trial, runner)
 
     def _measure(self, trial: Trial, runner: LoadedModel) -> Trial:
-        speed = speedup(
-            *take_turns(self._runner, runner, self._tuning.batches[:TIMED]), self._job.spec.gate.confidence
+        speed = cpu_time_speedup(
+            *time_in_process(self._runner, runner, self._tuning.batches[:TIMED]),
+            self._job.spec.gate.confidence,
         )
         trial = trial.model_copy(update={"speedup": speed})
         needed = self._job.spec.gate.min_speedup

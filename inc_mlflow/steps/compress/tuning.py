@@ -14,7 +14,7 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.outcomes import Outcomes, join
+from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Interval, SplitFacts
@@ -94,7 +94,7 @@ class Tuning:
             (true[name], one[name]) for true, one in zip(self._exact, found, strict=True) for name in true
         ]
         floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
-        return _distance(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
+        return relative_error(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
     def score(self, runner: LoadedModel, limit: float) -> Tuned:
         """Return the metric.
@@ -123,7 +123,7 @@ class Tuning:
             return self._paired(
                 rows, self._scores(reference, reference), self._scores(outputs, reference), limit
             )
-        true, found = (self._metric.group(join(parts)) for parts in (reference, outputs))
+        true, found = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, found))
         return Tuned(rows, value, _exact(self._sign * (base - value), base))
 
@@ -165,8 +165,11 @@ def _exact(lost: float, base: float) -> Interval:
     return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
 
 
-def _distance(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Values that are equal count as no difference, infinities too."""
+def relative_error(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the root mean square error of (true, found) arrays relative to the true ones.
+
+    Values that are equal count as no difference, infinities too.
+    """
     signal = error = 0.0
     for true, found in pairs:
         differs = true != found

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from inc_mlflow.measure.gate.collect import measured, of_job
 from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.gate.measurements import load_pools, pools_of_job
 from inc_mlflow.records import JudgementRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.models import models_under_test
@@ -22,5 +22,7 @@ def gate(
     job's.
     """
     return judge(
-        models_under_test(baseline, champion, candidates), of_job(job.spec, measured(records)), job.spec.gate
+        models_under_test(baseline, champion, candidates),
+        pools_of_job(job.spec, load_pools(records)),
+        job.spec.gate,
     )

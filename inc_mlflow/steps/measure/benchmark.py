@@ -10,7 +10,7 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.gpu import gpu_of
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES
@@ -50,7 +50,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
 
     Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
     """
-    pool, host = pools.timed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool_for_speed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = plan_layout(job.layout, topology())
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,12 @@ import numpy as np
 from inc_mlflow.hardware.neighbours import Neighbours, sharing
 from inc_mlflow.hardware.topology import SYSFS
 from inc_mlflow.measure.timing.cpu_time import Timing, interleave
-from inc_mlflow.measure.timing.ratio import contradiction, repeatability, speed, speedup
+from inc_mlflow.measure.timing.ratio import (
+    cpu_time_contradiction,
+    cpu_time_speed,
+    cpu_time_speedup,
+    repeatability,
+)
 from inc_mlflow.records import Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
@@ -32,10 +37,12 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
     fastest = next(iter(against))
     generations, passes, _ = latencies[fastest].shape
     told = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
-    reasons = sorted({reason for one in ratios[fastest].values() if (reason := contradiction(one))})
+    reasons = sorted({reason for one in ratios[fastest].values() if (reason := cpu_time_contradiction(one))})
     if reasons:
         return Speeds(CLOCK, told, latencies, reasons)
-    speeds = {one.label: speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models}
+    speeds = {
+        one.label: cpu_time_speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models
+    }
     return Speeds(CLOCK, told, latencies, [], speeds, fastest, ratios)
 
 
@@ -43,6 +50,6 @@ def _ratios(
     timings: Mapping[str, Timing], against: Mapping[str, list[str]], confidence: float, deviation: float
 ) -> dict[str, dict[str, Interval]]:
     return {
-        slow: {name: speedup(timings[slow], timings[name], confidence, deviation) for name in names}
+        slow: {name: cpu_time_speedup(timings[slow], timings[name], confidence, deviation) for name in names}
         for slow, names in against.items()
     }

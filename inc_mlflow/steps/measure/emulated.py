@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _confirm(engines: Iterable[str]) -> None:
-    profile = isa.present()
+    profile = isa.emulated_profile()
     if profile is None:
         raise HardwareError("emulation: this process is not told which CPU to be; nothing was measured")
     confirm_emulation(engines, profile.name)

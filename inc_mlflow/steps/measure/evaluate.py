@@ -16,9 +16,15 @@ from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate.measurements import GROUPS, OUTCOMES
-from inc_mlflow.measure.stats.outcomes import Outcomes, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import Outcomes, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.resample import RESAMPLES
-from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, groups_of, scoring, weight_of
+from inc_mlflow.measure.stats.scoring import (
+    check_outputs,
+    classes_of,
+    effective_rows_of,
+    groups_of,
+    scoring_of,
+)
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import (
@@ -91,7 +97,7 @@ def run_models(
     job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE
 ) -> Run:
     """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
-    pool, host = pools.here(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
+    pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     settings = RunSettings(device=provider)
     runners = {model.label: ENGINES.get(model.engine).load(Path(model.path), settings) for model in models}
@@ -100,8 +106,8 @@ def run_models(
     metric = resolve(job.spec.metric, job.root, outputs)
     data = open_data(job)
     share = Share(data, split, job.layout.batch, shard)
-    kept = keep(
-        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring(metric), len(usable_cores())
+    kept = evaluate_rows(
+        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring_of(metric), len(usable_cores())
     )
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
     engines = {model.label: model.engine for model in models}
@@ -133,10 +139,13 @@ def conclude(
 ) -> EvaluationRecord:
     """Write the outcomes of what is kept of all rows, and return the record."""
     groups = of_rows.get(GROUPS)
-    outcomes = outcomes_of(kept, BASELINE, scoring(metric), len(usable_cores()), _shown, groups)
+    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), _shown, groups)
     results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
     record = EvaluationRecord(
-        **dict(about), results=results, hangs_on=weight_of(metric, kept[BASELINE], groups), outcomes_sha256=""
+        **dict(about),
+        results=results,
+        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
+        outcomes_sha256="",
     )
     arrays = {label: one.replicates for label, one in outcomes.items()}
     digest = save_raw(target / OUTCOMES, record, arrays | of_rows)

@@ -9,7 +9,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.measure.gate.measurements import CLASSES, GROUPS
-from inc_mlflow.measure.stats.outcomes import interleave
+from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
@@ -108,7 +108,7 @@ def _merge(
         )
     raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in found.items()]
     of_rows = [_of_rows(arrays) for arrays in raw]
-    kept = interleave([unflattened(arrays) for arrays in raw], first.batch)
+    kept = join_shards([unflattened(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
     metric = resolve(job.spec.metric, job.root, list(first.outputs))
     return conclude(about, metric, kept, first.sizes, of_rows[0], target)

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.errors import HardwareError
-from inc_mlflow.hardware.counters import Watch
+from inc_mlflow.hardware.counters import LoadMeter
 from inc_mlflow.hardware.quota import cpu_quota
-from inc_mlflow.measure.timing import disturbance
-from inc_mlflow.measure.timing import wall_time as wall
-from inc_mlflow.measure.timing.group import Group
-from inc_mlflow.measure.timing.rounds import Round, run_rounds
+from inc_mlflow.measure.timing import disturbance, ratio
+from inc_mlflow.measure.timing.instance import InstanceGroup
+from inc_mlflow.measure.timing.wall_time import Round, run_rounds
 from inc_mlflow.records import Interval, Model, Plan
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.speeds import Speeds, command, compared, conditions, shown
@@ -31,20 +30,22 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
             "benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system"
         )
     rounds, memory = _run(job, plan, models, batches)
-    seen = disturbance.summary([one.load for one in rounds])
+    seen = disturbance.summarise([one.load for one in rounds])
     told, latencies = (
         conditions(job, plan, models, rounds=seen),
         {model.label: _rows(rounds, model.label) for model in models},
     )
     clean = [one for one in rounds if one.clean]
-    if reasons := disturbance.reasons(seen, list(chain(*plan.cpus))):
+    if reasons := disturbance.too_few_clean(seen, list(chain(*plan.cpus))):
         return Speeds(CLOCK, told, latencies, reasons)
-    slow = wall.overloaded(clean, job.spec.benchmark.rate)
+    slow = ratio.overloaded_models(clean, job.spec.benchmark.rate)
     if reasons := _contradictions(job, clean, slow):
         return Speeds(CLOCK, told, latencies, reasons)
     kept = [model for model in models if model.label not in slow]
     speeds = {
-        one.label: wall.speed(clean, one.label, job.layout.batch, memory[one.label], one.size_bytes)
+        one.label: ratio.wall_time_speed(
+            clean, one.label, job.layout.batch, memory[one.label], one.size_bytes
+        )
         for one in kept
     }
     against = compared({label: seconds for label, seconds in _seconds(clean).items() if label in speeds})
@@ -60,7 +61,7 @@ def _run(
     with ExitStack() as stack:
         groups = {
             model.label: stack.enter_context(
-                Group([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0]))
+                InstanceGroup([command(model, batches, cpus) for cpus in plan.cpus], len(plan.cpus[0]))
             )
             for model in models
         }
@@ -68,7 +69,7 @@ def _run(
             groups,
             rate,
             lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
-            lambda clean: _agree(job, clean, wall.overloaded(clean, rate)),
+            lambda clean: _agree(job, clean, ratio.overloaded_models(clean, rate)),
             lambda numbers, _: shown(numbers, None),
         )
         return rounds, {
@@ -80,7 +81,7 @@ def _ratios(
     job: Job, clean: Sequence[Round], against: Mapping[str, list[str]]
 ) -> dict[str, dict[str, Interval]]:
     return {
-        slow: {name: wall.speedup(clean, slow, name, job.spec.gate.confidence) for name in names}
+        slow: {name: ratio.wall_time_speedup(clean, slow, name, job.spec.gate.confidence) for name in names}
         for slow, names in against.items()
     }
 
@@ -96,18 +97,20 @@ def _seconds(clean: Sequence[Round]) -> dict[str, float]:
 def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:
     """Tell whether more rounds would change nothing: they agree, or the baseline cannot keep up however many there are."""
     baseline, others = next(iter(compared(_seconds(clean)).items()))
-    return baseline in slow or wall.agree(clean, baseline, wall.able(others, slow), job.spec.gate.confidence)
+    return baseline in slow or ratio.rounds_agree(
+        clean, baseline, ratio.keeping_up(others, slow), job.spec.gate.confidence
+    )
 
 
 def _contradictions(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> list[str]:
     baseline, others = next(iter(compared(_seconds(clean)).items()))
-    return wall.reasons(clean, baseline, others, job.spec.gate.confidence, slow)
+    return ratio.wall_time_contradictions(clean, baseline, others, job.spec.gate.confidence, slow)
 
 
-def watch(pids: Sequence[int], plan: Plan) -> Watch:
+def watch(pids: Sequence[int], plan: Plan) -> LoadMeter:
     """Watch what disturbs the instances; HardwareError where the kernel tells too little to notice."""
     quota = cpu_quota()
-    watching = Watch(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
+    watching = LoadMeter(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
     load = watching()
     if load.waited is None and load.other is None:
         raise HardwareError(

@@ -9,10 +9,10 @@ from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
 from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
-from inc_mlflow.measure.gate.power import plan, plan_at_best
-from inc_mlflow.measure.stats.reach import declared
+from inc_mlflow.measure.gate.power import split_power, split_power_at_best
+from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import DataFacts
@@ -52,7 +52,7 @@ def check(job: Job) -> Checked:
 
 def _range(metric: Metric) -> list[str]:
     """Say what bounds rest on where a callable does not tell how much a row can lose."""
-    if declared(metric.score_range, metric.higher_is_better):
+    if declares_worst(metric.score_range, metric.higher_is_better):
         return []
     return [
         f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
@@ -75,10 +75,12 @@ def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None)
     if groups is not None:
         return plan_groups(job, job.spec.gate, groups, candidates, whole=not metric.decomposable)
     if metric.binary:
-        return plan(rows, job.spec.gate, candidates)
-    return plan_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
+        return split_power(rows, job.spec.gate, candidates)
+    return split_power_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
 
 
 def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:
     """Say what groups of rows can show at best: right or wrong is a score as others are there, and groups are what counts."""
-    return plan_at_best(int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}")
+    return split_power_at_best(
+        int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}"
+    )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.files import sha256_file, sha256_text, write_text
-from inc_mlflow.measure.gate.collect import JOB, evidence_files, measured, of_job
 from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measurements import JOB, evidence_files, load_pools, pools_of_job
 from inc_mlflow.records import (
     RECORD,
     BenchmarkRecord,
@@ -135,7 +135,7 @@ def _session(
     judged: JudgementRecord,
     records: Iterable[Path],
 ) -> Execution:
-    pools = of_job(job.spec, measured(records))
+    pools = pools_of_job(job.spec, load_pools(records))
     files = _files(baseline, candidates)
     others = [row.sha256 for row in judged.table if row.sha256 not in files]
     return Execution(
@@ -149,7 +149,9 @@ def _session(
         interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
         files=files,
-        logged={sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others},
+        logged={
+            sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
+        },
         texts=_together(
             *(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)
         ),

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.measure.gate.collect import pools_of
 from inc_mlflow.measure.gate.judge import judge_pools
+from inc_mlflow.measure.gate.measurements import find_pools
 from inc_mlflow.spec import GateSpec
 
 
@@ -13,7 +13,7 @@ def judge_records(directories: list[Path], gate: GateSpec) -> dict[str, Any]:
 
     Also a job's whole state folder.
     """
-    judged = judge_pools(pools_of(directories), gate)
+    judged = judge_pools(find_pools(directories), gate)
     return judged.model_dump(mode="json", include={"verdict", "reasons", "table", "policy_sha256"}) | {
         "best": judged.best().model_dump(mode="json")
     }

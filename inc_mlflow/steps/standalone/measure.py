@@ -11,7 +11,7 @@ from typing import Any
 
 from inc_mlflow.errors import ModelError, SpecError, StateError, UnknownNameError
 from inc_mlflow.files import writable
-from inc_mlflow.hardware.planner import plan as plan_layout
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES, OUTCOMES
 from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, Model, Record

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import DataError, SpecError
-from inc_mlflow.measure.gate.build_criteria import compare, relative
+from inc_mlflow.measure.gate.build_criteria import pair_outcomes, relative_drop_of
 from inc_mlflow.measure.gate.measurements import load_measured
-from inc_mlflow.measure.gate.power import DISAGREEMENTS, plan, plan_by_spread, strictest
+from inc_mlflow.measure.gate.power import DISAGREEMENTS, split_power, split_power_by_spread, strictest
 from inc_mlflow.records import BASELINE
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import GateSpec, Job
@@ -21,7 +21,7 @@ from inc_mlflow.steps.prepare.import_model import imported_baseline
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
     """Say what a split of that many rows can decide about one candidate that is right or wrong per row."""
     return {
-        "plan": plan(rows, gate, 1, (disagreement,) if disagreement is not None else DISAGREEMENTS),
+        "plan": split_power(rows, gate, 1, (disagreement,) if disagreement is not None else DISAGREEMENTS),
         "rows": rows,
         "candidates": 1,
     }
@@ -45,7 +45,9 @@ def plan_job(
     elif candidate is not None:
         text = _plan_measured(job, gate, candidate, rows, candidates)
     else:
-        text = plan(rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS)
+        text = split_power(
+            rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS
+        )
     return {"plan": text, "rows": rows, "candidates": candidates}
 
 
@@ -60,12 +62,12 @@ def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candida
             model_at(CANDIDATE, candidate, job.spec.engines),
         ]
         tuned = load_measured(Path(folder), evaluate_models(job, models, "tuning", Path(folder)), None)
-    pair = compare(CANDIDATE, tuned)
+    pair = pair_outcomes(CANDIDATE, tuned)
     if pair is None:
         raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")
     if pair.binary and pair.higher_is_better:
         _, lost, gained, count = pair.counts
-        return plan(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)
-    loss = relative(pair, gate)(strictest(gate, candidates))
+        return split_power(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)
+    loss = relative_drop_of(pair, gate)(strictest(gate, candidates))
     limit = gate.relative_limit(pair.baseline.value)
-    return plan_by_spread(rows, gate, loss.high - loss.value, tuned.evaluation.rows, limit)
+    return split_power_by_spread(rows, gate, loss.high - loss.value, tuned.evaluation.rows, limit)

@@ -4,7 +4,7 @@ from typing import Any
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.planner import plan
+from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.spec import Layout
@@ -18,10 +18,10 @@ def probe(layout: str) -> dict[str, Any]:
         asked = Layout.parse(layout)
     except ValueError as error:
         raise SpecError(f"{_OPTION}: {error}") from error
-    where = plan(asked, topology(), _OPTION)
+    where = plan_layout(asked, topology(), _OPTION)
     return {
         "text": where.text(),
         "plan": where.model_dump(mode="json"),
         "host": host_facts().model_dump(mode="json"),
-        "pools": pools.met(),
+        "pools": pools.matching(),
     }

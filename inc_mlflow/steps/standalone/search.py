@@ -9,7 +9,7 @@ from typing import Any
 
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.files import model_sha256, writable
-from inc_mlflow.measure.gate.power import plan
+from inc_mlflow.measure.gate.power import split_power
 from inc_mlflow.records import BASELINE, CandidatesRecord, Trial
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.search.front import SHORTLIST
@@ -71,7 +71,7 @@ def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
-    return plan(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    return split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
 
 
 @contextmanager

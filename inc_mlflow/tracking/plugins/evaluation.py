@@ -14,13 +14,13 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.conform import conform
 from inc_mlflow.engines.engine import LoadedModel
 from inc_mlflow.errors import DataError, ModelError, SpecError
-from inc_mlflow.measure.stats.outcomes import Outcomes, Scoring, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import Outcomes, Scoring, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.paired import Pair, accuracy, relative_drop
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, Interval, TensorSpec
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.spec.spec_model import Part, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.tracking.flavors.mlflow_session import EVALUATOR, baseline_of, loaded_by_mlflow
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LARGEST = 1 << 30
 _CANDIDATE = "candidate"
 
 
-class EvaluatorConfig(Part):
+class EvaluatorConfig(SpecModel):
     """MLflow's ``evaluator_config`` for us."""
 
     metric: MetricSpec
@@ -134,7 +134,9 @@ def _outcomes(
 ) -> dict[str, Outcomes]:
     reference = next(iter(runners))
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
-    found = outcomes_of(keep(runners, reference, rows, scoring, workers=1), reference, scoring, workers=1)
+    found = outcomes_of(
+        evaluate_rows(runners, reference, rows, scoring, workers=1), reference, scoring, workers=1
+    )
     for label, one in found.items():
         if not (np.isfinite(one.value) and np.isfinite(one.replicates).all()):
             raise DataError(

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from tokenizers import Tokenizer, models
 
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.measure.gate.power import plan_at_best
+from inc_mlflow.measure.gate.power import split_power_at_best
 from inc_mlflow.measure.stats.outcomes import Scoring, outcomes_of
-from inc_mlflow.measure.stats.resample import draw
+from inc_mlflow.measure.stats.resample import draw_rows
 from inc_mlflow.records import BASELINE, TensorSpec
 from inc_mlflow.spec import CallableSplit, FileSplit, Job
 from inc_mlflow.steps.prepare.check import check
@@ -69,7 +70,7 @@ def yielding(root, values, name="validation", group="speaker"):
 
 
 PASSES = pytest.mark.parametrize(
-    "read", [lambda own: own.groups(own._group), lambda own: list(own.batches())]
+    "read", [lambda own, group: own.groups(group), lambda own, _: list(own.batches())]
 )
 """The pass for groups, and the pass over the batches."""
 
@@ -98,7 +99,7 @@ PASSES = pytest.mark.parametrize(
 )
 def test_a_callable_gives_one_whole_number_or_text_per_row(tmp_path, read, values, says):
     with pytest.raises(DataError, match=f"^data.group: {says}$"):
-        read(yielding(tmp_path, values))
+        read(yielding(tmp_path, values), "speaker")
 
 
 @PASSES
@@ -110,7 +111,7 @@ def test_a_callable_without_the_group_is_told_so_and_never_offered_what_the_mode
         f"^data.group: a batch has no {group!r} beside the inputs x, speaker{hint}; yield one value per row$"
     )
     with pytest.raises(DataError, match=says):
-        read(yielding(tmp_path, "[1, 2]", group=group))
+        read(yielding(tmp_path, "[1, 2]", group=group), group)
 
 
 @pytest.mark.parametrize("name", ["calibration", "tuning"])
@@ -126,11 +127,15 @@ def test_only_validation_has_to_give_groups(tmp_path, name):
 
 
 def test_a_column_of_a_table_tells_them(tmp_path):
-    from inc_mlflow.datasets.text import _group
-
-    assert [_group({"speaker": one}, "speaker") for one in SPEAKERS] == SPEAKERS.tolist()
+    Tokenizer(models.WordLevel({"hi": 0}, unk_token="hi")).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "a.csv").write_text("\n".join(["text,speaker", *(f"hi,{one}" for one in SPEAKERS)]))
+    transform = {"tokenizer": "tokenizer.json", "max_length": 2}
+    split = FileSplit.model_validate({"path": "a.csv", "transform": transform})
+    inputs = (TensorSpec(name="input_ids", dtype="int64", shape=(None, 2)),)
+    table = SplitReader("validation", split, tmp_path, inputs)
+    assert table.groups("speaker").tolist() == NUMBERS
     with pytest.raises(DataError, match=r"^data.group: a row has nothing in column 'talker'"):
-        _group({"speaker": "bo"}, "talker")
+        table.groups("talker")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +197,7 @@ def test_groups_are_checked_before_any_work(job, group, array, says):
 def test_the_plan_counts_groups_and_never_right_or_wrong_rows(job, metric):
     plan = check(job(metric=metric, speaker=speakers(40))).notes[-1]
     assert plan.startswith("40 validation groups of speaker, allowed drop ")
-    assert ": where nothing changes they show one of at most " in plan
+    assert ": even an unchanged model can only be shown to lose at most " in plan
     assert plan.endswith(" groups of speaker could show it")
     assert "rows" not in plan
     assert "disagreement" not in plan
@@ -201,7 +206,7 @@ def test_the_plan_counts_groups_and_never_right_or_wrong_rows(job, metric):
 def test_as_many_groups_as_the_plan_asks_for_can_pass():
     """What it says of few groups is what the gate then says of candidates that change nothing."""
     for count in (298, 299):
-        passes = "none can pass" not in plan_at_best(count, GATE, unit="groups of speaker")
+        passes = "none can pass" not in split_power_at_best(count, GATE, unit="groups of speaker")
         same = found(
             {BASELINE: np.ones(10 * count), "int8": np.ones(10 * count)}, {"int8": FAST}, group="speaker"
         )
@@ -212,7 +217,7 @@ def test_as_many_groups_as_the_plan_asks_for_can_pass():
 
 def test_whole_groups_are_drawn_and_all_rows_come_as_often():
     groups = np.array(NUMBERS)
-    drawn = draw({"x": np.zeros(6)}, None, groups)
+    drawn = draw_rows({"x": np.zeros(6)}, None, groups)
     for rows in drawn:
         counts = np.bincount(rows, minlength=6)
         assert all(len(set(counts[groups == group])) == 1 for group in range(3))

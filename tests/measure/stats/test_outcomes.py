@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.stats.outcomes import Scoring, hangs_on, influences, keep, outcomes_of
+from inc_mlflow.measure.stats.outcomes import (
+    Scoring,
+    effective_rows,
+    evaluate_rows,
+    outcomes_of,
+    row_influences,
+)
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -35,7 +41,7 @@ WHOLE = Scoring(**KEEP, score=lambda kept, _: float(kept["right"].mean()), decom
 
 
 def collect(models, baseline, rows, scoring, workers):
-    return outcomes_of(keep(models, baseline, rows, scoring, workers), baseline, scoring, workers)
+    return outcomes_of(evaluate_rows(models, baseline, rows, scoring, workers), baseline, scoring, workers)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -128,13 +134,13 @@ def test_rows_that_are_spoilt_show_on_how_few_a_callable_hangs():
         return float((one["answer"] == one[""]).mean())
 
     numbers = {"answer": np.arange(400), "": np.arange(400)}
-    assert hangs_on(influences(kept, f1, "")) * 4 < 60
-    assert hangs_on(influences(numbers, share, "")) * 4 == pytest.approx(400)
+    assert effective_rows(row_influences(kept, f1, "")) * 4 < 60
+    assert effective_rows(row_influences(numbers, share, "")) * 4 == pytest.approx(400)
     assert (kept["answer"] == label).all()
 
 
 def test_as_many_equal_rows_weigh_as_much():
-    assert hangs_on(np.ones(50)) == 50
-    assert hangs_on(np.r_[np.ones(5), np.zeros(95)]) == 5
-    assert hangs_on(np.zeros(5)) == 1
-    assert hangs_on(np.ones(50), np.repeat(np.arange(10), 5)) == 10
+    assert effective_rows(np.ones(50)) == 50
+    assert effective_rows(np.r_[np.ones(5), np.zeros(95)]) == 5
+    assert effective_rows(np.zeros(5)) == 1
+    assert effective_rows(np.ones(50), np.repeat(np.arange(10), 5)) == 10

@@ -198,7 +198,7 @@ def test_constant_replicates_leave_what_no_row_shows():
     Rows weigh differently, so they count as 33.
     """
     perfect = Outcomes(1.0, np.ones(1000))
-    found = relative_drop(Pair(perfect, perfect, False, True, 50, hangs_on=50), 0.01)(0.95)
+    found = relative_drop(Pair(perfect, perfect, False, True, 50, effective_rows=50), 0.01)(0.95)
     assert (found.low, found.value, found.high) == pytest.approx((0, 0, unseen(33, 0.95)), rel=1e-3)
 
 
@@ -206,7 +206,7 @@ def test_a_metric_that_never_varies_and_does_not_tell_on_what_it_hangs_proves_no
     """F1 of 1: 5 % of 10,000 rows are positive, or 0.1 %, and a callable does not say."""
     perfect = Outcomes(1.0, np.ones(1000))
     drops = [
-        relative_drop(Pair(perfect, perfect, False, True, 10_000, hangs_on=told), 0.01)(0.95).high
+        relative_drop(Pair(perfect, perfect, False, True, 10_000, effective_rows=told), 0.01)(0.95).high
         for told in (None, 10, 500)
     ]
     assert drops == pytest.approx([0.95, unseen(10, 0.95), unseen(500, 0.95)], rel=1e-3)
@@ -249,5 +249,5 @@ def test_a_metric_near_zero_has_an_absolute_drop_on_every_resample():
 def test_a_baseline_of_zero_that_never_changes_is_not_known_exactly(higher_is_better):
     """A word error rate, or a correlation, of 0 on three rows."""
     nothing = Outcomes(0.0, np.zeros(1000))
-    found = absolute_drop(Pair(nothing, nothing, False, higher_is_better, 3, hangs_on=3))(0.95)
+    found = absolute_drop(Pair(nothing, nothing, False, higher_is_better, 3, effective_rows=3))(0.95)
     assert found.high == pytest.approx(unseen(2, 0.95), rel=1e-3)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.stats.outcomes import Scoring, keep, outcomes_of
-from inc_mlflow.measure.stats.resample import RESAMPLES, draw
+from inc_mlflow.measure.stats.outcomes import Scoring, evaluate_rows, outcomes_of
+from inc_mlflow.measure.stats.resample import RESAMPLES, draw_rows
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.spec import MetricSpec
 
@@ -29,7 +29,7 @@ def collect(tmp_path, labels, noise, name="auroc", workers=1):
         one: lambda inputs, added=added: {"scores": labels[inputs["row"]] + added}
         for one, added in noise.items()
     }
-    kept = keep(models, "baseline", [({"row": np.arange(ROWS)}, labels)], scoring, workers)
+    kept = evaluate_rows(models, "baseline", [({"row": np.arange(ROWS)}, labels)], scoring, workers)
     return outcomes_of(kept, "baseline", scoring, workers)
 
 
@@ -103,5 +103,5 @@ def test_so_is_any_metric_whose_labels_may_say_nothing(name, tmp_path):
     with pytest.raises(
         DataError, match=r"^metric: undefined on 1\d\d of 1,000 resamples of the 30 rows, which have no \w+"
     ):
-        draw(kept, metric.missing)
+        draw_rows(kept, metric.missing)
     assert metric.missing(kept) == ""

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.measure.timing import group
-from inc_mlflow.measure.timing.common_window import Turn, together
-from inc_mlflow.measure.timing.group import Group
-from inc_mlflow.measure.timing.rounds import ARRIVALS, CALLS, poisson
+from inc_mlflow.measure.timing import instance
+from inc_mlflow.measure.timing.instance import InstanceGroup, Turn, common_window
+from inc_mlflow.measure.timing.wall_time import ARRIVALS, CALLS, poisson
 
 
 def calls(*times, due=None, cpu=1.0):
@@ -26,7 +25,7 @@ OTHER = calls((1, 4), (4, 7), (7, 10))
 
 
 def turn(*instances):
-    return Turn(instances, together(instances))
+    return Turn(instances, common_window(instances))
 
 
 def test_the_window_is_from_the_latest_first_start_to_the_earliest_last_end():
@@ -73,10 +72,10 @@ class Simulated:
 @pytest.mark.parametrize("seed", range(3))
 def test_pooled_latencies_have_the_mean_and_percentiles_of_the_calls(monkeypatch, seed):
     """The call over the end of a turn is longer than others, so leaving it out would make all figures too low."""
-    monkeypatch.setattr(group.time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(group.time, "sleep", lambda _: None)
+    monkeypatch.setattr(instance.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(instance.time, "sleep", lambda _: None)
     generator = np.random.default_rng(seed)
-    running = Group([], threads=1)
+    running = InstanceGroup([], threads=1)
     running.instances = [Simulated(generator) for _ in range(4)]
     seconds = CALLS * running.warm_up()
     pooled = np.concatenate([running.run(seconds).latencies() for _ in range(4000)])
@@ -88,13 +87,13 @@ def test_pooled_latencies_have_the_mean_and_percentiles_of_the_calls(monkeypatch
 
 
 def test_calls_that_count_for_latency_begin_a_whole_call_before_instances_stop(monkeypatch):
-    monkeypatch.setattr(group.time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(group.time, "sleep", lambda _: None)
-    running = Group([], threads=1)
+    monkeypatch.setattr(instance.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(instance.time, "sleep", lambda _: None)
+    running = InstanceGroup([], threads=1)
     running.instances = [Simulated(np.random.default_rng(0)) for _ in range(4)]
     call = running.warm_up()
     one = running.run(1.0)
-    assert one.until == pytest.approx(group.LEAD + 1.0 - call)
+    assert one.until == pytest.approx(instance.LEAD + 1.0 - call)
     assert one.window[1] - one.until >= call
 
 

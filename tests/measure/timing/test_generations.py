@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from inc_mlflow.measure.timing.cpu_time import GENERATIONS, Timing
 from inc_mlflow.measure.timing.ratio import (
-    BESIDE_OTHERS,
-    BUSY,
-    REPEATABILITY,
-    SLOWLY,
-    between,
-    contradiction,
+    BUSY_CACHE,
+    BUSY_CACHE_REPEATABILITY,
+    CPU_TIME_REPEATABILITY,
+    SLOW_CHANGE,
+    between_generations,
+    cpu_time_contradiction,
+    cpu_time_speedup,
     repeatability,
-    speedup,
 )
 
 PASSES, BATCHES = 20, 16
@@ -34,14 +34,14 @@ def half_width(interval):
 
 def test_the_ratio_is_that_of_the_least_times_of_all_generations():
     """Load that meets one generation only adds time, so it does not move the value; it widens the bounds."""
-    found = speedup(timing([0.0, 0.0, 0.4]), timing([0.3, 0.0, 0.0], 5e-4), 0.95)
+    found = cpu_time_speedup(timing([0.0, 0.0, 0.4]), timing([0.3, 0.0, 0.0], 5e-4), 0.95)
     assert found.value == pytest.approx(2)
     assert half_width(found) > 0.1
 
 
 def test_generations_that_agree_leave_what_whole_benchmarks_differ_by():
-    same = speedup(timing([0.0] * GENERATIONS), timing([0.0] * GENERATIONS), 0.95)
-    assert half_width(same) == pytest.approx(1.645 * REPEATABILITY, rel=1e-3)
+    same = cpu_time_speedup(timing([0.0] * GENERATIONS), timing([0.0] * GENERATIONS), 0.95)
+    assert half_width(same) == pytest.approx(1.645 * CPU_TIME_REPEATABILITY, rel=1e-3)
 
 
 @pytest.mark.parametrize(("deviation", "growth"), [(0.002, 1.02), (0.005, 1.08), (0.01, 1.27)])
@@ -49,39 +49,43 @@ def test_what_a_quiet_machine_shows_between_generations_widens_the_bounds_by_les
     deviation, growth
 ):
     spread = np.array([-1.0, -1.0, 0.0, 1.0, 1.0]) * deviation
-    assert between(spread, 0.95, REPEATABILITY) < growth * 1.645 * REPEATABILITY
+    assert between_generations(spread, 0.95, CPU_TIME_REPEATABILITY) < growth * 1.645 * CPU_TIME_REPEATABILITY
 
 
 def test_a_generation_of_its_own_speed_widens_the_bounds_until_they_are_not_believed():
     steady, odd = timing([0.0] * 5), timing([0.0, 0.0, 0.0, 0.0, 0.5])
-    assert half_width(speedup(odd, steady, 0.95)) > 5 * half_width(speedup(steady, steady, 0.95))
-    assert contradiction(speedup(odd, steady, 0.95)) is not None
+    assert half_width(cpu_time_speedup(odd, steady, 0.95)) > 5 * half_width(
+        cpu_time_speedup(steady, steady, 0.95)
+    )
+    assert cpu_time_contradiction(cpu_time_speedup(odd, steady, 0.95)) is not None
 
 
 @given(st.lists(st.floats(-0.1, 0.1), min_size=1, max_size=8), st.floats(0.55, 0.99))
 def test_no_spread_of_generations_makes_the_bounds_narrower(generations, confidence):
-    alone = between(np.zeros(1), confidence, REPEATABILITY)
-    assert between(np.array(generations), confidence, REPEATABILITY) >= alone * (1 - 1e-9)
+    alone = between_generations(np.zeros(1), confidence, CPU_TIME_REPEATABILITY)
+    assert between_generations(np.array(generations), confidence, CPU_TIME_REPEATABILITY) >= alone * (
+        1 - 1e-9
+    )
 
 
 @pytest.mark.parametrize("deviation", [0.003, 0.01, 0.04])
 def test_bounds_hold_the_ratio_where_processes_and_benchmarks_differ(deviation):
     """Generations differ by ``deviation``, and whole benchmarks as the machine does: bounds of 95 % hold it in 93.5 %."""
     random, runs = np.random.default_rng(3), 4000
-    slowly = np.hypot(deviation * SLOWLY**0.5, REPEATABILITY)
+    slowly = np.hypot(deviation * SLOW_CHANGE**0.5, CPU_TIME_REPEATABILITY)
     drawn = random.normal(0, slowly, (runs, 1)) + random.normal(0, deviation, (runs, GENERATIONS))
-    reached = [row.mean() <= between(row, 0.95, REPEATABILITY) for row in drawn]
+    reached = [row.mean() <= between_generations(row, 0.95, CPU_TIME_REPEATABILITY) for row in drawn]
     assert np.mean(reached) >= 0.935
 
 
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [
-        ((0.01, 0.02, 0.0), REPEATABILITY),
-        ((BUSY, BUSY), REPEATABILITY),
-        ((0.0, 0.0, 0.0, 0.0, 0.4), REPEATABILITY),
-        ((0.0, 0.0, 0.3, 0.3, 0.3), BESIDE_OTHERS),
-        ((0.01, None), BESIDE_OTHERS),
+        ((0.01, 0.02, 0.0), CPU_TIME_REPEATABILITY),
+        ((BUSY_CACHE, BUSY_CACHE), CPU_TIME_REPEATABILITY),
+        ((0.0, 0.0, 0.0, 0.0, 0.4), CPU_TIME_REPEATABILITY),
+        ((0.0, 0.0, 0.3, 0.3, 0.3), BUSY_CACHE_REPEATABILITY),
+        ((0.01, None), BUSY_CACHE_REPEATABILITY),
     ],
     ids=["quiet", "at the limit", "beside one generation", "beside most generations", "not to be read"],
 )
@@ -91,7 +95,10 @@ def test_a_benchmark_beside_others_work_repeats_less_well(shares, expected):
 
 def test_neighbours_widen_the_bounds_on_both_sides():
     quiet, busy = (
-        speedup(timing([0.0] * 5), timing([0.0] * 5), 0.95, one) for one in (REPEATABILITY, BESIDE_OTHERS)
+        cpu_time_speedup(timing([0.0] * 5), timing([0.0] * 5), 0.95, one)
+        for one in (CPU_TIME_REPEATABILITY, BUSY_CACHE_REPEATABILITY)
     )
     assert busy.value == quiet.value
-    assert half_width(busy) == pytest.approx(half_width(quiet) * BESIDE_OTHERS / REPEATABILITY)
+    assert half_width(busy) == pytest.approx(
+        half_width(quiet) * BUSY_CACHE_REPEATABILITY / CPU_TIME_REPEATABILITY
+    )

@@ -13,11 +13,10 @@ import psutil
 import pytest
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.hardware.counters import Watch
-from inc_mlflow.measure.timing import rounds
-from inc_mlflow.measure.timing.group import Group
-from inc_mlflow.measure.timing.instance import Instance
-from inc_mlflow.measure.timing.rounds import poisson, run_rounds
+from inc_mlflow.hardware.counters import LoadMeter
+from inc_mlflow.measure.timing import wall_time
+from inc_mlflow.measure.timing.instance import Instance, InstanceGroup
+from inc_mlflow.measure.timing.wall_time import poisson, run_rounds
 from inc_mlflow.measure.timing.worker import ANY, save_batches
 from tests.support.paths import EXAMPLE
 
@@ -26,8 +25,8 @@ CPUS = sorted(os.sched_getaffinity(0))
 two_cpus = pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 PARENT = """
 import sys, time
-from inc_mlflow.measure.timing.group import Group
-with Group([sys.argv[1].split("|")] * 2, threads=1) as group:
+from inc_mlflow.measure.timing.instance import InstanceGroup
+with InstanceGroup([sys.argv[1].split("|")] * 2, threads=1) as group:
     print(*(instance.pid for instance in group.instances), flush=True)
     group.run(60)
 """
@@ -146,7 +145,7 @@ def test_a_killed_parent_leaves_no_instances_behind(command, seconds):
 
 
 def test_a_rate_above_capacity_makes_a_queue_that_one_below_does_not(command):
-    with Group([command(CPUS[-1])], threads=1) as group:
+    with InstanceGroup([command(CPUS[-1])], threads=1) as group:
         seconds = group.warm_up()
         calm = group.serve(poisson(0.05 / seconds, 0.2, 1, 0))
         flooded = group.serve(poisson(3 / seconds, 0.2, 1, 0))
@@ -165,20 +164,20 @@ def test_two_instances_on_two_cores_do_more_than_1_7_times_the_work_of_one(comma
 
     Rounds that other load disturbed prove nothing, and with too few others the test skips.
     """
-    monkeypatch.setattr(rounds, "NEEDED", 5)
-    monkeypatch.setattr(rounds, "MOST", 16)
+    monkeypatch.setattr(wall_time, "NEEDED", 5)
+    monkeypatch.setattr(wall_time, "MOST_ROUNDS", 16)
     with ExitStack() as stack:
         places = {"one": CPUS[-1:], "two": CPUS[-2:]}
         groups = {
-            name: stack.enter_context(Group([command(cpu) for cpu in cpus], 1))
+            name: stack.enter_context(InstanceGroup([command(cpu) for cpu in cpus], 1))
             for name, cpus in places.items()
         }
         pids = [instance.pid for group in groups.values() for instance in group.instances]
         done = run_rounds(
-            groups, None, lambda: Watch(pids, CPUS[-2:], ()), lambda _: True, lambda numbers, _: numbers
+            groups, None, lambda: LoadMeter(pids, CPUS[-2:], ()), lambda _: True, lambda numbers, _: numbers
         )
     ratios = [one.turns["two"].pace() / one.turns["one"].pace() for one in done if one.clean]
-    if len(ratios) < rounds.NEEDED:
+    if len(ratios) < wall_time.NEEDED:
         pytest.skip(
             f"other processes disturbed {len(done) - len(ratios)} of {len(done)} rounds on CPUs {CPUS[-2:]}"
         )

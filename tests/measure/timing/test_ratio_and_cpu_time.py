@@ -14,7 +14,13 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.measure.timing import cpu_time as bench
 from inc_mlflow.measure.timing.cpu_time import Timing, interleave
 from inc_mlflow.measure.timing.instance import Instance
-from inc_mlflow.measure.timing.ratio import REPEATABILITY, WIDEST, contradiction, speed, speedup
+from inc_mlflow.measure.timing.ratio import (
+    CPU_TIME_REPEATABILITY,
+    CPU_TIME_WIDEST,
+    cpu_time_contradiction,
+    cpu_time_speed,
+    cpu_time_speedup,
+)
 from inc_mlflow.records import Interval
 
 BATCHES = 16
@@ -32,10 +38,10 @@ def times(base, noise=0.0, passes=30, seed=0):
 
 @given(st.floats(0.2, 5), st.floats(1e-5, 1))
 def test_the_ratio_of_steady_times_is_their_quotient_within_the_repeatability(factor, base):
-    interval = speedup(times(base * factor), times(base), 0.95)
+    interval = cpu_time_speedup(times(base * factor), times(base), 0.95)
     assert interval.value == pytest.approx(factor)
-    assert interval.low == pytest.approx(factor * np.exp(-1.645 * REPEATABILITY), rel=1e-3)
-    assert interval.high == pytest.approx(factor * np.exp(1.645 * REPEATABILITY), rel=1e-3)
+    assert interval.low == pytest.approx(factor * np.exp(-1.645 * CPU_TIME_REPEATABILITY), rel=1e-3)
+    assert interval.high == pytest.approx(factor * np.exp(1.645 * CPU_TIME_REPEATABILITY), rel=1e-3)
 
 
 def test_a_clock_that_undercounts_now_and_then_does_not_decide():
@@ -43,20 +49,22 @@ def test_a_clock_that_undercounts_now_and_then_does_not_decide():
     glitched = fast.seconds.copy()
     glitched[0, [3, 50], [0, 7]] = 0.0
     glitched[0, 120] = 1e-4
-    assert speedup(slow, Timing(glitched, 1), 0.95) == speedup(slow, fast, 0.95)
+    assert cpu_time_speedup(slow, Timing(glitched, 1), 0.95) == cpu_time_speedup(slow, fast, 0.95)
 
 
 def test_load_that_both_models_meet_is_no_noise():
-    calm = speedup(times(2e-3), times(1e-3), 0.95)
-    busy = speedup(times(2e-3, noise=0.5, passes=200), times(1e-3, noise=0.5, passes=200, seed=1), 0.95)
+    calm = cpu_time_speedup(times(2e-3), times(1e-3), 0.95)
+    busy = cpu_time_speedup(
+        times(2e-3, noise=0.5, passes=200), times(1e-3, noise=0.5, passes=200, seed=1), 0.95
+    )
     assert busy.value == pytest.approx(calm.value, rel=0.02)
     assert busy.low < 2 < busy.high
 
 
 def test_batches_that_disagree_widen_the_interval():
     base = np.full(BATCHES, 1e-3)
-    agreed = speedup(times(base * 2), times(base), 0.95)
-    uneven = speedup(times(base * np.linspace(1.5, 2.5, BATCHES)), times(base), 0.95)
+    agreed = cpu_time_speedup(times(base * 2), times(base), 0.95)
+    uneven = cpu_time_speedup(times(base * np.linspace(1.5, 2.5, BATCHES)), times(base), 0.95)
     assert uneven.value == pytest.approx(agreed.value)
     assert uneven.high - uneven.low > 2 * (agreed.high - agreed.low)
 
@@ -64,20 +72,27 @@ def test_batches_that_disagree_widen_the_interval():
 @given(st.floats(0.1, 10), st.integers(0, 50))
 def test_exchanging_the_models_inverts_the_interval(factor, seed):
     one, other = times(1e-3, 0.1, seed=seed), times(1e-3 * factor, 0.1, seed=seed + 1)
-    there, back = speedup(one, other, 0.95), speedup(other, one, 0.95)
+    there, back = cpu_time_speedup(one, other, 0.95), cpu_time_speedup(other, one, 0.95)
     assert there.low * back.high == pytest.approx(1)
     assert there.low < there.value < there.high
 
 
 def test_more_confidence_is_a_wider_interval():
-    intervals = [speedup(times(2e-3, 0.2), times(1e-3, 0.2, seed=1), level) for level in (0.8, 0.95, 0.99)]
+    intervals = [
+        cpu_time_speedup(times(2e-3, 0.2), times(1e-3, 0.2, seed=1), level) for level in (0.8, 0.95, 0.99)
+    ]
     widths = [one.high - one.low for one in intervals]
     assert widths == sorted(widths)
 
 
 def test_a_ratio_wider_than_a_quarter_is_not_believed():
-    assert contradiction(Interval(value=2, low=2 * (1 - WIDEST), high=2 * (1 + WIDEST))) is None
-    message = contradiction(Interval(value=2, low=1, high=3))
+    assert (
+        cpu_time_contradiction(
+            Interval(value=2, low=2 * (1 - CPU_TIME_WIDEST), high=2 * (1 + CPU_TIME_WIDEST))
+        )
+        is None
+    )
+    message = cpu_time_contradiction(Interval(value=2, low=1, high=3))
     assert (
         message
         == "batches and processes disagree by 50% about the speed-up; the host was too busy, run again"
@@ -86,7 +101,7 @@ def test_a_ratio_wider_than_a_quarter_is_not_believed():
 
 def test_the_summary_of_one_model_has_percentiles_and_throughput_at_the_median():
     seconds = np.arange(1, 101).reshape(10, 10) / 1000
-    summary = speed(Timing(seconds[None], 7), batch=4, size_bytes=9)
+    summary = cpu_time_speed(Timing(seconds[None], 7), batch=4, size_bytes=9)
     assert (summary.p50_ms, summary.p90_ms, summary.p99_ms) == pytest.approx((50.5, 90.1, 99.01))
     assert summary.samples_per_second == pytest.approx(4 / 0.0505)
     assert (summary.peak_rss_bytes, summary.size_bytes) == (7, 9)
@@ -133,7 +148,7 @@ def short(monkeypatch):
     monkeypatch.setattr(bench, "SECONDS", 0.05)
     monkeypatch.setattr(bench, "ROUNDS", (12, 20))
     monkeypatch.setattr(bench, "GENERATIONS", 2)
-    monkeypatch.setattr(bench, "TURN", 0.002)
+    monkeypatch.setattr(bench, "TURN_SECONDS", 0.002)
 
 
 def plain(rounds, _):

@@ -13,7 +13,7 @@ from inc_mlflow.records import BASELINE
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
-from inc_mlflow.steps.compress.tuning import Tuning, _distance
+from inc_mlflow.steps.compress.tuning import Tuning, relative_error
 from tests.support.paths import EXAMPLE
 
 MODEL = EXAMPLE / "fp32.onnx"
@@ -46,9 +46,9 @@ def test_the_baseline_has_no_distance_and_no_drop(tmp_path):
 
 def test_equal_infinities_are_no_difference_and_others_are_not_finite():
     true = np.array([1.0, -np.inf, 2.0])
-    assert _distance([(true, true.copy())]) == 0
-    assert _distance([(true, np.array([1.0, -np.inf, 3.0]))]) == pytest.approx(np.sqrt(1 / 5))
-    assert not np.isfinite(_distance([(true, np.array([1.0, 0.0, 2.0]))]))
+    assert relative_error([(true, true.copy())]) == 0
+    assert relative_error([(true, np.array([1.0, -np.inf, 3.0]))]) == pytest.approx(np.sqrt(1 / 5))
+    assert not np.isfinite(relative_error([(true, np.array([1.0, 0.0, 2.0]))]))
 
 
 def test_a_metric_that_is_zero_on_the_first_rows_does_not_stop_a_search(tmp_path):

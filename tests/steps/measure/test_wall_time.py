@@ -1,18 +1,36 @@
 """What the benchmark in wall time records of models that can and that cannot keep up with arrivals."""
 
+import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.gate.speed import Faster
-from inc_mlflow.measure.timing.common_window import Turn
-from inc_mlflow.measure.timing.rounds import Round
-from inc_mlflow.records import Load
+from inc_mlflow.measure.gate.criteria import SpeedCriterion
+from inc_mlflow.measure.timing.instance import Turn
+from inc_mlflow.measure.timing.wall_time import Round
+from inc_mlflow.records import Load, Model, Plan
+from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure import wall_time
+from tests.support.paths import EXAMPLE
 
 QUIET = Load(waited=0.0, stolen=0.0, other=0.0, throttled=0, migrated=0, slowed=1.0)
-PLAN = SimpleNamespace(pinned=True, cpus=((0,),))
+PLAN = Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=())
+ARRIVALS = {"layout": "1s1c1ins1bs", "scenario": "arrival_rate", "rate": 100.0}
+
+
+class Idle:
+    """In place of the instances of a model, whose calls are made up."""
+
+    def __init__(self, commands, threads):
+        self.instances = [SimpleNamespace(pid=os.getpid(), peak_rss_bytes=1) for _ in commands]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
 
 
 def served(service, count=40):
@@ -24,24 +42,23 @@ def served(service, count=40):
 
 
 @pytest.fixture
-def measured(monkeypatch):
+def measured(monkeypatch, tmp_path):
     """Measure models whose calls take so many seconds, at 100 requests per second."""
-    monkeypatch.setattr(wall_time, "conditions", lambda *_, **__: None)
-    job = SimpleNamespace(
-        spec=SimpleNamespace(
-            gate=SimpleNamespace(confidence=0.95, min_speedup=1.0), benchmark=SimpleNamespace(rate=100.0)
-        ),
-        layout=SimpleNamespace(batch=1),
-    )
+    job = Job.load(EXAMPLE / "job.yaml")
+    benchmark = job.spec.benchmark.model_validate(ARRIVALS)
+    job = replace(job, spec=job.spec.model_copy(update={"benchmark": benchmark}))
 
     def measure(**seconds):
-        turns = {name: served(service) for name, service in seconds.items()}
-        monkeypatch.setattr(
-            wall_time, "_run", lambda *_: ([Round(turns, QUIET)] * 20, {name: [1] for name in turns})
-        )
-        return wall_time.by_wall_time(
-            job, PLAN, [SimpleNamespace(label=name, size_bytes=1) for name in seconds], None
-        )
+        def run_rounds(groups, rate, watch, enough, progress):
+            assert (list(groups), rate) == (list(seconds), 100.0)
+            rounds = [Round({name: served(seconds[name]) for name in groups}, QUIET)] * 20
+            assert enough(rounds), "equal rounds agree"
+            return rounds
+
+        monkeypatch.setattr(wall_time, "Group", Idle)
+        monkeypatch.setattr(wall_time, "run_rounds", run_rounds)
+        models = [Model(label=name, path="m.onnx", sha256=name, size_bytes=1) for name in seconds]
+        return wall_time.by_wall_time(job, PLAN, models, tmp_path)
 
     return measure
 
@@ -66,10 +83,11 @@ def test_a_candidate_that_cannot_keep_up_has_no_ratio_and_the_others_have_theirs
     assert speeds.left_out == [
         "slow cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
     ]
+    assert (speeds.conditions.plan, speeds.conditions.rate) == (PLAN, 100.0)
     record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out))
-    opinion = Faster("slow", record, 1.0).opinion(0.95, 0.95)
-    assert opinion.verdict == "inconclusive"
-    assert "slow cannot keep up" in opinion.reason
+    result = SpeedCriterion("slow", record, 1.0).result(0.95, 0.95)
+    assert result.verdict == "inconclusive"
+    assert "slow cannot keep up" in result.reason
 
 
 @pytest.mark.parametrize("seconds", [{"baseline": 0.012, "int8": 0.002}, {"baseline": 0.005, "int8": 0.012}])

@@ -6,7 +6,7 @@ import pytest
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.files import sha256_text
-from inc_mlflow.measure.gate.collect import evidence_files
+from inc_mlflow.measure.gate.measurements import evidence_files
 from inc_mlflow.records import CandidatesRecord, EvaluationRecord, JudgementRecord
 from inc_mlflow.steps.judge.request import request_promotion
 from inc_mlflow.steps.report.track import track

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.measure.gate.measurements import OUTCOMES
-from inc_mlflow.measure.stats.outcomes import interleave
+from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard, merge_evaluations
 from inc_mlflow.steps.measure.ragged import flattened
@@ -62,7 +62,7 @@ def test_what_shards_keep_is_joined_in_the_order_of_the_rows(layout, data):
     whole = data.draw(arrays(np.int8, st.just((rows, 2))))
     batches = [whole[start : start + batch] for start in range(0, rows, batch)]
     shards = [np.concatenate(batches[number::count]) for number in range(count)]
-    joined = interleave([{"model": {"kept": shard}} for shard in shards], batch)
+    joined = join_shards([{"model": {"kept": shard}} for shard in shards], batch)
     np.testing.assert_array_equal(joined["model"]["kept"], whole)
 
 

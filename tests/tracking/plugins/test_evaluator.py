@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from mlflow.models import MetricThreshold
 from mlflow.models.evaluation.validation import ModelValidationFailedException
@@ -189,7 +190,7 @@ def test_the_evaluation_of_a_classifier_by_all_evaluators_is_as_without_us(store
             r"^evaluator_config\.shape: \(8, 9\) has not the 64 numbers of a row$",
         ),
         ({"shape": [8, 8]}, DataError, r"input 'image' has rank 3"),
-        ({"metric": "top11"}, IncError, r"^metrics: no 'top11', did you mean 'top1'"),
+        ({"metric": "top11"}, IncError, r"^evaluator_config: metric\.name: no 'top11', did you mean 'top1'"),
         ({"metric": {"callable": "m.py:f"}}, SpecError, r"^evaluator_config: metric: callables are for jobs"),
         ({"shapes": [1]}, SpecError, r"^evaluator_config: shapes: unknown field, did you mean 'shape'"),
         ({"confidence": 1.0}, SpecError, r"^evaluator_config: confidence: "),
@@ -250,9 +251,14 @@ def test_what_else_mlflow_can_be_asked_for_is_refused_not_ignored(saved, rows):
 
 def test_a_baseline_on_another_provider_is_refused(saved, rows, monkeypatch):
     """A stand-in for a GPU: nothing else of it is needed."""
-    session = evaluation._session(mlflow.pyfunc.load_model(saved))
+    model = mlflow.pyfunc.load_model(saved)
+    session, providers = model.get_raw_model(), onnxruntime.InferenceSession.get_providers
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession,
+        "get_providers",
+        lambda one: ["CUDAExecutionProvider"] if one is session else providers(one),
+    )
     with pytest.raises(
         HardwareError, match="the model runs by CUDAExecutionProvider, the baseline by CPUExecutionProvider"
     ):
-        evaluation._baseline(saved, "CUDAExecutionProvider")
-    assert session.get_providers()[0] == "CPUExecutionProvider"
+        evaluated(model, rows, baseline=saved)

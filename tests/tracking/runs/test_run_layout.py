@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.measure.gate.collect import measured as pools_of
+from inc_mlflow.measure.gate.measurements import load_pools
 from inc_mlflow.steps.step import ENDED, SESSION
 
 pytestmark = pytest.mark.slow
@@ -81,7 +81,7 @@ def test_the_files_of_two_pools_stand_models_under_test(seen):
     assert sorted(one.name for one in folder.iterdir() if one.is_dir()) == [
         "benchmark-local", "benchmark-other", "evaluation-local", "evaluation-other", "judgement",
     ]  # fmt: skip
-    pools = pools_of(sorted(folder.glob("*-*")))
+    pools = load_pools(sorted(folder.glob("*-*")))
     assert {pool: one.evaluation.evidence.pool for pool, one in pools.items()} == {
         "local": "local",
         "other": "other",

@@ -2,10 +2,11 @@
 
 import pytest
 
+from inc_mlflow.engines.onnxruntime.engine import OnnxRuntimeAnalysis
 from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, _passes, why_slow
+from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, why_slow
 from tests.support.gate_measurements import CONDITIONS, HOST
 from tests.support.onnx_candidates import quantize
 from tests.support.paths import EXAMPLE
@@ -55,8 +56,16 @@ def test_a_profile_that_fails_is_told(models, tmp_path):
 
 
 @pytest.mark.parametrize(("milliseconds", "passes"), [(0.01, 100), (10.0, 75), (5000.0, 4)])
-def test_small_and_large_models_are_profiled_for_about_as_long(milliseconds, passes):
-    assert _passes(_record(0.5, milliseconds)) == passes
+def test_small_and_large_models_are_profiled_for_about_as_long(milliseconds, passes, models, monkeypatch):
+    asked = []
+
+    def explain(analysis, baseline, slow, batches, passes):
+        asked.append(passes)
+        return {}
+
+    monkeypatch.setattr(OnnxRuntimeAnalysis, "explain", explain)
+    why_slow(_job(), models, _record(0.5, milliseconds))
+    assert asked == [passes]
     assert passes == pytest.approx(
         PROFILED_SECONDS / PROFILED_BATCHES / milliseconds * 1000, rel=0.01
     ) or passes in {4, 100}

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from inc_mlflow.measure.timing.turns import take_turns
+from inc_mlflow.measure.timing.cpu_time import time_in_process
 
 SECONDS = 0.005
 
@@ -21,7 +21,7 @@ def elsewhere(_):
 
 
 def test_work_in_another_thread_counts_and_waiting_for_nothing_does_not():
-    slow, fast = take_turns(elsewhere, lambda _: time.sleep(SECONDS), [0, 1])
+    slow, fast = time_in_process(elsewhere, lambda _: time.sleep(SECONDS), [0, 1])
     assert slow.seconds.min() >= SECONDS
     assert fast.seconds.min() < SECONDS / 2
     assert slow.seconds.shape == fast.seconds.shape

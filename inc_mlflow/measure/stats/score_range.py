@@ -1,14 +1,14 @@
-"""How far scores can fall and rise: what rows that no sample shows could lose."""
+"""How far scores can fall and rise in the range that a metric declares."""
 
 import numpy as np
 
 from inc_mlflow.records import ScoreRange
 
 UNDECLARED: ScoreRange = (None, None)
-"""Of a metric that says nothing about the least and the largest score there is."""
+"""The range of a metric that declares neither a least nor a largest score."""
 
 
-def room(
+def headroom(
     scores: np.ndarray,
     between: ScoreRange,
     higher_is_better: bool,
@@ -31,11 +31,14 @@ def room(
     return (below, above) if higher_is_better else (above, below)
 
 
-def declared(between: ScoreRange, higher_is_better: bool) -> bool:
+def declares_worst(between: ScoreRange, higher_is_better: bool) -> bool:
     """Tell whether the metric says what a row can lose."""
     return between[0 if higher_is_better else 1] is not None
 
 
-def size(scores: np.ndarray) -> float:
-    """Return the size of scores that are all a metric says about what a row can lose; 1 where all are 0."""
+def largest_score(scores: np.ndarray) -> float:
+    """Return the largest magnitude of scores; 1 where all are 0.
+
+    A row is taken to lose no more than that where the metric declares no end.
+    """
     return float(np.abs(scores).max()) or 1.0

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inc_mlflow.measure.gate.criteria import rescale_bounds
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.measure.gate.speed import rescaled
 from inc_mlflow.records import BASELINE, Interval
 from inc_mlflow.spec import GateSpec
 from tests.support.gate_measurements import FAST, PASS, benchmark, measured, model
@@ -64,14 +64,14 @@ def test_candidates_that_are_slow_in_truth_seldom_pass_among_many():
 @given(st.floats(0.55, 0.995), st.floats(0.55, 0.995), st.floats(0.9, 1.0), st.floats(1.0, 1.2))
 def test_bounds_at_more_confidence_hold_those_at_less(one, other, low, high):
     ratio = Interval(value=1.0, low=low, high=high)
-    there = rescaled(ratio, one, other)
+    there = rescale_bounds(ratio, one, other)
     if other >= one:
         assert there.low <= low + 1e-12
         assert there.high >= high - 1e-12
-    assert rescaled(ratio, one, one) == ratio
+    assert rescale_bounds(ratio, one, one) == ratio
 
 
 def test_a_normal_ratio_is_widened_at_least_as_the_normal_law_says():
-    found = rescaled(Interval(value=2.0, low=2.0 / 1.05, high=2.0 * 1.05), 0.95, 0.99)
+    found = rescale_bounds(Interval(value=2.0, low=2.0 / 1.05, high=2.0 * 1.05), 0.95, 0.99)
     assert found.high >= 2.0 * 1.05 ** (2.326 / 1.645)
     assert found.value == pytest.approx(2.0)

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError, SpecError
-from inc_mlflow.measure.gate import collect as reading
-from inc_mlflow.measure.gate.collect import evidence_job, measured
+from inc_mlflow.measure.gate import measurements as reading
+from inc_mlflow.measure.gate.measurements import evidence_job, load_pools
 from inc_mlflow.records import RECORD, Evidence, RequestRecord
 from inc_mlflow.spec import JobSpec
 from tests.support.gate_measurements import HOST, save_benchmark
@@ -34,13 +34,13 @@ def test_a_record_that_is_none_is_refused(benchmark, text):
     (benchmark / RECORD).unlink()
     (benchmark / RECORD).mkdir() if text is None else (benchmark / RECORD).write_text(text)
     with pytest.raises(DataError, match=r"record\.json: not JSON"):
-        measured([benchmark])
+        load_pools([benchmark])
 
 
 def test_measurements_that_would_fill_the_memory_are_not_unpacked(benchmark, monkeypatch):
     monkeypatch.setattr(reading, "LARGEST", 100)
     with pytest.raises(DataError, match=r"^gate: the measurements unpack to "):
-        measured([benchmark])
+        load_pools([benchmark])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

@@ -1,3 +1,0 @@
-from tests.support.plain_environment import plain_environment
-
-__all__ = ["plain_environment"]
