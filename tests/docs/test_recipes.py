@@ -18,7 +18,7 @@ from tests.support.installed_packages import install
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = (sys.executable, "-c", "from inc_mlflow.cli import main; main()")
-RECIPES = {"Add a metric": ("near", "metrics"), "Add a dataset format": ("jsonl", "datasets")}
+RECIPES = ("Add a metric", "Add a dataset format", "Add an engine")
 LARGEST = 4
 """Inputs are written this many times too large, so that the option of the format has something to do."""
 TIMES = """
@@ -155,6 +155,29 @@ def test_a_job_runs_with_them(program, work):
     assert all(row["accuracy"]["value"] > 0.9 for row in rows)
     wrong = program("run", work({"name": "near", "postprocess": {"name": "times", "factor": -1}}), "--json")
     assert json.loads(wrong.stdout)["table"][0]["accuracy"]["value"] < 0.5
+
+
+@pytest.mark.slow
+def test_a_job_runs_on_the_engine_of_the_recipe(program, tmp_path):
+    random = np.random.default_rng(0)
+    weights, x = random.normal(size=(16, 4)).astype("f4"), random.normal(size=(300, 16)).astype("f4")
+    np.save(tmp_path / "fp32.npy", weights)
+    np.savez(tmp_path / "dev.npz", x=x, label=(x @ weights).argmax(1))
+    job = {"version": 1, "name": "layer", "model": "fp32.npy", "engines": ["layer"], "metric": "top1"}
+    job |= {"data": {"validation": {"path": "dev.npz"}}, "benchmark": {"layout": "1s1c1ins8bs"}}
+    job |= {"recipes": [{"method": "rounded"}, {"method": "rounded", "bits": 2}]}
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    ran = program("run", tmp_path / "job.yaml", "--json")
+    assert ran.returncode in {0, 3, 4}, ran.stderr[-2000:]
+    rows = {row["recipe"]: row for row in json.loads(ran.stdout)["table"]}
+    assert {row["engine"] for row in rows.values()} == {"layer"}
+    assert rows["rounded to 2 bits"]["verdict"] == "fail"
+    assert rows["rounded to 8 bits"]["accuracy"]["value"] > rows["rounded to 2 bits"]["accuracy"]["value"]
+    job["recipes"][1]["bits"] = 9
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    refused = program("run", tmp_path / "job.yaml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "recipe 'rounded to 9 bits': bits: give 2 to 8" in refused.stderr
 
 
 @pytest.mark.parametrize(
