@@ -54,7 +54,7 @@ def blocks(title):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the packages of all recipes, and one with a post-processing and a row that lacks its package."""
+    """A folder with the packages of all recipes, a post-processing, and a row whose package is missing."""
     folder = tmp_path_factory.mktemp("site")
     for title in RECIPES:
         install(folder, *blocks(title))
@@ -113,12 +113,16 @@ def work(tmp_path):
 @pytest.mark.parametrize(
     ("what", "name", "summary"),
     [
-        ("metrics", "near", "share of rows whose best class is near the label (share, higher is better, per sample)"),
+        (
+            "metrics",
+            "near",
+            "share of rows whose best class is near the label (share, higher is better, per sample)",
+        ),
         ("datasets", "jsonl", "one JSON object per line"),
         ("datasets", "far", "needs a package that is not there (extra: far)"),
         ("postprocess", "times", "logits times a factor"),
     ],
-)  # fmt: skip
+)
 def test_the_rows_are_listed(program, what, name, summary):
     assert json.loads(program("list", what, "--json").stdout)[name] == summary
 
@@ -157,13 +161,25 @@ def test_a_job_runs_with_them(program, work):
     ("metric", "validation", "line"),
     [
         ("nera", {}, "metric.name: no 'nera', did you mean 'near'?; there are agreement, "),
-        ({"name": "near", "options": {"distanse": 1}}, {}, "metric.options.distanse: unknown field, did you mean 'distance'?"),
+        (
+            {"name": "near", "options": {"distanse": 1}},
+            {},
+            "metric.options.distanse: unknown field, did you mean 'distance'?",
+        ),
         ({"name": "near", "postprocess": "tmes"}, {}, "metric.postprocess: no 'tmes', did you mean 'times'?"),
         ("near", {"format": "jsnl"}, "data.validation.format: no 'jsnl', did you mean 'jsonl'?"),
-        ("near", {"transform": {"larges": 4}}, "data.validation.transform.larges: unknown field, did you mean 'largest'?"),
-        ("near", {"path": "calib.far", "transform": {}}, "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'"),
+        (
+            "near",
+            {"transform": {"larges": 4}},
+            "data.validation.transform.larges: unknown field, did you mean 'largest'?",
+        ),
+        (
+            "near",
+            {"path": "calib.far", "transform": {}},
+            "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_misspelt_or_missing_is_refused_in_one_line(program, work, metric, validation, line):
     ended = program("run", work(metric, **validation))
     (last,) = [one for one in ended.stderr.splitlines() if one.startswith("inc-mlflow: ")]
