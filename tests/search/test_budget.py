@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from inc_mlflow.search import budget as module
 from inc_mlflow.search.budget import Budget, Cost, Spent
 
 
@@ -23,4 +24,34 @@ def test_a_person_s_budget_is_in_seconds_and_knows_no_other_limit():
     with budget.spending(Cost(50.0, 1.0)):
         pass
     with pytest.raises(Spent), budget.spending(Cost(0.0, 2.5)):
+        pass
+    budget.share = 0.7
+    with pytest.raises(Spent), budget.spending(Cost(50.0, 1.0)):
+        pass
+
+
+class Clock:
+    """Work that takes a second of wall time and three of CPU time, each time one looks."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def monotonic(self):
+        return float(self.looks)
+
+    def process_time(self):
+        self.looks += 1
+        return 3.0 * self.looks
+
+
+def test_what_is_done_counts_and_also_what_fails(monkeypatch):
+    monkeypatch.setattr(module, "time", Clock())
+    budget = Budget(Cost(8.0, math.inf))
+    with budget.spending(Cost()):
+        pass
+    assert budget.used == Cost(3.0, 1.0)
+    with pytest.raises(ValueError, match="broken"), budget.spending(Cost()):
+        raise ValueError("broken")
+    assert budget.used == Cost(6.0, 2.0)
+    with pytest.raises(Spent), budget.spending(Cost(3.0)):
         pass

@@ -73,10 +73,25 @@ def test_rows_that_prove_nothing_do_not_outweigh_the_distance_of_the_outputs():
     assert front([lucky, near]) == [near]
 
 
+def test_a_drop_that_the_rows_do_not_prove_is_luck_however_large_it_looks():
+    """Six rows of a thousand may be lost by chance; the distance of the outputs has a value for every row."""
+    unlucky = trial(ToyRecipe(), error=0.01).model_copy(
+        update={"relative_drop": Interval(value=0.006, low=-0.002, high=0.014)}
+    )
+    lucky = trial(ToyRecipe(method="fine"), error=0.05)
+    assert front([lucky, unlucky]) == [unlucky]
+
+
 def test_places_that_are_left_go_to_second_choices_that_are_nearly_as_fast():
     first, second = trial(ToyRecipe(), speed=2.0), trial(ToyRecipe(number=1), speed=1.95, drop=0.004)
     slow = trial(ToyRecipe(method="fine"), speed=1.5, drop=0.004)
     assert shortlist([first, second, slow]) == [first, second]
+
+
+def test_of_many_second_choices_the_most_exact_ones_get_the_places_that_are_left():
+    best = trial(ToyRecipe(method="fine"), speed=2.0, error=0.01)
+    near = [trial(ToyRecipe(number=number), speed=1.95, error=0.5 - 0.1 * number) for number in range(5)]
+    assert shortlist([best, *near]) == [best, near[4], near[3]]
 
 
 @given(many)
@@ -103,7 +118,8 @@ def test_the_shortlist_takes_the_fastest_that_is_surely_within_the_limit_between
 def test_where_nothing_is_accepted_the_least_bad_is_handed_over():
     slow = trial(ToyRecipe(), speed=0.5, drop=0, rejected="slow")
     bad = trial(ToyRecipe(method="fine"), speed=2, drop=0.2, rejected="drops")
-    assert shortlist([slow, bad]) == [bad]
+    worse = trial(ToyRecipe(method="fine", number=1), speed=3, drop=0.4, rejected="drops")
+    assert shortlist([slow, bad, worse]) == [bad], "faster than FP32, and of those the one that loses least"
     assert shortlist([trial(rejected="nothing", sha256=None)]) == []
 
 

@@ -41,6 +41,9 @@ def test_only_operators_that_the_model_has_are_quantised(model):
 def test_convolutions_are_not_quantised_dynamically():
     assert not any(isinstance(recipe, Dynamic) for recipe in CNN.first())
     assert any(isinstance(recipe, Dynamic) for recipe in TRANSFORMER.first())
+    both = space({"Conv", "MatMul"}, {"Conv", "MatMul"})
+    dynamic = [recipe.op_types_to_quantize for recipe in both.first() if isinstance(recipe, Dynamic)]
+    assert dynamic == [("MatMul",), ("MatMul",)]
 
 
 def test_nothing_to_quantise_gives_nothing_to_try():
