@@ -17,7 +17,7 @@ def by_method(fast, slow):
 
 
 def by_nodes(*speeds, **more):
-    """Answer coarse recipes by the number of nodes that are left in FP32; fine ones are too slow to matter."""
+    """Answer coarse recipes by their number of nodes in FP32; fine ones are too slow to matter."""
     return lambda recipe: trial(
         recipe, speed=speeds[len(recipe.fp32)] if recipe.method == "coarse" else 0.5, **more
     )
@@ -98,7 +98,7 @@ def test_a_gain_that_is_noise_counts_as_none(monkeypatch):
 
 
 def test_what_is_left_is_profiled_again_a_few_times(monkeypatch):
-    """Every profile shows one slower node more: without an end the search would profile until none is left."""
+    """Every profile shows one slower node more, so without a limit the search would go on to the last one."""
     asked = []
 
     def slower(recipe):

@@ -1,4 +1,4 @@
-"""The rank of a candidate among those of other runs: what it is ordered by, and with what it may be compared."""
+"""The rank of a candidate among those of other runs: its order, and with what it may be compared."""
 
 from dataclasses import replace
 

@@ -1,10 +1,9 @@
 """Change search, timing and gate one by one, and say which test notices each change.
 
-Run as ``.venv/bin/python -m tests.benchmarks.mutants [WORD ...]`` in the repository: all changes of
-``mutant_table.MUTANTS``, or those that have a word in their title or file. Each is made in a copy of the
-tree and runs its own test files. The exit code is 1 where a change survives and is not listed as equivalent,
-where one that is listed dies, or where its text does not stand in its file exactly once; 2 where tests fail
-without any change.
+Run in the repository as ``.venv/bin/python -m tests.benchmarks.mutants [WORD ...]``: all changes, or those
+that have one of the words in their title or file. Each is made in a copy of the tree and runs its own test
+files. The exit code is 1 where a change survives that is not listed as equivalent, where one that is listed
+is noticed, or where its text does not stand in its file exactly once; 2 where tests fail without any change.
 """
 
 import os
@@ -19,18 +18,16 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.mutant_table import MUTANTS, Mutant
+from tests.benchmarks.mutants.gate import GATE
+from tests.benchmarks.mutants.mutant import ROOT, Mutant
+from tests.benchmarks.mutants.search import SEARCH
+from tests.benchmarks.mutants.timing import TIMING
 
-ROOT = Path(__file__).parents[2]
+MUTANTS = (*SEARCH, *TIMING, *GATE)
 FOLDERS = ("inc_mlflow", "components", "pipelines", "examples", "tests")
 MOST_SECONDS = 600
 _FAILED, _PASSED = 1, 0
 """Exit codes of pytest; others are errors, which prove nothing."""
-
-
-def occurrences(mutant: Mutant, root: Path = ROOT) -> int:
-    """Count how often a mutant's text stands in its file."""
-    return (root / mutant.file).read_text().count(mutant.text)
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,33 +41,32 @@ def main(words: Sequence[str]) -> int:
         if code != _PASSED:
             print(f"tests fail without any change:\n{output}")
             return 2
-        answers = [_try(mutant, root) for mutant in chosen]
-    wrong = sum(not as_expected for as_expected, _ in answers)
-    equivalent = sum(bool(mutant.equivalent) for mutant in chosen)
-    seconds = time.monotonic() - started
+        right = [one for one in chosen if _behaves(one, root)]
+    killed = sum(not one.equivalent for one in right)
+    wrong = len(chosen) - len(right)
     print(
-        f"{len(chosen)} mutants: {len(chosen) - equivalent - wrong} killed, {equivalent} equivalent, "
-        f"{wrong} wrong, in {seconds:.0f} s"
+        f"{len(chosen)} mutants: {killed} killed, {len(right) - killed} equivalent, {wrong} wrong, "
+        f"in {time.monotonic() - started:.0f} s"
     )
     return 1 if wrong else 0
 
 
-def _try(mutant: Mutant, root: Path) -> tuple[bool, str]:
-    """Return whether a mutant does as the table says, and which test noticed it; print both."""
-    if occurrences(mutant, root) != 1:
-        answer = False, "its text does not stand in the file exactly once"
+def _behaves(mutant: Mutant, root: Path) -> bool:
+    """Tell whether a mutant is noticed, or is not where it is listed as equivalent; print what happened."""
+    if mutant.occurrences(root) != 1:
+        right, answer = False, "its text does not stand in the file exactly once"
     else:
         with _changed(mutant, root):
             code, output = _run_tests(root, mutant.tests)
         noticed = re.search(r"^FAILED (\S+)", output, re.MULTILINE)
         if code == _FAILED and noticed:
-            answer = not mutant.equivalent, f"killed by {noticed[1]}"
+            right, answer = not mutant.equivalent, f"noticed by {noticed[1]}"
         elif code == _PASSED:
-            answer = bool(mutant.equivalent), f"survived{mutant.equivalent and ': '}{mutant.equivalent}"
+            right, answer = bool(mutant.equivalent), f"not noticed; {mutant.equivalent or 'its tests pass'}"
         else:
-            answer = False, f"no test failed, pytest ended with {code}: {output[-500:]}"
-    print(f"{'ok   ' if answer[0] else 'WRONG'} {mutant.file}: {mutant.title}: {answer[1]}", flush=True)
-    return answer
+            right, answer = False, f"no test failed, pytest ended with {code}: {output[-500:]}"
+    print(f"{'ok   ' if right else 'WRONG'} {mutant.file}: {mutant.title}: {answer}", flush=True)
+    return right
 
 
 @contextmanager
