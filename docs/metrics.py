@@ -11,8 +11,8 @@ from inc_mlflow.registry.postprocess import POSTPROCESS
 
 HEAD = """# Metrics, post-processing and data formats
 
-Made from the program's own tables by `make docs`; do not edit. An installed package can add rows to each of them, see
-[CONTRIBUTING](../CONTRIBUTING.md#add-a-metric).
+Made from the program's own tables by `make docs`; do not edit. An installed package can add rows to each of
+them, see [CONTRIBUTING](../CONTRIBUTING.md#add-a-metric).
 
 ```yaml
 metric: top1
@@ -20,28 +20,30 @@ metric: {name: miou, options: {ignore: 0}}
 metric: {name: coco_map, outputs: {boxes: dets, scores: probs}, postprocess: {name: nms, iou_threshold: 0.45}}
 ```
 
-A metric reads outputs by role. It takes the output with the name of the role, or the only output there is. Otherwise
-the job says `output:` or, where there are several roles, `outputs: {role: output}`. With a post-processing the roles
-are those that it reads.
+A metric reads outputs by role. It takes the output with the name of the role, or the only output there is.
+Otherwise the job says `output:` or, where there are several roles, `outputs: {role: output}`. With a
+post-processing the roles are those that it reads.
 
-NaN in outputs never raises a value. A metric per sample counts the row as wrong. Any other metric becomes NaN, and a
-model without a value passes no gate.
+NaN in outputs never raises a value. A metric per sample counts the row as wrong. Any other metric becomes
+NaN, and a model without a value passes no gate.
 
-A metric that the labels leave undefined is refused: correlation and AUROC where all labels are the same, perplexity
-and error rates where no token or word counts, mAP without an object. Correlation with a model that always answers the
-same is 0, as is F1 where there is nothing to find. A mean over classes leaves out a class that no row has.
+A metric that the labels leave undefined is refused: correlation and AUROC where all labels are the same,
+perplexity and error rates where no token or word counts, mAP without an object. Correlation with a model
+that always answers the same is 0, as is F1 where there is nothing to find. A mean over classes leaves out a
+class that no row has.
 
 The gate takes from the metric's range what a row can lose, and so what few rows can show.
 
 ## Resampling
 
-A metric per sample is a mean over rows, and the gate compares rows. Any other metric is computed again on 1,000
-resamples, from statistics that are kept once for each row. Resampled are the rows; of `verification`, the pairs.
+A metric per sample is a mean over rows, and the gate compares rows. Any other metric is computed again on
+1,000 resamples, from statistics that are kept once for each row. Resampled are the rows; of `verification`,
+the pairs.
 
-The labels of a resample can leave the metric undefined, as for AUROC where no row of class 1 is drawn. Such a resample
-is left out for all models alike. More than 50 of them refuse the job: before any work for correlation and AUROC, else
-when the baseline is evaluated. About four rows of the rare class are enough. A resample that is NaN because of a
-model's answers is never left out.
+The labels of a resample can leave the metric undefined, as for AUROC where no row of class 1 is drawn. Such
+a resample is left out for all models alike. More than 50 of them refuse the job: before any work for
+correlation and AUROC, else when the baseline is evaluated. About four rows of the rare class are enough. A
+resample that is NaN because of a model's answers is never left out.
 
 A callable must give a number on every resample, since only it knows its labels. On 5,000 rows and two cores
 resampling takes seconds, for mAP a minute or two (`tests/benchmarks/metrics.py`).

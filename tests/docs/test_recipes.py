@@ -18,7 +18,7 @@ from tests.support.installed_packages import install
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = (sys.executable, "-c", "from inc_mlflow.cli import main; main()")
-RECIPES = {"Add a metric": ("near", "metrics"), "Add a dataset format": ("jsonl", "datasets")}
+RECIPES = ("Add a metric", "Add a dataset format", "Add an engine")
 LARGEST = 4
 """Inputs are written this many times too large, so that the option of the format has something to do."""
 TIMES = """
@@ -54,7 +54,7 @@ def blocks(title):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the packages of all recipes, and one with a post-processing and a row that lacks its package."""
+    """A folder with the packages of all recipes, a post-processing, and a row whose package is missing."""
     folder = tmp_path_factory.mktemp("site")
     for title in RECIPES:
         install(folder, *blocks(title))
@@ -113,12 +113,16 @@ def work(tmp_path):
 @pytest.mark.parametrize(
     ("what", "name", "summary"),
     [
-        ("metrics", "near", "share of rows whose best class is near the label (share, higher is better, per sample)"),
+        (
+            "metrics",
+            "near",
+            "share of rows whose best class is near the label (share, higher is better, per sample)",
+        ),
         ("datasets", "jsonl", "one JSON object per line"),
         ("datasets", "far", "needs a package that is not there (extra: far)"),
         ("postprocess", "times", "logits times a factor"),
     ],
-)  # fmt: skip
+)
 def test_the_rows_are_listed(program, what, name, summary):
     assert json.loads(program("list", what, "--json").stdout)[name] == summary
 
@@ -153,17 +157,52 @@ def test_a_job_runs_with_them(program, work):
     assert json.loads(wrong.stdout)["table"][0]["accuracy"]["value"] < 0.5
 
 
+@pytest.mark.slow
+def test_a_job_runs_on_the_engine_of_the_recipe(program, tmp_path):
+    random = np.random.default_rng(0)
+    weights, x = random.normal(size=(16, 4)).astype("f4"), random.normal(size=(300, 16)).astype("f4")
+    np.save(tmp_path / "fp32.npy", weights)
+    np.savez(tmp_path / "dev.npz", x=x, label=(x @ weights).argmax(1))
+    job = {"version": 1, "name": "layer", "model": "fp32.npy", "engines": ["layer"], "metric": "top1"}
+    job |= {"data": {"validation": {"path": "dev.npz"}}, "benchmark": {"layout": "1s1c1ins8bs"}}
+    job |= {"recipes": [{"method": "rounded"}, {"method": "rounded", "bits": 2}]}
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    ran = program("run", tmp_path / "job.yaml", "--json")
+    assert ran.returncode in {0, 3, 4}, ran.stderr[-2000:]
+    rows = {row["recipe"]: row for row in json.loads(ran.stdout)["table"]}
+    assert {row["engine"] for row in rows.values()} == {"layer"}
+    assert rows["rounded to 2 bits"]["verdict"] == "fail"
+    assert rows["rounded to 8 bits"]["accuracy"]["value"] > rows["rounded to 2 bits"]["accuracy"]["value"]
+    job["recipes"][1]["bits"] = 9
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    refused = program("run", tmp_path / "job.yaml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "recipe 'rounded to 9 bits': bits: give 2 to 8" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("metric", "validation", "line"),
     [
         ("nera", {}, "metric.name: no 'nera', did you mean 'near'?; there are agreement, "),
-        ({"name": "near", "options": {"distanse": 1}}, {}, "metric.options.distanse: unknown field, did you mean 'distance'?"),
+        (
+            {"name": "near", "options": {"distanse": 1}},
+            {},
+            "metric.options.distanse: unknown field, did you mean 'distance'?",
+        ),
         ({"name": "near", "postprocess": "tmes"}, {}, "metric.postprocess: no 'tmes', did you mean 'times'?"),
         ("near", {"format": "jsnl"}, "data.validation.format: no 'jsnl', did you mean 'jsonl'?"),
-        ("near", {"transform": {"larges": 4}}, "data.validation.transform.larges: unknown field, did you mean 'largest'?"),
-        ("near", {"path": "calib.far", "transform": {}}, "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'"),
+        (
+            "near",
+            {"transform": {"larges": 4}},
+            "data.validation.transform.larges: unknown field, did you mean 'largest'?",
+        ),
+        (
+            "near",
+            {"path": "calib.far", "transform": {}},
+            "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_misspelt_or_missing_is_refused_in_one_line(program, work, metric, validation, line):
     ended = program("run", work(metric, **validation))
     (last,) = [one for one in ended.stderr.splitlines() if one.startswith("inc-mlflow: ")]

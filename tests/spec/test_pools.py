@@ -119,8 +119,8 @@ def test_all_that_is_missing_is_listed_at_once(monkeypatch):
     with pytest.raises(MissingExtraError) as raised:
         pools.check(("local", Emulated(emulate="x86-vnni")), {}, check)
     assert str(raised.value) == (
-        "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), objdump (binutils), "
-        "a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
+        "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), "
+        "objdump (binutils), a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers and names of a job that nothing can be done with: refused where they stand, before anything computes with them."""
+"""Impossible numbers and names in a job are refused when it is read, before anything computes with them."""
 
 import copy
 import json

@@ -13,7 +13,7 @@ from inc_mlflow.steps.step import step
 
 @step("candidates", CandidatesRecord)
 def merge_candidates(job: Job, target: Path, *, found: list[Path]) -> CandidatesRecord:
-    """Copy the candidates of all searches to ``<n>/model.onnx``, those of the first pool first.
+    """Copy the candidates of all searches to the folders ``<n>``, those of the first pool first.
 
     Equal models count once.
 

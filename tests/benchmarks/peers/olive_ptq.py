@@ -18,7 +18,7 @@ PASSES = {"static": "OnnxStaticQuantization", "dynamic": "OnnxDynamicQuantizatio
 
 @Registry.register_dataset()
 def rows_of_npz(data_dir, path, **_):
-    """Return the rows as Olive's data loader takes them: inputs by name without the batch axis, and a label."""
+    """Return the rows for Olive's data loader: inputs by name without the batch axis, and a label."""
     with np.load(path) as archive:
         arrays = dict(archive)
     return [

@@ -10,6 +10,9 @@ from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 from inc_mlflow.records import SaturationReport
 
+_REMEDY = (
+    "static recipes avoid it with reduce_range: saturating, dynamic ones with reduce_range: true"
+)
 POSITIONS = 4096
 """Output positions looked at per layer and row: all of most layers."""
 ROWS = 16
@@ -40,7 +43,8 @@ def predict(
         for tally in watched:
             tally.add(values, positions, seed=number)
     found = tuple(tally.result() for tally in tallies)
-    return SaturationReport(rows=rows, at_risk=sum(bool(one.expected_rate) for one in found), layers=found)
+    at_risk = sum(bool(one.expected_rate) for one in found)
+    return SaturationReport(rows=rows, at_risk=at_risk, layers=found, remedy=_REMEDY)
 
 
 def saturating_weights(report: SaturationReport) -> frozenset[str]:
