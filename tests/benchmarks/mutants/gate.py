@@ -27,7 +27,12 @@ GATE = (
     *changes_of(
         "measure/gate/judge",
         "measure/gate/test_gate measure/gate/test_gate_pools measure/gate/test_criteria"
-        " measure/gate/test_gate_limits",
+        " measure/gate/test_baselines measure/gate/test_gate_limits",
+        (
+            "a baseline's drop is not shown",
+            "Interval.exact(0.0) if reference else",
+            "Interval.exact(0.0) if True else",
+        ),
         ("the fastest pool stands for all", "speedup=min((judged[pool]", "speedup=max((judged[pool]"),
         ("the most accurate pool stands for all", "= max((one.result for one", "= min((one.result for one"),
         (
@@ -72,7 +77,7 @@ GATE = (
     *changes_of(
         "measure/gate/evidence",
         "measure/gate/test_gate measure/gate/test_gate_numbers measure/gate/test_gate_pools"
-        " measure/gate/test_score_range",
+        " measure/gate/test_baselines measure/gate/test_score_range",
         (
             "accuracy and speed of different batches join",
             "if batch != measured.evaluation.batch:",
@@ -93,6 +98,8 @@ GATE = (
             "finite = True",
         ),
         ("scores beyond their range pass", "scored and not _within(scored, record)", "False"),
+        ("a slower baseline may be beaten", "and max(others, default=0) <= 1", "and True"),
+        ("a candidate stands for the baseline", "and is_baseline(record.against)", "and True"),
         ("bounds that are out of order pass", "return ordered and", "return True and"),
     ),
     *changes_of(
