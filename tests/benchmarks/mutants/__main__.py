@@ -25,7 +25,7 @@ from tests.benchmarks.mutants.timing import TIMING
 
 MUTANTS = (*SEARCH, *TIMING, *GATE)
 FOLDERS = ("inc_mlflow", "components", "pipelines", "examples", "tests")
-MOST_SECONDS = 600
+MOST_SECONDS = 300
 _FAILED, _PASSED = 1, 0
 """Exit codes of pytest; others are errors, which prove nothing."""
 

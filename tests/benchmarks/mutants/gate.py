@@ -127,6 +127,6 @@ GATE = (
         "measure/stats/holm",
         "measure/gate/test_criteria",
         ("many candidates need no correction", "(1 - confidence) / len(waiting)", "(1 - confidence)"),
-        ("who passes leaves nothing to the others", "if name not in passed}", "}"),
+        ("who passes leaves nothing to the others", "/ len(waiting)", "/ len(passes)"),
     ),
 )
