@@ -108,7 +108,8 @@ def _save(
 
 @contextmanager
 def beside(load: str) -> Iterator[None]:
-    """Have a process work on a CPU of its own meanwhile: that of the instances for a busy loop, another for copies."""
+    """Have a process work on a CPU of its own meanwhile: that of the instances for a busy loop, another for
+    copies."""
     if load == "quiet":
         yield
         return
