@@ -1,4 +1,4 @@
-"""How every component is made: from one typed function, as an inline task here and as a container on a cluster."""
+"""Make components from typed functions: inline tasks on this machine, containers on a cluster."""
 
 import functools
 import inspect
@@ -16,7 +16,10 @@ component = functools.partial(dsl.component, base_image="python", install_kfp_pa
 
 
 def container(name: str, image: str) -> "ContainerComponent":
-    """Return a component as the program of ``image``: the same inputs and outputs, nothing installed at run time."""
+    """Return a component that runs as the program of ``image``, with the same inputs and outputs.
+
+    Nothing is installed at run time.
+    """
     function = COMPONENTS.get(name).python_func
 
     def shell(*_: Any) -> dsl.ContainerSpec:
@@ -31,7 +34,7 @@ def container(name: str, image: str) -> "ContainerComponent":
 
 
 def execute(name: str, executor_input: dict[str, Any]) -> None:
-    """Run a component as KFP asks a container to, and write the file that tells KFP of its outputs and their metadata."""
+    """Run a component in its container and write the file in which KFP reads outputs and metadata."""
     from kfp.dsl.executor import Executor
 
     Executor(executor_input, COMPONENTS.get(name).python_func).execute()

@@ -17,7 +17,7 @@ def benchmark(
     metrics: dsl.Output[dsl.Metrics],
     summary: dsl.Output[dsl.Markdown],
 ) -> None:
-    """Measure the speed of source, baseline, present champion and candidates, interleaved in the job's layout."""
+    """Measure the speed of source, baseline, champion and candidates, interleaved in the job's layout."""
     from pathlib import Path
 
     from inc_mlflow.reports.preview import preview

@@ -16,7 +16,7 @@ def evaluate_shard(
     candidates: dsl.Input[dsl.Model],
     kept: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Run baseline, present champion and candidates on one shard of the validation rows, "1/4" as the first of four."""
+    """Run baseline, champion and candidates on one shard of the validation rows; "1/4" is the first."""
     from pathlib import Path
 
     from inc_mlflow.reports.preview import facts

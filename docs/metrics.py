@@ -28,19 +28,20 @@ NaN in outputs never raises a value. A metric per sample counts the row as wrong
 NaN, and a model without a value passes no gate.
 
 A metric that the labels leave undefined is refused: correlation and AUROC where all labels are the same,
-perplexity and error rates where no token or word counts, mAP without an object. Correlation with a model that
-always answers the same is 0, as is F1 where there is nothing to find. A mean over classes leaves out a class
-that no row has.
+perplexity and error rates where no token or word counts, mAP without an object. Correlation with a model
+that always answers the same is 0, as is F1 where there is nothing to find. A mean over classes leaves out a
+class that no row has.
 
 The gate takes from the metric's range what a row can lose, and so what few rows can show.
 
 ## Resampling
 
 A metric per sample is a mean over rows, and the gate compares rows. Any other metric is computed again on
-1,000 resamples of the rows (of the pairs, for `verification`), from statistics that are stored once per row.
+1,000 resamples, from statistics that are kept once for each row. Resampled are the rows; of `verification`,
+the pairs.
 
-The labels of a resample can leave the metric undefined, as for AUROC where no row of class 1 is drawn. Such a
-resample is left out for all models alike. With more than 50 of them the job is refused: before any work for
+The labels of a resample can leave the metric undefined, as for AUROC where no row of class 1 is drawn. Such
+a resample is left out for all models alike. More than 50 of them refuse the job: before any work for
 correlation and AUROC, else when the baseline is evaluated. About four rows of the rare class are enough. A
 resample that is NaN because of a model's answers is never left out.
 

@@ -1,4 +1,4 @@
-"""An .npz read with care: what an array is stands in its head, and only arrays that somebody asks for are unpacked."""
+"""Reads .npz files with care: headers first, and only the arrays that are used are unpacked."""
 
 import lzma
 import math
@@ -32,14 +32,17 @@ _WHAT = "the path of an .npz"
 
 @dataclass(frozen=True)
 class Head:
-    """What an array says of itself before its values."""
+    """The header of an array: its shape and dtype."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
 
 
 class Archive:
-    """The arrays of an .npz by name; DataError, begun with ``where``, for whatever is wrong with the file."""
+    """The arrays of an .npz by name.
+
+    Raises DataError, which begins with ``where``, for whatever is wrong with the file.
+    """
 
     def __init__(self, path: Path, where: str) -> None:
         self.path, self.where = path, where
@@ -63,7 +66,7 @@ class Archive:
         return listed(self.names)
 
     def head(self, name: str) -> Head:
-        """Read what an array is, and check that the file holds as much as it says; its values stay packed."""
+        """Read an array's header and check it against the size of the data, which stay packed."""
         with self._member(name) as member:
             return read_head(member, self._members[name])
 
@@ -93,9 +96,8 @@ class Archive:
     @contextmanager
     def _open(self, of: str = "") -> Iterator[zipfile.ZipFile]:
         try:
-            with self.path.open(
-                "rb"
-            ) as file:  # zipfile leaves a file that it opened itself open where it is damaged
+            # Opened here: zipfile does not close a damaged file that it opened itself.
+            with self.path.open("rb") as file:
                 if file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
                     raise DataError(
                         f"{self.where}: {self.path} holds a single array; save it with np.savez and names"
@@ -111,7 +113,7 @@ class Archive:
 
 
 def read_head(member: IO[bytes], info: zipfile.ZipInfo) -> Head:
-    """Read a head; ValueError where the values cannot be what it says."""
+    """Read a header. Raises ValueError where it does not fit the data behind it."""
     version = npy.read_magic(member)
     if version not in _HEADS:
         raise ValueError(f"its format has version {version}, which plain arrays do not need")

@@ -1,7 +1,7 @@
 """Program of every container task: ``python -m inc_mlflow.component STEP --executor-input '{{$}}'``.
 
-It exits with 0 whatever a gate's verdict is: that is an output. What the user can mend is one line and exit
-code 2.
+The exit code is 0 whatever the gate's verdict is, since the verdict is an output. What the user can mend is
+one line on standard error and exit code 2.
 """
 
 import argparse
@@ -17,18 +17,17 @@ from inc_mlflow.guard import guarded
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one step on what KFP hands over."""
-    asked = _parser().parse_args(arguments)
-    os.environ.setdefault(
-        "HOME", tempfile.gettempdir()
-    )  # MLflow asks for one, which a user without a passwd line has not
+    """Run one step with the inputs that KFP hands over; return the exit code."""
+    options = _parser().parse_args(arguments)
+    # MLflow needs a home directory; a numeric user without a line in /etc/passwd has none.
+    os.environ.setdefault("HOME", tempfile.gettempdir())
     from inc_mlflow.components._base import execute
 
     try:
-        with guarded(f"{asked.step}: stopped"):
-            execute(asked.step, asked.executor_input)
+        with guarded(f"{options.step}: stopped"):
+            execute(options.step, options.executor_input)
     except IncError as error:
-        print(f"{asked.step}: {error}", file=sys.stderr)
+        print(f"{options.step}: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -3,18 +3,18 @@
 from unicodedata import category
 
 LONGEST_LINE = 1000
-"""Characters of a line that somebody else made a gate say."""
+"""Characters of a line that holds text of somebody else."""
 
 
 _JOINERS = "\u200c\u200d"
-"""Signs that many scripts, and pictures of people, are written with."""
+"""Invisible characters that many scripts and emoji need; they are shown as they are."""
 
 
 def one_line(text: str, longest: int | None = None) -> str:
-    """Return a text as one line that shows what it holds, its beginning where it is longer.
+    """Return a text as one printable line, cut to ``longest`` characters.
 
-    Signs that break a line, move what a terminal shows or cannot be printed are written as in Python: names
-    hold them.
+    Characters that break a line, control a terminal or cannot be printed are escaped as in Python: names of
+    files and models may hold them.
     """
     shown = "".join(map(_shown, text[: longest and longest + 1]))
     return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
@@ -26,9 +26,9 @@ def _shown(sign: str) -> str:
 
 
 def reason(error: BaseException, longest: int = 200) -> str:
-    """Return what a library said as part of a line.
+    """Return a library's message as part of a line, cut to ``longest`` characters.
 
-    Its kind where it said nothing, its beginning where it said too much.
+    Returns the name of the exception's class where it has no message.
     """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
@@ -41,7 +41,7 @@ class IncError(Exception):
     """
 
     def __str__(self) -> str:
-        """Return the message, whatever names and texts of others went into it."""
+        """Return the message as one printable line, whatever texts it quotes."""
         return one_line(super().__str__())
 
 
@@ -50,15 +50,15 @@ class SpecError(IncError):
 
 
 class UnknownNameError(IncError):
-    """A table has no entry of that name."""
+    """A registry has no entry of that name."""
 
 
 class MissingExtraError(IncError):
-    """The job needs something that a base installation does not bring: a package, a program, a kind of CPU."""
+    """The job needs what a base installation lacks: a package, a program, a kind of CPU."""
 
 
 class HardwareError(IncError):
-    """This machine, or what stands in for another one, cannot be told to be what a measurement needs."""
+    """This machine, real or emulated, could not be verified as the hardware that a measurement requires."""
 
 
 class DataError(IncError):
@@ -70,7 +70,7 @@ class ModelError(IncError):
 
 
 class CallableError(IncError):
-    """Code of the user's raised; the message keeps its file, line and text."""
+    """The user's code raised an exception; the message has its file, line and text."""
 
 
 class StateError(IncError):
@@ -78,7 +78,7 @@ class StateError(IncError):
 
 
 class KilledError(IncError):
-    """A process of ours was ended from outside: by the system, which had no memory left, or by a person."""
+    """A process of the job was killed: by the system, for want of memory, or by a person."""
 
 
 class ClusterError(IncError):
@@ -86,32 +86,32 @@ class ClusterError(IncError):
 
 
 class TrackingError(IncError):
-    """The MLflow server cannot be reached, refuses, or holds something that is not ours."""
+    """The MLflow server cannot be reached, refuses, or holds something that this program did not make."""
 
 
 class UnreachableError(TrackingError):
-    """The MLflow server does not answer: what it was told before stands, and the rest can be sent later."""
+    """The MLflow server does not answer. What it has stays, and the rest can be sent later."""
 
 
 class ForeignError(TrackingError):
-    """A registered model, or one of its aliases, is somebody else's."""
+    """A registered model, or one of its aliases, belongs to somebody else."""
 
 
 class StaleError(TrackingError):
-    """Another champion was promoted since the candidate was measured: only measuring again can tell which is better."""
+    """Another champion was promoted since the candidate was measured, so it must be measured again."""
 
 
 class LedgerError(TrackingError):
-    """Registry and ledger of a registered model contradict each other: somebody else moved, altered or removed something."""
+    """Registry and ledger of a model contradict each other: somebody else changed one of them."""
 
 
 class FrozenError(TrackingError):
-    """Promotion of a registered model is stopped for now, by whom and why the message says."""
+    """Promotion of a registered model is frozen; the message says by whom and why."""
 
 
 class BrokenError(DataError):
-    """What somebody else wrote made the process that reads it fail in a way that nobody foresaw: it ran out of time, say."""
+    """Untrusted input made the process that reads it fail: it crashed or exceeded a limit."""
 
 
 class ShortageError(IncError):
-    """This machine has no room for the work now: memory, disk, processes. The same may work later."""
+    """This machine lacks memory, disk or processes now. The same work may succeed later."""

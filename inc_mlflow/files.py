@@ -20,18 +20,18 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def sha256_file(path: Path) -> str:
-    """Hex digest of a file, read in constant memory."""
+    """Return the sha256 of a file as hex digits, read in constant memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_text(text: str) -> str:
-    """Hex digest of UTF-8 text."""
+    """Return the sha256 of a text in UTF-8 as hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
+    """Return JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -69,7 +69,7 @@ def model_bytes(model: Path) -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write whole or not at all, also when the process is killed half-way."""
+    """Write a file whole or not at all, also where the process is killed half-way."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,12 +83,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
-    """Write plain data so that ``read_sealed`` can tell whether it is what was written."""
+    """Write plain data with its digest, which ``read_sealed`` checks."""
     write_text(path, sealed(data))
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:
-    """Read what ``write_sealed`` wrote; None where it is missing or damaged, by a power cut or by hand."""
+    """Read what ``write_sealed`` wrote; None where the file is missing or damaged."""
     try:
         return unsealed(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -96,12 +96,12 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 
 
 def sealed(data: Mapping[str, Any]) -> str:
-    """Return plain data as one line of JSON that carries its own digest."""
+    """Return plain data as one line of JSON that holds its own digest."""
     return canonical_json({**data, _SEAL: sha256_text(canonical_json(data))})
 
 
 def unsealed(text: bytes) -> dict[str, Any] | None:
-    """Return the data of such a line; None where it is anything else."""
+    """Return the data of a line that ``sealed`` wrote; None where it is anything else or damaged."""
     try:
         data = json.loads(text)
         return data if data.pop(_SEAL) == sha256_text(canonical_json(data)) else None
@@ -110,13 +110,13 @@ def unsealed(text: bytes) -> dict[str, Any] | None:
 
 
 def sync(folder: Path) -> None:
-    """See to it that all files below a folder outlive a power cut."""
+    """Flush a folder and all files below it to disk."""
     for path in [*folder.rglob("*"), folder]:
         _sync(path)
 
 
 def sync_entry(path: Path) -> None:
-    """See to it that a file or folder outlives a power cut under its name."""
+    """Flush the folder entry of a file or folder, so that its name outlives a power cut."""
     _sync(path.parent)
 
 
@@ -141,7 +141,7 @@ def copy_model(source: Path, target: Path) -> None:
 
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Say in one line that ``path`` cannot be written, or that its disk is full."""
+    """Turn an OSError about writing ``path`` into a StateError: not writable, or the disk is full."""
     try:
         yield
     except OSError as error:
@@ -163,12 +163,12 @@ def disk_full(path: Path) -> StateError:
 
 
 def _related(file: Path, path: Path) -> bool:
-    """Tell whether an error about ``file`` is one about writing ``path``."""
+    """Return whether an error about ``file`` is one about writing ``path``."""
     return path.is_relative_to(file) or file.is_relative_to(path.parent)
 
 
 def check_regular(path: Path, where: str, what: str) -> None:
-    """Refuse what is no regular file; the message says to give ``what``, as "the path of an .npz"."""
+    """Raise DataError for what is no regular file; ``what`` to give instead is as "the path of an .npz"."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -179,7 +179,7 @@ def check_regular(path: Path, where: str, what: str) -> None:
 
 
 def listed(names: Iterable[object]) -> str:
-    """Write names for a message: the first twenty, and how many more there are."""
+    """Return names for a message: the first twenty, and how many more there are."""
     texts = [str(name) if len(str(name)) <= 60 else f"{str(name)[:59]}…" for name in names]
     more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
     return ", ".join(texts[:_LISTED]) + more

@@ -1,4 +1,4 @@
-"""How much memory is left, so that what cannot fit is refused in words: the system itself would kill the process."""
+"""Free memory, so that what cannot fit is refused with a message before the system kills the process."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def free_bytes(group: Path = _GROUP) -> int:
-    """Return the bytes that this process may still take: what the machine has, or its container where that has less."""
+    """Return the bytes of memory that this process may still take, on the machine and in its container."""
     return min([psutil.virtual_memory().available, *_left(group)])
 
 
 def gigabytes(size: int) -> str:
-    """Write a size for a message."""
+    """Format a size in bytes for a message."""
     return f"{size / 1e9:,.1f} GB"
 
 
 def _left(group: Path) -> list[int]:
-    """Return what a memory limit leaves, of cgroups 2 or 1.
+    """Return the bytes that a memory limit of cgroups 2 or 1 leaves; empty where there is no limit.
 
-    File pages count as free, for the system drops them first.
+    File pages count as free: the system drops them first.
     """
     for limit, used in (
         ("memory.max", "memory.current"),

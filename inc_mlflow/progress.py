@@ -1,4 +1,4 @@
-"""Progress of long work: a bar where a person looks, a small file where a parent process draws the bar."""
+"""Progress of long work: a bar in a terminal, or a small file from which a parent process draws the bar."""
 
 import json
 import os
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 VARIABLE = "INC_MLFLOW_PROGRESS"
-"""Environment variable with the file in which a step tells its parent how far it is."""
+"""Environment variable with the file in which a step reports its progress to its parent."""
 _PATIENCE = 2.0  # seconds of work before a bar appears
 _INTERVAL = 0.2  # seconds between two writes of the file
 
 
 def track(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
-    """Yield ``items`` and show how far they are; costs two clock reads an item."""
+    """Yield ``items`` and show their progress; costs one reading of the clock for each item."""
     shown = _File(Path(os.environ[VARIABLE])) if VARIABLE in os.environ else _Bar()
     started = last = time.monotonic()
     try:
@@ -76,7 +76,7 @@ class _Bar:
 
 
 def bar() -> "Progress":
-    """Make the one kind of bar this program draws."""
+    """Return a progress bar, of the one kind that this program draws."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

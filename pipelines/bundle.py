@@ -1,4 +1,4 @@
-"""Bundles: a job's local files, put where a cluster finds them, and the job that says so."""
+"""Bundles: a job's local files, uploaded for a cluster, and the job that refers to them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -13,15 +13,14 @@ from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec
 from inc_mlflow.spec.paths import local_paths, path_name, paths
 
 LARGEST = 256 << 20
-"""Bytes of a file that a bundle takes along: more is uploaded by hand once, not looked at again by every
-submit."""
+"""Bytes of the largest file in a bundle; a larger one is uploaded by hand once, not read by every submit."""
 _MB = 1e6
 
 
-def bundle(job: Job, uri: str, tell: Callable[[str], None]) -> Job:
-    """Upload a job's local files below ``uri``, each under its sha256, and return the job that refers to them.
+def bundle(job: Job, uri: str, notify: Callable[[str], None]) -> Job:
+    """Upload a job's local files below ``uri`` by their sha256; return the job that refers to them.
 
-    ``tell`` gets every file with its size before the first byte leaves.
+    ``notify`` receives every file with its size before the upload begins.
     """
     place = Address.parse(uri).child(FILES)
     files = local_files(job)
@@ -29,27 +28,28 @@ def bundle(job: Job, uri: str, tell: Callable[[str], None]) -> Job:
         return job
     _refuse_large(files, Address.parse(uri))
     for line in _listing(files, place):
-        tell(line)
+        notify(line)
     digests = _uploaded(files, open_store(place), place)
     return replace(job, spec=job.spec.model_copy(update={"bundle": Bundle(uri=str(place), files=digests)}))
 
 
 def check_visible(job: Job) -> None:
-    """Raise SpecError where a job for a cluster names files that no cluster can see."""
+    """Raise SpecError where a job for a cluster names local files."""
     if any(pool != LOCAL for pool in job.spec.real_pools):
         for field, path in local_paths(job.spec).items():
             raise SpecError(
-                f"{field}: {path} is a local path, a cluster cannot see it; use submit, or compile --bundle s3://bucket/path"
+                f"{field}: {path} is a local path, a cluster cannot see it; "
+                "use submit, or compile --bundle s3://bucket/path"
             )
 
 
-def pinned(spec: JobSpec) -> bool:
-    """Tell whether a job's text alone says what bytes it reads: then equal texts give equal results."""
+def is_pinned(spec: JobSpec) -> bool:
+    """Return whether a job's text names all bytes that it reads, so that equal texts give equal results."""
     return spec.bundle is not None and not local_paths(spec) and not any(map(is_remote, paths(spec).values()))
 
 
 def local_files(job: Job) -> dict[str, Path]:
-    """Return what a job reads on this machine: name in the bundle -> file, or folder where the name ends with "/"."""
+    """Return the local files of a job by their names in the bundle; a folder's name ends with "/"."""
     found: dict[str, Path] = {}
     for field, path in local_paths(job.spec).items():
         found |= _files(job, field, path)
@@ -73,7 +73,7 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
 
 
 def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
-    """Return a model and the files with its weights, which stand in its folder or below."""
+    """Return a model and the files with its weights, which are in its folder or below."""
     beside = engine.source_files(model)[1:]
     weights = [file.relative_to(model.parent.resolve()).as_posix() for file in beside]
     folder = name.rpartition("/")[0]
@@ -93,7 +93,7 @@ def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _inside(folder: Path) -> dict[str, Path]:
-    """Return what a folder of class folders holds; a folder without files stands for a class too."""
+    """Return the files of a folder of class folders; an empty folder is a class too."""
     found = {f"{one.name}/": one for one in sorted(folder.iterdir()) if one.is_dir()}
     return found | {
         file.relative_to(folder).as_posix(): file for file in sorted(folder.glob("*/*")) if file.is_file()
@@ -117,12 +117,13 @@ def _refuse_large(files: Mapping[str, Path], place: Address) -> None:
             uri = place.child(file.name)
             raise DataError(
                 f"{name}: {size / _MB:.0f} MB, a bundle takes files up to {LARGEST >> 20} MiB; upload it: "
-                f"aws s3 cp {name} {uri} and write {uri} into the job instead of the path (weights beside their model)"
+                f"aws s3 cp {name} {uri} and write {uri} into the job instead of the path "
+                "(weights beside their model)"
             )
 
 
 def _listing(files: Mapping[str, Path], place: Address) -> Iterator[str]:
-    """Name every file and its size; a folder's files together."""
+    """Yield a line with name and size for each file or folder, and one with the total."""
     total = 0
     for name, path in files.items():
         sizes = [file.stat().st_size for _, file in _all({name: path})]
@@ -139,7 +140,7 @@ def _uploaded(files: Mapping[str, Path], store: Store, place: Address) -> dict[s
 
 
 def _tree(folder: Path, store: Store, place: Address) -> str:
-    """Upload a folder, and the list of it: thousands of digests would not fit into the job's text."""
+    """Upload a folder's files and the list of their digests, which may be too long for the job's text."""
     digests = {
         name: "" if path.is_dir() else upload(path, store, place) for name, path in _inside(folder).items()
     }

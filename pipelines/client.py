@@ -1,4 +1,7 @@
-"""Kubeflow's client, quiet and with its refusals in one line; imported only where a server is talked to."""
+"""Kubeflow's client with short timeouts, no prints, and errors of one line.
+
+Imported only where a command talks to a server.
+"""
 
 import io
 import json
@@ -17,21 +20,21 @@ from inc_mlflow.errors import ClusterError
 from inc_mlflow.pipelines.endpoint import Endpoint
 
 FAILURES = (HTTPError, ApiException)
-"""What Kubeflow's client raises, whatever it is asked."""
-_ANSWER = (5, 30)  # seconds to connect, and to be answered
-_PRESENCE = (3, 5)  # the same where the question is whether a server is there; urllib3 asks four times
+"""Exceptions of Kubeflow's client."""
+_ANSWER = (5, 30)  # seconds to connect, and to wait for an answer
+_PRESENCE = (3, 5)  # the same to find out whether there is a server; urllib3 tries four times
 
 
 def is_unclear(error: Exception) -> bool:
-    """Tell whether what was asked for may be there all the same: the answer was lost, or somebody else was first (409)."""
+    """Return whether a failed request may have worked: the answer was lost, or the object exists (409)."""
     return not isinstance(error, ApiException) or error.status == 409 or (error.status or 0) >= 500
 
 
 class QuickClient(Client):
-    """Asks once whether a server is there: Client itself asks five times with pauses, prints tracebacks and never gives up."""
+    """Kubeflow's client that fails fast: the original retries with pauses and prints tracebacks."""
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-        """Return the server's state; ClusterError where what answers is no Kubeflow Pipelines."""
+        """Return the server's state. Raises ClusterError where it is no Kubeflow Pipelines server."""
         state, _, headers = self._healthz_api.healthz_service_get_healthz_with_http_info(
             _request_timeout=_PRESENCE
         )
@@ -40,19 +43,19 @@ class QuickClient(Client):
         return state
 
     def run(self, run_id: str) -> Any:
-        """Return a run; Client's own ``get_run`` waits forever for an answer."""
+        """Return a run. The original ``get_run`` waits for an answer without end."""
         return self.runs.run_service_get_run(run_id, _request_timeout=_ANSWER)
 
 
-_NOT_KFP = "give the URL below which /apis/v2beta1 is, as https://host/pipeline; if it asks for a login, give --token-file"
+_NOT_KFP = (
+    "give the URL below which /apis/v2beta1 is, as https://host/pipeline; "
+    "if it asks for a login, give --token-file"
+)
 
 
 @contextmanager
 def connected(endpoint: Endpoint) -> Iterator[QuickClient]:
-    """Give a client whose namespace is known.
-
-    Whatever the server or the way to it refuses is a ClusterError.
-    """
+    """Yield a client with a namespace. Raises ClusterError for whatever the server or the network refuses."""
     with _quiet(), refusals(endpoint):
         client = _client(endpoint)
         if client.get_kfp_healthz().multi_user and not client.get_user_namespace():
@@ -62,14 +65,14 @@ def connected(endpoint: Endpoint) -> Iterator[QuickClient]:
 
 @contextmanager
 def refusals(endpoint: Endpoint) -> Iterator[None]:
-    """Turn what Kubeflow's client raises into one line."""
+    """Turn exceptions of Kubeflow's client into a ClusterError of one line."""
     try:
         yield
     except ApiException as error:
         raise _refused(endpoint, error) from error
     except HTTPError as error:
         raise ClusterError(
-            f"--host: {endpoint.host} cannot be reached ({reason(error)}); check URL and network"
+            f"--host: {endpoint.host} cannot be reached ({failure_text(error)}); check URL and network"
         ) from error
     except OSError as error:
         if error.filename is None:
@@ -86,14 +89,14 @@ def _client(endpoint: Endpoint) -> QuickClient:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what kfp prints and warns of from standard output and error: those are for results and people."""
+    """Suppress what kfp prints and warns of."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="This client only works with", category=FutureWarning)
         yield
 
 
 def _refused(endpoint: Endpoint, error: ApiException) -> ClusterError:
-    where, said = f"--host: {endpoint.host}", reason(error)
+    where, said = f"--host: {endpoint.host}", failure_text(error)
     if error.status in {401, 403}:
         return ClusterError(
             f"{where} refuses the token ({said}); renew it, or ask for access; see --token-file"
@@ -105,8 +108,8 @@ def _refused(endpoint: Endpoint, error: ApiException) -> ClusterError:
     return ClusterError(f"{where} refuses ({said}); mend that and try again")
 
 
-def _said(body: str | None) -> str:
-    """Return the message of a server's answer; nothing where it is a web page."""
+def _message(body: str | None) -> str:
+    """Return the message in a server's answer; empty where the answer is a web page."""
     try:
         answer = json.loads(body or "")
     except json.JSONDecodeError:
@@ -115,9 +118,9 @@ def _said(body: str | None) -> str:
     return f": {' '.join(str(message).split())[:300]}" if message else ""
 
 
-def reason(error: HTTPError | ApiException) -> str:
-    """Return what went wrong, without addresses of objects and web pages."""
+def failure_text(error: HTTPError | ApiException) -> str:
+    """Return an exception's text without Python objects and web pages."""
     if isinstance(error, ApiException):
-        return f"{error.status}{_said(error.body)}"
+        return f"{error.status}{_message(error.body)}"
     cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
     return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(cause).split()))

@@ -1,4 +1,4 @@
-"""What all pipelines end with: measure on every pool, judge, log, and promote what passed."""
+"""The end of all pipelines: measure on every pool, judge, log, and promote what passed."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,8 @@ def measure(
     return records
 
 
-def conclude(tasks: Tasks, models: Models, records: list[Any], ending: "GraphComponent") -> None:
-    """Judge by the records of all pools, log everything, and promote the best candidate if the verdict is pass.
+def judge_and_promote(tasks: Tasks, models: Models, records: list[Any], ending: "GraphComponent") -> None:
+    """Judge the records of all pools, log everything, and promote the best candidate if it passes.
 
     ``ending`` is this job's ``promotion``, made before the pipeline begins: KFP builds one at a time.
     """
@@ -44,16 +44,16 @@ def conclude(tasks: Tasks, models: Models, records: list[Any], ending: "GraphCom
     judgement = judged.outputs["judgement"]
     inputs = {"baseline": models["baseline"], "candidates": models["candidates"], "judgement": judgement}
     tracking = tasks.numbered("track", "record", records, **inputs).outputs["tracking"]
-    asked = {name: tasks.parameters[name] for name in ("job", "root", "tracking_uri")}
+    parameters = {name: tasks.parameters[name] for name in ("job", "root", "tracking_uri")}
     verdict, champion = judged.outputs["verdict"], models["champion"]
-    ending(verdict=verdict, champion=champion, judgement=judgement, tracking=tracking, **asked)
+    ending(verdict=verdict, champion=champion, judgement=judgement, tracking=tracking, **parameters)
 
 
 def promotion(graph: Graph) -> "GraphComponent":
     """Build the graph that stands under the verdict.
 
-    It is a pipeline of its own since KFP's local runner takes a condition on another task's output for false,
-    unless that is called ``Output``: on an input it works everywhere.
+    It is a pipeline of its own: KFP's local runner takes a condition on another task's output for false,
+    unless that output is called ``Output``. A condition on a pipeline's input works everywhere.
     """
 
     @dsl.pipeline(name="promotion")
@@ -69,7 +69,8 @@ def promotion(graph: Graph) -> "GraphComponent":
         """Promote, or ask for it, where the verdict is pass."""
         tasks = graph.tasks(job, root, tracking_uri)
         with dsl.If(verdict == "pass", name="passed"):
-            ask = "promote" if graph.inline else "request"  # on a cluster the gate has an identity of its own
-            tasks(ask, champion=champion, judgement=judgement, tracking=tracking)
+            # On a cluster pipelines may only request: the gate promotes under an identity of its own.
+            step = "promote" if graph.inline else "request"
+            tasks(step, champion=champion, judgement=judgement, tracking=tracking)
 
     return promotion

@@ -1,4 +1,4 @@
-"""Pipelines by name, built for one job, and their KFP packages."""
+"""Builds pipelines by name for one job, and writes their KFP packages."""
 
 import json
 import tempfile
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inc_mlflow.pipelines.graph import Graph
 
 LONGEST = 96 << 10
-"""Bytes of a job's text inside KFP's JSON; Linux takes 128 KiB of all that a task gets, as one argument."""
+"""Bytes of a job's text in KFP's JSON: one argument holds it with other inputs, and Linux takes 128 KiB."""
 PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
     "pipelines",
     {
@@ -30,40 +30,41 @@ PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
 
 
 def check_layout(job: Job) -> None:
-    """Raise SpecError where a benchmark's layout asks for more CPUs than a pool gives: the pod could only refuse it."""
+    """Raise SpecError where a benchmark's layout needs more CPUs than a pool gives a task."""
     layout = job.layout
-    asked = (layout.cores or 1) * (layout.instances or 1)
+    needed = (layout.cores or 1) * (layout.instances or 1)
     for pool in filter(job.spec.timed, job.spec.real_pools):
         hardware = job.spec.placement.get(pool, PoolSpec())
         given = hardware.exclusive or hardware.cpu
-        if asked > given:
+        if needed > given:
             raise SpecError(
-                f"benchmark.layout: {layout} asks for {asked} CPUs, a task on pool {pool!r} has {given}; "
+                f"benchmark.layout: {layout} asks for {needed} CPUs, a task on pool {pool!r} has {given}; "
                 "choose a smaller one, or give the pool more"
             )
 
 
 def check_length(spec: JobSpec) -> None:
-    """Raise SpecError where a job's text is longer than what Linux hands to a program: no task could begin."""
+    """Raise SpecError where a job's text is too long for the argument of a program: no task could start."""
     length = len(json.dumps(spec.to_text()).encode())
     if length > LONGEST:
         files = len(spec.bundle.files) if spec.bundle else 0
         raise SpecError(
-            f"job: its text is {length >> 10} KiB, of which a task takes {LONGEST >> 10}; it names {files} files: save a "
-            "model's weights into one with onnx.save(model, path, save_as_external_data=True)"
+            f"job: its text is {length >> 10} KiB, of which a task takes {LONGEST >> 10}; "
+            f"it names {files} files: save a model's weights into one with "
+            "onnx.save(model, path, save_as_external_data=True)"
         )
 
 
 def check_emulated(spec: JobSpec) -> None:
-    """Raise SpecError where a pod would be asked to emulate a CPU: that takes a compiler, which the images do not bring."""
+    """Raise SpecError where a pod would have to emulate a CPU: the images lack the compiler for that."""
     for isa in spec.emulated:
         raise SpecError(
-            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it needs; name a pool of "
-            "such machines instead"
+            f"pools: {{emulate: {isa}}} is for `inc-mlflow run`, no image has the C compiler that it "
+            "needs; name a pool of such machines instead"
         )
 
 
-def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
+def build_inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
     """Build a pipeline whose tasks are functions of this machine's Python."""
     from inc_mlflow.pipelines.graph import Graph
 
@@ -73,11 +74,10 @@ def inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponen
 def compile_package(
     job: Job, pipeline: str, target: Path, registry: str | None = None, shards: int = SHARDS
 ) -> None:
-    """Write the KFP package of a job: container tasks, placed on the job's pools.
+    """Write the KFP package of a job: container tasks on the job's pools; its text is a default parameter.
 
-    The job's text is a parameter's default.
-
-    The same job gives the same bytes. ``registry`` takes the place of the one that images.lock names.
+    The same job gives the same bytes. ``registry`` replaces the one that images.lock names. Raises SpecError
+    where the job cannot run on a cluster.
     """
     from kfp import compiler
 

@@ -1,10 +1,10 @@
-"""cross_hardware: candidates that are found on several pools, and measured and judged on all of them."""
+"""cross_hardware: several pools make candidates; all pools measure all of them."""
 
 from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
 
-from inc_mlflow.pipelines.common import conclude, measure, promotion
+from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def cross_hardware(graph: Graph) -> "GraphComponent":
-    """Build the pipeline of one job: each pool of ``search.pools`` makes candidates, every pool measures all of them."""
+    """Build the pipeline of one job: each pool of ``search.pools`` makes candidates, each measures all."""
     ending = promotion(graph)
 
     @dsl.pipeline(
@@ -22,17 +22,17 @@ def cross_hardware(graph: Graph) -> "GraphComponent":
     def cross_hardware(job: str, root: str = ".", tracking_uri: str = "") -> None:
         """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
         tasks = graph.tasks(job, root, tracking_uri)
-        with tasks.guarded():
+        with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
             models = {"baseline": baseline, "champion": champion, "candidates": _candidates(tasks, baseline)}
-            conclude(tasks, models, measure(tasks, models), ending)
+            judge_and_promote(tasks, models, measure(tasks, models), ending)
 
     return cross_hardware
 
 
 def _candidates(tasks: Tasks, baseline: Any) -> Any:
-    """Quantise on each of the pools, with the ranges that one of them collected, and join what they found."""
+    """Quantise on each of the pools, with ranges that the first one collected, and merge the candidates."""
     pools = tasks.graph.spec.searching_pools
     ranges = tasks("calibrate", pools[0], baseline=baseline).outputs["ranges"]
     found = [

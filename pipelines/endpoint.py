@@ -1,4 +1,4 @@
-"""Where a Kubeflow server is and who asks: options first, then Kubeflow's own environment variables, then the pod's."""
+"""Address and credentials of a Kubeflow server: from options, then the environment, then the pod."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server, its web page, the caller's namespace, and the file with a token, which is read for every request."""
+    """A server, its web page, the user's namespace, and the file of a token, read for every request."""
 
     host: str
     page: str
@@ -23,10 +23,7 @@ class Endpoint:
 
     @classmethod
     def of(cls, host: str | None, namespace: str | None, token: Path | None) -> Self:
-        """Resolve the options of a command.
-
-        ClusterError where there is no server to talk to, or no such token.
-        """
+        """Resolve the options of a command. Raises ClusterError where there is no server or no such token."""
         given = host or os.environ.get("KF_PIPELINES_ENDPOINT") or (_IN_CLUSTER if _in_pod() else None)
         if given is None:
             raise ClusterError("--host: no Kubeflow server; give its URL, or set KF_PIPELINES_ENDPOINT")

@@ -1,4 +1,4 @@
-"""Tasks of one job's pipeline: each component as an inline task or a container, on its pool, with its job."""
+"""Makes the tasks of one job's pipeline: inline or in containers, each on its pool."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +12,21 @@ from inc_mlflow.components._base import container
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
-from inc_mlflow.pipelines.kubernetes_settings import dress
+from inc_mlflow.pipelines.kubernetes_settings import apply_settings
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a pipeline is built from: the job decides how wide it is, so each job has a graph of its own."""
+    """What a pipeline is built from. The job decides how many tasks there are, so each job has its own."""
 
     spec: JobSpec
     inline: bool
-    """Tasks are functions of this process' Python; else containers of the images that the pools name."""
+    """Tasks are functions run by this Python; else they are containers of the pools' images."""
     registry: str | None = None
-    """Where a cluster without internet access finds the images."""
+    """Registry of images for a cluster without internet access; None for that of images.lock."""
     shards: int = SHARDS
-    """Parts that calibration and evaluation are split into, where the pipeline splits them."""
+    """Number of shards of calibration and evaluation in the pipeline ``sharded``."""
 
     def tasks(self, job: Any, root: Any, tracking_uri: Any) -> "Tasks":
         """Begin a pipeline's body; the arguments are its parameters."""
@@ -42,10 +42,7 @@ class Tasks:
     parameters: dict[str, Any]
 
     def __call__(self, step: str, pool: str = SYSTEM, **inputs: Any) -> dsl.PipelineTask:
-        """Add a task on a pool.
-
-        Job, root, tracking URI and pool are handed to the components that take them.
-        """
+        """Add a task on a pool; it gets job, root, tracking URI and pool where its component takes them."""
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
         made = (
@@ -55,23 +52,27 @@ class Tasks:
         )
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)
-        return task if inline else dress(task, step, pool, spec)
+        return task if inline else apply_settings(task, step, pool, spec)
 
     def numbered(self, step: str, name: str, artifacts: list[Any], **inputs: Any) -> dsl.PipelineTask:
-        """Add a task that takes several artifacts of one kind, as ``<name>_1``, ``<name>_2`` and so on."""
+        """Add a task that takes several artifacts of one kind, as ``<name>_1``, ``<name>_2`` and so on.
+
+        Raises SpecError where the component has fewer inputs of that name.
+        """
         slots = {f"{name}_{number}": artifact for number, artifact in enumerate(artifacts, start=1)}
         taken = COMPONENTS.get(step).component_spec.inputs
         if missing := [slot for slot in slots if slot not in taken]:
             raise SpecError(
-                f"pools: {step} takes {len(slots) - len(missing)} {name}s at most, not {len(slots)}; name fewer pools"
+                f"pools: {step} takes {len(slots) - len(missing)} {name}s at most, not {len(slots)}; "
+                "name fewer pools"
             )
         return self(step, **slots, **inputs)
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """On a cluster, close the job's runs in MLflow however the tasks inside end.
+    def closing_runs(self) -> Iterator[None]:
+        """On a cluster, close the job's MLflow runs however the tasks inside end.
 
-        Here the caller sees to that.
+        On one machine the caller does that.
         """
         if self.graph.inline:
             yield

@@ -1,4 +1,4 @@
-"""Images by digest: what images.lock names, wherever a site keeps its copies."""
+"""Images by digest, as images.lock names them, in the public or in a site's own registry."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from inc_mlflow.spec.text import read_mapping, read_text, reading
 LOCK = "INC_MLFLOW_IMAGES"
 """Environment variable with the path of another images.lock."""
 NOWHERE = f"sha256:{'0' * 64}"
-"""The digest of no image: what is pulled by it is refused, never something else of that name."""
+"""A digest that no image has: pulling by it fails, instead of fetching another image of that name."""
 _SHIPPED = Path(__file__).parent / "images.lock"
 _NAME = r"[a-z0-9]+([._-][a-z0-9]+)*"
 _REPOSITORY = rf"^{_NAME}(:[0-9]+)?(/{_NAME})*$"
@@ -57,8 +57,8 @@ def not_published(names: Iterable[str]) -> str | None:
     if not missing:
         return None
     return (
-        f"images.lock: no digest of {', '.join(missing)}, so no cluster can pull it; build and lock your own with "
-        f"`make image-push REGISTRY=…`, or name another lock with {LOCK}"
+        f"images.lock: no digest of {', '.join(missing)}, so no cluster can pull it; "
+        f"build and lock your own with `make image-push REGISTRY=…`, or name another lock with {LOCK}"
     )
 
 

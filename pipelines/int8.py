@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from kfp import dsl
 
-from inc_mlflow.pipelines.common import conclude, measure, promotion
+from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def int8(graph: Graph) -> "GraphComponent":
     def int8(job: str, root: str = ".", tracking_uri: str = "") -> None:
         """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
         tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool
-        with tasks.guarded():
+        with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
             ranges = tasks("calibrate", pool, baseline=baseline).outputs["ranges"]
             candidates = tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"]
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
-            conclude(tasks, models, measure(tasks, models), ending)
+            judge_and_promote(tasks, models, measure(tasks, models), ending)
 
     return int8

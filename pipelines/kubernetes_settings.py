@@ -1,10 +1,10 @@
-"""What Kubernetes and KFP give a container task beside its inputs: its pool, a name, retries, caching, credentials."""
+"""Settings of container tasks on Kubernetes: pool, name, retries, caching, credentials."""
 
 from dataclasses import dataclass
 
 from kfp import dsl, kubernetes
 
-from inc_mlflow.pipelines.bundle import pinned
+from inc_mlflow.pipelines.bundle import is_pinned
 from inc_mlflow.pipelines.placement import place
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
@@ -20,69 +20,68 @@ USER = 10001
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a step behaves."""
+class TaskProfile:
+    """What the cluster has to know of a step."""
 
     label: str
     pure: bool = False
-    """The same inputs give the same result, whatever the hardware and whoever answers: KFP may take it from
-    its cache."""
-    asks: bool = False
-    """It talks to MLflow: it gets the credentials, and a retry may cure what a server refused."""
+    """The same inputs give the same result on any hardware, so KFP may take it from its cache."""
+    uses_mlflow: bool = False
+    """The task gets MLflow's credentials, and is retried: the server may be back then."""
     alone: bool = False
     """Nothing else may run on its node."""
 
 
-MANNERS = {
-    "benchmark": Manner("benchmark", alone=True),
-    "calibrate": Manner("calibrate", pure=True),
-    "calibrate_shard": Manner("calibrate shard", pure=True),
-    "evaluate": Manner("evaluate"),
-    "evaluate_shard": Manner("evaluate shard"),
-    "fetch_champion": Manner("fetch champion", asks=True),
-    "finish": Manner("close runs", asks=True),
-    "gate": Manner("gate", pure=True),
-    "import_model": Manner("import", pure=True),
-    "merge_candidates": Manner("merge candidates", pure=True),
-    "merge_evaluations": Manner("merge evaluations", pure=True),
-    "merge_ranges": Manner("merge ranges", pure=True),
-    "promote": Manner("promote", asks=True),
-    "quantize": Manner("quantize", pure=True),
-    "request": Manner("request promotion", asks=True),
-    "track": Manner("track", asks=True),
+TASK_PROFILES = {
+    "benchmark": TaskProfile("benchmark", alone=True),
+    "calibrate": TaskProfile("calibrate", pure=True),
+    "calibrate_shard": TaskProfile("calibrate shard", pure=True),
+    "evaluate": TaskProfile("evaluate"),
+    "evaluate_shard": TaskProfile("evaluate shard"),
+    "fetch_champion": TaskProfile("fetch champion", uses_mlflow=True),
+    "finish": TaskProfile("close runs", uses_mlflow=True),
+    "gate": TaskProfile("gate", pure=True),
+    "import_model": TaskProfile("import", pure=True),
+    "merge_candidates": TaskProfile("merge candidates", pure=True),
+    "merge_evaluations": TaskProfile("merge evaluations", pure=True),
+    "merge_ranges": TaskProfile("merge ranges", pure=True),
+    "promote": TaskProfile("promote", uses_mlflow=True),
+    "quantize": TaskProfile("quantize", pure=True),
+    "request": TaskProfile("request promotion", uses_mlflow=True),
+    "track": TaskProfile("track", uses_mlflow=True),
 }
 
 
-def dress(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) -> dsl.PipelineTask:
-    """Give a task everything that only a cluster has a use for."""
-    manner, hardware = MANNERS[step], spec.placement.get(pool, PoolSpec())
-    task.set_display_name(f"{pool} · {manner.label}" if pool in spec.real_pools else manner.label)
-    task.set_caching_options(enable_caching=manner.pure and _repeatable(step, spec))
-    if manner.asks:
+def apply_settings(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) -> dsl.PipelineTask:
+    """Apply all settings that only a cluster uses to a task, and return it."""
+    profile, hardware = TASK_PROFILES[step], spec.placement.get(pool, PoolSpec())
+    task.set_display_name(f"{pool} · {profile.label}" if pool in spec.real_pools else profile.label)
+    task.set_caching_options(enable_caching=profile.pure and _repeatable(step, spec))
+    if profile.uses_mlflow:
         task.set_retry(num_retries=3, backoff_duration="30s", backoff_factor=2, backoff_max_duration="10m")
-    place(task, pool, hardware, alone=manner.alone)
+    place(task, pool, hardware, alone=profile.alone)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_non_root=True)
     kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path=_SCRATCH)
-    _connect(task, manner)
+    _connect(task, profile)
     return task
 
 
 def _repeatable(step: str, spec: JobSpec) -> bool:
-    """Tell whether all that a pure step reads is named by content.
+    """Return whether a pure step may come from the cache: all that it reads is named by its sha256.
 
     A search times models, so it is never repeated.
     """
-    return pinned(spec) and not (step == "quantize" and spec.recipes == "auto")
+    return is_pinned(spec) and not (step == "quantize" and spec.recipes == "auto")
 
 
-def _connect(task: dsl.PipelineTask, manner: Manner) -> None:
-    """Hand over addresses and credentials by the names of a config map and of secrets.
+def _connect(task: dsl.PipelineTask, profile: TaskProfile) -> None:
+    """Pass addresses and credentials by the names of a config map and secrets.
 
-    None of them stands in the package.
+    The package holds none of their values.
     """
     kubernetes.use_config_map_as_env(task, SETTINGS, {key: key for key in _ADDRESSES}, optional=True)
     kubernetes.use_secret_as_env(task, STORAGE, {key: key for key in _STORAGE_KEYS}, optional=True)
-    if manner.asks:
+    if profile.uses_mlflow:
         kubernetes.use_secret_as_env(task, TRACKING, {key: key for key in _TRACKING_KEYS}, optional=True)
         for variable, field in POD_FACTS.values():
             kubernetes.use_field_path_as_env(task, env_name=variable, field_path=field)

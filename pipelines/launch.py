@@ -1,7 +1,9 @@
-"""Start one step for KFP's runner, in the place of its shell: ``python -m inc_mlflow.pipelines.launch MODULE SOURCE ...``.
+"""Starts a step in place of KFP's shell.
 
-A step ends with the run that asked for it, however that ends; and where the system or a person ends the step,
-the run is told so, since KFP only tells that it failed.
+Run as ``python -m inc_mlflow.pipelines.launch MODULE SOURCE ...``.
+
+A step ends with its run, however that ends. Where the system or a person kills a step, this program leaves
+the reason for the run: KFP only says that the step failed.
 """
 
 import os
@@ -22,8 +24,8 @@ RUN = "INC_MLFLOW_RUN"
 _SHELL = ["sh", "-ec"]
 
 
-def launched(deployment: "Struct") -> None:
-    """Let all steps of a pipeline start through this program."""
+def use_launcher(deployment: "Struct") -> None:
+    """Make all steps of a pipeline start through this program."""
     from kfp.dsl.component_factory import EXECUTOR_MODULE
 
     for executor in deployment["executors"].values():
@@ -33,10 +35,10 @@ def launched(deployment: "Struct") -> None:
 
 
 def main(module: str, source: str, *arguments: str) -> int:
-    """Run the step in a child of this process, which has nothing to do but to see how that ends."""
+    """Run the step in a child process, whose end this process waits for and reports."""
     end_with_parent(int(os.environ[RUN]))
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run says in one line that it was stopped
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run itself prints the one line
     launcher = os.getpid()
     step = os.fork()
     if step == 0:
@@ -45,8 +47,8 @@ def main(module: str, source: str, *arguments: str) -> int:
         return 0
     code = os.waitstatus_to_exitcode(os.waitpid(step, 0)[1])
     if code < 0:
-        _tell(arguments[arguments.index("--function_to_execute") + 1], -code)
-    return abs(code)  # of a signal: KFP asks only whether it is 0
+        _report(arguments[arguments.index("--function_to_execute") + 1], -code)
+    return abs(code)  # of a signal it is negative; KFP asks only whether it is 0
 
 
 def _execute(module: str, source: str, arguments: tuple[str, ...]) -> None:
@@ -58,7 +60,7 @@ def _execute(module: str, source: str, arguments: tuple[str, ...]) -> None:
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
-def _tell(step: str, number: int) -> None:
+def _report(step: str, number: int) -> None:
     from inc_mlflow.steps import failure
     from inc_mlflow.steps.step import FAILURE
 

@@ -1,4 +1,4 @@
-"""Run a pipeline on this machine with KFP's subprocess runner: no container, no virtual environment, no cluster."""
+"""Run a pipeline on this machine with KFP's subprocess runner, without containers or a cluster."""
 
 import os
 import re
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TextIO
 from inc_mlflow import progress, remote
 from inc_mlflow.errors import IncError, KilledError
 from inc_mlflow.files import write_text
-from inc_mlflow.guard import PREFIX, environment, place
-from inc_mlflow.pipelines.launch import RUN, launched
+from inc_mlflow.guard import PREFIX, environment, temporary_directory
+from inc_mlflow.pipelines.launch import RUN, use_launcher
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.step import FAILURE, STATE
 
@@ -26,12 +26,10 @@ LOG = "kfp.log"
 
 
 def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path) -> None:
-    """Run ``pipeline`` with its steps resuming from ``state``.
+    """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here.
 
-    An IncError of a step is raised here as it was there.
-
-    Everything KFP prints goes to standard error, or to ``kfp.log`` in the state folder where a person watches
-    bars.
+    What KFP prints goes to standard error, or to ``kfp.log`` in the state folder where standard error is a
+    terminal and shows progress.
     """
     with _scratch(state) as root:
         values = {
@@ -43,13 +41,13 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
-        with environment(values), _watched(state, steps) as log, _stdout_to(log):
+        with environment(values), _showing_progress(state, steps) as log, _stdout_to(log):
             _run(pipeline, arguments, root, state)
 
 
 @contextmanager
 def _scratch(state: Path) -> Iterator[Path]:
-    """Give a directory for KFP's files and the steps' temporary ones; what a killed run left is removed."""
+    """Yield a directory for temporary files of KFP and the steps; remove what a killed run left."""
     note = state / "scratch"
     if note.exists():
         _remove(note.read_text(errors="replace"))
@@ -62,16 +60,16 @@ def _scratch(state: Path) -> Iterator[Path]:
 
 
 def _remove(left: str) -> None:
-    """Remove what a killed run left among the temporary files: a directory of ours, or the command's that it stands in."""
-    found = re.match(rf"{re.escape(str(place()))}/({PREFIX}\w{{8}})(/|$)", left)
-    if found:
-        shutil.rmtree(place() / found[1], ignore_errors=True)
+    """Remove the temporary directory that a killed run left, or that of its command around it."""
+    folder = temporary_directory()
+    if found := re.match(rf"{re.escape(str(folder))}/({PREFIX}\w{{8}})(/|$)", left):
+        shutil.rmtree(folder / found[1], ignore_errors=True)
 
 
 def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
     from kfp import local
 
-    launched(pipeline.pipeline_spec.deployment_spec)
+    use_launcher(pipeline.pipeline_spec.deployment_spec)
     local.init(
         local.SubprocessRunner(use_venv=False),
         pipeline_root=str(root),
@@ -89,10 +87,7 @@ def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, s
 
 
 def _killed(state: Path) -> IncError | None:
-    """Return the error for a step that was killed together with the process that watches it.
-
-    It left its process id.
-    """
+    """Return the error for a step that was killed together with its launcher: its process id is left."""
     left = next(state.glob("*.pid"), None)
     return KilledError(f"{left.stem} was killed; run again to go on") if left else None
 
@@ -102,20 +97,20 @@ def _bug(error: RuntimeError, log: Path) -> RuntimeError:
 
 
 @contextmanager
-def _watched(state: Path, steps: int) -> Iterator[TextIO]:
-    """Give the stream for KFP's output, and draw the steps' progress while it is not the person's own."""
+def _showing_progress(state: Path, steps: int) -> Iterator[TextIO]:
+    """Yield the stream for KFP's output; in a terminal that is a file, and the steps' progress is shown."""
     if not sys.stderr.isatty():
         yield sys.stderr
         return
-    from inc_mlflow.pipelines.step_progress import Watch
+    from inc_mlflow.pipelines.step_progress import StepProgress
 
-    with (state / LOG).open("w") as log, Watch(state, steps):
+    with (state / LOG).open("w") as log, StepProgress(state, steps):
         yield log
 
 
 @contextmanager
 def _stdout_to(stream: TextIO) -> Iterator[None]:
-    """Point standard output at another stream, for this process at file-descriptor level and so for its children."""
+    """Redirect standard output at the level of file descriptors, so also for child processes."""
     sys.stdout.flush()
     saved = os.dup(1)
     os.dup2(stream.fileno(), 1)

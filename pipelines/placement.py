@@ -1,4 +1,4 @@
-"""Puts a Kubeflow task on a pool: which nodes take it, and what it gets there."""
+"""Places a Kubeflow task on a pool: its nodes, and the resources that it gets there."""
 
 from typing import TYPE_CHECKING
 
@@ -9,19 +9,17 @@ if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
 
 POOL_LABEL = "inc-mlflow/pool"
-"""Label of a pod: the pool that its task was meant for. `inc-mlflow pools check` holds the nodes against
-it."""
+"""Label of a pod: the pool of its task, which `inc-mlflow pools check` compares with the nodes."""
 ALONE_LABEL = "inc-mlflow/alone"
 """Label of a pod that has a node to itself."""
 
 
 def place(task: "PipelineTask", pool: str, hardware: PoolSpec, alone: bool = False) -> "PipelineTask":
-    """Let a task run on the nodes of its pool only, once per task.
+    """Let a task run on the nodes of its pool only; call it once for each task.
 
-    SpecError where nobody said which these are.
-
-    With ``alone`` it asks for the CPUs of a whole node, where the pool says how many these are. On `local` it
-    may run anywhere, and so on `system` for a job that has no pools on a cluster.
+    With ``alone`` the task requests the CPUs of a whole node, where the pool says how many these are. On
+    `local` it may run anywhere, and on `system` too for a job that has no pools on a cluster.
+    Raises SpecError where a pool does not say which nodes it has.
     """
     from kfp import kubernetes
 

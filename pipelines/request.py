@@ -1,4 +1,4 @@
-"""Request promotion of what a job on this machine found out."""
+"""Request promotion of the best candidate of a job that ran on this machine."""
 
 import tempfile
 from pathlib import Path
@@ -12,9 +12,9 @@ from inc_mlflow.steps.prepare.check import check
 
 
 def request_finished(job: Job, pipeline: str = "int8") -> str:
-    """Return the run that holds the request.
+    """Return the id of the MLflow run that holds the request.
 
-    StateError where the job was not run to its end, or was run otherwise.
+    Raises StateError where the job was not run to its end, or by another pipeline.
     """
     state = state_folder(job, check(job).facts, pipeline)
     steps = {name: state / name for name in ("champion", "judgement", "tracking")}

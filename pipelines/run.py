@@ -1,4 +1,4 @@
-"""Run a job on this machine: check it, claim its state, run the pipeline, and tell the result."""
+"""Run a job on this machine: check it, lock its state, run the pipeline, return the result."""
 
 import json
 import os
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from inc_mlflow.errors import StaleError, TrackingError, UnreachableError
 from inc_mlflow.files import read_sealed, sha256_file, write_sealed, write_text
 from inc_mlflow.pipelines import SHARDS
-from inc_mlflow.pipelines.compiling import inline
+from inc_mlflow.pipelines.compiling import build_inline
 from inc_mlflow.pipelines.local import run_local
 from inc_mlflow.pipelines.state import (
     RESULT,
-    claimed,
     clear,
-    ended,
-    forget_ended,
-    heal,
-    session,
+    ended_sessions,
+    forget_ended_sessions,
+    locked,
+    remove_damaged,
+    session_id,
     state_folder,
 )
 from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
@@ -35,8 +35,8 @@ from inc_mlflow.tracking.server.connection import Server, check_reachable
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
-TOLD = "told.json"
-"""What the result was told to which server, with its digest."""
+SENT = "sent.json"
+"""Which server has which result, by its sha256."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +46,32 @@ class Finished:
     result: dict[str, Any]
     slow: dict[str, Slow]
     pending: str | None = None
-    """Why the server does not have all of it; the same command sends the rest."""
+    """Why the server lacks part of it, None where it has all; the same command sends the rest."""
 
 
 def run_job(
-    job: Job, fresh: bool, tell: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS
+    job: Job, fresh: bool, notify: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS
 ) -> Finished:
-    """Return what the job found out; a finished job gives the stored answer unless ``fresh``.
+    """Return the result of a job; that of a finished job is read from disk unless ``fresh``.
 
-    ``tell`` gets what a person should know before the work: rows left out, what the split can decide, that
-    nobody answers. TrackingErrors before the judgement are raised, later ones are what is ``pending``.
+    ``notify`` receives what a person should know before the work: rows that are left out, what the split can
+    decide, a server that does not answer. TrackingErrors before the judgement are raised; later ones become
+    ``pending``.
     """
-    built = inline(pipeline, job.spec, shards)
+    built = build_inline(pipeline, job.spec, shards)
     checked = check(job)
-    if pipeline == "sharded":  # KFP would run all tasks of a loop before it tells that one failed
+    if pipeline == "sharded":  # KFP would run all tasks of a loop before it reports that one failed
         check_shards(job, shards)
     state = state_folder(job, checked.facts, pipeline)
-    with claimed(state):
+    with locked(state):
         if fresh:
             clear(state)
-        heal(state, tell)
-        if _told(job, state, tell):
+        remove_damaged(state, notify)
+        if _is_sent(job, state, notify):
             return _stored(state)
         for note in (*checked.notes, *_absent(job)):
-            tell(note)
-        return _work(job, built, state, tell)
+            notify(note)
+        return _work(job, built, state, notify)
 
 
 def _absent(job: Job) -> Iterator[str]:
@@ -80,23 +81,23 @@ def _absent(job: Job) -> Iterator[str]:
         yield f"{error}. Until then the job is measured, and kept on this disk"
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path, tell: Callable[[str], None]) -> Finished:
-    os.environ |= {SESSION: session(state), ENDED: " ".join(ended(state))}
+def _work(job: Job, pipeline: "GraphComponent", state: Path, notify: Callable[[str], None]) -> Finished:
+    os.environ |= {SESSION: session_id(state), ENDED: " ".join(ended_sessions(state))}
     try:
         run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
     except TrackingError as error:
         return _unsent(error, state)
     tracked = TrackingRecord.load(state / "tracking")
     if tracked.no_views:
-        tell(tracked.no_views)
+        notify(tracked.no_views)
     write_text(state / RESULT, json.dumps(job_result(state, _links(job, tracked)), indent=1))
-    write_sealed(state / TOLD, {"server": Server.of(job).address, "sha256": sha256_file(state / RESULT)})
-    forget_ended(state)
+    write_sealed(state / SENT, {"server": Server.of(job).address, "sha256": sha256_file(state / RESULT)})
+    forget_ended_sessions(state)
     return _stored(state)
 
 
 def _unsent(error: TrackingError, state: Path) -> Finished:
-    """Return what was measured; a champion that it was not measured beside is asked for by the next run."""
+    """Return what was measured. After a StaleError the next run fetches the champion again."""
     if not (state / "judgement" / RECORD).exists():
         raise error
     result, slow = job_result(state, None), dict(_slow(state))
@@ -113,22 +114,22 @@ def _stored(state: Path) -> Finished:
 
 
 def _slow(state: Path) -> Iterator[tuple[str, Slow]]:
-    """Yield why candidates are slow; of several pools each is named."""
+    """Yield by label why candidates are slow; labels name the pool where there are several."""
     records = [BenchmarkRecord.load(directory) for directory in step_directories(state, "benchmark")]
     for record in records:
         for label, slow in record.slow.items():
             yield (label if len(records) == 1 else f"{label} on {record.evidence.pool}"), slow
 
 
-def _told(job: Job, state: Path, tell: Callable[[str], None]) -> bool:
-    """Tell whether the job is finished, and on the server it talks to now."""
+def _is_sent(job: Job, state: Path, notify: Callable[[str], None]) -> bool:
+    """Return whether the job is finished, and its present server has the result."""
     if not (state / RESULT).exists():
         return False
-    told = read_sealed(state / TOLD)
-    if told is None or told["sha256"] != sha256_file(state / RESULT):
-        tell(f"{state / RESULT}: damaged; it is put together again")
+    sent = read_sealed(state / SENT)
+    if sent is None or sent["sha256"] != sha256_file(state / RESULT):
+        notify(f"{state / RESULT}: damaged; it is put together again")
         return False
-    return bool(told["server"] == Server.of(job).address)
+    return bool(sent["server"] == Server.of(job).address)
 
 
 def _links(job: Job, tracked: TrackingRecord) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Secrets have no place in a job: its text is stored by Kubeflow, and every user of the cluster may read it."""
+"""Refuses secrets in a job: Kubeflow stores its text, and every user of the cluster may read it."""
 
 import os
 import re
@@ -15,11 +15,11 @@ _LOOKS = {
 }
 _HOLDERS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _SHORTEST = 8
-"""Characters of a secret that is looked for: shorter ones stand in a text by chance."""
+"""Characters of the shortest secret that is looked for: shorter ones occur in a text by chance."""
 
 
 def refuse_secrets(job_text: str, token: Path | None) -> None:
-    """Raise SpecError, which does not repeat it, where a job's text holds what looks like a secret, or is one of ours."""
+    """Raise SpecError, without the secret, where a job's text holds a secret or what looks like one."""
     for what, look in _LOOKS.items():
         if look.search(job_text):
             raise SpecError(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
 
-from inc_mlflow.pipelines.common import Models, conclude, measure, promotion
+from inc_mlflow.pipelines.common import Models, judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
 from inc_mlflow.records import Shard
 
@@ -20,14 +20,14 @@ def sharded(graph: Graph) -> "GraphComponent":
     def sharded(job: str, root: str = ".", tracking_uri: str = "") -> None:
         """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
         tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool
-        with tasks.guarded():
+        with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
             candidates = tasks(
                 "quantize", pool, baseline=baseline, ranges=_ranges(tasks, pool, baseline)
             ).outputs["candidates"]
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
-            conclude(tasks, models, measure(tasks, models, _evaluate), ending)
+            judge_and_promote(tasks, models, measure(tasks, models, _evaluate), ending)
 
     return sharded
 

@@ -1,4 +1,4 @@
-"""The state folder of a job on this machine: named by content, locked by one run, cleaned of orphans."""
+"""The state folder of a job on this machine: named by its content, used by one run at a time."""
 
 import os
 import re
@@ -41,11 +41,8 @@ def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
 
 
 @contextmanager
-def claimed(state: Path) -> Iterator[None]:
-    """Hold the job's lock, after ending what a killed run left behind.
-
-    StateError where another run holds it.
-    """
+def locked(state: Path) -> Iterator[None]:
+    """Hold the job's lock, and end the steps of a killed run. Raises StateError where another run has it."""
     import filelock
 
     with writable(state):
@@ -55,28 +52,28 @@ def claimed(state: Path) -> Iterator[None]:
         with lock:
             end_orphans(state)
             for left in state.glob(".*.[0-9]*"):
-                left.unlink()  # of writes that a kill cut off
+                left.unlink()  # files of writes that a kill interrupted
             yield
     except filelock.Timeout as error:
         raise StateError(f"{state}: another run of this job is under way; wait for it, or end it") from error
 
 
-def heal(state: Path, tell: Callable[[str], None]) -> None:
-    """Remove the results that are not what their steps left, after a power cut say.
+def remove_damaged(state: Path, notify: Callable[[str], None]) -> None:
+    """Remove results whose files changed since their step, after a power cut for example.
 
-    ``tell`` gets what will happen.
+    ``notify`` receives a line for each.
     """
     for directory in [
         path for path in sorted(state.iterdir()) if path.is_dir() and not path.name.startswith(".")
     ]:
         if ((directory / MARK).exists() or (directory / RECORD).exists()) and is_damaged(directory):
-            tell(f"{directory}: damaged; the step is done again")
+            notify(f"{directory}: damaged; the step is done again")
             shutil.rmtree(directory)
             (state / RESULT).unlink(missing_ok=True)
 
 
-def session(state: Path) -> str:
-    """Return the id of this execution: kept over kills, new after ``--fresh``."""
+def session_id(state: Path) -> str:
+    """Return the id of this execution; it survives kills, and ``--fresh`` makes a new one."""
     path = state / _SESSION
     if not _ids(path):
         write_text(path, uuid.uuid4().hex)
@@ -84,12 +81,9 @@ def session(state: Path) -> str:
 
 
 def clear(state: Path) -> None:
-    """Forget all results.
-
-    The lock stays, since it is held, and so do the ids of executions whose runs may be open.
-    """
+    """Remove all results but the lock and the ids of executions whose MLflow runs may be open."""
     if (state / _SESSION).exists():
-        write_text(state / _ENDED, " ".join({*ended(state), session(state)}))
+        write_text(state / _ENDED, " ".join({*ended_sessions(state), session_id(state)}))
     for path in state.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -97,26 +91,23 @@ def clear(state: Path) -> None:
             path.unlink()
 
 
-def ended(state: Path) -> list[str]:
-    """Return the ids of the executions before ``clear``.
-
-    That this one holds the lock says that none of them is alive.
-    """
+def ended_sessions(state: Path) -> list[str]:
+    """Return the ids of executions before ``clear``; none is alive, since this one holds the lock."""
     return _ids(state / _ENDED)
 
 
 def _ids(path: Path) -> list[str]:
-    """Read ids of executions; what a power cut left of one is none."""
+    """Read ids of executions; part of an id, after a power cut, is none."""
     return re.findall(r"\b[0-9a-f]{32}\b", path.read_text(errors="replace")) if path.exists() else []
 
 
-def forget_ended(state: Path) -> None:
-    """Forget those ids, once none of their runs is open."""
+def forget_ended_sessions(state: Path) -> None:
+    """Remove those ids, once none of their MLflow runs is open."""
     (state / _ENDED).unlink(missing_ok=True)
 
 
 def end_orphans(state: Path) -> None:
-    """End the steps of a killed run, also those that only began: two of one kind would write to one place."""
+    """Kill the steps of a killed run: two processes of one step would write to one place."""
     import psutil
 
     orphans = [process for process in psutil.process_iter() if _works_on(process, state)]
@@ -129,10 +120,7 @@ def end_orphans(state: Path) -> None:
 
 
 def _works_on(process: "psutil.Process", state: Path) -> bool:
-    """Tell whether a process was started as a step of this state.
-
-    Its environment says so from its first moment.
-    """
+    """Return whether a process is a step of this state, by its environment."""
     import psutil
 
     try:

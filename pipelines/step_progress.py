@@ -1,4 +1,4 @@
-"""What a person sees while a pipeline runs: the step under way, and how far it is."""
+"""Shows in a terminal which step of a pipeline runs, and how far it is."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ from inc_mlflow.records import RECORD
 _INTERVAL = 0.2  # seconds
 
 
-class Watch:
+class StepProgress:
     """A bar on standard error, fed from the files that steps leave in the state folder."""
 
     def __init__(self, state: Path, steps: int) -> None:
@@ -42,7 +42,7 @@ class Watch:
         self._bar.update(self._task, completed=done)
 
     def _steps(self) -> tuple[str, int, int]:
-        """Tell the step under way, and how many of all are finished."""
+        """Return the step that runs, how many have finished, and how many there are."""
         running = [note.stem for note in self._state.glob("*.pid")]
         finished = sum(1 for _ in self._state.glob(f"[!.]*/{RECORD}"))
         return (running[0] if running else self._label or "start"), finished, self._count

@@ -1,4 +1,4 @@
-"""Submit a job to Kubeflow: check it, take its files along, compile it, and start one run."""
+"""Submit a job to Kubeflow: check it, upload its files, compile it, start one run."""
 
 import json
 import tempfile
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Order:
-    """How a run is to be started; None leaves it to the server."""
+class RunOptions:
+    """How to start a run; None leaves a choice to the server."""
 
     experiment: str
     run_name: str | None = None
@@ -39,14 +39,15 @@ def submit(
     job: Job,
     pipeline: str,
     endpoint: Endpoint,
-    order: Order,
+    options: RunOptions,
     registry: str | None,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     shards: int = SHARDS,
 ) -> str:
-    """Start one run of a job that names its server, and return its id; ``tell`` gets what is uploaded.
+    """Start one run of a job that names its server, and return the run's id.
 
-    Nothing leaves this machine before all is checked.
+    All checks come before the first upload; ``notify`` receives what is uploaded. Raises ClusterError where
+    the server or the network refuses, SpecError for a job that cannot run there.
     """
     from inc_mlflow.pipelines.client import connected
 
@@ -56,21 +57,21 @@ def submit(
     refuse_secrets(job.spec.to_text(), endpoint.token)
     with connected(endpoint):
         pass  # before anything is uploaded
-    job = _bundled(job, order, tell)
+    job = _bundled(job, options, notify)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"
         compile_package(job, pipeline, package, registry, shards)
-        return start(package, endpoint, replace(order, run_name=order.run_name or _run_name(job)))
+        return start(package, endpoint, replace(options, run_name=options.run_name or _run_name(job)))
 
 
 def with_server(job: Job) -> Job:
-    """Return the job with the MLflow server that is meant here; SpecError where pods could not reach that."""
+    """Return the job with the MLflow server in force here. Raises SpecError for a local store."""
     server = Server.of(job)
     for uri in (server.tracking_uri, server.registry_uri):
         if not uri.startswith(("http://", "https://")):
             raise SpecError(
-                "tracking.uri: a local MLflow store, which no pod can reach; set MLFLOW_TRACKING_URI, or tracking.uri in the "
-                "job, to a server's http(s) URL"
+                "tracking.uri: a local MLflow store, which no pod can reach; "
+                "set MLFLOW_TRACKING_URI, or tracking.uri in the job, to a server's http(s) URL"
             )
     return replace(job, spec=job.spec.model_copy(update={"tracking": _tracking(server)}))
 
@@ -87,22 +88,23 @@ def _tracking(server: Server) -> TrackingSpec:
         raise SpecError(f"tracking.{spec_error(error)}") from error
 
 
-def start(package: Path, endpoint: Endpoint, order: Order) -> str:
-    """Create the experiment, unless it is there, and exactly one run; return the run's id."""
+def start(package: Path, endpoint: Endpoint, options: RunOptions) -> str:
+    """Create the experiment, unless there is one, and exactly one run; return the run's id."""
     from inc_mlflow.pipelines.client import connected
 
     with connected(endpoint) as client:
         namespace = client.get_user_namespace() or None
-        return _run(client, package, _experiment(client, order.experiment, namespace), endpoint, order)
+        return _run(client, package, _experiment(client, options.experiment, namespace), endpoint, options)
 
 
-def _bundled(job: Job, order: Order, tell: Callable[[str], None]) -> Job:
+def _bundled(job: Job, options: RunOptions, notify: Callable[[str], None]) -> Job:
     files = local_files(job)
-    if files and order.pipeline_root is None:
+    if files and options.pipeline_root is None:
         raise SpecError(
-            f"--pipeline-root: the job reads local files ({', '.join(files)}); say where they go, as s3://bucket/prefix"
+            f"--pipeline-root: the job reads local files ({', '.join(files)}); "
+            "say where they go, as s3://bucket/prefix"
         )
-    return bundle(job, order.pipeline_root, tell) if order.pipeline_root else job
+    return bundle(job, options.pipeline_root, notify) if options.pipeline_root else job
 
 
 def _experiment(client: "QuickClient", name: str, namespace: str | None) -> str:
@@ -115,27 +117,28 @@ def _experiment(client: "QuickClient", name: str, namespace: str | None) -> str:
         except FAILURES as error:
             if not is_unclear(error):
                 raise
-            made = client.create_experiment(
-                name, namespace=namespace
-            )  # it looks first whether the experiment is there
+            # This looks first whether there is such an experiment.
+            made = client.create_experiment(name, namespace=namespace)
     except ValueError as error:
         raise ClusterError(f"--experiment: {' '.join(str(error).split())} Choose another name") from error
     return str(made.experiment_id)
 
 
-def _run(client: "QuickClient", package: Path, experiment: str, endpoint: Endpoint, order: Order) -> str:
-    """Create a run once: where the answer is lost it is looked for, never asked for again."""
-    from inc_mlflow.pipelines.client import FAILURES, is_unclear, reason
+def _run(
+    client: "QuickClient", package: Path, experiment: str, endpoint: Endpoint, options: RunOptions
+) -> str:
+    """Create a run once: after a lost answer it is looked for, and never requested again."""
+    from inc_mlflow.pipelines.client import FAILURES, failure_text, is_unclear
 
-    name = order.run_name or package.stem
+    name = options.run_name or package.stem
     before = _runs(client, experiment, name)
     try:
         made = client.run_pipeline(
             experiment,
             name,
             str(package),
-            pipeline_root=order.pipeline_root,
-            service_account=order.service_account,
+            pipeline_root=options.pipeline_root,
+            service_account=options.service_account,
         )
     except FAILURES as error:
         if not is_unclear(error):
@@ -145,14 +148,14 @@ def _run(client: "QuickClient", package: Path, experiment: str, endpoint: Endpoi
             return found.pop()
         where = f"{endpoint.page}/#/experiments/details/{experiment}"
         raise ClusterError(
-            f"--host: {endpoint.host} did not answer ({reason(error)}) and has {len(found) or 'no'} new runs called {name!r}; "
-            f"look at {where} before you submit again"
+            f"--host: {endpoint.host} did not answer ({failure_text(error)}) and has {len(found) or 'no'} "
+            f"new runs called {name!r}; look at {where} before you submit again"
         ) from error
     return str(made.run_id)
 
 
 def _runs(client: "QuickClient", experiment: str, name: str) -> set[str]:
-    """Return the runs of a name."""
+    """Return the ids of the runs of a name."""
     wanted = json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
     answer = client.list_runs(experiment_id=experiment, page_size=100, filter=wanted)
     return {run.run_id for run in answer.runs or [] if run.display_name == name}

@@ -59,7 +59,8 @@ def test_a_missing_function_lists_those_that_are_there(folder, name):
 
 def test_a_missing_file_is_named_with_the_way_to_write_it(folder):
     assert failure("other.py:f", folder) == (
-        f"metric.callable: no file {folder / 'other.py'}; write it as file.py:function, relative to the job file"
+        f"metric.callable: no file {folder / 'other.py'}; write it as file.py:function, "
+        "relative to the job file"
     )
 
 

@@ -101,7 +101,8 @@ def test_a_path_names_the_row_that_has_its_suffix(installed):
         ("nowhere:ROW", "nowhere:ROW cannot be imported (No module named 'nowhere'); repair or uninstall it"),
         (
             "plugin:ABSENT",
-            "plugin:ABSENT cannot be imported (module 'plugin' has no attribute 'ABSENT'); repair or uninstall it",
+            "plugin:ABSENT cannot be imported (module 'plugin' has no attribute 'ABSENT'); "
+            "repair or uninstall it",
         ),
         ("plugin:WRONG", "plugin:WRONG is str; it must be an inc_mlflow.registry.Row"),
     ],

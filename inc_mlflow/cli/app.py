@@ -35,8 +35,9 @@ class Panels(TyperGroup):
 app = typer.Typer(
     cls=Panels,
     help=(
-        "Turn an FP32 ONNX model into an INT8 model that can be trusted: calibrate, quantise, evaluate, benchmark, judge "
-        "and promote.\n\nBegin with `inc-mlflow run examples/digits/job.yaml`, then `inc-mlflow ui examples/digits`."
+        "Turn an FP32 ONNX model into an INT8 model that can be trusted: calibrate, quantise, evaluate, "
+        "benchmark, judge and promote.\n\nBegin with `inc-mlflow run examples/digits/job.yaml`, then "
+        "`inc-mlflow ui examples/digits`."
     ),
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

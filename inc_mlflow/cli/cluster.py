@@ -89,15 +89,17 @@ def submit(
     pass, 2 something to mend, 3 fail, 4 inconclusive.
     """
     from inc_mlflow.pipelines.endpoint import Endpoint
-    from inc_mlflow.pipelines.submit import Order, with_server
+    from inc_mlflow.pipelines.submit import RunOptions, with_server
     from inc_mlflow.pipelines.submit import submit as start
     from inc_mlflow.spec import Job
     from inc_mlflow.tracking.server.connection import Server
 
     given = with_server(Job.load(job, placement))
     endpoint = Endpoint.of(host, namespace, token_file)
-    order = Order(endpoint.experiment(experiment, given.spec.name), run_name, service_account, pipeline_root)
-    run = start(given, pipeline, endpoint, order, image_registry, say, shards)
+    options = RunOptions(
+        endpoint.experiment(experiment, given.spec.name), run_name, service_account, pipeline_root
+    )
+    run = start(given, pipeline, endpoint, options, image_registry, say, shards)
     started = {"run": run, "url": endpoint.run_url(run)}
     if not wait:
         emit(started, as_json)

@@ -102,7 +102,8 @@ def _check_plan(
         raise SpecError("--plan: give either --job or --rows")
     if candidate is not None and (job is None or disagreement is not None):
         raise SpecError(
-            "--candidate: its disagreement is measured on a job's tuning split; give --job, not --disagreement"
+            "--candidate: its disagreement is measured on a job's tuning split; "
+            "give --job, not --disagreement"
         )
 
 

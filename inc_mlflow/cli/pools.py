@@ -8,7 +8,7 @@ import typer
 from inc_mlflow.cli.app import CLUSTER, EXIT, JSON, app, emit
 
 if TYPE_CHECKING:
-    from inc_mlflow.pipelines.scheduling.proof import Placed
+    from inc_mlflow.pipelines.scheduling.proof import TaskPlacement
     from inc_mlflow.spec import PoolSpec
 
 PRESET = Annotated[
@@ -93,7 +93,7 @@ def _summary(name: str, pool: "PoolSpec") -> str:
     return f"{role}; {' '.join(filter(None, hardware)) or 'any hardware'}; nodes with {', '.join(nodes)}"
 
 
-def _row(placed: "Placed") -> dict[str, Any]:
+def _row(placed: "TaskPlacement") -> dict[str, Any]:
     task = placed.task
     return {
         "task": task.path,
@@ -104,7 +104,7 @@ def _row(placed: "Placed") -> dict[str, Any]:
     }
 
 
-def _print_proof(proof: list["Placed"], verdict: str) -> None:
+def _print_proof(proof: list["TaskPlacement"], verdict: str) -> None:
     """Print a line per task, then one per task that is wrong."""
     width = max(len(placed.task.name) for placed in proof)
     for placed in proof:

@@ -22,7 +22,7 @@ Pool = Annotated[
 @app.command("import", rich_help_panel=STEPS)
 def import_(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The ONNX model as it was given.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for model.onnx and its record.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the baseline and its record.")],
     data: Annotated[
         Path | None, typer.Option(help="An .npz with rows on which source and baseline are compared.")
     ] = None,

@@ -1,4 +1,4 @@
-"""The caller's side: one server of processes for as long as this process lives, made when it is first needed."""
+"""The caller's side: one server of confined processes, started on first use, ended with this process."""
 
 import atexit
 import json
@@ -17,25 +17,26 @@ from inc_mlflow.errors import BrokenError, ShortageError
 
 _KEPT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 _KEPT_ALL = ("PYTHON", "INC_MLFLOW_")
-"""Names, and beginnings of names, of variables that a process gets: none holds a secret."""
+"""Environment variables, by name and by prefix, that the process gets: none holds a secret."""
 _THREADS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-"""A thread reserves tens of megabytes that nobody uses, and a limit of memory counts them."""
+"""Each thread reserves tens of megabytes of address space, which count against the memory limit."""
 
 
 def confined(what: str, function: str, arguments: Mapping[str, Any], limits: Limits) -> str:
-    """Call "module:attribute" with ``arguments`` in a process of its own and return the text that it gives.
+    """Call "module:attribute" with ``arguments`` in a process of its own and return the text that it returns.
 
-    ``what`` it reads stands in messages. IncErrors come through. BrokenError where anything else is raised,
-    the process dies, or goes beyond ``limits``; ShortageError where this machine lacks what it takes. Whoever
-    took the process over chose the text: parse it as somebody else's.
+    ``what`` names the input in messages. An IncError of the function is raised here as well. Raises
+    BrokenError where the function raises anything else, the process dies or exceeds ``limits``, and
+    ShortageError where this machine lacks memory, disk or processes. Treat the text as untrusted: whoever
+    took the process over could choose it.
     """
-    told = _SERVER.ask(Work(function, arguments, limits))
-    kind, message = str(told.get("told")), str(told.get("message"))
+    answer = _SERVER.ask(Work(function, arguments, limits))
+    kind, message = str(answer.get("kind")), str(answer.get("message"))
     if kind == "done":
         return message
     if kind == "short":
@@ -46,12 +47,12 @@ def confined(what: str, function: str, arguments: Mapping[str, Any], limits: Lim
     raise BrokenError(f"{what}: the process that reads it {message}; start the pipeline again")
 
 
-def _told(line: bytes) -> dict[str, Any]:
+def _parsed(line: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(line)
+        answer = json.loads(line)
     except ValueError:
-        return {"told": "broken", "message": "answered something else"}
-    return told if isinstance(told, dict) else {}
+        return {"kind": "broken", "message": "answered something else"}
+    return answer if isinstance(answer, dict) else {}
 
 
 class _Server:
@@ -63,7 +64,7 @@ class _Server:
         self._owner = 0
 
     def ask(self, work: Work) -> dict[str, Any]:
-        """Return the answer to a piece of work; an interrupted one takes the server with it."""
+        """Return the answer to a piece of work. An interruption ends the server too."""
         with self._turn:
             process = self._alive()
             try:
@@ -96,11 +97,11 @@ class _Server:
             questions.flush()
         if not (line := answers.readline()):
             raise ShortageError("the process that reads what others wrote ended; run the same command again")
-        return _told(line)
+        return _parsed(line)
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """Start in a session of its own: a signal to this one's group is for this process to answer."""
+    """Start a server in a session of its own: signals to this process group must not reach it."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_ALL)}
     command = [sys.executable, "-P", "-m", "inc_mlflow.confined.server"]
     try:

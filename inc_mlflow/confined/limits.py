@@ -1,4 +1,4 @@
-"""Limits of a process, and what of its errors is a lack of this machine's that may be over the next time."""
+"""Limits of a process, and the errors that mean a shortage on this machine, which may pass."""
 
 import errno
 import math
@@ -31,25 +31,25 @@ SHORTAGES = frozenset(
         ),
     }
 )
-"""Numbers of OSErrors that tell of the machine or the network, and not of what was read."""
+"""OSError numbers that are about the machine or the network, not about what was read."""
 _STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a piece of work may take beyond the interpreter and its libraries."""
+    """What a piece of work may use, beyond the interpreter and its libraries."""
 
     cpu_seconds: float
     memory_bytes: int
     wall_seconds: float
-    """Longer than ``cpu_seconds``: a busy machine is nobody's fault."""
+    """Longer than ``cpu_seconds``, since the machine may be busy."""
     file_bytes: int = 0
-    """Of each file that it writes."""
+    """Size of each file that it writes, at most."""
     more_cpu_seconds: float = 0
-    """That it may ask for, by ``more_time``, once it knows what there is to do."""
+    """CPU time that it may add by ``more_time``, once it knows how much work there is."""
 
     def apply(self) -> None:
-        """Hold this process to them for good; memory is counted from what it has now."""
+        """Apply the limits to this process, for good; memory counts from what it uses now."""
         more = math.ceil(self.more_cpu_seconds) + 1  # SIGXCPU, which tells why, comes before SIGKILL
         _set(resource.RLIMIT_CPU, math.ceil(self.cpu_seconds), more)
         if _STATM.exists():  # elsewhere than on Linux the system does not tell how much that is now
@@ -59,9 +59,9 @@ class Limits:
 
 
 def more_time(seconds: float) -> None:
-    """Give this process CPU time from now on.
+    """Let this process use ``seconds`` of CPU time from now on, as far as ``more_cpu_seconds`` allows.
 
-    Not beyond what its limits have in store, and nothing where it has none.
+    Does nothing in a process without a limit of CPU time.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     if soft != resource.RLIM_INFINITY:
@@ -73,7 +73,7 @@ def more_time(seconds: float) -> None:
 
 @contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """Let this process write no file beyond ``size`` bytes for a while: the writer gets an OSError with EFBIG."""
+    """Limit the files that this process writes to ``size`` bytes; a longer write raises OSError (EFBIG)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (_lower(size, soft, hard), hard))
     try:
@@ -88,7 +88,7 @@ def _set(kind: int, value: int, spare: int = 0) -> None:
 
 
 def _lower(*limits: int) -> int:
-    """Return the least; a process cannot give itself more than it was given."""
+    """Return the smallest limit: a process cannot raise its own hard limit."""
     return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=resource.RLIM_INFINITY)
 
 

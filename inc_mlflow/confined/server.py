@@ -1,8 +1,8 @@
-"""Make a process for each piece of work. Run as ``python -P -m inc_mlflow.confined.server`` by ``confined``.
+"""Forks a process for each piece of work. ``confined`` runs it.
 
-Each line on standard input is a piece of work (``Work``), each answer one JSON line: the caller waits for it.
-Processes are forks of this one, which has the libraries loaded already and none of the caller's secrets. The
-end of standard input ends it and what it is working on.
+Run as ``python -P -m inc_mlflow.confined.server``. Each line on standard input is a piece of work (``Work``);
+each answer is one JSON line, for which the caller waits. The forks find the libraries loaded and none of the
+caller's secrets. The end of standard input ends the server and the work in progress.
 """
 
 import json
@@ -21,18 +21,16 @@ from inc_mlflow.confined.work import Work, answer_of
 from inc_mlflow.guard import end_with_parent
 
 LARGEST_ANSWER = 16 << 20
-"""Bytes: nothing that a caller wants to know is longer."""
+"""Bytes; no legitimate answer is longer."""
 _FILES = 1024
-"""More than this process has open."""
-_LIKELIEST = "1000"
-"""Whom Linux ends first where memory is short."""
+"""File descriptors to close in a fork; more than this process opens."""
+_KILLED_FIRST = "1000"
+"""Score of a process that Linux ends first where memory is short."""
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the caller, whose end is told by standard input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's; its end closes standard input
     with (
         suppress(BrokenPipeError),
         os.fdopen(0, "rb", closefd=False) as lines,
@@ -52,7 +50,7 @@ def _answer(work: Work, lines: BinaryIO) -> bytes:
     except OSError as error:
         os.close(reader)
         os.close(writer)
-        return _told("short", f"no process for it ({error.strerror})")
+        return _message("short", f"no process for it ({error.strerror})")
     if child == 0:
         _work(work, writer, server)
     os.close(writer)
@@ -66,7 +64,7 @@ def _work(work: Work, writer: int, server: int) -> NoReturn:
     """Do the work in this process, write the answer, and end, whatever happens."""
     code = 1
     try:
-        _alone(writer, server)
+        _isolate(writer, server)
         work.limits.apply()
         answer = answer_of(work)
         with os.fdopen(writer, "wb") as file:
@@ -76,8 +74,8 @@ def _work(work: Work, writer: int, server: int) -> NoReturn:
         os._exit(code)
 
 
-def _alone(writer: int, server: int) -> None:
-    """Keep nothing open but the way to answer, end with the parent, and be the first to go where memory is short."""
+def _isolate(writer: int, server: int) -> None:
+    """Close all files but the pipe for the answer, end with the parent, die first where memory is short."""
     os.closerange(3, writer)
     os.closerange(writer + 1, _FILES)
     null = os.open(os.devnull, os.O_RDWR)
@@ -86,25 +84,25 @@ def _alone(writer: int, server: int) -> None:
     end_with_parent(server)
     if sys.platform == "linux":
         with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(_LIKELIEST)
+            Path("/proc/self/oom_score_adj").write_text(_KILLED_FIRST)
 
 
 def _waited(child: int, reader: int, lines: BinaryIO, limits: Limits) -> bytes:
-    """Return the child's answer, or what became of it instead; it is gone by then."""
+    """Return the child's answer, or why there is none; the child has ended by then."""
     content, why = _collected(reader, lines, time.monotonic() + limits.wall_seconds)
     if why:
         os.kill(child, signal.SIGKILL)
     _, status, used = os.wait4(child, 0)
     why = why or _ended(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
-    return _told("broken", why) if why else content
+    return _message("broken", why) if why else content
 
 
 def _collected(reader: int, lines: BinaryIO, deadline: float) -> tuple[bytes, str]:
-    """Return all that the child wrote, and why to wait no longer, if there is a reason."""
+    """Return what the child wrote, and the reason to stop waiting, if there is one."""
     content = bytearray()
     poll = select.poll()
     poll.register(reader, select.POLLIN)
-    poll.register(lines.fileno(), 0)  # POLLHUP is always told
+    poll.register(lines.fileno(), 0)  # POLLHUP is always reported
     while (left := deadline - time.monotonic()) > 0:
         ready = dict(poll.poll(left * 1000))
         if lines.fileno() in ready:
@@ -120,7 +118,7 @@ def _collected(reader: int, lines: BinaryIO, deadline: float) -> tuple[bytes, st
 
 
 def _ended(code: int, seconds: float) -> str:
-    """Say how a process ended that did not end by itself."""
+    """Return how a process failed; empty where it ended with an answer."""
     if code == -signal.SIGXCPU:
         return f"took more than {seconds:.0f} s of CPU time"
     if code < 0:
@@ -129,8 +127,8 @@ def _ended(code: int, seconds: float) -> str:
     return "" if code == 0 else "ended without an answer"
 
 
-def _told(what: str, message: str) -> bytes:
-    return json.dumps({"told": what, "message": message}).encode()
+def _message(kind: str, message: str) -> bytes:
+    return json.dumps({"kind": kind, "message": message}).encode()
 
 
 if __name__ == "__main__":

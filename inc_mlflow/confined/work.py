@@ -1,4 +1,4 @@
-"""A piece of work: which function, with what, within which limits; and the answer to it."""
+"""A piece of work: a function, its arguments, its limits; and the answer to it."""
 
 import json
 import traceback
@@ -16,7 +16,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Work:
-    """``function`` is "module:attribute"; it takes texts and numbers by name, and gives a text."""
+    """``function`` is "module:attribute"; it takes texts and numbers by name and returns a text."""
 
     function: str
     arguments: Mapping[str, Any]
@@ -45,26 +45,26 @@ class Work:
 
 
 def answer_of(work: Work) -> bytes:
-    """Do the work and return JSON: the text it gave, the IncError that it raised, or what else went wrong."""
+    """Do the work and return JSON: the text, the IncError that it raised, or what else went wrong."""
     try:
-        told = {"told": "done", "message": work.do()}
+        answer = {"kind": "done", "message": work.do()}
     except IncError as error:
-        told = {"told": type(error).__name__, "message": one_line(str(error), LONGEST_LINE)}
+        answer = {"kind": type(error).__name__, "message": one_line(str(error), LONGEST_LINE)}
     except MemoryError:
-        told = {
-            "told": "broken",
+        answer = {
+            "kind": "broken",
             "message": f"needs more than {work.limits.memory_bytes >> 20} MiB of memory",
         }
     except Exception as error:  # noqa: BLE001 - one untrusted request: whatever it raises is one line
-        told = {
-            "told": "short" if of_machine(error) else "broken",
-            "message": one_line(described(error), LONGEST_LINE),
+        answer = {
+            "kind": "short" if is_shortage(error) else "broken",
+            "message": one_line(describe_error(error), LONGEST_LINE),
         }
-    return json.dumps(told).encode()
+    return json.dumps(answer).encode()
 
 
-def described(error: Exception) -> str:
-    """Return an exception in one line, with the last place of ours that it went through: the traceback stays here."""
+def describe_error(error: Exception) -> str:
+    """Return an exception in one line, with the last line of this package in its traceback."""
     passed = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [
         f" in {file.relative_to(_PACKAGE)}:{line}" for file, line in passed if file.is_relative_to(_PACKAGE)
@@ -73,6 +73,6 @@ def described(error: Exception) -> str:
     return one_line(f"met {type(error).__name__}{where}: {error}", LONGEST_LINE)
 
 
-def of_machine(error: Exception) -> bool:
-    """Tell whether an exception is about this machine, and not about what was read."""
+def is_shortage(error: Exception) -> bool:
+    """Return whether an exception is about this machine, not about what was read."""
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in SHORTAGES)

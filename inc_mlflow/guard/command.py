@@ -1,4 +1,4 @@
-"""The command's side of its guard: temporary files in one folder, a mark on every process, signals that end it."""
+"""The command's side of its guard: one temporary folder, a mark on every process, handling of signals."""
 
 import os
 import select
@@ -28,21 +28,21 @@ _ANSWER = 5.0
 """Seconds for the guard to end the command's other processes."""
 
 
-def place() -> Path:
-    """Return the directory for temporary files as the user chose it: ``tempfile`` has one that goes with the command."""
+def temporary_directory() -> Path:
+    """Return the user's directory for temporary files; that of ``tempfile`` is removed with the command."""
     return Path(os.environ.get(_PLACE) or tempfile.gettempdir())
 
 
 @contextmanager
 def guarded(stopped: str) -> Iterator[None]:
-    """Run a command: whatever ends it, none of its processes and temporary files is left.
+    """Run a command; whatever ends it, none of its processes and temporary files is left.
 
-    SIGINT, SIGTERM and SIGHUP, unless they were ignored, end its other processes at once and itself with
-    ``stopped`` as the only line and 128 plus the signal's number as exit code. That goes through
-    KeyboardInterrupt, so that all is closed which has to be; what does not close within some seconds is left
+    SIGINT, SIGTERM and SIGHUP, unless they were ignored, end its other processes at once. The command itself
+    then prints ``stopped`` as its only line and exits with 128 plus the signal's number. It unwinds by
+    KeyboardInterrupt, so that claims and archives are closed; what does not close within some seconds is left
     as a kill would leave it.
     """
-    outside, folder = place(), _folder()
+    outside, folder = temporary_directory(), _folder()
     guard = _Guard(folder, stopped)
     try:
         with _signals(guard):
@@ -78,10 +78,7 @@ class _Guard:
             os.close(inputs)
 
     def stop(self, number: int, _: FrameType | None) -> None:
-        """Handle the first signal, of which the system has told the guard already.
-
-        Those that follow change nothing.
-        """
+        """Handle the first signal; the guard has received it too. Further signals change nothing."""
         if self.signal:
             return
         self.signal = number
@@ -92,7 +89,7 @@ class _Guard:
         raise KeyboardInterrupt
 
     def leave(self) -> NoReturn:
-        """End this process for good: threads of libraries would go on, and their work with them."""
+        """End this process at once, without waiting for threads of libraries."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         for stream, line in ((sys.stdout, ""), (sys.stderr, f"{self._stopped}\n")):
             with suppress(OSError, ValueError):  # whoever read it may be gone
@@ -104,7 +101,7 @@ class _Guard:
         os._exit(128 + self.signal)
 
     def dismiss(self) -> None:
-        """Tell the guard that nothing is left to do."""
+        """Let the guard end: nothing is left to clear up."""
         with suppress(BrokenPipeError):
             os.write(self.pipe, bytes([DONE]))
         os.close(self.pipe)
@@ -116,7 +113,8 @@ def _folder() -> str:
         return tempfile.mkdtemp(prefix=PREFIX)
     except OSError as error:
         raise StateError(
-            f"temporary files: cannot be written ({error.strerror}); set TMPDIR to a writable directory with room"
+            f"temporary files: cannot be written ({error.strerror}); "
+            "set TMPDIR to a writable directory with room"
         ) from error
 
 
@@ -143,7 +141,7 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
             os.environ.update({} if value is None else {name: value})
 
 
-_asked: list[_Guard] = []
+_active: list[_Guard] = []
 """The guard that signals go to, where there is one."""
 
 
@@ -159,7 +157,7 @@ def _signals(guard: _Guard) -> Iterator[None]:
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in STOPS}
     ours = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     pipe = signal.set_wakeup_fd(guard.pipe, warn_on_full_buffer=False)
-    _asked.append(guard)
+    _active.append(guard)
     for number in ours:
         signal.signal(number, guard.stop)
     try:
@@ -168,19 +166,19 @@ def _signals(guard: _Guard) -> Iterator[None]:
         if not guard.signal:
             for number, handler in ours.items():
                 signal.signal(number, handler)
-            _asked.remove(guard)
+            _active.remove(guard)
             signal.set_wakeup_fd(pipe)
 
 
 def _forked() -> None:
-    """Let a forked child end by signals as any process does, and the guard's pipe with the command alone."""
-    for guard in _asked:
+    """Restore default signals in a forked child, and close its copy of the guard's pipe."""
+    for guard in _active:
         signal.set_wakeup_fd(-1)
         for number in STOPS:
             if signal.getsignal(number) == guard.stop:
                 signal.signal(number, signal.SIG_DFL)
         os.close(guard.pipe)
-    _asked.clear()
+    _active.clear()
 
 
 os.register_at_fork(after_in_child=_forked)

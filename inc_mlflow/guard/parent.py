@@ -1,4 +1,4 @@
-"""A process that must not outlive the one that started it."""
+"""Ends a process together with the one that started it."""
 
 import os
 import signal
@@ -8,12 +8,10 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def end_with_parent(parent: int) -> None:
-    """Let Linux kill this process with its parent, whose id is ``parent``.
+    """Let Linux kill this process with its parent, whose process id is ``parent``.
 
-    At once where that is gone already.
-
-    More exactly with the thread that started it, so that has to wait for it. Elsewhere the guard alone ends
-    it.
+    Kills it at once where the parent has ended already. Linux looks at the thread that started this process,
+    so that thread has to wait for it. On other systems the guard alone ends the process.
     """
     if sys.platform != "linux":
         return

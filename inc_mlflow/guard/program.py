@@ -1,14 +1,14 @@
-"""The guard of one command: a process that outlives it, however it ends, and clears up behind it.
+"""The guard of one command: a process that outlives it and clears up, however it ends.
 
-Run as ``python -I -S program.py MARK FOLDER PACKAGES`` with the signals blocked that end commands. Every
-process of the command has ``MARK`` in its environment; ``FOLDER`` is where it has its temporary files.
-Standard input is a pipe that only the command writes to:
+Run as ``python -I -S program.py MARK FOLDER PACKAGES`` with SIGINT, SIGTERM and SIGHUP blocked. Every process
+of the command has ``MARK`` in its environment; ``FOLDER`` holds the command's temporary files. Standard input
+is a pipe that only the command writes to:
 
-- the number of a signal that reached it: its other processes are ended, and a line is the answer
-- ``DONE``: it cleared up itself
-- the end: it is gone, whatever ended it
+- the number of a signal that reached the command: the guard ends its other processes and answers with a line
+- ``DONE``: the command has cleared up
+- end of file: the command has ended, for whatever reason
 
-It imports nothing before it has to: every command waits for it at its end.
+Imports stand inside functions: every command waits for its guard at its end.
 """
 
 import os
@@ -25,16 +25,15 @@ MARK = "INC_MLFLOW_GUARD"
 """Environment variable that all processes of a command have in common."""
 DONE = 0
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What a terminal that closes, a service manager or a person sends to end a program."""
+"""Signals that a closing terminal, a service manager or a person sends to end a program."""
 PATIENCE = 15.0
-"""Seconds after a signal until a command is killed that did not end: a library may keep it from looking at
-signals."""
+"""Seconds after a signal until a command that did not end is killed: a library may block its signals."""
 _PAUSE, _GONE = 0.1, 0.02
-"""Seconds between two looks: for what a command goes on to start, and whether what was killed is gone."""
+"""Seconds between two looks: for processes that the command starts, and for the end of killed ones."""
 
 
 def main(mark: str, folder: str, packages: str) -> None:
-    """Wait for the command's end, and clear up unless it did."""
+    """Wait for the end of the command, and clear up unless it has done so itself."""
     sys.path.extend(packages.split(os.pathsep))
     command = os.getppid()
     while said := os.read(0, 64):
@@ -47,27 +46,27 @@ def main(mark: str, folder: str, packages: str) -> None:
 
 
 def _stop(command: int, mark: str) -> None:
-    """End what the command started, also what it goes on to start, until it is gone itself."""
+    """End the command's processes, also those that it still starts, until it has ended itself."""
     end_marked(mark, command)
-    _tell(1, b"\n")
+    _write(1, b"\n")
     late = time.monotonic() + PATIENCE
     while not _gone():
         end_marked(mark, command)
         if time.monotonic() > late:
-            _tell(2, b"inc-mlflow: killed, since it did not stop; run the same command again to go on\n")
+            _write(2, b"inc-mlflow: killed, since it did not stop; run the same command again to go on\n")
             os.kill(command, signal.SIGKILL)
             return
 
 
-def _tell(where: int, line: bytes) -> None:
+def _write(where: int, line: bytes) -> None:
     try:
         os.write(where, line)
     except OSError:
-        return  # whoever read it is gone; what is left to do is the same
+        return  # the reader has ended; the rest is to be done all the same
 
 
 def _gone() -> bool:
-    """Tell whether the command is gone; further signals change nothing."""
+    """Return whether the command has ended; further signals change nothing."""
     ready, _, _ = select.select([0], [], [], _PAUSE)
     return bool(ready) and not os.read(0, 64)
 
@@ -80,10 +79,7 @@ def _clear_up(mark: str, folder: str) -> None:
 
 
 def end_marked(mark: str, spared: int = 0) -> None:
-    """Kill every process of a command but ``spared`` and this one, and see them gone.
-
-    Their parents may not have noticed.
-    """
+    """Kill every process of a command but ``spared`` and this one, and wait until they are gone."""
     import psutil
 
     while found := [
@@ -103,7 +99,7 @@ def _is_marked(process: "psutil.Process", mark: str) -> bool:
     try:
         return bool(process.environ().get(MARK) == mark)
     except psutil.Error:
-        return False  # it ended, is a stranger's or a zombie
+        return False  # it ended, is a zombie, or belongs to another user
 
 
 if __name__ == "__main__":

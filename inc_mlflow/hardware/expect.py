@@ -32,7 +32,7 @@ def confirm(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
     """Raise HardwareError where this machine is not what the pool expects.
 
     The message lists all that is not met, and what this machine is. In an emulated process the CPU has the
-    flags that onnxruntime sees. What cannot be found out is not met. ``mend`` says what the user can do.
+    flags that engines see. What cannot be found out is not met. ``mend`` says what the user can do.
     """
     machine = _machine(hardware.expect)
     if wrong := _unmet(hardware.expect, machine):

@@ -38,7 +38,7 @@ def judge_evidence(evidence: str, sha256: str, policy: str, policy_name: str) ->
     )
     judgement = judge_pools(pools, limits)
     requested = next(
-        (row for row in judgement.table[1:] if row.sha256 == sha256 and row.verdict == "pass"), None
+        (row for row in judgement.candidates if row.sha256 == sha256 and row.verdict == "pass"), None
     )
     return ReviewResult(
         job=job.to_text(),
@@ -95,7 +95,7 @@ def _best_on_pools(
     real = [
         pool for pool, one in pools.items() if not one.emulated and limits.role(pool, False) != "informative"
     ]
-    found = [best for pool in real if (best := _best_on_pool(judgement.table[1:], pool, pools, limits))]
+    found = [best for pool in real if (best := _best_on_pool(judgement.candidates, pool, pools, limits))]
     return tuple(found) if len(real) > 1 else ()
 
 

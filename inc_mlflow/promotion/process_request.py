@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.confined import described, of_machine
+from inc_mlflow.confined import describe_error, is_shortage
 from inc_mlflow.errors import (
     LONGEST_LINE,
     BrokenError,
@@ -78,9 +78,9 @@ def process_untrusted_request(stores: Stores, run_id: str, policy: Policy) -> De
     except (
         Exception
     ) as error:  # one untrusted request: not even a bug of ours may keep the others from their answers
-        if of_machine(error):
-            raise ShortageError(f"run {run_id}: {described(error)}; try again") from error
-        reason = f"run {run_id}: {described(error)}; start the pipeline again"
+        if is_shortage(error):
+            raise ShortageError(f"run {run_id}: {describe_error(error)}; try again") from error
+        reason = f"run {run_id}: {describe_error(error)}; start the pipeline again"
         return _count_broken(stores, run_id, policy, reason)
 
 

@@ -232,7 +232,7 @@ def _download(client: "MlflowClient", review: PromotionReview, row: Row, folder:
 
 def _compared_rows(client: "MlflowClient", target: PromotionTarget) -> list[Row]:
     """Return the rows whose models the spot check runs: the baseline, the candidate, the present champion."""
-    baseline, *rows = target.review.judgement.table
+    baseline, rows = target.review.judgement.table[0], target.review.judgement.candidates
     champion = find_champion(client, target.name, target.alias)
     wanted = {target.row.sha256, champion.sha256 if champion else None}
     return [baseline, *(row for row in rows if row.sha256 in wanted)]

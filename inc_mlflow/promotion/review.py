@@ -103,7 +103,7 @@ class PromotionReview:
 
     def row_of(self, sha256: str) -> Row:
         """Return a candidate's row of the table; DataError where the evidence is not about it."""
-        row = next((row for row in self.judgement.table[1:] if row.sha256 == sha256), None)
+        row = next((row for row in self.judgement.candidates if row.sha256 == sha256), None)
         if row is None:
             run = self.request.run_id
             raise DataError(

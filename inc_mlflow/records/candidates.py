@@ -40,6 +40,8 @@ class SaturationReport(Frozen):
     rows: int
     at_risk: int
     layers: tuple[LayerSaturation, ...]
+    remedy: str
+    """What avoids it, in words that end a sentence."""
 
 
 class Trial(Frozen):

@@ -1,8 +1,8 @@
-"""Files that stand elsewhere: in S3, or below a ``file://`` folder that several processes see."""
+"""Remote files: in S3, or below a ``file://`` folder that several machines mount."""
 
 from inc_mlflow.remote.address import Address, is_remote
-from inc_mlflow.remote.cache import CACHE, cache, cache_path, fetch, local_path
-from inc_mlflow.remote.content import FILES, check_file, unpack, upload, upload_text
+from inc_mlflow.remote.cache import CACHE, cache_folder, cache_path, fetch, local_path
+from inc_mlflow.remote.content import FILES, check_bundle_file, unpack, upload, upload_text
 from inc_mlflow.remote.entries import CACHE_BYTES
 from inc_mlflow.remote.stores import Store, open_store
 
@@ -12,9 +12,9 @@ __all__ = [
     "FILES",
     "Address",
     "Store",
-    "cache",
+    "cache_folder",
     "cache_path",
-    "check_file",
+    "check_bundle_file",
     "fetch",
     "is_remote",
     "local_path",

@@ -11,13 +11,13 @@ _URI = re.compile(r"([a-z][a-z0-9+.-]*)://([^/]*)/*(.*)", re.DOTALL)
 
 
 def is_remote(path: str) -> bool:
-    """Tell a URI from a path."""
+    """Return whether ``path`` is a URI."""
     return _URI.fullmatch(path) is not None
 
 
 @dataclass(frozen=True)
 class Address:
-    """A place in a store: ``key`` is a path in the bucket, or on this machine below ``/``."""
+    """A place in a store; ``key`` is a path in the bucket, or on this machine below ``/``."""
 
     scheme: str
     bucket: str
@@ -25,7 +25,7 @@ class Address:
 
     @classmethod
     def parse(cls, uri: str) -> Self:
-        """Read a URI; SpecError is one line that says which there are."""
+        """Parse a URI. Raises SpecError, which lists the schemes there are."""
         match = _URI.fullmatch(uri)
         scheme, bucket, key = match.groups() if match else ("", "", "")
         if scheme not in (*_S3, "file"):
@@ -44,7 +44,7 @@ class Address:
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """The last part of the key."""
         return self.key.rpartition("/")[2]
 
     def child(self, name: str) -> Self:

@@ -1,4 +1,4 @@
-"""The cache of remote files: what a machine has fetched once, for all its processes."""
+"""The cache of remote files: each is fetched once for all processes of a machine."""
 
 import functools
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.files import canonical_json, sha256_text, writable
-from inc_mlflow.guard import place
+from inc_mlflow.guard import temporary_directory
 from inc_mlflow.remote.address import Address, is_remote
-from inc_mlflow.remote.entries import entry
+from inc_mlflow.remote.entries import cache_entry
 from inc_mlflow.remote.stores import Store, Version, open_store
 from inc_mlflow.remote.whole import new_file
 
@@ -21,12 +21,12 @@ _WEIGHTS = ("", ".data", "_data")
 
 
 def cache_path() -> Path:
-    """Return where the directory is, or will be once something is fetched."""
-    return Path(os.environ.get(CACHE) or place() / f"inc-mlflow-cache-{os.getuid()}")
+    """Return where the cache directory is, or will be once something is fetched."""
+    return Path(os.environ.get(CACHE) or temporary_directory() / f"inc-mlflow-cache-{os.getuid()}")
 
 
-def cache() -> Path:
-    """Return the directory; StateError where what has the default name belongs to somebody else."""
+def cache_folder() -> Path:
+    """Return the cache directory. Raises StateError where the default one belongs to another user."""
     path = cache_path()
     if os.environ.get(CACHE):
         return path
@@ -34,23 +34,22 @@ def cache() -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.getuid():
         raise StateError(
-            f"{path}: belongs to another user, who could change models in it; set {CACHE} to a folder of yours"
+            f"{path}: belongs to another user, who could change models in it; "
+            f"set {CACHE} to a folder of yours"
         )
     return path
 
 
 def local_path(path: str, root: Path) -> Path:
-    """Return the file that a job means: below ``root``, or the fetched one where it is remote."""
+    """Return the local path of a job's file: below ``root``, or a fetched copy where it is remote."""
     return fetch(path) if is_remote(path) else root / path
 
 
 @functools.cache
 def fetch(uri: str) -> Path:
-    """Return a copy of a remote file, with a model's weights beside it, or of a folder.
+    """Return a local copy of a remote file, with a model's weights beside it, or of a folder.
 
-    A process sees one version of it.
-
-    DataError where there is neither.
+    A process sees one version of it from beginning to end. Raises DataError where there is no such object.
     """
     address = Address.parse(uri)
     store = open_store(address)
@@ -59,16 +58,16 @@ def fetch(uri: str) -> Path:
         raise DataError(f"{address}: no such object; upload it, or check the address")
     copies = [(_name(key, address), replace(address, key=key), version) for key, version in there.items()]
     folder = (
-        cache()
+        cache_folder()
         / "uris"
         / sha256_text(canonical_json([str(address), {key: version.tag for key, version in there.items()}]))
     )
     size = sum(version.size for version in there.values())
-    return entry(folder, lambda partial: _fill(store, copies, partial), size) / address.name
+    return cache_entry(folder, lambda partial: _fill(store, copies, partial), size) / address.name
 
 
 def _with_weights(store: Store, address: Address) -> Mapping[str, Version]:
-    """Return a file and what belongs to it; nothing where there is no such file."""
+    """Return a file and the weights beside it; empty where there is no such file."""
     beside = {key: version for key, version in store.versions(address).items() if _belongs(key, address)}
     return beside if address.key in beside else {}
 
@@ -78,9 +77,9 @@ def _belongs(key: str, address: Address) -> bool:
 
 
 def _name(key: str, address: Address) -> str:
-    """Return where a file stands in its entry, from the last part of the address on.
+    """Return a file's path in its cache entry, from the last part of the address on.
 
-    DataError for a way out of there.
+    Raises DataError for a path that would leave the entry.
     """
     name = key[len(address.key) - len(address.name) :]
     if "\0" in name or {"", ".", ".."} & set(name.split("/")):

@@ -1,4 +1,4 @@
-"""A folder of this machine, or one that several mount, as a store: ``file:///folder``."""
+"""A folder on this machine, or one that several machines mount, as a store: ``file:///folder``."""
 
 import shutil
 from collections.abc import Mapping
@@ -27,18 +27,18 @@ class Disk:
         }
 
     def download(self, files: Mapping[Address, Path]) -> None:
-        """Copy the bytes alone: what is copied is the cache's, whoever owns the source."""
+        """Copy the bytes alone; owner and mode are those of the cache."""
         for address, target in files.items():
             with _reading(address) as file, target.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
 
     def check(self, address: Address, version: Version, file: Path) -> None:
-        """Compare the sizes, all that a disk says."""
+        """Raise DataError where the sizes differ, which is all that a disk tells."""
         if file.stat().st_size != version.size:
             raise DataError(f"{address}: changed while it was read; try again")
 
     def write(self, source: Path, address: Address) -> None:
-        """Copy beside the final place first."""
+        """Copy a file to ``address``, whole or not at all."""
         with whole_file(_path(address)) as partial:
             shutil.copyfile(source, partial)
             partial.chmod(0o644)  # temporary files are for their owner alone

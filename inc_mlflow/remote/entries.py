@@ -1,6 +1,6 @@
-"""Entries of the cache: folders that the processes of a machine make once and use together, and that make room when unused.
+"""Entries of the cache: folders that one process makes, all processes share, and that go when unused.
 
-A process holds a lock on each folder that it uses, until it ends in whatever way; only folders without one
+A process holds a lock on each folder that it uses, until it ends in whatever way. Only folders without a lock
 are removed.
 """
 
@@ -18,17 +18,20 @@ from inc_mlflow.files import writable
 from inc_mlflow.remote.whole import whole_folder
 
 CACHE_BYTES = "INC_MLFLOW_CACHE_BYTES"
-"""Environment variable with how many bytes the cache may hold."""
+"""Environment variable with the bytes that the cache may hold."""
 _BYTES = 20 << 30
 _ABANDONED = 60.0
-"""Seconds after which a folder that is begun and not locked is one of a killed process: it is locked as soon
-as it is made."""
+"""Age in seconds above which an unfinished folder without a lock was left by a killed process: a living one
+locks it as soon as it is made."""
 _used: dict[Path, int] = {}
 """Folder -> descriptor with this process's lock."""
 
 
-def entry(folder: Path, fill: Callable[[Path], None], size: int = 0) -> Path:
-    """Return ``folder``, which ``fill`` makes, of ``size`` bytes where that is known, unless some process has made it."""
+def cache_entry(folder: Path, fill: Callable[[Path], None], size: int = 0) -> Path:
+    """Return ``folder``, locked for this process; ``fill`` makes it unless another process has.
+
+    ``size`` is in bytes, 0 where it is not known: so much room is made before.
+    """
     limit = _limit()
     while not _use(folder):
         with _alone(folder):
@@ -47,7 +50,7 @@ def _limit() -> int:
 
 
 def _use(folder: Path) -> bool:
-    """Lock a folder against removal and note the time; False where it is not there."""
+    """Lock a folder against removal and note the time. Returns False where there is no such folder."""
     if folder in _used and _is(folder, _used[folder]):
         return True
     try:
@@ -76,13 +79,14 @@ def _share(folder: Path, descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     except OSError as error:
         raise StateError(
-            f"{folder}: cannot be locked ({error.strerror}); set INC_MLFLOW_CACHE to a folder on a disk of this machine"
+            f"{folder}: cannot be locked ({error.strerror}); "
+            "set INC_MLFLOW_CACHE to a folder on a disk of this machine"
         ) from error
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one process make a folder while the others that want it wait."""
+    """Let one process make a folder while the others wait for it."""
     from filelock import FileLock
 
     locks = folder.parents[1] / "locks"
@@ -94,7 +98,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make a folder that is in use from its first moment: the lock goes along when it gets its name."""
+    """Make a folder that is locked from its first moment: the lock stays when it gets its name."""
     with whole_folder(folder) as partial:
         descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -107,7 +111,7 @@ def _make(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _make_room(cache: Path, limit: int) -> None:
-    """Remove what killed processes began, then what is unused for longest until the rest has ``limit`` bytes."""
+    """Remove what killed processes left, then the least recently used, down to ``limit`` bytes."""
     found = [folder for folder in cache.glob("*/*") if folder.is_dir()]
     for folder in filter(_abandoned, found):
         _remove(folder)
@@ -141,7 +145,7 @@ def _bytes(folder: Path) -> int:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove a folder that no process uses; False where one does, or where nobody can tell."""
+    """Remove a folder that no process uses. Returns False where one does, or it cannot be known."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:

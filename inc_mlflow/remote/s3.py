@@ -1,6 +1,6 @@
-"""S3 and what speaks like it.
+"""S3 and compatible stores.
 
-Credentials, region and AWS_ENDPOINT_URL are the environment's, as for every AWS tool.
+Credentials, region and AWS_ENDPOINT_URL come from the environment, as for every AWS tool.
 """
 
 import hashlib
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PART = 16 << 20
-"""Bytes that are asked for, or sent, in one call."""
+"""Bytes that one call fetches or sends."""
 AT_ONCE = 16
-"""Calls that are under way at once."""
+"""Calls in flight at once."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_HOW_TO_SIGN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; in a cluster give the service account a role"
+_HOW_TO_SIGN = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+    "in a cluster give the service account a role"
+)
 _REFUSED = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -46,16 +49,13 @@ class S3:
             self._client = _client()
 
     def versions(self, address: Address) -> Mapping[str, Version]:
-        """List at most 1000 objects, the nearest names first; asks for s3:ListBucket."""
+        """List the first 1,000 objects whose key begins so; needs s3:ListBucket."""
         with _refusals(address):
             answer = self._client.list_objects_v2(Bucket=address.bucket, Prefix=address.key)
         return {one["Key"]: Version(one["ETag"], one["Size"]) for one in answer.get("Contents", [])}
 
     def below(self, folder: Address) -> Mapping[str, Version]:
-        """List all objects of a folder but the empty ones that consoles make for folders.
-
-        Asks for s3:ListBucket.
-        """
+        """List all objects of a folder but the empty ones that stand for folders; needs s3:ListBucket."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=folder.bucket, Prefix=f"{folder.key}/".lstrip("/")
         )
@@ -66,10 +66,7 @@ class S3:
         }
 
     def download(self, files: Mapping[Address, Path]) -> None:
-        """Copy objects, several at once and large ones in parts that are tried again.
-
-        Asks for s3:GetObject.
-        """
+        """Copy objects, several at once, large ones in parts with retries; needs s3:GetObject."""
         from boto3.s3.transfer import create_transfer_manager
 
         with create_transfer_manager(self._client, _transfer()) as manager:
@@ -82,7 +79,7 @@ class S3:
                     copy.result()
 
     def check(self, address: Address, version: Version, file: Path) -> None:
-        """Compare size and, where the tag is an MD5 as that of an unencrypted object of one part is, the bytes."""
+        """Compare the size and, where the ETag is an MD5, the bytes. Raises DataError where they differ."""
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         tag = version.tag.strip('"')
@@ -93,17 +90,17 @@ class S3:
             )
 
     def write(self, source: Path, address: Address) -> None:
-        """Put an object, a large one in parts; asks for s3:PutObject."""
+        """Upload an object, a large one in parts; needs s3:PutObject."""
         with _refusals(address), source.open("rb") as file:
             self._client.upload_fileobj(file, address.bucket, address.key, Config=_transfer())
 
     def _tag_is_md5(self, address: Address) -> bool:
-        """Tell it from the encryption: AWS encrypts all, and keeps the MD5 unless the key is somebody's own."""
+        """Return whether the ETag is an MD5: of encrypted objects only where the key is AWS's own."""
         with _refusals(address):
-            told = self._client.head_object(Bucket=address.bucket, Key=address.key)
-        encryption = told.get("ServerSideEncryption") or told.get("SSECustomerAlgorithm")
+            head = self._client.head_object(Bucket=address.bucket, Key=address.key)
+        encryption = head.get("ServerSideEncryption") or head.get("SSECustomerAlgorithm")
         return encryption is None or (
-            encryption == "AES256" and "SSECustomerAlgorithm" not in told and _endpoint() is None
+            encryption == "AES256" and "SSECustomerAlgorithm" not in head and _endpoint() is None
         )
 
 
@@ -119,7 +116,7 @@ def _client() -> "S3Client":
         read_timeout=60,
         retries={"max_attempts": 5, "mode": "standard"},
         max_pool_connections=AT_ONCE,
-        # Servers that only speak like S3 know neither buckets as host names nor checksums behind the body.
+        # Compatible servers know neither buckets as host names nor checksums behind the body.
         s3={"addressing_style": "path" if endpoint else "auto"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -144,7 +141,7 @@ def _transfer() -> "TransferConfig":
 
 @contextmanager
 def _refusals(address: Address) -> Iterator[None]:
-    """Say in one line what S3 or the way to it refuses; keys never stand in botocore's messages."""
+    """Turn errors of S3 and the network into an IncError of one line; botocore's messages hold no keys."""
     from botocore.exceptions import BotoCoreError, ClientError
     from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
 

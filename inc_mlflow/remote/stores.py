@@ -1,4 +1,4 @@
-"""What a store of remote files can do, and which one an address belongs to."""
+"""The role of a store of remote files, and the store of an address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from inc_mlflow.remote.address import Address
 
 @dataclass(frozen=True)
 class Version:
-    """What a store says about a file without reading it: ``tag`` is another one when the bytes are."""
+    """What a store says about a file without reading it; ``tag`` changes with the bytes."""
 
     tag: str
     size: int
 
 
 class Store(Protocol):
-    """Files by their address; what goes wrong is a StateError, or a DataError where the file is not there."""
+    """Files by their address. Methods raise DataError for a missing file, else StateError."""
 
     def versions(self, address: Address) -> Mapping[str, Version]:
-        """Return the files whose key begins with that of ``address``, the first of them, by key."""
+        """Return files by key whose key begins with that of ``address``; perhaps only the first ones."""
         ...
 
     def below(self, folder: Address) -> Mapping[str, Version]:
@@ -32,11 +32,11 @@ class Store(Protocol):
         ...
 
     def check(self, address: Address, version: Version, file: Path) -> None:
-        """Raise DataError where a copy is not what the store said it has, as far as it said so."""
+        """Raise DataError where a copy differs from what the store said of the file."""
         ...
 
     def write(self, source: Path, address: Address) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file to ``address``, whole or not at all."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, however many processes make them at once."""
+"""Atomic writes: files and folders appear whole or not at all, also where several processes make them."""
 
 import shutil
 import tempfile
@@ -11,9 +11,9 @@ from inc_mlflow.files import writable
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path to write; it becomes ``target`` at the end.
+    """Yield a path to write, which becomes ``target`` at the end.
 
-    Random names: in pods every process has the same id.
+    The name is random, since processes in pods share one process id.
     """
     with writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -28,10 +28,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to fill.
-
-    It becomes ``target`` at the end, unless another process was faster with the same.
-    """
+    """Yield a folder to fill, which becomes ``target`` at the end unless another process was faster."""
     with writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))
@@ -51,7 +48,7 @@ def _move(partial: Path, target: Path) -> None:
 
 
 def new_file(path: Path) -> Path:
-    """Make an empty file and its folders; FileExistsError where the same path was made under another name."""
+    """Make an empty file and its folders. Raises FileExistsError where the path exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(exist_ok=False)
     return path

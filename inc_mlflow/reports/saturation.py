@@ -47,8 +47,7 @@ def advice(report: SaturationReport) -> str:
     return (
         f"{report.at_risk} of {total} layers saturate on these rows: x86 CPUs without VNNI, such as AMD "
         "before Zen 4 and Intel before Cascade Lake, compute other numbers than this; "
-        "static recipes avoid it with reduce_range: saturating, "
-        f"dynamic ones with reduce_range: true.{hidden}"
+        f"{report.remedy}.{hidden}"
     )
 
 

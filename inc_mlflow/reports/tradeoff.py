@@ -48,7 +48,7 @@ class _Axis:
 
 def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
     """Return an SVG of all candidates with a speed and a drop; equal judgements give equal text."""
-    baseline, *candidates = judgement.table
+    baseline, candidates = judgement.table[0], judgement.candidates
     allowed = gate.relative_limit(baseline.accuracy.value if baseline.accuracy else 0.0)
     shown = [(row.speedup, row.relative_drop) for row in candidates if row.speedup and row.relative_drop]
     speed, loss = _axes([one for one, _ in shown], [one for _, one in shown], gate.min_speedup, allowed)

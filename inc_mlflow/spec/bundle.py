@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from inc_mlflow.remote import check_file
+from inc_mlflow.remote import check_bundle_file
 from inc_mlflow.spec.spec_model import SpecModel
 
 
@@ -23,5 +23,5 @@ class Bundle(SpecModel):
     @model_validator(mode="after")
     def _confined(self) -> Self:
         for name, digest in self.files.items():
-            check_file(name, digest)
+            check_bundle_file(name, digest)
         return self

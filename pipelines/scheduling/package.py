@@ -1,6 +1,6 @@
 """The tasks of a compiled package and their pods.
 
-Both documents count, the second one holds all placement.
+A package has two YAML documents; the second one holds all placement.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Task:
-    """A task that runs a container, wherever it stands: in a condition, a loop, an exit handler, a nested pipeline."""
+    """A task that runs a container, also one inside a condition, a loop or a nested pipeline."""
 
     path: str
     name: str
@@ -30,7 +30,7 @@ class Task:
 
     @property
     def pool(self) -> str | None:
-        """The pool it was meant for; None where nobody placed it."""
+        """The pool of the task; None where it has none."""
         return self.pod.labels.get(POOL_LABEL)
 
     @property
@@ -42,7 +42,7 @@ class Task:
 def tasks_of(path: Path) -> list[Task]:
     """Read a package.
 
-    SpecError where it is none, has lost its second document, or leaves placement to the run.
+    Raises SpecError where it is none, lacks its second document, or leaves placement to the run.
     """
     with reading(path, "a compiled pipeline"):
         spec, configs = _documents(path.read_text())

@@ -10,24 +10,24 @@ from inc_mlflow.spec import LOCAL
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Where one task may run and what is wrong with that, in words; nothing where it is as intended."""
+class TaskPlacement:
+    """The nodes on which one task may run, and the reasons why that is wrong; none where it is right."""
 
     task: Task
     feasible: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
-def prove(tasks: list[Task], fleet: Fleet) -> list[Placed]:
-    """Hold the nodes that each task may run on against those of its pool.
+def prove(tasks: list[Task], fleet: Fleet) -> list[TaskPlacement]:
+    """Compare the nodes that each task may run on with those of its pool.
 
-    Where all are on `local`, any node will do.
+    Where all tasks are on `local`, any node is right.
     """
     found = {task.path: _feasible(task, fleet) for task in tasks}
     if all(task.pool == LOCAL for task in tasks):
-        return [Placed(task, found[task.path], ()) for task in tasks]
+        return [TaskPlacement(task, found[task.path], ()) for task in tasks]
     return [
-        Placed(
+        TaskPlacement(
             task,
             found[task.path],
             (*_misplaced(task, found[task.path], fleet), *_crowds(task, tasks, found, fleet)),
@@ -65,4 +65,5 @@ def _crowds(task: Task, tasks: list[Task], found: dict[str, tuple[str, ...]], fl
             if node.name in found[other.path] and fit_together(task.pod, other.pod, node)
         }
         if node.name in found[task.path] and names:
-            yield f"node {node.name}: should be alone there, but it has room for {', '.join(sorted(names))} as well"
+            others = ", ".join(sorted(names))
+            yield f"node {node.name}: should be alone there, but it has room for {others} as well"

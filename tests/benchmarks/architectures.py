@@ -1,4 +1,4 @@
-"""Write four more real models with data and job files: depthwise CNN, transformer encoder, LSTM and GRU.
+"""Write four more real models with data and jobs: a depthwise CNN, a transformer encoder, an LSTM, a GRU.
 
 They show whether `recipes: auto` was tuned to the models that it was made with. The CNN reads scikit-learn's
 digits, enlarged to 32x32. The others tell which package of Python's standard library a piece of source text

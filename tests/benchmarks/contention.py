@@ -1,4 +1,4 @@
-"""Print as JSON whether benchmarks of the same two files agree under other load: how many intervals overlap.
+"""Print, as JSON, whether benchmarks of the same two files agree beside others' work: intervals and how many pairs overlap.
 
 Run as ``.venv/bin/python tests/benchmarks/contention.py FOLDER MODEL LOAD [REPEATS]``. MODEL is ``small``
 (0.4 MB of convolutions, static), ``large`` (84 MB of matrices for 64 rows, dynamic) or ``few_rows`` (the same
@@ -108,7 +108,8 @@ def _save(
 
 @contextmanager
 def beside(load: str) -> Iterator[None]:
-    """Run a second process meanwhile: a busy loop on the CPU of the instances, copies on another CPU."""
+    """Have a process work on a CPU of its own meanwhile: that of the instances for a busy loop, another for
+    copies."""
     if load == "quiet":
         yield
         return

@@ -1,4 +1,4 @@
-"""Print as JSON the CPU time of `python -W error -c "import mlflow"` with our wheel and without it.
+"""Print, as JSON, the CPU time of `python -W error -c "import mlflow"` with and without our wheel.
 
 Both read the same packages through links: an editable installation of ours is left out, the wheel is the one
 thing that differs. Minimum of nine, interleaved. Run as ``.venv/bin/python tests/benchmarks/plugins.py``.
@@ -29,7 +29,7 @@ def others(folder: Path) -> Path:
 
 
 def installed(folder: Path) -> Path:
-    """Build the wheel from a copy, since building writes beside the sources, and unpack it as pip does."""
+    """Build the wheel from a copy, since a build writes beside its sources, and unpack it."""
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests")
     sources = shutil.copytree(ROOT, folder / "sources", symlinks=True, ignore=ignored)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, sources]

@@ -1,4 +1,4 @@
-"""Print as JSON how much faster two workers of one core each evaluate a job than one worker, interleaved.
+"""Print, as JSON, how much faster two workers of one core each evaluate a job than one worker does.
 
 Run as ``.venv/bin/python tests/benchmarks/sharding.py JOB [ROUNDS]``. Seconds are the steps' own, so without
 the start of a process; the two workers' are those of the slower one, and the merge. Ratios are of minima over

@@ -1,4 +1,4 @@
-"""A user's function that is missing, raises, or gives something else: its own message, file and line are kept."""
+"""A user's function that is missing, raises, or returns something else: its message, file and line stay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Places that cannot be written, disks that are full, and MLflow servers that are away or hold what is not ours."""
+"""Unwritable places, full disks, and MLflow servers that are away or hold what is not ours."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_output_on_a_full_disk(refused, work, small_disk, command, kilobytes):
     "kilobytes", [800, 2000, 2700, *(pytest.param(size, marks=pytest.mark.long) for size in (1500, 2300))]
 )
 def test_job_on_a_full_disk(run_program, make_work, small_disk, kilobytes):
-    """Whichever step first finds no room, also for its own error message: 800 kB hold no store, 2000 no baseline."""
+    """Any step may find no room, even for its error message: 800 kB hold no store, 2000 no baseline."""
     work = make_work(small_disk("disk", kilobytes))
     ended = run_program("run", work.job, "--json")
     assert (ended.returncode, "disk is full" in ended.stderr.splitlines()[-1]) == (2, True), ended.stderr[

@@ -1,4 +1,5 @@
-"""`inc-mlflow gate`: over records that steps left, ahead of the work, and never over evidence that was touched."""
+"""`inc-mlflow gate`: over records that steps left, ahead of the work, and never over evidence that was
+touched."""
 
 import json
 import re
@@ -32,7 +33,8 @@ def state(tmp_path_factory, make_work):
     job, folder = Job.load(work.job), work.folder / "state"
     write_candidate(job, '{"method": "static"}', [], work.folder / "int8.onnx")
     with normalized(job) as baseline:
-        models = [model_at(BASELINE, baseline), model_at("int8", work.folder / "int8.onnx")]
+        files = {BASELINE: baseline, "int8": work.folder / "int8.onnx"}
+        models = [model_at(label, file, job.spec.engines) for label, file in files.items()]
         for name, measure in (("evaluation", evaluate), ("benchmark", benchmark_models)):
             (folder / name).mkdir(parents=True)
             measure(job, models, folder / name).save(folder / name)
@@ -118,8 +120,8 @@ def test_every_mutant_of_the_evidence_is_refused(copy, step):
         ("evaluation", {"host": {"gpu": "NVIDIA A100"}}, "measure both on one kind of host"),
         (
             "evaluation",
-            {"provider": "CUDAExecutionProvider"},
-            "was evaluated by CUDAExecutionProvider and benchmarked by CPU",
+            {"provider": "cuda"},
+            "was evaluated by cuda and benchmarked by cpu",
         ),
     ],
 )

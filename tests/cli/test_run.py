@@ -117,7 +117,8 @@ print(json.dumps({
     "tags": version.tags,
     "runs": {r.info.run_id: {"status": r.info.status, "tags": r.data.tags, "params": r.data.params,
                              "metrics": r.data.metrics, "outputs": len(r.outputs.model_outputs),
-                             "texts": [f.path for f in client.list_artifacts(r.info.run_id) if not f.is_dir]} for r in runs},
+                             "texts": [f.path for f in client.list_artifacts(r.info.run_id) if not f.is_dir]}
+             for r in runs},
     "sha256": hashlib.sha256((path / "model.onnx").read_bytes()).hexdigest(),
 }))
 """

@@ -140,7 +140,8 @@ def test_detections_are_judged_by_resampled_images(job, tmp_path):
     spec, steps = Job.load(job("coco")), tmp_path / "steps"
     write_candidate(spec, '{"method": "static"}', [], tmp_path / "int8.onnx")
     with normalized(spec) as baseline:
-        models = [model_at(BASELINE, baseline), model_at("int8", tmp_path / "int8.onnx")]
+        files = {BASELINE: baseline, "int8": tmp_path / "int8.onnx"}
+        models = [model_at(label, file, spec.spec.engines) for label, file in files.items()]
         for name in ("evaluation", "benchmark"):
             (steps / name).mkdir(parents=True)
         evaluate_models(spec, models, "validation", steps / "evaluation").save(steps / "evaluation")

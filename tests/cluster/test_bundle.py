@@ -16,7 +16,7 @@ from inc_mlflow.datasets.separate import Data
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import sha256_file
 from inc_mlflow.pipelines import bundle as bundles
-from inc_mlflow.pipelines.bundle import bundle, check_visible, local_files, pinned
+from inc_mlflow.pipelines.bundle import bundle, check_visible, is_pinned, local_files
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.remote import Address, open_store
 from inc_mlflow.spec import Job
@@ -125,7 +125,7 @@ def test_a_job_whose_model_and_data_are_remote_needs_no_bundle(digits, s3):
     splits = {f"data__{split}__path": f"{s3}/{name}.npz" for split, name in SPLITS.items()}
     job = change(digits, model=f"{s3}/fp32.onnx", **splits)
     assert bundle(job, s3, silent) is job
-    assert not pinned(job.spec), "their bytes may change under the same text"
+    assert not is_pinned(job.spec), "their bytes may change under the same text"
     job = load_job(job.spec.to_text(), ".")
     assert {**evaluate_one(job, job.model, "validation"), "seconds": 0} == {**expected, "seconds": 0}
 
@@ -136,7 +136,7 @@ SPLITS = {"calibration": "calib", "tuning": "tune", "validation": "dev"}
 def test_what_is_half_remote_is_not_pinned(digits, store):
     job = bundle(change(digits, model=f"{store}/fp32.onnx"), store, silent)
     assert list(job.spec.bundle.files) == ["calib.npz", "tune.npz", "dev.npz"]
-    assert not pinned(job.spec)
+    assert not is_pinned(job.spec)
 
 
 def test_of_a_link_the_bytes_travel(digits, store, tmp_path):
@@ -211,7 +211,7 @@ def test_an_image_folder_comes_along_with_its_classes(images, store, tmp_path):
     )
     assert [digests for *_, digests in rows[0]] == [digests for *_, digests in rows[1]]
     assert "images/" in job.spec.bundle.files
-    assert pinned(job.spec)
+    assert is_pinned(job.spec)
     assert len(stored(tmp_path)) == 3 + 3 + 1, "equal images once, and the list"
 
 
@@ -259,8 +259,8 @@ def test_a_job_for_a_cluster_may_not_name_local_files(digits, store):
         check_visible(job)
     bundled = bundle(job, store, silent)
     check_visible(bundled)
-    assert pinned(bundled.spec)
-    assert not pinned(job.spec)
+    assert is_pinned(bundled.spec)
+    assert not is_pinned(job.spec)
 
 
 def test_the_text_of_a_bundled_job_is_canonical(digits, store):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, IncError, SpecError, StateError
 from inc_mlflow.files import sha256_text
-from inc_mlflow.remote import Address, check_file, fetch, is_remote, open_store, unpack, upload
+from inc_mlflow.remote import Address, check_bundle_file, fetch, is_remote, open_store, unpack, upload
 from inc_mlflow.remote.whole import whole_folder
 from inc_mlflow.spec import Bundle
 
@@ -174,13 +174,13 @@ def test_nor_can_the_list_of_a_folder(tmp_path):
 @pytest.mark.parametrize("digest", ["../x", "", "a" * 63, "A" * 64, "a" * 64 + "/.."])
 def test_what_is_no_digest_is_looked_for_nowhere(digest):
     with pytest.raises(SpecError, match="no sha256"):
-        check_file("a", digest)
+        check_bundle_file("a", digest)
 
 
 @given(st.text(alphabet="a./\0", max_size=8))
 def test_a_name_that_is_taken_stays_inside(name):
     try:
-        check_file(name, sha256_text("a"))
+        check_bundle_file(name, sha256_text("a"))
     except IncError:
         return
     assert os.path.normpath(f"/folder/{name}").startswith("/folder/")
@@ -221,12 +221,12 @@ def test_the_folder_of_a_faster_process_stays(tmp_path):
 
 
 def test_the_cache_of_another_user_is_not_used(tmp_path, monkeypatch):
-    from inc_mlflow.remote import cache
+    from inc_mlflow.remote import cache_folder
 
     monkeypatch.delenv("INC_MLFLOW_CACHE")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert cache() == tmp_path / f"inc-mlflow-cache-{os.getuid()}"
-    cache().rmdir()
+    assert cache_folder() == tmp_path / f"inc-mlflow-cache-{os.getuid()}"
+    cache_folder().rmdir()
     (tmp_path / f"inc-mlflow-cache-{os.getuid()}").symlink_to(tmp_path)
     with pytest.raises(StateError, match="belongs to another user"):
-        cache()
+        cache_folder()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from inc_mlflow.pipelines.endpoint import Endpoint
-from inc_mlflow.pipelines.submit import Order, start
+from inc_mlflow.pipelines.submit import RunOptions, start
 from tests.cluster.kubeflow_stub import API, json_error
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
@@ -80,7 +80,7 @@ def spec_of(run):
 
 
 def test_both_documents_arrive(kubeflow, placed):
-    start(placed, Endpoint(kubeflow.url, kubeflow.url, None, None), Order("exp", "run"))
+    start(placed, Endpoint(kubeflow.url, kubeflow.url, None, None), RunOptions("exp", "run"))
     spec, platform = yaml.safe_load_all(placed.read_text())
     arrived = submitted(kubeflow).body["pipeline_spec"]
     assert arrived["pipeline_spec"]["root"] == spec["root"]

@@ -1,4 +1,5 @@
-"""The onnxruntime image: not root, pinned, labelled, no compiler or installer, fine with a read-only root."""
+"""The onnxruntime image: not root, pinned, labelled, without compiler or installer, at ease with a read-only
+root."""
 
 import json
 import re
@@ -18,10 +19,7 @@ CLOSED = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
-INSTALLED = (
-    "import importlib.metadata as m; "
-    "print(*(d.name + '==' + d.version for d in m.distributions()), sep='\\n')"
-)
+INSTALLED = "import importlib.metadata as m; print(*(d.name + '==' + d.version for d in m.distributions()), sep='\\n')"
 
 
 def run(image, *command, user=None):
@@ -65,8 +63,7 @@ def test_it_has_no_tool_to_make_or_fetch_code(onnxruntime_image, tool):
 
 @pytest.mark.parametrize("user", [None, "1000680000:0"])
 def test_it_works_for_any_user_with_a_read_only_root(onnxruntime_image, user):
-    modules = "kfp, mlflow, matplotlib.pyplot, sklearn, inc_mlflow.engines.onnxruntime.calibration._counting"
-    code = f"import getpass, {modules}; print(getpass.getuser())"
+    code = "import getpass, kfp, mlflow, matplotlib.pyplot, sklearn, inc_mlflow.engines.onnxruntime.calibration._counting; print(getpass.getuser())"
     assert run(onnxruntime_image, "python", "-c", code, user=user).strip() == "inc-mlflow"
     assert run(onnxruntime_image, "inc-mlflow", "--version", user=user).startswith("inc-mlflow ")
 

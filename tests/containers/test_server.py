@@ -21,11 +21,9 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 ASK = """
 import base64, sys, urllib.request, urllib.error
 path, host, login = sys.argv[1:]
-basic = "Basic " + base64.b64encode(login.encode()).decode()
-headers = {"Host": host} | ({"Authorization": basic} if login else {})
-request = urllib.request.Request("http://127.0.0.1:5000" + path, headers=headers)
+headers = {"Host": host} | ({"Authorization": "Basic " + base64.b64encode(login.encode()).decode()} if login else {})
 try:
-    print(urllib.request.urlopen(request).status)
+    print(urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:5000" + path, headers=headers)).status)
 except urllib.error.HTTPError as error:
     print(error.code)
 except urllib.error.URLError:
@@ -38,7 +36,8 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 @pytest.fixture(scope="module")
 def server(mlflow_image, tmp_path_factory):
-    """Start the server as the Deployment does, with one database for runs and logins as in the README."""
+    """Start the server as the Deployment does, with one database for runs and logins, as the README has
+    it."""
     (container,) = yaml.safe_load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]["containers"]
     values = {one["name"]: one.get("value", "") for one in container["env"]}
     values |= {

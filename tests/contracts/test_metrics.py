@@ -231,7 +231,8 @@ def test_without_its_package_it_is_refused_in_one_line(name, monkeypatch, tmp_pa
         monkeypatch.setitem(__import__("sys").modules, package, None)
         with pytest.raises(
             MissingExtraError,
-            match=rf"^metrics: '{name}' needs the package '{package}'; pip install 'inc-mlflow\[{row.extra}\]'$",
+            match=rf"^metrics: '{name}' needs the package '{package}'; "
+            rf"pip install 'inc-mlflow\[{row.extra}\]'$",
         ):
             resolve(spec, tmp_path, list(outputs))
         monkeypatch.undo()

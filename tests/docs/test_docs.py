@@ -56,3 +56,10 @@ def test_every_example_names_the_schema_and_files_that_are_there(path):
     assert schema
     assert (path.parent / schema[1]).exists()
     assert job.model.exists()
+
+
+def test_every_place_in_contributing_exists():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    places = re.findall(r"`((?:inc_mlflow|components|pipelines|tests)/[\w/.]*)`", page)
+    assert len(places) > 30
+    assert [place for place in places if not (ROOT / place).exists()] == []

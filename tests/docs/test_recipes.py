@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,7 @@ from tests.support.installed_packages import install
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = (sys.executable, "-c", "from inc_mlflow.cli import main; main()")
-RECIPES = {"Add a metric": ("near", "metrics"), "Add a dataset format": ("jsonl", "datasets")}
+RECIPES = ("Add a metric", "Add a dataset format", "Add an engine")
 LARGEST = 4
 """Inputs are written this many times too large, so that the option of the format has something to do."""
 TIMES = """
@@ -54,7 +55,7 @@ def blocks(title):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the packages of all recipes, and one with a post-processing and a row that lacks its package."""
+    """A folder with the packages of all recipes, a post-processing, and a row whose package is missing."""
     folder = tmp_path_factory.mktemp("site")
     for title in RECIPES:
         install(folder, *blocks(title))
@@ -113,12 +114,16 @@ def work(tmp_path):
 @pytest.mark.parametrize(
     ("what", "name", "summary"),
     [
-        ("metrics", "near", "share of rows whose best class is near the label (share, higher is better, per sample)"),
+        (
+            "metrics",
+            "near",
+            "share of rows whose best class is near the label (share, higher is better, per sample)",
+        ),
         ("datasets", "jsonl", "one JSON object per line"),
         ("datasets", "far", "needs a package that is not there (extra: far)"),
         ("postprocess", "times", "logits times a factor"),
     ],
-)  # fmt: skip
+)
 def test_the_rows_are_listed(program, what, name, summary):
     assert json.loads(program("list", what, "--json").stdout)[name] == summary
 
@@ -153,17 +158,102 @@ def test_a_job_runs_with_them(program, work):
     assert json.loads(wrong.stdout)["table"][0]["accuracy"]["value"] < 0.5
 
 
+OPTION = """
+import hashlib, sys
+from pathlib import Path
+from inc_mlflow.engines.engine import MethodData
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.methods import METHODS
+from inc_mlflow.spec import JobSpec, parse_recipe
+
+assert "symmetric_activations" in JobSpec.model_json_schema()["$defs"]["Static"]["properties"]
+engine, folder = ENGINES.get("onnxruntime"), Path(sys.argv[2])
+engine.import_source(Path(sys.argv[1]) / "fp32.onnx", folder)
+import numpy as np
+rows = np.load(Path(sys.argv[1]) / "calib.npz")["image"][:8]
+statistics = engine.calibrator.collect(folder / "model.onnx", [{"image": rows}], {"minmax"}, 1)
+for symmetric in (False, True):
+    recipe = parse_recipe({"method": "static", "symmetric_activations": symmetric})
+    target = folder / f"{symmetric}.onnx"
+    data = MethodData(lambda: iter(()), statistics, 1)
+    METHODS.get("onnxruntime.static").apply(folder / "model.onnx", recipe, data, target)
+    print(hashlib.sha256(target.read_bytes()).hexdigest(), recipe.label())
+"""
+
+
+def test_an_option_is_what_the_recipe_shows(tmp_path):
+    """In a copy of the package, to which the recipe's difference is applied."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (shown,) = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "option.diff").write_text(shown)
+    shutil.copytree(
+        ROOT / "inc_mlflow", tmp_path / "inc_mlflow", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    command = ["git", "apply", "--unsafe-paths", "option.diff"]
+    applied = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert applied.returncode == 0, applied.stderr
+    (tmp_path / "made").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", OPTION, str(EXAMPLE), str(tmp_path / "made")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    plain, symmetric = (line.split(" ", 1) for line in ran.stdout.splitlines())
+    assert plain[0] != symmetric[0], "the option changes the model"
+    assert "symmetric" in symmetric[1]
+    assert "symmetric" not in plain[1]
+
+
+@pytest.mark.slow
+def test_a_job_runs_on_the_engine_of_the_recipe(program, tmp_path):
+    random = np.random.default_rng(0)
+    weights, x = random.normal(size=(16, 4)).astype("f4"), random.normal(size=(300, 16)).astype("f4")
+    np.save(tmp_path / "fp32.npy", weights)
+    np.savez(tmp_path / "dev.npz", x=x, label=(x @ weights).argmax(1))
+    job = {"version": 1, "name": "layer", "model": "fp32.npy", "engines": ["layer"], "metric": "top1"}
+    job |= {"data": {"validation": {"path": "dev.npz"}}, "benchmark": {"layout": "1s1c1ins8bs"}}
+    job |= {"recipes": [{"method": "rounded"}, {"method": "rounded", "bits": 2}]}
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    ran = program("run", tmp_path / "job.yaml", "--json")
+    assert ran.returncode in {0, 3, 4}, ran.stderr[-2000:]
+    rows = {row["recipe"]: row for row in json.loads(ran.stdout)["table"]}
+    assert {row["engine"] for row in rows.values()} == {"layer"}
+    assert rows["rounded to 2 bits"]["verdict"] == "fail"
+    assert rows["rounded to 8 bits"]["accuracy"]["value"] > rows["rounded to 2 bits"]["accuracy"]["value"]
+    job["recipes"][1]["bits"] = 9
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    refused = program("run", tmp_path / "job.yaml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "recipe 'rounded to 9 bits': bits: give 2 to 8" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("metric", "validation", "line"),
     [
         ("nera", {}, "metric.name: no 'nera', did you mean 'near'?; there are agreement, "),
-        ({"name": "near", "options": {"distanse": 1}}, {}, "metric.options.distanse: unknown field, did you mean 'distance'?"),
+        (
+            {"name": "near", "options": {"distanse": 1}},
+            {},
+            "metric.options.distanse: unknown field, did you mean 'distance'?",
+        ),
         ({"name": "near", "postprocess": "tmes"}, {}, "metric.postprocess: no 'tmes', did you mean 'times'?"),
         ("near", {"format": "jsnl"}, "data.validation.format: no 'jsnl', did you mean 'jsonl'?"),
-        ("near", {"transform": {"larges": 4}}, "data.validation.transform.larges: unknown field, did you mean 'largest'?"),
-        ("near", {"path": "calib.far", "transform": {}}, "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'"),
+        (
+            "near",
+            {"transform": {"larges": 4}},
+            "data.validation.transform.larges: unknown field, did you mean 'largest'?",
+        ),
+        (
+            "near",
+            {"path": "calib.far", "transform": {}},
+            "datasets: 'far' needs the package 'far_away'; pip install 'times[far]'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_misspelt_or_missing_is_refused_in_one_line(program, work, metric, validation, line):
     ended = program("run", work(metric, **validation))
     (last,) = [one for one in ended.stderr.splitlines() if one.startswith("inc-mlflow: ")]

@@ -6,7 +6,7 @@ restored to single precision when they are loaded, are faster in earnest.
 
 import json
 import shutil
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -138,7 +138,7 @@ class StaticMethod:
 
 class Engine:
     name, model_name, flavor = "numpy", "model", "files"
-    devices = {}
+    devices: ClassVar[dict[str, str]] = {}
     calibrator = Calibrator()
     analysis = emulation = None
 

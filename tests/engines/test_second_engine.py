@@ -1,9 +1,11 @@
-"""An engine that only this test defines runs whole jobs, beside ONNX Runtime too, without a line of it elsewhere."""
+"""An engine that only this test defines runs whole jobs, beside ONNX Runtime too, without a line of it
+elsewhere."""
 
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import onnx
 import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
+
 from tests.support.installed_packages import install
 
 MODULE = Path(__file__).with_name("numpy_engine.py")
@@ -99,10 +102,13 @@ def program(package, tmp_path):
 
 
 def logged(folder):
-    import mlflow
+    """The store of the job, and all its runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries behind MLflow
+        import mlflow
 
-    client = mlflow.MlflowClient(f"sqlite:///{folder}/.inc-mlflow/mlflow.db")
-    runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
+        client = mlflow.MlflowClient(f"sqlite:///{folder}/.inc-mlflow/mlflow.db")
+        runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
     return client, runs
 
 
@@ -110,7 +116,7 @@ def test_a_whole_job_runs_to_a_promoted_alias(program, folder):
     done = program("run", job(folder), "--json")
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout)
-    assert [row["recipe"] for row in result["table"]][0] == "baseline"
+    assert result["table"][0]["recipe"] == "baseline"
     assert {row["engine"] for row in result["table"]} == {"numpy"}
     assert {row["recipe"] for row in result["table"][1:]} == {"int8 per-channel", "int8 static"}
     assert result["verdict"] == "pass"
@@ -131,7 +137,7 @@ def test_a_whole_job_runs_to_a_promoted_alias(program, folder):
 
 
 def test_a_search_tries_what_the_engine_offers(program, folder):
-    done = program("search", job(folder, recipes="auto"), "--output", folder / "found", "--json")
+    done = program("search", job(folder, recipes="auto"), "--out", folder / "found", "--json")
     assert done.returncode == 0, done.stderr[-3000:]
     tried = {one["label"] for one in json.loads(done.stdout)["trials"]}
     assert tried == {"int8 per-channel", "int8 per-tensor", "int8 static"}

@@ -1,4 +1,4 @@
-"""Damaged files of every kind that others make: each is read or refused in one line, within time and memory."""
+"""Damaged files of every kind are read or refused in one line, within time and memory."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""A pool's expectation holds on its own kind of machine and nowhere else, and never because something cannot be told."""
+"""A pool's expectation holds on its own kind of machine and nowhere else, and never because something cannot
+be told."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -182,12 +183,12 @@ def test_numbers_get_the_name_of_a_pool_only_where_it_is_proven(monkeypatch, tmp
 def test_only_cpus_are_timed_and_only_cpus_stand_in_for_others(monkeypatch):
     a100 = PoolSpec(provider=CUDA)
     with pytest.raises(
-        HardwareError, match="^pools: 'a100' runs models by cuda, and only the speed of CPUs is measured"
+        HardwareError, match=r"^pools: 'a100' runs models by cuda, and only the speed of CPUs is measured"
     ):
         pools.proven_pool_for_speed("a100", a100)
     monkeypatch.setenv(NAME, "x86-avx2")
     assert pools.proven_pool("local", PoolSpec(provider=CPU_PROVIDER)) == "emulated x86-avx2"
-    with pytest.raises(HardwareError, match="^emulation of x86-avx2: pool 'a100' runs models by cuda"):
+    with pytest.raises(HardwareError, match=r"^emulation of x86-avx2: pool 'a100' runs models by cuda"):
         pools.proven_pool("a100", a100)
 
 

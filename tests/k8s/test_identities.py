@@ -1,11 +1,12 @@
-"""Two identities, and no secret in the repository: pipelines request, the gate alone may write to the registry."""
+"""Two identities, and no secret in the repository: pipelines request, the gate alone may write to the
+registry."""
 
 import re
 
 import pytest
 import yaml
 
-from inc_mlflow.pipelines import kubernetes_settings as dress
+from inc_mlflow.pipelines import kubernetes_settings as settings_of
 from tests.k8s.manifests import GATE, K8S, PIPELINES, SERVER, containers, named, only, templates
 from tests.support.paths import ROOT
 
@@ -84,9 +85,9 @@ def test_the_readme_creates_every_secret_that_a_pod_asks_for(objects):
 
 def test_the_readme_creates_what_packages_ask_for(objects):
     known = created()
-    assert set(dress._STORAGE_KEYS) <= known[PIPELINES, dress.STORAGE]
-    assert set(dress._TRACKING_KEYS) <= known[PIPELINES, dress.TRACKING]
-    assert "AWS_DEFAULT_REGION" in named(objects, "ConfigMap", dress.SETTINGS, PIPELINES)["data"]
+    assert set(settings_of._STORAGE_KEYS) <= known[PIPELINES, settings_of.STORAGE]
+    assert set(settings_of._TRACKING_KEYS) <= known[PIPELINES, settings_of.TRACKING]
+    assert "AWS_DEFAULT_REGION" in named(objects, "ConfigMap", settings_of.SETTINGS, PIPELINES)["data"]
 
 
 def rules(objects, account, namespace):
@@ -108,7 +109,7 @@ def test_a_pipeline_may_do_what_kubeflow_needs_and_no_more(objects):
         ("runs", ("get", "list")),
     }
     (secrets,) = (one for one in granted if one["resources"] == ["secrets"])
-    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact", dress.STORAGE]
+    assert secrets["resourceNames"] == ["mlpipeline-minio-artifact", settings_of.STORAGE]
 
 
 def test_the_launcher_knows_the_sites_s3_and_may_read_its_keys(objects):
@@ -120,17 +121,17 @@ def test_the_launcher_knows_the_sites_s3_and_may_read_its_keys(objects):
     ]
     assert len(maps) == len(only(objects, "StatefulSet"))
     for data in maps:
-        settings = named(objects, "ConfigMap", dress.SETTINGS, PIPELINES)["data"]
+        settings = named(objects, "ConfigMap", settings_of.SETTINGS, PIPELINES)["data"]
         known = yaml.safe_load(data["providers"])["s3"]["default"]
         assert (known["endpoint"], known["region"]) == (settings["AWS_ENDPOINT_URL"], settings["AWS_REGION"])
         keys = known["credentials"]["secretRef"]
-        assert keys["secretName"] == dress.STORAGE
-        assert (keys["accessKeyKey"], keys["secretKeyKey"]) == dress._STORAGE_KEYS
+        assert keys["secretName"] == settings_of.STORAGE
+        assert (keys["accessKeyKey"], keys["secretKeyKey"]) == settings_of._STORAGE_KEYS
         assert data["defaultPipelineRoot"] == "s3://inc-mlflow/pipelines"
 
 
 def test_the_gate_has_no_credential_but_its_login(objects):
-    assert {name for namespace, name in used(objects) if namespace == GATE} == {dress.TRACKING}
+    assert {name for namespace, name in used(objects) if namespace == GATE} == {settings_of.TRACKING}
     assert "annotations" not in named(objects, "ServiceAccount", "inc-mlflow-gate", GATE)["metadata"]
 
 

@@ -29,7 +29,7 @@ def _copy(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def copy_example():
-    """Give the function that copies the example without its state and with one recipe, and returns the job file."""
+    """Give the function that copies the example with one recipe and no state, and returns the job file."""
     return _copy
 
 

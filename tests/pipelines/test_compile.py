@@ -10,7 +10,7 @@ import pytest
 
 from inc_mlflow.components import COMPONENTS
 from inc_mlflow.errors import SpecError
-from inc_mlflow.pipelines.kubernetes_settings import MANNERS, USER
+from inc_mlflow.pipelines.kubernetes_settings import TASK_PROFILES, USER
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.spec.pools import Emulated
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
@@ -128,7 +128,7 @@ def test_only_what_is_pure_may_come_from_the_cache(spec):
     for name, task in tasks(spec).items():
         cached = task.get("cachingOptions", {}).get("enableCache", False)
         step = step_of(spec, task)
-        assert not cached or MANNERS[step].pure, name
+        assert not cached or TASK_PROFILES[step].pure, name
         assert not cached or step not in ASKING | MEASURING | {"quantize"}, name  # a search times models
 
 
@@ -154,8 +154,9 @@ def test_only_what_talks_to_a_server_is_tried_again_and_knows_how_to_log_in_and_
 
 def test_no_secret_stands_in_the_package_and_all_may_be_absent(platform):
     for one in platform.values():
-        assert all(secret["optional"] and set(secret) <= {"keyToEnv", "optional", "secretName", "secretNameParameter"}
-                   for secret in one["secretAsEnv"])  # fmt: skip
+        for secret in one["secretAsEnv"]:
+            assert secret["optional"]
+            assert set(secret) <= {"keyToEnv", "optional", "secretName", "secretNameParameter"}
 
 
 def test_tasks_run_as_a_user_without_rights(platform):
@@ -188,8 +189,9 @@ def test_runs_are_closed_however_the_pipeline_ends(spec):
 
 def test_the_gate_sees_the_records_of_all_pools(spec):
     gate = named(spec, "gate")["gate"]
-    records = [source["taskOutputArtifact"]["producerTask"] for name, source in gate["inputs"]["artifacts"].items()
-               if name.startswith("record_")]  # fmt: skip
+    artifacts = gate["inputs"]["artifacts"]
+    slots = [name for name in artifacts if name.startswith("record_")]
+    records = [artifacts[name]["taskOutputArtifact"]["producerTask"] for name in slots]
     assert len(records) == len(set(records)) == 5 + 4
 
 

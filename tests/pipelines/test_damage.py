@@ -1,4 +1,4 @@
-"""Files that a power cut emptied or halved, or that a disk altered: the step is done again, and no wrong result is used."""
+"""Files that a power cut halved or a disk altered: the step is done again, and no wrong result is used."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from inc_mlflow.pipelines.state import heal
+from inc_mlflow.pipelines.state import remove_damaged
 from tests.support.pipeline_runs import candidates, copy_of, folders, state_of
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_every_file_of_every_step_is_noticed(how, undisturbed, tmp_path):
         shutil.copytree(whole, state)
         damage(state / file, how)
         told = []
-        heal(state, told.append)
+        remove_damaged(state, told.append)
         assert told == [f"{state / file.parts[0]}: damaged; the step is done again"], file
         assert not (state / file.parts[0]).exists()
         assert not (state / "result.json").exists()
@@ -70,7 +70,7 @@ def test_a_whole_state_is_left_as_it_is(undisturbed, tmp_path):
     state = tmp_path / "state"
     shutil.copytree(state_of(undisturbed.job), state)
     before = files(state)
-    heal(state, pytest.fail)
+    remove_damaged(state, pytest.fail)
     assert files(state) == before
 
 
@@ -83,7 +83,7 @@ def test_a_damaged_state_heals_and_says_so(undisturbed, tmp_path, start):
         "candidates/done.json": emptied,
         "evaluation/outcomes.npz": flipped,
         "session": emptied,
-        "told.json": halved,
+        "sent.json": halved,
     }.items():
         damage(state / name, how)
     said = ends_like(job, start(job), undisturbed)

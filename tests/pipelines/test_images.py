@@ -24,7 +24,8 @@ DIGEST = "sha256:" + "5a" * 32
 def locked(tmp_path, monkeypatch):
     path = tmp_path / "images.lock"
     path.write_text(
-        f"onnxruntime: {{repository: registry.example:5000/ml, digest: {DIGEST}}}\ncuda: {{repository: inc-mlflow}}"
+        f"onnxruntime: {{repository: registry.example:5000/ml, digest: {DIGEST}}}\n"
+        "cuda: {repository: inc-mlflow}"
     )
     monkeypatch.setenv(LOCK, str(path))
     return path

@@ -1,4 +1,4 @@
-"""A search that is killed at random moments loses at most the trial in flight, and always has its best so far on disk."""
+"""A search that is killed loses at most the trial in flight, and has its best so far on disk."""
 
 import json
 import random

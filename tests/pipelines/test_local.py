@@ -56,8 +56,9 @@ def refuses(kind: str, message: str, target: dsl.Output[dsl.Artifact]):
     def refuse(job: Job, directory: Path) -> Record:
         raise getattr(errors, kind)(message)
 
-    data = {"version": 1, "name": "x", "model": "x.onnx", "data": {"validation": {"path": "x.npz"}}, "metric": "top1"}
-    refuse(Job(JobSpec.model_validate(data | {"recipes": [{"method": "dynamic"}]}), Path()), Path(target.path))
+    data = {"version": 1, "name": "x", "model": "x.onnx", "data": {"validation": {"path": "x.npz"}}}
+    spec = JobSpec.model_validate(data | {"metric": "top1", "recipes": [{"method": "dynamic"}]})
+    refuse(Job(spec, Path()), Path(target.path))
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)

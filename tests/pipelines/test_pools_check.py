@@ -201,10 +201,8 @@ def test_a_package_without_its_second_document_is_refused(packages, tmp_path, ch
     package.write_text(packages["eks"].read_text().partition("\n---\n")[0])
     code, out, err = check(package, "eks")
     assert (code, out) == (2, "")
-    assert (
-        err
-        == f"inc-mlflow: {package}: its second YAML document is lost, and with it all placement; compile it again\n"
-    )
+    lost = "its second YAML document is lost, and with it all placement; compile it again"
+    assert err == f"inc-mlflow: {package}: {lost}\n"
 
 
 def test_a_task_that_nobody_placed_is_caught(tmp_path):

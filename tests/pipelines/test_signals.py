@@ -1,4 +1,4 @@
-"""A run that a signal ends, in whatever step, leaves nothing behind, promotes nothing more, and goes on when started again."""
+"""A run that a signal ends leaves nothing behind, promotes nothing more, and goes on when started again."""
 
 import contextlib
 import random

@@ -13,7 +13,15 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import StateError
-from inc_mlflow.pipelines.state import claimed, clear, end_orphans, ended, forget_ended, session, state_folder
+from inc_mlflow.pipelines.state import (
+    clear,
+    end_orphans,
+    ended_sessions,
+    forget_ended_sessions,
+    locked,
+    session_id,
+    state_folder,
+)
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.prepare.check import check
 
@@ -176,26 +184,26 @@ def test_of_two_sources_with_one_name_each_changes_it(digits):
 
 
 def test_the_session_is_kept_until_the_state_is_cleared(tmp_path):
-    first = session(tmp_path)
-    assert session(tmp_path) == first
+    first = session_id(tmp_path)
+    assert session_id(tmp_path) == first
     clear(tmp_path)
-    assert session(tmp_path) != first
+    assert session_id(tmp_path) != first
 
 
 def test_clear_remembers_executions_that_may_have_left_runs_open(tmp_path):
     killed = []
     for _ in range(2):
-        killed.append(session(tmp_path))
+        killed.append(session_id(tmp_path))
         clear(tmp_path)
-    assert sorted(ended(tmp_path)) == sorted(killed)
-    assert session(tmp_path) not in killed
-    forget_ended(tmp_path)
-    assert ended(tmp_path) == []
+    assert sorted(ended_sessions(tmp_path)) == sorted(killed)
+    assert session_id(tmp_path) not in killed
+    forget_ended_sessions(tmp_path)
+    assert ended_sessions(tmp_path) == []
 
 
 def test_clear_forgets_everything_but_the_lock_and_the_session(tmp_path):
     state = tmp_path / "state"
-    with claimed(state):
+    with locked(state):
         (state / "baseline").mkdir()
         (state / "baseline" / "model.onnx").write_bytes(b"x")
         (state / ".ranges.partial").mkdir()
@@ -203,16 +211,16 @@ def test_clear_forgets_everything_but_the_lock_and_the_session(tmp_path):
             (state / name).write_text("{}")
         clear(state)
         assert sorted(path.name for path in state.iterdir()) == ["ended", "lock"]
-        with pytest.raises(StateError), claimed(state):
+        with pytest.raises(StateError), locked(state):
             pass
 
 
 def test_a_second_run_of_a_job_is_refused_in_one_line(tmp_path):
     state = tmp_path / "state"
     with (
-        claimed(state),
+        locked(state),
         pytest.raises(StateError, match="another run of this job is under way") as raised,
-        claimed(state),
+        locked(state),
     ):
         pass
     assert "\n" not in str(raised.value)
@@ -220,9 +228,9 @@ def test_a_second_run_of_a_job_is_refused_in_one_line(tmp_path):
 
 def test_the_lock_is_free_again_after_a_run_that_failed(tmp_path):
     state = tmp_path / "state"
-    with pytest.raises(ZeroDivisionError), claimed(state):
+    with pytest.raises(ZeroDivisionError), locked(state):
         raise ZeroDivisionError
-    with claimed(state):
+    with locked(state):
         pass
 
 
@@ -232,7 +240,8 @@ def sleeper():
 
     Both are ended whatever happens.
     """
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; print(flush=True); time.sleep(60)'])"
+    sleeping = "import time; print(flush=True); time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleeping!r}])"
     started = []
 
     def start(state):

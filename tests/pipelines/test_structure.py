@@ -1,4 +1,4 @@
-"""The graphs of cross_hardware and sharded on five kinds of hardware: tasks, what each reads, and where each runs.
+"""The graphs of cross_hardware and sharded on five pools: tasks, what each reads, and where each runs.
 
 The package of int8 is pinned byte for byte in golden/; these two differ from it in what stands here.
 """
@@ -88,7 +88,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Node:
-    """What a pool asks of the node of a task: labels, families of instances, taints that are tolerated, and the image."""
+    """The node that a pool asks for: labels, families of instances, tolerated taints; and the image."""
 
     labels: dict[str, str]
     families: list[str] | None = None

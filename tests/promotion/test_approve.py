@@ -68,7 +68,7 @@ def test_several_that_wait_leave_nothing_however_often_they_are_looked_at(
     assert read_history(store.stores, "digits").params == before.params
 
 
-def test_what_is_refused_is_rejected_and_no_challenger_any_more(store, requested, asking):
+def test_what_a_person_rejected_is_rejected_and_no_challenger_any_more(store, requested, asking):
     process_untrusted_request(store.stores, requested, asking)
     answer_approval(store.stores, requested, "rejected", "not before the holidays")
     decision = process_untrusted_request(store.stores, requested, asking)

@@ -58,7 +58,7 @@ def test_evidence_that_breaks_its_reader_is_closed_after_some_tries(store, reque
 
 def test_what_the_gate_itself_did_not_foresee_is_closed_too(store, requested, failing):
     failing(KeyError("surprise"))
-    closed(store, requested, OWN, f"run {requested}: met KeyError in steps/decide.py:")
+    closed(store, requested, OWN, f"run {requested}: met KeyError in promotion/process_request.py:")
 
 
 ERRORS = [

@@ -120,9 +120,7 @@ def test_all_that_is_missing_is_listed_at_once(monkeypatch):
         pools.check(("local", Emulated(emulate="x86-vnni")), {}, check)
     assert str(raised.value) == (
         "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), "
-        "objdump (binutils), "
-        "a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with "
-        "avx512vl"
+        "objdump (binutils), a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
     )
 
 

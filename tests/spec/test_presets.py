@@ -108,8 +108,8 @@ def test_labels_keep_vnni_out_of_amd_where_labels_can_say_it(tmp_path):
 
 def test_an_own_file_lays_single_fields_over_a_preset(own, tmp_path):
     pools = own(
-        "version: 1\npreset: eks\npools: {intel: {exclusive: 31, selector: {eks.amazonaws.com/nodegroup: "
-        "big}}}"
+        "version: 1\npreset: eks\n"
+        "pools: {intel: {exclusive: 31, selector: {eks.amazonaws.com/nodegroup: big}}}"
     )
     preset = definitions("eks", tmp_path)
     assert pools["intel"] == preset["intel"].model_copy(
@@ -122,8 +122,8 @@ def test_an_own_file_lays_single_fields_over_a_preset(own, tmp_path):
 
 def test_an_own_file_without_a_preset_keeps_what_the_hardware_is(own, tmp_path):
     pools = own(
-        "version: 1\npools: {intel: {selector: {zone: lab}}, tpu: {selector: {zone: hall}, role: "
-        "informative}}"
+        "version: 1\n"
+        "pools: {intel: {selector: {zone: lab}}, tpu: {selector: {zone: hall}, role: informative}}"
     )
     assert list(pools) == ["intel", "tpu"]
     assert pools["intel"].expect == definitions("eks", tmp_path)["intel"].expect

@@ -1,4 +1,4 @@
-"""Impossible numbers and names of a job are refused by field, before anything computes with them."""
+"""Impossible numbers and names in a job are refused when it is read, before anything computes with them."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""How often rows that were run again on other hardware show a forger, and how often they accuse an honest pipeline."""
+"""How often rows run again on other hardware show a forger, and how often they accuse an honest pipeline."""
 
 import math
 
@@ -12,7 +12,10 @@ DRAWS = 1000
 
 
 def refused(drawn: int, rows: int, forged: float, noise: float) -> float:
-    """Share of draws that are refused where ``forged`` of all rows are claimed right and are not, and hardware changes some."""
+    """Return the share of draws that are refused.
+
+    Of all rows ``forged`` are claimed right and are not, and other hardware changes ``noise``.
+    """
     gained, lost = round(rows * (forged + noise / 2)), round(rows * noise / 2)
     split = np.repeat([1.0, -1.0, 0.0], [gained, lost, rows - gained - lost])
     random = np.random.default_rng(6)

@@ -1,4 +1,4 @@
-"""Splits drawn from a known truth: how often does the gate promote, and how often do its bounds hold the truth?"""
+"""Splits drawn from a known truth: how often the gate promotes, and how often its bounds hold the truth."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Truth:
     drop: float
 
     def draw(self, seed: int, draws: int) -> np.ndarray:
-        """Return counts of shape (draws, 3): rows right in both models, in the baseline only, in the candidate only."""
+        """Return counts of shape (draws, 3): rows right in both models, in the baseline, in the candidate."""
         lost = (self.disagreement + self.drop * RIGHT) / 2
         gained = self.disagreement - lost
         shares = [RIGHT - lost, lost, gained, 1 - RIGHT - gained]

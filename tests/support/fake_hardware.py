@@ -2,7 +2,10 @@
 
 from inc_mlflow.hardware import cpuinfo, expect
 
-ICE_LAKE = "vendor_id\t: GenuineIntel\nmodel name\t: Xeon 8375C\nflags\t\t: avx2 avx512f avx512_vnni\n\nprocessor\t: 1\n"
+ICE_LAKE = (
+    "vendor_id\t: GenuineIntel\nmodel name\t: Xeon 8375C\nflags\t\t: avx2 avx512f avx512_vnni\n"
+    "\nprocessor\t: 1\n"
+)
 ZEN_3 = "vendor_id\t: AuthenticAMD\nmodel name\t: EPYC 7R13\nflags\t\t: avx2\n"
 ZEN_4 = "vendor_id\t: AuthenticAMD\nmodel name\t: EPYC 9R14\nflags\t\t: avx2 avx512f avx512_vnni\n"
 GRAVITON_2 = "BogoMIPS\t: 243.75\nFeatures\t: fp asimd asimddp\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n"

@@ -89,7 +89,8 @@ def found(outcomes, speed, pool="local", valid=True, source=None, **changes):
 def benchmark(evidence, speed, valid=True, source=None, confidence=0.95):
     """A benchmark of these ratios."""
     return BenchmarkRecord(
-        evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",), layout="1s1c1ins1bs",
+        evidence=evidence, valid=valid, reasons=() if valid else ("the host was too busy",),
+        layout="1s1c1ins1bs",
         clock="process CPU time", conditions=CONDITIONS, models={}, confidence=confidence, speedup=speed,
         source_speedup=source or {}, latencies_sha256="l",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Small graphs with what real exporters do: old opsets, weights listed as inputs, subgraphs, external data."""
+"""Small graphs as exporters write them: old opsets, weights listed as inputs, subgraphs, external data."""
 
 import numpy as np
 import onnx
@@ -36,7 +36,7 @@ def conv_with_batch_norm(opset: int = 9) -> onnx.ModelProto:
 
 
 def masked_attention(opset: int = 17) -> onnx.ModelProto:
-    """Scores of x with itself, minus infinity where the mask is 0, softmax, and a layer: as exported attention has it."""
+    """Attention as it is exported: scores of x with itself, minus infinity where the mask is 0, softmax."""
     generator = np.random.default_rng(2)
     weights = {
         "w": generator.standard_normal((8, 4)).astype("f4"),

@@ -1,4 +1,4 @@
-"""A registered model with many promotions: tiny models, each logged as one of ours, promoted by the gate's own turns."""
+"""A registered model with many promotions: tiny models, each logged and promoted as the gate does it."""
 
 from dataclasses import dataclass
 from pathlib import Path

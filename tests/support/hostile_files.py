@@ -1,4 +1,4 @@
-"""Requests as somebody who means harm makes them: digests and seals fit together, and what they seal breaks who reads it."""
+"""Hostile requests: digests and seals fit together, and what they seal harms whoever reads it."""
 
 import io
 import json

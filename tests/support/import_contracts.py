@@ -1,4 +1,4 @@
-"""A contract of import-linter: packages that only some modules may import, and everyone else, known or new, may not."""
+"""A contract of import-linter: packages that the allowed modules alone may import."""
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output

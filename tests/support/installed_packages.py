@@ -5,9 +5,9 @@ from pathlib import Path
 
 
 def install(folder: Path, name: str, code: str, entry_points: Mapping[str, str]) -> Path:
-    """Write the package ``name`` with one module of that name; ``entry_points`` maps "group/name" to an object.
+    """Write the package ``name`` with one module of that name, and return the folder, for PYTHONPATH.
 
-    Return the folder, which is for PYTHONPATH.
+    ``entry_points`` maps "group/name" to "module:attribute".
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.py").write_text(code)

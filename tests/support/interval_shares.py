@@ -1,4 +1,4 @@
-"""How often bounds keep their promise: shares of draws that are promoted, and of intervals that hold the truth."""
+"""How often bounds keep their promise: shares of promoted draws, and of intervals that hold the truth."""
 
 import numpy as np
 from scipy import stats
@@ -15,7 +15,10 @@ def promoted(bounds: list[Bounds]) -> float:
 
 
 def coverage(bounds: list[Bounds]) -> tuple[float, float, float]:
-    """Shares of intervals whose lower bound, upper bound, and both at the confidence of two sides, hold the truth."""
+    """Return the shares of intervals whose lower bound, upper bound, and both bounds hold the truth.
+
+    Both bounds are those of the confidence of two sides.
+    """
     one, two = [bound(0.95) for bound in bounds], [bound(0.975) for bound in bounds]
     low, high = (
         np.mean([found.low <= LIMIT for found in one]),
@@ -30,7 +33,10 @@ def error(share: float, draws: int) -> float:
 
 
 def exact_power(rows: int, drop: float) -> float:
-    """Return how often an exact 5 % test on rows that are right or wrong passes: with a lot where counts are between two."""
+    """Return how often an exact 5 % test passes on rows that are right or wrong.
+
+    The test draws lots on the count at which its level lies between two values.
+    """
     counts = np.arange(rows + 1)
     surely = stats.binom.cdf(counts, rows, LIMIT)
     most = int(np.searchsorted(surely, 0.05, side="right"))

@@ -9,12 +9,13 @@ from inc_mlflow.spec import JobSpec
 
 JOB = "the job"
 SPEC = JobSpec.from_text(
-    "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, recipes: [{method: dynamic}]}"
+    "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, "
+    "recipes: [{method: dynamic}]}"
 )
 
 
 def numbers(**given: float | None) -> dict[str, float]:
-    """Spread values to what runs hold: each with its bounds a hundredth away, but for those that have none."""
+    """Spread values to what runs hold: each with bounds a hundredth away, where it has any."""
     single = {
         name: value for name, value in given.items() if value is not None and name in {"size_mb", "p99_ms"}
     }
@@ -40,8 +41,8 @@ class Runs:
         named = {"inc.role": role} | ({"mlflow.parentRunId": parent} if parent else {})
         named |= {f"inc.{name}": value for name, value in tags.items()}
         info = RunInfo(
-            run_id=run_id or f"run {number:04}", experiment_id="1", user_id="", status="FINISHED", start_time=number,
-            end_time=number, lifecycle_stage="active",
+            run_id=run_id or f"run {number:04}", experiment_id="1", user_id="", status="FINISHED",
+            start_time=number, end_time=number, lifecycle_stage="active",
         )  # fmt: skip
         points = [Metric(name, value, number, 0) for name, value in metrics.items()]
         return Run(info, RunData(metrics=points, tags=[RunTag(name, value) for name, value in named.items()]))

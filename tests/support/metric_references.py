@@ -73,7 +73,7 @@ def _perplexity(outputs, labels):
 
 
 def _verification(outputs, labels):
-    """The loop that the published figures come from, in plain words: thresholds by 0.01, the first that is best."""
+    """The loop that the published figures come from: thresholds in steps of 0.01, the first of the best."""
     unit = outputs["embedding"] / np.linalg.norm(outputs["embedding"], axis=1, keepdims=True)
     distance, same = ((unit[::2] - unit[1::2]) ** 2).sum(1), labels[::2, 1] == 1
     judged = []

@@ -1,4 +1,4 @@
-"""PostgreSQL as Debian packages it, reached by a socket in a folder of its own user: it refuses to run as root."""
+"""PostgreSQL as Debian packages it, as a user of its own since it refuses to run as root."""
 
 import os
 import shutil

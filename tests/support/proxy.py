@@ -1,4 +1,4 @@
-"""A network that fails: a loopback proxy that loses answers, refuses, cuts bodies short and takes its time."""
+"""A network that fails: a loopback proxy that loses answers, refuses, cuts bodies short, and is slow."""
 
 import http.client
 import re

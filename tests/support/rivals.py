@@ -1,4 +1,4 @@
-"""Requests for many candidates of one job: other bytes, other speed, other outcomes, each with evidence that fits together."""
+"""Requests for many candidates of one job: each has other bytes, speed and outcomes, and true evidence."""
 
 import shutil
 from dataclasses import dataclass

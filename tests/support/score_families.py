@@ -1,4 +1,4 @@
-"""Families of scores with a known truth: what a good model's scores look like, and how a candidate loses a share of them."""
+"""Families of scores with a known truth: a good model's scores, and how a candidate loses some of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Family:
-    """``scores`` draws a baseline's rows, ``between`` is the range that the metric declares, ``groups`` draws who said them."""
+    """One family: ``scores`` draws a baseline's rows, ``groups`` who said them.
+
+    ``between`` is the range that the metric declares.
+    """
 
     name: str
     scores: Callable[[Random, int], np.ndarray]

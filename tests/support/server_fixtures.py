@@ -1,6 +1,7 @@
-"""Servers that tests share, each started when the first test asks for it: stores once in a process of tests, MLflow
+"""Servers that tests share, each started when the first test asks for it.
 
-with users once in a file, whose tests then find no rights and no models that another file's tests have left.
+Stores start once per process of tests; MLflow with users once per file, so that its tests find no rights and
+no models that another file's tests have left.
 """
 
 from collections.abc import Callable, Iterator

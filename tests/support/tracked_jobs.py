@@ -49,7 +49,7 @@ def _loads_mlflow(file: Path) -> bool:
 
 
 class Measured:
-    """A job whose steps up to the judgement are done, each in a directory of its name, as artifacts of a pipeline are."""
+    """A job whose steps up to the judgement are done, each in a directory of its name."""
 
     def __init__(self, folder: Path, job: str = JOB) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Small networks trained on scikit-learn's digits, rescaled as real networks come: the same function, hard to round."""
+"""Small networks trained on scikit-learn's digits, and rescaled: the same function, but hard to round."""
 
 import warnings
 from functools import cache
@@ -124,7 +124,7 @@ def candidate(graph: onnx.ModelProto, folder: Path, recipe) -> Path:
 
 
 def judged(path: Path, exact: np.ndarray | None = None):
-    """Logits of the rows that calibration did not see, their accuracy, and their signal to noise in decibels."""
+    """Logits of rows that calibration did not see, their accuracy, and signal to noise in decibels."""
     rows, labels = (part[CALIBRATION:] for part in digits())
     logits = Runner(path, threads=1)({"x": rows})["logits"]
     noise = None if exact is None else float(10 * np.log10((exact**2).sum() / ((exact - logits) ** 2).sum()))

@@ -1,4 +1,4 @@
-"""Metrics of all rows together with a known truth: F1 of few positives, mAP and BLEU, on splits drawn from a population."""
+"""Metrics of all rows together with a known truth: F1 of few positives, mAP and BLEU on drawn splits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Whole:
-    """A population of rows: ``statistics`` of what each model answers, and ``metric`` of them and of weights of the rows.
+    """A population of rows: statistics of what each model answers, and the metric of weighted rows.
 
     ``metric(statistics, weights)`` takes weights of shape (splits, rows) and returns (splits,).
     """

@@ -7,7 +7,14 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.measure.stats.outcomes import Outcomes
-from inc_mlflow.records import BASELINE, SOURCE, BenchmarkRecord, EvaluationRecord, Model
+from inc_mlflow.records import (
+    BASELINE,
+    SOURCE,
+    BenchmarkRecord,
+    EvaluationRecord,
+    Model,
+    is_baseline,
+)
 from inc_mlflow.spec import Layout
 from inc_mlflow.spec.pools import is_emulated
 
@@ -50,7 +57,8 @@ def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_siz
     ``needs_size``: the baseline's metric must not be 0, since a share of it is limited.
     """
     labels = [model.label for model in models]
-    if labels[:1] != [BASELINE] or len(labels) < 2 or len(set(labels)) < len(labels):
+    candidates = [label for label in labels if not is_baseline(label)]
+    if labels[:1] != [BASELINE] or not candidates or len(set(labels)) < len(labels):
         raise DataError(
             "gate: judges the baseline and candidates of different names, "
             f"not {', '.join(labels) or 'nothing'}"
@@ -148,6 +156,10 @@ def _check_numbers(pool: str, measured: Measured) -> None:
         raise DataError(
             f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again"
         )
+    if measured.benchmark is not None and not _against_the_fastest(measured.benchmark):
+        raise DataError(
+            f"gate: the speed-ups on pool {pool!r} are not against its fastest baseline; benchmark again"
+        )
 
 
 def _check_groups(pool: str, measured: Measured) -> None:
@@ -172,6 +184,16 @@ def _credible(record: BenchmarkRecord) -> bool:
     ratios = (*record.speedup.values(), *record.source_speedup.values())
     ordered = all(1 / _FASTEST <= one.low <= one.value <= one.high <= _FASTEST for one in ratios)
     return ordered and _LEAST_CONFIDENCE < record.confidence < 1
+
+
+def _against_the_fastest(record: BenchmarkRecord) -> bool:
+    """Tell whether no other baseline is shown to be faster than the one that ratios are against."""
+    others = [ratio.low for label, ratio in record.speedup.items() if is_baseline(label)]
+    return (
+        record.against in record.evidence.models
+        and is_baseline(record.against)
+        and max(others, default=0) <= 1
+    )
 
 
 def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.build_criteria import Criteria, build_criteria, pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.build_criteria import build_criteria, pair_outcomes, relative_drop_of
 from inc_mlflow.measure.gate.criteria import (
+    Criteria,
     CriterionResult,
     SpeedCriterion,
     judge_group,
@@ -29,6 +30,7 @@ from inc_mlflow.records import (
     Model,
     PoolResult,
     Row,
+    is_baseline,
 )
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
@@ -47,7 +49,7 @@ class _OnPool:
 
 
 def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) -> JudgementRecord:
-    """Return the table in its order and the verdict of its best row; ``models`` begins with the baseline.
+    """Return the table in its order and the verdict of its best row; ``models`` begins with the reference.
 
     A candidate fails if it fails on a pool whose role counts, else is inconclusive if one is. Having to pass
     on all of them needs no correction (intersection-union test); several candidates are judged by Holm's.
@@ -57,18 +59,19 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     check_evidence(models, pools, needs_size=gate.max_relative_drop is not None)
     required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
-    criteria = {model.label: build_criteria(model, counting, required, gate) for model in models[1:]}
+    candidates = [model for model in models if not is_baseline(model.label)]
+    criteria = {model.label: build_criteria(model, counting, required, gate) for model in candidates}
     levels = holm(gate.confidence, {label: one.passes for label, one in criteria.items()})
-    baseline = _baseline(models[0], pools, gate)
+    baselines = [_baseline(model, pools, gate) for model in models if is_baseline(model.label)]
     rows = [
-        _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in models[1:]
+        _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
     higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
     table = sorted(rows, key=lambda row: table_order(row, higher_is_better))
     return JudgementRecord(
         verdict=table[0].verdict or "fail",
         reasons=table[0].reasons,
-        table=(baseline, *table),
+        table=(*baselines, *table),
         confidence=gate.confidence,
         policy_sha256=gate.sha256(),
     )
@@ -91,11 +94,15 @@ def _required(pools: Mapping[str, Measured], gate: GateSpec) -> list[str]:
 
 
 def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Row:
+    """Return a baseline's row: its drop is against the reference, its speed-up against the fastest one."""
+
     def result(measured: Measured) -> PoolResult:
-        speedup = Interval.exact(1.0) if measured.benchmark else None
-        accuracy = _accuracy(model, measured, gate)
+        reference = model.label == BASELINE
         return PoolResult(
-            accuracy=accuracy, relative_drop=Interval.exact(0.0), speedup=speedup, verdict="pass"
+            accuracy=_accuracy(model, measured, gate),
+            relative_drop=Interval.exact(0.0) if reference else _relative_drop(model, measured, gate),
+            speedup=_speedup(model, measured.benchmark, gate) if measured.benchmark else None,
+            verdict="pass",
         )
 
     judged = {pool: _OnPool(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
@@ -189,6 +196,8 @@ def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, 
 
 
 def _speedup(model: Model, benchmark: BenchmarkRecord, gate: GateSpec) -> Interval | None:
+    if model.label == benchmark.against:
+        return Interval.exact(1.0)
     return SpeedCriterion(model.label, benchmark, gate.min_speedup).at(gate.confidence)
 
 
@@ -227,8 +236,8 @@ def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:
 
 
 def _models(record: EvaluationRecord) -> list[Model]:
-    """List the models of an evaluation, baseline first; where their files are, a record does not know."""
-    labels = sorted(record.results, key=lambda label: label != BASELINE)
+    """List the models of an evaluation, baselines first; where their files are, a record does not know."""
+    labels = sorted(record.results, key=lambda label: (label != BASELINE, not is_baseline(label)))
     if BASELINE not in record.results:
         raise DataError("gate: the evaluation has no baseline to compare with; evaluate again")
     digests, sizes = record.evidence.models, {label: one.size_bytes for label, one in record.results.items()}

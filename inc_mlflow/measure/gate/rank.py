@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from inc_mlflow.files import canonical_json, sha256_text
 from inc_mlflow.measure.gate.evidence import Measured
-from inc_mlflow.records import BASELINE, PoolResult, Row
+from inc_mlflow.records import BASELINE, PoolResult, Row, is_baseline
 from inc_mlflow.records.ledger import Rank
 from inc_mlflow.spec import GateSpec
 
@@ -39,8 +39,9 @@ def _rank(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], ga
 def _conditions(measured: Measured) -> dict[str, object]:
     """Return all that must be equal before ratios to a baseline may be compared across runs."""
     evaluated, host = measured.evaluation, measured.evaluation.evidence.host
+    baselines = {label: sha256 for label, sha256 in evaluated.evidence.models.items() if is_baseline(label)}
     return {
-        "baseline": evaluated.evidence.models[BASELINE],
+        "baseline": baselines if len(baselines) > 1 else baselines[BASELINE],
         "data": evaluated.evidence.data_sha256,
         "metric": evaluated.metric,
         "host": [host.cpu, list(host.isa), host.gpu, host.instance_type],

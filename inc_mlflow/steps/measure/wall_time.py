@@ -87,11 +87,8 @@ def _ratios(
 
 
 def _seconds(clean: Sequence[Round]) -> dict[str, float]:
-    """Return the seconds of a call by label, as mean over rounds; with arrivals, its latency."""
-    return {
-        label: float(np.mean([1 / max(measured.turns[label].pace(), 1e-12) for measured in clean]))
-        for label in clean[0].turns
-    }
+    """Return the seconds of a call by label, as speed-ups count them; with arrivals, its latency."""
+    return {label: ratio.wall_time_call(clean, label) for label in clean[0].turns}
 
 
 def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:

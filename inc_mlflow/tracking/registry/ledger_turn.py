@@ -143,7 +143,7 @@ def _claim_turn(client: "MlflowClient", name: str, gate: str) -> Claim:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         ledger = present_ledger(client, name)
-        key = _next_claim(ledger, first_seen)
+        key = next_claim(ledger, first_seen)
         since = time.monotonic()
         if key is not None and write_once(client, ledger.run_id, key, _claimant(gate)):
             return Claim(ledger, gate, key, since)
@@ -158,7 +158,7 @@ def _release_turn(client: "MlflowClient", claim: Claim) -> None:
     write_once(client, claim.ledger.run_id, f"{claim.key}.free", claim.gate)
 
 
-def _next_claim(ledger: Ledger, first_seen: dict[str, float]) -> str | None:
+def next_claim(ledger: Ledger, first_seen: dict[str, float]) -> str | None:
     """Return the next claim's key; None while another gate may hold a live claim.
 
     A live claim is one on the entry to write, or one on the last entry while that is not applied.
@@ -195,7 +195,7 @@ def _is_over(ledger: Ledger, key: str, first_seen: dict[str, float]) -> bool:
     )
 
 
-class _Claimant(Frozen):
+class Claimant(Frozen):
     """Value of a claim's param: the gate's execution and the process that runs it."""
 
     gate: str
@@ -204,9 +204,9 @@ class _Claimant(Frozen):
     started: float
 
 
-def _claimant_of(ledger: Ledger, key: str) -> _Claimant:
+def _claimant_of(ledger: Ledger, key: str) -> Claimant:
     try:
-        return _Claimant.model_validate_json(ledger.params[key])
+        return Claimant.model_validate_json(ledger.params[key])
     except ValidationError as error:
         raise LedgerError(
             f"registered model {ledger.name!r}: {key} of its ledger is no gate's; it was forged"
@@ -217,16 +217,16 @@ def _claimant(gate: str) -> str:
     import psutil
 
     process = psutil.Process()
-    return _Claimant(
-        gate=gate, host=_host(), pid=process.pid, started=process.create_time()
+    return Claimant(
+        gate=gate, host=this_host(), pid=process.pid, started=process.create_time()
     ).model_dump_json()
 
 
-def _process_ended(claimant: _Claimant) -> bool:
+def _process_ended(claimant: Claimant) -> bool:
     """Tell whether the process of a claim ended; False for processes of other hosts, which nobody can see."""
     import psutil
 
-    if claimant.host != _host():
+    if claimant.host != this_host():
         return False
     try:
         return bool(psutil.Process(claimant.pid).create_time() != claimant.started)
@@ -234,7 +234,7 @@ def _process_ended(claimant: _Claimant) -> bool:
         return True
 
 
-def _host() -> str:
+def this_host() -> str:
     """Return a name that two machines, or two containers of one machine, never share."""
     processes = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()} {processes.readlink() if processes.is_symlink() else uuid.getnode()}"

@@ -34,6 +34,11 @@ def test_a_ratio_at_the_edge_passes_alone_and_not_in_a_crowd():
     assert crowd.best().speedup == EDGE
 
 
+@pytest.mark.parametrize("value", [0.97, 1.03])
+def test_a_ratio_whose_bounds_hold_the_needed_one_decides_nothing_on_whichever_side_it_is(value):
+    assert judged({"a": Interval(value=value, low=0.9, high=1.1)}).verdict == "inconclusive"
+
+
 def test_who_passes_surely_leaves_the_last_one_its_full_chance():
     table = {row.recipe: row.verdict for row in judged({"a": EDGE, "b": FAST}).table[1:]}
     assert table == {"a": "pass", "b": "pass"}
@@ -46,7 +51,8 @@ def test_a_stricter_policy_widens_the_bounds_that_a_benchmark_was_made_with():
 
 
 def test_candidates_that_are_slow_in_truth_seldom_pass_among_many():
-    """A ratio of 0.99 in truth and 1 % of noise: the share of judgements in which any of five is called fast enough."""
+    """A ratio of 0.99 in truth and 1 % of noise: the share of judgements in which any of five is called fast
+    enough."""
     import numpy as np
 
     draws = 0.99 * np.exp(np.random.default_rng(8).normal(0, 0.01, (200, 5)))

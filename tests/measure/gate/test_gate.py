@@ -227,6 +227,12 @@ def test_evidence_about_other_models_or_another_pool_is_refused(models, pool, me
     assert str(raised.value).startswith(message)
 
 
+@pytest.mark.parametrize("split", ["tuning", "calibration", "training"])
+def test_rows_that_a_candidate_was_chosen_on_do_not_judge_it(split):
+    with pytest.raises(DataError, match=f"^gate: pool 'local' was evaluated on {split}; validation judges"):
+        judged(PASS, FAST, split=split)
+
+
 def test_a_benchmark_of_other_models_is_refused_too():
     pool, other = (measured({"int8": PASS}, {"int8": FAST}, name) for name in ("local", "arm"))
     with pytest.raises(DataError, match=r"^gate: the benchmark was made on pool 'arm'"):

@@ -86,3 +86,13 @@ def test_a_layout_that_cannot_be_read_is_refused():
     pool = measured({"int8": (0, 0)}, {"int8": FAST})
     with pytest.raises(DataError, match="the layout of pool 'local': 'x' is not like"):
         judged(replace(pool, benchmark=pool.benchmark.model_copy(update={"layout": "x"})))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("decomposable", [True, False])
+def test_outcomes_that_are_no_number_are_refused(broken, decomposable):
+    """The value of a metric of all rows is not the mean of its resamples, so that does not show it."""
+    pool = measured({"int8": (0, 0)}, {"int8": FAST}, decomposable=decomposable)
+    outcomes = pool.outcomes | {"int8": np.r_[broken, scores()[1:]]}
+    with pytest.raises(DataError, match="the top1 of int8 on pool 'local' is not that of its outcomes"):
+        judged(replace(pool, outcomes=outcomes))

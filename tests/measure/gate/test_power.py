@@ -112,6 +112,8 @@ def test_other_scores_are_planned_by_their_spread_on_tuning(reach, says):
 
 def test_fewer_rows_than_tuning_had_are_planned_with_care():
     assert "none passes without a gain" in split_power_by_spread(12, GateSpec(), 0.0027, 997, 0.01)
+    assert "none passes without a gain" in split_power_by_spread(200, GateSpec(), 0.006, 400, 0.01)
+    assert "a candidate passes up to" in split_power_by_spread(800, GateSpec(), 0.012, 400, 0.01)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_a_clock_that_undercounts_now_and_then_does_not_decide():
     assert cpu_time_speedup(slow, Timing(glitched, 1), 0.95) == cpu_time_speedup(slow, fast, 0.95)
 
 
+def test_load_that_only_one_model_meets_in_most_of_its_passes_does_not_move_the_ratio():
+    """Another process that shares the core can only make a pass longer: those that it missed decide."""
+    slow, fast = times(2e-3, passes=200), times(1e-3, passes=200)
+    loaded = fast.seconds.copy()
+    loaded[0, np.arange(200) % 5 != 0] *= 1.5
+    assert cpu_time_speedup(slow, Timing(loaded, 1), 0.95).value == pytest.approx(2)
+
+
 def test_load_that_both_models_meet_is_no_noise():
     calm = cpu_time_speedup(times(2e-3), times(1e-3), 0.95)
     busy = cpu_time_speedup(

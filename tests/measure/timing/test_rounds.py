@@ -132,6 +132,15 @@ def test_instances_that_did_not_run_together_disturb_a_round():
     assert rounds[0].load.waited > 0.5
 
 
+def test_instances_that_ran_together_for_most_of_a_turn_are_not_blamed_for_its_edges():
+    class Edged(Fake):
+        def run(self, seconds):
+            rows = np.array([[0.0, 0.0, 0.7 * seconds, 0.7 * seconds]])
+            return Turn((rows, rows), common_window([rows, rows]))
+
+    assert all(one.clean for one in run([QUIET] * MOST_ROUNDS, {"a": Edged(1.0)}))
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
     [({"waited": 0.06}, "waited"), ({"stolen": 0.06}, "stolen"), ({"other": 0.11}, "other"),
@@ -187,7 +196,8 @@ def test_enough_clean_rounds_need_no_reason():
 
 
 def paired(ratios, seconds=0.001):
-    """Rounds whose pace drifts a lot and in which ``b`` is as many times faster than ``a`` as ``ratios`` say."""
+    """Rounds whose pace drifts a lot and in which ``b`` is as many times faster than ``a`` as ``ratios``
+    say."""
     drift = np.linspace(1, 3, len(ratios))
     return [
         Round({"a": turn(seconds * slow), "b": turn(seconds * slow / ratio)}, QUIET)
@@ -207,10 +217,20 @@ def test_the_bounds_hold_the_truth_as_often_as_they_say(monkeypatch):
     monkeypatch.setattr(bootstrap, "RESAMPLES", 999)
     generator, below, above = np.random.default_rng(0), 0, 0
     for _ in range(200):
-        interval = ratio.wall_time_speedup(paired(2 * np.exp(generator.normal(0, 0.3, 20))), "a", "b", 0.9)
+        drawn = 2 * np.exp(generator.normal(0, 0.3, NEEDED))
+        interval = ratio.wall_time_speedup(paired(drawn), "a", "b", 0.9)
         below, above = below + (interval.low > 2), above + (interval.high < 2)
     assert 14 <= below <= 34, "a tenth of 200, and three standard deviations"
     assert 14 <= above <= 34
+
+
+def test_the_bounds_of_rounds_that_agree_hold_what_whole_benchmarks_differ_by():
+    """Two files were seen to differ by up to 1.7 % from one benchmark to the next, however alike its
+    rounds."""
+    drawn = np.exp(np.random.default_rng(4).normal(0, 0.017, 2000))
+    interval = ratio.wall_time_speedup(paired([1.0] * NEEDED), "a", "b", 0.95)
+    assert np.mean(drawn <= interval.high) >= 0.94
+    assert np.mean(drawn >= interval.low) >= 0.94
 
 
 def test_the_bounds_are_those_of_the_one_bootstrap_there_is(monkeypatch):

@@ -55,7 +55,7 @@ def measured(monkeypatch, tmp_path):
             assert enough(rounds), "equal rounds agree"
             return rounds
 
-        monkeypatch.setattr(wall_time, "Group", Idle)
+        monkeypatch.setattr(wall_time, "InstanceGroup", Idle)
         monkeypatch.setattr(wall_time, "run_rounds", run_rounds)
         models = [Model(label=name, path="m.onnx", sha256=name, size_bytes=1) for name in seconds]
         return wall_time.by_wall_time(job, PLAN, models, tmp_path)

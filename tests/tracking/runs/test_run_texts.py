@@ -107,7 +107,8 @@ def test_what_passes_stands_before_what_does_not_however_fast():
 
 def picture(*candidates, gate=None):
     def row(label, drop, speedup, verdict):
-        return Row(recipe=label, path="", sha256=label, accuracy=Interval.exact(0.9), relative_drop=drop, speedup=speedup,
+        return Row(recipe=label, engine="one", path="", sha256=label, accuracy=Interval.exact(0.9),
+                   relative_drop=drop, speedup=speedup,
                    source_speedup=None, size_bytes=1, verdict=verdict, reasons=(), per_pool={})  # fmt: skip
 
     table = (

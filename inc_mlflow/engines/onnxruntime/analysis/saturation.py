@@ -10,6 +10,7 @@ from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import intermedi
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 from inc_mlflow.records import SaturationReport
 
+_REMEDY = "static recipes avoid it with reduce_range: saturating, dynamic ones with reduce_range: true"
 POSITIONS = 4096
 """Largest number of output positions counted per layer and row: most layers have fewer."""
 ROWS = 16
@@ -39,7 +40,7 @@ def predict(
             counter.add(values, positions, seed=number)
     reports = tuple(counter.result() for counter in counters)
     at_risk = sum(bool(layer.expected_rate) for layer in reports)
-    return SaturationReport(rows=rows, at_risk=at_risk, layers=reports)
+    return SaturationReport(rows=rows, at_risk=at_risk, layers=reports, remedy=_REMEDY)
 
 
 def saturating_weights(report: SaturationReport) -> frozenset[str]:

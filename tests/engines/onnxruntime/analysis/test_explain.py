@@ -1,4 +1,5 @@
-"""Why a candidate is slow: the digits example by ONNX Runtime's defaults, and by dynamic quantisation."""
+"""Why a candidate is slow: the digits example by ONNX Runtime's own defaults, and by its dynamic
+quantisation."""
 
 from dataclasses import replace
 

@@ -1,0 +1,132 @@
+"""Changes of how the gate judges."""
+
+from tests.benchmarks.mutants.mutant import changes_of
+
+GATE = (
+    *changes_of(
+        "measure/gate/criteria",
+        "measure/gate/test_criteria measure/gate/test_gate measure/timing/test_generations"
+        " measure/gate/test_gate_limits",
+        ("twice the allowed drop passes", "if loss.high <= self.limit:", "if loss.high <= 2 * self.limit:"),
+        ("a drop passes by its value", "if loss.high <= self.limit:", "if loss.value <= self.limit:"),
+        ("a drop fails by its value", "if least > self.limit:", "if loss.value > self.limit:"),
+        ("the needed speed-up is ignored", "if speedup.low >= self.needed:", "if speedup.low >= 0:"),
+        (
+            "a speed-up passes by its value",
+            "if speedup.low >= self.needed:",
+            "if speedup.value >= self.needed:",
+        ),
+        ("a speed-up fails by its value", "if plain.high < self.needed:", "if plain.value < self.needed:"),
+        ("slow candidates take part in Holm's procedure", "return near and all(", "return near or all("),
+        ("an invalid benchmark counts", "if self.record.valid else None", "if True else None"),
+        ("the gate's confidence is ignored", "if measured == wanted:", "if True:"),
+        ("bounds are widened by the normal law alone", "_FREEDOM = 4", "_FREEDOM = 1000"),
+        ("some class fails by chance", "1 - (1 - confidence) / len(group)", "confidence"),
+        ("the best class decides", "furthest = max(", "furthest = min("),
+        ("one good verdict is enough", "return max(verdicts, key", "return min(verdicts, key"),
+    ),
+    *changes_of(
+        "measure/gate/judge",
+        "measure/gate/test_gate measure/gate/test_gate_pools measure/gate/test_criteria"
+        " measure/gate/test_baselines measure/gate/test_gate_limits",
+        (
+            "a baseline's drop is not shown",
+            "Interval.exact(0.0) if reference else",
+            "Interval.exact(0.0) if True else",
+        ),
+        ("the fastest pool stands for all", "speedup=min((judged[pool]", "speedup=max((judged[pool]"),
+        ("the most accurate pool stands for all", "= max((one.result for one", "= min((one.result for one"),
+        (
+            "informative pools decide",
+            'judged.values() if one.role != "informative"]\n    row',
+            "judged.values()]\n    row",
+        ),
+        ("the spread between pools is ignored", "*(one.verdict for one in between)", ""),
+        (
+            "slow candidates come first",
+            "verdict_order(row.verdict), -speed,",
+            "verdict_order(row.verdict), speed,",
+        ),
+        ("the fastest failure comes first", "return verdict_order(row.verdict), -speed", "return 0, -speed"),
+        ("large models come first", "worse, row.size_bytes,", "worse, -row.size_bytes,"),
+        ("the worse of two equally fast comes first", "worse = -accuracy if", "worse = accuracy if"),
+        (
+            "speed needs no correction for many",
+            ".result(gate.confidence, level))",
+            ".result(gate.confidence, 0.5))",
+        ),
+        ("a required pool needs no benchmark", "if pools[pool].benchmark is None:", "if False:"),
+        (
+            "a metric that is no number passes",
+            'return CriterionResult("fail", f"{record.metric}',
+            'return CriterionResult("pass", f"{record.metric}',
+        ),
+    ),
+    *changes_of(
+        "measure/gate/build_criteria",
+        "measure/gate/test_gate measure/gate/test_criteria measure/gate/test_gate_limits",
+        (
+            "the spread counts in one direction",
+            "in permutations(known, 2):",
+            "in list(permutations(known, 2))[:1]:",
+        ),
+        ("the absolute limit is ignored", "if gate.max_absolute_drop is not None:", "if False:"),
+        ("min_speedup is ignored", "one, gate.min_speedup)", "one, 0.001)"),
+        ("classes are not judged", "if gate.max_class_drop is not None else groups", "if False else groups"),
+    ),
+    *changes_of(
+        "measure/gate/evidence",
+        "measure/gate/test_gate measure/gate/test_gate_numbers measure/gate/test_gate_pools"
+        " measure/gate/test_baselines measure/gate/test_score_range",
+        (
+            "accuracy and speed of different batches join",
+            "if batch != measured.evaluation.batch:",
+            "if False:",
+        ),
+        ("accuracy and speed of different hosts join", "if not one.same_hardware(other):", "if False:"),
+        ("accuracy and speed of different versions join", "if one.runtime != other.runtime:", "if False:"),
+        (
+            "pools with other rows are compared",
+            "    return record.evidence.data_sha256, *metric,",
+            "    return *metric,",
+        ),
+        ("tuning judges", 'if measured.evaluation.split != "validation":', "if False:"),
+        ("a metric is not that of its outcomes", "<= _ROUNDING)", "<= 1e9)"),
+        (
+            "outcomes that are no number pass",
+            "finite = bool(np.isfinite(scored.replicates).all())",
+            "finite = True",
+        ),
+        ("scores beyond their range pass", "scored and not _within(scored, record)", "False"),
+        ("a slower baseline may be beaten", "and max(others, default=0) <= 1", "and True"),
+        ("a candidate stands for the baseline", "and is_baseline(record.against)", "and True"),
+        ("bounds that are out of order pass", "return ordered and", "return True and"),
+    ),
+    *changes_of(
+        "measure/gate/rank",
+        "measure/gate/test_rank",
+        ("a champion is beaten by luck", "result.speedup.low if", "result.speedup.value if"),
+        ("the less accurate champion stays", "accuracy if higher else -accuracy", "accuracy"),
+        ("runs on other rows are compared", '"data": evaluated.evidence.data_sha256,', ""),
+        ("runs on other hosts are compared", "[host.cpu, list(host.isa),", "[list(host.isa),"),
+        ("runs at other confidence are compared", "canonical_json([gate.confidence, {", "canonical_json([{"),
+    ),
+    *changes_of(
+        "measure/gate/power",
+        "measure/gate/test_power",
+        ("many candidates cost nothing", "(1 - gate.confidence) / candidates", "(1 - gate.confidence)"),
+        ("no split is too small", "if largest >= 0:", "if True:"),
+        ("few rows are planned like many", "max(more, math.sqrt(more))", "math.sqrt(more)"),
+        (
+            "the relative limit is ignored",
+            "if relative is not None and ratio_statistic(",
+            "if False and ratio_statistic(",
+        ),
+    ),
+    *changes_of(
+        "measure/stats/holm",
+        "measure/gate/test_criteria",
+        ("many candidates need no correction", "(1 - confidence) / len(waiting)", "(1 - confidence)"),
+        ("who passes leaves nothing to the others", "/ len(waiting)", "/ len(passes)"),
+    ),
+)
