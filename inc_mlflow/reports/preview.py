@@ -10,6 +10,8 @@ from inc_mlflow.records import (
     BenchmarkRecord,
     CandidatesRecord,
     EvaluationRecord,
+    Frozen,
+    ImportRecord,
     Interval,
     JudgementRecord,
     Record,
@@ -48,10 +50,16 @@ def preview(
 
 def facts(record: Record) -> dict[str, str | float]:
     """Return the plain fields of a record, and the pool and CPU that its numbers belong to."""
-    found = {key: value for key, value in record.model_dump().items() if isinstance(value, str | int | float)}
+    found = _plain(record)
+    if isinstance(record, ImportRecord):
+        found |= _plain(record.baselines[0]) | record.baselines[0].facts
     if isinstance(record, EvaluationRecord | BenchmarkRecord):
         found |= {"pool": record.evidence.pool, "cpu": record.evidence.host.cpu}
     return found
+
+
+def _plain(record: Frozen) -> dict[str, str | float]:
+    return {key: value for key, value in record.model_dump().items() if isinstance(value, str | int | float)}
 
 
 def numbers(record: Record) -> dict[str, float]:

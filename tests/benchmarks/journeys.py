@@ -3,9 +3,12 @@
 ``alias``: from ``inc-mlflow run`` to the moved alias. ``option``: from ``smooth_quant`` in a job file to
 the changed graph. ``latency``: from one measured call to the verdict.
 
-A small job runs from beginning to end, with a profiler in each of its processes. A file belongs to a
-journey if one of its functions is on the call stack at an event of that journey. The events are calls of
-other people's code, so that they have the same names in every version of ours:
+A small job runs from beginning to end, with a profiler in each of its processes, which notes the call
+stack at events. Nearly all events are calls of other people's code, so that they have the same names in
+every version of ours. Two rules say which files belong to a journey.
+
+``wide``: every file on the stack at any event of the journey, also one that it only brushes, such as a lock
+or the atomic write.
 
 - alias: a step's function begins; a file gets its final name; a process starts; the step that promotes
   writes to MLflow
@@ -15,6 +18,20 @@ other people's code, so that they have the same names in every version of ours:
 - latency: the worker reads its clock; the benchmark reads a worker's answer, takes a quantile, saves its
   arrays and its record; the gate opens that record, calls the gate's class about speed, and saves its own
   record
+
+``direct``: the files that the alias, the option or the value passes through.
+
+- alias: the stack when MLflow's client sets the registered alias, and the stack of each process before it
+  when it started or forked the next one on that way, from the command to the step that promotes
+- option: the stack between the function of the step that quantises (inclusive) and a constant written into
+  a graph while the smoothing module is on the stack; and the files that name the option, but for the search
+  space, which makes recipes of its own and is not on the way of a recipe that a job lists
+- latency: the stack between the function of the benchmark's step (inclusive) and the read of a worker's
+  answer, and each quantile; the stack between the function of the gate's step (inclusive) and the
+  opening of the benchmark's record, and the calls of the gate's class about speed; the worker's stack at its
+  clock; the file of the class ``BenchmarkRecord``. What every step shares is left out: components, launcher,
+  step, files, progress. So are the latencies saved beside the record: the gate checks their digest, but
+  no verdict is computed from them.
 
 Run as ``.venv/bin/python tests/benchmarks/journeys.py [ROOT]``; ROOT is another checkout of this project,
 with its compiled files, to compare with.
@@ -26,24 +43,29 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any
 
-FOLDERS = ("inc_mlflow", "components", "pipelines")
-OUT, ROOT = "INC_MLFLOW_JOURNEY", "INC_MLFLOW_JOURNEY_ROOT"
+import journey_trace
+from journey_trace import OUT, ROOT, Note, sources
+
 OPTION = "smooth_quant"
 SMOOTHING = ("smooth.py", "smooth_quant.py")
-SPEED = ("SpeedCriterion.", "Faster.")  # the gate's class about speed, and its name before
 START, JOB_FILE = "cli/start.py", "spec/job.py"
 WORKER = ("measure/timing/worker.py", "ort/instance.py")
 BENCHMARK, GATE, PROMOTE, QUANTIZE = (
     f"components/{name}.py" for name in ("benchmark", "gate", "promote", "quantize")
 )
-WRITES = ("create_", "delete_", "log_", "set_")
+SET_ALIAS = "set_registered_model_alias"
+SEARCH_SPACE = ("/space.py", "search/strategy.py")
+SHELL = (
+    "components/",
+    "pipelines/launch.py",
+    *("inc_mlflow/steps/step.py", "inc_mlflow/steps/stage.py"),
+    *("inc_mlflow/files.py", "inc_mlflow/storage.py"),
+    "inc_mlflow/progress.py",
+)
+"""What every step shares, in paths of today and before."""
+RECORD = "BenchmarkRecord"
 STARTED = "from inc_mlflow.cli import main; main()"
 JOB = """
 version: 1
@@ -59,98 +81,6 @@ tracking: {experiment: journey, registered_model: journey}
 """
 
 
-class Trace:
-    """Notes the files on the stack at every event, once each, in a file for each process."""
-
-    def __init__(self, out: Path, root: Path) -> None:
-        self._out, self._root, self._steps = out, root, set(steps(root))
-        self._names: dict[CodeType, str] = {}
-        self._seen: set[tuple[str, ...]] = set()
-        self._busy = False
-
-    def start(self) -> None:
-        """Follow this process from now on, all its threads and forks."""
-        sys.addaudithook(self.audit)
-        threading.setprofile(self.profile)
-        sys.setprofile(self.profile)
-
-    def profile(self, frame: FrameType, event: str, arg: Any) -> None:
-        """Look at calls."""
-        if event == "c_call":
-            name = getattr(arg, "__name__", "")
-            pipe = isinstance(getattr(getattr(arg, "__self__", None), "name", None), int)
-            if name == "process_time" or (name == "readline" and pipe):
-                self._note(name, frame)
-        elif event == "call":
-            code = frame.f_code
-            file, function = self._name(code), code.co_name
-            if file:
-                if (file, function) in self._steps:
-                    self._note("step", frame)
-                elif code.co_qualname.startswith(SPEED):
-                    self._note("speed", frame)
-            elif function in ("quantile", "savez", "from_array"):
-                self._note(function, frame)
-            elif function == "model_validate" and code.co_filename.endswith("pydantic/main.py"):
-                self._note("validate", frame)
-            elif code.co_filename.endswith("mlflow/tracking/client.py") and function.startswith(WRITES):
-                self._note("mlflow", frame)
-
-    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Look at what Python tells of itself."""
-        if event in ("os.rename", "subprocess.Popen"):
-            self._note(event, sys._getframe(1))
-        elif event == "open" and str(arguments[0]).endswith(("/speed/record.json", "/benchmark/record.json")):
-            self._note("open", sys._getframe(1))
-
-    def _note(self, event: str, top: FrameType) -> None:
-        if self._busy:
-            return
-        frame: FrameType | None = top
-        files = dict[str, None]()
-        while frame is not None:
-            if frame.f_code.co_name != "<module>" and (file := self._name(frame.f_code)):
-                files[file] = None
-            frame = frame.f_back
-        line = (event, *files)
-        if files and line not in self._seen:
-            self._seen.add(line)
-            self._busy = True
-            with (
-                suppress(OSError),
-                (self._out / str(os.getpid())).open("a") as file,
-            ):  # some may write no file
-                file.write(json.dumps(line) + "\n")
-            self._busy = False
-
-    def _name(self, code: CodeType) -> str:
-        """Return a file of ours as its path below the root; KFP runs copies of the components."""
-        if code not in self._names:
-            path = Path(code.co_filename)
-            if path.name == "ephemeral_component.py":
-                self._names[code] = f"components/{code.co_name}.py"
-            else:
-                name = os.path.relpath(os.path.realpath(path), self._root)
-                self._names[code] = name if name.startswith(FOLDERS) and path.is_absolute() else ""
-        return self._names[code]
-
-
-def sources(root: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Yield every file of the program once, parsed."""
-    for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
-            yield str(path.relative_to(root)), ast.parse(path.read_text())
-
-
-def steps(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield (file, function) of everything that ``@step(…)`` stands on."""
-    for file, tree in sources(root):
-        for node in ast.walk(tree):
-            decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
-            if any(isinstance(one, ast.Call) and getattr(one.func, "id", "") == "step" for one in decorators):
-                yield file, node.name
-
-
 def naming(root: Path) -> set[str]:
     """Return the files that name the option."""
     return {
@@ -162,25 +92,84 @@ def naming(root: Path) -> set[str]:
     }
 
 
-def journeys(lines: list[list[str]], root: Path) -> dict[str, list[str]]:
-    """Return the sorted files of each journey."""
+class Journeys:
+    """What was noted of one run, and the files of each journey by both rules."""
 
-    def on(event: str, *through: str | tuple[str, ...]) -> set[str]:
-        stacks = [files for noted, *files in lines if noted == event]
+    def __init__(self, notes: list[Note], root: Path) -> None:
+        self._notes, self._root = notes, root
+
+    def wide(self) -> dict[str, set[str]]:
+        """Return the files on the stack at any event of a journey."""
+        spine = [self._files(event) for event in ("step", "os.rename", "subprocess.Popen")]
+        smoothed = self._files("from_array", SMOOTHING)
+        validated = self._files("validate", JOB_FILE, (START, QUANTIZE))
+        worker = self._files("process_time", WORKER)
+        measured = [self._files(one, BENCHMARK) for one in ("readline", "quantile", "savez", "os.rename")]
+        judged = [self._files(event, GATE) for event in ("open", "speed", "os.rename")]
+        return {
+            "alias": self._files("mlflow", PROMOTE).union(*spine),
+            "option": validated | smoothed | naming(self._root),
+            "latency": worker.union(*measured, *judged),
+        }
+
+    def direct(self) -> dict[str, set[str]]:
+        """Return the files that the alias, the option and the value pass through."""
+        moved = [note for note in self._on("mlflow", PROMOTE) if note["what"] == SET_ALIAS]
+        if not moved:
+            raise SystemExit(f"no {SET_ALIAS} through {PROMOTE}: the events do not fit this code")
+        named = {file for file in naming(self._root) if not file.endswith(SEARCH_SPACE)}
+        measured = [self._work(event, BENCHMARK) for event in ("readline", "quantile")]
+        judged = [self._work(event, GATE) for event in ("open", "speed")]
+        latency = self._files("process_time", WORKER).union(*measured, *judged, defining(self._root, RECORD))
+        return {
+            "alias": {file for note in moved for file in self._way(note)},
+            "option": named | self._work("from_array", QUANTIZE, SMOOTHING),
+            "latency": {file for file in latency if not file.startswith(SHELL)},
+        }
+
+    def _on(self, event: str, *through: str | tuple[str, ...]) -> list[Note]:
+        """Return the notes of an event with a file of each of ``through`` on the stack."""
+        notes = [note for note in self._notes if note["event"] == event]
         for part in through:
-            stacks = [files for files in stacks if any(file.endswith(part) for file in files)]
-        if not stacks:
+            notes = [note for note in notes if any(file.endswith(part) for file in note["files"])]
+        if not notes:
             raise SystemExit(f"no {event} through {through}: the events do not fit this code")
-        return set().union(*stacks)
+        return notes
 
-    spine = [on(event) for event in ("step", "os.rename", "subprocess.Popen")]
-    alias = on("mlflow", PROMOTE).union(*spine)
-    option = on("validate", JOB_FILE, (START, QUANTIZE)) | on("from_array", SMOOTHING) | naming(root)
-    worker = on("process_time", WORKER)
-    measured = [on(event, BENCHMARK) for event in ("readline", "quantile", "savez", "os.rename")]
-    judged = [on(event, GATE) for event in ("open", "speed", "os.rename")]
-    latency = worker.union(*measured, *judged)
-    return {"alias": sorted(alias), "option": sorted(option), "latency": sorted(latency)}
+    def _files(self, event: str, *through: str | tuple[str, ...]) -> set[str]:
+        return {file for note in self._on(event, *through) for file in note["files"]}
+
+    def _work(self, event: str, *through: str | tuple[str, ...]) -> set[str]:
+        """Return the files between a step's function, inclusive, and the event."""
+        return {file for note in self._on(event, *through) for file in note["work"]}
+
+    def _way(self, note: Note) -> set[str]:
+        """Return the files on the stack at an event, and where its process and those before it began."""
+        before = [one for one in self._notes if one["process"] == note["parent"]]
+        if not before and STARTED in note["command"]:
+            return set(note["files"])
+        begun = [one for one in before if begins(one, note)]
+        if not begun:
+            raise SystemExit(f"nothing begins {note['command']}: the events do not fit this code")
+        return set(note["files"]).union(*map(self._way, begun))
+
+
+def begins(earlier: Note, later: Note) -> bool:
+    """Tell whether an event of the parent process started the process of ``later``, or forked it."""
+    if earlier["event"] == "os.fork":
+        return bool(earlier["command"] == later["command"])
+    started = earlier["event"] == "subprocess.Popen"
+    return bool(started and earlier["what"][1:] == later["command"][1:])  # the first may be found on PATH
+
+
+def defining(root: Path, name: str) -> set[str]:
+    """Return the files that define a class of this name."""
+    return {
+        file
+        for file, tree in sources(root)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name == name
+    }
 
 
 def write_job(folder: Path) -> None:
@@ -207,14 +196,15 @@ def write_job(folder: Path) -> None:
     (folder / "job.yaml").write_text(JOB)
 
 
-def run(root: Path) -> list[list[str]]:
+def run(root: Path) -> list[Note]:
     """Run the job with the code below ``root`` and return what all its processes noted."""
     with tempfile.TemporaryDirectory() as scratch:
         job, out, hook = (Path(scratch) / name for name in ("job", "out", "hook"))
         for folder in (job, out, hook):
             folder.mkdir()
         write_job(job)
-        (hook / "sitecustomize.py").write_text(f"import runpy\nrunpy.run_path({__file__!r})['follow']()\n")
+        trace = journey_trace.__file__
+        (hook / "sitecustomize.py").write_text(f"import runpy\nrunpy.run_path({trace!r})['follow']()\n")
         paths = {"PYTHONPATH": f"{root}{os.pathsep}{hook}", OUT: str(out), ROOT: str(root)}
         command = [sys.executable, "-c", STARTED, "run", str(job / "job.yaml")]
         done = subprocess.run(command, cwd=job, env=os.environ | paths, capture_output=True, text=True)
@@ -223,12 +213,9 @@ def run(root: Path) -> list[list[str]]:
         return [json.loads(line) for file in out.iterdir() for line in file.read_text().splitlines()]
 
 
-def follow() -> None:
-    """Trace this process: what ``sitecustomize`` calls."""
-    Trace(Path(os.environ[OUT]), Path(os.environ[ROOT])).start()
-
-
 if __name__ == "__main__":
     root = Path(*sys.argv[1:] or [Path(__file__).parents[2]]).resolve()
-    found = journeys(run(root), root)
-    print(json.dumps({"counts": {name: len(files) for name, files in found.items()}} | found, indent=1))
+    found = Journeys(run(root), root)
+    rules = {"wide": found.wide(), "direct": found.direct()}
+    counts = {rule: {name: len(files) for name, files in sets.items()} for rule, sets in rules.items()}
+    print(json.dumps({"counts": counts} | rules, indent=1, default=sorted))

@@ -198,5 +198,5 @@ def test_a_component_works_alone_without_a_state_folder(tmp_path):
     assert not target.is_symlink()
     assert {path.name for path in target.iterdir()} == {"example.npz", "model.onnx", "record.json"}
     record = json.loads((target / "record.json").read_text())
-    assert record["opset"] >= 17
+    assert record["baselines"][0]["facts"]["opset"] >= 17
     assert record["source_error"] is None

@@ -1,7 +1,7 @@
 """The criteria of a gate for one candidate: all rows, the worst class, the spread between pools, speed."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 
@@ -9,36 +9,13 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.formatting import percent, points
-from inc_mlflow.measure.gate.criteria import DropCriterion, SpeedCriterion
+from inc_mlflow.measure.gate.criteria import Criteria, CriterionGroup, DropCriterion, SpeedCriterion
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Bounds, Pair, absolute_drop, relative_drop
 from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.records import BASELINE, Model
 from inc_mlflow.spec import GateSpec
-
-CriterionGroup = Sequence[DropCriterion]
-"""Criteria that all have to pass."""
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """All criteria for one candidate: of its losses on each pool and between pools, and of its speed."""
-
-    model: Model
-    on_pool: dict[str, list[CriterionGroup]]
-    between_pools: list[CriterionGroup]
-    speed: dict[str, SpeedCriterion]
-
-    def passes(self, confidence: float) -> bool:
-        """Tell whether all pass, on every pool.
-
-        That is an intersection-union test, whose parts need no correction. Raises DataError where the
-        baseline is so small that no share of it is a number.
-        """
-        groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
-        near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
-        return near and all(one.passes(confidence) for one in self.speed.values())
 
 
 def build_criteria(

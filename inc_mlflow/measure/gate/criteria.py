@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from inc_mlflow.formatting import decimal, percent, rounded_up, times
 from inc_mlflow.measure.stats.paired import Bounds
-from inc_mlflow.records import BenchmarkRecord, Interval, Verdict
+from inc_mlflow.records import BenchmarkRecord, Interval, Model, Verdict
 
 _ORDER: dict[Verdict, int] = {"pass": 0, "inconclusive": 1, "fail": 2}
 _FREEDOM = 4
@@ -105,6 +105,30 @@ class SpeedCriterion:
             return CriterionResult("fail", f"{text}, at most {times(plain.high)}; {needed}")
         could = f"but it could be {times(speedup.low)} to {times(speedup.high)}{level}"
         return CriterionResult("inconclusive", f"{text}, {could}; {needed}")
+
+
+CriterionGroup = Sequence[DropCriterion]
+"""Criteria that all have to pass."""
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """All criteria for one candidate: of its losses on each pool and between pools, and of its speed."""
+
+    model: Model
+    on_pool: dict[str, list[CriterionGroup]]
+    between_pools: list[CriterionGroup]
+    speed: dict[str, SpeedCriterion]
+
+    def passes(self, confidence: float) -> bool:
+        """Tell whether all pass, on every pool.
+
+        That is an intersection-union test, whose parts need no correction. Raises DataError where the
+        baseline is so small that no share of it is a number.
+        """
+        groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
+        near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
+        return near and all(one.passes(confidence) for one in self.speed.values())
 
 
 def rescale_bounds(speedup: Interval, measured: float, wanted: float) -> Interval:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.build_criteria import Criteria, build_criteria, pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.build_criteria import build_criteria, pair_outcomes, relative_drop_of
 from inc_mlflow.measure.gate.criteria import (
+    Criteria,
     CriterionResult,
     SpeedCriterion,
     judge_group,

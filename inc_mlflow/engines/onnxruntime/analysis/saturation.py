@@ -10,9 +10,7 @@ from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 from inc_mlflow.records import SaturationReport
 
-_REMEDY = (
-    "static recipes avoid it with reduce_range: saturating, dynamic ones with reduce_range: true"
-)
+_REMEDY = "static recipes avoid it with reduce_range: saturating, dynamic ones with reduce_range: true"
 POSITIONS = 4096
 """Output positions looked at per layer and row: all of most layers."""
 ROWS = 16
