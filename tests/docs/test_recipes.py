@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -155,6 +156,54 @@ def test_a_job_runs_with_them(program, work):
     assert all(row["accuracy"]["value"] > 0.9 for row in rows)
     wrong = program("run", work({"name": "near", "postprocess": {"name": "times", "factor": -1}}), "--json")
     assert json.loads(wrong.stdout)["table"][0]["accuracy"]["value"] < 0.5
+
+
+OPTION = """
+import hashlib, sys
+from pathlib import Path
+from inc_mlflow.engines.engine import MethodData
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.methods import METHODS
+from inc_mlflow.spec import JobSpec, parse_recipe
+
+assert "symmetric_activations" in JobSpec.model_json_schema()["$defs"]["Static"]["properties"]
+engine, folder = ENGINES.get("onnxruntime"), Path(sys.argv[2])
+engine.import_source(Path(sys.argv[1]) / "fp32.onnx", folder)
+import numpy as np
+rows = np.load(Path(sys.argv[1]) / "calib.npz")["image"][:8]
+statistics = engine.calibrator.collect(folder / "model.onnx", [{"image": rows}], {"minmax"}, 1)
+for symmetric in (False, True):
+    recipe = parse_recipe({"method": "static", "symmetric_activations": symmetric})
+    target = folder / f"{symmetric}.onnx"
+    data = MethodData(lambda: iter(()), statistics, 1)
+    METHODS.get("onnxruntime.static").apply(folder / "model.onnx", recipe, data, target)
+    print(hashlib.sha256(target.read_bytes()).hexdigest(), recipe.label())
+"""
+
+
+def test_an_option_is_what_the_recipe_shows(tmp_path):
+    """In a copy of the package, to which the recipe's difference is applied."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (shown,) = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "option.diff").write_text(shown)
+    shutil.copytree(ROOT / "inc_mlflow", tmp_path / "inc_mlflow", ignore=shutil.ignore_patterns("__pycache__"))
+    command = ["git", "apply", "--unsafe-paths", "option.diff"]
+    applied = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert applied.returncode == 0, applied.stderr
+    (tmp_path / "made").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", OPTION, str(EXAMPLE), str(tmp_path / "made")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    plain, symmetric = (line.split(" ", 1) for line in ran.stdout.splitlines())
+    assert plain[0] != symmetric[0], "the option changes the model"
+    assert "symmetric" in symmetric[1]
+    assert "symmetric" not in plain[1]
 
 
 @pytest.mark.slow

@@ -187,7 +187,8 @@ def _credible(record: BenchmarkRecord) -> bool:
 
 
 def _against_the_fastest(record: BenchmarkRecord) -> bool:
-    others = [ratio.value for label, ratio in record.speedup.items() if is_baseline(label)]
+    """Tell whether no other baseline is shown to be faster than the one that ratios are against."""
+    others = [ratio.low for label, ratio in record.speedup.items() if is_baseline(label)]
     return (
         record.against in record.evidence.models
         and is_baseline(record.against)

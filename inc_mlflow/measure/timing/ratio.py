@@ -36,6 +36,8 @@ of it (weights that just fit into a shared cache) was seen."""
 LOW_QUANTILE = 0.05
 """Quantile that stands for the minimum. The minimum itself falls where a clock undercounts once: under heavy
 load a virtual machine reported no CPU time at all for one pass among thousands."""
+_SLOWEST = 1e-12
+"""Calls per second that stand for none, whose logarithm is no number."""
 PERCENTILES = (50, 90, 99, 99.9)
 CPU_TIME_WIDEST = 0.25
 """Half-width, relative to the ratio, above which CPU times contradict each other."""
@@ -69,6 +71,16 @@ def cpu_time_speedup(
     generations = np.log(_least(slow.seconds).sum(axis=-1) / _least(fast.seconds).sum(axis=-1))
     value = float(slow_least.sum() / fast_least.sum())
     return _interval(value, -spread, spread, between_generations(generations, confidence, repeatability))
+
+
+def cpu_time_pass(timing: Timing) -> float:
+    """Return the CPU seconds of one pass over the batches, as a speed-up counts them."""
+    return float(_least(np.concatenate(timing.seconds)).sum())
+
+
+def wall_time_call(rounds: Sequence[Round], model: str) -> float:
+    """Return the seconds that one call takes, as a speed-up counts them: the geometric mean over rounds."""
+    return float(np.exp(-np.mean([np.log(max(one.turns[model].pace(), _SLOWEST)) for one in rounds])))
 
 
 def wall_time_speedup(rounds: Sequence[Round], slow: str, fast: str, confidence: float) -> Interval:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from inc_mlflow.hardware.neighbours import Neighbours, sharing
 from inc_mlflow.hardware.topology import SYSFS
 from inc_mlflow.measure.timing.cpu_time import Timing, interleave
 from inc_mlflow.measure.timing.ratio import (
     cpu_time_contradiction,
+    cpu_time_pass,
     cpu_time_speed,
     cpu_time_speedup,
     repeatability,
@@ -32,7 +31,7 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
         {model.label: command(model, batches, cpus) for model in models}, shown, others.watch
     )
     latencies = {name: timing.seconds for name, timing in timings.items()}
-    against = compared({name: float(np.median(seconds)) for name, seconds in latencies.items()})
+    against = compared({name: cpu_time_pass(timing) for name, timing in timings.items()})
     ratios = _ratios(timings, against, job.spec.gate.confidence, repeatability(others.shares))
     fastest = next(iter(against))
     generations, passes, _ = latencies[fastest].shape

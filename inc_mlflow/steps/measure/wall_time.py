@@ -88,10 +88,7 @@ def _ratios(
 
 def _seconds(clean: Sequence[Round]) -> dict[str, float]:
     """Return what a call takes by label, on average over rounds: with arrivals, its latency."""
-    return {
-        label: float(np.mean([1 / max(one.turns[label].pace(), 1e-12) for one in clean]))
-        for label in clean[0].turns
-    }
+    return {label: ratio.wall_time_call(clean, label) for label in clean[0].turns}
 
 
 def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:

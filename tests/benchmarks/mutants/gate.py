@@ -17,6 +17,7 @@ GATE = (
             "if speedup.value >= self.needed:",
         ),
         ("a speed-up fails by its value", "if plain.high < self.needed:", "if plain.value < self.needed:"),
+        ("slow candidates take part in Holm's procedure", "return near and all(", "return near or all("),
         ("an invalid benchmark counts", "if self.record.valid else None", "if True else None"),
         ("the gate's confidence is ignored", "if measured == wanted:", "if True:"),
         ("bounds are widened by the normal law alone", "_FREEDOM = 4", "_FREEDOM = 1000"),
