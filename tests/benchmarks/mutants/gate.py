@@ -23,7 +23,6 @@ GATE = (
         ("bounds are widened by the normal law alone", "_FREEDOM = 4", "_FREEDOM = 1000"),
         ("some class fails by chance", "1 - (1 - confidence) / len(group)", "confidence"),
         ("the best class decides", "furthest = max(", "furthest = min("),
-        ("slow candidates take part in Holm's procedure", "return near and all(", "return near or all("),
         ("one good verdict is enough", "return max(verdicts, key", "return min(verdicts, key"),
     ),
     *changes_of(
