@@ -29,9 +29,9 @@ def import_(
     as_json: JSON = False,
 ) -> None:
     """Normalise a model: opset 17 or newer, constants and batch norm folded, shapes inferred."""
-    from inc_mlflow.steps.standalone.prepare import import_source
+    from inc_mlflow.steps.standalone.prepare import write_baseline
 
-    emit(import_source(source, out, data), as_json)
+    emit(write_baseline(source, out, data), as_json)
 
 
 @app.command(rich_help_panel=STEPS)

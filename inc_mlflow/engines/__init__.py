@@ -1,1 +1,1 @@
-"""What runs and compresses models: one folder per engine, and the role that all of them play."""
+"""What runs and compresses models: one folder per engine, and the role that every engine plays."""

@@ -1,4 +1,4 @@
-"""Emulated CPUs, of all engines that a process runs."""
+"""Emulate a CPU for all engines that one process runs."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from inc_mlflow.spec import Isa
 
 
 def check_emulation(engines: Iterable[str], isa: Isa) -> None:
-    """Raise MissingExtraError where an engine cannot emulate the CPU ``isa``, or this machine cannot."""
+    """Raise MissingExtraError where an engine or this machine cannot emulate the CPU ``isa``."""
     for engine in engines:
         _emulation(engine, isa).check(isa)
 
@@ -20,15 +20,15 @@ def emulated_environment(engines: Iterable[str], isa: Isa) -> dict[str, str]:
 
 
 def confirm_emulation(engines: Iterable[str], isa: Isa) -> None:
-    """Raise HardwareError unless all engines see that CPU in this process."""
+    """Raise HardwareError unless all engines see the CPU ``isa`` in this process."""
     for engine in engines:
         _emulation(engine, isa).confirm(isa)
 
 
 def _emulation(engine: str, isa: Isa) -> Emulation:
-    found = ENGINES.get(engine).emulation
-    if found is None:
+    emulation = ENGINES.get(engine).emulation
+    if emulation is None:
         raise MissingExtraError(
             f"emulation of {isa}: {engine} cannot emulate CPUs; leave the pool out, or the engine"
         )
-    return found
+    return emulation

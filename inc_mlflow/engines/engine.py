@@ -1,7 +1,7 @@
-"""The role of an engine: what runs and compresses models. Everything that knows one stands in its own folder.
+"""The role of an engine, which runs and compresses models; all code about one engine is in its folder.
 
-An engine's object is light: it imports its framework inside its methods, so that a job can be read, and a
-gate can judge, where the framework is not installed.
+An engine object is light: it imports its framework inside its methods. So a job can be read, and a gate can
+judge, where the framework is not installed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,18 +16,22 @@ from inc_mlflow.spec import Device, Isa, Recipe
 
 @dataclass(frozen=True)
 class Interface:
-    """What a model takes and gives, in its order; an axis that is None or a name is free."""
+    """Inputs and outputs of a model, in its order. An axis that is None or a name may have any size."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    """Those that are tensors."""
+    """The outputs that are tensors."""
     output_names: tuple[str, ...]
-    """Of all outputs."""
+    """Names of all outputs, also of those that are no tensors."""
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a model runs: ``threads`` inside an operator; with ``cpus``, all but the first have a thread bound to each."""
+    """How a model runs.
+
+    ``threads`` is the number of threads inside one operator. With ``cpus``, one thread is bound to each CPU
+    but the first, which the calling thread uses.
+    """
 
     threads: int = 1
     cpus: Sequence[int] = ()
@@ -35,11 +39,11 @@ class RunSettings:
 
 
 class LoadedModel(Protocol):
-    """A model in memory; may be called from several threads at once."""
+    """A model in memory. Several threads may call it at once."""
 
     @property
     def model(self) -> object:
-        """What errors call it."""
+        """What error messages call the model, as its path."""
         ...
 
     @property
@@ -48,21 +52,24 @@ class LoadedModel(Protocol):
         ...
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        """Return all outputs of one batch; ModelError is the engine's complaint in one line."""
+        """Return all outputs of one batch, by name; both sides have the batch axis first.
+
+        Raises ModelError with the engine's complaint in one line.
+        """
         ...
 
 
 class Statistics(Protocol):
-    """What calibration found out about a baseline. The statistics of all shards merge to those of one pass."""
+    """What calibration measured on a baseline. The statistics of all shards merge to those of one pass."""
 
     @property
     def model_sha256(self) -> str:
-        """Digest of the baseline that they are of."""
+        """Digest of the baseline they were collected on."""
         ...
 
     @property
     def rows(self) -> int:
-        """Calibration rows that they were collected on."""
+        """Number of calibration rows they were collected on."""
         ...
 
     def __len__(self) -> int:
@@ -70,11 +77,11 @@ class Statistics(Protocol):
         ...
 
     def merge(self, other: Any) -> Self:
-        """Return those of both parts; ModelError where they are of different models or kinds."""
+        """Return the statistics of both parts; raise ModelError where models or kinds differ."""
         ...
 
     def save(self, path: Path) -> None:
-        """Write them; equal statistics give equal bytes."""
+        """Write the statistics; equal statistics give equal bytes."""
         ...
 
 
@@ -82,28 +89,31 @@ class Calibrator(Protocol):
     """Collects the statistics that an engine's methods need."""
 
     file: str
-    """Name of the file that statistics are kept in."""
+    """Name of the file with the statistics."""
     kinds: frozenset[str]
-    """All kinds that some recipe can ask for: a search may try them all."""
+    """All kinds of statistics that a recipe can need; a search may try them all."""
 
     def collect(
         self, model: Path, batches: Iterable[Arrays], kinds: Collection[str], threads: int
     ) -> Statistics:
-        """Run the batches once and keep what recipes of these kinds need; ModelError where the model does not run."""
+        """Run the batches once and return the statistics of these kinds.
+
+        Raises ModelError where the model does not run.
+        """
         ...
 
     def load(self, path: Path) -> Statistics:
-        """Read what ``save`` wrote; StateError where it is something else."""
+        """Read what ``save`` wrote; raise StateError for any other file."""
         ...
 
 
 @dataclass(frozen=True)
 class MethodData:
-    """What a method may use beside the baseline; ``rows`` starts a new pass over calibration at each call."""
+    """What a method may use beside the baseline; each call of ``rows`` is a new pass over calibration."""
 
     rows: Callable[[], Iterable[Arrays]]
     statistics: Statistics | None
-    """Of the baseline; None where no recipe needs them."""
+    """Statistics of the baseline; None where no recipe needs them."""
     threads: int
 
 
@@ -111,36 +121,46 @@ class Method(Protocol):
     """One way to compress a model."""
 
     def check(self, recipe: Any) -> None:
-        """Raise ModelError where the options name what the method cannot do; needs no model."""
+        """Raise ModelError where the options name something the method cannot do. This needs no model."""
         ...
 
     def apply(self, baseline: Path, recipe: Any, data: MethodData, target: Path) -> None:
-        """Write the candidate; the same inputs give the same bytes. ModelError where the recipe changes nothing."""
+        """Write the candidate; the same inputs give the same bytes.
+
+        Raises ModelError where the recipe changes nothing.
+        """
         ...
 
 
 class SearchSpace(Protocol):
-    """What a search may try on one baseline, from the most promising on."""
+    """What a search may try on one baseline, the most promising first."""
 
     @property
     def methods(self) -> Sequence[str]:
-        """In the order in which the best recipe of each is refined."""
+        """Methods, in the order in which the best recipe of each is refined."""
         ...
 
     def first(self) -> Iterator[Recipe]:
-        """Yield the recipes that differ in what is compressed and how, those that tend to win first."""
+        """Yield recipes that differ in what is compressed and how; those that usually win come first."""
         ...
 
     def refinements(self) -> Sequence[Callable[[Recipe], Iterable[Recipe]]]:
-        """Return phases: each gives variants of a promising recipe, and the next begins with the best so far."""
+        """Return the phases of refinement, in order.
+
+        Each phase gives variants of a promising recipe. The next phase begins with the best recipe so far.
+        """
         ...
 
     def without(self, recipe: Recipe, nodes: Sequence[str]) -> Recipe:
-        """Return the recipe with more nodes in FP32, and with them what must go along."""
+        """Return the recipe with more nodes in FP32, together with the nodes that must stay with them."""
         ...
 
     def protected(self, recipe: Recipe, everywhere: bool) -> Recipe | None:
-        """Return the recipe made safe for other CPUs; None where it is already, or only ``everywhere`` is worth it."""
+        """Return the recipe in its form that is safe on other CPUs.
+
+        ``everywhere`` says that the job is judged on such a CPU. None where the recipe is safe already, or
+        where protection is only worth its cost ``everywhere``.
+        """
         ...
 
 
@@ -150,45 +170,48 @@ class Analysis(Protocol):
     def explain(
         self, baseline: Path, slow: Mapping[str, Path], batches: Sequence[Arrays], passes: int
     ) -> dict[str, Slow]:
-        """Profile the baseline and slow models, and say what their time goes to; ModelError where one does not run."""
+        """Profile the baseline and the slow models; return by label where the time of each goes.
+
+        Raises ModelError where a model does not run.
+        """
         ...
 
     def slower_nodes(
         self, baseline: Path, candidate: Path, batches: Sequence[Arrays], passes: int
     ) -> list[str]:
-        """Return the baseline's nodes that the candidate makes no faster, the slowest first."""
+        """Return the baseline's nodes that are not faster in the candidate, the slowest first."""
         ...
 
     def node_errors(self, baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
-        """Return the noise that each node adds, relative to its output's mean square, most first."""
+        """Return the noise that each node adds, relative to the mean square of its output, largest first."""
         ...
 
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
     ) -> SaturationReport:
-        """Predict which layers saturate on x86 CPUs without VNNI, on ``most`` rows; None is the usual number."""
+        """Predict on ``most`` rows (None: the default) which layers saturate on x86 CPUs without VNNI."""
         ...
 
 
 class Emulation(Protocol):
-    """A process in which the engine sees a CPU with fewer instructions."""
+    """Runs the engine in a process that sees a CPU with fewer instructions."""
 
     def check(self, isa: Isa) -> None:
-        """Raise MissingExtraError with all that this machine lacks."""
+        """Raise MissingExtraError with a list of what this machine lacks for it."""
         ...
 
     def prepare(self, isa: Isa) -> dict[str, str]:
-        """Return the environment of such a process."""
+        """Return the environment variables of such a process."""
         ...
 
     def confirm(self, isa: Isa) -> None:
-        """Raise HardwareError unless this process is what its environment says."""
+        """Raise HardwareError unless this process really is the emulated CPU that its environment names."""
         ...
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A source after import: ``facts`` are of the baseline's form, as its version."""
+    """Result of an import; ``facts`` describe the form of the baseline, as the version of its format."""
 
     facts: Mapping[str, int | str] = field(default_factory=dict)
 
@@ -198,43 +221,49 @@ class Engine(Protocol):
 
     name: str
     model_name: str
-    """What a model is called in a step's directory: a file, or a folder."""
+    """Name of a model in a step's directory; the model is a file or a folder."""
     flavor: str
-    """Which of MLflow's flavours keeps its models: a name of ``inc_mlflow.registry.flavors``."""
+    """The MLflow flavour that keeps its models: a name in ``inc_mlflow.registry.flavors``."""
     devices: Mapping[str, Device]
-    """The engine's own names of devices, which a pool's ``provider`` may use."""
+    """The engine's own device names, which a pool's ``provider`` may use -> device."""
     calibrator: Calibrator | None
     analysis: Analysis | None
     emulation: Emulation | None
 
     def check_source(self, path: str) -> None:
-        """Raise ValueError where a source of that name is none that the engine takes; reads no file."""
+        """Raise ValueError where the engine takes no source of that name. This reads no file."""
         ...
 
     def source_files(self, source: Path) -> list[Path]:
-        """Return all files of a source, the named one first; ModelError where it cannot be read."""
+        """Return all files of a source, the named one first; raise ModelError where it cannot be read."""
         ...
 
     def interface(self, model: Path) -> Interface:
-        """Return what a source, baseline or candidate takes and gives; ModelError where it cannot be read."""
+        """Return inputs and outputs of a source, baseline or candidate.
+
+        Raises ModelError where the model cannot be read.
+        """
         ...
 
     def import_source(self, source: Path, folder: Path) -> Imported:
-        """Write the baseline into ``folder`` under ``model_name``; ModelError where that cannot be done."""
+        """Write the baseline into ``folder`` under ``model_name``.
+
+        Raises ModelError where the source cannot be read or converted.
+        """
         ...
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model with all optimisations on.
 
-        Raises ModelError where the engine cannot load it, HardwareError where the device is not there: no
-        other one takes its place.
+        Raises ModelError where the engine cannot load it, HardwareError where the device is missing: no other
+        device takes its place.
         """
         ...
 
     def describe(self, cpus: Sequence[int], device: Device) -> dict[str, int | str | bool]:
-        """Return how an instance on these CPUs runs a model, for the record."""
+        """Return the settings with which an instance on these CPUs runs a model, for the record."""
         ...
 
     def space(self, baseline: Path) -> SearchSpace | None:
-        """Return what a search may try; None where the engine's recipes have to be listed."""
+        """Return what a search may try; None where the engine offers no search."""
         ...

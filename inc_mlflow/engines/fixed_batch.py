@@ -1,4 +1,4 @@
-"""Models that insist on a number of rows: batches are filled up before, and cut after a call."""
+"""Models with a fixed batch size: batches are filled up before a call and cut afterwards."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,19 +9,19 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.memory import free_bytes, gigabytes
 
 _LARGE = 2**28
-"""Bytes below which memory is not asked for: it takes longer than a small model."""
+"""Bytes below which free memory is not looked up: that takes longer than running a small model."""
 
 
 def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | None:
-    """Return the number of rows that a model insists on, or None where it takes any."""
+    """Return the batch size that the input shapes fix; None where a model takes any number of rows."""
     sizes = {shape[0] for shape in shapes if shape and isinstance(shape[0], int)}
     return sizes.pop() if len(sizes) == 1 else None
 
 
 def padded(inputs: Arrays, batch: int | None) -> Arrays:
-    """Repeat the last row until the model has the rows it insists on.
+    """Repeat the last row until the batch has the size that the model needs.
 
-    ModelError where memory does not hold them.
+    Raises ModelError where memory does not hold the batch.
     """
     rows = len(next(iter(inputs.values())))
     if batch is None or rows >= batch:
@@ -34,18 +34,18 @@ def padded(inputs: Arrays, batch: int | None) -> Arrays:
 
 
 def check_memory(model: object, batch: int, row_bytes: int) -> None:
-    """Refuse a model that insists on more rows than memory holds."""
+    """Raise ModelError where a batch of the model's fixed size does not fit into free memory."""
     size = batch * row_bytes
     if size > _LARGE and size > (free := free_bytes()):
         raise ModelError(
-            f"{model}: takes {batch} rows at a time, {gigabytes(size)}, and {gigabytes(free)} of memory are left; "
-            "export it with a free batch, or a smaller one"
+            f"{model}: takes {batch} rows at a time, {gigabytes(size)}, and {gigabytes(free)} of memory "
+            "are left; export it with a free batch, or a smaller one"
         )
 
 
 def trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:
-    """Take the rows that ``padded`` added away again.
+    """Cut the rows that ``padded`` added from one output.
 
-    As it is where the first axis is not that of the batch.
+    An output whose first axis is not the batch is returned unchanged.
     """
     return value[:rows] if batch is not None and rows < batch and len(value) == batch else value

@@ -25,7 +25,7 @@ from inc_mlflow.records.conditions import (
     Load,
     Plan,
     Rounds,
-    ranges,
+    cpu_list,
 )
 from inc_mlflow.records.facts import (
     CalibrationRecord,
@@ -125,6 +125,6 @@ __all__ = [
     "Trial",
     "Verdict",
     "baseline_label",
+    "cpu_list",
     "is_baseline",
-    "ranges",
 ]

@@ -27,7 +27,7 @@ class Plan(Frozen):
     def text(self) -> str:
         """Return the plan in one line, for a person."""
         places = (
-            " | ".join(ranges(cpus) for cpus in self.cpus)
+            " | ".join(cpu_list(cpus) for cpus in self.cpus)
             if self.pinned
             else "not pinned: this system cannot"
         )
@@ -89,7 +89,7 @@ class Conditions(Frozen):
     the instance that others used; None where it cannot be read. None in wall time."""
 
 
-def ranges(numbers: tuple[int, ...]) -> str:
+def cpu_list(numbers: tuple[int, ...]) -> str:
     """Write whole numbers as Linux lists CPUs: (0, 1, 2, 5) -> "0-2,5"."""
     runs: list[list[int]] = []
     for number in sorted(numbers):

@@ -1,4 +1,1 @@
-"""Search for the best recipe: what to try, what to keep, what to hand over.
-
-Knows no framework: a lab makes the trials.
-"""
+"""Search for the best recipes: what to try, and which trials go to the gate. It knows no engine by name."""

@@ -1,4 +1,4 @@
-"""How much a search may spend, counted over all of its runs."""
+"""The budget of a search, counted over all of its runs."""
 
 import time
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 
 class Spent(Exception):  # noqa: N818 - the ordinary end of a search, no error
-    """The budget does not reach for another trial."""
+    """The budget is not enough for another trial."""
 
 
 @dataclass
 class Cost:
-    """What one piece of work took; CPU seconds are of all threads."""
+    """Time of one piece of work; CPU seconds are of all threads."""
 
     cpu_seconds: float = 0.0
     seconds: float = 0.0
@@ -28,11 +28,11 @@ class Budget:
     limit: Cost
     used: Cost = field(default_factory=Cost)
     share: float = 1.0
-    """Part of the limits that may be used now: the rest is kept for what must be done at the end."""
+    """Part of the limits that may be used now; the rest is reserved for the work at the end."""
 
     @contextmanager
     def spending(self, expected: Cost) -> Iterator[Cost]:
-        """Count what is done inside; Spent where ``expected`` more would go beyond the limits."""
+        """Add the time of the block; raise Spent where ``expected`` more would exceed the limits."""
         if self._beyond(expected):
             raise Spent
         cost, cpu, start = Cost(), time.process_time(), time.monotonic()

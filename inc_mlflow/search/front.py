@@ -1,4 +1,4 @@
-"""What a search keeps: the trials that no other one beats in accuracy and speed at once."""
+"""The Pareto front of a search: trials that no other one beats in both accuracy and speed."""
 
 import math
 from collections.abc import Sequence
@@ -8,26 +8,23 @@ from inc_mlflow.records import Trial
 NOISE = 0.02
 """Relative difference in speed between two measurements of one model; twice the standard deviation."""
 NEARLY = 0.95
-"""Share of the speed of the fastest candidate that makes another one a second choice."""
+"""A candidate at this share of the fastest one's speed is a second choice."""
 SHORTLIST = 3
-"""Candidates that a search hands to the gate at most."""
+"""Largest number of candidates that a search gives to the gate."""
 
 
 def accepted(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials that nothing speaks against.
-
-    One whose protected form is accepted too gives way to that.
-    """
-    found = [trial for trial in trials if trial.rejected is None]
-    protected = [trial.protects for trial in found if trial.protects is not None]
-    return [trial for trial in found if trial.protects is not None or trial.recipe not in protected]
+    """Return the trials that were not rejected; a trial is replaced by its accepted protected form."""
+    passing = [trial for trial in trials if trial.rejected is None]
+    protected = [trial.protects for trial in passing if trial.protects is not None]
+    return [trial for trial in passing if trial.protects is not None or trial.recipe not in protected]
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
     """Return the accepted trials that no other one beats, fastest first.
 
-    One beats another if it is more exact, or as exact and tried earlier, which is simpler; and as fast but
-    for noise.
+    A trial beats another if it is as fast but for noise, and more exact, or as exact and tried earlier, since
+    earlier recipes are simpler.
     """
     levels: dict[tuple[float, float], list[Trial]] = {}
     for trial in accepted(trials):
@@ -42,14 +39,12 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def shortlist(trials: Sequence[Trial]) -> list[Trial]:
-    """Return at most three trials for the gate, the most promising first.
+    """Return at most three trials for the gate, the most promising first; empty only without any model.
 
-    Empty only where no trial gave a model.
-
-    The fastest, the most exact, and between them the fastest whose drop is within the limit even at its upper
-    bound. Places that are left go to the most exact of those that are nearly as fast: on few tuning rows the
-    best one is luck. Where no trial is accepted, the least bad one: the gate then says in numbers why FP32
-    stays.
+    They are the fastest, the most exact, and between them the fastest whose drop is within the limit even at
+    its upper bound. Places that are left go to the most exact of those that are nearly as fast, since the
+    best one on few tuning rows is partly luck. Where no trial is accepted, the least bad one is returned: the
+    gate then shows in numbers why FP32 stays.
     """
     best = front(trials)
     if not best:
@@ -57,12 +52,13 @@ def shortlist(trials: Sequence[Trial]) -> list[Trial]:
     sure = [trial for trial in best[1:-1] if surely_within(trial)]
     ends = best[1:-1] and (sure or best[1:-1])[:1]
     chosen = [best[0], *ends, *best[1:][-1:]]
-    near = [one for one in accepted(trials) if one not in chosen and _speed(one) >= NEARLY * _speed(best[0])]
+    others = [trial for trial in accepted(trials) if trial not in chosen]
+    near = [trial for trial in others if _speed(trial) >= NEARLY * _speed(best[0])]
     return [*chosen, *sorted(near, key=_loss)][:SHORTLIST]
 
 
 def beaten_by(speedup: float, output_error: float, trials: Sequence[Trial], margin: float) -> Trial | None:
-    """Return an accepted trial that is faster by more than ``margin`` and also nearer to the baseline's outputs."""
+    """Return an accepted trial that is faster by more than ``margin`` and has less output error."""
     for trial in accepted(trials):
         nearer = trial.output_error is not None and trial.output_error < output_error
         if nearer and _speed(trial) > speedup * (1 + margin):
@@ -72,7 +68,7 @@ def beaten_by(speedup: float, output_error: float, trials: Sequence[Trial], marg
 
 def _least_bad(trials: Sequence[Trial]) -> list[Trial]:
     made = [trial for trial in trials if trial.sha256 is not None]
-    return sorted(made, key=lambda one: (_speed(one) < 1, *_loss(one), -_speed(one)))[:1]
+    return sorted(made, key=lambda trial: (_speed(trial) < 1, *_loss(trial), -_speed(trial)))[:1]
 
 
 def _speed(trial: Trial) -> float:
@@ -85,9 +81,9 @@ def surely_within(trial: Trial) -> bool:
 
 
 def _loss(trial: Trial) -> tuple[float, float]:
-    """Order by the drop that the rows prove, in halves of the allowed one, then by the distance of the outputs.
+    """Return a sort key: the proven drop in halves of the allowed one, then the distance of the outputs.
 
-    A row or two more or less are luck; the distance has a value for every row and is steady.
+    One or two rows more or less are luck; the distance takes every row into account and is steadier.
     """
     if trial.relative_drop is None or trial.output_error is None:
         return math.inf, math.inf

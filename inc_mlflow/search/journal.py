@@ -11,7 +11,10 @@ from inc_mlflow.records import Trial
 
 
 class Journal:
-    """An append-only file; the first line says which search it is of, so that no other one goes on in it."""
+    """An append-only file of trials; its first line names the search, so that no other search resumes in it.
+
+    Raises StateError where the file is of another search, or no journal.
+    """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
@@ -22,11 +25,11 @@ class Journal:
             self._append({"search": key})
 
     def find(self, recipe: dict[str, Any]) -> Trial | None:
-        """Return the trial of a recipe, if there was one."""
+        """Return the trial of a recipe; None where it was not tried."""
         return next((trial for trial in self.trials if trial.recipe == recipe), None)
 
     def add(self, trial: Trial) -> None:
-        """Keep a trial for good: it is on the disk when this returns."""
+        """Append a trial; it is on the disk when this returns."""
         self._append(trial.model_dump(mode="json"))
         self.trials.append(trial)
 
@@ -37,21 +40,19 @@ class Journal:
             os.fsync(file.fileno())
 
     def _read(self, key: str) -> None:
-        """Read what is whole.
-
-        From a line on that a kill cut off or that was damaged, all is taken away and tried again.
-        """
+        """Read the complete lines; truncate the file at the first line that is cut off or damaged."""
         content = self.path.read_bytes()
         lines = content.splitlines(keepends=True)
         header, whole = _header(lines[0]), list(takewhile(_is_whole, lines))
         if header is None and lines[0].endswith(b"\n"):
             raise StateError(
-                f"{self.path}: not a journal of a search, or damaged; give another directory, or measure again with --fresh"
+                f"{self.path}: not a journal of a search, or damaged; give another directory, "
+                "or measure again with --fresh"
             )
         if header not in (None, key):
             raise StateError(
-                f"{self.path}: is of another search (job, model, data, code or machine changed); give another directory, "
-                "or measure again with --fresh"
+                f"{self.path}: is of another search (job, model, data, code or machine changed); "
+                "give another directory, or measure again with --fresh"
             )
         os.truncate(self.path, sum(map(len, whole)))
         if header is None:
@@ -60,7 +61,7 @@ class Journal:
 
 
 def _header(line: bytes) -> str | None:
-    """Return which search a journal is of; None where its first line does not say so."""
+    """Return the key of the search in the first line of a journal; None where the line is damaged."""
     return (unsealed(line) or {}).get("search") if _is_whole(line) else None
 
 

@@ -1,4 +1,4 @@
-"""What a search tries, in order: structure, slow nodes, the engine's refinements, sensitive nodes, protection."""
+"""The order of a search: structure, slow nodes, the engine's refinements, sensitive nodes, protection."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,20 +12,18 @@ _FALLBACKS = (1, 2, 4, 8, 16)
 """Numbers of the most sensitive nodes that are tried in FP32."""
 _ROUNDS = 3
 _PATIENCE = 2
-"""Trials in a row that may bring nothing.
-
-One node in FP32 between two in INT8 costs conversions, and a pair may not.
-"""
+"""Trials in a row without a gain before a search stops: one FP32 node between two INT8 nodes costs
+conversions, and a pair of them may not."""
 _WORTH = 0.85
-"""Share of the speed of the fastest below which a recipe is not refined."""
+"""A recipe below this share of the fastest one's speed is not refined."""
 _NEAR = 0.02
-"""Relative distance of the outputs that no metric has been seen to notice."""
+"""Relative distance of the outputs up to which no metric was seen to change."""
 _GAIN = 0.01
-"""Less gain in speed than this is noise."""
+"""A smaller relative gain in speed is noise."""
 
 
-class TrialRunner(Protocol):
-    """Where recipes are tried; what was tried before is answered from the journal."""
+class Trials(Protocol):
+    """Makes and measures trials; a recipe that was tried before comes from the journal."""
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -33,20 +31,20 @@ class TrialRunner(Protocol):
         ...
 
     def trial(self, recipe: Recipe) -> Trial:
-        """Make, measure and note one recipe."""
+        """Make, measure and record one recipe; raise Spent where the budget is not enough."""
         ...
 
     def sensitive_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes of a recipe that add error, worst first; none where the engine cannot tell."""
+        """Return the nodes of a recipe that add error, worst first; none where the engine has no analysis."""
         ...
 
     def slower_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes that a recipe makes no faster, the slowest first; none where the engine cannot tell."""
+        """Return the nodes that a recipe makes no faster, slowest first; none without an analysis."""
         ...
 
 
-def explore(space: SearchSpace, runner: TrialRunner) -> None:
-    """Try recipes until nothing promising is left; the runner raises when the budget is spent."""
+def explore(space: SearchSpace, runner: Trials) -> None:
+    """Try recipes until nothing promising is left; raise Spent when the budget is spent."""
     for recipe in space.first():
         runner.trial(recipe)
     for base in _promising(runner.trials, space.methods):
@@ -59,11 +57,12 @@ def explore(space: SearchSpace, runner: TrialRunner) -> None:
         _leave_sensitive_nodes(base, space, runner)
 
 
-def protect(space: SearchSpace, runner: TrialRunner, everywhere: bool) -> None:
-    """Try what the gate would get once more in the form that is safe on other CPUs.
+def protect(space: SearchSpace, runner: Trials, everywhere: bool) -> None:
+    """Try each recipe of the shortlist in its form that is safe on other CPUs.
 
-    A protected model takes the place of its unprotected form, and another one may then move up: until none
-    does. ``everywhere`` is whether the job is judged on such a CPU.
+    A protected model replaces its unprotected form, so another trial may enter the shortlist; this repeats
+    until the shortlist is protected. ``everywhere`` says that the job is judged on such a CPU. Raises Spent
+    when the budget is spent.
     """
     tried = -1
     while tried != len(runner.trials):
@@ -74,21 +73,18 @@ def protect(space: SearchSpace, runner: TrialRunner, everywhere: bool) -> None:
 
 
 def _promising(trials: Sequence[Trial], methods: Sequence[str]) -> list[Trial]:
-    """Return the fastest accepted trial of each method that is nearly the fastest of all.
+    """Return the fastest accepted trial of each method if it is nearly the fastest of all.
 
-    Else the least bad trial.
+    Without any, return the shortlist.
     """
     by_method = [[trial for trial in trials if trial.recipe["method"] == method] for method in methods]
-    best = [trial for found in by_method for trial in front(found)[:1]]
+    best = [trial for of_method in by_method for trial in front(of_method)[:1]]
     fastest = max(map(_speed, best), default=0.0)
     return [trial for trial in best if _speed(trial) >= _WORTH * fastest] or shortlist(trials)
 
 
-def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) -> None:
-    """Leave nodes FP32 that INT8 makes no faster, as long as that brings speed.
-
-    Then ask again of what is left.
-    """
+def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
+    """Leave nodes in FP32 that INT8 makes no faster; repeat while that brings speed."""
     for _round in range(_ROUNDS):
         better = _fewer(base, space, runner)
         if better is base:
@@ -96,8 +92,8 @@ def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) ->
         base = better
 
 
-def _fewer(base: Trial, space: SearchSpace, runner: TrialRunner) -> Trial:
-    """Return the fastest of the trials that leave the costliest nodes out, one more at a time, or ``base``."""
+def _fewer(base: Trial, space: SearchSpace, runner: Trials) -> Trial:
+    """Return the fastest of trials that leave out the slowest nodes, one more at a time, or ``base``."""
     recipe, best, misses = parse_recipe(base.recipe), base, 0
     nodes = [name for name in runner.slower_nodes(recipe) if name not in recipe.kept_fp32]
     for count in range(1, len(nodes) + 1):
@@ -109,8 +105,8 @@ def _fewer(base: Trial, space: SearchSpace, runner: TrialRunner) -> Trial:
     return best
 
 
-def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: TrialRunner) -> None:
-    """Leave the nodes FP32 that add most of the error, more and more of them while little speed is lost."""
+def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
+    """Leave in FP32 the nodes that add most error, more of them while little speed is lost."""
     if _is_exact(base):
         return
     recipe = parse_recipe(base.recipe)
@@ -121,7 +117,7 @@ def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: TrialRunner)
 
 
 def _is_exact(trial: Trial) -> bool:
-    """Tell whether a trial has nothing to gain: neither the metric nor the outputs show a loss."""
+    """Tell whether neither the metric nor the outputs of a trial show a loss."""
     if trial.relative_drop is None or trial.output_error is None:
         return False
     return surely_within(trial) and trial.relative_drop.value <= 0 and trial.output_error <= _NEAR

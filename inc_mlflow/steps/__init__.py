@@ -1,4 +1,1 @@
-"""The steps: files in, files and one record out.
-
-Command line, components and tests call the same functions.
-"""
+"""The steps: files in, files and one record out; command line and components call the same functions."""

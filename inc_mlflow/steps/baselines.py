@@ -1,4 +1,4 @@
-"""The baselines of a job, one for each of its engines, as the import step left them."""
+"""The baselines of a job, one per engine, as the import step wrote them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,31 +20,34 @@ class Baseline:
 
 
 def load_baselines(directory: Path) -> dict[str, Baseline]:
-    """Return the baselines in the directory of an import step, by engine, the reference first."""
+    """Return the baselines in the directory of an import step, by engine, the reference first.
+
+    Raises StateError where the directory has no readable record.
+    """
     imported = ImportRecord.load(directory).baselines
     return {
-        one.engine: Baseline(
-            ENGINES.get(one.engine),
-            baseline_label(one.engine if place else None),
-            baseline_path(directory, one.engine, imported[0].engine),
-            one.model_sha256,
+        baseline.engine: Baseline(
+            ENGINES.get(baseline.engine),
+            baseline_label(baseline.engine if place else None),
+            baseline_path(directory, baseline.engine, imported[0].engine),
+            baseline.model_sha256,
         )
-        for place, one in enumerate(imported)
+        for place, baseline in enumerate(imported)
     }
 
 
 def baseline_path(directory: Path, engine: str, reference: str) -> Path:
-    """Return where an engine's baseline stands: the reference's at the top, others in a folder of their own."""
+    """Return the path of an engine's baseline: the reference's at the top, others in their own folders."""
     return engine_folder(directory, engine, reference) / ENGINES.get(engine).model_name
 
 
 def engine_folder(directory: Path, engine: str, reference: str) -> Path:
-    """Return where a step keeps what is of one engine."""
+    """Return the folder in which a step keeps the files of one engine."""
     return directory if engine == reference else directory / engine
 
 
 def engine_taking(model: Path, engines: Sequence[str]) -> Engine:
-    """Return the first engine that takes a model of that name, which a person gave; else the first of all."""
+    """Return the first engine that takes a model file of that name; else the first of all."""
     for name in engines:
         try:
             ENGINES.get(name).check_source(str(model))

@@ -1,4 +1,4 @@
-"""The job's data, read against the inputs of its source model."""
+"""The job's data, checked against the inputs of its source model."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
-    """Return the job's splits; DataError where the layout's batch is one that the model cannot take."""
+    """Return the job's splits; raise DataError where the model cannot take the layout's batch."""
     inputs = ENGINES.get(job.spec.engines[0]).interface(job.model).inputs
     if not inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
@@ -38,14 +38,14 @@ def open_data(job: Job) -> Data:
 
 
 def _row_bytes(spec: TensorSpec) -> int:
-    """Return what a row takes at least; axes that the model leaves open count once."""
+    """Return the least size of a row in bytes; axes that the model leaves open count as 1."""
     return np.dtype(spec.dtype).itemsize * math.prod(
         axis for axis in (spec.shape or ())[1:] if isinstance(axis, int)
     )
 
 
 def method_data(job: Job, statistics: Statistics | None) -> MethodData:
-    """Return the job's calibration rows with the statistics that were collected on them."""
+    """Return the job's calibration rows, with the statistics that were collected on them."""
 
     def rows() -> Iterable[Arrays]:
         return (inputs for inputs, *_ in open_data(job).rows("calibration"))
@@ -54,7 +54,7 @@ def method_data(job: Job, statistics: Statistics | None) -> MethodData:
 
 
 class LabelCheck:
-    """Refuses labels that the metric cannot take, in the splits that it will be computed on."""
+    """Refuses labels that the metric cannot use, in the splits on which it will be computed."""
 
     def __init__(self, job: Job, metric: Metric) -> None:
         self._metric = metric
@@ -62,7 +62,7 @@ class LabelCheck:
         self._seen: list[np.ndarray] = []
 
     def __call__(self, split: str, labels: np.ndarray | None) -> None:
-        """Check a batch."""
+        """Check the labels of a batch; raise DataError where the metric cannot use them."""
         if split not in self._judged:
             return
         with _of(split):
@@ -71,7 +71,10 @@ class LabelCheck:
             self._seen.append(np.asarray(labels))
 
     def finish(self) -> None:
-        """Check all validation rows together, which are resampled: a class that is too rare is refused before any work."""
+        """Check all validation rows together, before any work.
+
+        They are resampled later. Raises DataError where a class is too rare for that.
+        """
         if self._seen:
             with _of("validation"):
                 draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
@@ -79,7 +82,7 @@ class LabelCheck:
 
 @contextmanager
 def _of(split: str) -> Iterator[None]:
-    """Name the split in a DataError."""
+    """Add the name of the split to a DataError."""
     try:
         yield
     except DataError as error:
@@ -87,7 +90,7 @@ def _of(split: str) -> Iterator[None]:
 
 
 def user_files(job: Job) -> list[Path]:
-    """Return the files with the user's callables, and those that a postprocess reads: others give other results."""
+    """Return the files that results depend on: the user's callables, and files that a postprocess reads."""
     references = [
         split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
     ]

@@ -1,4 +1,4 @@
-"""The IncError that ends a process, in a file for the process that waits for it."""
+"""The IncError that ends a process, kept in a file for the parent process."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ from inc_mlflow import errors
 from inc_mlflow.files import write_text
 
 _OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU}
-"""Signals that come from outside a process; others say that its own code is broken."""
+"""Signals that come from outside a process; others mean that its own code crashed."""
 
 
 def killed(process: str, number: int) -> errors.KilledError | None:
@@ -27,7 +27,7 @@ def save(path: Path, error: errors.IncError) -> None:
 def load(path: Path) -> errors.IncError | None:
     """Return the error that ended the process.
 
-    None where it left none: then it met a bug, and printed its traceback.
+    None where there is no file: then a bug ended the process, which printed the traceback.
     """
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""What says that a step is finished, and of which inputs: a file beside its result, with the digests of that."""
+"""The mark of a finished step: a file beside its result, with digests of its inputs and its files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ MARK = "done.json"
 
 
 def finish(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
-    """Mark a step as finished; all of it is on the disk when this returns, and outlives a power cut."""
+    """Mark a step as finished; when this returns, all of it is on the disk and survives a power cut."""
     write_sealed(
         directory / MARK, {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)}
     )
@@ -18,15 +18,12 @@ def finish(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
 
 
 def finished(directory: Path) -> dict[str, Any] | None:
-    """Return what a finished step was made of and found.
-
-    None where it is not finished, or its mark is damaged.
-    """
+    """Return the mark of a finished step; None where it is not finished, or its mark is damaged."""
     return read_sealed(directory / MARK)
 
 
 def is_damaged(directory: Path) -> bool:
-    """Tell whether a directory holds something else than its step left there; reads all of it."""
+    """Tell whether the files of a directory differ from what its step wrote; this reads all of them."""
     mark = finished(directory)
     return mark is None or mark["files"] != _digests(directory)
 

@@ -1,4 +1,4 @@
-"""What shards of all steps share: which batches are theirs, and whether they make up a whole."""
+"""Load the shards of a step, and check that together they are complete."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,18 +11,18 @@ R = TypeVar("R", bound=ShardRecord)
 
 
 def load_shards(directories: Sequence[Path], load: Callable[[Path], R]) -> dict[Path, R]:
-    """Read the records of all shards, the first shard first.
+    """Read the records of all shards, in order of their numbers.
 
-    DataError where they do not make up one whole.
+    Raises DataError where they are not complete, or do not belong together.
     """
-    found = sorted(((load(path), path) for path in directories), key=lambda one: one[0].shard.number)
-    records = [record for record, _ in found]
+    loaded = sorted(((load(path), path) for path in directories), key=lambda pair: pair[0].shard.number)
+    records = [record for record, _ in loaded]
     if not records:
         raise DataError("merge: no shards; give the directory of each")
     _check_complete(records)
     for record in records[1:]:
         _check_alike(record, records[0])
-    return {path: record for record, path in found}
+    return {path: record for record, path in loaded}
 
 
 def _check_complete(records: Sequence[ShardRecord]) -> None:
@@ -46,5 +46,6 @@ def _check_alike(record: ShardRecord, first: ShardRecord) -> None:
         other.append("kind of host")
     if other:
         raise DataError(
-            f"merge: shards {first.shard} and {record.shard} differ in {other[0]}; {record.verb} all of them again with one job"
+            f"merge: shards {first.shard} and {record.shard} differ in {other[0]}; "
+            f"{record.verb} all of them again with one job"
         )

@@ -1,4 +1,4 @@
-"""What every step shares: its record, its error for the parent, and, on one machine, a state folder that resumes it."""
+"""What every step shares: its record, its error for the parent, and a state folder from which it resumes."""
 
 import json
 import os
@@ -22,26 +22,27 @@ from inc_mlflow.tracking.plugins.step_context import step_context
 STATE = "INC_MLFLOW_STATE"
 """Environment variable with the job's state folder; unset on a cluster, where artifacts are the state."""
 FAILURE = "INC_MLFLOW_FAILURE"
-"""Environment variable with the file for the IncError that ends a step; not in the state folder: its disk may
-be full."""
+"""Environment variable with the file for the IncError that ends a step.
+
+The file is not in the state folder, whose disk may be full.
+"""
 SESSION = "INC_MLFLOW_SESSION"
 """Environment variable with the id of this execution on one machine."""
 ENDED = "INC_MLFLOW_ENDED"
-"""Environment variable with ids of executions before this one that cannot be alive any more, and may have
-left runs open."""
+"""Environment variable with ids of earlier executions that have ended and may have left runs open."""
 
 R = TypeVar("R", bound=Record)
 P = ParamSpec("P")
 
 
 def step(
-    name: str, kind: type[R], asks: Callable[[Job], str] = lambda _: ""
+    name: str, kind: type[R], depends_on: Callable[[Job], str] = lambda _: ""
 ) -> Callable[[Callable[Concatenate[Job, Path, P], R]], Callable[Concatenate[Job, Path, P], R]]:
     """Make a step of a function ``(job, target directory, *input directories) -> record``.
 
     The record is written into the target. With a state folder the work happens there: a finished step whose
-    inputs are the same is not redone, and ``target`` becomes a link to its files. ``asks`` names what else
-    the result depends on: the server that a step talks to.
+    inputs are the same is not redone, and ``target`` becomes a link to its files. ``depends_on`` names what
+    else the result depends on: the server that a step talks to.
     """
 
     def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
@@ -55,7 +56,9 @@ def step(
             if state is None:
                 return _work(marked, job, target, *args, **kwargs)
             directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
-            inputs = {key: _identities(value) for key, value in kwargs.items()} | {"asks": asks(job)}
+            inputs = {key: _identities(value) for key, value in kwargs.items()} | {
+                "depends_on": depends_on(job)
+            }
             if not is_finished(directory, kind, inputs):
                 _announced(
                     Path(state),
@@ -71,7 +74,10 @@ def step(
 
 
 def load_job(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
-    """Return the job a component was handed as text, its bundle unpacked; empty texts say nothing."""
+    """Return the job that a component got as text, with its bundle unpacked; empty arguments are ignored.
+
+    Raises SpecError where the text is no job.
+    """
     spec = JobSpec.from_text(job)
     if tracking_uri:
         spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
@@ -79,11 +85,10 @@ def load_job(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job
 
 
 def directory_name(step: str, job: Job, shard: str = "") -> str:
-    """Return where a step keeps its result below the state folder: each pool but this machine has its own, and each shard."""
+    """Return the name of a step's folder in the state folder; every pool and every shard has its own."""
     place = step if job.on in (None, LOCAL) else f"{step}-{job.on}"
-    return (
-        f"{place}_{shard.replace('/', '-of-')}" if shard else place
-    )  # no pool has an underscore in its name
+    # No pool has an underscore in its name.
+    return f"{place}_{shard.replace('/', '-of-')}" if shard else place
 
 
 def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) -> bool:
@@ -111,10 +116,10 @@ def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: 
 def _redo(
     directory: Path, inputs: Mapping[str, str], work: Callable[..., R], job: Job, *args: Any, **kwargs: Any
 ) -> None:
-    """Work beside the final place and move there at once: what has that name is always whole."""
+    """Work beside the final place and move there in one step, so that the final place is always complete."""
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with _named(partial, directory):
+    with _errors_name(partial, directory):
         record = _work(work, job, partial, *args, **kwargs)
     finish(partial, inputs, record.identity())
     shutil.rmtree(directory, ignore_errors=True)
@@ -123,8 +128,8 @@ def _redo(
 
 
 @contextmanager
-def _named(partial: Path, directory: Path) -> Iterator[None]:
-    """Let errors name the place that a person knows."""
+def _errors_name(partial: Path, directory: Path) -> Iterator[None]:
+    """Replace the partial place in error messages by the final one, which people know."""
     try:
         yield
     except IncError as error:
@@ -132,7 +137,7 @@ def _named(partial: Path, directory: Path) -> Iterator[None]:
 
 
 def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
-    """Leave the process id while working, for whoever watches, and the IncError if one ends the work."""
+    """Keep the process id in a file while working, and write the IncError that ends the work."""
     note = state / f"{name}.pid"
     try:
         write_text(note, str(os.getpid()))
@@ -146,7 +151,7 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
 
 
 def _identities(value: Any) -> str:
-    """Tell what an input is: of directories what their steps found, of anything else the value itself."""
+    """Return the identity of an input: of a directory that of its record, of anything else the value."""
     if isinstance(value, Path):
         return str(json.loads((value / MARK).read_text())["identity"])
     return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,5 @@
-"""Write down what was pushed: `docker buildx bake --metadata-file` in, images.lock and the digests of k8s/ out."""
+"""Write down what was pushed: `docker buildx bake --metadata-file` in, images.lock and the digests of k8s/
+out."""
 
 import json
 import sys

@@ -83,7 +83,8 @@ def labels(models: list[Model]) -> set[str]:
 
 
 def search(job: Path, out: Path) -> dict[str, float]:
-    """Search where no search has finished, and return what it cost: as it counts itself, and what the system counts."""
+    """Search where no search has finished, and return what it cost: as it counts itself, and what the system
+    counts."""
     if not (out / COST).exists():
         before = children()
         subprocess.run([sys.executable, "-c", "import inc_mlflow.steps.standalone.search"], check=True)
@@ -118,7 +119,8 @@ class Reader(CalibrationDataReader):
 
 
 def allowed(job: Job) -> dict[str, float]:
-    """Time one default static quantisation by onnxruntime, on one core: its idle threads would count as work."""
+    """Time one default static quantisation by onnxruntime, on one core: its idle threads would count as
+    work."""
     rows = [inputs for inputs, *_ in open_data(job).rows("calibration", 1)]
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
@@ -166,7 +168,8 @@ def told(row: Row, outcomes: dict[str, np.ndarray]) -> dict[str, object]:
 
 
 def standard_error(one: str, other: str, outcomes: dict[str, np.ndarray]) -> float:
-    """Return the standard error of the difference of two models' metrics, from the same rows or the same resamples."""
+    """Return the standard error of the difference of two models' metrics, from the same rows or the same
+    resamples."""
     difference = outcomes[one] - outcomes[other]
     return float(difference.std(ddof=1) / (np.sqrt(len(difference)) if outcomes["decomposable"] else 1))
 

@@ -26,7 +26,7 @@ from repeatability import overlapping
 from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.standalone.measure import benchmark_two
-from inc_mlflow.steps.standalone.prepare import import_source, write_candidate
+from inc_mlflow.steps.standalone.prepare import write_baseline, write_candidate
 
 ATTEMPTS = 3
 """Benchmarks for each that is asked for, at most."""
@@ -61,7 +61,7 @@ def make(folder: Path, model: str) -> None:
             label=np.arange(ROWS) % 3,
         )
     (folder / "job.yaml").write_text(JOB)
-    import_source(folder / "fp32.onnx", folder / "baseline", None)
+    write_baseline(folder / "fp32.onnx", folder / "baseline", None)
     write_candidate(
         Job.load(folder / "job.yaml"), json.dumps({"method": METHODS[model]}), [], folder / "int8.onnx"
     )
@@ -108,7 +108,8 @@ def _save(
 
 @contextmanager
 def beside(load: str) -> Iterator[None]:
-    """Have a process work on a CPU of its own meanwhile: that of the instances for a busy loop, another for copies."""
+    """Have a process work on a CPU of its own meanwhile: that of the instances for a busy loop, another for
+    copies."""
     if load == "quiet":
         yield
         return

@@ -26,9 +26,9 @@ from inc_mlflow.engines.onnxruntime.analysis.saturation import predict
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.onnxruntime.graph.quantized_layers import Graph, layers
+from inc_mlflow.engines.onnxruntime.graph.quantized_layers import QuantizedGraph, layers
 from inc_mlflow.engines.onnxruntime.options import Static
-from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
+from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import intermediate_values
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 from tests.support.onnx_candidates import compress
@@ -98,10 +98,12 @@ def changes(folder: Path, model: Path, rows: list[dict[str, np.ndarray]]) -> dic
     Tell whose outputs differ under emulation.
     """
     folder.mkdir()
-    graph = Graph(model)
+    graph = QuantizedGraph(model)
     found = list(layers(graph))
     names = sorted({layer.computed["activation"] for layer in found})
-    values = [batch for _, batch in fetch(read_structure(model), model.parent, rows, names, 2, BASIC)]
+    values = [
+        batch for _, batch in intermediate_values(read_structure(model), model.parent, rows, names, 2, BASIC)
+    ]
     nodes = {node.name: node for node in graph.model.graph.node}
     for number, layer in enumerate(found):
         activation = layer.computed["activation"]
@@ -120,7 +122,7 @@ def changes(folder: Path, model: Path, rows: list[dict[str, np.ndarray]]) -> dic
     }
 
 
-def quantized_output(graph: Graph, node: onnx.NodeProto) -> str:
+def quantized_output(graph: QuantizedGraph, node: onnx.NodeProto) -> str:
     """Name the integer output of a layer."""
     while node.op_type != "QuantizeLinear":
         readers = graph.readers[node.output[0]]

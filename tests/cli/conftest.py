@@ -146,7 +146,8 @@ def check_line(line: str, *fragments: str) -> None:
 def refused(
     call: Callable[..., tuple[int, str, str]], work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Assert that a command is refused before any step runs: exit 2, one line with all ``holds``, no trace elsewhere."""
+    """Assert that a command is refused before any step runs: exit 2, one line with all ``holds``, no trace
+    elsewhere."""
 
     def inner(*arguments: str | Path, holds: tuple[str, ...]) -> None:
         import inc_mlflow.pipelines.run
@@ -166,7 +167,8 @@ def refused(
 
 @pytest.fixture(scope="session")
 def refused_late() -> Callable[..., None]:
-    """Assert on a real run that a step refused: exit 2, KFP's log on standard error ends with the step's one line."""
+    """Assert on a real run that a step refused: exit 2, KFP's log on standard error ends with the step's one
+    line."""
 
     def inner(ended: subprocess.CompletedProcess[str], *holds: str) -> None:
         assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr[-600:]

@@ -1,4 +1,5 @@
-"""A wrong command line or job file: exit 2 and one line that says where, what is wrong and what is allowed."""
+"""A wrong command line or job file: exit 2 and one line that says where, what is wrong and what is
+allowed."""
 
 import json
 

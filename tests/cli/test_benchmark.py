@@ -1,4 +1,5 @@
-"""`benchmark`: in layouts of several instances no numbers from a busy machine, and on one core bounds that hold there too."""
+"""`benchmark`: in layouts of several instances no numbers from a busy machine, and on one core bounds that
+hold there too."""
 
 import json
 import os

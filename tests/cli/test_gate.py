@@ -1,4 +1,5 @@
-"""`inc-mlflow gate`: over records that steps left, ahead of the work, and never over evidence that was touched."""
+"""`inc-mlflow gate`: over records that steps left, ahead of the work, and never over evidence that was
+touched."""
 
 import json
 import re

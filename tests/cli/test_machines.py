@@ -1,4 +1,5 @@
-"""Several machines without Kubeflow: each measures in the name of its pool, and `gate` joins what they left."""
+"""Several machines without Kubeflow: each measures in the name of its pool, and `gate` joins what they
+left."""
 
 import json
 import platform

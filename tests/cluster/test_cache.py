@@ -1,4 +1,5 @@
-"""The cache between processes: what is in use stays, what is not makes room, and killed processes leave nothing half."""
+"""The cache between processes: what is in use stays, what is not makes room, and killed processes leave
+nothing half."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""The onnxruntime image: not root, pinned, labelled, without compiler or installer, at ease with a read-only root."""
+"""The onnxruntime image: not root, pinned, labelled, without compiler or installer, at ease with a read-only
+root."""
 
 import json
 import re

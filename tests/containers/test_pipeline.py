@@ -1,4 +1,5 @@
-"""The container pipeline with KFP's Docker runner: as on a cluster, each task in a pod's place, offline and read-only."""
+"""The container pipeline with KFP's Docker runner: as on a cluster, each task in a pod's place, offline and
+read-only."""
 
 import os
 import shutil

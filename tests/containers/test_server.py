@@ -36,7 +36,8 @@ SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 @pytest.fixture(scope="module")
 def server(mlflow_image, tmp_path_factory):
-    """Start the server as the Deployment does, with one database for runs and logins, as the README has it."""
+    """Start the server as the Deployment does, with one database for runs and logins, as the README has
+    it."""
     (container,) = yaml.safe_load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]["containers"]
     values = {one["name"]: one.get("value", "") for one in container["env"]}
     values |= {

@@ -9,7 +9,7 @@ from inc_mlflow.measure.stats.outcomes import Scoring, evaluate_rows, join_shard
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import MetricSpec
-from inc_mlflow.steps.measure.ragged import flattened, unflattened
+from inc_mlflow.steps.measure.ragged import pack_ragged, unpack_ragged
 from tests.support.metric_cases import OPTIONS, case
 
 ROWS = 22
@@ -24,10 +24,10 @@ def kept(name, folder, batches, outputs, labels):
 
 
 def stored(kept, rows, path):
-    flat = flattened(kept, rows)
+    flat = pack_ragged(kept, rows)
     np.savez(path, **{str(at): array for at, array in enumerate(flat.values())})
     with np.load(path, allow_pickle=False) as archive:
-        return unflattened({name: archive[str(at)] for at, name in enumerate(flat)})
+        return unpack_ragged({name: archive[str(at)] for at, name in enumerate(flat)})
 
 
 def same(one, other):

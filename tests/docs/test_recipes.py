@@ -186,7 +186,9 @@ def test_an_option_is_what_the_recipe_shows(tmp_path):
     text = (ROOT / "CONTRIBUTING.md").read_text()
     (shown,) = re.findall(r"```diff\n(.*?)```", text, re.DOTALL)
     (tmp_path / "option.diff").write_text(shown)
-    shutil.copytree(ROOT / "inc_mlflow", tmp_path / "inc_mlflow", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "inc_mlflow", tmp_path / "inc_mlflow", ignore=shutil.ignore_patterns("__pycache__")
+    )
     command = ["git", "apply", "--unsafe-paths", "option.diff"]
     applied = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert applied.returncode == 0, applied.stderr

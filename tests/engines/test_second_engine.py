@@ -1,4 +1,5 @@
-"""An engine that only this test defines runs whole jobs, beside ONNX Runtime too, without a line of it elsewhere."""
+"""An engine that only this test defines runs whole jobs, beside ONNX Runtime too, without a line of it
+elsewhere."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""A guarded command leaves no process and no temporary file, whatever ends it: small programs that are really killed."""
+"""A guarded command leaves no process and no temporary file, whatever ends it: small programs that are really
+killed."""
 
 import os
 import signal

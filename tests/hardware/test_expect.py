@@ -1,4 +1,5 @@
-"""A pool's expectation holds on its own kind of machine and nowhere else, and never because something cannot be told."""
+"""A pool's expectation holds on its own kind of machine and nowhere else, and never because something cannot
+be told."""
 
 from dataclasses import replace
 from pathlib import Path

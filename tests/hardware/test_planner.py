@@ -46,7 +46,8 @@ WHOLE = st.builds(Layout, st.integers(1, 3), st.integers(1, 9), st.integers(1, 9
 
 
 def allowed(host, sockets):
-    """CPUs that may be busy at once on the given number of sockets: by the rules of docs/benchmark.md, written again."""
+    """CPUs that may be busy at once on the given number of sockets: by the rules of docs/benchmark.md,
+    written again."""
     counts = sorted(
         ([cpu.socket for cpu in host.cpus].count(s) for s in {cpu.socket for cpu in host.cpus}), reverse=True
     )

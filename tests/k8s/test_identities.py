@@ -1,4 +1,5 @@
-"""Two identities, and no secret in the repository: pipelines request, the gate alone may write to the registry."""
+"""Two identities, and no secret in the repository: pipelines request, the gate alone may write to the
+registry."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""``recipes: auto`` on the three real models: floors that hand-picked settings reach, judged on validation rows."""
+"""``recipes: auto`` on the three real models: floors that hand-picked settings reach, judged on validation
+rows."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""ultraface without protection: the same file is right on this CPU, wrong on one without VNNI, and the gate says so."""
+"""ultraface without protection: the same file is right on this CPU, wrong on one without VNNI, and the gate
+says so."""
 
 import os
 from pathlib import Path

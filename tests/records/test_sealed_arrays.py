@@ -1,4 +1,5 @@
-"""Raw measurements that something else wrote: whatever the bytes are, reading them is one line and no traceback."""
+"""Raw measurements that something else wrote: whatever the bytes are, reading them is one line and no
+traceback."""
 
 import io
 import zipfile

@@ -35,7 +35,8 @@ def test_intervals_hold_the_truth(family):
 
 @named
 def test_an_unchanged_model_is_promoted_at_400_rows_where_the_range_is_declared(family):
-    """Not by rows of 80 speakers: one in a hundred speakers lost is seen among 80 in 55 of 100 splits only."""
+    """Not by rows of 80 speakers: one in a hundred speakers lost is seen among 80 in 55 of 100 splits
+    only."""
     unchanged = all(one(0.95).high <= LIMIT for one in drawn(family, 400, 0.0, "rarely", 20))
     assert unchanged == (family.between[0] is not None and family.groups is None)
 

@@ -1,4 +1,5 @@
-"""The same promise for metrics that are not right or wrong per row: exactly at the limit, few are promoted."""
+"""The same promise for metrics that are not right or wrong per row: exactly at the limit, few are
+promoted."""
 
 import numpy as np
 import pytest

@@ -125,7 +125,8 @@ def _truth(random):
 
 
 def _objects(random, rows, right):
-    """In each image five objects of three classes, the last a crowd, five boxes around them and eight elsewhere."""
+    """In each image five objects of three classes, the last a crowd, five boxes around them and eight
+    elsewhere."""
     labels, boxes, scores, classes = (
         np.full((rows, 6, 6), -1.0),
         np.zeros((rows, 13, 4)),

@@ -1,4 +1,5 @@
-"""A real pipeline's runs on a real MLflow server, and a real browser that opens the links which the program printed."""
+"""A real pipeline's runs on a real MLflow server, and a real browser that opens the links which the program
+printed."""
 
 import json
 import os

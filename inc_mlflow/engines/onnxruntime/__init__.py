@@ -1,1 +1,1 @@
-"""ONNX Runtime: all that knows ONNX graphs and their sessions."""
+"""ONNX Runtime: all code that knows ONNX graphs and ONNX Runtime's sessions."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime as an engine: what it offers for each part of the role. Imports it only where something is done."""
+"""ONNX Runtime as an engine. Each method imports ONNX Runtime itself, so this module is light."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _TORCH = (".pt", ".pth")
 
 
 class OnnxRuntimeCalibrator:
-    """Ranges of activations, with histograms where a calibration method needs them."""
+    """Collects ranges of activations, and histograms where a calibration method needs them."""
 
     file = "ranges.json"
     kinds = frozenset({"minmax", "percentile", "entropy", "mse"})
@@ -23,25 +23,25 @@ class OnnxRuntimeCalibrator:
     def collect(
         self, model: Path, batches: Iterable[Arrays], kinds: Collection[str], threads: int
     ) -> Statistics:
-        """Run the batches once; ModelError where the model does not run, or gives NaN."""
+        """Run the batches once; raise ModelError where the model does not run, or gives NaN."""
         from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 
         return collect(model, batches, threads, histograms=bool(set(kinds) - {"minmax"}))
 
     def load(self, path: Path) -> Statistics:
-        """Read what ``save`` wrote; StateError where it is something else."""
+        """Read what ``save`` wrote; raise StateError for any other file."""
         from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
 
         return Ranges.load(path)
 
 
 class OnnxRuntimeAnalysis:
-    """Time per kernel, noise per node, and sums that saturate."""
+    """Measures time per kernel and noise per node, and predicts saturation."""
 
     def explain(
         self, baseline: Path, slow: Mapping[str, Path], batches: Sequence[Arrays], passes: int
     ) -> dict[str, Slow]:
-        """Say what the time of slow models goes to; ModelError where a model does not run."""
+        """Return by label where the time of slow models goes; raise ModelError where one does not run."""
         from inc_mlflow.engines.onnxruntime.analysis.explain import explain
         from inc_mlflow.engines.onnxruntime.analysis.profile import profile
 
@@ -74,22 +74,22 @@ class OnnxRuntimeAnalysis:
 
 
 class OnnxRuntimeEmulation:
-    """A copy of ONNX Runtime that asks our handler for the features of the CPU."""
+    """Runs a copy of ONNX Runtime that asks our handler for the features of the CPU."""
 
     def check(self, isa: Isa) -> None:
-        """Raise MissingExtraError with all that this machine lacks."""
+        """Raise MissingExtraError with a list of what this machine lacks for it."""
         from inc_mlflow.engines.onnxruntime import emulation
 
         emulation.check(isa)
 
     def prepare(self, isa: Isa) -> dict[str, str]:
-        """Return the environment; the first call for a version of ONNX Runtime takes some seconds."""
+        """Return the environment variables; the first call for a version of ONNX Runtime takes seconds."""
         from inc_mlflow.engines.onnxruntime import emulation
 
         return emulation.prepare(isa)
 
     def confirm(self, isa: Isa) -> None:
-        """Raise HardwareError unless the kernels of this process behave as that CPU's."""
+        """Raise HardwareError unless the kernels of this process behave as on the CPU ``isa``."""
         from inc_mlflow.engines.onnxruntime import emulation
         from inc_mlflow.engines.onnxruntime.runtime.kernels import saturates
 
@@ -108,7 +108,7 @@ class OnnxRuntime:
     emulation = OnnxRuntimeEmulation()
 
     def check_source(self, path: str) -> None:
-        """Raise ValueError with the way to export, where the source is no ONNX file by its name."""
+        """Raise ValueError with a way to export the model where the name does not end with .onnx."""
         if path.endswith(".onnx"):
             return
         export = (
@@ -120,25 +120,34 @@ class OnnxRuntime:
         raise ValueError(f"{path!r} is not an .onnx file; other formats are not supported yet. {export}")
 
     def source_files(self, source: Path) -> list[Path]:
-        """Return the file and every file with its external weights."""
+        """Return the file and all files with external weights; raise ModelError where one is missing."""
         from inc_mlflow.engines.onnxruntime.graph.model_file import source_files
 
         return source_files(source)
 
     def interface(self, model: Path) -> Interface:
-        """Read inputs and outputs from the graph; ModelError where it is no ONNX file, or an input no tensor."""
+        """Read inputs and outputs from the graph.
+
+        Raises ModelError where the file is no ONNX model, or an input is no tensor.
+        """
         from inc_mlflow.engines.onnxruntime.graph.model_file import interface
 
         return interface(model)
 
     def import_source(self, source: Path, folder: Path) -> Imported:
-        """Write the baseline: current opset, constants and batch norm folded, shapes inferred."""
+        """Write the baseline: current opset, constants and batch norm folded, shapes inferred.
+
+        Raises ModelError where the source cannot be read or converted.
+        """
         from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
         return Imported({"opset": normalize(source, folder)})
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
-        """Load a model in a session of one provider and no other instead."""
+        """Load a model in a session of one provider; no other provider takes its place.
+
+        Raises ModelError where the model cannot be loaded, HardwareError where the provider is missing.
+        """
         from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 
         return Runner(model, settings.threads, settings.cpus, PROVIDERS[settings.device])
@@ -150,7 +159,7 @@ class OnnxRuntime:
         return describe(cpus, PROVIDERS[device])
 
     def space(self, baseline: Path) -> SearchSpace:
-        """Return what of a baseline can be quantised, and how."""
+        """Return what can be quantised in a baseline, and how."""
         from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
 
         return OnnxRuntimeSpace.of(baseline)

@@ -1,4 +1,4 @@
-"""The options of ONNX Runtime's methods, under its own names. Light to import: a job is read without ONNX Runtime."""
+"""Options of ONNX Runtime's methods, under its own names; a job is read without importing ONNX Runtime."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -27,7 +27,7 @@ _SHORT = {"QUInt8": "u8", "QInt8": "s8"}
 
 
 class OnnxRuntimeRecipe(Recipe):
-    """What both methods take."""
+    """The options that both methods have."""
 
     engine: Literal["onnxruntime"] = "onnxruntime"
     weight_type: _WeightType = "QInt8"
@@ -77,7 +77,8 @@ class Static(OnnxRuntimeRecipe):
     reduce_range: Annotated[
         bool | Literal["saturating"],
         Field(
-            description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where layers saturate."
+            description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where "
+            "layers saturate."
         ),
     ] = False
     cross_layer_equalization: Annotated[
@@ -89,7 +90,8 @@ class Static(OnnxRuntimeRecipe):
         Field(
             gt=0,
             lt=1,
-            description="Move outliers of activations into weights by this exponent, as 0.5: for transformers.",
+            description="Move outliers of activations into weights by this exponent, as 0.5: "
+            "for transformers.",
         ),
     ] = None
     bias_correction: Annotated[

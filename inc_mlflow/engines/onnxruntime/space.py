@@ -5,54 +5,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from inc_mlflow.engines.onnxruntime.analysis.survey import Survey, survey
+from inc_mlflow.engines.onnxruntime.analysis.quantizable_nodes import QuantizableNodes, find_quantizable
 from inc_mlflow.engines.onnxruntime.options import Dynamic, OnnxRuntimeRecipe, Static
 from inc_mlflow.spec import Recipe
 
 _DENSE = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators whose work grows faster than their data: where INT8 kernels gain."""
 _CLIPS = ("Clip", "Relu")
-"""Operators that cost nothing behind a quantised one, and keep it from being fused if they are left out."""
+"""Operators that cost nothing behind a quantised one; left in FP32, they prevent its fusion."""
 _DYNAMIC = frozenset({"Attention", "LSTM", "MatMul"})
-"""Operators with dynamic kernels that gain; the others only go along."""
+"""Operators whose dynamic kernels are faster than FP32; other operators alone bring no gain."""
 _SMOOTH = 0.5
-"""Exponent of SmoothQuant: activations and weights share the outliers alike (Xiao et al. 2023, eq. 4)."""
+"""Exponent of SmoothQuant: activations and weights share the outliers equally (Xiao et al. 2023, eq. 4)."""
 
 
 @dataclass(frozen=True)
 class OnnxRuntimeSpace:
-    """The recipes that one baseline may gain by."""
+    """The recipes worth trying on one baseline."""
 
-    graph: Survey
+    graph: QuantizableNodes
     methods: tuple[str, ...] = ("static", "dynamic")
 
     @classmethod
     def of(cls, baseline: Path) -> Self:
-        """Read the structure of a baseline."""
-        return cls(survey(baseline))
+        """Read the structure of a baseline; raise ModelError where it cannot be read."""
+        return cls(find_quantizable(baseline))
 
     def first(self) -> Iterator[Recipe]:
-        """Yield the recipes that differ in what is quantised and how, those that tend to win first."""
+        """Yield recipes that differ in what is quantised and how; those that usually win come first."""
         yield from self._dynamic()
         yield from self._static()
 
     def refinements(self) -> Sequence[Callable[[Recipe], Iterator[Recipe]]]:
-        """Return the other calibration methods, then what takes errors back."""
+        """Return two phases: other calibration methods, then options that recover accuracy."""
         return self._calibrations, self._recoveries
 
     def without(self, recipe: Recipe, nodes: Sequence[str]) -> Recipe:
-        """Return the recipe with more nodes in FP32, each with the Relu or Clip that alone reads its output."""
+        """Return the recipe with more nodes in FP32, each with the Relu or Clip that is its only reader."""
         followers = self.graph.followers
-        more = [one for name in nodes for one in (name, followers.get(name)) if one is not None]
+        more = [node for name in nodes for node in (name, followers.get(name)) if node is not None]
         return recipe.model_copy(
             update={"nodes_to_exclude": tuple(dict.fromkeys((*recipe.kept_fp32, *more)))}
         )
 
     def protected(self, recipe: Recipe, everywhere: bool) -> Recipe | None:
-        """Return the recipe with the weights narrowed that saturate on CPUs without VNNI.
+        """Return the recipe with 7 bits for the weights that saturate on CPUs without VNNI.
 
-        A dynamic recipe can only narrow all of its weights, which costs accuracy on the other CPUs: so only
-        where the job is judged on such a CPU (``everywhere``).
+        A dynamic recipe can only narrow all of its weights, which costs accuracy on other CPUs. So it is
+        protected only where the job is judged on a CPU without VNNI (``everywhere``).
         """
         if not isinstance(recipe, OnnxRuntimeRecipe) or recipe.reduce_range:
             return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inc_mlflow.formatting import percent
-from inc_mlflow.records import Disturbance, Load, Rounds, ranges
+from inc_mlflow.records import Disturbance, Load, Rounds, cpu_list
 
 WAITED, STOLEN, OTHER, SLOWED = 0.05, 0.05, 0.10, 0.70
 """Shares of a turn above which its round does not count; for SLOWED below which. A busy process on the same
@@ -63,7 +63,7 @@ def too_few_clean(rounds: Rounds, cpus: Sequence[int]) -> list[str]:
     """
     if rounds.clean >= NEEDED:
         return []
-    places = f"CPU{'s' if len(cpus) > 1 else ''} {ranges(tuple(cpus))}"
+    places = f"CPU{'s' if len(cpus) > 1 else ''} {cpu_list(tuple(cpus))}"
     return [_reason(cause, count, rounds, places) for cause, count in rounds.disturbed.items()]
 
 

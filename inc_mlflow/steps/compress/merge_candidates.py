@@ -1,4 +1,4 @@
-"""merge_candidates: what the searches of several pools found, as one list of candidates."""
+"""merge_candidates: join the candidates that the searches of several pools found."""
 
 import shutil
 from pathlib import Path
@@ -15,21 +15,19 @@ from inc_mlflow.steps.step import step
 def merge_candidates(job: Job, target: Path, *, found: list[Path]) -> CandidatesRecord:
     """Copy the candidates of all searches to the folders ``<n>``, those of the first pool first.
 
-    Equal models count once.
-
-    Raises DataError where the searches began with different baselines.
+    Equal models count once. Raises DataError where the searches began with different baselines.
     """
     records = [CandidatesRecord.load(directory) for directory in found]
     if len({record.baseline_sha256 for record in records}) > 1:
         raise DataError("merge: the searches began with different baselines; run them again on one")
     merged: dict[str, Candidate] = {}
     for pool, directory, record in zip(job.spec.searching_pools, found, records, strict=True):
-        for one in record.candidates:
-            if one.sha256 not in merged:
-                path = f"{len(merged) + 1}/{Path(one.path).name}"
-                _copy((directory / one.path).parent, (target / path).parent)
-                label = _free(one.label, pool, {other.label for other in merged.values()})
-                merged[one.sha256] = one.model_copy(update={"path": path, "label": label})
+        for candidate in record.candidates:
+            if candidate.sha256 not in merged:
+                path = f"{len(merged) + 1}/{Path(candidate.path).name}"
+                _copy((directory / candidate.path).parent, (target / path).parent)
+                label = _distinct(candidate.label, pool, {other.label for other in merged.values()})
+                merged[candidate.sha256] = candidate.model_copy(update={"path": path, "label": label})
         if (directory / PICTURE).exists():
             shutil.copyfile(directory / PICTURE, target / f"{Path(PICTURE).stem}-{pool}.svg")
     trials = tuple(trial for record in records for trial in record.trials)
@@ -43,6 +41,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target)
 
 
-def _free(label: str, pool: str, taken: set[str]) -> str:
-    """Name two models apart that one recipe gave on different hardware."""
+def _distinct(label: str, pool: str, taken: set[str]) -> str:
+    """Return a label of its own for a model whose recipe gave another model on other hardware."""
     return f"{label} ({pool})" if label in taken else label

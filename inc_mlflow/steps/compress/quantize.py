@@ -1,4 +1,4 @@
-"""quantize: one candidate per recipe of the job, or those that a search finds."""
+"""quantize: one candidate per recipe of the job, or the candidates that a search finds."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.compress.saturation import saturation_report
-from inc_mlflow.steps.compress.search import Found, search_recipes
+from inc_mlflow.steps.compress.search import SearchResult, search_recipes
 from inc_mlflow.steps.data import method_data, open_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
@@ -27,13 +27,17 @@ SEARCH, PICTURE = "search", "search.svg"
 
 @step("candidates", CandidatesRecord)
 def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
-    """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist."""
+    """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist.
+
+    Raises ModelError where a recipe gives no model that runs.
+    """
     if job.spec.recipes == "auto":
-        pools.proven_pool_for_speed(job.pool, job.hardware)  # a search measures: before anything is read
+        # A search measures speed, so the pool is checked before anything is read.
+        pools.proven_pool_for_speed(job.pool, job.hardware)
     baselines = load_baselines(baseline)
     if job.spec.recipes == "auto":
-        found = [_search(job, one, ranges, target) for one in baselines.values()]
-        candidates, trials = hand_over(job, found, target)
+        results = [_search(job, engine, ranges, target) for engine in baselines.values()]
+        candidates, trials = write_shortlists(job, results, target)
     else:
         candidates, trials = _listed(job, baselines, ranges, target), ()
     return CandidatesRecord(
@@ -54,7 +58,10 @@ def _listed(job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path
 
 
 def make_candidate(job: Job, baseline: Path, data: MethodData, recipe: Recipe, target: Path) -> None:
-    """Write one candidate, and load and run it on a real row before it is called one."""
+    """Write one candidate, then load it and run it on a real row.
+
+    Raises ModelError where the recipe changes nothing, or the candidate does not run.
+    """
     with writable(target):
         apply_recipe(baseline, recipe, data, target)
     try:
@@ -66,12 +73,12 @@ def make_candidate(job: Job, baseline: Path, data: MethodData, recipe: Recipe, t
 
 
 def apply_recipe(baseline: Path, recipe: Recipe, data: MethodData, target: Path) -> None:
-    """Write the model of a recipe by its method; ModelError where the recipe changes nothing."""
+    """Write the model of a recipe by its method; raise ModelError where the recipe changes nothing."""
     METHODS.get(method_name(recipe.engine, recipe.method)).apply(baseline, recipe, data, target)
 
 
-def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> Found:
-    """Search where a kill leaves the trials: in the state folder, where there is one."""
+def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> SearchResult:
+    """Search in the state folder, if there is one, so that the trials survive a kill."""
     reference, engine = job.spec.engines[0], baseline.engine.name
     state = os.environ.get(STATE)
     folder = (Path(state) if state else target) / directory_name(SEARCH, job)
@@ -79,11 +86,11 @@ def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> Found:
     return search_recipes(job, baseline, statistics, engine_folder(folder, engine, reference))
 
 
-def hand_over(
-    job: Job, found: Sequence[Found], target: Path
+def write_shortlists(
+    job: Job, results: Sequence[SearchResult], target: Path
 ) -> tuple[tuple[Candidate, ...], tuple[Trial, ...]]:
     """Copy the shortlists of all searches to the folders ``<n>``, draw their trials, and return both."""
-    chosen = [(one.folder / trial.directory, trial) for one in found for trial in one.shortlist]
+    chosen = [(result.folder / trial.directory, trial) for result in results for trial in result.shortlist]
     recipes = [parse_recipe(trial.recipe) for _, trial in chosen]
     made: list[Candidate] = []
     for (folder, _), recipe, name in zip(chosen, recipes, _labels(recipes), strict=True):
@@ -91,14 +98,14 @@ def hand_over(
         copy_model(folder / path.name, path)
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
-    trials = tuple(trial for one in found for trial in one.trials)
+    trials = tuple(trial for result in results for trial in result.trials)
     shortlist = [trial for _, trial in chosen]
     write_text(target / PICTURE, draw_trials(trials, shortlist, trials[0].max_relative_drop))
     return tuple(made), trials
 
 
 def _predict_saturation(job: Job, engine: str, candidate: Path) -> None:
-    """Say beside the candidate where it would lose accuracy on other CPUs: on a cluster nobody can emulate them."""
+    """Write a saturation report beside the candidate, since a cluster cannot emulate other CPUs."""
     if job.spec.data.calibration is not None:
         saturation_report(engine, candidate, method_data(job, None).rows())
 
@@ -114,7 +121,7 @@ def _first_row(job: Job) -> Arrays:
 
 
 def _labels(recipes: Iterable[Recipe]) -> list[str]:
-    """Name recipes by what differs; the few that differ in node names only get a number."""
+    """Return distinct labels; recipes that differ only in names of nodes get a number."""
     labels = [recipe.label() for recipe in recipes]
     return [
         text if labels.count(text) == 1 else f"{text} #{labels[: i + 1].count(text)}"

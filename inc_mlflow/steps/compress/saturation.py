@@ -17,18 +17,18 @@ from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 SATURATION = "saturation.json"
-"""File beside a candidate with its report."""
+"""Name of the report's file beside a candidate."""
 
 
 def saturation_report(engine: str, model: Path, rows: Iterable[Arrays]) -> None:
-    """Predict on the first rows and write the report beside the model, where its engine can tell."""
+    """Predict on the first rows and write the report beside the model, if its engine has an analysis."""
     if (analysis := ENGINES.get(engine).analysis) is not None:
         report = analysis.saturation(model, rows, len(usable_cores()), None)
         write_text(model.with_name(SATURATION), report.model_dump_json(indent=1))
 
 
 def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
-    """Return the reports that stand beside candidates, for people and for programs, by sha256 of the model."""
+    """Return by sha256 of the model the reports beside candidates, for people and for programs."""
     files = {sha256: model.with_name(SATURATION) for sha256, model in models.items()}
     texts = {sha256: file.read_text() for sha256, file in files.items() if file.exists()}
     return {
@@ -38,7 +38,10 @@ def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
 
 
 def saturation_of(model: Path, data: Path | None, job: Path | None, samples: int) -> dict[str, Any]:
-    """Return the report of any quantised model on rows of an .npz or of a job's calibration split, as plain data."""
+    """Return as plain data the report of a quantised model, on rows of an .npz or a calibration split.
+
+    Raises ModelError where the model has no layer with 8-bit weights, or its engine has no analysis.
+    """
     analysis = engine_taking(model, list(ENGINES)).analysis
     if analysis is None:
         raise ModelError(f"{model}: its engine does not tell where layers saturate; give an .onnx")

@@ -19,30 +19,32 @@ from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.strategy import explore, protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
-from inc_mlflow.steps.compress.trial_runner import QUESTIONS, TrialRunner
+from inc_mlflow.steps.compress.trial_runner import ANALYSES, TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
 from inc_mlflow.steps.prepare.calibrate import calibrator
 
 LEAST_CPU_SECONDS = 42.0
-"""What a search may always use; with calibration before and predictions of saturation behind it, a minute."""
+"""A search may always use so much; with calibration and predictions of saturation it is a minute."""
 PASSES = 36
-"""Passes of the baseline over the calibration rows whose CPU time a search may use: about what a dozen
-default static quantisations take, since one of them runs without optimisation and then writes a model (2.6
-passes, measured)."""
+"""A search may use the CPU time of so many passes of the baseline over the calibration rows.
+
+A dozen default static quantisations cost about that: one costs 2.6 passes (measured), since it runs without
+optimisation and then writes a model.
+"""
 _TUNING = 0.2
 """Share of the budget for the baseline's pass over the tuning rows, which bounds their number."""
 _EXPLORING = 0.8
 """Share of the budget for finding candidates; the rest protects the best ones."""
 _TIMED = 8
 _SLOWEST = 3600.0
-"""Seconds for a batch where there is none to time; the tuning split is refused for that later."""
+"""Seconds per batch where there is no batch to time; the empty tuning split is refused later."""
 JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
 
 
 @dataclass(frozen=True)
-class Found:
-    """The shortlist, all trials, and what they cost together; models stand below ``folder``."""
+class SearchResult:
+    """Result of a search: shortlist, all trials, and their total cost; the models are below ``folder``."""
 
     folder: Path
     baseline_sha256: str
@@ -51,14 +53,13 @@ class Found:
     cpu_seconds: float
 
 
-def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> Found:
-    """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search goes on.
+def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> SearchResult:
+    """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
-    engine has none.
-
-    Raises ModelError where nothing in the model can be quantised, SpecError where the engine has nothing to
-    search, HardwareError where this machine is not of the job's pool.
+    engine collects none. Raises DataError where the job has no tuning split, ModelError where no recipe gives
+    a model, SpecError where the engine offers no search, HardwareError where this machine is not of the job's
+    pool.
     """
     pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
@@ -88,7 +89,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
     for trial in chosen:
         runner.restore(trial)
-    return Found(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
+    return SearchResult(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
 
 
 def _limit(job: Job, settings: dict[str, float]) -> Cost:
@@ -97,18 +98,19 @@ def _limit(job: Job, settings: dict[str, float]) -> Cost:
 
 
 def _used(journal: Journal, folder: Path) -> Cost:
-    """Add up what earlier runs of this search cost."""
-    answers = filter(None, map(read_sealed, (folder / QUESTIONS).glob("*.json")))
-    costs = [Cost(one.cpu_seconds, one.seconds) for one in journal.trials]
-    return sum([*costs, *(Cost(one["cpu_seconds"], one["seconds"]) for one in answers)], Cost())
+    """Return the cost of earlier runs of this search."""
+    analyses = filter(None, map(read_sealed, (folder / ANALYSES).glob("*.json")))
+    costs = [Cost(trial.cpu_seconds, trial.seconds) for trial in journal.trials]
+    costs += [Cost(analysis["cpu_seconds"], analysis["seconds"]) for analysis in analyses]
+    return sum(costs, Cost())
 
 
 def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str, float]:
-    """Measure what one row costs, once, and derive from it what the search may spend."""
+    """Measure once what one row costs, and derive the budget of the search from it."""
     path = folder / SETTINGS
     settings = read_sealed(path)
     if settings is None:
-        (folder / JOURNAL).unlink(missing_ok=True)  # it is of the settings that are lost
+        (folder / JOURNAL).unlink(missing_ok=True)  # its trials belong to the lost settings
         seconds = _seconds_per_row(job, baseline)
         limit = max(LEAST_CPU_SECONDS, PASSES * rows * seconds)
         settings = {"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}
@@ -127,11 +129,11 @@ def _seconds_per_row(job: Job, baseline: Baseline) -> float:
 
 
 def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
-    """Digest of what decides the trials: a search with more budget goes on in the same journal."""
+    """Return a digest of all that decides the trials; the budget is left out, so that it can be raised."""
     spec = job.spec.model_dump(
         mode="json", by_alias=True, exclude_none=True, exclude={"search", "tracking", "name"}
     )
-    found = {
+    facts = {
         "spec": spec,
         "baseline": model_sha256(baseline),
         "ranges": ranges_sha256,
@@ -139,4 +141,4 @@ def _key(job: Job, baseline: Path, ranges_sha256: str, tuning: Tuning) -> str:
         "code": {str(file): sha256_file(file) for file in user_files(job)},
         "host": host_facts().model_dump(mode="json"),
     }
-    return sha256_text(canonical_json(found))
+    return sha256_text(canonical_json(facts))

@@ -1,4 +1,4 @@
-"""Where a search tries its recipes: each is made, timed against the baseline, scored on tuning rows, and noted."""
+"""Runs the trials of a search: makes a model, times it, scores it on tuning rows, and records the result."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -31,17 +31,17 @@ from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
-_SEEN = 8
-"""Calibration batches that node sensitivities come from."""
+_SENSITIVITY_BATCHES = 8
+"""Calibration batches on which the error of nodes is measured."""
 _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
-"""Differences in speed up to this count as none: repeated measurements differ by 1 to 2 %."""
-BEST, QUESTIONS = "best.json", "questions"
+"""Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
+BEST, ANALYSES = "best.json", "questions"
 
 
 class TrialRunner:
-    """Trials in ``folder``; what its journal knows is not tried again."""
+    """Runs trials in ``folder``; a recipe that the journal has is not tried again."""
 
     def __init__(
         self,
@@ -61,25 +61,25 @@ class TrialRunner:
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
         self.trials: list[Trial] = []
-        """What was asked for in this run: after a kill the same questions come in the same order."""
+        """Trials of this run: after a kill the same recipes come in the same order."""
 
     def trial(self, recipe: Recipe) -> Trial:
-        """Return the trial of a recipe, made now or known.
+        """Return the trial of a recipe, from the journal or made now.
 
-        Spent where the budget does not reach for another.
+        Raises Spent where the budget is not enough for another trial.
         """
         known = self._journal.find(recipe.model_dump(mode="json", exclude_none=True))
-        trial = known or self._made(recipe)
+        trial = known or self._run(recipe)
         if trial not in self.trials:
             self.trials.append(trial)
         if known is None:
             self._tidy()
         return trial
 
-    def _made(self, recipe: Recipe) -> Trial:
+    def _run(self, recipe: Recipe) -> Trial:
         with self._budget.spending(self._expected()) as spent:
-            found = self._try(recipe)
-        trial = found.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
+            trial = self._try(recipe)
+        trial = trial.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
         if trial.sha256 is not None:
             self._keep(trial)
         self._journal.add(trial)
@@ -88,30 +88,27 @@ class TrialRunner:
     def _expected(self) -> Cost:
         recent = self._journal.trials[-3:]
         return Cost(
-            max((one.cpu_seconds for one in recent), default=0),
-            max((one.seconds for one in recent), default=0),
+            max((trial.cpu_seconds for trial in recent), default=0),
+            max((trial.seconds for trial in recent), default=0),
         )
 
     def restore(self, trial: Trial) -> None:
-        """Make the model of a trial again that had been beaten, and is not any more.
-
-        The same recipe gives the same bytes.
-        """
+        """Make the model of a trial again if it was removed; the same recipe gives the same bytes."""
         model = self.folder / trial.directory / self._engine.model_name
         if not model.exists() or model_sha256(model) != trial.sha256:
             self._make(parse_recipe(trial.recipe))
             self._keep(trial)
 
     def sensitive_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes of a recipe that add error, worst first; none where the engine cannot tell."""
-        return self._noted("sensitive", recipe, self._sensitive)
+        """Return the nodes of a recipe that add error, worst first; none where the engine has no analysis."""
+        return self._analysed("sensitive", recipe, self._sensitive)
 
     def slower_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes that a recipe makes no faster, the slowest first; none where the engine cannot tell."""
-        return self._noted("slower", recipe, self._slower)
+        """Return the nodes that a recipe makes no faster, slowest first; none without an analysis."""
+        return self._analysed("slower", recipe, self._slower)
 
     def _try(self, recipe: Recipe) -> Trial:
-        """Ask the cheapest question first: can it be made, is it faster, is it near, is it right."""
+        """Apply the cheapest test first: it can be made, is faster, has similar outputs, keeps the metric."""
         trial = _untried(recipe, len(self._journal.trials) + 1, self._limit)
         try:
             model = self._make(recipe)
@@ -120,7 +117,7 @@ class TrialRunner:
         except ModelError as error:
             return trial.model_copy(update={"rejected": str(error)})
         trial = trial.model_copy(update={"sha256": model_sha256(model), "size_bytes": model_bytes(model)})
-        twin = next((one for one in self._journal.trials if one.sha256 == trial.sha256), None)
+        twin = next((other for other in self._journal.trials if other.sha256 == trial.sha256), None)
         if twin is not None:
             return trial.model_copy(
                 update={"sha256": None, "rejected": f"gives the same model as {twin.label}"}
@@ -167,7 +164,7 @@ class TrialRunner:
         )
 
     def _make(self, recipe: Recipe) -> Path:
-        """Write the model of a recipe, in the place of the one before, and return where it is."""
+        """Write the model of a recipe in place of the previous one, and return its path."""
         shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True)
         method = METHODS.get(method_name(recipe.engine, recipe.method))
@@ -175,42 +172,40 @@ class TrialRunner:
         return self._made_model
 
     def _keep(self, trial: Trial) -> None:
-        """Give a model its place before the journal speaks of it.
-
-        A kill in between leaves one that is replaced.
-        """
+        """Move a model to its place before the journal names it; after a kill between, it is replaced."""
         place = self.folder / trial.directory
         _remove(place)
         place.parent.mkdir(exist_ok=True)
         self._partial.replace(place)
 
     def _tidy(self) -> None:
-        """Point at the best so far, and remove the models that are beaten."""
+        """Write the best trial so far, and remove the models of trials that are beaten."""
         best = shortlist(self.trials)
         if best:
             write_text(self.folder / BEST, best[0].model_dump_json(indent=1))
-        kept = {trial.directory for trial in (*best, *front(self.trials))}
+        needed = {trial.directory for trial in (*best, *front(self.trials))}
         for trial in self.trials:
-            if trial.directory not in kept:
+            if trial.directory not in needed:
                 _remove(self.folder / trial.directory)
 
-    def _noted(self, question: str, recipe: Recipe, answer: Callable[[Recipe], list[str]]) -> list[str]:
-        """Answer a question about a recipe once: after a kill the search must go the same way again."""
-        asked = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
-        path = self.folder / QUESTIONS / f"{question}-{sha256_text(asked)[:12]}.json"
-        noted = read_sealed(path)
-        if noted is None:
+    def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
+        """Analyse a recipe once and keep the result: after a kill the search must take the same way again."""
+        text = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
+        path = self.folder / ANALYSES / f"{kind}-{sha256_text(text)[:12]}.json"
+        analysis = read_sealed(path)
+        if analysis is None:
             with self._budget.spending(Cost()) as spent:
-                noted = {"names": answer(recipe)}
-            write_sealed(path, noted | vars(spent))
-        found: list[str] = noted["names"]
-        return found
+                analysis = {"names": analyse(recipe)}
+            write_sealed(path, analysis | vars(spent))
+        nodes: list[str] = analysis["names"]
+        return nodes
 
     def _sensitive(self, recipe: Recipe) -> list[str]:
         if (analysis := self._engine.analysis) is None:
             return []
         model = self._make(recipe)
-        return list(analysis.node_errors(self._baseline.path, model, islice(self._data.rows(), _SEEN)))
+        batches = islice(self._data.rows(), _SENSITIVITY_BATCHES)
+        return list(analysis.node_errors(self._baseline.path, model, batches))
 
     def _slower(self, recipe: Recipe) -> list[str]:
         if (analysis := self._engine.analysis) is None:
@@ -220,7 +215,7 @@ class TrialRunner:
 
 
 def _remove(folder: Path) -> None:
-    """Take a folder out of sight first: a kill must not leave one with a model whose weights are gone."""
+    """Rename a folder before removing it: a kill must not leave a model without its weights."""
     hidden = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(hidden, ignore_errors=True)
     if folder.exists():

@@ -1,4 +1,4 @@
-"""The tuning split during a search: its rows and the baseline's outputs, kept, so that a trial runs only its own model."""
+"""The tuning split in a search: rows and the baseline's outputs in memory, so a trial runs one model only."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,32 +23,34 @@ from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.data import open_data
 
 COMPARED = 64
-"""Rows on which outputs are compared number by number; more change the second digit of their distance
-little."""
+"""Rows on which outputs are compared number by number; more rows change only the second digit."""
 TIMED = 4
-"""Batches that a trial is timed on."""
+"""Batches on which a trial is timed."""
 _LEAST = 2
-"""Batches without which a ratio of speeds has no spread."""
+"""Least number of batches: with fewer, a ratio of speeds has no spread."""
 HELD_BYTES = 2**30
-"""Rows are held in memory up to this size."""
+"""Largest size of the rows in memory."""
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
 Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What the tuning rows say of one model; the drop has no bounds where the metric does not decompose."""
+class TuningScore:
+    """Score of one model on tuning rows; the drop has no bounds where the metric does not decompose."""
 
     rows: int
     accuracy: float
     drop: Interval
     disagreement: float | None = None
-    """Share of rows that are right in one model only; None where scores are not right or wrong."""
+    """Share of rows that only one of the models gets right; None where scores are not right or wrong."""
 
 
 class Tuning:
-    """Rows in memory, at most ``limit`` of them, and what the baseline gives for them."""
+    """At most ``limit`` rows in memory, with the outputs of the baseline.
+
+    Raises DataError where there are too few rows, or the baseline's metric is zero or no number.
+    """
 
     def __init__(self, job: Job, baseline: Baseline, limit: int) -> None:
         self._confidence = job.spec.gate.confidence
@@ -58,7 +60,7 @@ class Tuning:
         self._labels: list[np.ndarray | None] = []
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
         self._exact = _run(runner, self.batches[: max(1, COMPARED // job.layout.batch)], "compare outputs")
-        self._reference = self._kept(runner, 0, len(self.batches))
+        self._reference = self._outputs(runner, 0, len(self.batches))
         self.baseline = self._tuned(self._reference, 0.0).accuracy
         """The baseline's metric."""
         if self.baseline == 0 or not np.isfinite(self.baseline):
@@ -85,62 +87,62 @@ class Tuning:
         return content.facts()
 
     def output_error(self, runner: LoadedModel) -> float:
-        """Return how far outputs are from the baseline's: root mean square relative to theirs, over all float outputs.
+        """Return the distance of the outputs from the baseline's.
 
-        The share of values that differ, where all outputs are whole numbers.
+        It is the root mean square of the difference, relative to the baseline's outputs, over all float
+        outputs. Where all outputs are whole numbers, it is the share of values that differ.
         """
-        found = _run(runner, self.batches[: len(self._exact)], "compare outputs")
+        outputs = _run(runner, self.batches[: len(self._exact)], "compare outputs")
         pairs = [
-            (true[name], one[name]) for true, one in zip(self._exact, found, strict=True) for name in true
+            (true[name], value[name])
+            for true, value in zip(self._exact, outputs, strict=True)
+            for name in true
         ]
         floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
         return relative_error(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
-    def score(self, runner: LoadedModel, limit: float) -> Tuned:
-        """Return the metric.
-
-        A quarter of the rows is enough where they already prove a drop beyond ``limit``.
-        """
+    def score(self, runner: LoadedModel, limit: float) -> TuningScore:
+        """Return the score; a quarter of the rows is enough if they prove a drop beyond ``limit``."""
         first = max(1, int(len(self.batches) * _FIRST)) if self._metric.decomposable else len(self.batches)
-        outputs = self._kept(runner, 0, first)
+        outputs = self._outputs(runner, 0, first)
         tuned = self._tuned(outputs, limit)
         hopeless = np.isfinite(tuned.drop.low) and tuned.drop.low > limit
         if first == len(self.batches) or not np.isfinite(tuned.accuracy) or hopeless:
             return tuned
-        return self._tuned([*outputs, *self._kept(runner, first, len(self.batches))], limit)
+        return self._tuned([*outputs, *self._outputs(runner, first, len(self.batches))], limit)
 
-    def _kept(self, runner: LoadedModel, start: int, end: int) -> list[Arrays]:
+    def _outputs(self, runner: LoadedModel, start: int, end: int) -> list[Arrays]:
         def keep(batch: tuple[Arrays, np.ndarray | None]) -> Arrays:
             return self._metric.keep(runner(batch[0]), batch[1])
 
         batches = list(zip(self.batches, self._labels, strict=True))[start:end]
         return _run(keep, batches, "evaluate on tuning")
 
-    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> Tuned:
+    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> TuningScore:
         reference = self._reference[: len(outputs)]
         rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
         if self._metric.decomposable:
             return self._paired(
                 rows, self._scores(reference, reference), self._scores(outputs, reference), limit
             )
-        true, found = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
-        base, value = (float(self._metric.score(one, true)) for one in (true, found))
-        return Tuned(rows, value, _exact(self._sign * (base - value), base))
+        true, outcome = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
+        base, value = (float(self._metric.score(one, true)) for one in (true, outcome))
+        return TuningScore(rows, value, _exact(self._sign * (base - value), base))
 
     def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
         return np.concatenate(
             [np.asarray(self._metric.score(*pair)) for pair in zip(outputs, reference, strict=True)]
         )
 
-    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> Tuned:
-        """Compare row by row; without bounds where the first rows alone give none."""
+    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> TuningScore:
+        """Compare row by row; the drop has no bounds where these rows allow none."""
         true, value = float(base.mean()), float(scores.mean())
         if not np.isfinite(value) or true == 0:
-            return Tuned(rows, value, _exact(self._sign * (true - value), true))
+            return TuningScore(rows, value, _exact(self._sign * (true - value), true))
         of = True, self._metric.higher_is_better, rows, self._metric.score_range
         pair = Pair(Outcomes(true, base), Outcomes(value, scores), *of)
         drop = relative_drop(pair, limit)(self._confidence)
-        return Tuned(
+        return TuningScore(
             rows,
             value,
             drop,
@@ -158,21 +160,18 @@ def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str)
 
 
 def _exact(lost: float, base: float) -> Interval:
-    """A relative drop without bounds.
-
-    None is proven where the baseline has nothing to lose or the metric is no number.
-    """
+    """Return a relative drop without bounds; zero where the baseline is zero or the metric is no number."""
     return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
 
 
 def relative_error(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Return the root mean square error of (true, found) arrays relative to the true ones.
+    """Return the root mean square error of (true, measured) arrays, relative to the true ones.
 
-    Values that are equal count as no difference, infinities too.
+    Equal values count as no difference, also where both are infinite.
     """
     signal = error = 0.0
-    for true, found in pairs:
-        differs = true != found
+    for true, measured in pairs:
+        differs = true != measured
         signal += float(np.square(true[np.isfinite(true)], dtype=np.float64).sum())
-        error += float(np.square(true[differs].astype(np.float64) - found[differs]).sum())
+        error += float(np.square(true[differs].astype(np.float64) - measured[differs]).sum())
     return float(np.sqrt(error / max(signal, np.finfo(float).tiny)))

@@ -16,10 +16,8 @@ def gate(
 ) -> JudgementRecord:
     """Judge every candidate by the job's gate.
 
-    ``records`` are the evaluations and benchmarks of all of its pools.
-
-    ``target`` gets the record alone. Raises DataError where a pool of the job is missing, or one is not the
-    job's.
+    ``records`` are the evaluations and benchmarks of all pools of the job; ``target`` gets only the record.
+    Raises DataError where a pool of the job is missing, or a record is of a pool that the job does not have.
     """
     return judge(
         models_under_test(baseline, champion, candidates),

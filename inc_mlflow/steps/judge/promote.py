@@ -12,14 +12,14 @@ from inc_mlflow.steps.step import step
 from inc_mlflow.tracking.server.connection import Server
 
 
-@step("promotion", PromotionRecord, asks=lambda job: Server.of(job).address)
+@step("promotion", PromotionRecord, depends_on=lambda job: Server.of(job).address)
 def promote_best(
     job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
 ) -> PromotionRecord:
-    """Request and promote in one process, by the gate's own code; ``target`` gets the record alone.
+    """Request and promote in one process, by the gate's own code; ``target`` gets only the record.
 
-    Raises StaleError where there is another champion by now, TrackingError where the candidate did not pass, or
-    its evidence is not what was measured.
+    Raises StaleError where there is another champion by now. Raises TrackingError where the candidate did not
+    pass, or its evidence is not what was measured.
     """
     request = submit_request(job, champion, judgement, tracking)
     decision = process_request(Server.of(job), request.run_id, Policy())

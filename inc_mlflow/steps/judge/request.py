@@ -1,4 +1,4 @@
-"""request: ask the gate, which has an identity of its own, to promote the best candidate."""
+"""request: request the promotion of the best candidate, which the gate decides under its own identity."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from inc_mlflow.steps.step import step
 from inc_mlflow.tracking.server.connection import Server
 
 
-@step("request", RequestRecord, asks=lambda job: Server.of(job).address)
+@step("request", RequestRecord, depends_on=lambda job: Server.of(job).address)
 def request_promotion(
     job: Job, target: Path, *, champion: Path, judgement: Path, tracking: Path
 ) -> RequestRecord:
-    """Leave a request on the job's run and the registry as it is; ``target`` gets the record alone.
+    """Write a request on the job's run; the registry does not change, and ``target`` gets only the record.
 
-    Raises TrackingError where the verdict is not pass, or the run requests something else already.
+    Raises TrackingError where the verdict is not pass, or the run already has another request.
     """
     return submit_request(job, champion, judgement, tracking)

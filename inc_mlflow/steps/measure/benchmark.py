@@ -1,4 +1,4 @@
-"""benchmark: the speed of all models, interleaved on the CPUs that the layout asks for."""
+"""benchmark: measure the speed of all models, interleaved, on the CPUs of the layout."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from inc_mlflow.steps.measure.wall_time import by_wall_time
 from inc_mlflow.steps.step import step
 
 BATCHES = 16
-"""Batches that every model is timed on, repeated where validation has fewer; their spread makes the
+"""Batches on which every model is timed, repeated if validation has fewer; their spread gives the
 interval."""
 PROFILED_BATCHES, PROFILED_SECONDS = 4, 3.0
 
@@ -36,7 +36,8 @@ PROFILED_BATCHES, PROFILED_SECONDS = 4, 3.0
 def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> BenchmarkRecord:
     """Time source, baseline, present champion and candidates; latencies go to ``latencies.npz``.
 
-    Then profile those that are not faster, to say why.
+    Models that are not faster are then profiled, to explain why. Raises HardwareError where the layout does
+    not fit this machine, or the machine is not of the job's pool.
     """
     imported = ImportRecord.load(baseline)
     models = models_under_test(baseline, champion, candidates)
@@ -79,20 +80,23 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         latencies_sha256="",
     )
     if explained:
-        record = record.model_copy(update={"slow": why_slow(job, models, record)})
+        record = record.model_copy(update={"slow": explain_slow_models(job, models, record)})
     return record.model_copy(
         update={"latencies_sha256": save_raw(target / LATENCIES, record, speeds.latencies)}
     )
 
 
 def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Path], Speeds]:
-    """Choose the clock: CPU time where one thread works and nothing waits."""
+    """Choose the clock: CPU time for a single thread at full load, else wall time."""
     alone = len(where.cpus) * len(where.cpus[0]) == 1
     return by_cpu_time if alone and job.spec.benchmark.scenario == "throughput" else by_wall_time
 
 
-def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
-    """Explain each model whose speed-up is below what the gate needs, or below one; a profile that fails is told too."""
+def explain_slow_models(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str, Slow]:
+    """Explain each model whose speed-up is below 1 or below the gate's limit.
+
+    Where profiling fails, the explanation says so.
+    """
     needed = max(1.0, job.spec.gate.min_speedup)
     slow = [
         model
@@ -102,16 +106,17 @@ def why_slow(job: Job, models: list[Model], record: BenchmarkRecord) -> dict[str
         and record.speedup[model.label].value < needed
     ]
     baselines = {model.engine: model for model in models if is_baseline(model.label)}
-    found: dict[str, Slow] = {}
+    explained: dict[str, Slow] = {}
     for engine, baseline in baselines.items():
-        found |= _explained(job, engine, baseline, [one for one in slow if one.engine == engine], record)
-    return found
+        of_engine = [model for model in slow if model.engine == engine]
+        explained |= _explained(job, engine, baseline, of_engine, record)
+    return explained
 
 
 def _explained(
     job: Job, engine: str, baseline: Model, slow: list[Model], record: BenchmarkRecord
 ) -> dict[str, Slow]:
-    """Explain the slow models of one engine against its own baseline, where it can tell."""
+    """Explain the slow models of one engine against its own baseline, if it has an analysis."""
     analysis = ENGINES.get(engine).analysis
     if analysis is None or not slow:
         return {}
@@ -125,7 +130,7 @@ def _explained(
 
 
 def _passes(record: BenchmarkRecord) -> int:
-    """Profile every model for about the same few seconds, whatever its size."""
+    """Return the passes that profile every model for about the same few seconds, whatever its size."""
     slowest = max(speed.p50_ms for speed in record.models.values()) / 1000
     return max(4, min(100, round(PROFILED_SECONDS / (PROFILED_BATCHES * slowest))))
 

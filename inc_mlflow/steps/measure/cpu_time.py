@@ -1,4 +1,4 @@
-"""The speed of one instance on one core, in CPU time of its whole process: waiting for the CPU does not count there."""
+"""Measure one instance on one core in CPU time of its process, where waiting for the CPU does not count."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,14 +35,17 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
     ratios = _ratios(timings, against, job.spec.gate.confidence, repeatability(others.shares))
     fastest = next(iter(against))
     generations, passes, _ = latencies[fastest].shape
-    told = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
-    reasons = sorted({reason for one in ratios[fastest].values() if (reason := cpu_time_contradiction(one))})
+    measured = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
+    reasons = sorted(
+        {reason for ratio in ratios[fastest].values() if (reason := cpu_time_contradiction(ratio))}
+    )
     if reasons:
-        return Speeds(CLOCK, told, latencies, reasons)
+        return Speeds(CLOCK, measured, latencies, reasons)
     speeds = {
-        one.label: cpu_time_speed(timings[one.label], job.layout.batch, one.size_bytes) for one in models
+        model.label: cpu_time_speed(timings[model.label], job.layout.batch, model.size_bytes)
+        for model in models
     }
-    return Speeds(CLOCK, told, latencies, [], speeds, fastest, ratios)
+    return Speeds(CLOCK, measured, latencies, [], speeds, fastest, ratios)
 
 
 def _ratios(

@@ -1,4 +1,7 @@
-"""Evaluate as another CPU would: in a process of its own, since a library asks for the CPU once."""
+"""Start the process that evaluates models under an emulated CPU, and check its result.
+
+The evaluation needs a process of its own, since a library looks up the features of the CPU only once.
+"""
 
 import json
 import os
@@ -14,47 +17,44 @@ from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardReco
 from inc_mlflow.spec import Isa, Job, emulated_pool
 from inc_mlflow.steps import failure
 
-EVALUATION = "inc_mlflow.steps.measure.emulated"
+EVALUATION = "inc_mlflow.steps.measure.emulated_process"
 E = TypeVar("E", bound=Evaluation)
 
 
-def evaluate_as(isa: Isa, job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
-    """Evaluate models, baseline first, under an emulated instruction set.
+def evaluate_emulated(isa: Isa, job: Job, models: list[Model], split: str, target: Path) -> EvaluationRecord:
+    """Evaluate models, baseline first, under an emulated CPU; ``target`` gets record and outcomes.
 
-    ``target`` gets record and outcomes.
+    Raises the IncError that ended the process, and DataError where its result is of other models.
     """
-    _emulated(isa, job, models, target, {"split": split})
-    return _belonging(EvaluationRecord.load(target), isa, models)
+    _run(isa, job, models, target, {"split": split})
+    return _checked(EvaluationRecord.load(target), isa, models)
 
 
-def evaluate_shard_as(
+def evaluate_shard_emulated(
     isa: Isa, job: Job, models: list[Model], shard: Shard, target: Path
 ) -> EvaluationShardRecord:
-    """Evaluate a shard of validation under an emulated instruction set.
+    """Evaluate a shard of validation under an emulated instruction set; ``target`` gets record and raw data.
 
-    ``target`` gets record and what is kept.
+    Raises the same errors as ``evaluate_emulated``.
     """
-    _emulated(isa, job, models, target, {"split": "validation", "shard": str(shard)})
-    return _belonging(EvaluationShardRecord.load(target), isa, models)
+    _run(isa, job, models, target, {"split": "validation", "shard": str(shard)})
+    return _checked(EvaluationShardRecord.load(target), isa, models)
 
 
-def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, str]) -> None:
-    """Run the process.
-
-    An IncError of it is raised here as it was there, of anything else it leaves the traceback.
-    """
+def _run(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, str]) -> None:
+    """Run the process and raise the IncError that ended it; a bug of ours leaves its traceback there."""
     engines = sorted({model.engine for model in models})
     environment = os.environ | emulated_environment(engines, isa)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "failure.json"
+        error_file = Path(folder) / "failure.json"
         request = what | {
             "job": job.spec.to_text(),
             "root": str(job.root),
             "models": [model.model_dump(mode="json") for model in models],
             "target": str(target),
             "parent": os.getpid(),
-            "failure": str(told),
+            "failure": str(error_file),
         }
         # Whatever a user's code prints there must not reach standard output: that is for results.
         done = subprocess.run(
@@ -66,15 +66,16 @@ def _emulated(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[
             check=False,
         )
         if done.returncode:
-            raise failure.load(told) or failure.killed("evaluate", -done.returncode) or _bug(done.returncode)
+            killed = failure.killed("evaluate", -done.returncode)
+            raise failure.load(error_file) or killed or _bug(done.returncode)
 
 
 def _bug(code: int) -> RuntimeError:
     return RuntimeError(f"{EVALUATION} ended with code {code}, see above")
 
 
-def _belonging(record: E, isa: Isa, models: list[Model]) -> E:
-    """Refuse a result that is not about this pool and these models."""
+def _checked(record: E, isa: Isa, models: list[Model]) -> E:
+    """Return the record; raise DataError where it is not of this pool and these models."""
     expected = emulated_pool(isa), {model.label: model.sha256 for model in models}
     if (record.evidence.pool, record.evidence.models) != expected:
         raise DataError(f"evaluate: what came back is not the result of {expected[0]}; evaluate again")

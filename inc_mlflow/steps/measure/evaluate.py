@@ -1,4 +1,4 @@
-"""evaluate: the metric of all models on the same rows, with the outcomes that paired statistics need."""
+"""evaluate: compute the metric of all models on the same rows, with the outcomes for paired statistics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.measure.emulate import evaluate_as
+from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
@@ -50,15 +50,15 @@ from inc_mlflow.steps.step import step
 def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path) -> EvaluationRecord:
     """Evaluate baseline, present champion and candidates on validation; outcomes go to ``outcomes.npz``.
 
-    On the job's first pool once more for every emulated one, with record and outcomes in a directory of its
-    name.
+    On the job's first pool this is repeated for every emulated pool, in a directory of its name. Raises
+    HardwareError where this machine is not of the job's pool.
     """
-    confirm(job.pool, job.hardware)  # also before the emulated pools
+    confirm(job.pool, job.hardware)  # before the emulated pools too
     models = models_under_test(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
-    emulated = {isa: evaluate_as(isa, job, models, "validation", target / isa) for isa in isas}
+    emulated = {isa: evaluate_emulated(isa, job, models, "validation", target / isa) for isa in isas}
     return evaluate_models(
-        job, models, "validation", target, {isa: one.identity() for isa, one in emulated.items()}
+        job, models, "validation", target, {isa: record.identity() for isa, record in emulated.items()}
     )
 
 
@@ -71,32 +71,37 @@ def evaluate_models(
 ) -> EvaluationRecord:
     """Evaluate any models, baseline first, on any split of the job.
 
-    ``emulated`` are identities of records beside this one.
+    ``emulated`` are the identities of the records of emulated pools, by instruction set. Raises HardwareError
+    where this machine is not of the job's pool, ModelError or DataError where models or rows do not fit.
     """
     run = run_models(job, models, split, emulated)
     sizes = {model.label: model.size_bytes for model in models}
-    return conclude(run.about, run.metric, run.kept, sizes, run.of_rows, target)
+    return score_and_record(run.about, run.metric, run.reduced, sizes, run.of_rows, target)
 
 
 @dataclass(frozen=True)
-class Run:
-    """What models gave on the rows of a shard."""
+class ShardRun:
+    """Results of all models on the rows of a shard."""
 
     about: Evaluation
-    """Of the whole split."""
+    """The evaluation of the whole split."""
     metric: Metric
     outputs: list[str]
-    """Of the baseline."""
-    kept: dict[str, Arrays]
+    """Names of the baseline's outputs."""
+    reduced: dict[str, Arrays]
+    """Label of the model -> what the metric needs of its rows."""
     rows: int
     of_rows: dict[str, np.ndarray]
-    """Classes and groups of the whole split, where rows have such."""
+    """Classes and groups of all rows of the split, if rows have any."""
 
 
 def run_models(
     job: Job, models: list[Model], split: str, emulated: Mapping[str, str], shard: Shard = WHOLE
-) -> Run:
-    """Run all models on the batches of a shard, in the layout's size, and keep what the metric needs of the rows."""
+) -> ShardRun:
+    """Run all models on the batches of a shard, in the layout's batch size.
+
+    Raises HardwareError where this machine is not of the job's pool, ModelError where a model does not run.
+    """
     pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     settings = RunSettings(device=provider)
@@ -106,7 +111,7 @@ def run_models(
     metric = resolve(job.spec.metric, job.root, outputs)
     data = open_data(job)
     share = Share(data, split, job.layout.batch, shard)
-    kept = evaluate_rows(
+    reduced = evaluate_rows(
         runners, BASELINE, share.batches(f"evaluate on {split}"), scoring_of(metric), len(usable_cores())
     )
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
@@ -126,28 +131,28 @@ def run_models(
         emulated=dict(emulated),
     )
     of_rows = classes_of(metric, share.labels) | groups_of(data.groups(split))
-    return Run(about, metric, outputs, kept, share.rows, of_rows)
+    return ShardRun(about, metric, outputs, reduced, share.rows, of_rows)
 
 
-def conclude(
+def score_and_record(
     about: Evaluation,
     metric: Metric,
-    kept: Mapping[str, Arrays],
+    reduced: Mapping[str, Arrays],
     sizes: Mapping[str, int],
     of_rows: Arrays,
     target: Path,
 ) -> EvaluationRecord:
-    """Write the outcomes of what is kept of all rows, and return the record."""
+    """Score the reduced rows of all models, write the outcomes, and return the record."""
     groups = of_rows.get(GROUPS)
-    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), _shown, groups)
-    results = {label: _evaluated(one, sizes[label]) for label, one in outcomes.items()}
+    outcomes = outcomes_of(reduced, BASELINE, scoring_of(metric), len(usable_cores()), _shown, groups)
+    results = {label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()}
     record = EvaluationRecord(
         **dict(about),
         results=results,
-        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
+        hangs_on=effective_rows_of(metric, reduced[BASELINE], groups),
         outcomes_sha256="",
     )
-    arrays = {label: one.replicates for label, one in outcomes.items()}
+    arrays = {label: scores.replicates for label, scores in outcomes.items()}
     digest = save_raw(target / OUTCOMES, record, arrays | of_rows)
     return record.model_copy(update={"outcomes_sha256": digest})
 

@@ -1,4 +1,4 @@
-"""evaluate in shards: what parts of the rows are reduced to, and the merge to the outcomes and record of one pass."""
+"""evaluate in shards: run parts of the rows, and merge them to the outcomes and record of one pass."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,38 +15,37 @@ from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardReco
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
-from inc_mlflow.steps.measure.emulate import evaluate_shard_as
-from inc_mlflow.steps.measure.evaluate import conclude, run_models
+from inc_mlflow.steps.measure.emulate import evaluate_shard_emulated
+from inc_mlflow.steps.measure.evaluate import run_models, score_and_record
 from inc_mlflow.steps.measure.models import models_under_test
-from inc_mlflow.steps.measure.ragged import flattened, unflattened
+from inc_mlflow.steps.measure.ragged import pack_ragged, unpack_ragged
 from inc_mlflow.steps.shards import load_shards
 from inc_mlflow.steps.step import step
 
 KEPT = "kept.npz"
 _WHOLE = set(Evaluation.model_fields) - {"seconds", "emulated"}
-"""Fields of a shard's record that are the merged record's too."""
+"""Fields of a shard's record that the merged record has too."""
 
 
 @step("evaluation", EvaluationShardRecord)
 def evaluate_shard(
     job: Job, target: Path, *, baseline: Path, champion: Path, candidates: Path, shard: str
 ) -> EvaluationShardRecord:
-    """Run all models on one shard of validation, "1/4" as the first of four.
+    """Run all models on one shard of validation ("1/4" is the first of four).
 
-    What a merge needs goes to ``kept.npz``.
-
-    On the job's first pool once more for every emulated one, in a directory of its name.
+    The data for the merge goes to ``kept.npz``. On the job's first pool this is repeated for every emulated
+    pool, in a directory of its name. Raises HardwareError where this machine is not of the job's pool.
     """
-    confirm(job.pool, job.hardware)  # also before the emulated pools
+    confirm(job.pool, job.hardware)  # before the emulated pools too
     models, part = models_under_test(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {
-        isa: evaluate_shard_as(isa, job, models, part, target / isa).identity() for isa in isas
+        isa: evaluate_shard_emulated(isa, job, models, part, target / isa).identity() for isa in isas
     }
-    return keep_shard(job, models, part, target, emulated)
+    return reduce_shard(job, models, part, target, emulated)
 
 
-def keep_shard(
+def reduce_shard(
     job: Job,
     models: list[Model],
     shard: Shard,
@@ -55,7 +54,7 @@ def keep_shard(
 ) -> EvaluationShardRecord:
     """Run any models, baseline first, on one shard of validation.
 
-    ``emulated`` are identities of records beside this one.
+    ``emulated`` are the identities of the records of emulated pools, by instruction set.
     """
     run = run_models(job, models, "validation", emulated, shard)
     record = EvaluationShardRecord(
@@ -66,7 +65,7 @@ def keep_shard(
         sizes={model.label: model.size_bytes for model in models},
         kept_sha256="",
     )
-    digest = save_raw(target / KEPT, record, flattened(run.kept, run.rows) | run.of_rows)
+    digest = save_raw(target / KEPT, record, pack_ragged(run.reduced, run.rows) | run.of_rows)
     return record.model_copy(update={"kept_sha256": digest})
 
 
@@ -74,52 +73,50 @@ def keep_shard(
 def merge_evaluations(job: Job, target: Path, *, shards: list[Path]) -> EvaluationRecord:
     """Write what ``evaluate`` writes.
 
-    DataError where the shards do not make up one whole, or are of another job.
+    Raises DataError where the shards are not complete, do not match, or are of another job.
     """
-    found = load_shards(shards, EvaluationShardRecord.load)
+    records = load_shards(shards, EvaluationShardRecord.load)
     emulated = {
-        isa: _merge_emulated(job, isa, found, target / isa) for isa in next(iter(found.values())).emulated
+        isa: _merge_emulated(job, isa, records, target / isa) for isa in next(iter(records.values())).emulated
     }
-    return _merge(job, found, target, emulated)
+    return _merge(job, records, target, emulated)
 
 
 def _merge_emulated(job: Job, isa: str, beside: Mapping[Path, EvaluationShardRecord], target: Path) -> str:
-    """Merge the shards of an emulated pool, which stand beside those of its machine.
-
-    Return the record's identity.
-    """
-    found = load_shards([path / isa for path in beside], EvaluationShardRecord.load)
-    for (path, record), whole in zip(found.items(), beside.values(), strict=True):
+    """Merge the shards of an emulated pool, in folders of the native shards; return the record's identity."""
+    records = load_shards([path / isa for path in beside], EvaluationShardRecord.load)
+    for (path, record), whole in zip(records.items(), beside.values(), strict=True):
         if record.identity() != whole.emulated[isa]:
             raise DataError(f"{path}: changed since it was measured; evaluate again")
     target.mkdir(parents=True, exist_ok=True)
-    merged = _merge(job, found, target, {})
+    merged = _merge(job, records, target, {})
     merged.save(target)
     return merged.identity()
 
 
 def _merge(
-    job: Job, found: Mapping[Path, EvaluationShardRecord], target: Path, emulated: Mapping[str, str]
+    job: Job, records: Mapping[Path, EvaluationShardRecord], target: Path, emulated: Mapping[str, str]
 ) -> EvaluationRecord:
-    first = next(iter(found.values()))
+    first = next(iter(records.values()))
     if (first.metric_sha256, first.batch) != (_metric_sha256(job), job.layout.batch):
         raise DataError(
-            "merge: the shards were evaluated with another metric or batch than the job's; evaluate them again"
+            "merge: the shards were evaluated with another metric or batch than the job's; "
+            "evaluate them again"
         )
-    raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in found.items()]
+    raw = [load_raw(path / KEPT, record, record.kept_sha256) for path, record in records.items()]
     of_rows = [_of_rows(arrays) for arrays in raw]
-    kept = join_shards([unflattened(arrays) for arrays in raw], first.batch)
+    reduced = join_shards([unpack_ragged(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
     metric = resolve(job.spec.metric, job.root, list(first.outputs))
-    return conclude(about, metric, kept, first.sizes, of_rows[0], target)
+    return score_and_record(about, metric, reduced, first.sizes, of_rows[0], target)
 
 
 def _of_rows(arrays: Arrays) -> Arrays:
-    """Take out the classes and groups of all rows, which every shard has."""
+    """Remove and return the classes and groups of all rows, which every shard has."""
     return {name: arrays.pop(name) for name in (CLASSES, GROUPS) if name in arrays}
 
 
 def _metric_sha256(job: Job) -> str:
-    """Digest of what the job's metric is made from, the user's code included."""
+    """Return a digest of the job's metric, including the user's code."""
     metric = job.spec.metric.model_dump(mode="json", exclude_none=True)
     return sha256_text(canonical_json([metric, [sha256_file(file) for file in user_files(job)]]))

@@ -1,4 +1,4 @@
-"""The models that are measured in one run: baselines, present champion, candidates."""
+"""The models measured in one run: baselines, present champion, candidates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,22 @@ from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.steps.baselines import engine_taking, load_baselines
 
 CANDIDATE = "candidate"
-"""Label of a model that is measured against the baseline alone."""
+"""Label of a single model that is measured against the baseline."""
 
 
 def models_under_test(baseline: Path, champion: Path, candidates: Path) -> list[Model]:
-    """List the models of three step directories, baselines first; a champion that is also a candidate counts once."""
+    """Return the models of three step directories, baselines first; a champion is not listed twice."""
     made = CandidatesRecord.load(candidates).candidates
     models = [
-        _model(one.label, one.engine.name, one.path, one.sha256) for one in load_baselines(baseline).values()
+        _model(fp32.label, fp32.engine.name, fp32.path, fp32.sha256)
+        for fp32 in load_baselines(baseline).values()
     ]
-    models += [_model(one.label, one.engine, candidates / one.path, one.sha256) for one in made]
+    models += [_model(int8.label, int8.engine, candidates / int8.path, int8.sha256) for int8 in made]
     return [*models, *_champion(champion, {model.sha256 for model in models})]
 
 
 def model_at(label: str, path: Path, engines: Sequence[str]) -> Model:
-    """Describe a model file that a user names; ModelError where it is none."""
+    """Return the description of a model file that a user names; raise ModelError where it is no model."""
     engine = engine_taking(path, engines)
     engine.interface(path)
     return _model(label, engine.name, path, model_sha256(path))

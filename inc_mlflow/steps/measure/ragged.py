@@ -1,4 +1,4 @@
-"""What models' rows are reduced to for a metric, as plain arrays: rows of several lengths become one array and shapes."""
+"""Pack the reduced rows of models into plain arrays; ragged rows become values and shapes."""
 
 import json
 from collections.abc import Mapping
@@ -12,25 +12,25 @@ from inc_mlflow.errors import DataError
 _VALUES, _SHAPES = "values", "shapes"
 
 
-def flattened(kept: Mapping[str, Arrays], rows: int) -> Arrays:
-    """Return the arrays of all models under names of their own.
+def pack_ragged(kept: Mapping[str, Arrays], rows: int) -> Arrays:
+    """Return the arrays of all models under distinct names.
 
-    DataError where one cannot be told by rows.
+    Raises DataError where an array has no axis of rows, or its rows are not arrays of one type.
     """
     flat: Arrays = {}
     for label, arrays in kept.items():
         for name, array in arrays.items():
             if array.shape[:1] != (rows,):
                 raise DataError(
-                    f"metric: {name!r} of {label} has shape {array.shape} for {rows} rows, so no shards can be made; "
-                    "its first axis is rows"
+                    f"metric: {name!r} of {label} has shape {array.shape} for {rows} rows, "
+                    "so no shards can be made; its first axis is rows"
                 )
             flat |= {json.dumps([label, name, part]): value for part, value in _plain(name, array).items()}
     return flat
 
 
-def unflattened(flat: Arrays) -> dict[str, Arrays]:
-    """Return what ``flattened`` was given."""
+def unpack_ragged(flat: Arrays) -> dict[str, Arrays]:
+    """Return the arrays by model and name, as ``pack_ragged`` got them."""
     kept: dict[str, Arrays] = {}
     for key, array in flat.items():
         label, name, part = json.loads(key)
@@ -41,22 +41,20 @@ def unflattened(flat: Arrays) -> dict[str, Arrays]:
 
 
 def _plain(name: str, array: np.ndarray) -> Arrays:
-    """Split rows that are arrays of one type into their values and their shapes.
+    """Split rows that are arrays of one type into values and shapes.
 
-    Pickle would keep anything, and run it.
+    Pickle would also store them, but loading it would run code.
     """
     if array.dtype != object:
         return {_VALUES: array}
     rows = [row for row in array if isinstance(row, np.ndarray) and row.dtype != object]
     if len(rows) < len(array) or len({(row.dtype, row.ndim) for row in rows}) != 1:
         raise DataError(
-            f"metric: {name!r} has rows that are not arrays of one type, so no shards can be made; give arrays"
+            f"metric: {name!r} has rows that are not arrays of one type, so no shards can be made; "
+            "give arrays"
         )
-    values, shapes = (
-        np.concatenate([row.ravel() for row in rows]),
-        np.array([row.shape for row in rows], np.int64),
-    )
-    return {_VALUES: values, _SHAPES: shapes}
+    values = np.concatenate([row.ravel() for row in rows])
+    return {_VALUES: values, _SHAPES: np.array([row.shape for row in rows], np.int64)}
 
 
 def _ragged(values: np.ndarray, shapes: np.ndarray) -> np.ndarray:

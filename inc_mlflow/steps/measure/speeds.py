@@ -1,4 +1,4 @@
-"""What the two ways to measure speed share: the commands of instances, which models are compared, and the result."""
+"""What both ways to measure speed share: commands of instances, models to compare, and the result."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from inc_mlflow.spec import CPU, Job
 
 @dataclass(frozen=True)
 class Speeds:
-    """What was measured of several models; with ``reasons`` it is not valid, and there are no numbers."""
+    """Measured speed of several models; with ``reasons`` it is not valid, and there are no numbers."""
 
     clock: str
     conditions: Conditions
@@ -26,13 +26,13 @@ class Speeds:
     against: str = BASELINE
     """Label of the fastest baseline."""
     ratios: dict[str, dict[str, Interval]] = field(default_factory=dict)
-    """That baseline and source -> label -> times as fast."""
+    """Label of that baseline or the source -> label of a model -> its speed-up."""
     left_out: list[str] = field(default_factory=list)
     """Why models of a valid benchmark have no numbers."""
 
 
 def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
-    """Return what starts one instance, bound to ``cpus``; to none if there are none."""
+    """Return the command of one instance, bound to ``cpus``; without any it is not bound."""
     places = ",".join(map(str, cpus)) or ANY
     worker = [sys.executable, "-m", "inc_mlflow.measure.timing.worker"]
     return [*worker, model.engine, model.path, str(batches), places]
@@ -46,7 +46,7 @@ def conditions(
     rounds: Rounds | None = None,
     neighbours: Sequence[float | None] | None = None,
 ) -> Conditions:
-    """Return how a job's benchmark was measured."""
+    """Return the conditions of a job's benchmark, for its record."""
     engines = dict.fromkeys(model.engine for model in models)
     return Conditions(
         plan=plan,
@@ -60,23 +60,23 @@ def conditions(
 
 
 def compared(seconds: Mapping[str, float]) -> dict[str, list[str]]:
-    """Return for the fastest baseline, and the source where it runs, the models whose speed-up against it is asked for.
+    """Return for the fastest baseline, and for the source if it runs, the models to compare with it.
 
-    ``seconds`` is what a batch takes, by label.
+    ``seconds`` is the time of a batch by label.
     """
     labels = list(seconds)
     return {
-        one: [name for name in labels if name not in {one, SOURCE}]
-        for one in (fastest_baseline(seconds), SOURCE)
-        if one in labels
+        slow: [name for name in labels if name not in {slow, SOURCE}]
+        for slow in (fastest_baseline(seconds), SOURCE)
+        if slow in labels
     }
 
 
 def fastest_baseline(seconds: Mapping[str, float]) -> str:
-    """Return the label of the baseline that a batch takes the least time with: what all engines' INT8 must beat."""
+    """Return the label of the fastest baseline, which the INT8 models of all engines must beat."""
     return min(filter(is_baseline, seconds), key=lambda label: seconds[label])
 
 
 def shown(rounds: Iterable[int], total: int | None) -> Iterable[int]:
-    """Show how far the rounds are."""
+    """Show the progress of the rounds."""
     return progress.track(rounds, "benchmark", total)

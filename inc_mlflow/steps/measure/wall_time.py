@@ -1,4 +1,4 @@
-"""The speed of several instances or cores, or of requests that arrive at a rate: wall time, with validity."""
+"""Measure several instances or cores, or requests at a rate, in wall time with checks of validity."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,34 +23,34 @@ CLOCK = "wall time"
 def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
     """Run models in turns on the CPUs of the plan, all instances of all of them loaded at once.
 
-    ``latencies`` are rows of round, instance, due, start, end and whether the round is clean.
+    ``latencies`` have the columns round, instance, due, start, end, and whether the round is clean. Raises
+    HardwareError where processes cannot be bound to CPUs, or disturbance cannot be observed.
     """
     if not plan.pinned:
         raise HardwareError(
             "benchmark.scenario: arrival_rate needs a process bound to CPUs; use throughput on this system"
         )
     rounds, memory = _run(job, plan, models, batches)
-    seen = disturbance.summarise([one.load for one in rounds])
-    told, latencies = (
-        conditions(job, plan, models, rounds=seen),
-        {model.label: _rows(rounds, model.label) for model in models},
-    )
-    clean = [one for one in rounds if one.clean]
+    seen = disturbance.summarise([measured.load for measured in rounds])
+    measured_under = conditions(job, plan, models, rounds=seen)
+    latencies = {model.label: _rows(rounds, model.label) for model in models}
+    clean = [measured for measured in rounds if measured.clean]
     if reasons := disturbance.too_few_clean(seen, list(chain(*plan.cpus))):
-        return Speeds(CLOCK, told, latencies, reasons)
+        return Speeds(CLOCK, measured_under, latencies, reasons)
     slow = ratio.overloaded_models(clean, job.spec.benchmark.rate)
     if reasons := _contradictions(job, clean, slow):
-        return Speeds(CLOCK, told, latencies, reasons)
-    kept = [model for model in models if model.label not in slow]
+        return Speeds(CLOCK, measured_under, latencies, reasons)
+    keeping_up = [model for model in models if model.label not in slow]
     speeds = {
-        one.label: ratio.wall_time_speed(
-            clean, one.label, job.layout.batch, memory[one.label], one.size_bytes
+        model.label: ratio.wall_time_speed(
+            clean, model.label, job.layout.batch, memory[model.label], model.size_bytes
         )
-        for one in kept
+        for model in keeping_up
     }
     against = compared({label: seconds for label, seconds in _seconds(clean).items() if label in speeds})
     ratios = _ratios(job, clean, against)
-    return Speeds(CLOCK, told, latencies, [], speeds, next(iter(against)), ratios, list(slow.values()))
+    left_out = list(slow.values())
+    return Speeds(CLOCK, measured_under, latencies, [], speeds, next(iter(against)), ratios, left_out)
 
 
 def _run(
@@ -68,12 +68,12 @@ def _run(
         rounds = run_rounds(
             groups,
             rate,
-            lambda: watch([one.pid for group in groups.values() for one in group.instances], plan),
+            lambda: watch([each.pid for group in groups.values() for each in group.instances], plan),
             lambda clean: _agree(job, clean, ratio.overloaded_models(clean, rate)),
             lambda numbers, _: shown(numbers, None),
         )
         return rounds, {
-            name: [one.peak_rss_bytes for one in group.instances] for name, group in groups.items()
+            name: [each.peak_rss_bytes for each in group.instances] for name, group in groups.items()
         }
 
 
@@ -87,12 +87,12 @@ def _ratios(
 
 
 def _seconds(clean: Sequence[Round]) -> dict[str, float]:
-    """Return what a call takes by label, on average over rounds: with arrivals, its latency."""
+    """Return the seconds of a call by label, as speed-ups count them; with arrivals, its latency."""
     return {label: ratio.wall_time_call(clean, label) for label in clean[0].turns}
 
 
 def _agree(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -> bool:
-    """Tell whether more rounds would change nothing: they agree, or the baseline cannot keep up however many there are."""
+    """Tell whether no more rounds are needed: they agree, or the baseline cannot keep up anyway."""
     baseline, others = next(iter(compared(_seconds(clean)).items()))
     return baseline in slow or ratio.rounds_agree(
         clean, baseline, ratio.keeping_up(others, slow), job.spec.gate.confidence
@@ -105,14 +105,14 @@ def _contradictions(job: Job, clean: Sequence[Round], slow: Mapping[str, str]) -
 
 
 def watch(pids: Sequence[int], plan: Plan) -> LoadMeter:
-    """Watch what disturbs the instances; HardwareError where the kernel tells too little to notice."""
+    """Observe what disturbs the instances; raise HardwareError where the kernel does not show enough."""
     quota = cpu_quota()
     watching = LoadMeter(pids, list(chain(*plan.cpus)), quota.groups if quota else ())
     load = watching()
     if load.waited is None and load.other is None:
         raise HardwareError(
-            "benchmark.layout: neither /proc/PID/schedstat nor /proc/stat can be read, so other load would not be noticed; "
-            "use 1s1c1ins1bs, which is measured in CPU time"
+            "benchmark.layout: neither /proc/PID/schedstat nor /proc/stat can be read, so other load would "
+            "not be noticed; use 1s1c1ins1bs, which is measured in CPU time"
         )
     return watching
 
@@ -124,10 +124,10 @@ def _rows(rounds: Sequence[Round], model: str) -> np.ndarray:
                 np.full(len(calls), number),
                 np.full(len(calls), place),
                 calls[:, :3],
-                np.full(len(calls), one.clean),
+                np.full(len(calls), measured.clean),
             ]
         )
-        for number, one in enumerate(rounds)
-        for place, calls in enumerate(one.turns[model].calls)
+        for number, measured in enumerate(rounds)
+        for place, calls in enumerate(measured.turns[model].calls)
     ]
     return np.concatenate(rows)

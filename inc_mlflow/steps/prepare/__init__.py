@@ -1,1 +1,1 @@
-"""Before candidates: check, import, calibrate, fetch the champion."""
+"""Prepare for candidates: check, import, calibrate, fetch the champion."""

@@ -1,4 +1,4 @@
-"""calibrate: the statistics of the activations that recipes need, collected by each engine on its own baseline."""
+"""calibrate: collect the statistics that recipes need, by each engine on its own baseline."""
 
 from pathlib import Path
 
@@ -16,30 +16,34 @@ from inc_mlflow.steps.step import step
 
 @step("ranges", CalibrationRecord)
 def calibrate(job: Job, target: Path, *, baseline: Path) -> CalibrationRecord:
-    """Write each engine's statistics into ``target``; nothing where no recipe of the job needs any."""
-    found = {
-        name: save_statistics(collect_needed(job, one), name, one.sha256, target, job.spec.engines[0])
-        for name, one in load_baselines(baseline).items()
+    """Write each engine's statistics into ``target``; nothing where no recipe of the job needs any.
+
+    Raises ModelError where a baseline does not run on the calibration rows.
+    """
+    reference = job.spec.engines[0]
+    collected = {
+        name: save_statistics(collect_needed(job, model), name, model.sha256, target, reference)
+        for name, model in load_baselines(baseline).items()
     }
-    return record_of(found)
+    return record_of(collected)
 
 
 def collect_needed(job: Job, baseline: Baseline) -> Statistics | None:
-    """Collect what the job's recipes need of one engine; None where they need nothing."""
+    """Collect the statistics that the job's recipes need from one engine; None where they need none."""
     kinds = needed_kinds(job, baseline.engine.name)
     return collect_statistics(job, baseline.engine.name, baseline.path, kinds) if kinds else None
 
 
-def record_of(found: dict[str, CollectedStatistics]) -> CalibrationRecord:
-    """Return the record of what all engines collected, the reference's first."""
-    reference, *others = found
-    return CalibrationRecord(**dict(found[reference]), others={name: found[name] for name in others})
+def record_of(collected: dict[str, CollectedStatistics]) -> CalibrationRecord:
+    """Return the record of the statistics of all engines; the reference is the first."""
+    reference, *others = collected
+    return CalibrationRecord(**dict(collected[reference]), others={name: collected[name] for name in others})
 
 
 def save_statistics(
     statistics: Statistics | None, engine: str, model_sha256: str, target: Path, reference: str
 ) -> CollectedStatistics:
-    """Write an engine's statistics, where there are some, and return what they are."""
+    """Write an engine's statistics, if there are any, and return the facts about them."""
     if statistics is None:
         return CollectedStatistics(model_sha256=model_sha256, ranges_sha256=None, tensors=0, rows=0)
     path = statistics_path(target, engine, reference)
@@ -54,30 +58,30 @@ def save_statistics(
 
 
 def load_statistics(directory: Path, engine: str, reference: str) -> Statistics | None:
-    """Read what an engine collected; None where no recipe needed anything."""
+    """Read the statistics that an engine collected; None where no recipe needed any."""
     if CalibrationRecord.load(directory).of(engine).ranges_sha256 is None:
         return None
     return calibrator(engine).load(statistics_path(directory, engine, reference))
 
 
 def statistics_path(directory: Path, engine: str, reference: str) -> Path:
-    """Return where an engine's statistics stand."""
+    """Return the path of an engine's statistics."""
     return engine_folder(directory, engine, reference) / calibrator(engine).file
 
 
 def calibrator(engine: str) -> Calibrator:
-    """Return an engine's calibrator; TypeError where a recipe needs one and the engine has none."""
-    found = ENGINES.get(engine).calibrator
-    if found is None:
+    """Return an engine's calibrator; raise TypeError where it has none."""
+    calibrates = ENGINES.get(engine).calibrator
+    if calibrates is None:
         raise TypeError(f"engine {engine!r}: its recipes need statistics, and it has no calibrator")
-    return found
+    return calibrates
 
 
 def needed_kinds(job: Job, engine: str) -> frozenset[str]:
-    """Return the kinds of statistics that the job's recipes need of an engine; a search may try all of them."""
+    """Return the kinds of statistics that the job's recipes need from an engine; a search may need all."""
     if job.spec.recipes == "auto":
-        found = ENGINES.get(engine).calibrator
-        return found.kinds if found else frozenset()
+        calibrates = ENGINES.get(engine).calibrator
+        return calibrates.kinds if calibrates else frozenset()
     recipes = [recipe for recipe in job.spec.listed if recipe.engine == engine]
     return frozenset().union(*(recipe.statistics for recipe in recipes))
 
@@ -85,7 +89,7 @@ def needed_kinds(job: Job, engine: str) -> frozenset[str]:
 def collect_statistics(
     job: Job, engine: str, baseline: Path, kinds: frozenset[str], shard: Shard = WHOLE
 ) -> Statistics:
-    """Collect the statistics of one shard; all shards merge to what one pass gives."""
+    """Collect the statistics of one shard; all shards merge to those of one pass."""
     return collect_share(Share(open_data(job), "calibration", None, shard), engine, baseline, kinds)
 
 

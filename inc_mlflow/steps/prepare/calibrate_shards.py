@@ -1,4 +1,4 @@
-"""calibrate in shards: statistics of parts of the rows, and the merge to the bytes of one pass."""
+"""calibrate in shards: statistics of parts of the rows, and their merge to the same bytes as one pass."""
 
 from functools import reduce
 from pathlib import Path
@@ -31,30 +31,30 @@ from inc_mlflow.steps.step import step
 
 @step("ranges", CalibrationShardRecord)
 def calibrate_shard(job: Job, target: Path, *, baseline: Path, shard: str) -> CalibrationShardRecord:
-    """Write each engine's statistics of one shard, "1/4" as the first of four.
+    """Write each engine's statistics of one shard ("1/4" is the first of four), if a recipe needs any.
 
-    Nothing where no recipe needs any.
+    Raises DataError where a shard has no batch.
     """
     part = Shard.parse(shard)
     check_shards(job, part.count)
-    shares, found = list[Share](), dict[str, CollectedStatistics]()
-    for name, one in load_baselines(baseline).items():
+    shares, collected = list[Share](), dict[str, CollectedStatistics]()
+    for name, model in load_baselines(baseline).items():
         kinds = needed_kinds(job, name)
         share = Share(open_data(job), "calibration", None, part)
-        statistics = collect_share(share, name, one.path, kinds) if kinds else None
-        found[name] = save_statistics(statistics, name, one.sha256, target, job.spec.engines[0])
+        statistics = collect_share(share, name, model.path, kinds) if kinds else None
+        collected[name] = save_statistics(statistics, name, model.sha256, target, job.spec.engines[0])
         shares += [share] if kinds else []
     return CalibrationShardRecord(
         shard=part,
         host=host_facts(),
         data_sha256=shares[0].facts().sha256 if shares else None,
         batches_sha256=sha256_text(canonical_json(shares[0].sizes if shares else [])),
-        **dict(record_of(found)),
+        **dict(record_of(collected)),
     )
 
 
 def check_shards(job: Job, count: int) -> None:
-    """Raise DataError where it is known before any work that a shard of calibration or validation has no batch."""
+    """Raise DataError, before any work, where a shard of calibration or validation has no batch."""
     data, first = open_data(job), Shard(number=1, count=count)
     if any(needed_kinds(job, engine) for engine in job.spec.engines):
         Share(data, "calibration", None, first).check()
@@ -63,9 +63,9 @@ def check_shards(job: Job, count: int) -> None:
 
 @step("ranges", CalibrationRecord)
 def merge_ranges(job: Job, target: Path, *, shards: list[Path]) -> CalibrationRecord:
-    """Write what ``calibrate`` writes; DataError where the shards do not make up one whole."""
-    found = load_shards(shards, CalibrationShardRecord.load)
-    return record_of({engine: _merge(job, engine, found, target) for engine in job.spec.engines})
+    """Write what ``calibrate`` writes; raise DataError where the shards are not complete or do not match."""
+    records = load_shards(shards, CalibrationShardRecord.load)
+    return record_of({engine: _merge(job, engine, records, target) for engine in job.spec.engines})
 
 
 def _merge(
@@ -73,7 +73,9 @@ def _merge(
 ) -> CollectedStatistics:
     reference = job.spec.engines[0]
     collected = {path: record.of(engine) for path, record in shards.items()}
-    parts = [_load(path, one, engine, reference) for path, one in collected.items() if one.ranges_sha256]
+    parts = [
+        _load(path, facts, engine, reference) for path, facts in collected.items() if facts.ranges_sha256
+    ]
     first = next(iter(collected.values()))
     if not parts:
         return first
@@ -82,7 +84,7 @@ def _merge(
 
 
 def _load(directory: Path, record: CollectedStatistics, engine: str, reference: str) -> Statistics:
-    """Read a shard's statistics, as they were when its record was made."""
+    """Read a shard's statistics; raise DataError where they changed since its record was made."""
     path = statistics_path(directory, engine, reference)
     if not path.is_file() or sha256_file(path) != record.ranges_sha256:
         raise DataError(f"{path}: missing, or changed since it was collected; calibrate again")

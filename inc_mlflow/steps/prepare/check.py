@@ -24,15 +24,19 @@ from inc_mlflow.steps.data import LabelCheck, open_data
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What the data holds, and what a person should know before the work begins."""
+class CheckResult:
+    """Facts about the data, and notes for people before the work begins."""
 
     facts: DataFacts
     notes: tuple[str, ...]
 
 
-def check(job: Job) -> Checked:
-    """Read the model's structure and every row once; any IncError of the job's inputs is raised here."""
+def check(job: Job) -> CheckResult:
+    """Read the model's structure and every row once.
+
+    Raises the IncError that the job's inputs would cause later: of pools, layout, model, recipes, metric or
+    data.
+    """
     pools.check(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
     where = plan_layout(job.layout, topology())
     if not job.model.exists():
@@ -47,21 +51,23 @@ def check(job: Job) -> Checked:
     facts = data.survey(progress.track, labels)
     labels.finish()
     _check_classes(job, metric, facts)
-    return Checked(facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups)))
+    return CheckResult(
+        facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups))
+    )
 
 
 def _range(metric: Metric) -> list[str]:
-    """Say what bounds rest on where a callable does not tell how much a row can lose."""
+    """Return a note about the bounds of a callable that does not declare its range."""
     if declares_worst(metric.score_range, metric.higher_is_better):
         return []
     return [
-        f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's largest score; "
-        "declare it, as metric: {callable: …, range: [0, 1]}"
+        f"metric: {metric.name} declares no range, so a row is taken to lose no more than the baseline's "
+        "largest score; declare it, as metric: {callable: …, range: [0, 1]}"
     ]
 
 
 def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
-    """Refuse a limit on the worst class where rows have none: the gate could only say so after all the work."""
+    """Raise SpecError where the gate limits the drop of a class and rows have no classes."""
     labels = facts.splits["validation"].labels
     is_class = labels is not None and labels.shape == () and labels.dtype.startswith(("bool", "int", "uint"))
     if job.spec.gate.max_class_drop is not None and not (metric.decomposable and is_class):
@@ -80,7 +86,10 @@ def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None)
 
 
 def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:
-    """Say what groups of rows can show at best: right or wrong is a score as others are there, and groups are what counts."""
+    """Return in words what a split of groups can show at best.
+
+    The number of groups counts, not that of rows, and scores that are right or wrong count as any others.
+    """
     return split_power_at_best(
         int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}"
     )

@@ -1,4 +1,4 @@
-"""One real row of the job's data, which logged models show as an example of their input."""
+"""One real row of the job's data, shown as input example of logged models."""
 
 from pathlib import Path
 
@@ -8,16 +8,15 @@ from inc_mlflow.arrays import Arrays
 
 _FILE, _NAMES = "example.npz", "names"
 _LIMIT = 1_000_000
-"""Bytes; MLflow writes an example as text beside each model, and its page loads that."""
+"""Largest size in bytes: MLflow writes the example as text beside each model, and its page loads it."""
 
 
 def save_example(folder: Path, row: Arrays) -> None:
     """Write a batch of one row, unless it is larger than 1 MB."""
     if sum(array.nbytes for array in row.values()) > _LIMIT:
         return
-    numbered = {
-        str(index): array for index, array in enumerate(row.values())
-    }  # inputs have names that files may not
+    # Files in an archive may not have all names that inputs have.
+    numbered = {str(index): array for index, array in enumerate(row.values())}
     with (folder / _FILE).open("wb") as file:
         np.savez_compressed(file, names=np.array(list(row), dtype=np.str_), **numbered)  # type: ignore[arg-type]
 

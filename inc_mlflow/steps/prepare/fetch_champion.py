@@ -12,11 +12,11 @@ from inc_mlflow.tracking.registry.champions import download_champion, find_champ
 from inc_mlflow.tracking.server.connection import Server, connected
 
 
-@step("champion", ChampionRecord, asks=lambda job: Server.of(job).address)
+@step("champion", ChampionRecord, depends_on=lambda job: Server.of(job).address)
 def fetch_champion(job: Job, target: Path) -> ChampionRecord:
     """Write the present champion's model into ``target``, if there is one.
 
-    A server that cannot be reached costs no measurement: the record says so, and promotion asks again.
+    An unreachable server is no error: the record says so, and promotion looks for the champion again.
     """
     server = Server.of(job)
     try:

@@ -1,4 +1,4 @@
-"""import: from the source as it was given to the baselines that INT8 must beat, one for each engine of the job."""
+"""import: turn the source into the baselines that INT8 must beat, one per engine of the job."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,33 +21,39 @@ from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.step import step
 
 COMPARED = 8
-"""Rows on which source and baseline are compared."""
+"""Number of rows on which source and baseline are compared."""
 TOLERANCE = 1e-2
-"""Difference, relative to the largest output, above which the baseline is no longer the source's model."""
+"""Largest difference between baseline and source, relative to the largest output."""
 
 
 @step("baseline", ImportRecord)
 def import_model(job: Job, target: Path) -> ImportRecord:
-    """Write the baselines into ``target`` with one real row as example, and compare them with the source on several.
+    """Write the baselines into ``target``, with one real row as example, and compare them with the source.
 
-    Raises ModelError where a baseline does not run, or is no longer the same model.
+    Raises ModelError where a baseline does not run, or its outputs differ from the source's.
     """
     rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
     save_example(target, rows[0])
-    return import_source(job.model, job.spec.engines, target, rows)
+    return import_baselines(job.model, job.spec.engines, target, rows)
 
 
 @contextmanager
 def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
-    """Make one engine's baseline, by default the reference, in a temporary directory: for commands that do one step."""
+    """Make one engine's baseline, by default the reference, in a temporary directory.
+
+    Raises ModelError where the source cannot be imported.
+    """
     made_by = ENGINES.get(engine or job.spec.engines[0])
     with tempfile.TemporaryDirectory() as folder:
         made_by.import_source(job.model, Path(folder))
         yield Path(folder) / made_by.model_name
 
 
-def import_source(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
-    """Write a baseline for each engine; without rows nothing is compared."""
+def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
+    """Write a baseline for each engine; without rows nothing is compared.
+
+    Raises ModelError as ``import_model``.
+    """
     made = [_import(source, engine, engines[0], target, rows) for engine in engines]
     files = ENGINES.get(engines[0]).source_files(source)
     return ImportRecord(
@@ -62,7 +68,7 @@ def import_source(source: Path, engines: Sequence[str], target: Path, rows: list
 def _import(
     source: Path, name: str, reference: str, target: Path, rows: list[Arrays]
 ) -> tuple[ImportedBaseline, str | None]:
-    """Return one engine's baseline, and why it cannot run the source as it is."""
+    """Return one engine's baseline, and why the engine cannot run the source itself (None if it can)."""
     engine, folder = ENGINES.get(name), engine_folder(target, name, reference)
     folder.mkdir(exist_ok=True)
     imported = engine.import_source(source, folder)
@@ -79,9 +85,9 @@ def _import(
 
 
 def compare(engine: str, source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:
-    """Return the largest absolute difference of any output, and why the source could not be run if so.
+    """Return the largest absolute difference of any output, and why the source did not run; one is None.
 
-    Raises ModelError where the baseline does not run, or is no longer the same model.
+    Raises ModelError where the baseline does not run, or its outputs differ too much.
     """
     load = ENGINES.get(engine).load
     after = load(baseline, RunSettings())

@@ -1,1 +1,1 @@
-"""What people see: runs in MLflow."""
+"""Report to people: runs in MLflow."""

@@ -1,4 +1,4 @@
-"""finish: end what an execution left running; a pipeline's exit handler, which may fail nothing."""
+"""finish: end the runs that an execution left open, as a pipeline's exit handler, which must not fail."""
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.spec import Job
@@ -10,9 +10,9 @@ from inc_mlflow.tracking.server.connection import Server, connected
 
 
 def close_runs(job: Job, session: str = "") -> str:
-    """End the runs of this execution that nobody works on any more, and say what was done or why nothing could be.
+    """End the open runs of this execution, and return one line that says what was done.
 
-    A server that cannot be reached is no error: by now the pipeline has its result.
+    An unreachable server is no error, since the pipeline has its result by now.
     """
     try:
         key = named_session(session)

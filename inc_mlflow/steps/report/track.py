@@ -1,4 +1,4 @@
-"""track: send the measurements, complete on disk by now, to MLflow."""
+"""track: send the measurements to MLflow; all of them are on disk by now."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ Texts = dict[str, dict[str, str]]
 TRADEOFF = "tradeoff.svg"
 
 
-@step("tracking", TrackingRecord, asks=lambda job: Server.of(job).address)
+@step("tracking", TrackingRecord, depends_on=lambda job: Server.of(job).address)
 def track(
     job: Job,
     target: Path,
@@ -51,22 +51,21 @@ def track(
     records: list[Path],
     session: str = "",
 ) -> TrackingRecord:
-    """Log parent run, candidates, models, and evidence for whoever judges again.
+    """Log parent run, candidates, models, and the evidence for judging again.
 
-    ``target`` gets job and picture too.
-
-    ``records`` are the evaluations and benchmarks of all pools; ``session`` is the id of this execution, so
-    that a retry finds its runs: else the environment names it, else what was judged.
+    ``records`` are the evaluations and benchmarks of all pools. ``target`` also gets the job and the picture.
+    ``session`` is the id of this execution, by which a retry finds its runs. Without it the environment gives
+    the id, else it follows from the judgement. Raises TrackingError where MLflow cannot take the runs.
     """
     server, judged = Server.of(job), JudgementRecord.load(judgement)
     write_text(target / JOB, job.spec.to_text())
     evidence = {JOB: target / JOB, f"judgement/{RECORD}": judgement / RECORD, **evidence_files(records)}
     with connected(server) as client:
         key = named_session(session) or judged.identity()
-        found = _session(client, key, job, baseline, candidates, judged, records)
+        execution = _execution(client, key, job, baseline, candidates, judged, records)
         picture = _draw(job, judged, target)
         logged = log_job(
-            client, server, found, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
+            client, server, execution, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
         )
         no_views = write_views(client, logged.experiment_id)
     return TrackingRecord(
@@ -81,12 +80,10 @@ def track(
 
 
 def named_session(given: str) -> str:
-    """Return the id of this execution, from the environment where none is given.
+    """Return the id of this execution: as given, else from the environment, else empty.
 
-    Empty where nobody names one.
-
-    TrackingError where Kubeflow left its placeholder as it was: all pipelines would take each other's runs
-    for their own.
+    Raises TrackingError where Kubeflow did not fill in its placeholder, since all pipelines would then share
+    one id.
     """
     if "{{" in given:
         raise TrackingError(
@@ -95,8 +92,8 @@ def named_session(given: str) -> str:
     return given or os.environ.get(SESSION, "")
 
 
-def why_slow(record: BenchmarkRecord) -> Texts:
-    """Return the explanations of candidates that are not faster, for people and for programs, by sha256 of the model."""
+def slow_texts(record: BenchmarkRecord) -> Texts:
+    """Return by sha256 of the model why candidates are not faster, for people and for programs."""
     return {
         record.evidence.models[label]: {
             "why_slow.md": markdown(label, slow),
@@ -106,7 +103,7 @@ def why_slow(record: BenchmarkRecord) -> Texts:
     }
 
 
-def _together(*parts: Texts) -> Texts:
+def _merged_texts(*parts: Texts) -> Texts:
     models = set().union(*parts)
     return {
         model: {name: text for part in parts for name, text in part.get(model, {}).items()}
@@ -115,7 +112,7 @@ def _together(*parts: Texts) -> Texts:
 
 
 def _artifacts(baseline: Path, candidates: Path, evidence: dict[str, Path]) -> dict[str, Path]:
-    """Return the parent run's artifacts: the evidence, and what else a person may want to see."""
+    """Return the parent run's artifacts: the evidence, further records, and pictures."""
     records = {f"baseline/{RECORD}": baseline / RECORD, f"candidates/{RECORD}": candidates / RECORD}
     pictures = {f"candidates/{picture.name}": picture for picture in candidates.glob(PICTURE)}
     return records | pictures | {f"{EVIDENCE}/{path}": file for path, file in evidence.items()}
@@ -126,7 +123,7 @@ def _draw(job: Job, judged: JudgementRecord, target: Path) -> Path:
     return target / TRADEOFF
 
 
-def _session(
+def _execution(
     client: "MlflowClient",
     key: str,
     job: Job,
@@ -144,7 +141,7 @@ def _session(
         judgement=judged,
         pools=pools,
         required=tuple(
-            pool for pool, one in pools.items() if job.spec.gate.role(pool, one.emulated) == "required"
+            name for name, pool in pools.items() if job.spec.gate.role(name, pool.emulated) == "required"
         ),
         interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
@@ -152,33 +149,33 @@ def _session(
         logged={
             sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
         },
-        texts=_together(
-            *(why_slow(pool.benchmark) for pool in pools.values() if pool.benchmark), _saturation(candidates)
+        texts=_merged_texts(
+            *(slow_texts(pool.benchmark) for pool in pools.values() if pool.benchmark),
+            saturation_texts(_candidate_files(candidates)),
         ),
         ended=tuple(os.environ.get(ENDED, "").split()),
     )
 
 
 def _files(baseline: Path, candidates: Path) -> dict[str, Path]:
-    """Find the models here: where a judgement says that they are is a place on the machine that judged."""
-    made = {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
-    return {one.sha256: one.path for one in load_baselines(baseline).values()} | made
+    """Return the models on this machine by sha256; a judgement has the paths of the machine that judged."""
+    baselines = load_baselines(baseline).values()
+    return {model.sha256: model.path for model in baselines} | _candidate_files(candidates)
 
 
-def _saturation(candidates: Path) -> Texts:
-    return saturation_texts(
-        {one.sha256: candidates / one.path for one in CandidatesRecord.load(candidates).candidates}
-    )
+def _candidate_files(candidates: Path) -> dict[str, Path]:
+    made = CandidatesRecord.load(candidates).candidates
+    return {candidate.sha256: candidates / candidate.path for candidate in made}
 
 
 def _interfaces(baseline: Path, pools: Mapping[str, Measured]) -> dict[str, LoggedInterface]:
-    """Return by engine what its models take and give; a GPU that a pool used is their first choice."""
+    """Return the interface of each engine's models; a GPU that a pool used is their first device."""
     evidence = [pool.evaluation.evidence for pool in pools.values()]
-    devices = sorted({CPU, *(one.provider for one in evidence)}, key=lambda name: (name == CPU, name))
-    found = {}
-    for engine, one in load_baselines(baseline).items():
-        interface = one.engine.interface(one.path)
-        found[engine] = LoggedInterface(
+    devices = sorted({CPU, *(pool.provider for pool in evidence)}, key=lambda name: (name == CPU, name))
+    interfaces = {}
+    for engine, model in load_baselines(baseline).items():
+        interface = model.engine.interface(model.path)
+        interfaces[engine] = LoggedInterface(
             engine=engine,
             inputs=interface.inputs,
             outputs=interface.outputs,
@@ -186,7 +183,7 @@ def _interfaces(baseline: Path, pools: Mapping[str, Measured]) -> dict[str, Logg
             runtime=evidence[0].host.runtime,
             devices=tuple(devices),
         )
-    return found
+    return interfaces
 
 
 def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""One step on its own, for the command line: what it needs from others is made in a temporary directory."""
+"""Single steps for the command line; the results of other steps are made in a temporary directory."""

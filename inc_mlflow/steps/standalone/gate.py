@@ -1,4 +1,4 @@
-"""The gate on its own, for the command line: over the records that steps left, on one pool or on many."""
+"""The gate as a single command: it judges the records that steps wrote, of one pool or several."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from inc_mlflow.spec import GateSpec
 
 
 def judge_records(directories: list[Path], gate: GateSpec) -> dict[str, Any]:
-    """Judge what the steps ``evaluate`` and ``benchmark`` left, of any number of pools.
+    """Judge the records of ``evaluate`` and ``benchmark`` of any number of pools, or a job's state folder.
 
-    Also a job's whole state folder.
+    Raises DataError where records are missing or do not belong together.
     """
     judged = judge_pools(find_pools(directories), gate)
     return judged.model_dump(mode="json", include={"verdict", "reasons", "table", "policy_sha256"}) | {

@@ -1,4 +1,4 @@
-"""One measurement on its own, for the command line: of one model beside the baseline, on a pool that this machine is."""
+"""Single measurements for the command line: one model beside the baseline, on a pool of this machine."""
 
 import tempfile
 import time
@@ -18,21 +18,21 @@ from inc_mlflow.records import BASELINE, RECORD, EvaluationRecord, Model, Record
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import Isa, Job, parse_isa
 from inc_mlflow.steps.measure.benchmark import benchmark_models
-from inc_mlflow.steps.measure.emulate import evaluate_as
+from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 
 def on_pool(job: Job, name: str | None) -> Job:
-    """Return the job as a process of that pool has it, the first where none is named.
+    """Return the job for a process of the pool ``name``; None is the first pool.
 
-    UnknownNameError lists the job's.
+    Raises UnknownNameError where the job has no such pool.
     """
-    there = job.spec.real_pools
-    if name is not None and name not in there:
+    known = job.spec.real_pools
+    if name is not None and name not in known:
         raise UnknownNameError(
-            f"--pool: no {name!r}{did_you_mean(name, list(there))}; the job has {', '.join(there)}"
+            f"--pool: no {name!r}{did_you_mean(name, list(known))}; the job has {', '.join(known)}"
         )
     return replace(job, on=name)
 
@@ -47,11 +47,11 @@ def evaluate_one(
 ) -> dict[str, Any]:
     """Evaluate one model beside the baseline (by default the job's), natively or as the CPU ``isa``.
 
-    Record and outcomes go to ``target``, also those of a metric that is no number.
+    Record and outcomes go to ``target``, also where the metric is no number. Raises ModelError then.
     """
     start, name = time.monotonic(), _isa(job, isa)
-    measure = partial(evaluate_as, name) if name else evaluate_models
-    with _two(job, baseline, model) as models, _folder(target, OUTCOMES) as folder:
+    measure = partial(evaluate_emulated, name) if name else evaluate_models
+    with _both_models(job, baseline, model) as models, _folder(target, OUTCOMES) as folder:
         result = measure(job, models, split, folder)
         _save(result, folder, start)
     evaluated = result.results[CANDIDATE]
@@ -65,22 +65,20 @@ def evaluate_one(
         "data_sha256": result.evidence.data_sha256,
         "seconds": time.monotonic() - start,
         **(_emulated(name, result) if name else {}),
-        **_kept(target),
+        **_record_path(target),
     }
 
 
 def benchmark_two(
     job: Job, baseline: Path | None, candidate: Path, tell: Callable[[str], None], target: Path | None = None
 ) -> dict[str, Any]:
-    """Time two models against each other; ``tell`` gets the plan first.
+    """Time two models against each other; ``tell`` is called with the plan first.
 
-    Without validity there are no numbers.
-
-    The baseline is the job's where none is given. Record and latencies go to ``target``, also where they are
-    not valid.
+    Without ``baseline`` it is the job's. Record and latencies go to ``target``, also where the benchmark is
+    not valid; the result has no numbers then.
     """
     start = time.monotonic()
-    with _two(job, baseline, candidate) as models, _folder(target, LATENCIES) as folder:
+    with _both_models(job, baseline, candidate) as models, _folder(target, LATENCIES) as folder:
         tell(plan_layout(job.layout, topology()).text())
         result = benchmark_models(job, models, folder)
         _save(result, folder, start)
@@ -95,7 +93,7 @@ def benchmark_two(
         **speeds,
         "clock": result.clock,
         "conditions": result.conditions.model_dump(mode="json", exclude={"rounds": {"loads"}}),
-        **_kept(target),
+        **_record_path(target),
     }
 
 
@@ -106,22 +104,22 @@ def _isa(job: Job, text: str | None) -> Isa | None:
 
 
 @contextmanager
-def _two(job: Job, baseline: Path | None, candidate: Path) -> Iterator[list[Model]]:
-    """Yield baseline and candidate; without a baseline of the user's it is made of the job's model."""
+def _both_models(job: Job, baseline: Path | None, candidate: Path) -> Iterator[list[Model]]:
+    """Yield baseline and candidate; without a given baseline, it is made from the job's model."""
     engines = job.spec.engines
-    second = model_at(CANDIDATE, candidate, engines)
+    tested = model_at(CANDIDATE, candidate, engines)
     if baseline is not None:
-        yield [model_at(BASELINE, baseline, engines), second]
+        yield [model_at(BASELINE, baseline, engines), tested]
         return
     with imported_baseline(job) as made:
-        yield [model_at(BASELINE, made, engines), second]
+        yield [model_at(BASELINE, made, engines), tested]
 
 
 @contextmanager
 def _folder(target: Path | None, raw: str) -> Iterator[Path]:
-    """Yield the directory for record and raw measurements, one for the time being where none is asked for.
+    """Yield the directory for record and raw measurements, a temporary one where ``target`` is None.
 
-    A measurement may be made again in its place, and never in that of another kind.
+    A measurement may replace one of its own kind. Raises StateError where the directory has another record.
     """
     if target is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -138,10 +136,10 @@ def _save(record: Record, folder: Path, start: float) -> None:
     record.model_copy(update={"seconds": time.monotonic() - start}).save(folder)
 
 
-def _kept(target: Path | None) -> dict[str, str]:
+def _record_path(target: Path | None) -> dict[str, str]:
     return {"record": str(target)} if target else {}
 
 
 def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:
-    """Say in the answer which CPU it is about, and that this machine only emulated it."""
+    """Return the facts about the emulated CPU and this machine, for the answer."""
     return {"isa": isa, "pool": result.evidence.pool, "host": result.evidence.host.model_dump(mode="json")}

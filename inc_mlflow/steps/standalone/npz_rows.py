@@ -1,4 +1,4 @@
-"""Rows of an .npz that no job names."""
+"""Rows of an .npz without a job."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,10 @@ from inc_mlflow.steps.baselines import engine_taking
 
 
 def npz_rows(model: Path, data: Path, limit: int) -> Iterator[Arrays]:
-    """Yield the first rows of an .npz with one array per input of ``model``, one at a time."""
+    """Yield the first rows of an .npz with one array per input of ``model``, one row at a time.
+
+    Raises DataError where it has no rows, or its arrays do not fit the inputs.
+    """
     inputs = engine_taking(model, list(ENGINES)).interface(model).inputs
     source = DATASETS.get("npz")(FileSplit(path=str(data.resolve())), Path(), "--data", inputs)
     if not source.rows:

@@ -1,4 +1,4 @@
-"""The gate ahead of the work, for the command line: what a validation split can decide at all."""
+"""The plan command: what a validation split can decide, before any work."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
-    """Say what a split of that many rows can decide about one candidate that is right or wrong per row."""
+    """Return what a split of ``rows`` rows can decide about one candidate that is right or wrong per row."""
     return {
         "plan": split_power(rows, gate, 1, (disagreement,) if disagreement is not None else DISAGREEMENTS),
         "rows": rows,
@@ -30,11 +30,11 @@ def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str
 def plan_job(
     job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None
 ) -> dict[str, Any]:
-    """Say what the job's validation split can decide.
+    """Return what the job's validation split can decide.
 
-    A candidate's disagreement is measured on its tuning split.
-
-    Of rows in groups only what they can show at best: tuning rows have no groups.
+    The disagreement of a given candidate is measured on the tuning split. For rows in groups it is only what
+    they can show at best, since tuning rows have no groups. Raises SpecError where the tuning split is
+    missing.
     """
     gate = gate or job.spec.gate
     data = open_data(job)

@@ -1,4 +1,4 @@
-"""import, calibrate, quantize on their own, for the command line: what they need is made in a temporary directory."""
+"""import, calibrate and quantize as single commands; what they need is made in a temporary directory."""
 
 import json
 from functools import reduce
@@ -15,27 +15,29 @@ from inc_mlflow.steps.baselines import engine_taking
 from inc_mlflow.steps.compress.quantize import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
-from inc_mlflow.steps.prepare.import_model import COMPARED, imported_baseline
-from inc_mlflow.steps.prepare.import_model import import_source as import_for
+from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 
-def import_source(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
-    """Write the baseline of ``source`` into ``target``; compared with it where rows are given."""
+def write_baseline(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
+    """Write the baseline of ``source`` into ``target``, and compare both on the rows of ``data`` if given.
+
+    Raises ModelError where the source cannot be imported.
+    """
     engine = engine_taking(source, list(ENGINES))
     with writable(target):
         target.mkdir(parents=True, exist_ok=True)
         rows = list(npz_rows(source, data, COMPARED)) if data else []
-        record = import_for(source, [engine.name], target, rows)
+        record = import_baselines(source, [engine.name], target, rows)
     record.save(target)
     baseline = record.baselines[0]
-    about = record.model_dump(mode="json", exclude={"schema_version", "seconds", "baselines"})
+    facts = record.model_dump(mode="json", exclude={"schema_version", "seconds", "baselines"})
     made = baseline.model_dump(mode="json", exclude={"facts"}) | baseline.facts
-    return {"model": str(target / engine.model_name)} | about | made
+    return {"model": str(target / engine.model_name)} | facts | made
 
 
 def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
-    """Write the statistics of one shard, "I/N", of the job's first engine."""
+    """Write the statistics of one shard, "I/N", for the job's first engine."""
     engine = job.spec.engines[0]
     with imported_baseline(job) as baseline:
         part = Shard.parse(shard, "--shard")
@@ -50,7 +52,10 @@ def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
 
 
 def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path) -> dict[str, Any]:
-    """Write the candidate of one recipe, given as JSON."""
+    """Write the candidate of one recipe, given as JSON.
+
+    Raises SpecError where the text is no recipe, ModelError where its model does not run.
+    """
     try:
         recipe = parse_recipe(json.loads(recipe_text))
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""probe: what this machine is, and what a layout would do here."""
+"""probe: facts about this machine, and the plan of a layout on it."""
 
 from typing import Any
 
@@ -13,12 +13,15 @@ _OPTION = "--layout"
 
 
 def probe(layout: str) -> dict[str, Any]:
-    """Return host facts, the known pools that expect such a machine, and the plan of a layout, also as one line."""
+    """Return host facts, known pools that expect such a machine, and the plan of a layout, also as one line.
+
+    Raises SpecError where the layout cannot be read, HardwareError where it does not fit.
+    """
     try:
-        asked = Layout.parse(layout)
+        parsed = Layout.parse(layout)
     except ValueError as error:
         raise SpecError(f"{_OPTION}: {error}") from error
-    where = plan_layout(asked, topology(), _OPTION)
+    where = plan_layout(parsed, topology(), _OPTION)
     return {
         "text": where.text(),
         "plan": where.model_dump(mode="json"),

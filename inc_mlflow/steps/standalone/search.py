@@ -1,4 +1,4 @@
-"""The search on its own, for the command line: what it needs from other steps is made in a temporary directory."""
+"""The search as a single command; the results of other steps are made in a temporary directory."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
-from inc_mlflow.steps.compress.quantize import PICTURE, hand_over
+from inc_mlflow.steps.compress.quantize import PICTURE, write_shortlists
 from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.calibrate import collect_statistics, needed_kinds
@@ -24,34 +24,37 @@ LOCK = ".lock"
 
 
 def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
-    """Search in ``target``, which a killed search left half-way or which is new.
+    """Search with the job's first engine in ``target``, a new folder or that of a killed search.
 
-    Candidates go to the folders ``<n>``. The job's first engine searches.
+    Candidates go to the folders ``<n>``. Raises DataError where a split is missing, StateError where
+    ``target`` has other files or another search works there.
     """
     search = job.spec.search.model_copy(update={"budget": budget or job.spec.search.budget})
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
     if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
         raise DataError("data: a search needs the splits calibration and tuning; give both")
     with _claimed(target), tempfile.TemporaryDirectory() as folder:
-        found = search_recipes(job, *_prepared(job, Path(folder)), target)
+        result = search_recipes(job, *_prepared(job, Path(folder)), target)
         for number in range(1, SHORTLIST + 1):
-            shutil.rmtree(target / str(number), ignore_errors=True)  # of a run that found other candidates
-        candidates, trials = hand_over(job, [found], target)
-        CandidatesRecord(baseline_sha256=found.baseline_sha256, candidates=candidates, trials=trials).save(
-            target
+            shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
+        candidates, trials = write_shortlists(job, [result], target)
+        record = CandidatesRecord(
+            baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
         )
-    rows = [_row(trial, target / one.path) for trial, one in zip(found.shortlist, candidates, strict=True)]
+        record.save(target)
+    chosen = zip(result.shortlist, candidates, strict=True)
+    rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
         "candidates": rows,
         "picture": str(target / PICTURE),
-        "trials": [_row(trial) for trial in found.trials],
-        "cpu_seconds": found.cpu_seconds,
-        "plan": _plan(job, found.shortlist),
+        "trials": [_row(trial) for trial in result.trials],
+        "cpu_seconds": result.cpu_seconds,
+        "plan": _plan(job, result.shortlist),
     }
 
 
 def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
-    """Make the baseline of the job's first engine, and the file with its statistics where it collects some."""
+    """Make the baseline of the job's first engine, and the file with its statistics if it collects any."""
     engine = ENGINES.get(job.spec.engines[0])
     engine.import_source(job.model, folder)
     path = folder / engine.model_name
@@ -64,7 +67,7 @@ def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
 
 
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
-    """Say what validation can decide about the candidates, from how often they disagree with the baseline on tuning."""
+    """Return what validation can decide, from how often candidates and baseline disagree on tuning."""
     shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
     first = shortlist[0]
     if not shares or not first.accuracy or first.relative_drop is None:
@@ -76,9 +79,9 @@ def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
 
 @contextmanager
 def _claimed(target: Path) -> Iterator[None]:
-    """Hold a directory that is ours or empty.
+    """Lock a directory that is empty or of an earlier search.
 
-    StateError where it is somebody's, or another search works in it.
+    Raises StateError where it has other files, or another search works in it.
     """
     import filelock
 
@@ -98,11 +101,11 @@ def _claimed(target: Path) -> Iterator[None]:
 
 
 def _row(trial: Trial, path: Path | None = None) -> dict[str, Any]:
-    told = trial.model_dump(mode="json", include=_TOLD)
-    return {"path": str(path)} | told if path else told
+    row = trial.model_dump(mode="json", include=_COLUMNS)
+    return {"path": str(path)} | row if path else row
 
 
-_TOLD = {
+_COLUMNS = {
     "recipe",
     "label",
     "accuracy",

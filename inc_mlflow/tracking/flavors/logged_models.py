@@ -62,7 +62,7 @@ def _log(path: Path, interface: LoggedInterface, name: str, sha256: str, tags: M
     return flavor.log(path, interface, name, {DIGEST: sha256, ENGINE: interface.engine}, tags)
 
 
-def engine_of(params: Mapping[str, str]) -> str:
+def engine_of_logged_model(params: Mapping[str, str]) -> str:
     """Return the engine in a logged model's params; models of earlier versions are of the default one."""
     return params.get(ENGINE, DEFAULT_ENGINE)
 

@@ -8,7 +8,7 @@ from typing import Any
 import onnxruntime
 
 from inc_mlflow.engines.engine import LoadedModel
-from inc_mlflow.engines.onnxruntime.runtime.runner import Loaded, Runner
+from inc_mlflow.engines.onnxruntime.runtime.runner import LoadedSession, Runner
 from inc_mlflow.engines.onnxruntime.runtime.session import tensor_specs
 from inc_mlflow.errors import HardwareError, ModelError
 from inc_mlflow.records import TensorSpec
@@ -35,7 +35,7 @@ def loaded_by_mlflow(model: Any, name: str) -> EvaluatedModel:
         raise ModelError(
             f"{EVALUATOR}: {name} is not of MLflow's onnx flavour; log it with mlflow.onnx.log_model"
         )
-    return EvaluatedModel(Loaded(name, found), tensor_specs(found), found.get_providers()[0])
+    return EvaluatedModel(LoadedSession(name, found), tensor_specs(found), found.get_providers()[0])
 
 
 def baseline_of(given: str, evaluated: EvaluatedModel) -> EvaluatedModel:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.records.ledger import Entry
-from inc_mlflow.tracking.flavors.logged_models import engine_of
+from inc_mlflow.tracking.flavors.logged_models import engine_of_logged_model
 from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
 from inc_mlflow.tracking.registry.ledger import read_ledger
 from inc_mlflow.tracking.registry.versions import download_model
@@ -50,4 +50,4 @@ def download_champion(client: "MlflowClient", champion: Champion, target: Path) 
     Raises DataError where its bytes were altered.
     """
     params = client.get_logged_model(champion.model_id).params
-    return engine_of(params), download_model(champion.model_id, champion.sha256, target)
+    return engine_of_logged_model(params), download_model(champion.model_id, champion.sha256, target)

@@ -10,7 +10,7 @@ from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.files import model_files, model_sha256
 from inc_mlflow.records.ledger import Entry
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.tracking.flavors.logged_models import engine_of
+from inc_mlflow.tracking.flavors.logged_models import engine_of_logged_model
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
 from inc_mlflow.tracking.server.downloads import limited_download, list_files
 from inc_mlflow.tracking.server.get_or_create import get_or_create
@@ -170,7 +170,7 @@ def _fetch(model_id: str, target: Path, size_bytes: int = LARGEST) -> tuple[str,
 
     what, client, folder = f"logged model {model_id}", mlflow.MlflowClient(), target / model_id
     with _deleted_is_data_error(model_id):
-        engine = engine_of(client.get_logged_model(model_id).params)
+        engine = engine_of_logged_model(client.get_logged_model(model_id).params)
         files = list_files(what, lambda path: list(client.list_logged_model_artifacts(model_id, path)))
     if engine not in ENGINES:
         raise DataError(

@@ -32,7 +32,7 @@ SEARCH = (
         ("what the first pass protects moves nobody up", "while tried != len(", "if tried != len("),
         ("nothing is protected", "in shortlist(accepted(runner.trials)):", "in ():"),
         ("without an accepted trial none is refined", "] or shortlist(trials)", "]"),
-        ("the most exact recipe of a method is refined", "in front(found)[:1]]", "in front(found)[-1:]]"),
+        ("the most exact recipe of a method is refined", "in front(of_method)[:1]]", "in front(of_method)[-1:]]"),
         ("every sensitive node may go back", "if count <= len(nodes) // 2", "if count <= len(nodes)"),
     ),
     *changes_of(
@@ -57,8 +57,8 @@ SEARCH = (
         ("SmoothQuant is not tried", '"LayerNormalization" in self.graph.present', "False"),
         (
             "a Relu stays INT8 behind an FP32 node",
-            "for one in (name, followers.get(name))",
-            "for one in (name,)",
+            "for node in (name, followers.get(name))",
+            "for node in (name,)",
         ),
         ("convolutions are quantised dynamically", 'if not name.startswith("Conv")', "if name"),
         ("all weights are narrowed everywhere", "if everywhere else None", "if True else None"),
@@ -81,8 +81,8 @@ SEARCH = (
         ("a drop within the limit counts as sure", "relative_drop.high <=", "relative_drop.value <="),
         (
             "the least bad trial is the fastest",
-            "(_speed(one) < 1, *_loss(one), -_speed(one))",
-            "-_speed(one)",
+            "(_speed(trial) < 1, *_loss(trial), -_speed(trial))",
+            "-_speed(trial)",
         ),
         (
             "luck on a few rows decides",

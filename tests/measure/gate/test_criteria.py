@@ -51,7 +51,8 @@ def test_a_stricter_policy_widens_the_bounds_that_a_benchmark_was_made_with():
 
 
 def test_candidates_that_are_slow_in_truth_seldom_pass_among_many():
-    """A ratio of 0.99 in truth and 1 % of noise: the share of judgements in which any of five is called fast enough."""
+    """A ratio of 0.99 in truth and 1 % of noise: the share of judgements in which any of five is called fast
+    enough."""
     import numpy as np
 
     draws = 0.99 * np.exp(np.random.default_rng(8).normal(0, 0.01, (200, 5)))

@@ -1,4 +1,5 @@
-"""The gate over several pools, real and emulated: the worst decides, and emulated ones never save a candidate."""
+"""The gate over several pools, real and emulated: the worst decides, and emulated ones never save a
+candidate."""
 
 import re
 from dataclasses import replace

@@ -27,7 +27,8 @@ def scores(both, lost, gained, neither=0):
 
 
 def score_by_likelihood(both, lost, gained, neither, ratio):
-    """The score statistic with the shares that a general optimiser finds most likely where the ratio holds."""
+    """The score statistic with the shares that a general optimiser finds most likely where the ratio
+    holds."""
     counts = np.array([both, lost, gained, neither], float)
     rows = counts.sum()
     constraint = np.array([1 - ratio, -ratio, 1.0, 0.0])

@@ -148,7 +148,8 @@ def test_right_and_wrong_that_never_differ_leave_room_also_where_lower_is_better
 
 
 def test_the_relative_drop_of_scores_is_decided_by_z(continuous):
-    """Within the limit exactly where the bound of the mean of z = (1 - limit) x baseline - candidate is at most 0."""
+    """Within the limit exactly where the bound of the mean of z = (1 - limit) x baseline - candidate is at
+    most 0."""
     baseline, candidate = continuous
     for limit in np.linspace(0.0, 0.03, 7):
         z = (1 - limit) * baseline - candidate
@@ -175,7 +176,8 @@ def test_a_baseline_of_zero_has_no_relative_drop():
 
 
 def f1_pair(rows, same=True, replicates=1000):
-    """Replicates of an F1 of 0.8 that only differ by resampling, of a model that answers as the baseline does."""
+    """Replicates of an F1 of 0.8 that only differ by resampling, of a model that answers as the baseline
+    does."""
     values = np.clip(np.random.default_rng(2).normal(0.8, np.sqrt(0.8 * 0.2 / rows), replicates), 0, 1)
     return Pair(Outcomes(0.8, values), Outcomes(0.8, values if same else values - 0.05), False, True, rows)
 

@@ -44,7 +44,8 @@ def test_latencies_are_of_calls_begun_in_the_window_until_the_given_time_wheneve
 
 
 class Simulated:
-    """The parent's side of an instance whose calls take 30 ms, a tenth of them 120 ms, all of them a little more or less."""
+    """The parent's side of an instance whose calls take 30 ms, a tenth of them 120 ms, all of them a little
+    more or less."""
 
     def __init__(self, generator):
         self.generator, self.pid, self.request = generator, 0, {}
@@ -71,7 +72,8 @@ class Simulated:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_pooled_latencies_have_the_mean_and_percentiles_of_the_calls(monkeypatch, seed):
-    """The call over the end of a turn is longer than others, so leaving it out would make all figures too low."""
+    """The call over the end of a turn is longer than others, so leaving it out would make all figures too
+    low."""
     monkeypatch.setattr(instance.time, "monotonic", lambda: 0.0)
     monkeypatch.setattr(instance.time, "sleep", lambda _: None)
     generator = np.random.default_rng(seed)

@@ -1,4 +1,5 @@
-"""Instances as real processes: where they run, that they end, that two do twice the work, that queues grow."""
+"""Instances as real processes: where they run, that they end, that two do twice the work, that queues
+grow."""
 
 import os
 import signal

@@ -196,7 +196,8 @@ def test_enough_clean_rounds_need_no_reason():
 
 
 def paired(ratios, seconds=0.001):
-    """Rounds whose pace drifts a lot and in which ``b`` is as many times faster than ``a`` as ``ratios`` say."""
+    """Rounds whose pace drifts a lot and in which ``b`` is as many times faster than ``a`` as ``ratios``
+    say."""
     drift = np.linspace(1, 3, len(ratios))
     return [
         Round({"a": turn(seconds * slow), "b": turn(seconds * slow / ratio)}, QUIET)
@@ -224,7 +225,8 @@ def test_the_bounds_hold_the_truth_as_often_as_they_say(monkeypatch):
 
 
 def test_the_bounds_of_rounds_that_agree_hold_what_whole_benchmarks_differ_by():
-    """Two files were seen to differ by up to 1.7 % from one benchmark to the next, however alike its rounds."""
+    """Two files were seen to differ by up to 1.7 % from one benchmark to the next, however alike its
+    rounds."""
     drawn = np.exp(np.random.default_rng(4).normal(0, 0.017, 2000))
     interval = ratio.wall_time_speedup(paired([1.0] * NEEDED), "a", "b", 0.95)
     assert np.mean(drawn <= interval.high) >= 0.94

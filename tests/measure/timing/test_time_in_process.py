@@ -1,4 +1,5 @@
-"""The clock of speed is the CPU time of a whole process: engines work in other threads than the one that calls them."""
+"""The clock of speed is the CPU time of a whole process: engines work in other threads than the one that
+calls them."""
 
 import threading
 import time

@@ -24,7 +24,8 @@ recipes: [%s]
 
 @pytest.fixture
 def run(job_in, store, tmp_path):
-    """Give a function that does a job's steps, as its pipeline does them, and returns what the program prints."""
+    """Give a function that does a job's steps, as its pipeline does them, and returns what the program
+    prints."""
 
     def run(name, recipe):
         folder = tmp_path / name

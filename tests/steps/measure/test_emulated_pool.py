@@ -183,7 +183,7 @@ def test_a_process_that_is_not_what_its_name_says_measures_nothing(
         environment = prepare(environment) | {NAME: "x86-avx2"}
     files = {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path), "parent": os.getpid()}
     request = {"job": job.spec.to_text(), "root": str(job.root), "models": [], "split": "validation", **files}
-    command = [sys.executable, "-m", "inc_mlflow.steps.measure.emulated"]
+    command = [sys.executable, "-m", "inc_mlflow.steps.measure.emulated_process"]
     clean = {name: value for name, value in os.environ.items() if name != NAME} | environment
     done = subprocess.run(
         command, input=json.dumps(request), text=True, env=clean, capture_output=True, check=False

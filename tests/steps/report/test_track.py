@@ -1,4 +1,5 @@
-"""What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to end."""
+"""What a job leaves in MLflow: evidence that somebody else can judge again, in runs that are its own to
+end."""
 
 import shutil
 

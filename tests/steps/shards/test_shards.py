@@ -14,7 +14,7 @@ from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.measure.evaluate_shards import evaluate_shard, merge_evaluations
-from inc_mlflow.steps.measure.ragged import flattened
+from inc_mlflow.steps.measure.ragged import pack_ragged
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.calibrate_shards import calibrate_shard, merge_ranges
 from inc_mlflow.steps.step import STATE
@@ -82,7 +82,7 @@ def test_what_shards_keep_is_joined_in_the_order_of_the_rows(layout, data):
 )
 def test_what_has_no_rows_makes_no_shards(array, says):
     with pytest.raises(DataError, match=says):
-        flattened({"int8": {"m": array}}, 3)
+        pack_ragged({"int8": {"m": array}}, 3)
 
 
 def test_a_job_whose_recipes_need_no_ranges_merges_to_none(make, models, tmp_path):

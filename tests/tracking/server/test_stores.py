@@ -53,7 +53,8 @@ def marked(path, statement):
 
 @pytest.fixture(scope="session", params=[1, 10], ids=lambda steps: f"{steps} before")
 def older(request, empty_store, tmp_path_factory):
-    """An older store and its revision: where tables are missing, MLflow creates them and migrates all others."""
+    """An older store and its revision: where tables are missing, MLflow creates them and migrates all
+    others."""
     path = tmp_path_factory.mktemp("older") / "mlflow.db"
     shutil.copyfile(empty_store, path)
     return path, downgraded(path, request.param)

@@ -1,4 +1,4 @@
-"""Whose time it is: from the kernels of an optimised graph back to the baseline's nodes."""
+"""Attribute the time of kernels in an optimised graph to nodes of the baseline."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ CONVERSIONS = frozenset(
         "Cast",
     }
 )
-"""Operators that compute nothing, where the baseline has no such node: they change type or layout."""
+"""Operators that only change type or layout, unless the baseline has such a node itself."""
 _ADDED = re.compile(
     r"^fused |(?:_token_\d+|/duplicated|_nchwc|_quant|_QuantizeLinear_Output|_quantized|_q_to_dq|_post_dq)+$"
 )
@@ -31,37 +31,37 @@ _VARIANT = re.compile(r"^(?:QLinear|DynamicQuantize|Fused|Nhwc|Skip|Q(?=[A-Z]))+
 """What kernels for integers, other layouts and fused neighbours add to an operator's name."""
 _INTEGER = re.compile(r"^QLinear|^DynamicQuantize|^Q(?=[A-Z])|Integer")
 _REACH = 8
-"""Baseline nodes that one kernel can hold in a row, at most, when the operator it is named after is looked
-for."""
+"""Largest number of baseline nodes in a row that one kernel computes, when looking for its main operator."""
 
 
 @dataclass(frozen=True)
 class NodeCost:
-    """What one baseline node costs in a model, seconds per batch.
+    """What one baseline node costs in a model, in seconds per batch.
 
-    Nodes that a kernel holds beside it are included.
+    The cost includes the nodes that are fused into the same kernel.
     """
 
     kernels: tuple[str, ...]
     """Operator types of the kernels that do its work, as ``QLinearConv``."""
     seconds: float
     conversions: float
-    """Changes of type and layout made for it: before an integer kernel, behind it, or around a float one."""
+    """Seconds for changes of type and layout: before or behind an integer kernel, or around a float one."""
 
     @property
     def integer(self) -> bool:
-        """Tell whether it runs in INT8."""
+        """Tell whether the node runs in INT8."""
         return any(is_integer(kernel) for kernel in self.kernels)
 
 
 def by_baseline_node(baseline: Path, profile: Profile) -> dict[str, NodeCost]:
-    """Return what each baseline node costs in the profiled model: the baseline itself, or a candidate made from it.
+    """Return what each baseline node costs in the profiled model.
 
-    A node that another one's kernel holds (a Relu behind its Conv, an Add behind its MatMul) has no entry.
-    The costs add up to the profile, but for kernels in which nothing of the baseline can be found.
+    The profile is of the baseline itself, or of a candidate made from it. A node that is fused into the
+    kernel of another one (a Relu behind its Conv, an Add behind its MatMul) has no entry. The costs add up to
+    the profile, except for kernels that match no baseline node.
     """
     costs: dict[str, list[tuple[str, float, bool]]] = {}
-    graph = Executed(profile.graph, read_structure(baseline).graph)
+    graph = OptimisedGraph(profile.graph, read_structure(baseline).graph)
     for node in profile.graph.node:
         owner = graph.owner(node)
         if owner is not None and node.name in profile.nodes:
@@ -72,8 +72,8 @@ def by_baseline_node(baseline: Path, profile: Profile) -> dict[str, NodeCost]:
 
 
 def slower_nodes(baseline: Path, before: Profile, after: Profile) -> list[str]:
-    """Return the baseline's nodes whose integer kernels and conversions take longer than FP32, the slowest first."""
-    fp32, int8 = (by_baseline_node(baseline, one) for one in (before, after))
+    """Return the baseline's nodes that are slower with INT8, conversions included; the slowest first."""
+    fp32, int8 = (by_baseline_node(baseline, profile) for profile in (before, after))
     loss = {
         name: cost.seconds + cost.conversions - fp32[name].seconds - fp32[name].conversions
         for name, cost in int8.items()
@@ -93,8 +93,8 @@ def is_integer(op_type: str) -> bool:
     return _INTEGER.search(op_type) is not None
 
 
-class Graph:
-    """Who writes and who reads each tensor."""
+class NodeIndex:
+    """Index of a graph: nodes by name, and the writer and readers of each tensor."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.nodes = {node.name: node for node in graph.node}
@@ -113,12 +113,12 @@ class Graph:
         return [reader for name in node.output for reader in self.readers.get(name, ())]
 
 
-class Executed(Graph):
-    """An optimised graph whose kernels know the baseline nodes they come from."""
+class OptimisedGraph(NodeIndex):
+    """An optimised graph whose kernels are matched with baseline nodes."""
 
     def __init__(self, graph: onnx.GraphProto, baseline: onnx.GraphProto) -> None:
         super().__init__(graph)
-        self.baseline = Graph(baseline)
+        self.baseline = NodeIndex(baseline)
 
     def is_conversion(self, node: onnx.NodeProto) -> bool:
         """Tell whether a kernel only changes type or layout and the baseline has no such node."""
@@ -133,16 +133,16 @@ class Executed(Graph):
 
     @cached_property
     def _works(self) -> dict[str, str]:
-        """Kernels that come from a baseline node, with its name."""
-        found = {node.name: self._found(node) for node in self.nodes.values()}
-        taken = {one.name for one in found.values() if one is not None}
+        """Name of each kernel that comes from a baseline node -> name of that node."""
+        sources = {node.name: self._source(node) for node in self.nodes.values()}
+        taken = {source.name for source in sources.values() if source is not None}
         return {
-            name: self._named_after(self.nodes[name], one, taken)
-            for name, one in found.items()
-            if one is not None
+            name: self._main_node(self.nodes[name], source, taken)
+            for name, source in sources.items()
+            if source is not None
         }
 
-    def _found(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    def _source(self, node: onnx.NodeProto) -> onnx.NodeProto | None:
         """Return the baseline node that a kernel's name or output points to."""
         stem = _ADDED.sub("", node.name)
         outputs = () if node.op_type in CONVERSIONS else (_ADDED.sub("", name) for name in node.output)
@@ -152,20 +152,22 @@ class Executed(Graph):
             self.baseline.writer.get(stem),
         ]
         candidates += [self.baseline.writer.get(name) or self.baseline.nodes.get(name) for name in outputs]
-        same = (one for one in candidates if one is not None)
+        same = (source for source in candidates if source is not None)
         return next(
-            (one for one in same if node.op_type not in CONVERSIONS or one.op_type == node.op_type), None
+            (source for source in same if node.op_type not in CONVERSIONS or source.op_type == node.op_type),
+            None,
         )
 
-    def _named_after(self, kernel: onnx.NodeProto, last: onnx.NodeProto, taken: set[str]) -> str:
-        """Go back from the last node that a kernel holds to the one it is named after: from a Relu to its Conv."""
+    def _main_node(self, kernel: onnx.NodeProto, last: onnx.NodeProto, taken: set[str]) -> str:
+        """Go back from the last node of a fused kernel to its main node: from a Relu to its Conv."""
         wanted = operator(kernel.op_type)
         front = [last]
         for _ in range(_REACH):
-            for one in front:
-                if operator(one.op_type) == wanted:
-                    return one.name
-            front = [node for one in front for node in self.baseline.before(one) if node.name not in taken]
+            for node in front:
+                if operator(node.op_type) == wanted:
+                    return node.name
+            writers = [writer for node in front for writer in self.baseline.before(node)]
+            front = [writer for writer in writers if writer.name not in taken]
         return last.name
 
     def _integer_before(self, node: onnx.NodeProto) -> str | None:
@@ -181,15 +183,15 @@ class Executed(Graph):
     ) -> str | None:
         front, seen = step(node), {node.name}
         while front:
-            for one in front:
-                if one.name in self._works:
-                    return self._works[one.name]
-            seen |= {one.name for one in front}
-            front = [other for one in front for other in step(one) if other.name not in seen]
+            for near in front:
+                if near.name in self._works:
+                    return self._works[near.name]
+            seen |= {near.name for near in front}
+            front = [other for near in front for other in step(near) if other.name not in seen]
         return None
 
 
 def operator(kernel: str) -> str:
-    """Return the operator that a kernel computes: Conv for NhwcFusedConv; a Gemm is a MatMul with a bias."""
+    """Return the operator that a kernel computes: Conv for NhwcFusedConv, MatMul for Gemm."""
     name = _VARIANT.sub("", kernel)
     return "MatMul" if name == "Gemm" else name

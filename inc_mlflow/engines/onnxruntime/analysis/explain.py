@@ -1,4 +1,4 @@
-"""Why a candidate is not faster: what its time goes to that the baseline does without, or does faster."""
+"""Why a candidate is not faster: kernels that the baseline does not need, or runs faster."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from inc_mlflow.engines.onnxruntime.analysis.attribution import (
-    Executed,
+    OptimisedGraph,
     by_baseline_node,
     is_integer,
     operator,
@@ -43,20 +43,20 @@ _MOVING = {
     "Where",
 }
 _WITH_KERNEL = _COMPUTING | _MOVING | {"Relu", "Clip"}
-"""Operators that the CPU provider runs on integers; Relu and Clip vanish in the quantisation before them."""
+"""Operators that the CPU provider runs on integers; Relu and Clip are fused into quantisation."""
 _SLOWER = 1.1
-"""Ratio above which an INT8 kernel counts as slower: profiles of the same kernel differ by some percent."""
+"""Ratio above which an INT8 kernel counts as slower: profiles of one kernel differ by a few percent."""
 _NAMED = 4
-"""Operator types that a cause names."""
+"""Largest number of operator types that a cause names."""
 _WORTH_SAYING = 0.05
-"""Share of the candidate's time, beyond the baseline's for the same work, from which the summary names a
-cause."""
+"""The summary names a cause from this share of the candidate's time on, less the baseline's for the same
+work."""
 _TOP = 3
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of cause: what to say behind the names of the operators, and what to do about it."""
+    """A kind of cause: the text behind the names of the operators, and a hint what to do."""
 
     clause: str
     hint: str
@@ -64,7 +64,8 @@ class _Kind:
 
 _UNFUSED = _Kind(
     "not fused",
-    "quantise fewer kinds of operators, as op_types_to_quantize: [Conv, MatMul]; on x86 use activation_type: QUInt8",
+    "quantise fewer kinds of operators, as op_types_to_quantize: [Conv, MatMul]; "
+    "on x86 use activation_type: QUInt8",
 )
 _WEIGHTS = _Kind(
     "converting weights in every run", "exclude the FP32 operators that read them with nodes_to_exclude"
@@ -84,39 +85,37 @@ _LAYOUT = _Kind("only changing the layout", "quantise whole chains of convolutio
 
 
 def explain(baseline: Path, before: Profile, after: Profile) -> Slow:
-    """Compare a candidate's profile (``after``) with the baseline's.
+    """Compare the profile of a candidate (``after``) with that of the baseline (``before``).
 
-    Both must come from one call of ``profile``.
+    Both must come from one call of ``profile``. Raises ModelError where the baseline cannot be read.
     """
     comparison = _Comparison(baseline, before, after)
-    found: dict[_Kind, list[onnx.NodeProto]] = {}
+    by_kind: dict[_Kind, list[onnx.NodeProto]] = {}
     for node in after.graph.node:
-        reason = comparison.kind(node) if node.name in after.nodes else None
-        if reason is not None:
-            found.setdefault(reason, []).append(node)
-    causes = tuple(sorted((comparison.cause(*one) for one in found.items()), key=lambda one: -one.share))
+        kind = comparison.kind(node) if node.name in after.nodes else None
+        if kind is not None:
+            by_kind.setdefault(kind, []).append(node)
+    found = (comparison.cause(kind, nodes) for kind, nodes in by_kind.items())
+    causes = tuple(sorted(found, key=lambda cause: -cause.share))
     return Slow(
         seconds=after.seconds, baseline_seconds=before.seconds, causes=causes, summary=_summary(causes)
     )
 
 
 class _Comparison:
-    """A candidate's kernels beside what the baseline spends on the same nodes."""
+    """The kernels of a candidate, compared with the time of the baseline for the same nodes."""
 
     def __init__(self, baseline: Path, before: Profile, after: Profile) -> None:
         self._after = after
         self._total = after.seconds or 1.0  # a model may be too small for the profiler
-        self._graph = Executed(after.graph, read_structure(baseline).graph)
+        self._graph = OptimisedGraph(after.graph, read_structure(baseline).graph)
         self._fp32 = by_baseline_node(baseline, before)
         self._int8 = by_baseline_node(baseline, after)
         self._weights = {tensor.name for tensor in after.graph.initializer}
         self._ends = {value.name for value in (*after.graph.input, *after.graph.output)}
 
     def kind(self, node: onnx.NodeProto) -> _Kind | None:
-        """Return the one kind of cause that a kernel belongs to.
-
-        None where it does work that INT8 or FP32 needs.
-        """
+        """Return the kind of cause that a kernel belongs to; None where its work is needed."""
         if self._graph.is_conversion(node):
             return self._conversion(node)
         owner = self._graph.owner(node)
@@ -129,7 +128,7 @@ class _Comparison:
         return self._slower(owner) if is_integer(node.op_type) else self._between(node)
 
     def _conversion(self, node: onnx.NodeProto) -> _Kind | None:
-        """A model whose inputs and outputs are FP32 cannot do without the conversions there."""
+        """Return the kind of a conversion; None at FP32 inputs and outputs, where it is needed."""
         if node.op_type in _OTHER_CONVERSIONS:
             return _OTHER_CONVERSIONS[node.op_type]
         if self._ends & {node.input[0], node.output[0]}:
@@ -144,25 +143,25 @@ class _Comparison:
             (self._graph.before(node), "DequantizeLinear"),
             (self._graph.after(node), "QuantizeLinear"),
         )
-        if not all(any(one.op_type == wanted for one in nodes) for nodes, wanted in (before, after)):
+        if not all(any(near.op_type == wanted for near in nodes) for nodes, wanted in (before, after)):
             return None
         return _ISLAND if operator(node.op_type) in _WITH_KERNEL else _NO_KERNEL
 
-    def cause(self, reason: _Kind, nodes: Sequence[onnx.NodeProto]) -> Cause:
+    def cause(self, kind: _Kind, nodes: Sequence[onnx.NodeProto]) -> Cause:
         """Sum up the kernels of one kind, and what the baseline spends on the same work."""
-        work = reason is not _SCALING and not self._graph.is_conversion(nodes[0])
+        work = kind is not _SCALING and not self._graph.is_conversion(nodes[0])
         spent: dict[str, float] = {}
         for node in nodes:
             name = self._graph.owner(node) or node.name
             spent[name] = spent.get(name, 0.0) + self._after.nodes[node.name].seconds
         fp32 = sum(self._fp32[name].seconds for name in spent if work and name in self._fp32)
         return Cause(
-            what=f"{_counted(node.op_type for node in nodes)} {reason.clause}",
+            what=f"{_counted(node.op_type for node in nodes)} {kind.clause}",
             count=len(nodes),
             share=sum(spent.values()) / self._total,
             fp32_share=fp32 / self._total,
             nodes=tuple(sorted(spent, key=lambda name: -spent[name])),
-            hint=reason.hint,
+            hint=kind.hint,
         )
 
 
@@ -177,13 +176,12 @@ def _counted(op_types: Iterable[str]) -> str:
 
 def _summary(causes: Sequence[Cause]) -> str:
     """Name the causes that cost most beyond what the baseline spends on the same work."""
-    costly = sorted((one for one in causes if _excess(one) >= _WORTH_SAYING), key=_excess, reverse=True)[
-        :_TOP
-    ]
+    worth_saying = (cause for cause in causes if _excess(cause) >= _WORTH_SAYING)
+    costly = sorted(worth_saying, key=_excess, reverse=True)[:_TOP]
     if not costly:
         return "no kernel stands out: the INT8 kernels gain too little over the FP32 ones here"
     return "of its time, " + "; ".join(
-        f"{one.share * 100:.0f} % goes to {one.what}{_in_fp32(one)}" for one in costly
+        f"{cause.share * 100:.0f} % goes to {cause.what}{_in_fp32(cause)}" for cause in costly
     )
 
 

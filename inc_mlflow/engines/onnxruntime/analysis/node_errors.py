@@ -1,4 +1,4 @@
-"""Which nodes of a candidate add error: one pass over a few rows, tensors of baseline and candidate side by side."""
+"""Which nodes of a candidate add error: one pass over a few rows compares its tensors with the baseline's."""
 
 from collections.abc import Iterable
 from itertools import tee
@@ -9,17 +9,18 @@ import onnx
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
-from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import fetch
+from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import intermediate_values
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 
 _Side = tuple[onnx.ModelProto, Path]
 
 
 def node_errors(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
-    """Return the noise that each quantised node of a QDQ or dynamic candidate adds, by the baseline's names, most first.
+    """Return by name the noise that each quantised node of a QDQ or dynamic candidate adds, largest first.
 
-    Noise is the mean square of the difference to the baseline's tensor, relative to that tensor; a node adds
-    what its output has more than its noisiest input.
+    Names are those of the baseline. The noise of a tensor is the mean square of its difference to the
+    baseline's tensor, relative to that tensor. A node adds the noise of its output less that of its noisiest
+    input. Raises ModelError where a model does not run.
     """
     reference, quantized = read_structure(baseline), read_structure(candidate)
     nodes = _quantized_nodes(reference, quantized)
@@ -33,7 +34,7 @@ def node_errors(baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> d
 
 
 def _quantized_nodes(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """Nodes that read a DequantizeLinear in the candidate, or are not in it any more: other operators do their work."""
+    """Return the nodes that read a DequantizeLinear in the candidate, or are replaced there."""
     restored = {node.output[0] for node in quantized.graph.node if node.op_type == "DequantizeLinear"}
     fed = {node.name for node in quantized.graph.node if restored & set(node.input)}
     kept = {node.name for node in quantized.graph.node}
@@ -41,7 +42,7 @@ def _quantized_nodes(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> 
 
 
 def _float_tensors(reference: onnx.ModelProto, quantized: onnx.ModelProto) -> set[str]:
-    """Activations that both models have under the same name: the quantiser keeps the names of float tensors."""
+    """Return the activations that both models have: the quantiser keeps the names of float tensors."""
     produced = [
         {name for node in model.graph.node for name in node.output} for model in (reference, quantized)
     ]
@@ -55,7 +56,7 @@ def _noise(names: list[str], models: tuple[_Side, _Side], batches: Iterable[Arra
     signal, error = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     rows = zip(
         *(
-            fetch(model, path.parent, part, names, 1, BASIC)
+            intermediate_values(model, path.parent, part, names, 1, BASIC)
             for (model, path), part in zip(models, tee(batches), strict=True)
         ),
         strict=True,

@@ -16,9 +16,9 @@ from inc_mlflow.engines.onnxruntime.analysis.profiler import Event, ProfiledSess
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 
 _WARM_UP = 2
-"""Passes that are not counted: the first ones allocate memory."""
+"""First passes that are not counted: they allocate memory."""
 _CHAIN = 64
-"""Nodes of the models that do next to nothing: enough that a call of the session costs little beside them."""
+"""Nodes of the trivial models: so many that one call of the session costs little beside them."""
 _MICROSECOND = 1e-6
 
 
@@ -49,11 +49,11 @@ class Profile:
 
 
 def profile(models: Mapping[str, Path], batches: Sequence[Arrays], passes: int) -> dict[str, Profile]:
-    """Time every kernel of ``models``, pass by pass in turns so that they can be compared.
+    """Time every kernel of ``models``, pass by pass in turns, so that the profiles can be compared.
 
-    What the profiler itself costs, about 2 microseconds per node, is measured in the same passes and taken
-    off, so that the total is about the model's time without a profiler. The clock is wall time: the only one
-    that the profiler has.
+    The cost of the profiler itself, about 2 microseconds per node, is measured in the same passes and
+    subtracted. So the total is about the model's time without a profiler. The clock is wall time, the only
+    one that the profiler has. Raises ModelError where a model does not run.
     """
     with ExitStack() as stack:
         gauge = _Gauge(stack)
@@ -68,7 +68,7 @@ def profile(models: Mapping[str, Path], batches: Sequence[Arrays], passes: int) 
 
 @dataclass(frozen=True)
 class _Cost:
-    """Seconds that the profiler adds: for each node, and for each tensor of it whose shape is written down."""
+    """Seconds that the profiler adds for each node, and for each of its tensors, whose shape it writes."""
 
     node: float
     tensor: float
@@ -78,7 +78,7 @@ class _Cost:
 
 
 class _Gauge:
-    """What the profiler costs: chains of nodes with two and nine tensors, with and without it."""
+    """Measures the cost of the profiler: chains of nodes with two and nine tensors, with and without it."""
 
     def __init__(self, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -125,7 +125,7 @@ def _chain(op_type: str, inputs: int) -> onnx.ModelProto:
 
 
 def _profile(session: ProfiledSession, batches: int, cost: _Cost) -> Profile:
-    """Leave out nodes of subgraphs: the time of their If or Loop holds theirs."""
+    """Return the times by node without those of subgraphs, which the time of their If or Loop includes."""
     graph = session.graph()
     calls: dict[str, list[Event]] = {node.name: [] for node in graph.node}
     for run in session.finish()[_WARM_UP * batches :]:
@@ -137,7 +137,7 @@ def _profile(session: ProfiledSession, batches: int, cost: _Cost) -> Profile:
 
 
 def _node_time(calls: list[Event], batches: int, cost: float) -> NodeTime:
-    """Average over batches; half a microsecond is what rounding down took on average."""
+    """Average over batches; half a microsecond makes up for rounding down."""
     microseconds = (
         fastest_quarter(np.array([call.microseconds for call in calls], float).reshape(-1, batches)).mean()
         + 0.5
@@ -147,5 +147,5 @@ def _node_time(calls: list[Event], batches: int, cost: float) -> NodeTime:
 
 
 def fastest_quarter(passes: np.ndarray) -> np.ndarray:
-    """Return the smallest quarter along the first axis: what another process slowed down is left out."""
+    """Return the smallest quarter along the first axis, without passes that other processes slowed down."""
     return np.sort(passes, axis=0)[: (len(passes) + 3) // 4]

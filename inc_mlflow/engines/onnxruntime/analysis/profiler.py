@@ -1,4 +1,4 @@
-"""ONNX Runtime's profiler: a session that writes down every kernel call, and the reader of what it wrote."""
+"""ONNX Runtime's profiler: a session that records every kernel call, and the reader of its file."""
 
 import json
 import tempfile
@@ -13,7 +13,7 @@ import onnx
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.fixed_batch import fixed_batch, padded
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import one_line, open_file, options
 from inc_mlflow.errors import ModelError
 
@@ -23,7 +23,7 @@ _EXTERNAL = 1024  # bytes: larger weights go to a file of their own, for a model
 
 @dataclass(frozen=True)
 class Event:
-    """One call of a kernel: whole microseconds, rounded down, the profiler's own work included."""
+    """One call of a kernel in whole microseconds, rounded down, including the profiler's own work."""
 
     name: str
     op_type: str
@@ -67,37 +67,35 @@ class ProfiledSession:
         self._folder.cleanup()
 
     def run(self, batches: Iterable[Arrays]) -> None:
-        """Run batches; ModelError is ONNX Runtime's complaint in one line."""
-        watched = Watched(self._session, self._model)
+        """Run batches; raise ModelError with ONNX Runtime's complaint in one line."""
+        session = TimedSession(self._session, self._model)
         for batch in batches:
-            watched.run(None, padded(batch, self._batch))
+            session.run(None, padded(batch, self._batch))
             self._runs += 1
 
     def finish(self) -> list[list[Event]]:
-        """End profiling and return the kernel calls of each batch run.
+        """End profiling and return the kernel calls of each batch.
 
-        ModelError where the profile lacks some.
+        Raises ModelError where the profile is not complete.
         """
         with Path(self._session.end_profiling()).open() as lines:
             runs = parse(lines, str(self._model))
         if len(runs) != self._runs:
             raise ModelError(
-                f"{self._model}: onnxruntime's profile holds {len(runs)} of {self._runs} runs; profile fewer batches or passes"
+                f"{self._model}: onnxruntime's profile holds {len(runs)} of {self._runs} runs; "
+                "profile fewer batches or passes"
             )
         return runs
 
     def graph(self) -> onnx.GraphProto:
-        """Return the optimised graph, whose nodes bear the names of the kernel calls.
-
-        Its weights are not read.
-        """
+        """Return the optimised graph without weights; its nodes have the names of the kernel calls."""
         return read_structure(self._optimised).graph
 
 
 def parse(lines: Iterable[str], where: str) -> list[list[Event]]:
-    """Read a profile, one JSON object per line, as the kernel calls of each run.
+    """Read a profile, one JSON object per line, and return the kernel calls of each run.
 
-    ModelError where it is no such file.
+    Raises ModelError where the lines are no profile.
     """
     runs: list[list[Event]] = []
     calls: list[Event] = []

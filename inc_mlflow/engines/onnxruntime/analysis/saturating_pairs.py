@@ -1,19 +1,22 @@
-"""Saturating pairs: what a kernel loses that adds two u8 x s8 products in int16, as x86 CPUs without VNNI do.
+"""Saturating pairs: the loss where a kernel adds two u8 x s8 products in int16, as x86 CPUs without VNNI do.
 
-Two products that stand next to each other along the reduction axis K are added by ``vpmaddubsw`` before the
-sum goes on in int32. 255 * 127 fits into int16, twice that does not. An odd K is filled up with zero, so its
-last pair cannot saturate.
+``vpmaddubsw`` adds two products that are neighbours along the reduction axis K; the sum continues in int32.
+255 * 127 fits into int16, twice that does not. An odd K is filled up with zero, so its last pair cannot
+saturate.
 """
 
 import numpy as np
 
 _LOW, _HIGH = -(2**15), 2**15 - 1
 _SAFE_SUM = -_LOW // 128
-"""Two activations that add up to no more than this saturate with no int8 weights."""
+"""Two activations whose sum is at most this cannot saturate, whatever the int8 weights."""
 
 
 def at_risk(weights: np.ndarray) -> np.ndarray:
-    """Tell which pairs of int8 weights (K, N) could saturate for some activations in 0..255: bool (ceil(K / 2), N)."""
+    """Tell which pairs of int8 weights (K, N) saturate for some activations in 0..255.
+
+    Returns bool of shape (ceil(K / 2), N).
+    """
     pairs = _even(weights, 0).astype(np.int32).reshape(-1, 2, weights.shape[1])
     highest, lowest = 255 * np.maximum(pairs, 0).sum(1), 255 * np.minimum(pairs, 0).sum(1)
     return np.asarray((highest > _HIGH) | (lowest < _LOW))
@@ -22,12 +25,12 @@ def at_risk(weights: np.ndarray) -> np.ndarray:
 def excess(activations: np.ndarray, weights: np.ndarray, risky: np.ndarray) -> tuple[np.ndarray, int]:
     """Return saturated minus exact sums, int32 (M, N), and how many pair sums saturate.
 
-    ``activations`` are uint8 (M, K), ``weights`` int8 (K, N), ``risky`` is what ``at_risk`` says of them.
+    ``activations`` are uint8 (M, K), ``weights`` int8 (K, N), ``risky`` is the result of ``at_risk``.
     """
     first, second = (_even(activations, 1)[:, side::2] for side in (0, 1))
     above, below = (_even(weights, 0)[side::2].astype(np.int32) for side in (0, 1))
     large = first.astype(np.uint16) + second > _SAFE_SUM
-    found = np.zeros((len(activations), weights.shape[1]), np.int32)
+    loss = np.zeros((len(activations), weights.shape[1]), np.int32)
     saturated = 0
     for pair in np.flatnonzero(risky.any(1) & large.any(0)):
         rows, columns = np.flatnonzero(large[:, pair]), np.flatnonzero(risky[pair])
@@ -35,9 +38,9 @@ def excess(activations: np.ndarray, weights: np.ndarray, risky: np.ndarray) -> t
             second[rows, pair], below[pair, columns]
         )
         lost = np.clip(sums, _LOW, _HIGH) - sums
-        found[np.ix_(rows, columns)] += lost
+        loss[np.ix_(rows, columns)] += lost
         saturated += int(np.count_nonzero(lost))
-    return found, saturated
+    return loss, saturated
 
 
 def _even(array: np.ndarray, axis: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What pair saturation does to one layer, summed over rows."""
+"""Count how often one layer saturates, and how much its outputs change, summed over rows."""
 
 import numpy as np
 
@@ -8,44 +8,46 @@ from inc_mlflow.engines.onnxruntime.graph.quantized_layers import Layer
 from inc_mlflow.records import LayerSaturation
 
 _BLOCK = 1024
-"""Output positions worked on at once: enough to vectorise, few enough to hold for every layer."""
+"""Output positions counted at once: enough to vectorise, few enough to keep in memory for every layer."""
 
 
-class Tally:
-    """Counts of one layer; memory does not grow with the rows that are added."""
+class SaturationCounter:
+    """Counts the saturation of one layer; memory does not grow with the number of rows."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         self._weights = layer.product.weights
         self._risky = (
-            np.stack([at_risk(one) for one in self._weights]) if layer.pairs else np.zeros((1, 1, 1), bool)
+            np.stack([at_risk(matrix) for matrix in self._weights])
+            if layer.pairs
+            else np.zeros((1, 1, 1), bool)
         )
         known = ("weight_scale", "weight_zero", "bias")
         self._columns = {
             role: self._per_column(layer.constants[role]) for role in known if role in layer.constants
         }
         self._none = self._per_column(np.zeros(1))
-        self._held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._pairs = self._saturated = self._outputs = 0
         self._error = 0.0
 
-    def fetched(self) -> set[str]:
-        """Name the computed tensors that ``add`` needs; none where rows can add nothing."""
+    def needed(self) -> set[str]:
+        """Return the names of computed tensors that ``add`` needs; none where no row can saturate."""
         return set(self.layer.computed.values()) if self._risky.any() else set()
 
     def add(self, values: Arrays, positions: int, seed: int) -> None:
-        """Take up a batch of what ``fetched`` names; at most ``positions`` outputs per row are looked at."""
+        """Count a batch of the tensors in ``needed``, at most ``positions`` outputs per row."""
         activations, scale, zero = _quantized(self.layer, values)
         rows = self.layer.product.rows(activations, int(zero), positions, seed)
         count = rows.shape[1]
-        self._held.append(
+        self._waiting.append(
             (rows, np.full((count, 1), scale, np.float32), np.full((count, 1), zero, np.float32))
         )
-        if sum(held[0].shape[1] for held in self._held) >= _BLOCK:
+        if sum(part[0].shape[1] for part in self._waiting) >= _BLOCK:
             self._count()
 
     def result(self) -> LayerSaturation:
-        """Return the shares and the mean error so far; None is what could not be seen."""
+        """Return the shares and the mean error so far; None where the activations cannot be seen."""
         self._count()
         safe = not self._risky.any()
         error = self._error / max(self._outputs, 1)
@@ -59,12 +61,12 @@ class Tally:
         )
 
     def _count(self) -> None:
-        """Work off what is held."""
-        if not self._held:
+        """Count the positions that wait."""
+        if not self._waiting:
             return
-        rows = np.concatenate([held[0] for held in self._held], 1)
-        scale, zero = (np.concatenate([held[part] for held in self._held]) for part in (1, 2))
-        self._held.clear()
+        rows = np.concatenate([part[0] for part in self._waiting], 1)
+        scale, zero = (np.concatenate([part[column] for part in self._waiting]) for column in (1, 2))
+        self._waiting.clear()
         for group, risky in enumerate(self._risky):
             lost, saturated = excess(rows[group], self._weights[group], risky)
             self._saturated += saturated
@@ -76,7 +78,7 @@ class Tally:
     def _steps_lost(
         self, group: int, rows: np.ndarray, lost: np.ndarray, scale: np.ndarray, zero: np.ndarray
     ) -> float:
-        """Sum the absolute changes of the outputs in quantisation steps: of the output, or of 255 over its range."""
+        """Sum the absolute changes of the outputs in quantisation steps; a float range has 255 of them."""
         weights = self._weights[group] - self._columns.get("weight_zero", self._none)[group]
         unit = scale * self._columns["weight_scale"][group] * self.layer.product.attributes.get("alpha", 1.0)
         exact = (rows - zero) @ weights
@@ -98,12 +100,12 @@ class Tally:
 
 def _quantized(layer: Layer, values: Arrays) -> tuple[np.ndarray, float, float]:
     """Return the uint8 activations that the kernel sees, with their scale and zero point."""
-    found = {role: values[name] for role, name in layer.computed.items()} | layer.constants
-    activations = found["activation"]
+    tensors = {role: values[name] for role, name in layer.computed.items()} | layer.constants
+    activations = tensors["activation"]
     if activations.dtype.kind == "f":
         return _dynamically(activations)
     scale, zero = (
-        float(found[role].item()) if role in found else default
+        float(tensors[role].item()) if role in tensors else default
         for role, default in (("scale", 1.0), ("zero", 0.0))
     )
     if layer.shifted:
@@ -112,7 +114,7 @@ def _quantized(layer: Layer, values: Arrays) -> tuple[np.ndarray, float, float]:
 
 
 def _dynamically(values: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Quantise as DynamicQuantizeLinear does: over the range of the whole batch, zero included."""
+    """Quantise as DynamicQuantizeLinear: over the range of the whole batch, zero included."""
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     scale = (high - low) / 255 or 1.0
     zero = float(np.clip(np.rint(-low / scale), 0, 255))
@@ -120,7 +122,7 @@ def _dynamically(values: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def _rounded(layer: Layer, outputs: np.ndarray) -> np.ndarray:
-    """Quantise float outputs as the layer does; what a Relu cuts and what the range clips differs no more."""
+    """Quantise float outputs as the layer does, with its Relu and the limits of its type."""
     zero = layer.constants.get("out_zero", np.zeros(1, np.uint8))
     info = np.iinfo(zero.dtype)
     low = max(info.min, int(zero.item())) if layer.relu else info.min

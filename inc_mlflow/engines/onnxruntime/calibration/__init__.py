@@ -1,1 +1,1 @@
-"""Statistics of activations, and the ranges that follow from them."""
+"""Statistics of activations, and the ranges computed from them."""

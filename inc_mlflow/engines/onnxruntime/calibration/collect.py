@@ -1,4 +1,4 @@
-"""Calibration: one streaming pass over the rows that keeps only statistics."""
+"""Calibration: one streaming pass over the rows that keeps statistics only."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_structure, with_outputs
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
 from inc_mlflow.files import model_sha256
 
@@ -26,49 +26,46 @@ _CLIPPING = {"Relu", "Clip"}
 def collect(
     baseline: Path, batches: Iterable[dict[str, np.ndarray]], threads: int, *, histograms: bool = False
 ) -> Ranges:
-    """Run ``batches`` through the baseline and return the ranges.
+    """Run ``batches`` through the baseline and return the ranges of its activations.
 
-    Memory does not grow with the number of rows.
-
-    Without ``histograms`` the ranges serve the method minmax only, and cost less.
+    Memory does not grow with the number of rows. Without ``histograms`` the pass costs less, and the ranges
+    are only for the calibration method minmax. Raises ModelError where the baseline cannot be read or run, or
+    where an activation is NaN.
     """
     model = read_structure(baseline)
     seen = {name: _Tensor(name, histograms) for name in needed_tensors(model)}
     fed = {value.name for value in graph_inputs(model)}
     fetched = [name for name in seen if name not in fed]
-    watched = Watched(open_proto(with_outputs(model, fetched), baseline.parent, options(threads)), baseline)
+    proto = with_outputs(model, fetched)
+    session = TimedSession(open_proto(proto, baseline.parent, options(threads)), baseline)
     rows = 0
     with ThreadPoolExecutor(threads) as pool:  # idle while the session's own threads run
         spread = map if threads == 1 else pool.map
         for inputs in batches:
-            arrays = _activations(watched, fetched, inputs) | {
+            arrays = _activations(session, fetched, inputs) | {
                 name: inputs[name] for name in fed & seen.keys()
             }
             list(spread(_Tensor.add, (seen[name] for name in arrays), arrays.values()))
             rows += len(next(iter(inputs.values())))
             del arrays  # the next run may use their memory again
-    found = [
-        (name, one) for name, one in sorted(seen.items()) if one.minmax is not None and one.minmax.bounded
-    ]
-    return Ranges(
-        model_sha256(baseline),
-        rows,
-        {name: one.minmax for name, one in found if one.minmax},
-        {name: one.histogram for name, one in found if one.histogram},
-        frozenset(name for name, one in seen.items() if one.minmax is not None and not one.minmax.bounded),
-    )
+    minmax = {name: tensor.minmax for name, tensor in sorted(seen.items()) if tensor.minmax is not None}
+    bounded = {name: ends for name, ends in minmax.items() if ends.bounded}
+    counted = {name: counts for name in bounded if (counts := seen[name].histogram)}
+    return Ranges(model_sha256(baseline), rows, bounded, counted, frozenset(minmax.keys() - bounded.keys()))
 
 
-def _activations(watched: Watched, names: list[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Run one batch; ModelError is ONNX Runtime's complaint in one line."""
-    batch = fixed_batch(value.shape for value in watched.session.get_inputs())
-    values = watched.run(names, padded(inputs, batch), "calibration rows")
+def _activations(
+    session: TimedSession, names: list[str], inputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Run one batch; raise ModelError with ONNX Runtime's complaint in one line."""
+    batch = fixed_batch(value.shape for value in session.session.get_inputs())
+    values = session.run(names, padded(inputs, batch), "calibration rows")
     rows = len(next(iter(inputs.values())))
     return {name: trimmed(value, rows, batch) for name, value in zip(names, values, strict=True)}
 
 
 class _Tensor:
-    """What the batches so far say about one tensor."""
+    """Statistics of one tensor over the batches so far."""
 
     def __init__(self, name: str, histogram: bool) -> None:
         self._name = name
@@ -76,9 +73,9 @@ class _Tensor:
         self.histogram = Histogram.empty() if histogram else None
 
     def add(self, values: np.ndarray) -> None:
-        """Take one more batch; ModelError where it holds NaN.
+        """Add one more batch; raise ModelError where it holds NaN.
 
-        A tensor that reaches infinity is not counted any more.
+        The histogram of a tensor that reaches infinity is not continued.
         """
         part = MinMax.of(self._name, values)
         self.minmax = self.minmax.merge(part) if self.minmax else part
@@ -87,10 +84,10 @@ class _Tensor:
 
 
 def needed_tensors(model: onnx.ModelProto) -> list[str]:
-    """Return the float activations around quantisable operators, in graph order.
+    """Return the names of the float activations around quantisable operators, in graph order.
 
-    Left out is what only a Relu or Clip reads: ONNX Runtime's quantiser gives such a tensor the range of the
-    clipped one, and fetching it would keep the pair from being fused.
+    A tensor that only a Relu or Clip reads is left out: ONNX Runtime's quantiser gives it the range of the
+    clipped tensor, and as an output of the graph it would prevent the fusion of the pair.
     """
     types = _float_activations(model)
     clipped = set(clipped_inputs(model))
@@ -101,7 +98,7 @@ def needed_tensors(model: onnx.ModelProto) -> list[str]:
 
 
 def clipped_inputs(model: onnx.ModelProto) -> dict[str, str]:
-    """Map each tensor that only one Relu or Clip reads to that operator's output."""
+    """Map each tensor whose only reader is a Relu or Clip to the output of that operator."""
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:

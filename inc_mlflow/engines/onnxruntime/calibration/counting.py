@@ -1,4 +1,4 @@
-"""Counting values into the bins of a histogram: compiled where that could be built, else NumPy with the same result."""
+"""Count values into the bins of a histogram: compiled code where it is built, else NumPy, same result."""
 
 import sys
 from collections.abc import Callable
@@ -15,11 +15,11 @@ _SLOWER = (
 
 @cache
 def counter() -> Callable[[np.ndarray, float, np.ndarray], None]:
-    """Return ``add(values, scale, counts)``; says once on standard error that it is the slower one.
+    """Return ``add(values, scale, counts)``; print one line on standard error where it is the slower one.
 
-    It adds contiguous float32 values, times ``scale``, to the bin they fall into: ``counts`` are int64, bins
-    of width one with zero in the middle. Values below zero are counted mirrored. |values * scale| must be
-    within the bins.
+    ``add`` takes contiguous float32 ``values`` and counts each of ``values * scale`` in its bin. ``counts``
+    are int64, in bins of width one with zero in the middle. Values below zero are counted mirrored. |values *
+    scale| must be within the bins.
     """
     try:
         from inc_mlflow.engines.onnxruntime.calibration._counting import add
@@ -30,7 +30,7 @@ def counter() -> Callable[[np.ndarray, float, np.ndarray], None]:
 
 
 def add_with_numpy(values: np.ndarray, scale: float, counts: np.ndarray) -> None:
-    """Do what ``_counting.c`` does, bit for bit."""
+    """Count with NumPy; the result equals that of ``_counting.c`` bit for bit."""
     half = counts.size // 2
     flat = values.reshape(-1)
     for start in range(0, flat.size, _BLOCK):

@@ -1,8 +1,8 @@
-"""The range whose 128 levels lose least information: Kullback-Leibler divergence, as ONNX Runtime computes it.
+"""The range whose 128 levels lose least information, by Kullback-Leibler divergence as in ONNX Runtime.
 
-onnxruntime's default of 128 bins leaves it a single range to choose from, that of MinMax; given as many bins
-as here, it chooses the same. For n of these bins around zero, p is the histogram clipped to them, q the same
-after quantisation to 128 levels; chosen is the n whose q diverges least from p.
+onnxruntime's default of 128 bins leaves it a single range to choose from, that of MinMax; with as many bins
+as here it chooses the same range. For n of these bins around zero, p is the histogram clipped to them, and q
+is p after quantisation to 128 levels. The range is that of the n whose q diverges least from p.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
 
 BINS = 1024
 LEVELS = 128
-_EPSILON = 0.0001  # what a bin without values gets, taken from the others: the divergence has no zeros
-_TERMS = 7  # of a series in the share taken from a bin, which is below 0.21
+_EPSILON = 0.0001  # moved from the other bins into each bin without values: the divergence allows no zeros
+_TERMS = 7  # of the series in the share taken from a bin; the share is below 0.21
 
 
 def entropy(histogram: Histogram, low: float, high: float, bins: int = BINS) -> tuple[float, float]:
-    """Clip to the range of least divergence; ``bins`` is even and at least ``LEVELS``."""
+    """Return the range of least divergence within [low, high]; ``bins`` is even and at least ``LEVELS``."""
     magnitude = max(-low, high)
     counts = _regrouped(histogram, magnitude, bins)
     if not counts.any():
@@ -30,9 +30,9 @@ def entropy(histogram: Histogram, low: float, high: float, bins: int = BINS) -> 
 
 
 def _regrouped(histogram: Histogram, magnitude: float, bins: int) -> np.ndarray:
-    """Count in equal bins over exactly the values' range.
+    """Return counts in equal bins over exactly the range of the values, int64 (bins,).
 
-    A bin of the histogram goes where its middle lies.
+    The middle of a histogram's bin decides which of them gets its count.
     """
     if not magnitude:
         return np.zeros(bins, np.int64)
@@ -43,19 +43,18 @@ def _regrouped(histogram: Histogram, magnitude: float, bins: int) -> np.ndarray:
 
 
 def divergences(counts: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Return the divergence of each window [start, end) of ``counts``.
+    """Return the divergence of each window [start, end) of ``counts``, float64 (windows,).
 
-    Every sum over a window is the difference of two cumulated sums, so that a window costs ``LEVELS`` steps
-    and not its size.
+    Every sum over a window is the difference of two cumulated sums, so a window costs ``LEVELS`` steps,
+    whatever its size.
     """
     size = end - start
     width = size // LEVELS
     cumulated = _cumulated(counts)
     total = float(cumulated[-1])
     outside = cumulated[start], cumulated[-1] - cumulated[end]
-    ends = np.stack(
-        [counts[start] + outside[0], counts[end - 1] + outside[1]]
-    )  # what is outside is clipped into them
+    # Counts outside a window are clipped into its two end bins.
+    ends = np.stack([counts[start] + outside[0], counts[end - 1] + outside[1]])
     held, used, left_over = _by_level(counts, start, end, ends)
     p_used = used.sum(1) + left_over[1]
     p_taken = _taken(size, p_used)
@@ -63,9 +62,8 @@ def divergences(counts: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.nd
     levels = held.copy()
     levels[:, 0] -= outside[0]
     levels[:, -1] += left_over[0] - outside[1]
-    q = np.floor(
-        np.divide(levels, used, out=np.zeros(levels.shape), where=used > 0)
-    )  # onnxruntime's are whole numbers
+    # onnxruntime's quotients are whole numbers.
+    q = np.floor(np.divide(levels, used, out=np.zeros(levels.shape), where=used > 0))
     q_used = (q > 0).sum(1) * width
     log_q = np.log(np.where(q > 0, q - _taken(size, q_used)[:, None], _EPSILON))
     q_total = np.where(q_used > 0, q.sum(1) * width, np.inf)  # nothing left of q: infinitely far from p
@@ -80,9 +78,10 @@ def divergences(counts: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.nd
 def _by_level(
     counts: np.ndarray, start: np.ndarray, end: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return values and bins in use of p per window and level, and those of the bins left over after the last level.
+    """Return the values and used bins of p per window and level, and those left over behind the last level.
 
-    onnxruntime counts the values left over to the last level of q, which yet does not reach their bins.
+    onnxruntime adds the left-over values to the last level of q, although that level does not reach their
+    bins.
     """
     edges = start[:, None] + np.arange(LEVELS + 1) * ((end - start) // LEVELS)[:, None]
     held, used = (_cumulated(what)[edges] for what in (counts, counts > 0))
@@ -102,7 +101,7 @@ def _cumulated(values: np.ndarray) -> np.ndarray:
 
 
 def _taken(size: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Return what each bin in use gives to those without values."""
+    """Return the amount that each used bin gives to the bins without values."""
     taken: np.ndarray = _EPSILON * (size - used) / np.maximum(used, 1)
     return taken
 
@@ -110,7 +109,10 @@ def _taken(size: np.ndarray, used: np.ndarray) -> np.ndarray:
 def _own(
     counts: np.ndarray, start: np.ndarray, end: np.ndarray, ends: np.ndarray, taken: np.ndarray
 ) -> np.ndarray:
-    """Sum (p - taken) * log(p - taken) over the bins in use of each window: by its series in ``taken`` between the ends."""
+    """Sum (p - taken) * log(p - taken) over the used bins of each window.
+
+    Between the two ends of a window, the sum is computed by its series in ``taken``.
+    """
     used = counts > 0
     p = np.where(used, counts, 1).astype(float)
 

@@ -14,7 +14,7 @@ _BITS = 12
 HALF = 1 << _BITS
 """Bins on either side of zero."""
 BINS = 2 * HALF
-SMALLEST = -100  # below 2**-100 the scale of the bins would leave float32; so small values all count as zero
+SMALLEST = -100  # below 2**-100 the scale of the bins leaves float32: such small values count as zero
 
 
 def exponent_of(magnitude: float) -> int:
@@ -26,18 +26,18 @@ def exponent_of(magnitude: float) -> int:
 class Histogram:
     """Counts in equal bins between -2**exponent and 2**exponent.
 
-    The borders of a range are borders in every smaller one too: a range is doubled by merging pairs of bins,
-    with no value counted elsewhere than if the wide range had been there from the start. A border belongs to
-    the bin farther from zero, zero to the bin above it.
+    Merging pairs of bins doubles the range. The borders of the wide range are also borders of the narrow one,
+    so every value is in the same bin as if the wide range had been used from the start. A value on a border
+    belongs to the bin farther from zero, and zero to the bin above it.
     """
 
     exponent: int
     counts: np.ndarray
-    """int64, ``BINS`` of them, from the lowest value up."""
+    """int64 (BINS,), from the lowest value up."""
 
     @classmethod
     def empty(cls) -> Self:
-        """Return the histogram of nothing."""
+        """Return a histogram without values."""
         return cls(SMALLEST, np.zeros(BINS, np.int64))
 
     @property
@@ -52,30 +52,29 @@ class Histogram:
         counter()(np.ascontiguousarray(values, np.float32), math.ldexp(1.0, _BITS - exponent), self.counts)
 
     def merge(self, other: Self) -> Self:
-        """Return the histogram of both parts together."""
+        """Return the histogram of the values of both."""
         exponent = max(self.exponent, other.exponent)
         return type(self)(exponent, self._widened(exponent) + other._widened(exponent))
 
     def bin_of(self, value: float) -> int:
-        """Return the place in ``counts`` of a value within the range."""
+        """Return the index in ``counts`` of a value within the range."""
         distance = int(math.ldexp(abs(value), _BITS - self.exponent))
         return HALF + distance if value >= 0 else HALF - 1 - distance
 
     def to_text(self) -> str:
-        """Return the counts in few characters; equal counts give equal text."""
+        """Return the counts as compressed text; equal counts give equal text."""
         return base64.b64encode(zlib.compress(self.counts.astype("<i8").tobytes())).decode()
 
     @classmethod
     def from_text(cls, text: str, low: float, high: float) -> Self:
-        """Read what ``to_text`` wrote of values between ``low`` and ``high``.
+        """Read what ``to_text`` wrote for values between ``low`` and ``high``.
 
-        ValueError where it cannot be that.
+        Raises ValueError where the text is damaged or does not fit that range.
         """
         unpack = zlib.decompressobj()
         try:
-            data = unpack.decompress(
-                base64.b64decode(text, validate=True), BINS * 8 + 1
-            )  # not what a bomb holds
+            # The limit stops text that unpacks to far more than a histogram.
+            data = unpack.decompress(base64.b64decode(text, validate=True), BINS * 8 + 1)
         except zlib.error as error:
             raise ValueError("the counts are not compressed data") from error
         if len(data) != BINS * 8 or not unpack.eof or unpack.unused_data:
@@ -95,9 +94,9 @@ class Histogram:
     __hash__ = None  # type: ignore[assignment]  # the counts change
 
     def _within(self, low: float, high: float) -> bool:
-        """Tell whether the outermost counts are of ``low`` and ``high``.
+        """Tell whether the outermost counts are in the bins of ``low`` and ``high``.
 
-        A zero may also stand for a batch without values.
+        An end that is zero may also come from a batch without values.
         """
         (used,) = self.counts.nonzero()
         lowest, highest = (used[0], used[-1]) if used.size else (HALF, HALF)
@@ -109,9 +108,8 @@ class Histogram:
 
     def _widened(self, exponent: int) -> np.ndarray:
         counts = self.counts
-        for _ in range(
-            min(exponent - self.exponent, _BITS + 1)
-        ):  # by then each side is in its bin next to zero
+        # After _BITS + 1 steps all values of a side are in the bin next to zero.
+        for _ in range(min(exponent - self.exponent, _BITS + 1)):
             pairs = counts[0::2] + counts[1::2]
             counts = np.zeros_like(counts)
             counts[HALF // 2 : HALF // 2 + HALF] = pairs

@@ -1,4 +1,4 @@
-"""Activation ranges: statistics per tensor that merge, so that shards give the same file as one pass."""
+"""Activation ranges: statistics per tensor that merge, so shards give the same file as one pass."""
 
 import json
 import operator
@@ -28,13 +28,11 @@ class MinMax:
 
     @classmethod
     def of(cls, name: str, values: np.ndarray) -> Self:
-        """Summarise one batch, infinities included; ModelError where the activations are not numbers."""
+        """Return the ends of one batch, infinities included; raise ModelError where an activation is NaN."""
         if not values.size:
-            return cls(0.0, 0.0)  # every quantised range holds zero, so nothing seen adds nothing
-        low, high = (
-            float(values.min()) + 0.0,
-            float(values.max()) + 0.0,
-        )  # -0.0 + 0.0 is 0.0: equal values, equal bytes
+            return cls(0.0, 0.0)  # every quantised range includes zero, so an empty batch adds nothing
+        # -0.0 + 0.0 is 0.0: equal values give equal bytes.
+        low, high = float(values.min()) + 0.0, float(values.max()) + 0.0
         if np.isnan(low) or np.isnan(high):
             raise ModelError(
                 f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
@@ -43,11 +41,11 @@ class MinMax:
 
     @property
     def bounded(self) -> bool:
-        """Tell whether INT8 can cover it: masks are often minus infinity."""
+        """Tell whether INT8 can cover the range: masks are often minus infinity."""
         return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
     def merge(self, other: Self) -> Self:
-        """Return the statistics of both parts together."""
+        """Return the ends of both parts together."""
         return type(self)(min(self.low, other.low), max(self.high, other.high))
 
     def range(self) -> Range:
@@ -57,15 +55,15 @@ class MinMax:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Statistics of every tensor that quantisation needs, of ``rows`` calibration rows."""
+    """Statistics of every tensor that quantisation needs, from ``rows`` calibration rows."""
 
     model_sha256: str
     rows: int
     tensors: dict[str, MinMax]
     histograms: dict[str, Histogram] = field(default_factory=dict)
-    """Of every tensor too, or of none: the method minmax does without."""
+    """One for every tensor, or none at all: the method minmax needs none."""
     unbounded: frozenset[str] = frozenset()
-    """Tensors that reach infinity: they have no range, and what touches them stays FP32."""
+    """Tensors that reach infinity: they have no range, and the nodes that read or write them stay FP32."""
 
     def __len__(self) -> int:
         """Return the number of tensors."""
@@ -74,21 +72,22 @@ class Ranges:
     def final(self, method: CalibrateMethod) -> dict[str, Range]:
         """Return the range of every tensor by ``method``.
 
-        ModelError where that needs histograms and there are none.
+        Raises ModelError where the method needs histograms and there are none.
         """
         if method == "minmax":
-            return {name: one.range() for name, one in self.tensors.items()}
+            return {name: ends.range() for name, ends in self.tensors.items()}
         if self.histograms.keys() != self.tensors.keys():
             raise ModelError(
-                f"ranges: collected for minmax only, {method!r} needs more; calibrate again with it in the job"
+                f"ranges: collected for minmax only, {method!r} needs more; "
+                "calibrate again with it in the job"
             )
         return {
-            name: finite_range(method, self.histograms[name], *one.range())
-            for name, one in self.tensors.items()
+            name: finite_range(method, self.histograms[name], *ends.range())
+            for name, ends in self.tensors.items()
         }
 
     def merge(self, other: Self) -> Self:
-        """Return the ranges of both shards; ModelError where they are of different models or methods."""
+        """Return the ranges of both shards; raise ModelError where models or methods differ."""
         if (self.model_sha256, self._names()) != (other.model_sha256, other._names()):
             raise ModelError(
                 "ranges: the shards belong to different models; calibrate all of them on the same one"
@@ -98,10 +97,10 @@ class Ranges:
                 "ranges: only some of the shards have histograms; calibrate all of them with the same job"
             )
         unbounded = self.unbounded | other.unbounded
-        kept = [name for name in self.tensors if name not in unbounded]
-        tensors = {name: self.tensors[name].merge(other.tensors[name]) for name in kept}
+        common = [name for name in self.tensors if name not in unbounded]
+        tensors = {name: self.tensors[name].merge(other.tensors[name]) for name in common}
         histograms = {
-            name: self.histograms[name].merge(other.histograms[name]) for name in kept if self.histograms
+            name: self.histograms[name].merge(other.histograms[name]) for name in common if self.histograms
         }
         return type(self)(self.model_sha256, self.rows + other.rows, tensors, histograms, unbounded)
 
@@ -114,15 +113,15 @@ class Ranges:
             "format": FORMAT,
             "model_sha256": self.model_sha256,
             "rows": self.rows,
-            "minmax": {name: one.range() for name, one in self.tensors.items()},
+            "minmax": {name: ends.range() for name, ends in self.tensors.items()},
             "unbounded": sorted(self.unbounded),
-            "histograms": {name: one.to_text() for name, one in self.histograms.items()},
+            "histograms": {name: counts.to_text() for name, counts in self.histograms.items()},
         }
         write_text(path, canonical_json(data))
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote; StateError where it is something else."""
+        """Read what ``save`` wrote; raise StateError for any other file."""
         try:
             data: dict[str, Any] = json.loads(path.read_text())
             if data["format"] != FORMAT:
@@ -146,7 +145,7 @@ def _text(value: object) -> str:
 
 
 def _minmax(low: float, high: float) -> MinMax:
-    """Check that ``low`` and ``high`` are in order and float32: outside it, a histogram has no bin for them."""
+    """Check that ``low`` and ``high`` are in order and float32: a histogram has no bin for other values."""
     largest = float(np.finfo(np.float32).max)
     if not (-largest <= low <= high <= largest and all(float(np.float32(end)) == end for end in (low, high))):
         raise ValueError("a range is not one of finite float32")

@@ -1,4 +1,4 @@
-"""The range of least mean squared error: all scales on a fine grid, and for each of them every zero point."""
+"""The range of least mean squared error, over a fine grid of scales and all zero points of each."""
 
 import numpy as np
 
@@ -6,25 +6,23 @@ from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
 
 STEPS = 255
 """Steps between the lowest and the highest number of 8 bits."""
-_COARSE = (
-    512  # scales tried at first, from the one that clips nothing down: values in few places make many minima
-)
+_COARSE = 512
+"""Scales tried at first, from the one that clips nothing down: few distinct values make many minima."""
 _BLOCK = 16  # scales whose temporaries stay in the cache
 _FINE = 16  # between the neighbours of the best of them
 
 
 def mse(histogram: Histogram, low: float, high: float) -> tuple[float, float]:
-    """Return the range, with zero on its grid, whose rounding and clipping together cost least.
+    """Return the range, with zero on its grid, of least error by rounding and clipping together.
 
-    The values of a bin count as its middle.
+    Every value counts as the middle of its bin.
     """
     low, high = min(low, 0.0), max(high, 0.0)
     if high - low <= histogram.width:  # denormal: the histogram is too coarse, and there is nothing to gain
         return low, high
     widest = (high - low) / histogram.width / STEPS  # in bins
-    errors = _Errors(
-        histogram.counts, np.arange(0 if high else STEPS, (STEPS if low else 0) + 1)
-    )  # one for values of one sign
+    # Values of one sign have a single zero point.
+    errors = _Errors(histogram.counts, np.arange(0 if high else STEPS, (STEPS if low else 0) + 1))
     scale, zero = errors.least(widest * np.arange(_COARSE, 0, -1) / _COARSE)
     near = np.linspace(1, -1, _FINE + 1) * widest / _COARSE + scale
     scale, zero = errors.least(near[(near > 0) & (near <= widest)])
@@ -33,7 +31,7 @@ def mse(histogram: Histogram, low: float, high: float) -> tuple[float, float]:
 
 
 class _Errors:
-    """Squared errors of a histogram, in units of its bins: sums of moments, cumulated over the bins."""
+    """Squared errors of a histogram in units of its bins, from moments cumulated over the bins."""
 
     def __init__(self, counts: np.ndarray, zeros: np.ndarray) -> None:
         middles = np.arange(-HALF, HALF) + 0.5
@@ -43,7 +41,7 @@ class _Errors:
         self._zeros = zeros
 
     def least(self, scales: np.ndarray) -> tuple[float, int]:
-        """Return the best of ``scales`` with its best zero point; the first scale where several are equal."""
+        """Return the best of ``scales`` with its best zero point; of equal scales the first."""
         blocks = np.split(scales, range(_BLOCK, len(scales), _BLOCK))
         errors = np.concatenate([self._of(block) for block in blocks])
         scale, column = np.unravel_index(np.argmin(errors), errors.shape)
@@ -52,22 +50,19 @@ class _Errors:
     def _of(self, scales: np.ndarray) -> np.ndarray:
         """Return the error of each scale (row) with each zero point (column, from the largest down).
 
-        The grid is the multiples of the scale, whatever the zero point: that says at which of them it is cut.
+        The grid is the multiples of the scale. The zero point decides only where the grid ends.
         """
         numbers = np.arange(-self._zeros[-1], STEPS - self._zeros[0] + 1)
         levels = numbers * scales[:, None]
-        borders = (
-            np.append(numbers - 0.5, numbers[-1] + 0.5) * scales[:, None]
-        )  # between the levels, and beyond both ends
-        places = np.ceil(borders + (HALF - 0.5)).astype(
-            np.int64
-        )  # of the first bin whose middle is not below
+        # Borders are between the levels, and beyond both ends.
+        borders = np.append(numbers - 0.5, numbers[-1] + 0.5) * scales[:, None]
+        # The place of a border is the first bin whose middle is not below it.
+        places = np.ceil(borders + (HALF - 0.5)).astype(np.int64)
         before = np.stack([moment.take(places, mode="clip") for moment in self._moments])
         rounded = np.zeros(borders.shape)
         np.cumsum(_error(before[:, :, 1:] - before[:, :, :-1], levels), 1, out=rounded[:, 1:])
-        count = (
-            self._zeros.size
-        )  # as many of the levels from either end are the outermost with some zero point
+        # So many levels from either end are the outermost one with some zero point.
+        count = self._zeros.size
         below = _error(before[:, :, :count], levels[:, :count])
         above = _error(self._moments[:, -1, None, None] - before[:, :, -count:], levels[:, -count:])
         errors: np.ndarray = below + (rounded[:, -count:] - rounded[:, :count]) + above
@@ -75,7 +70,7 @@ class _Errors:
 
 
 def _error(moments: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Return the squared error when all that has these three moments becomes ``value``."""
+    """Return the squared error of replacing all values with these three moments by ``value``."""
     count, total, square = moments
     error: np.ndarray = square + value * (value * count - 2 * total)
     return error

@@ -1,4 +1,4 @@
-"""From the histogram of a tensor to the range that INT8 covers: what is outside is clipped, for finer steps inside."""
+"""From the histogram of a tensor to the range of INT8: clipping a few values makes the steps finer."""
 
 import numpy as np
 
@@ -26,7 +26,10 @@ def finite_range(
 
 
 def percentile(histogram: Histogram, low: float, high: float, share: float = _SHARE) -> tuple[float, float]:
-    """Clip at the distance from zero within which ``share`` of the values lie, as ONNX Runtime does by default."""
+    """Return the range clipped at the distance from zero within which ``share`` of the values are.
+
+    ONNX Runtime does the same by default.
+    """
     within = np.cumsum(histogram.counts[HALF:] + histogram.counts[HALF - 1 :: -1])
     distance = int(np.searchsorted(within, share * within[-1])) * histogram.width
     return max(min(low, distance), -distance), max(min(high, distance), -distance)

@@ -1,4 +1,4 @@
-"""The environment in which a process is an emulated CPU, and the proof inside that it is one."""
+"""The environment that makes a process an emulated CPU, and the proof in that process that it is one."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from inc_mlflow.spec.pools import Isa
 
 
 def check(name: Isa) -> None:
-    """Raise MissingExtraError with all that this machine lacks to emulate ``name``."""
+    """Raise MissingExtraError with a list of what this machine lacks to emulate ``name``."""
     if lacks := missing(PROFILES[name]):
         raise MissingExtraError(f"emulation of {name}: not available here: needs {', '.join(lacks)}")
 
@@ -19,8 +19,9 @@ def check(name: Isa) -> None:
 def prepare(name: Isa) -> dict[str, str]:
     """Return the variables to add to the environment of a process that is to see the CPU ``name``.
 
-    The first call for a version of onnxruntime takes some seconds. The process runs at native speed, and so
-    do its children. Only onnxruntime is told another CPU; caches and clock are this machine's.
+    The first call for a version of onnxruntime takes some seconds. The process and its children run at native
+    speed. Only onnxruntime sees another CPU; caches and clock are those of this machine. Raises
+    MissingExtraError where this machine lacks something, HardwareError where preparing fails.
     """
     check(name)
     directory = cache.prepared()
@@ -37,14 +38,15 @@ def prepare(name: Isa) -> dict[str, str]:
 
 
 def confirm(profile: Profile, saturates: bool) -> None:
-    """Raise HardwareError unless the process that calls is what its environment says.
+    """Raise HardwareError unless the calling process really is the CPU that its environment names.
 
-    To be called once onnxruntime is loaded; ``saturates`` is whether its u8 x s8 kernels do so in this
+    Call it after onnxruntime is loaded. ``saturates`` tells whether its u8 x s8 kernels saturate in this
     process.
     """
     if traps() == 0:
         raise HardwareError(
-            f"emulation of {profile.name}: onnxruntime was not asked through the handler; nothing was measured"
+            f"emulation of {profile.name}: onnxruntime was not asked through the handler; "
+            "nothing was measured"
         )
     if saturates != profile.saturates:
         seen = "saturate" if saturates else "do not saturate"
@@ -64,5 +66,5 @@ def traps() -> int:
 
 
 def _first(value: str, variable: str) -> str:
-    """Put a value before what a list of paths in the environment holds already."""
+    """Return the list of paths in an environment variable with one more value in front."""
     return ":".join([value, *filter(None, [os.environ.get(variable)])])

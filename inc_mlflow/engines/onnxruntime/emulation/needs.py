@@ -1,4 +1,4 @@
-"""What emulation needs of this machine."""
+"""What emulation needs on this machine."""
 
 import platform
 import shutil
@@ -10,7 +10,7 @@ from inc_mlflow.hardware.isa.profiles import Profile
 
 
 def missing(profile: Profile) -> list[str]:
-    """Return in words what this machine lacks for a profile."""
+    """Return a list of what this machine lacks for a profile, for people."""
     flags = cpu_flags()
     needs = {
         "x86-64 Linux": (platform.system(), platform.machine()) == ("Linux", "x86_64"),
@@ -23,15 +23,15 @@ def missing(profile: Profile) -> list[str]:
 
 
 def compiler() -> str | None:
-    """Return the path of a C compiler."""
+    """Return the path of a C compiler; None where there is none."""
     return next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
 
 
 def library() -> Path | None:
-    """Return the shared library that `import onnxruntime` loads, found without importing it."""
+    """Return the shared library that `import onnxruntime` would load; None where there is not exactly one."""
     spec = find_spec("onnxruntime")
     folders = spec.submodule_search_locations if spec else None
-    found = [
+    libraries = [
         file for folder in folders or () for file in Path(folder).glob("capi/onnxruntime_pybind11_state*.so")
     ]
-    return found[0] if len(found) == 1 else None
+    return libraries[0] if len(libraries) == 1 else None

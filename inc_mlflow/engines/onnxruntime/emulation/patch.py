@@ -19,12 +19,10 @@ _LOAD = 1
 
 
 def patched(library: Path) -> bytes:
-    """Return the bytes of an x86-64 library without any CPUID.
+    """Return the bytes of an x86-64 library with every CPUID replaced.
 
-    HardwareError where none is found or one cannot be placed.
-
-    Takes some seconds: the whole library is disassembled, since the two bytes may also be part of other
-    instructions.
+    This takes some seconds: the whole library is disassembled, since the two bytes may also be part of other
+    instructions. Raises HardwareError where there is no CPUID, or its place in the file is not found.
     """
     code = bytearray(library.read_bytes())
     segments = load_segments(code)
@@ -43,7 +41,10 @@ def patched(library: Path) -> bytes:
 
 
 def load_segments(code: bytes | bytearray) -> list[tuple[int, int, int]]:
-    """Return (address, offset in the file, bytes in the file) of what a 64-bit little-endian ELF file loads."""
+    """Return (address, offset in the file, bytes in the file) of each segment that an ELF file loads.
+
+    Raises HardwareError where the file is not a 64-bit little-endian ELF file.
+    """
     if code[:6] != b"\x7fELF\x02\x01":
         raise HardwareError(
             "onnxruntime: its library is not a 64-bit ELF file; emulation is not possible with it"
@@ -55,21 +56,21 @@ def load_segments(code: bytes | bytearray) -> list[tuple[int, int, int]]:
 
 
 def file_offset(segments: list[tuple[int, int, int]], address: int) -> int | None:
-    """Return where in the file an address stands; None where no segment holds it."""
-    found = (
+    """Return the offset of an address in the file; None where no segment holds it."""
+    offsets = (
         offset + address - start for start, offset, length in segments if start <= address < start + length
     )
-    return next(found, None)
+    return next(offsets, None)
 
 
 def cpuid_addresses(disassembly: Iterator[bytes]) -> list[int]:
-    """Return the addresses of CPUID instructions in objdump's text, which may come in any pieces."""
-    found, rest = [], b""
+    """Return the addresses of CPUID instructions in objdump's text, which arrives in pieces of any size."""
+    addresses, rest = [], b""
     for chunk in disassembly:
         lines, newline, rest = (rest + chunk).rpartition(b"\n")
-        if b"\tcpuid" in lines:  # looked for first: most of half a gigabyte of text has none
-            found += [int(match[1], 16) for match in _LINE.finditer(lines + newline)]
-    return found + [int(match[1], 16) for match in _LINE.finditer(rest)]
+        if b"\tcpuid" in lines:  # a quick test: most of half a gigabyte of text has none
+            addresses += [int(match[1], 16) for match in _LINE.finditer(lines + newline)]
+    return addresses + [int(match[1], 16) for match in _LINE.finditer(rest)]
 
 
 def _disassembly(library: Path) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""What one output position of a quantised layer multiplies: rows of the matrix product behind Conv, MatMul and Gemm.
+"""im2col: write Conv, MatMul and Gemm as matrix products, one row per output position.
 
-Along the reduction axis a convolution's values stand in the order of its kernels: height, width, input
+Along the reduction axis the values of a convolution have the order of its kernels: height, width, input
 channel.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Product:
-    """Weights of a layer as matrices, (groups, K, N), and how activations become rows for them."""
+    """Weights of a layer as matrices (groups, K, N), and the way from activations to rows for them."""
 
     weights: np.ndarray
     attributes: dict[str, Any]
@@ -22,7 +22,7 @@ class Product:
 
     @classmethod
     def of(cls, operator: str, weights: np.ndarray, attributes: dict[str, Any]) -> "Product":
-        """Bring weights into the kernel's order; ``weights`` of MatMul and Gemm have rank two."""
+        """Bring ``weights`` from the file's order into the kernel's; MatMul's and Gemm's have rank two."""
         if operator != "Conv":
             return cls((weights.T if attributes.get("transB") else weights)[None], attributes, None)
         groups = attributes.get("group", 1)
@@ -31,7 +31,7 @@ class Product:
         return cls(matrices, attributes, weights.shape[2:])
 
     def depthwise(self) -> bool:
-        """Tell whether each group has one channel in and one out: that has a kernel of its own, without pairs."""
+        """Tell whether each group has one input and one output channel: such kernels add no pairs."""
         return (
             self.kernel is not None
             and len(self.weights) > 1
@@ -39,9 +39,9 @@ class Product:
         )
 
     def rows(self, activations: np.ndarray, zero: int, limit: int, seed: int) -> np.ndarray:
-        """Return the values that some output positions multiply, (groups, positions, K).
+        """Return the values that output positions multiply, (groups, positions, K).
 
-        At most ``limit`` positions per row of the batch, drawn with ``seed``; ``zero`` fills the borders.
+        At most ``limit`` positions per row of the batch are drawn with ``seed``. ``zero`` fills the borders.
         """
         if self.kernel is None:
             flat = (
@@ -58,7 +58,7 @@ class Product:
     def _windows(
         self, activations: np.ndarray, kernel: tuple[int, ...], zero: int, limit: int, seed: int
     ) -> np.ndarray:
-        """Cut windows out of (batch, channels, *space) at drawn positions."""
+        """Cut windows out of activations (batch, channels, *space) at drawn positions."""
         strides, dilations = (
             self.attributes.get(name, [1] * len(kernel)) for name in ("strides", "dilations")
         )
@@ -82,7 +82,10 @@ class Product:
 
 
 def _draw(count: int, limit: int, seed: int) -> np.ndarray:
-    """Return up to ``limit`` of ``count`` positions: all of them, or drawn, since even steps would follow the columns."""
+    """Return all of ``count`` positions, or ``limit`` of them.
+
+    They are drawn at random, since even steps would follow the columns.
+    """
     if count <= limit:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, limit, replace=False))
@@ -91,7 +94,7 @@ def _draw(count: int, limit: int, seed: int) -> np.ndarray:
 def _pads(
     attributes: dict[str, Any], space: tuple[int, ...], spans: list[int], strides: list[int]
 ) -> list[tuple[int, int]]:
-    """Return what Conv adds before and after each spatial axis, ``auto_pad`` included."""
+    """Return the padding of Conv before and after each spatial axis, ``auto_pad`` included."""
     mode = attributes.get("auto_pad", b"NOTSET").decode()
     if mode in {"SAME_UPPER", "SAME_LOWER"}:
         wanted = [

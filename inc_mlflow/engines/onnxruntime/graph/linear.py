@@ -1,4 +1,4 @@
-"""Conv, Gemm and MatMul with constant weights seen alike: output and input channels that can be scaled."""
+"""One view of Conv, Gemm and MatMul with constant weights: input and output channels that can be scaled."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Linear:
     bias: np.ndarray | None
     groups: int
     inputs_first: bool
-    """Weights are (inputs, outputs), as MatMul has them."""
+    """Whether weights are (inputs, outputs), as in MatMul."""
 
     @property
     def outputs(self) -> int:
@@ -36,14 +36,14 @@ class Linear:
         return np.asarray(np.abs(self._grouped()).max((1, 3)).reshape(-1))
 
     def scale_outputs(self, factors: np.ndarray) -> None:
-        """Multiply each output channel, its bias included."""
+        """Multiply the weights and bias of each output channel by its factor; ``factors`` are (outputs,)."""
         grouped = self._grouped()
         grouped *= factors.astype(np.float32).reshape(self.groups, -1, 1, 1)
         if self.bias is not None:
             self.bias *= factors.astype(np.float32)
 
     def scale_inputs(self, factors: np.ndarray) -> None:
-        """Multiply the weights on each input channel."""
+        """Multiply the weights on each input channel by its factor; ``factors`` are (inputs,)."""
         grouped = self._grouped()
         grouped *= factors.astype(np.float32).reshape(self.groups, 1, -1, 1)
 
@@ -56,10 +56,7 @@ class Linear:
 
 
 def as_linear(node: onnx.NodeProto, weights: np.ndarray | None, bias: np.ndarray | None) -> Linear | None:
-    """Return the layer of a node with these constants, copied.
-
-    None where its channels cannot be told apart.
-    """
+    """Return the layer of a node with copies of these constants; None where its channels cannot be scaled."""
     attributes = {attribute.name: attribute.i for attribute in node.attribute}
     if node.domain not in {"", "ai.onnx"} or weights is None or (bias is None and _has(node, 2)):
         return None
@@ -78,7 +75,7 @@ def as_linear(node: onnx.NodeProto, weights: np.ndarray | None, bias: np.ndarray
 
 
 def per_channel(constant: np.ndarray, channels: int) -> bool:
-    """Tell whether a constant has one value for all channels, or one for each along its last axis."""
+    """Tell whether a constant has one value for all channels, or one per channel along its last axis."""
     return constant.size == 1 or (constant.size == channels == constant.shape[-1])
 
 

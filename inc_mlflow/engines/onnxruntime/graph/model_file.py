@@ -1,4 +1,4 @@
-"""ONNX files: read, check what they refer to, and list their inputs."""
+"""ONNX files: read them, check their external weights, and list their inputs."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,20 +14,19 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
 
 MODEL = "model.onnx"
-"""Name of a model in a step's directory; above 2 GB its weights stand beside it in ``model.onnx.data``."""
+"""Name of a model in a step's directory; above 2 GB its weights are beside it in ``model.onnx.data``."""
 _PACKED = {onnx.TensorProto.INT4, onnx.TensorProto.UINT4, onnx.TensorProto.FLOAT4E2M1}
-"""Types with two values in a byte, whose size NumPy does not tell."""
+"""Types with two values in a byte, whose size NumPy does not know."""
 
 
 def read_structure(path: Path) -> onnx.ModelProto:
     """Read a model without its external weights.
 
-    ModelError where it is no whole ONNX file or refers outside its folder.
+    Raises ModelError where it is no complete ONNX file, or refers to weights outside its folder.
     """
     try:
-        if (
-            path.exists() and not path.is_file() and not path.is_dir()
-        ):  # a pipe would be waited for, a device never ends
+        # Reading would wait for a pipe, and never end on a device.
+        if path.exists() and not path.is_file() and not path.is_dir():
             raise ModelError(
                 f"{path}: cannot be read (it is no regular file); give the path of an .onnx file"
             )
@@ -47,7 +46,7 @@ def read_structure(path: Path) -> onnx.ModelProto:
 def external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     """Return the files that hold external weights, each once.
 
-    ModelError where one is missing, short or outside.
+    Raises ModelError where one is missing, too short, or outside the model's folder.
     """
     ends: dict[Path, int] = {}
     for tensor in tensors(model):
@@ -60,39 +59,45 @@ def external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
 
 
 def source_files(path: Path) -> list[Path]:
-    """Return a model file and every file with its external weights."""
+    """Return a model file and all files with its weights; raise ModelError where one cannot be read."""
     return [path, *external_files(read_structure(path), path)]
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor with weights: initialisers, and those in attributes, subgraphs and functions."""
+    """Yield every tensor with weights: initialisers, and tensors in attributes, subgraphs and functions."""
     yield from _graph_tensors(model.graph)
     for function in model.functions:
         yield from _node_tensors(function.node)
 
 
 def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Yield every node, those of subgraphs and functions included."""
+    """Yield every node, including those of subgraphs and functions."""
     yield from _nodes(model.graph.node)
     for function in model.functions:
         yield from _nodes(function.node)
 
 
 def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """Return the inputs that a caller must feed: old exporters list initialisers as inputs too."""
+    """Return the inputs that a caller must feed; old exporters list initialisers as inputs too."""
     initializers = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in initializers]
 
 
 def interface(path: Path) -> Interface:
-    """Return what a model file takes and gives; ModelError where it cannot be read."""
+    """Return inputs and outputs of a model file.
+
+    Raises ModelError where it cannot be read, or an input is no tensor.
+    """
     model = read_structure(path)
     names = tuple(output.name for output in model.graph.output)
     return Interface(signature(model), output_signature(model), names)
 
 
 def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
-    """Return name, NumPy dtype and shape of each input that a caller must feed."""
+    """Return name, NumPy dtype and shape of each input that a caller must feed.
+
+    Raises ModelError where one is no tensor.
+    """
     return tuple(_tensor_spec(value) for value in graph_inputs(model))
 
 
@@ -102,17 +107,14 @@ def output_signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
 
 
 def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
-    """Make activations graph outputs, without types and shapes: ONNX Runtime infers them.
-
-    Changes ``model``.
-    """
+    """Make activations outputs of ``model``, which is changed; ONNX Runtime infers their types and shapes."""
     present = {value.name for value in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     return model
 
 
 def np_dtype(data_type: int, where: str) -> np.dtype:
-    """Return NumPy's type for a tensor's; ModelError where ONNX has none of that number."""
+    """Return the NumPy type of an ONNX type number; raise ModelError where ONNX has no such number."""
     try:
         return onnx.helper.tensor_dtype_to_np_dtype(data_type)
     except KeyError as error:
@@ -135,7 +137,7 @@ def _axis(axis: onnx.TensorShapeProto.Dimension) -> int | str | None:
 
 
 def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
-    """Return the file of an external tensor and the byte in it where the tensor ends."""
+    """Return the file of an external tensor and the byte where the tensor ends in it."""
     try:
         info = ExternalDataInfo(tensor)
     except ValueError as error:
@@ -146,7 +148,7 @@ def _place(tensor: onnx.TensorProto, path: Path) -> tuple[Path, int]:
 
 
 def _confined(path: Path, location: str) -> Path:
-    """Resolve an external location; a model must not be able to read files outside its own directory."""
+    """Resolve an external location; a model must not read files outside its own directory."""
     folder = path.parent.resolve()
     if "\0" in location:
         raise ModelError(
@@ -155,19 +157,20 @@ def _confined(path: Path, location: str) -> Path:
     file = (folder / location).resolve()
     if not file.is_relative_to(folder):
         raise ModelError(
-            f"{path}: refers to weights outside its own directory ({location!r}); only files beside it are read"
+            f"{path}: refers to weights outside its own directory ({location!r}); "
+            "only files beside it are read"
         )
     return file
 
 
 def _check_file(model: Path, file: Path, end: int) -> None:
     try:
-        there = file.is_file()
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        exists = file.is_file()
+    except OSError as error:  # a name that is too long, a folder without permission
         raise ModelError(
             f"{model}: its external weights cannot be read ({error.strerror}); export it again"
         ) from error
-    if not there:
+    if not exists:
         raise ModelError(
             f"{model}: its external weights are missing: {file.name}; copy that file beside the model"
         )

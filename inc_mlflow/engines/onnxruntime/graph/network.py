@@ -1,4 +1,4 @@
-"""A graph with its weights in memory, asked by tensor: who makes it, who reads it, which constant it is."""
+"""A graph with its weights in memory, indexed by tensor: its producer, its readers, its constant value."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from inc_mlflow.files import external_data
 
 
 class Network:
-    """Index over a loaded model for methods that change its weights; ``model`` is changed in place."""
+    """Index of a loaded model, for methods that change its weights; they change ``model`` in place."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -26,7 +26,7 @@ class Network:
         self._linears: dict[str, Linear | None] = {}
 
     def readers(self, name: str) -> list[onnx.NodeProto]:
-        """Return the nodes that read a tensor, one entry per input of a node."""
+        """Return the nodes that read a tensor; a node that reads it twice is listed twice."""
         return self._readers.get(name, [])
 
     def is_output(self, name: str) -> bool:
@@ -34,11 +34,11 @@ class Network:
         return name in self._outputs
 
     def has_one_reader(self, name: str) -> bool:
-        """Tell whether one node reads a tensor and nobody else sees it."""
+        """Tell whether exactly one node reads a tensor, and it is no output of the graph."""
         return len(self.readers(name)) == 1 and not self.is_output(name)
 
     def constant(self, node: onnx.NodeProto, position: int) -> np.ndarray | None:
-        """Return a float32 weight that a node reads, or None where the input is missing, computed or of another type."""
+        """Return a float32 constant that a node reads; None where the input is anything else, or missing."""
         tensor = self._tensors.get(node.input[position]) if position < len(node.input) else None
         return (
             numpy_helper.to_array(tensor)
@@ -47,7 +47,7 @@ class Network:
         )
 
     def replace(self, node: onnx.NodeProto, position: int, values: np.ndarray) -> None:
-        """Give a node another constant, under the old name unless others read that one too."""
+        """Give a node another constant; it keeps the name unless other nodes read the old constant too."""
         old = node.input[position]
         if self.has_one_reader(old):
             self._tensors[old].CopyFrom(numpy_helper.from_array(values, old))
@@ -62,24 +62,22 @@ class Network:
         self._tensors[name].CopyFrom(numpy_helper.from_array(values, name))
 
     def linear(self, node: onnx.NodeProto) -> Linear | None:
-        """Return a node as a linear layer, the same object at each call.
-
-        None where it is none that can be rescaled.
-        """
+        """Return a node as a linear layer, the same object at each call; None where it cannot be scaled."""
         key = node.output[0]
         if key not in self._linears:
             self._linears[key] = as_linear(node, self.constant(node, 1), self.constant(node, 2))
         return self._linears[key]
 
     def linear_readers(self, name: str) -> tuple[Linear, ...]:
-        """Return the layers that read a tensor, alike in kind and channels.
+        """Return the linear layers that read a tensor, all alike in kind and channels.
 
-        Nothing where anything else sees it too.
+        Returns nothing where anything else reads the tensor, or it is an output of the graph.
         """
-        found = [self.linear(node) if node.input[0] == name else None for node in self.readers(name)]
-        layers = tuple(layer for layer in found if layer is not None)
+        linears = [self.linear(node) if node.input[0] == name else None for node in self.readers(name)]
+        layers = tuple(layer for layer in linears if layer is not None)
         kinds = {(layer.node.op_type == "Conv", layer.inputs) for layer in layers}
-        return layers if len(layers) == len(found) and len(kinds) == 1 and not self.is_output(name) else ()
+        alike = len(layers) == len(linears) and len(kinds) == 1
+        return layers if alike and not self.is_output(name) else ()
 
     def save_linear(self, linear: Linear) -> None:
         """Write the weights of a layer back into the model."""
@@ -89,7 +87,7 @@ class Network:
 
 
 def save_beside(model: onnx.ModelProto, source: Path, target: Path) -> None:
-    """Write a model that was read from ``source``, with its weights beside it where those of the source are."""
+    """Write a model that was read from ``source``; its weights are external where those of the source are."""
     onnx.save(
         model,
         target,

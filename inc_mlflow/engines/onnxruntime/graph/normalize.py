@@ -1,4 +1,4 @@
-"""From any ONNX file to the baseline: current opset, constants and batch norm folded, shapes inferred."""
+"""Turn any ONNX file into the baseline: current opset, constants and batch norm folded, shapes inferred."""
 
 import shutil
 import tempfile
@@ -28,7 +28,8 @@ _SMALL = 1024  # bytes: version adapters read small constants (shapes, axes), ne
 def normalize(source: Path, directory: Path) -> int:
     """Write the baseline ``model.onnx`` into ``directory`` and return its opset.
 
-    Above 2 GB the weights stand beside it. Raises ModelError where the source cannot be read or converted.
+    Above 2 GB the weights are in a file beside it. Raises ModelError where the source cannot be read or
+    converted, and the error of a full disk where the baseline does not fit.
     """
     read_structure(source)  # refuses external data outside the source's directory before anything follows it
     model = onnx.load(source)
@@ -64,7 +65,8 @@ def _raise_opset(model: onnx.ModelProto, source: Path) -> onnx.ModelProto:
         onnx.shape_inference.InferenceError,
     ) as error:
         raise ModelError(
-            f"{source}: cannot be raised from opset {_opset(model)} to {OPSET}: {one_line(error)}; export it with opset {OPSET}"
+            f"{source}: cannot be raised from opset {_opset(model)} to {OPSET}: {one_line(error)}; "
+            f"export it with opset {OPSET}"
         ) from error
     _attach_weights(model, weights)
     return model
@@ -75,7 +77,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 def _detach_weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """Turn large initialisers into inputs: the converter serialises the model, which protobuf refuses above 2 GB."""
+    """Turn large initialisers into inputs, since the converter cannot serialise models above 2 GB."""
     large = [tensor for tensor in model.graph.initializer if tensor.ByteSize() > _SMALL]
     small = [tensor for tensor in model.graph.initializer if tensor.ByteSize() <= _SMALL]
     weights = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in large]
@@ -115,10 +117,10 @@ def _fold(plain: Path, target: Path, large: bool) -> None:
 
 
 def _finish(target: Path) -> int:
-    """Name every node, infer shapes, and drop the operator sets that ONNX Runtime lists but nobody uses."""
+    """Name every node, infer shapes, and drop the operator sets that ONNX Runtime lists but no node uses."""
     model = onnx.load(target, load_external_data=False)
     _name_nodes(model)
-    _keep_residuals_apart(model)
+    _prevent_slow_fusion(model)
     model = _infer_shapes(model)
     used = {node.domain for node in all_nodes(model)} | {""}
     keep = [entry for entry in model.opset_import if entry.domain in used]
@@ -142,11 +144,11 @@ def _name_nodes(model: onnx.ModelProto) -> None:
         seen.add(node.name)
 
 
-def _keep_residuals_apart(model: onnx.ModelProto) -> None:
-    """Write the sum of two activations before a layer normalisation as Sum, which is the same and is not fused with it.
+def _prevent_slow_fusion(model: onnx.ModelProto) -> None:
+    """Replace the Add of two activations before a LayerNormalization by Sum, which computes the same.
 
-    ONNX Runtime 1.32 fuses an Add there to SkipLayerNormalization, whose CPU kernel is not vectorised: a
-    MiniLM is 5 % faster in FP32 and 9 % in INT8 without it.
+    ONNX Runtime 1.32 fuses such an Add into SkipLayerNormalization, whose CPU kernel is not vectorised. A
+    MiniLM is 5 % faster in FP32 and 9 % in INT8 without that fusion.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
     normalized = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
@@ -156,7 +158,7 @@ def _keep_residuals_apart(model: onnx.ModelProto) -> None:
 
 
 def _infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Shapes help the quantiser but are not needed: a model that defeats inference keeps what it has."""
+    """Infer shapes where possible: they help the quantiser, but it works without."""
     try:
         return onnx.shape_inference.infer_shapes(model)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""Layers of a quantised graph that ONNX Runtime runs with 8-bit weights, in whichever form the file expresses them."""
+"""Find the layers that ONNX Runtime runs with 8-bit weights, in every form that a file can have."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _CLIPPING = {"Relu", "Clip"}
 
 @dataclass(frozen=True)
 class Form:
-    """An operator with integer weights: the float operator it stands for, and the input number of each role."""
+    """An operator with integer weights: the float operator it replaces, and the input number of each role."""
 
     operator: str
     roles: dict[str, int]
@@ -44,16 +44,16 @@ FORMS = {
     ),
 }
 RECURRENT = {"DynamicQuantizeLSTM": (1, 2)}
-"""Operators whose activations never leave them, and the numbers of their weights."""
+"""Operators whose quantised activations are internal -> the input numbers of their weights."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """One product of activations and constant 8-bit weights.
 
-    A role is what a tensor is to the product: activation, scale, zero; weight_scale, weight_zero, bias;
-    out_scale, out_zero. Without ``zero`` the operator quantises its own float activations; without
-    ``out_scale`` its output stays float.
+    The role of a tensor in the product is one of activation, scale, zero; weight_scale, weight_zero, bias;
+    out_scale, out_zero. Without ``zero`` the operator quantises its own float activations. Without
+    ``out_scale`` its output is float.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Layer:
     """Name of the FP32 weights in the model that was quantised."""
     product: Product
     computed: dict[str, str]
-    """Role -> name of a tensor that the graph computes; empty where the activations cannot be seen."""
+    """Role -> name of a tensor that the graph computes; empty where the activations are internal."""
     constants: dict[str, np.ndarray]
     """Role -> value."""
     pairs: bool
@@ -73,8 +73,11 @@ class Layer:
     """Whether the output is cut at zero before it is quantised."""
 
 
-class Graph:
-    """A model's graph by name: who makes a tensor, who reads it, and what is constant."""
+class QuantizedGraph:
+    """Index of a quantised model: producer and readers of each tensor, and constant values.
+
+    Raises ModelError where the file cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.folder = path.parent
@@ -87,10 +90,7 @@ class Graph:
         self._initializers = {tensor.name: tensor for tensor in self.model.graph.initializer}
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Return a constant tensor, also one that a node quantises from a constant.
-
-        None where it is computed.
-        """
+        """Return a constant tensor, also one quantised from a constant; None where it is computed."""
         if name in self._initializers:
             return numpy_helper.to_array(self._initializers[name], str(self.folder))
         node = self.producers.get(name)
@@ -110,8 +110,8 @@ class Graph:
         return np.asarray(np.clip(steps, np.iinfo(zero.dtype).min, np.iinfo(zero.dtype).max), zero.dtype)
 
 
-def layers(graph: Graph) -> Iterator[Layer]:
-    """Yield the layers with constant 8-bit weights in graph order; nodes of subgraphs are not looked at."""
+def layers(graph: QuantizedGraph) -> Iterator[Layer]:
+    """Yield the layers with constant 8-bit weights in graph order, without those of subgraphs."""
     for node in graph.model.graph.node:
         if node.op_type in FORMS:
             form = FORMS[node.op_type]
@@ -132,17 +132,14 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def _layer(
-    graph: Graph,
+    graph: QuantizedGraph,
     node: onnx.NodeProto,
     form: Form,
     roles: dict[str, str],
     relu: bool = False,
     between: bool = False,
 ) -> Iterator[Layer]:
-    """Put a layer together from the names of its tensors.
-
-    Nothing where the weights are no constant integers.
-    """
+    """Yield the layer with these tensors; nothing where the weights are no constant 8-bit integers."""
     constants = {role: value for role, name in roles.items() if (value := graph.constant(name)) is not None}
     weights = constants.pop("weights", None)
     if weights is None or weights.dtype.itemsize != 1 or (form.operator != "Conv" and weights.ndim != 2):
@@ -159,13 +156,16 @@ def _layer(
     )
 
 
-def _by_position(graph: Graph, node: onnx.NodeProto, form: Form) -> dict[str, str]:
+def _by_position(graph: QuantizedGraph, node: onnx.NodeProto, form: Form) -> dict[str, str]:
     roles = {role: node.input[number] for role, number in form.roles.items() if number < len(node.input)}
     return roles | (_scales_behind(graph, node) if node.op_type == "MatMulInteger" else {})
 
 
-def _scales_behind(graph: Graph, node: onnx.NodeProto) -> dict[str, str]:
-    """Find the scales that follow a MatMulInteger as ONNX Runtime's quantiser writes them: Cast, Mul(., Mul(scales))."""
+def _scales_behind(graph: QuantizedGraph, node: onnx.NodeProto) -> dict[str, str]:
+    """Find the scales behind a MatMulInteger.
+
+    ONNX Runtime's quantiser writes them as Cast, Mul(., Mul(scales)).
+    """
     maker = graph.producers.get(node.input[0])
     for cast in graph.readers.get(node.output[0], []):
         for multiply in graph.readers.get(cast.output[0], []):
@@ -182,8 +182,8 @@ def _scales_behind(graph: Graph, node: onnx.NodeProto) -> dict[str, str]:
     return {}
 
 
-def _between_pairs(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
-    """Recognise a float operator between DequantizeLinear and QuantizeLinear, which runs as one integer kernel."""
+def _between_pairs(graph: QuantizedGraph, node: onnx.NodeProto) -> Iterator[Layer]:
+    """Yield the layer of a float operator between DequantizeLinear and QuantizeLinear: one integer kernel."""
     makers = [graph.producers.get(name) for name in node.input]
     names = [
         [*maker.input, ""][:3]
@@ -209,8 +209,8 @@ def _between_pairs(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
     yield from _layer(graph, node, Form(node.op_type, {}), roles, relu, between=True)
 
 
-def _quantized_output(graph: Graph, name: str) -> tuple[onnx.NodeProto | None, bool]:
-    """Return the QuantizeLinear behind an output, past what clips it, and whether a Relu stands between."""
+def _quantized_output(graph: QuantizedGraph, name: str) -> tuple[onnx.NodeProto | None, bool]:
+    """Return the QuantizeLinear behind an output, past Relu and Clip, and whether there is a Relu between."""
     relu = False
     while readers := graph.readers.get(name, []):
         if readers[0].op_type == "QuantizeLinear":
@@ -222,7 +222,7 @@ def _quantized_output(graph: Graph, name: str) -> tuple[onnx.NodeProto | None, b
     return None, relu
 
 
-def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
+def _recurrent(graph: QuantizedGraph, node: onnx.NodeProto) -> Iterator[Layer]:
     for number in RECURRENT[node.op_type]:
         weights = graph.constant(node.input[number])
         if weights is not None:
@@ -232,7 +232,7 @@ def _recurrent(graph: Graph, node: onnx.NodeProto) -> Iterator[Layer]:
             )
 
 
-def _source(graph: Graph, name: str) -> str:
-    """Name the FP32 weights: what a node quantises, or what ONNX Runtime's quantiser replaced."""
+def _source(graph: QuantizedGraph, name: str) -> str:
+    """Return the name of the FP32 weights: the input of a quantising node, or the name before the suffix."""
     node = graph.producers.get(name)
     return str(node.input[0]) if node is not None else name.removesuffix(TENSOR_NAME_QUANT_SUFFIX)

@@ -1,4 +1,7 @@
-"""Joints: tensors whose channels can be divided in what makes them and multiplied back in what reads them, exactly."""
+"""Scalable tensors: their channels can be divided by their producer and multiplied back by their readers.
+
+The network computes the same: positive factors commute with the operators between.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +19,7 @@ _SPATIAL = _HOMOGENEOUS | {"AveragePool", "GlobalAveragePool", "GlobalMaxPool", 
 
 @dataclass(frozen=True)
 class Constant:
-    """Input ``position`` of ``node``, which shrinks with the tensor, or grows where it is what another is divided by."""
+    """Constant input ``position`` of ``node``: scaled like the tensor, or inversely where it is a divisor."""
 
     node: onnx.NodeProto
     position: int
@@ -25,91 +28,90 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Joint:
-    """A tensor that only linear layers read, and what makes it: a linear layer, or constants that set its scale."""
+class ScalableTensor:
+    """A tensor that only linear layers read.
 
-    tensor: str
+    ``source`` is the linear layer that makes it. Where it is None, ``constants`` set the scale of the
+    channels.
+    """
+
+    name: str
     constants: tuple[Constant, ...]
     source: Linear | None
     readers: tuple[Linear, ...]
 
     @property
     def channels(self) -> int:
-        """Return how many factors there are: of a flattened image several inputs of the readers share one."""
+        """Return the number of factors; behind a Flatten, several inputs of the readers share one factor."""
         return self.source.outputs if self.source else self.readers[0].inputs
 
     def per_channel_maxima(self, values: np.ndarray) -> np.ndarray:
-        """Reduce what belongs to the readers' inputs to channels, float64."""
+        """Reduce values (inputs of a reader,) to maxima (channels,), float64."""
         return np.asarray(values.astype(np.float64).reshape(self.channels, -1).max(1))
 
     def reader_maxima(self) -> np.ndarray:
-        """Return the largest absolute weight that each channel meets."""
+        """Return the largest absolute weight on each channel, float64 (channels,)."""
         return self.per_channel_maxima(np.max([reader.input_maxima() for reader in self.readers], axis=0))
 
     def scale(self, factors: np.ndarray) -> None:
-        """Divide each channel in the source, and multiply it in the readers."""
+        """Divide each channel in the source and multiply it in the readers; ``factors`` are (channels,)."""
         if self.source:
             self.source.scale_outputs(1 / factors)
         for reader in self.readers:
             reader.scale_inputs(np.repeat(factors, reader.inputs // self.channels))
 
     def store(self, network: Network, total: np.ndarray) -> None:
-        """Write the layers into the model, and the constants divided by ``total``, the product of all factors."""
-        for one in self.constants:
-            scaled = np.atleast_1d(one.values) * (total if one.divisor else 1 / total)
-            network.replace(one.node, one.position, scaled.astype(np.float32))
+        """Write layers and constants into the model; ``total`` (channels,) is the product of all factors."""
+        for constant in self.constants:
+            scaled = np.atleast_1d(constant.values) * (total if constant.divisor else 1 / total)
+            network.replace(constant.node, constant.position, scaled.astype(np.float32))
         for layer in (self.source, *self.readers):
             if layer:
                 network.save_linear(layer)
 
 
-def find_joints(network: Network) -> Iterator[Joint]:
-    """Yield the joints of a network in graph order.
+def find_scalable_tensors(network: Network) -> Iterator[ScalableTensor]:
+    """Yield the scalable tensors of a network in graph order.
 
-    All the readers of one are alike: Conv, or Gemm and MatMul.
+    The readers of one tensor are of one kind: Conv, or Gemm and MatMul.
     """
     for tensor in dict.fromkeys(node.input[0] for node in network.model.graph.node if node.input):
         readers = network.linear_readers(tensor)
-        if readers and (joint := _Search(network, tensor, readers).run()):
-            yield joint
+        if readers and (found := _Search(network, tensor, readers).run()):
+            yield found
 
 
 class _Search:
-    """Follows a tensor back until its channels can be scaled.
-
-    Gives up where something in between forbids it.
-    """
+    """Goes back from a tensor to the operator that can scale its channels, unless one between forbids it."""
 
     def __init__(self, network: Network, tensor: str, readers: tuple[Linear, ...]) -> None:
         self._network = network
         self._tensor = tensor
         self._readers = readers
         self._channels = readers[0].inputs
-        self._spatial = (
-            readers[0].node.op_type == "Conv"
-        )  # channels are axis 1 then, and the last axis otherwise
+        # Where it is spatial, channels are axis 1, and else the last axis.
+        self._spatial = readers[0].node.op_type == "Conv"
         self._constants: list[Constant] = []
 
-    def run(self) -> Joint | None:
+    def run(self) -> ScalableTensor | None:
         tensor: str | None = self._tensor
         while tensor is not None and (node := self._producer(tensor)) is not None:
             if (linear := self._network.linear(node)) is not None:
-                return self._joint(linear) if self._fits(linear) else None
+                return self._scalable(linear) if self._fits(linear) else None
             if scales := self._scales(node):
                 self._constants += scales
-                return self._joint(None)
+                return self._scalable(None)
             tensor = self._before(node)
         return None
 
-    def _joint(self, source: Linear | None) -> Joint:
-        return Joint(self._tensor, tuple(self._constants), source, self._readers)
+    def _scalable(self, source: Linear | None) -> ScalableTensor:
+        return ScalableTensor(self._tensor, tuple(self._constants), source, self._readers)
 
     def _producer(self, tensor: str) -> onnx.NodeProto | None:
         """Return the standard operator that has ``tensor`` as its first output."""
         node = self._network.producers.get(tensor)
-        return (
-            node if node is not None and node.domain in {"", "ai.onnx"} and node.output[0] == tensor else None
-        )
+        standard = node is not None and node.domain in {"", "ai.onnx"} and node.output[0] == tensor
+        return node if standard else None
 
     def _fits(self, source: Linear) -> bool:
         if self._spatial != (source.node.op_type == "Conv"):
@@ -117,9 +119,9 @@ class _Search:
         return self._channels == source.outputs or (self._spatial and self._channels % source.outputs == 0)
 
     def _before(self, node: onnx.NodeProto) -> str | None:
-        """Step over an operator that passes positive factors on.
+        """Return the tensor before an operator that commutes with positive factors.
 
-        None where it does not or others read its input.
+        None where the operator does not, or other nodes read that tensor too.
         """
         position = 0
         if (offset := self._operand(node, "Add")) is not None:
@@ -132,7 +134,7 @@ class _Search:
         return node.input[position] if self._network.has_one_reader(node.input[position]) else None
 
     def _scales(self, node: onnx.NodeProto) -> tuple[Constant, ...]:
-        """Return the constants of an operator that gives each channel its own scale, so that nothing before matters."""
+        """Return the constants of an operator that sets the scale of each channel; empty for any other."""
         if node.op_type == "LayerNormalization" and not self._spatial:
             return self._affine(node)
         if (factor := self._operand(node, "Mul")) is not None:
@@ -143,13 +145,13 @@ class _Search:
     def _affine(self, node: onnx.NodeProto) -> tuple[Constant, ...]:
         """Return gamma and beta of a LayerNormalization over the last axis."""
         positions = [position for position in range(1, len(node.input)) if node.input[position]]
-        found = [(position, self._network.constant(node, position)) for position in positions]
+        values = [(position, self._network.constant(node, position)) for position in positions]
         plain = [
-            Constant(node, at, value)
-            for at, value in found
+            Constant(node, position, value)
+            for position, value in values
             if value is not None and value.shape == (self._channels,)
         ]
-        return tuple(plain) if len(plain) == len(found) and _axis(node, -1) == -1 else ()
+        return tuple(plain) if len(plain) == len(values) and _axis(node, -1) == -1 else ()
 
     def _operand(self, node: onnx.NodeProto, op_type: str) -> Constant | None:
         """Return the constant operand of an elementwise operator with channels on the last axis."""

@@ -1,1 +1,1 @@
-"""From baseline to candidate: static and dynamic quantisation, and what helps them."""
+"""From baseline to candidate: static and dynamic quantisation, and options that recover accuracy."""

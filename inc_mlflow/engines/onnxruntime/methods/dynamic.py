@@ -28,7 +28,7 @@ class DynamicMethod:
     def apply(self, baseline: Path, recipe: Dynamic, data: MethodData, target: Path) -> None:
         """Write the candidate.
 
-        Raises ModelError where the recipe names operators or nodes that are not there, or leaves everything
+        Raises ModelError where the recipe names operators or nodes that do not exist, or leaves everything
         FP32.
         """
         self.check(recipe)

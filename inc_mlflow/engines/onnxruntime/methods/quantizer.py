@@ -1,4 +1,4 @@
-"""What both methods do with ONNX Runtime's graph writers: check names, keep them quiet, refuse a model that stays FP32."""
+"""What both methods share: options, checks of names, a quiet quantiser, a check that the model changed."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -26,7 +26,7 @@ _CHANGED = {
 
 
 def common_options(baseline: Path, recipe: OnnxRuntimeRecipe) -> dict[str, Any]:
-    """Return what both of ONNX Runtime's functions take."""
+    """Return the arguments that ``quantize_static`` and ``quantize_dynamic`` have in common."""
     return {
         "op_types_to_quantize": list(recipe.op_types_to_quantize or ()),
         "nodes_to_exclude": list(recipe.nodes_to_exclude),
@@ -39,7 +39,7 @@ def common_options(baseline: Path, recipe: OnnxRuntimeRecipe) -> dict[str, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The quantiser warns about every tensor it leaves alone; the candidate is run and judged anyway."""
+    """Silence the quantiser, which warns about every tensor that it skips: the candidate is judged anyway."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -49,7 +49,7 @@ def quiet() -> Iterator[None]:
 
 
 def check_operators(recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> None:
-    """Raise ModelError where the recipe names operators that the method cannot quantise; this needs no model."""
+    """Raise ModelError where the recipe names operators that the method cannot quantise."""
     operators = sorted(supported)
     for name in recipe.op_types_to_quantize or ():
         if name not in operators:
@@ -60,7 +60,7 @@ def check_operators(recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> No
 
 
 def check_nodes(structure: onnx.ModelProto, recipe: OnnxRuntimeRecipe) -> None:
-    """Raise ModelError where a name matches no node: ONNX Runtime would ignore it, and make another recipe's model."""
+    """Raise ModelError where an excluded name matches no node, which ONNX Runtime itself would ignore."""
     nodes = [node.name for node in structure.graph.node]
     for name in recipe.nodes_to_exclude:
         if name not in nodes:

@@ -1,4 +1,4 @@
-"""Static quantisation: ranges of activations come from calibration, and a model may be made easier to round first."""
+"""Static quantisation, with ranges from calibration and options that make a model easier to round."""
 
 import json
 import tempfile
@@ -29,7 +29,7 @@ from inc_mlflow.errors import ModelError
 
 
 class StaticMethod:
-    """``quantize_static`` of ONNX Runtime with our own ranges, and what helps the candidate before and after it."""
+    """``quantize_static`` of ONNX Runtime with our own ranges, and options that recover accuracy."""
 
     def check(self, recipe: Static) -> None:
         """Raise ModelError where the recipe names operators that cannot be quantised statically."""
@@ -38,8 +38,8 @@ class StaticMethod:
     def apply(self, baseline: Path, recipe: Static, data: MethodData, target: Path) -> None:
         """Write the candidate.
 
-        Raises ModelError where the model has nothing that one of the recipe's options could change, or the
-        recipe names operators or nodes that are not there.
+        Raises ModelError where one of the recipe's options could change nothing in this model, or the recipe
+        names operators or nodes that do not exist.
         """
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             model, ranges = _easier_to_round(baseline, recipe, data, Path(scratch))
@@ -54,7 +54,7 @@ METHOD = StaticMethod()
 
 
 def _ranges(data: MethodData) -> Ranges | None:
-    """Return the statistics as what our calibrator makes."""
+    """Return the statistics; raise TypeError where our calibrator did not make them."""
     if data.statistics is None or isinstance(data.statistics, Ranges):
         return data.statistics
     raise TypeError(f"statistics of another engine: {type(data.statistics).__name__}")
@@ -63,20 +63,25 @@ def _ranges(data: MethodData) -> Ranges | None:
 def _easier_to_round(
     baseline: Path, recipe: Static, data: MethodData, folder: Path
 ) -> tuple[Path, Ranges | None]:
-    """Return what to quantise and its ranges: a model equal to the baseline but easier to round, if the recipe says so."""
+    """Return the model to quantise and its ranges.
+
+    By the recipe it is the baseline, or an equal model that is easier to round.
+    """
     if not (recipe.cross_layer_equalization or recipe.smooth_quant):
         return baseline, _ranges(data)
     model = baseline
     if recipe.cross_layer_equalization:
         model = _named(folder / "equalized")
-        joints = equalize(baseline, model)
+        changed = equalize(baseline, model)
         _check_used(
-            joints, recipe, "cross_layer_equalization", "pair of layers with at most a Relu between them"
+            changed, recipe, "cross_layer_equalization", "pair of layers with at most a Relu between them"
         )
     if recipe.smooth_quant:
         source, model = model, _named(folder / "smoothed")
-        joints = smooth(source, data.rows(), recipe.smooth_quant, model, data.threads)
-        _check_used(joints, recipe, "smooth_quant", "linear layer behind a normalisation or scale of its own")
+        changed = smooth(source, data.rows(), recipe.smooth_quant, model, data.threads)
+        _check_used(
+            changed, recipe, "smooth_quant", "linear layer behind a normalisation or scale of its own"
+        )
     histograms = recipe.calibrate_method != "minmax"
     return model, collect(model, data.rows(), data.threads, histograms=histograms)
 
@@ -87,7 +92,7 @@ def _named(folder: Path) -> Path:
 
 
 def _check_used(count: int, recipe: Static, option: str, needed: str) -> None:
-    """A candidate that an option did not touch would be another recipe than asked for."""
+    """Raise ModelError where an option changed nothing: the candidate would be that of another recipe."""
     if not count:
         raise ModelError(
             f"recipe {recipe.label()!r}: {option}: this model has no {needed}; leave the option out"
@@ -97,9 +102,9 @@ def _check_used(count: int, recipe: Static, option: str, needed: str) -> None:
 def _saturating(
     baseline: Path, ranges: Ranges | None, recipe: Static, data: MethodData, folder: Path
 ) -> frozenset[str]:
-    """Name the weights that need 7 bits: of layers that saturate on calibration rows.
+    """Return the names of weights that need 7 bits, since their layers saturate on calibration rows.
 
-    None unless the recipe asks for it.
+    Empty unless the recipe protects saturating layers.
     """
     if recipe.reduce_range != "saturating":
         return frozenset()
@@ -116,7 +121,7 @@ def _quantize(
     target: Path,
     narrow: frozenset[str] = frozenset(),
 ) -> None:
-    """Write the quantised model; ``narrow`` names the weights that get 7 bits beside those of the recipe."""
+    """Write the quantised model; ``narrow`` names further weights that get 7 bits."""
     METHOD.check(recipe)
     structure = read_structure(baseline)
     check_nodes(structure, recipe)
@@ -134,15 +139,15 @@ def _quantize(
 def _write(
     baseline: Path, ranges: Mapping[str, Range], recipe: Static, target: Path, options: dict[str, Any]
 ) -> None:
-    """Hand our ranges over as the calibration cache that ``quantize_static`` reads instead of calibrating."""
+    """Quantise with our ranges, given as the calibration cache that ``quantize_static`` reads."""
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
         cache.write_text(json.dumps(_calibration_cache(ranges)))
         quantize_static(
-            onnx.load(baseline),  # given a path, it writes beside it
+            onnx.load(baseline),  # a path would make it write beside the baseline
             target,
             calibration_cache_path=cache,
-            calibrate_method=CalibrationMethod.MinMax,  # the ranges are final whatever method made them
+            calibrate_method=CalibrationMethod.MinMax,  # the ranges are final, whichever method made them
             quant_format=QuantFormat[recipe.quant_format],
             activation_type=QuantType[recipe.activation_type],
             **options,
@@ -152,7 +157,7 @@ def _write(
 def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
     """Return the options that give ``weights`` 7 bits.
 
-    An override must name the axis that the quantiser itself would take.
+    An override must name the axis that the quantiser itself would use.
     """
     readers = {
         node.input[1]: node
@@ -170,7 +175,7 @@ def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str
 
 
 def _bounded(structure: onnx.ModelProto, recipe: Static, ranges: Ranges) -> dict[str, list[str]]:
-    """Leave out the nodes at tensors that reach infinity, such as masks: no scale covers them."""
+    """Return the options that exclude nodes at tensors that reach infinity, such as masks."""
     touching = [node.name for node in structure.graph.node if ranges.unbounded & {*node.input, *node.output}]
     return {"nodes_to_exclude": [*recipe.nodes_to_exclude, *touching]}
 
@@ -182,14 +187,13 @@ def _channel_axis(node: onnx.NodeProto) -> int:
 
 
 def _placed(ranges: Mapping[str, Range], structure: onnx.ModelProto) -> dict[str, Range]:
-    """Give each tensor that only a Relu or Clip reads the range of the clipped one, as the quantiser itself does."""
-    return {
-        name: ranges[clipped] for name, clipped in clipped_inputs(structure).items() if clipped in ranges
-    } | dict(ranges)
+    """Add the tensors that only a Relu or Clip reads, with the clipped range, as the quantiser does."""
+    clips = clipped_inputs(structure)
+    return {name: ranges[clipped] for name, clipped in clips.items() if clipped in ranges} | dict(ranges)
 
 
 def _calibration_cache(ranges: Mapping[str, Range]) -> dict[str, Any]:
-    """ONNX Runtime's own file format, see ``onnxruntime.quantization.calibrate.TensorsData.to_dict``."""
+    """Return ranges in the format of ``onnxruntime.quantization.calibrate.TensorsData.to_dict``."""
     data = {
         name: {"lowest": _scalar(low), "highest": _scalar(high), "CLS": "TensorData"}
         for name, (low, high) in ranges.items()

@@ -1,4 +1,4 @@
-"""Calls of ONNX Runtime that end: one that takes too long is stopped, since a loop in a model need not have an end."""
+"""A time limit for calls of ONNX Runtime, since a loop in a model need not end."""
 
 import os
 import threading
@@ -14,31 +14,34 @@ from inc_mlflow.engines.onnxruntime.runtime.session import RUNTIME_ERRORS, SILEN
 from inc_mlflow.errors import ModelError, SpecError
 
 VARIABLE = "INC_MLFLOW_CALL_TIMEOUT"
-"""Environment variable with the seconds that one call of a model may take; no part of a job: no result
-depends on it."""
+"""Environment variable with the seconds that one call of a model may take.
+
+It is no part of a job: no result depends on it.
+"""
 _SECONDS = 600.0
-_LOOKS = 0.5
-"""Seconds between two looks at the calls that run: a thread for each call would cost more than a small
+_INTERVAL = 0.5
+"""Seconds between two checks of the running calls: a thread for each call would cost more than a small
 model."""
 
 
-class Watched:
-    """A session; may be called from several threads at once. ``model`` names it in errors.
+class TimedSession:
+    """A session with a time limit for each call; several threads may call it at once.
 
-    Where one call takes too long, all that run end, and so does each later one.
+    When one call takes too long, all running calls end, and each later call fails at once. ``model`` names
+    the model in errors. Raises SpecError where the environment gives no valid limit.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, model: object) -> None:
-        self.session, self._model, self._limit = session, model, limit()
+        self.session, self._model, self._limit = session, model, call_timeout()
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = SILENT
         self._began: dict[int, float] = {}
-        _watch(self)
+        _register(self)
 
     def run(
         self, names: Sequence[str] | None, inputs: Mapping[str, np.ndarray], what: str = "it"
     ) -> list[np.ndarray]:
-        """Return the outputs ``names``, or all; ModelError is ONNX Runtime's complaint in one line."""
+        """Return the outputs ``names``, or all; raise ModelError with ONNX Runtime's complaint."""
         thread = threading.get_ident()
         self._began[thread] = time.monotonic()
         try:
@@ -49,24 +52,24 @@ class Watched:
             del self._began[thread]
 
     def stop_late(self, now: float) -> None:
-        """Ask ONNX Runtime to end where a call began too long ago.
+        """Ask ONNX Runtime to end its calls if one of them began too long ago.
 
-        It looks between two operators, also within a loop.
+        ONNX Runtime checks for that between two operators, also within a loop.
         """
         if any(now - began > self._limit for began in list(self._began.values())):
             self._options.terminate = True
 
     def _complaint(self, error: Exception, what: str) -> str:
         if self._options.terminate:
-            return f"one call took more than {self._limit:g} s, has it an endless loop? {VARIABLE} sets how long it may take"
+            return (
+                f"one call took more than {self._limit:g} s, has it an endless loop? "
+                f"{VARIABLE} sets how long it may take"
+            )
         return f"onnxruntime cannot run {what}: {one_line(error)}"
 
 
-def limit() -> float:
-    """Return how many seconds a call may take.
-
-    SpecError where the environment says something else than a number.
-    """
+def call_timeout() -> float:
+    """Return how many seconds a call may take; raise SpecError where the variable is no number above 0."""
     text = os.environ.get(VARIABLE) or str(_SECONDS)
     try:
         seconds = float(text)
@@ -77,31 +80,29 @@ def limit() -> float:
     return seconds
 
 
-_watched: "weakref.WeakSet[Watched]" = weakref.WeakSet()
+_sessions: "weakref.WeakSet[TimedSession]" = weakref.WeakSet()
 _starting = threading.Lock()
 _watcher: threading.Thread | None = None
 
 
-def _watch(watched: Watched) -> None:
-    """Look after a session from now on, in the one thread that does so."""
+def _register(session: TimedSession) -> None:
+    """Have the one watching thread check a session, and start that thread if it does not run."""
     global _watcher
     with _starting:
-        _watched.add(watched)
-        if (
-            _watcher is None or not _watcher.is_alive()
-        ):  # a forked process has no threads but the one that forked
-            _watcher = threading.Thread(target=_look, name="watch", daemon=True)
+        _sessions.add(session)
+        if _watcher is None or not _watcher.is_alive():  # a forked process has only the thread that forked
+            _watcher = threading.Thread(target=_watch, name="watch", daemon=True)
             _watcher.start()
 
 
-def _look() -> None:
+def _watch() -> None:
     while True:
-        time.sleep(_LOOKS)
+        time.sleep(_INTERVAL)
         _stop_late()
 
 
 def _stop_late() -> None:
     with _starting:
-        sessions = list(_watched)
-    for one in sessions:
-        one.stop_late(time.monotonic())
+        sessions = list(_sessions)
+    for session in sessions:
+        session.stop_late(time.monotonic())

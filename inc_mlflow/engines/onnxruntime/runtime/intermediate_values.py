@@ -1,4 +1,4 @@
-"""Run rows through a model and look at tensors inside it."""
+"""Run rows through a model and return the values of tensors inside it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,11 +9,11 @@ import onnxruntime
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, with_outputs
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import ALL, open_proto, options
 
 
-def fetch(
+def intermediate_values(
     model: onnx.ModelProto,
     folder: Path,
     batches: Iterable[Arrays],
@@ -21,20 +21,22 @@ def fetch(
     threads: int,
     level: onnxruntime.GraphOptimizationLevel = ALL,
 ) -> Iterator[tuple[int, Arrays]]:
-    """Yield for each batch its number of rows and the values of the tensors ``names``, graph inputs among them.
+    """Yield for each batch its number of rows and the values of the tensors ``names``.
 
-    ``model`` gets the tensors as outputs; its external weights stand in ``folder``.
+    ``names`` may include graph inputs. ``model`` is changed: the tensors become outputs. Its external weights
+    are in ``folder``. Raises ModelError where the model does not load or run.
     """
     fed = {value.name for value in graph_inputs(model)}
-    fetched = [name for name in names if name not in fed]
-    watched = Watched(open_proto(with_outputs(model, fetched), folder, options(threads, level)), "model")
-    batch = fixed_batch(value.shape for value in watched.session.get_inputs())
+    computed = [name for name in names if name not in fed]
+    session = TimedSession(
+        open_proto(with_outputs(model, computed), folder, options(threads, level)), "model"
+    )
+    batch = fixed_batch(value.shape for value in session.session.get_inputs())
     for inputs in batches:
-        # Asked for nothing, it gives every output.
-        values = watched.run(fetched, padded(inputs, batch), "calibration rows") if fetched else []
+        # Given no names, a session returns every output.
+        values = session.run(computed, padded(inputs, batch), "calibration rows") if computed else []
         rows = len(next(iter(inputs.values())))
-        seen = {name: inputs[name] for name in names if name in fed}
-        yield (
-            rows,
-            seen | {name: trimmed(value, rows, batch) for name, value in zip(fetched, values, strict=True)},
-        )
+        tensors = {name: inputs[name] for name in names if name in fed}
+        for name, value in zip(computed, values, strict=True):
+            tensors[name] = trimmed(value, rows, batch)
+        yield rows, tensors

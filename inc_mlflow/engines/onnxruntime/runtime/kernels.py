@@ -1,4 +1,4 @@
-"""What kind of INT8 kernels this process runs."""
+"""Find out which kind of INT8 kernels this process runs."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ _U8, _S8 = 255, 127
 
 
 def saturates() -> bool:
-    """Multiply the largest u8 activations by the largest s8 weights, and tell whether sums of pairs were cut at int16.
+    """Tell whether sums of pairs saturate in int16, by multiplying the largest u8 and s8 values.
 
-    They are on x86 CPUs without VNNI: the same model gives other outputs there.
+    They saturate on x86 CPUs without VNNI, where the same model gives other outputs.
     """
     session = open_proto(_product(), Path(), options(threads=1))
     (sums,) = session.run(None, {"x": np.full((_ROWS, _DEPTH), _U8, np.uint8)})

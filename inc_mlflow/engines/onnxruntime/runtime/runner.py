@@ -7,41 +7,46 @@ import onnxruntime
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import Watched
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import CPU, open_file, options
 from inc_mlflow.errors import ModelError
 
 
-class Loaded:
-    """A session that somebody made: all its outputs, whatever number of rows it insists on.
+class LoadedSession:
+    """A model in an existing session: returns all outputs, and fills up batches of a fixed size.
 
-    ``model`` names it in errors.
+    ``model`` names the model in errors.
     """
 
     def __init__(self, model: Path | str, session: onnxruntime.InferenceSession) -> None:
         self.model = model
-        self._watched = Watched(session, model)
+        self._session = TimedSession(session, model)
         self.outputs = [output.name for output in session.get_outputs()]
         self._inputs = {value.name for value in session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in session.get_inputs())
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        """Return all outputs of one batch; ModelError is ONNX Runtime's complaint in one line."""
+        """Return all outputs of one batch, by name.
+
+        Raises ModelError with ONNX Runtime's complaint in one line, or where the inputs are not the model's.
+        """
         rows = len(next(iter(inputs.values())))
         if inputs.keys() != self._inputs:
             raise ModelError(
-                f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, rows have {', '.join(inputs)}"
+                f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, "
+                f"rows have {', '.join(inputs)}"
             )
-        values = self._watched.run(None, padded(inputs, self._batch))
+        values = self._session.run(None, padded(inputs, self._batch))
         return {
             name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)
         }
 
 
-class Runner(Loaded):
-    """A loaded model with all optimisations on; may be called from several threads at once.
+class Runner(LoadedSession):
+    """A model file, loaded with all optimisations on; several threads may call it at once.
 
-    With ``cpus`` the threads of the session are bound to all of them but the first.
+    With ``cpus``, the session binds one thread to each CPU but the first. Raises ModelError where the model
+    cannot be loaded, HardwareError where the provider is missing.
     """
 
     def __init__(self, model: Path, threads: int, cpus: Sequence[int] = (), provider: str = CPU) -> None:

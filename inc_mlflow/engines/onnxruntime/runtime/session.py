@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime, all made in one place: one provider and no other instead, given threads, quiet log."""
+"""All sessions of ONNX Runtime are made here: one provider and no fallback, given threads, a quiet log."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,20 +23,19 @@ RUNTIME_ERRORS = (
     state.RuntimeException,
     *(IndexError, MemoryError, OverflowError, RuntimeError, ValueError),
 )
-"""What ONNX Runtime raises about a model or its inputs: its own kinds, which have no common base, and C++'s,
-std::bad_alloc among them. UnicodeDecodeError, a ValueError, comes where its own message is no text."""
+"""What ONNX Runtime raises about a model or its inputs: its own classes, which have no common base, and those
+of C++ exceptions, as std::bad_alloc. UnicodeDecodeError, a ValueError, comes where its message is no text."""
 
 CPU = "CPUExecutionProvider"
 SILENT = 4
-"""Log nothing: what is an error is raised as well, and says the same in one line."""
+"""Log nothing: every error is also raised, with the same text in one line."""
 onnxruntime.set_default_logger_severity(SILENT)
 
 ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 
-
 _DTYPES = {"float": "float32", "double": "float64", "string": "str"}
-"""ONNX Runtime's names of types where NumPy's are others."""
+"""ONNX Runtime's names of types -> NumPy's, where they differ."""
 _SPINNING, _AFFINITIES = "session.intra_op.allow_spinning", "session.intra_op_thread_affinities"
 
 
@@ -45,18 +44,17 @@ def options(
 ) -> onnxruntime.SessionOptions:
     """Return session options: ``threads`` inside an operator, none between operators.
 
-    With several ``cpus``, one thread is bound to each but the first, which the caller's own thread is to run
-    on.
+    With several ``cpus``, one thread is bound to each CPU but the first. The caller binds its own thread to
+    the first.
     """
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.graph_optimization_level = level
     settings.log_severity_level = SILENT
-    # Idle threads that spin take the core from whatever runs next: measured 2.7 times the CPU time with three
-    # models.
+    # Idle threads that spin take the core from the next model: 2.7 times the CPU time with three models.
     settings.add_session_config_entry(_SPINNING, "1" if len(cpus) > 1 else "0")
-    if len(cpus) > 1:  # CPUs of its own: threads may spin within a call, and stop when it ends
+    if len(cpus) > 1:  # on their own CPUs threads may spin within a call, and stop when it ends
         settings.add_session_config_entry("session.force_spinning_stop", "1")
         settings.add_session_config_entry(_AFFINITIES, ";".join(str(cpu + 1) for cpu in cpus[1:]))
     return settings
@@ -65,7 +63,7 @@ def options(
 def tensor_specs(session: onnxruntime.InferenceSession) -> tuple[TensorSpec, ...]:
     """Return name, NumPy dtype and shape of each input, as far as a session tells.
 
-    ModelError where one is no plain tensor.
+    Raises ModelError where an input is no plain tensor.
     """
     return tuple(_tensor_spec(value) for value in session.get_inputs())
 
@@ -82,9 +80,9 @@ def _tensor_spec(value: Any) -> TensorSpec:
 
 
 def describe(cpus: Sequence[int], provider: str = CPU) -> dict[str, int | str | bool]:
-    """Return how an instance on these CPUs runs a model, for the record.
+    """Return the settings with which an instance on these CPUs runs a model, for the record.
 
-    ``thread_affinities`` counts CPUs from 1 and leaves the calling thread's out, as ONNX Runtime takes them.
+    ``thread_affinities`` counts CPUs from 1 and leaves out the calling thread's, as ONNX Runtime takes them.
     """
     settings = options(max(1, len(cpus)), cpus=cpus)
     return {
@@ -101,12 +99,11 @@ def describe(cpus: Sequence[int], provider: str = CPU) -> dict[str, int | str | 
 def open_file(
     model: Path, settings: onnxruntime.SessionOptions, provider: str = CPU
 ) -> onnxruntime.InferenceSession:
-    """Load a model file.
+    """Load a model file for one provider.
 
-    ModelError is ONNX Runtime's complaint in one line, HardwareError says that the provider is not there.
-
-    ONNX Runtime itself would go on with the CPU: where it cannot load the model, finds no GPU, or a call
-    fails there.
+    ONNX Runtime by itself would continue on the CPU where it cannot load the model, finds no GPU, or a call
+    fails there. Here that raises ModelError with its complaint in one line, or HardwareError where the
+    provider is missing.
     """
     _check_built(provider)
     try:
@@ -125,7 +122,7 @@ def open_proto(
 ) -> onnxruntime.InferenceSession:
     """Load a model from memory, its external weights from ``folder``.
 
-    ModelError is ONNX Runtime's complaint in one line.
+    Raises ModelError with ONNX Runtime's complaint in one line.
     """
     settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
@@ -143,5 +140,5 @@ def _check_built(provider: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error's text without line breaks and ONNX Runtime's status prefix."""
+    """Return an error's text in one line, without ONNX Runtime's status prefix."""
     return reason(error, 500).removeprefix("[ONNXRuntimeError] : ")

@@ -1,4 +1,5 @@
-"""Why a candidate is slow: the digits example by ONNX Runtime's own defaults, and by its dynamic quantisation."""
+"""Why a candidate is slow: the digits example by ONNX Runtime's own defaults, and by its dynamic
+quantisation."""
 
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from inc_mlflow.engines.onnxruntime.analysis.attribution import Executed
+from inc_mlflow.engines.onnxruntime.analysis.attribution import OptimisedGraph
 from inc_mlflow.engines.onnxruntime.analysis.explain import explain
 from inc_mlflow.engines.onnxruntime.analysis.profile import Profile, profile
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
@@ -106,7 +107,7 @@ def test_what_reads_the_last_integers_is_no_island(baseline, ranges, rows, tmp_p
     causes, _ = _causes(baseline, found, "convolutions")
     assert _cause(causes, "although INT8 kernels exist").nodes == ("/Add",)
     loose = [node for node in found["convolutions"].graph.node if node.op_type == "DequantizeLinear"]
-    owner = Executed(found["convolutions"].graph, read_structure(baseline).graph).owner
+    owner = OptimisedGraph(found["convolutions"].graph, read_structure(baseline).graph).owner
     types = {node.name: node.op_type for node in read_structure(baseline).graph.node}
     assert {types[owner(node)] for node in loose} == {
         "Conv"

@@ -23,7 +23,8 @@ from tests.support.onnx_candidates import compress, quantize
 
 
 def brute_force(activations, weights):
-    """Add pairs one by one as the kernel does: (saturated sums, saturating pairs, pairs that could for some activations)."""
+    """Add pairs one by one as the kernel does: (saturated sums, saturating pairs, pairs that could for some
+    activations)."""
     sums = np.zeros((len(activations), weights.shape[1]), int)
     saturating, risky = 0, 0
     for column in range(weights.shape[1]):
@@ -232,7 +233,8 @@ def test_first_rows(number):
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
-    """A convolution, two MatMuls with the same weights, and a Gemm: the first three saturate, the last only could."""
+    """A convolution, two MatMuls with the same weights, and a Gemm: the first three saturate, the last only
+    could."""
     generator = np.random.default_rng(0)
 
     def heavy(*shape):

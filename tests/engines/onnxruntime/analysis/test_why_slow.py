@@ -6,7 +6,7 @@ from inc_mlflow.engines.onnxruntime.engine import OnnxRuntimeAnalysis
 from inc_mlflow.engines.onnxruntime.options import Static
 from inc_mlflow.records import BASELINE, BenchmarkRecord, Evidence, Interval, Model, Speed
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, why_slow
+from inc_mlflow.steps.measure.benchmark import PROFILED_BATCHES, PROFILED_SECONDS, explain_slow_models
 from tests.support.gate_measurements import CONDITIONS, HOST
 from tests.support.onnx_candidates import quantize
 from tests.support.paths import EXAMPLE
@@ -44,12 +44,12 @@ def models(baseline, ranges, tmp_path_factory):
     [(1.0, 1.0, []), (0.99, 1.0, [INT8]), (1.5, 1.6, [INT8]), (1.6, 1.6, []), (0.9, 0.5, [INT8])],
 )
 def test_what_is_not_faster_or_not_fast_enough_is_explained(speedup, needed, explained, models):
-    assert list(why_slow(_job(needed), models, _record(speedup, 1000.0))) == explained
+    assert list(explain_slow_models(_job(needed), models, _record(speedup, 1000.0))) == explained
 
 
 def test_a_profile_that_fails_is_told(models, tmp_path):
     gone = [models[0], models[1].model_copy(update={"path": str(tmp_path / "absent.onnx")})]
-    slow = why_slow(_job(), gone, _record(0.5))[INT8]
+    slow = explain_slow_models(_job(), gone, _record(0.5))[INT8]
     assert slow.summary.startswith("why is not known: ")
     assert "absent.onnx" in slow.summary
     assert slow.causes == ()
@@ -64,7 +64,7 @@ def test_small_and_large_models_are_profiled_for_about_as_long(milliseconds, pas
         return {}
 
     monkeypatch.setattr(OnnxRuntimeAnalysis, "explain", explain)
-    why_slow(_job(), models, _record(0.5, milliseconds))
+    explain_slow_models(_job(), models, _record(0.5, milliseconds))
     assert asked == [passes]
     assert passes == pytest.approx(
         PROFILED_SECONDS / PROFILED_BATCHES / milliseconds * 1000, rel=0.01

@@ -1,4 +1,5 @@
-"""Calibration on a real model: histograms of what runs through it, whatever the batches, shards and threads."""
+"""Calibration on a real model: histograms of what runs through it, whatever the batches, shards and
+threads."""
 
 import contextlib
 import io

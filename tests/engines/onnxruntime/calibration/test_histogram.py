@@ -1,4 +1,5 @@
-"""Histograms count exactly, grow and merge without loss, and are the same with and without the compiled code."""
+"""Histograms count exactly, grow and merge without loss, and are the same with and without the compiled
+code."""
 
 import math
 import sys

@@ -1,4 +1,5 @@
-"""Ranges from histograms: those of onnxruntime for percentile and entropy, those of brute force for the squared error."""
+"""Ranges from histograms: those of onnxruntime for percentile and entropy, those of brute force for the
+squared error."""
 
 import contextlib
 import io

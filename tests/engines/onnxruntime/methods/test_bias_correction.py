@@ -76,7 +76,8 @@ def test_batches_do_not_change_the_correction(baseline, ranges, rows, tmp_path):
 
 
 def test_one_layer_is_left_without_a_mean_error(tmp_path):
-    """The expected error of one layer can be computed by hand: from its stored weights and its rounded inputs."""
+    """The expected error of one layer can be computed by hand: from its stored weights and its rounded
+    inputs."""
     graph = single(biased=True)
     options = {"reduce_range": True, "op_types_to_quantize": ("MatMul",)}
     path = candidate(graph, tmp_path / "q", Static(bias_correction=True, **options))

@@ -14,8 +14,12 @@ from onnx import TensorProto, helper
 
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure, signature, source_files
-from inc_mlflow.engines.onnxruntime.runtime import call_timeout as watch
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import VARIABLE, Watched
+from inc_mlflow.engines.onnxruntime.runtime.call_timeout import (
+    VARIABLE,
+    TimedSession,
+    _stop_late,
+    call_timeout,
+)
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.errors import ModelError, SpecError
 from tests.support.endless_model import endless
@@ -56,8 +60,8 @@ def test_calibration_is_watched_too(tmp_path, short):
 
 def test_a_session_that_nobody_holds_is_not_kept(tmp_path, short):
     runner = Runner(endless(tmp_path / "m.onnx"), threads=1)
-    held = weakref.ref(runner._watched)
-    watch._stop_late()
+    held = weakref.ref(runner._session)
+    _stop_late()
     del runner
     assert held() is None
 
@@ -66,9 +70,9 @@ def test_a_session_that_nobody_holds_is_not_kept(tmp_path, short):
 def test_a_limit_that_is_none_is_refused(monkeypatch, text):
     monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(SpecError, match=rf"^{VARIABLE}: '{text}' is no time; give seconds, as 600$"):
-        watch.limit()
+        call_timeout()
     monkeypatch.setenv(VARIABLE, "")
-    assert watch.limit() == 600
+    assert call_timeout() == 600
 
 
 def model(path, shape, nodes=None, dtype=TensorProto.FLOAT, initializers=()):
@@ -105,7 +109,8 @@ def test_a_run_that_fails_prints_nothing_beside_its_line(tmp_path):
     """In a process of its own: ONNX Runtime's log goes past Python."""
     model(tmp_path / "m.onnx", ["n", 4], [helper.make_node("MatMul", ["x", "x"], ["y"])])
     script = (
-        "import sys, numpy as np; from pathlib import Path; from inc_mlflow.engines.onnxruntime.runtime.runner import Runner\n"
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from inc_mlflow.engines.onnxruntime.runtime.runner import Runner\n"
         "try: Runner(Path(sys.argv[1]), threads=1)({'x': np.ones((1, 4), np.float32)})\n"
         "except Exception as error: print(error)"
     )
@@ -154,7 +159,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 def test_sessions_are_watched_by_one_thread(tmp_path):
     sessions = [Runner(model(Path(tmp_path / "m.onnx"), [1, 4]), threads=1) for _ in range(3)]
-    assert all(isinstance(one._watched, Watched) for one in sessions)
+    assert all(isinstance(one._session, TimedSession) for one in sessions)
     import threading
 
     assert [thread.name for thread in threading.enumerate()].count("watch") == 1

@@ -1,4 +1,7 @@
-"""The process that is another CPU: ``python -m inc_mlflow.steps.measure.emulated``, its request as JSON on standard input."""
+"""The process that evaluates under an emulated CPU: a program with its request as JSON on standard input.
+
+``emulate.py`` starts it as ``python -m inc_mlflow.steps.measure.emulated_process``.
+"""
 
 import json
 import sys
@@ -14,15 +17,12 @@ from inc_mlflow.hardware import isa
 from inc_mlflow.records import Model, Record, Shard
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.measure.evaluate import evaluate_models
-from inc_mlflow.steps.measure.evaluate_shards import keep_shard
+from inc_mlflow.steps.measure.evaluate_shards import reduce_shard
 from inc_mlflow.steps.step import load_job
 
 
 def main() -> int:
-    """Prove that this process is emulated, then evaluate.
-
-    An IncError goes into the file that the request names.
-    """
+    """Check that this process is emulated, then evaluate; an IncError goes into the file in the request."""
     request = json.load(sys.stdin)
     end_with_parent(request["parent"])
     try:
@@ -49,7 +49,7 @@ def _evaluate(request: dict[str, Any]) -> None:
     job = load_job(request["job"], request["root"])
     record: Record
     if "shard" in request:
-        record = keep_shard(job, models, Shard.parse(request["shard"]), target)
+        record = reduce_shard(job, models, Shard.parse(request["shard"]), target)
     else:
         record = evaluate_models(job, models, request["split"], target)
     record.model_copy(update={"seconds": time.monotonic() - start}).save(target)

@@ -1,4 +1,4 @@
-"""What of a baseline can be quantised."""
+"""What can be quantised in a baseline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, read_stru
 
 
 @dataclass(frozen=True)
-class Survey:
-    """Operators, by the method that can quantise them too, and nodes that stand out.
+class QuantizableNodes:
+    """Operator types of a baseline, also by the method that can quantise them, and special nodes.
 
-    ``products`` are MatMul nodes that multiply two activations; ``followers`` maps nodes to the Relu or Clip
-    that alone reads their output.
+    ``products`` are MatMul nodes that multiply two activations. ``followers`` maps a node to the Relu or Clip
+    that is the only reader of its output.
     """
 
     present: frozenset[str]
@@ -25,12 +25,12 @@ class Survey:
     followers: dict[str, str]
 
 
-def survey(baseline: Path) -> Survey:
-    """Read the structure of a baseline."""
+def find_quantizable(baseline: Path) -> QuantizableNodes:
+    """Read the structure of a baseline; raise ModelError where it cannot be read."""
     model = read_structure(baseline)
     present = {node.op_type for node in all_nodes(model)}
     constants = {tensor.name for tensor in model.graph.initializer}
-    return Survey(
+    return QuantizableNodes(
         present=frozenset(present),
         static=frozenset(present & QUANTIZABLE),
         dynamic=frozenset(present & set(IntegerOpsRegistry)),
