@@ -32,7 +32,11 @@ SEARCH = (
         ("what the first pass protects moves nobody up", "while tried != len(", "if tried != len("),
         ("nothing is protected", "in shortlist(accepted(runner.trials)):", "in ():"),
         ("without an accepted trial none is refined", "] or shortlist(trials)", "]"),
-        ("the most exact recipe of a method is refined", "in front(of_method)[:1]]", "in front(of_method)[-1:]]"),
+        (
+            "the most exact recipe of a method is refined",
+            "in front(of_method)[:1]]",
+            "in front(of_method)[-1:]]",
+        ),
         ("every sensitive node may go back", "if count <= len(nodes) // 2", "if count <= len(nodes)"),
     ),
     *changes_of(
