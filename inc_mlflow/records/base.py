@@ -1,4 +1,4 @@
-"""What all records share: JSON in and out, with a schema version."""
+"""The base of all records: written and read as JSON, with a schema version."""
 
 import json
 from pathlib import Path
@@ -11,17 +11,16 @@ from inc_mlflow.files import canonical_json, sha256_text, write_text
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Line = Annotated[str, Field(pattern=r"^(?:[^\p{C}\p{Zl}\p{Zp}]|[\x{200C}\x{200D}])*$")]
-"""Text that cannot pass for several lines, or for commands to a terminal, where a gate prints what a pipeline
-wrote."""
+"""One line of text without control characters: a gate prints such text from a pipeline to a terminal."""
 RECORD = "record.json"
 BASELINE = "baseline"
-"""Label of the model that all others are compared with: the first engine's."""
+"""Label of the baseline that all models are compared with: that of the first engine."""
 SOURCE = "source"
-"""Label of the file as it was given, in benchmarks."""
+"""Label of the source file in benchmarks."""
 
 
 def baseline_label(engine: str | None) -> str:
-    """Return the label of a baseline: the reference's without an engine, else that of a further engine."""
+    """Return the label of a further engine's baseline; None gives that of the reference."""
     return BASELINE if engine is None else f"{BASELINE} {engine}"
 
 
@@ -40,10 +39,10 @@ class Record(Frozen):
     """Result of one step. ``seconds`` is the wall time of the step's own work."""
 
     incidental: ClassVar[frozenset[str]] = frozenset({"seconds"})
-    """Fields that do not count when a later step asks whether its inputs are still the same."""
+    """Fields that are ignored when a later step checks whether its inputs are still the same."""
 
     unsealed: ClassVar[frozenset[str]] = frozenset({"seconds"})
-    """Fields that the seal leaves out: they are known only when the raw measurements are written."""
+    """Fields that the seal leaves out: they are known only after the raw measurements are written."""
 
     schema_version: Literal[1] = 1
     seconds: float = 0.0
@@ -56,7 +55,7 @@ class Record(Frozen):
     def load(cls, directory: Path) -> Self:
         """Read ``record.json`` of a step's output directory.
 
-        StateError where it is missing, not ours, or not whole.
+        Raises StateError where it is missing, damaged or not complete.
         """
         path = directory / RECORD
         try:
@@ -64,22 +63,21 @@ class Record(Frozen):
             record = cls.model_validate_json(text)
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             raise StateError(f"{path}: not a readable {cls.__name__}; run the step again") from error
-        if record.model_dump(mode="json") != json.loads(
-            text
-        ):  # a default never stands in for what a file lacks
+        # A default must not replace a field that the file lacks.
+        if record.model_dump(mode="json") != json.loads(text):
             raise StateError(f"{path}: not a whole {cls.__name__}; run the step again")
         return record
 
     def identity(self) -> str:
-        """Digest of what the record says, incidental fields aside."""
+        """Return a digest of the record without its incidental fields."""
         return sha256_text(canonical_json(self.model_dump(mode="json", exclude=set(self.incidental))))
 
     def seal(self) -> str:
-        """Digest of all that its raw measurements are bound to: what the record says, less what is known only later."""
+        """Return the digest that binds raw measurements to the record, without its unsealed fields."""
         return sha256_text(canonical_json(self.model_dump(mode="json", exclude=set(self.unsealed))))
 
     def settled(self) -> bool:
-        """Tell whether the step is finished for good; one that met an absent server must be asked again."""
+        """Tell whether the result is final; a step that found its server unreachable must run again."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""What was made: candidates, trials, and where a candidate saturates."""
+"""Candidates, trials of a search, and the saturation of candidates."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ class Candidate(Frozen):
 
 
 class LayerSaturation(Frozen):
-    """One layer with 8-bit weights on x86 CPUs without VNNI; None is what could not be seen."""
+    """Saturation of one layer with 8-bit weights on x86 CPUs without VNNI; None where it cannot be seen."""
 
     name: str
     operator: str
@@ -35,10 +35,7 @@ class LayerSaturation(Frozen):
 
 
 class SaturationReport(Frozen):
-    """What saturates of one model on ``rows`` rows.
-
-    ``at_risk`` counts the layers whose rate is above zero.
-    """
+    """Saturation of one model on ``rows`` rows; ``at_risk`` counts the layers whose rate is above zero."""
 
     rows: int
     at_risk: int
@@ -48,38 +45,35 @@ class SaturationReport(Frozen):
 
 
 class Trial(Frozen):
-    """One recipe that a search tried on the tuning split.
-
-    Numbers that its rejection did not need are None.
-    """
+    """One recipe that a search tried on the tuning split; numbers that were not needed are None."""
 
     recipe: dict[str, Any]
     label: str
     protects: dict[str, Any] | None = None
-    """The recipe that this one is the protected form of; None where it is not protected."""
+    """The recipe whose protected form this one is; None where it is not protected."""
     directory: Annotated[str, Field(pattern=r"^trials/[0-9]+$")]
-    """Where the model was made, relative to the search; gone once the trial is beaten."""
+    """Folder of the model, relative to the search; it is removed when the trial is beaten."""
     sha256: str | None
     size_bytes: int | None
     speedup: Interval | None
     rows: int
     accuracy: float | None
     relative_drop: Interval | None
-    """Without bounds where the metric does not decompose: its replicates are left to the gate."""
+    """Has no bounds where the metric does not decompose: the gate computes those."""
     disagreement: float | None
-    """Share of the rows that are right in one model only; None where rows are not right or wrong."""
+    """Share of rows that only one of the models gets right; None where rows are not right or wrong."""
     max_relative_drop: float
-    """What the job allows; an absolute limit as a share of the baseline's metric on tuning."""
+    """The job's limit; an absolute limit is given as a share of the baseline's metric on tuning."""
     output_error: float | None
     """Root mean square of the difference to the baseline's outputs, relative to theirs."""
     rejected: str | None
-    """Why it is no candidate, in words."""
+    """Why it is no candidate, in words; None where it is one."""
     cpu_seconds: float
     seconds: float
 
 
 class CandidatesRecord(Record):
-    """All candidates of the job, in the order of its recipes, or the shortlist of the search and all of its trials."""
+    """The candidates of the job in the order of its recipes, or a search's shortlist and all its trials."""
 
     baseline_sha256: str
     candidates: tuple[Candidate, ...]
@@ -87,7 +81,7 @@ class CandidatesRecord(Record):
 
 
 class Model(Frozen):
-    """A model to be measured: ``label`` names it in records and tables, ``engine`` runs it."""
+    """A model to measure: ``label`` is its name in records and tables, ``engine`` runs it."""
 
     label: str
     engine: str = DEFAULT_ENGINE

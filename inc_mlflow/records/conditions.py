@@ -1,19 +1,19 @@
-"""How a benchmark was measured: where its instances ran, with which settings, and what else the machine did."""
+"""Conditions of a benchmark: the CPUs of its instances, their settings, and other load on the machine."""
 
 from typing import Literal
 
 from inc_mlflow.records.base import Frozen
 
 Disturbance = Literal["waited", "stolen", "other", "throttled", "migrated", "slowed"]
-"""What can disturb a round: waiting for a CPU, the hypervisor, other processes, the cgroup, moving, a slower
-clock."""
+"""What can disturb a round: waiting for a CPU, the hypervisor, other processes, a cgroup's quota, migration,
+a slower clock."""
 
 
 class Plan(Frozen):
     """Where the instances of one layout run on one host."""
 
     layout: str
-    """With nothing left open."""
+    """The complete layout, with all its numbers."""
     cpus: tuple[tuple[int, ...], ...]
     """CPUs of each instance, as Linux numbers them; one thread each."""
     pinned: bool
@@ -21,16 +21,13 @@ class Plan(Frozen):
     usable: int
     """CPUs that this process may use."""
     quota: float | None
-    """CPUs' worth of time that cgroups allow; None where they set no limit."""
+    """CPU time that cgroups allow, in CPUs; None where they set no limit."""
     notes: tuple[str, ...]
 
     def text(self) -> str:
-        """Return the plan in one line, for a person."""
-        places = (
-            " | ".join(cpu_list(cpus) for cpus in self.cpus)
-            if self.pinned
-            else "not pinned: this system cannot"
-        )
+        """Return the plan in one line, for people."""
+        pinned = " | ".join(map(cpu_list, self.cpus))
+        places = pinned if self.pinned else "not pinned: this system cannot"
         limit = f", of which cgroups allow {self.quota:g} at a time" if self.quota is not None else ""
         return "; ".join(
             (f"layout {self.layout} on CPUs {places} ({self.usable} usable{limit})", *self.notes)
@@ -38,37 +35,37 @@ class Plan(Frozen):
 
 
 class Load(Frozen):
-    """What disturbed the instances in one round: of each cause that of the worst turn.
+    """Disturbance of the instances in one round; each cause has the value of the worst turn.
 
-    None is what this system does not let us read. Times that the kernel gives in ticks of 10 ms count without
-    what rounding alone can make.
+    None where this system does not let us read it. From times that the kernel gives in ticks of 10 ms, the
+    largest rounding error is subtracted.
     """
 
     waited: float | None
-    """Share of the turn that the worst-off instance was ready to run and waited for its CPUs."""
+    """Share of the turn in which an instance was ready to run and waited for its CPUs, of the worst one."""
     stolen: float | None
-    """Share of the turn that the hypervisor took from the CPU it took most from."""
+    """Share of the turn that the hypervisor took from a CPU, of the worst one."""
     other: float | None
-    """Share of the turn that the CPU with most other load worked for neither instances nor their parent."""
+    """Share of the turn in which a CPU worked for other processes, of the worst one."""
     throttled: int | None
-    """Periods in which a cgroup with a quota stopped its processes."""
+    """Number of periods in which a cgroup's quota stopped its processes."""
     migrated: int | None
-    """Times that a working thread of an instance changed its CPU."""
+    """How often a working thread of an instance changed its CPU."""
     slowed: float | None
     """Lowest clock of the CPUs at the end of the turn, as a share of the highest seen in this benchmark."""
 
 
 class Rounds(Frozen):
-    """Rounds of a benchmark in wall time: how many count, and what disturbed the others."""
+    """Rounds of a benchmark in wall time: how many are clean, and what disturbed the others."""
 
     clean: int
     dropped: int
     disturbed: dict[Disturbance, int]
     """Cause -> rounds dropped for it; one round may have several."""
     unread: tuple[Disturbance, ...]
-    """Causes that this system does not let us see."""
+    """Causes that this system does not let us read."""
     loads: tuple[Load, ...]
-    """Of all rounds in their order."""
+    """Load of every round, in their order."""
 
 
 class Conditions(Frozen):
@@ -79,14 +76,16 @@ class Conditions(Frozen):
     rate: float | None
     """Requests per second to all instances together; None where they run as fast as possible."""
     settings: dict[str, dict[str, int | str | bool]]
-    """Engine -> how it runs every instance, under its own names."""
+    """Engine -> settings of every instance, under the engine's own names."""
     passes: int | None
     """Passes over the batches of each model, by CPU time; None in wall time."""
     rounds: Rounds | None
     """None by CPU time, which has no rounds to drop."""
     neighbours: tuple[float | None, ...] | None = None
-    """By CPU time, of each generation of processes: the share of the time of the CPUs that share a cache with
-    the instance that others used; None where it cannot be read. None in wall time."""
+    """Load of other processes on the CPUs that share a cache with the instance, as a share of their time.
+
+    One value for each generation of processes, None where it cannot be read. In wall time there are none.
+    """
 
 
 def cpu_list(numbers: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What is known of inputs: tensors, hosts, data, the source and the present champion."""
+"""Facts about inputs: tensors, hosts, data, the source and the present champion."""
 
 from typing import Self
 
@@ -21,23 +21,23 @@ class HostFacts(Frozen):
     cpu: Line
     isa: tuple[str, ...]
     gpu: str | None
-    """Name and compute capability; None where the numbers depend on none."""
+    """Name and compute capability; None where the numbers depend on no GPU."""
     cores: int
     """CPUs that the process may use."""
     system: str
     runtime: dict[str, str]
     instance_type: str | None
-    """What the cloud calls this kind of machine; None where nothing on the machine tells."""
+    """The cloud's name for this kind of machine; None where the machine does not show it."""
     governor: str | None
-    """Linux's policy for the clock of the CPUs; None where the system does not say, as in most virtual
-    machines."""
+    """Linux's policy for the clock of the CPUs; None where unknown, as in most virtual machines."""
     max_mhz: float | None
-    """Highest clock that the system may set; None where it does not say."""
+    """Highest clock that the system may set; None where unknown."""
 
     def same_hardware(self, other: Self) -> bool:
-        """Tell whether numbers of both hosts may be pooled or compared: one CPU model, instruction sets, GPU, instance type.
+        """Tell whether numbers of both hosts may be pooled or compared.
 
-        A host of unknown type is not the same as one of a known type.
+        CPU model, instruction sets, GPU and instance type must be equal. An unknown instance type differs
+        from every known one.
         """
         return self._kind == other._kind
 
@@ -56,7 +56,7 @@ class SplitFacts(Frozen):
 
 
 class DataFacts(Frozen):
-    """Content of all splits, and the calibration or tuning rows left out because validation holds them too."""
+    """Content of all splits, and the number of rows left out because validation has them too."""
 
     splits: dict[str, SplitFacts]
     left_out: dict[str, int]
@@ -70,9 +70,9 @@ class ImportedBaseline(Frozen):
     model_sha256: str
     model_bytes: int
     facts: dict[str, int | str]
-    """What the engine says of its form, as ``opset``."""
+    """Facts of the engine about its form, as ``opset``."""
     largest_difference: float | None
-    """Absolute, over all outputs of the rows compared; None where the source could not be run."""
+    """Largest absolute difference of all outputs of the rows compared; None where the source did not run."""
 
 
 class ImportRecord(Record):
@@ -81,18 +81,18 @@ class ImportRecord(Record):
     source_sha256: str
     source_bytes: int
     source_error: str | None
-    """Why the reference's engine cannot run the source as it is; None where it can."""
+    """Why the reference's engine cannot run the source itself; None where it can."""
     rows_compared: int
     baselines: tuple[ImportedBaseline, ...]
 
     @property
     def model_sha256(self) -> str:
-        """Of the reference."""
+        """Digest of the reference baseline."""
         return self.baselines[0].model_sha256
 
 
 class ChampionRecord(Record):
-    """The present champion, as the registry answers now."""
+    """The present champion, as the registry has it now."""
 
     incidental = frozenset({"seconds", "reachable", "note", "version", "recipe"})
 
@@ -101,16 +101,16 @@ class ChampionRecord(Record):
     recipe: str | None = None
     model_sha256: str | None = None
     engine: str | None = None
-    """What runs it."""
+    """The engine that runs it."""
     note: str | None = None
 
     def settled(self) -> bool:
-        """Ask again after the registry could not be reached."""
+        """Tell whether the registry was reached; else the step must run again."""
         return self.reachable
 
 
 class CollectedStatistics(Frozen):
-    """What one engine collected on calibration rows; without a digest where none of its recipes needs any."""
+    """Facts about the statistics of one engine; the digest is None where no recipe needs statistics."""
 
     model_sha256: str
     ranges_sha256: str | None
@@ -119,7 +119,7 @@ class CollectedStatistics(Frozen):
 
 
 class CalibrationRecord(Record):
-    """What the statistics were collected on; ``others`` are of the engines beside the reference's."""
+    """Facts about all statistics: the reference's own, and ``others`` by engine."""
 
     model_sha256: str
     ranges_sha256: str | None
@@ -128,7 +128,7 @@ class CalibrationRecord(Record):
     others: dict[str, CollectedStatistics] = Field(default_factory=dict)
 
     def of(self, engine: str) -> CollectedStatistics:
-        """Return what one engine collected."""
+        """Return the facts about the statistics of one engine."""
         if engine in self.others:
             return self.others[engine]
         fields = CollectedStatistics.model_fields

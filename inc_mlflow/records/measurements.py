@@ -1,4 +1,4 @@
-"""What was measured, and what it is bound to."""
+"""Measurements, and the evidence to which they are bound."""
 
 from pydantic import Field
 
@@ -8,21 +8,21 @@ from inc_mlflow.records.facts import HostFacts
 from inc_mlflow.registry.engines import Device
 
 ScoreRange = tuple[float | None, float | None]
-"""The least and the largest score that a metric can give; None where it declares no such end."""
+"""Least and largest score of a metric; None where the metric declares no such end."""
 
 
 class Evidence(Frozen):
-    """What a measurement is bound to."""
+    """The pool, host, data and models to which a measurement is bound."""
 
     pool: Line
     host: HostFacts
     provider: Device
-    """What ran the models, as ``cpu`` or ``cuda``."""
+    """The device that ran the models, as ``cpu`` or ``cuda``."""
     data_sha256: str
     models: dict[Line, str]
     """Role or candidate label -> sha256 of the model."""
     engines: dict[Line, Line]
-    """The same labels -> what ran the model."""
+    """The same labels -> the engine that ran the model."""
 
 
 class Evaluated(Frozen):
@@ -31,11 +31,11 @@ class Evaluated(Frozen):
     value: float | None
     reason: Line | None = None
     size_bytes: int
-    """Of the model's file."""
+    """Size of the model's files."""
 
 
 class Evaluation(Record):
-    """What an evaluation is about, whether of all rows or of one shard."""
+    """The subject of an evaluation, of all rows or of one shard."""
 
     evidence: Evidence
     split: str
@@ -43,68 +43,64 @@ class Evaluation(Record):
     higher_is_better: bool
     decomposable: bool
     score_range: ScoreRange = (None, None)
-    """What the metric declares: a row loses at most its distance to the worst end."""
+    """As the metric declares it: a row loses at most its distance to the worst end."""
     group: Line | None = None
-    """Array or column by which rows were drawn together, whose numbers stand among the outcomes; None where
-    each by itself."""
+    """Array or column with the group of each row, which is stored with the outcomes; None without groups."""
     rows: int
     batch: int
     """Rows at a time: the scale of dynamic INT8 depends on it."""
     emulated: dict[str, str] = Field(default_factory=dict)
-    """Emulated instruction set -> identity of the record that stands in the directory of its name."""
+    """Emulated instruction set -> identity of the record in the directory of that name."""
 
 
 class EvaluationRecord(Evaluation):
-    """Accuracy of baseline, present champion and candidates on the same rows.
-
-    Outcomes stand in ``outcomes.npz``.
-    """
+    """Accuracy of all models on the same rows; ``outcomes.npz`` has the outcomes."""
 
     unsealed = frozenset({"seconds", "outcomes_sha256"})
 
     results: dict[Line, Evaluated]
     hangs_on: float | None = None
-    """Of a metric of all rows together: as many equal rows would be as uncertain, by what its labels weigh,
-    or for a callable by what rows that are spoilt cost; None where the metric decomposes."""
+    """Effective number of rows of a metric of all rows together; None where the metric decomposes.
+
+    So many rows of equal weight would be as uncertain. It follows from the weights of the labels, or for a
+    callable from the cost of spoilt rows.
+    """
     outcomes_sha256: str
 
 
 class Speed(Frozen):
-    """One model's speed.
-
-    Times are of the record's clock, percentiles of the pooled latencies of all rounds and instances.
-    """
+    """One model's speed, by the record's clock; percentiles are of all rounds and instances together."""
 
     samples_per_second: float
-    """Of all instances together."""
+    """Throughput of all instances together."""
     p50_ms: float
     p90_ms: float
     p99_ms: float
     p99_9_ms: float
-    """Near the longest latency where there are few thousand."""
+    """Near the longest latency where there are only a few thousand."""
     peak_rss_bytes: int
-    """Of the largest instance."""
+    """Peak of the largest instance."""
     instance_rss_bytes: tuple[int, ...]
     """Peak of each instance."""
     size_bytes: int
-    """Of the model file."""
+    """Size of the model's files."""
 
 
 class Cause(Frozen):
-    """One reason why a candidate is slow: ``count`` kernels of one kind and the share of its time that they take."""
+    """One reason why a candidate is slow: ``count`` kernels of one kind, and their share of its time."""
 
     what: str
     count: int
     share: float
     fp32_share: float
-    """What the baseline spends on the same work, as a share of the candidate's time too."""
+    """Time of the baseline for the same work, also as a share of the candidate's time."""
     nodes: tuple[str, ...]
-    """Baseline nodes that these kernels work for, costliest first."""
+    """Baseline nodes that these kernels compute, costliest first."""
     hint: str
 
 
 class Slow(Frozen):
-    """Where the time of a candidate goes that is not faster; seconds are of all kernels for one batch."""
+    """Why a candidate is not faster; seconds are those of all kernels for one batch."""
 
     seconds: float
     baseline_seconds: float
@@ -113,35 +109,31 @@ class Slow(Frozen):
 
 
 class BenchmarkRecord(Record):
-    """Speed of all models, interleaved.
-
-    Ratios are against the baseline, latencies stand in ``latencies.npz``.
-    """
+    """Speed of all models, measured interleaved; ``latencies.npz`` has the latencies."""
 
     unsealed = frozenset({"seconds", "latencies_sha256"})
 
     evidence: Evidence
     valid: bool
-    """False where the host was too disturbed or the times contradict each other: then there are no
-    numbers."""
+    """False where the host was too disturbed or times contradict each other; there are no numbers then."""
     reasons: tuple[Line, ...]
-    """Why it is not valid; or if it is, which models have no numbers, and why."""
+    """Why it is not valid; if it is valid, which models have no numbers, and why."""
     layout: str
-    """With nothing left open."""
+    """The complete layout, with all its numbers."""
     clock: str
-    """What times are of: CPU time of the instance's process, or wall time."""
+    """The clock of all times: CPU time of the instance's process, or wall time."""
     conditions: Conditions
     """Where and how the instances ran, and what disturbed them."""
     models: dict[str, Speed]
-    """Label -> speed; empty where it is not valid, without those that could not keep up with arrivals."""
+    """Label -> speed, without models that could not keep up with arrivals; empty where it is not valid."""
     confidence: float
-    """One-sided, of the bounds of all ratios."""
+    """One-sided confidence of the bounds of all ratios."""
     against: Line = BASELINE
-    """Label of the fastest baseline of all engines, which speed-ups are against."""
+    """Label of the fastest baseline of all engines; speed-ups are against it."""
     speedup: dict[str, Interval]
-    """Label -> times as fast as that baseline: throughput, or with arrivals mean latency."""
+    """Label -> speed-up against that baseline, by throughput, or with arrivals by mean latency."""
     source_speedup: dict[str, Interval]
-    """The same against the file as it was given; empty where that cannot run."""
+    """The same against the source; empty where the source cannot run."""
     latencies_sha256: str
     slow: dict[str, Slow] = Field(default_factory=dict)
     """Candidates that are not faster, with the reasons."""

@@ -1,4 +1,4 @@
-"""Raw measurements beside their record, each bound to the other: the record has the file's digest, the file its seal."""
+"""Raw measurements beside their record: the record has their digest, and they have its seal."""
 
 import zlib
 from collections.abc import Mapping
@@ -18,14 +18,13 @@ _UNREADABLE = (
     *(OSError, EOFError, ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError),
     *(BadZipFile, TokenError, zlib.error),
 )
-"""What zipfile, zlib and NumPy raise over bytes that something else than ``save_raw`` wrote."""
+"""What zipfile, zlib and NumPy raise for bytes that ``save_raw`` did not write."""
 
 
 def save_raw(path: Path, record: Record, arrays: Mapping[str, np.ndarray]) -> str:
-    """Write arrays with their names and the record's seal; return the digest that the record shall carry."""
-    numbered = {
-        str(index): array for index, array in enumerate(arrays.values())
-    }  # labels hold what file names may not
+    """Write arrays with their names and the record's seal; return the digest to put into the record."""
+    # File names may not have all characters that labels have.
+    numbered = {str(index): array for index, array in enumerate(arrays.values())}
     bound = {_SEAL: np.array(record.seal()), _NAMES: np.array(list(arrays), dtype=np.str_)}
     with path.open("wb") as file:
         np.savez_compressed(file, **bound, **numbered)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle
@@ -33,10 +32,7 @@ def save_raw(path: Path, record: Record, arrays: Mapping[str, np.ndarray]) -> st
 
 
 def load_raw(path: Path, record: Record, digest: str) -> dict[str, np.ndarray]:
-    """Read arrays by name, as they were when the record was made.
-
-    DataError where file or record changed since.
-    """
+    """Read arrays by name; raise DataError where file or record changed since they were written."""
     if not path.is_file() or sha256_file(path) != digest:
         raise DataError(f"{path}: missing, or changed since it was measured; measure again")
     try:
@@ -49,7 +45,7 @@ def load_raw(path: Path, record: Record, digest: str) -> dict[str, np.ndarray]:
 
 
 def unpacked_bytes(path: Path) -> int:
-    """Tell what reading the arrays would take; DataError where the file is no archive of them."""
+    """Return the bytes of memory that the arrays take; raise DataError where the file is no such archive."""
     try:
         with ZipFile(path) as archive:
             return sum(member.file_size for member in archive.infolist())
@@ -65,15 +61,12 @@ def _read(path: Path) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def _array(file: ZipFile, name: str) -> np.ndarray:
-    """Read one array.
-
-    ``np.load`` would also take what is no array, and packed by methods that fail in other ways.
-    """
+    """Read one array; ``np.load`` would also accept other objects and other compression methods."""
     info = file.getinfo(f"{name}.npy")
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ValueError(info.compress_type)
     with file.open(info) as member:
-        read_head(member, info)  # before anything is made room for
+        read_head(member, info)  # checks sizes before memory is allocated
     with file.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 

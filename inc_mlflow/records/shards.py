@@ -1,4 +1,4 @@
-"""What the shards of one step write: each with its part of the batches, and with what it has in common with the others."""
+"""Records of shards: the part of the batches of each, and the facts that all shards must share."""
 
 import re
 from abc import abstractmethod
@@ -18,7 +18,7 @@ class Shard(Frozen):
 
     @classmethod
     def parse(cls, text: str, where: str = "shard") -> Self:
-        """Read "1/4", the first of four; SpecError names ``where`` the text stands."""
+        """Read "1/4", the first of four; raise SpecError that begins with ``where``."""
         found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
         number, count = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= count:
@@ -45,22 +45,22 @@ class ShardRecord(Record):
     """Result of one shard."""
 
     verb: ClassVar[str]
-    """What the user does again where shards do not belong together."""
+    """The command to repeat where shards do not belong together."""
 
     shard: Shard
 
     @property
     @abstractmethod
     def ran_on(self) -> HostFacts:
-        """The host of this shard; only those of hosts of one kind are merged."""
+        """The host of this shard; only shards of one kind of host are merged."""
 
     @abstractmethod
     def common(self) -> dict[str, Any]:
-        """Return by their names what all shards must have alike."""
+        """Return by name the facts that all shards must share."""
 
 
 class CalibrationShardRecord(CalibrationRecord, ShardRecord):
-    """Statistics of one shard; ``rows`` and ``tensors`` are its own, ``data_sha256`` is of the whole split."""
+    """Statistics of one shard: its own ``rows`` and ``tensors``, and ``data_sha256`` of the whole split."""
 
     verb = "calibrate"
 
@@ -68,7 +68,7 @@ class CalibrationShardRecord(CalibrationRecord, ShardRecord):
     data_sha256: str | None
     """None, as ``ranges_sha256``, where no recipe of the job needs ranges."""
     batches_sha256: str
-    """Of the sizes of all batches of the split: they say which rows are whose."""
+    """Digest of the sizes of all batches of the split, which decide the rows of each shard."""
 
     @property
     def ran_on(self) -> HostFacts:
@@ -76,23 +76,23 @@ class CalibrationShardRecord(CalibrationRecord, ShardRecord):
         return self.host
 
     def common(self) -> dict[str, Any]:
-        """Return model, data, and how the data is shared out."""
+        """Return model, data, and the division of the data into batches."""
         return {"model": self.model_sha256, "data": self.data_sha256, "batches": self.batches_sha256}
 
 
 class EvaluationShardRecord(Evaluation, ShardRecord):
-    """What one shard kept of its rows for the metric, in ``kept.npz``.
+    """Evaluation of one shard, with its reduced rows in ``kept.npz``.
 
-    ``evidence`` and ``rows`` are of the whole split.
+    ``evidence`` and ``rows`` are those of the whole split.
     """
 
     verb = "evaluate"
     unsealed = frozenset({"seconds", "kept_sha256"})
 
     metric_sha256: str
-    """Of the metric's options and of the user's code."""
+    """Digest of the metric's options and the user's code."""
     outputs: tuple[str, ...]
-    """Of the baseline: the metric reads some of them."""
+    """Names of the baseline's outputs; the metric reads some of them."""
     sizes: dict[str, int]
     """Label -> bytes of the model file."""
     kept_sha256: str
@@ -103,7 +103,7 @@ class EvaluationShardRecord(Evaluation, ShardRecord):
         return self.evidence.host
 
     def common(self) -> dict[str, Any]:
-        """Return what the merged record says of all rows, and what its metric is made from."""
+        """Return the facts of the merged record about all rows, and the digest of its metric."""
         return {
             "pool": [self.evidence.pool, self.evidence.provider],
             "data": [self.evidence.data_sha256, self.rows],

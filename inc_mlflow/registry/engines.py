@@ -1,4 +1,4 @@
-"""Engines: what runs and compresses models. A target is an ``Engine`` of engines/engine.py."""
+"""Registry of engines, which run and compress models. Targets are ``Engine`` objects of engines/engine.py."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from inc_mlflow.engines.engine import Engine
 
 Device = Literal["cpu", "cuda"]
-"""What a model runs on; every engine has its own names for it."""
+"""The kind of device that runs a model; every engine has its own names for it."""
 DEFAULT_ENGINE = "onnxruntime"
-"""What a job runs where it names no engine."""
+"""The engine of a job that names none."""
 
 
 @dataclass(frozen=True)
 class EngineRow(Row):
-    """A row of the table of engines."""
+    """One engine."""
 
     packages: tuple[str, ...] = ()
-    """Distributions whose versions belong to the evidence, where they are installed."""
+    """Distributions whose versions belong to the evidence, if they are installed."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -35,6 +35,6 @@ ENGINES: "Registry[Engine]" = Registry(
 
 
 def engine_packages() -> tuple[str, ...]:
-    """Return the distributions of all engines that can be asked."""
+    """Return the distributions of all registered engines."""
     rows = (ENGINES.row(name) for name in ENGINES)
-    return tuple(dict.fromkeys(one for row in rows if isinstance(row, EngineRow) for one in row.packages))
+    return tuple(dict.fromkeys(name for row in rows if isinstance(row, EngineRow) for name in row.packages))

@@ -1,4 +1,4 @@
-"""Flavours: how MLflow keeps an engine's models. A target is a ``Flavor`` of tracking/flavors/flavor.py."""
+"""Registry of flavours, which say how MLflow keeps models: a target is a ``Flavor`` of tracking/flavors."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Methods: ways to compress. A name is "engine.method", a target a ``Method`` of engines/engine.py."""
+"""Registry of methods of compression: "engine.method" -> a ``Method`` of engines/engine.py."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,20 +27,20 @@ METHODS: "Registry[Method]" = Registry(
 
 
 def method_name(engine: str, method: str) -> str:
-    """Return the name of an engine's method in this table."""
+    """Return the name of an engine's method in this registry."""
     return f"{engine}.{method}"
 
 
 def method_names(engine: str | None = None) -> list[str]:
-    """Return what a recipe can give as its ``method``, of one engine or of all."""
+    """Return the names that a recipe's ``method`` may have, of one engine or of all."""
     names = (name.split(".", 1) for name in METHODS)
     return sorted({method for of, method in names if engine in (None, of)})
 
 
 def engine_of(method: str, engines: Sequence[str] = ()) -> str | None:
-    """Return the first engine that offers a method; without ``engines`` the default one is asked first.
+    """Return the first of ``engines`` that offers a method; None where none does.
 
-    None where none offers it.
+    Without ``engines`` all are tried, the default engine first.
     """
-    asked = engines or (DEFAULT_ENGINE, *(name.split(".", 1)[0] for name in METHODS))
-    return next((engine for engine in asked if method_name(engine, method) in METHODS), None)
+    tried = engines or (DEFAULT_ENGINE, *(name.split(".", 1)[0] for name in METHODS))
+    return next((engine for engine in tried if method_name(engine, method) in METHODS), None)

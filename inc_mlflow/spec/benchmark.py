@@ -17,7 +17,8 @@ class BenchmarkSpec(SpecModel):
     layout: Annotated[
         str,
         Field(
-            description="Sockets, cores per instance, instances, batch: 1s4c14ins1bs, a part of it (4c, 14ins), or auto."
+            description="Sockets, cores per instance, instances, batch: 1s4c14ins1bs, a part of it "
+            "(4c, 14ins), or auto."
         ),
     ] = "1s1c1ins1bs"
     scenario: Annotated[

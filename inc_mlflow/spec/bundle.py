@@ -9,16 +9,14 @@ from inc_mlflow.spec.spec_model import SpecModel
 
 
 class Bundle(SpecModel):
-    """The job's local files where a cluster finds them.
-
-    `submit` and `compile --bundle` write it, nobody else.
-    """
+    """The job's local files, where a cluster finds them; only `submit` and `compile --bundle` write it."""
 
     uri: Annotated[str, Field(description="Folder of the files, each under its sha256.")]
     files: Annotated[
         dict[str, str],
         Field(
-            description="Path relative to the job -> sha256 of the file, or of a folder's list: that path ends with /."
+            description="Path relative to the job -> sha256 of the file, or of a folder's list: "
+            "that path ends with /."
         ),
     ]
 

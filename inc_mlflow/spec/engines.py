@@ -1,4 +1,4 @@
-"""The engines of a job: all that take its source, or those that it names; and which of them a recipe is for."""
+"""The engines of a job: those that it names, or all that take its source; and the engine of each recipe."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _AUTO = "auto"
 
 
 def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's data with the names of its engines, and an engine in each recipe that names none."""
+    """Return a job's data with names of engines for ``auto``, and an engine in each recipe without one."""
     engines = data.get("engines", [DEFAULT_ENGINE])
     if engines == _AUTO:
         engines = [name for name in ENGINES if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
@@ -25,7 +25,7 @@ def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
 def check_engines(engines: tuple[str, ...]) -> tuple[str, ...]:
     """Return the engines.
 
-    Raises ValueError where one is not known or stands twice, MissingExtraError where its package is missing.
+    Raises ValueError where one is unknown or listed twice, MissingExtraError where its package is missing.
     """
     for name in engines:
         if name not in ENGINES:

@@ -13,7 +13,7 @@ Role = Literal["required", "accuracy_only", "informative"]
 DEFAULT_DROP = 0.01
 
 _LEAST = 1e-6
-"""Smallest limit above 0: no split is large enough to tell a smaller one from none."""
+"""Smallest limit above 0: no split is large enough to distinguish a smaller one from 0."""
 
 
 def _distinct(limit: float | None) -> float | None:
@@ -27,18 +27,19 @@ _Points = Annotated[float | None, Field(ge=0, le=1e12)]
 
 
 class PoolGate(SpecModel):
-    """What one pool has to say."""
+    """The gate's settings for one pool."""
 
     role: Annotated[
         Role,
         Field(
-            description="required: accuracy and speed count; accuracy_only: speed does not; informative: neither does."
+            description="required: accuracy and speed count; accuracy_only: speed does not; "
+            "informative: neither does."
         ),
     ] = "required"
 
 
 class GateSpec(SpecModel):
-    """When a candidate passes; without a limit on the drop it is 1 % of the baseline's metric."""
+    """When a candidate passes; the default limit on the drop is 1 % of the baseline's metric."""
 
     max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = (
         None
@@ -49,7 +50,8 @@ class GateSpec(SpecModel):
     max_class_drop: Annotated[
         _Share,
         Field(
-            description="What the worst class may lose of its share of right rows, as 0.05; for top1 and top5."
+            description="What the worst class may lose of its share of right rows, as 0.05; "
+            "for top1 and top5."
         ),
     ] = None
     max_pool_spread: Annotated[
@@ -70,7 +72,7 @@ class GateSpec(SpecModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """A job may also give the path of a policy file."""
+        """Return the schema of a gate or of the path of a policy file."""
         return {
             "anyOf": [
                 {"type": "string", "description": "A policy file (YAML), relative to the job."},
@@ -91,12 +93,12 @@ class GateSpec(SpecModel):
         return data
 
     def role(self, pool: str, emulated: bool) -> Role:
-        """Return what a pool has to say; one that is emulated has no speed, whatever it is called."""
+        """Return the role of a pool; the speed of an emulated pool never counts."""
         role = self.pools.get(pool, PoolGate(role="accuracy_only" if emulated else "required")).role
         return "accuracy_only" if emulated and role == "required" else role
 
     def relative_limit(self, baseline: float) -> float:
-        """Return the allowed drop as a share of the baseline's metric: the stricter one where two limits stand."""
+        """Return the allowed drop as a share of the baseline's metric; of two limits, the stricter."""
         absolute = (
             None if self.max_absolute_drop is None or not baseline else self.max_absolute_drop / abs(baseline)
         )

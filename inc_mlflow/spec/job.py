@@ -40,9 +40,8 @@ from inc_mlflow.spec.tracking import TrackingSpec
 class JobSpec(SpecModel):
     """One INT8 job: model, data, metric, recipes, gate."""
 
-    model_config = ConfigDict(
-        defer_build=True
-    )  # reading a job asks the engines for their options, importing not
+    # Building the schema looks up the options of all engines; importing this module does not.
+    model_config = ConfigDict(defer_build=True)
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     name: Annotated[
@@ -77,7 +76,8 @@ class JobSpec(SpecModel):
     placement: Annotated[
         dict[str, PoolSpec],
         Field(
-            description="What the pools are; in a job file also the name of a preset, or the path of a file with own pools."
+            description="What the pools are; in a job file also the name of a preset, or the path of a file "
+            "with own pools."
         ),
     ] = Field(default_factory=dict)
     bundle: Bundle | None = None
@@ -93,7 +93,7 @@ class JobSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _engines_of(cls, data: Any) -> Any:
-        """Put the engines' names for ``auto``, and give each recipe the first engine that offers its method."""
+        """Replace ``auto`` by names of engines, and give each recipe the first engine with its method."""
         return with_engines(data) if isinstance(data, Mapping) else data
 
     @field_validator("engines")
@@ -136,32 +136,32 @@ class JobSpec(SpecModel):
 
     @property
     def listed(self) -> tuple[Recipe, ...]:
-        """The recipes that the job lists; none where it leaves them to the search."""
+        """The recipes that the job lists; none where a search finds them."""
         return () if self.recipes == "auto" else self.recipes
 
     @property
     def real_pools(self) -> tuple[str, ...]:
-        """The pools that are hardware, in their order."""
+        """The pools that are real hardware, in their order."""
         return tuple(pool for pool in self.pools if isinstance(pool, str))
 
     @property
     def pool(self) -> str:
-        """The first real pool: a search works there, unless it names others."""
+        """The first real pool; a search runs there unless the job names other pools."""
         return self.real_pools[0]
 
     @property
     def searching_pools(self) -> tuple[str, ...]:
-        """The pools that candidates are made on."""
+        """The pools on which candidates are made."""
         return self.search.pools or (self.pool,)
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images that tasks on a cluster run."""
+        """The images of the tasks on a cluster."""
         used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
         return tuple(sorted(used))
 
     def timed(self, pool: str) -> bool:
-        """Tell whether the speed on a pool has a say, or is shown."""
+        """Tell whether the speed on a pool is measured, to be judged or shown."""
         return self.gate.role(pool, emulated=False) != "accuracy_only"
 
     @property
@@ -176,12 +176,12 @@ class JobSpec(SpecModel):
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read YAML or JSON; SpecError is one line that names the field."""
+        """Read YAML or JSON; raise SpecError with one line that names the field."""
         return cls._from_mapping(read_mapping(text))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_text`` wrote, whoever says so; SpecError as of ``from_text``."""
+        """Read JSON as ``to_text`` writes it, also if it is not trusted; raise SpecError as ``from_text``."""
         return cls._from_mapping(read_json(text))
 
     @classmethod
@@ -193,11 +193,10 @@ class JobSpec(SpecModel):
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file.
+        """Read a job file; files that it names (a gate policy, pools) become part of the job's text.
 
-        What it names (a gate policy, what pools are) is taken in, so that the job's text is whole.
-
-        ``placement`` is a preset or a file with pools, and comes before what the job says.
+        ``placement`` is a preset or a file with pools, and replaces the job's. Raises SpecError with one line
+        that names file and field, UnknownNameError where a pool is not known.
         """
         with reading(path, "a job file"):
             data = read_mapping(read_text(path))
@@ -210,18 +209,19 @@ class JobSpec(SpecModel):
             return cls._from_mapping(data | {"placement": whole})._placed(known)
 
     def _placed(self, known: Mapping[str, PoolSpec]) -> Self:
-        """Take in what the pools are; UnknownNameError where one is not known."""
+        """Return the job with the definitions of its pools; raise UnknownNameError where one is not known."""
         known = {**self.placement, **known}
         named = [pool for pool in self.real_pools if pool != LOCAL]
         for pool in named:
             if pool not in known:
-                there = [LOCAL, *sorted(set(known) - {SYSTEM})]
+                names = [LOCAL, *sorted(set(known) - {SYSTEM})]
                 raise UnknownNameError(
-                    f"pools: no {pool!r}{did_you_mean(pool, there)}; there are {', '.join(there)}"
+                    f"pools: no {pool!r}{did_you_mean(pool, names)}; there are {', '.join(names)}"
                 )
             if known[pool].expect == Expect():
                 raise SpecError(
-                    f"placement: pool {pool!r} expects nothing, so any machine could be it; give `expect`, as arch"
+                    f"placement: pool {pool!r} expects nothing, so any machine could be it; "
+                    "give `expect`, as arch"
                 )
         used = [*named, *([SYSTEM] if SYSTEM in known and named else [])]
         roles = {pool: PoolGate(role=known[pool].role) for pool in named if known[pool].role != "required"}
@@ -235,32 +235,26 @@ class JobSpec(SpecModel):
 
 @dataclass(frozen=True)
 class Job:
-    """A job, the directory that its relative paths start from (the job file's own), and the pool that this process is of."""
+    """A job, the directory of its relative paths (that of the job file), and the pool of this process."""
 
     spec: JobSpec
     root: Path
     on: str | None = None
-    """None where nothing is measured, or on the first pool."""
+    """Pool of this process; None where nothing is measured, or on the first pool."""
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file.
-
-        ``placement`` is a preset or a file with pools, and comes before what the job says.
-        """
+        """Read a job file as ``JobSpec.load``, with the same errors."""
         return cls(JobSpec.load(path, placement), path.resolve().parent)
 
     @property
     def pool(self) -> str:
-        """The pool that a number of this process belongs to."""
+        """The pool to which the measurements of this process belong."""
         return self.on or self.spec.pool
 
     @property
     def hardware(self) -> PoolSpec:
-        """What that pool is.
-
-        SpecError where the job's text does not say it, since nothing could prove to be that.
-        """
+        """Definition of that pool; raise SpecError where the job's text does not define it."""
         if self.pool == LOCAL:
             return PoolSpec()
         if self.pool not in self.spec.placement:
@@ -271,7 +265,7 @@ class Job:
 
     @property
     def model(self) -> Path:
-        """The source; fetched where it is remote."""
+        """Path of the source, which is fetched if it is remote."""
         return local_path(self.spec.model, self.root)
 
     @property
@@ -281,7 +275,7 @@ class Job:
 
 
 def _check_paths(data: Mapping[str, Any]) -> None:
-    """Refuse what no file can be called, in the fields that are replaced by a file's content."""
+    """Raise SpecError where a field that names a file has no possible path."""
     for field in ("gate", "placement"):
         try:
             possible_path(data[field] if isinstance(data.get(field), str) else "")

@@ -1,4 +1,4 @@
-"""Where a pool's work runs on a cluster, what it gets there, and what its hardware must prove to be."""
+"""Where a pool's tasks run on a cluster, what they get there, and which hardware they must find."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -10,7 +10,7 @@ from inc_mlflow.spec.gate import Role
 from inc_mlflow.spec.spec_model import SpecModel
 
 LOCAL, SYSTEM = "local", "system"
-"""This machine, whatever it is; and the pool of the steps that measure nothing."""
+"""Names of two pools: this machine, whatever it is, and the pool of steps that measure nothing."""
 POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 CPU: Device = "cpu"
 _Cpus = Annotated[int, Field(ge=1)]
@@ -55,7 +55,7 @@ class Toleration(SpecModel):
 
 
 class Expect(SpecModel):
-    """What a step proves about its machine before it measures; a step whose machine is another one fails."""
+    """Facts that a step checks on its machine before it measures; on any other machine it fails."""
 
     arch: Annotated[Literal["x86_64", "aarch64"] | None, Field(description="As `uname -m` prints it.")] = None
     vendor: Annotated[Literal["Intel", "AMD", "ARM"] | None, Field(description="Maker of the CPU.")] = None
@@ -70,7 +70,7 @@ class Expect(SpecModel):
 
 
 class PoolSpec(SpecModel):
-    """One kind of hardware: how Kubernetes finds its nodes, what a task gets there, and what it must be."""
+    """One kind of hardware: how Kubernetes finds its nodes, what a task gets, and which facts must hold."""
 
     selector: Annotated[dict[str, str], Field(description="Labels that a node must have.")] = Field(
         default_factory=dict
@@ -99,7 +99,7 @@ class PoolSpec(SpecModel):
     @field_validator("provider", mode="before")
     @classmethod
     def _of_an_engine(cls, name: Any) -> Any:
-        """Take an engine's own name of a device for the device."""
+        """Replace an engine's own name of a device by the device."""
         if name in get_args(Device):
             return name
         return next((devices[name] for devices in _devices() if name in devices), name)

@@ -1,4 +1,4 @@
-"""The gate's own policy: the limits of a job's gate, and what only the gate's identity may ask for."""
+"""The gate's own policy: the limits of a job's gate, and settings that only the gate's identity may use."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,9 +14,9 @@ from inc_mlflow.spec.text import read_mapping, read_text, reading
 
 
 class PolicySpec(GateSpec):
-    """A policy file (YAML): what `promote --policy` judges by, whatever the job says.
+    """A policy file (YAML): `promote --policy` judges by it, whatever the job says.
 
-    A job that names one takes its limits.
+    A job that names a policy file takes its limits.
     """
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
@@ -27,7 +27,8 @@ class PolicySpec(GateSpec):
     data: Annotated[
         RemotePath | None,
         Field(
-            description="Folder or s3://bucket/prefix with the job's data files, which pipelines cannot write."
+            description="Folder or s3://bucket/prefix with the job's data files, "
+            "which pipelines cannot write."
         ),
     ] = None
     recheck_seconds: Annotated[int, Field(ge=1, description="Time that running them may take.")] = 600
@@ -42,7 +43,8 @@ class PolicySpec(GateSpec):
     ledgers: Annotated[
         dict[str, str],
         Field(
-            description="Registered model: the run with its ledger, as the gate made it. No other one is believed then."
+            description="Registered model: the run with its ledger, as the gate made it. "
+            "No other one is believed then."
         ),
     ] = Field(default_factory=dict)
 
@@ -56,9 +58,9 @@ class PolicySpec(GateSpec):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a policy file; SpecError is one line that names file and field.
+        """Read a policy file; ``data`` is relative to it.
 
-        ``data`` is relative to the file.
+        Raises SpecError with one line that names file and field.
         """
         with reading(path, "a gate policy"):
             try:
@@ -71,5 +73,5 @@ class PolicySpec(GateSpec):
 
     @property
     def limits(self) -> GateSpec:
-        """What a judgement depends on."""
+        """The part of the policy on which a judgement depends."""
         return GateSpec.model_validate(self.model_dump(include=set(GateSpec.model_fields)))

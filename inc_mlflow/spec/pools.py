@@ -14,10 +14,7 @@ ISAS: tuple[Isa, ...] = get_args(Isa)
 
 
 class Emulated(SpecModel):
-    """This machine as a CPU with fewer instructions: accuracy alone, never a speed.
-
-    It may fail a candidate.
-    """
+    """This machine as a CPU with fewer instructions: it measures accuracy only, and may fail a candidate."""
 
     emulate: Annotated[Isa, Field(description="x86-avx2: no AVX-512; x86-avx512: no VNNI; x86-vnni: no AMX.")]
 
@@ -37,7 +34,7 @@ _EMULATED = "emulated "
 
 
 def emulated_pool(isa: Isa) -> str:
-    """Return what an emulated instruction set is called in records, tables and reasons."""
+    """Return the name of an emulated pool in records, tables and reasons."""
     return f"{_EMULATED}{isa}"
 
 
@@ -47,7 +44,7 @@ def is_emulated(pool: str) -> bool:
 
 
 def parse_isa(text: str) -> Isa:
-    """Read the name of an instruction set; UnknownNameError lists them."""
+    """Read the name of an instruction set; raise UnknownNameError with a list of them."""
     if text not in ISAS:
         raise UnknownNameError(
             f"--isa: no {text!r}{did_you_mean(text, list(ISAS))}; there are {', '.join(ISAS)}"
@@ -56,7 +53,7 @@ def parse_isa(text: str) -> Isa:
 
 
 def check_pools(pools: tuple[str | Emulated, ...]) -> None:
-    """Raise ValueError where pools do not begin with a real one, or one stands twice."""
+    """Raise ValueError where the first pool is not real, or a pool is listed twice."""
     if isinstance(pools[0], Emulated):
         raise ValueError(
             "pools: an emulated instruction set never satisfies a required pool; begin with a real one, "

@@ -1,4 +1,4 @@
-"""Recipes: a method with its options. What options a method has, its engine says."""
+"""Recipes: a method with its options. The engine of a method defines its options."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -26,21 +26,21 @@ class Recipe(SpecModel):
 
     @property
     def statistics(self) -> frozenset[str]:
-        """Kinds of statistics that it needs of calibration rows; none by default."""
+        """Kinds of statistics that the recipe needs from calibration rows; none by default."""
         return frozenset()
 
     @property
     def kept_fp32(self) -> tuple[str, ...]:
-        """Nodes of the baseline that the recipe leaves in FP32 by name."""
+        """Names of baseline nodes that the recipe leaves in FP32."""
         return ()
 
     def unprotected(self) -> Self | None:
-        """Return the recipe that this one is the protected form of; None where it is not protected."""
+        """Return the recipe whose protected form this one is; None where it is not protected."""
         return None
 
 
 def parse_recipe(data: Any) -> Recipe:
-    """Read one recipe from plain data; SpecError names the field."""
+    """Read one recipe from plain data; raise SpecError that names the field."""
     try:
         return _adapter().validate_python(data)
     except ValidationError as error:
@@ -58,7 +58,7 @@ class _Registered:
 
 
 AnyRecipe = Annotated[Recipe, _Registered]
-"""A recipe of any method. Its schema is made when it is first used, from the table of methods."""
+"""A recipe of any method. Its schema is made from the registry of methods when it is first used."""
 
 
 def _auto_or_list(value: Any) -> str:
@@ -90,7 +90,7 @@ def _discriminate(data: Any) -> str:
 
 
 def _check_method(data: Any) -> Any:
-    """Raise ValueError where no engine offers the method, with all that there are."""
+    """Raise ValueError with a list of methods where no engine offers this one."""
     if isinstance(data, Recipe):
         return data
     engine = data.get("engine") if isinstance(data, Mapping) else None

@@ -1,4 +1,4 @@
-"""Print, as JSON, what calibration costs on a network of ResNet-18's size with 224x224 inputs, and how much memory it takes.
+"""Print as JSON the time and memory of calibration, on a network of ResNet-18's size with 224x224 inputs.
 
 ``ratio`` is CPU time of the process over that of bare optimised inference of the same samples, one thread,
 batch 1, interleaved, minimum of the rounds; ``onnxruntime`` holds the same for its own calibrators, on fewer

@@ -1,4 +1,4 @@
-"""Print as JSON what 1,000 resamples of two models cost for every metric that does not decompose, and its statistics.
+"""Print as JSON the cost of 1,000 resamples of two models for every metric that does not decompose.
 
     python tests/benchmarks/metrics.py [rows [metric …]]
 

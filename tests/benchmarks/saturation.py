@@ -1,4 +1,4 @@
-"""Print, as JSON, how well saturation is predicted and how well protection works, with kernels of CPUs without VNNI emulated.
+"""Print as JSON how good prediction and protection of saturation are, by emulating CPUs without VNNI.
 
 ``agree`` counts ultraface's convolutions of which prediction and emulation say the same: changed, or not.
 ``agreement`` is the job's metric on validation, native and emulated, without protection, with it, and with 7

@@ -75,7 +75,8 @@ def _make_build_base(tag: str) -> None:
         lines = [
             f"FROM {BASE}",
             "COPY pip.conf /etc/pip.conf",
-            "RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev python3-dev python3-pip",
+            "RUN apt-get update && apt-get install --yes --no-install-recommends "
+            "gcc libc6-dev python3-dev python3-pip",
         ]
         (Path(folder) / "Dockerfile").write_text("\n".join(lines))
         docker("build", "--quiet", "--network=host", f"--tag={tag}", folder)

@@ -14,7 +14,8 @@ from inc_mlflow.steps.step import FAILURE, STATE, load_job, step
 
 JOB = Job(
     JobSpec.from_text(
-        "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, recipes: [{method: dynamic}]}"
+        "{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}}, metric: top1, recipes: "
+        "[{method: dynamic}]}"
     ),
     Path(),
 )

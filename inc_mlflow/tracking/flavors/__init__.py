@@ -1,1 +1,1 @@
-"""Logged models: the files of a model, as MLflow keeps and loads them."""
+"""Logged models: how MLflow keeps and loads the files of a model."""

@@ -1,4 +1,4 @@
-"""Models of engines that MLflow does not know: their files as they are, with a card that names the engine."""
+"""Models of engines that MLflow does not know: unchanged files, with a card that names the engine."""
 
 import tempfile
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from inc_mlflow.tracking.flavors.flavor import LoggedInterface
 
 _CARD, _FLAVOR = "MLmodel", "inc_mlflow"
 _REGISTERED = "registered_model_meta"
-"""Which version it is of; MLflow writes it when it fetches."""
+"""File with the version of a model; MLflow writes it when it downloads one."""
 
 
 class FilesFlavor:
-    """Files that only their engine loads: MLflow runs nothing of them."""
+    """Files that only their engine loads; MLflow cannot run them."""
 
     def log(
         self,
@@ -48,7 +48,7 @@ class FilesFlavor:
         return model_id
 
     def check_package(self, folder: Path, model_id: str) -> None:
-        """Raise DataError where there is more than the model and a card that runs nothing."""
+        """Raise DataError where there is more than the model and a card that loads no code."""
         try:
             card = read_mapping((folder / _CARD).read_text(), _CARD)
         except (OSError, UnicodeDecodeError, SpecError) as error:

@@ -11,7 +11,7 @@ from inc_mlflow.spec import Device
 
 @dataclass(frozen=True)
 class LoggedInterface:
-    """What goes into a model and comes out of it, and by what it is run."""
+    """Inputs, outputs and example of a model, and the engine, packages and devices that run it."""
 
     engine: str
     inputs: tuple[TensorSpec, ...]
@@ -21,7 +21,7 @@ class LoggedInterface:
     runtime: Mapping[str, str]
     """Package -> version."""
     devices: tuple[Device, ...]
-    """What is to run it, first choice first."""
+    """Devices that may run it, the preferred one first."""
 
 
 class Flavor(Protocol):

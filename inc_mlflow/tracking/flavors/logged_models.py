@@ -1,4 +1,4 @@
-"""Logged models: one per run, with the bytes of the file as they are, made once though answers get lost."""
+"""Logged models: one per run, with the unchanged bytes of the file, made once even if an answer is lost."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ _READY = "READY"
 
 
 def find_logged(client: "MlflowClient", experiment_id: str, sha256: str) -> str | None:
-    """Return the id of an experiment's oldest complete logged model of these bytes, of any run."""
+    """Return the id of an experiment's oldest complete logged model with this digest, of any run."""
     return _oldest(client.search_logged_models([experiment_id], f"params.`{DIGEST}` = '{sha256}'"), sha256)
 
 
@@ -63,14 +63,14 @@ def _log(path: Path, interface: LoggedInterface, name: str, sha256: str, tags: M
 
 
 def engine_of_logged_model(params: Mapping[str, str]) -> str:
-    """Return the engine in a logged model's params; models of earlier versions are of the default one."""
+    """Return the engine in a logged model's params; without one it is the default engine."""
     return params.get(ENGINE, DEFAULT_ENGINE)
 
 
 def check_package(folder: str, engine: str, model_id: str) -> str:
     """Raise DataError where loading a downloaded model would read or run anything but the model.
 
-    It runs in a process with limits, since model and texts are somebody else's.
+    It runs in a process with limits, since model and texts are not trusted.
     """
     FLAVORS.get(ENGINES.get(engine).flavor).check_package(Path(folder), model_id)
     return ""

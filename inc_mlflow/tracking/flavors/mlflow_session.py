@@ -1,4 +1,4 @@
-"""Models that MLflow itself loaded by its onnx flavour: the session behind them, watched as our own are."""
+"""Models that MLflow loaded by its onnx flavour: their sessions, with the same time limit as our own."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ EVALUATOR = "evaluator inc_mlflow"
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A loaded model, its inputs, and what of ONNX Runtime runs it."""
+    """A loaded model, its inputs, and the provider that runs it."""
 
     loaded: LoadedModel
     inputs: tuple[TensorSpec, ...]
@@ -26,20 +26,20 @@ class EvaluatedModel:
 
 
 def loaded_by_mlflow(model: Any, name: str) -> EvaluatedModel:
-    """Return the model behind one of MLflow's; ModelError where it is not of the onnx flavour."""
-    found = None
+    """Return the session in one of MLflow's models; raise ModelError where it is not of the onnx flavour."""
+    session = None
     # Functions, predictions without a model and served models have none.
     with suppress(AttributeError, NotImplementedError):
-        found = model.get_raw_model()
-    if not isinstance(found, onnxruntime.InferenceSession):
+        session = model.get_raw_model()
+    if not isinstance(session, onnxruntime.InferenceSession):
         raise ModelError(
             f"{EVALUATOR}: {name} is not of MLflow's onnx flavour; log it with mlflow.onnx.log_model"
         )
-    return EvaluatedModel(LoadedSession(name, found), tensor_specs(found), found.get_providers()[0])
+    return EvaluatedModel(LoadedSession(name, session), tensor_specs(session), session.get_providers()[0])
 
 
 def baseline_of(given: str, evaluated: EvaluatedModel) -> EvaluatedModel:
-    """Load the baseline for the provider that the model runs on: across providers no drop is the model's.
+    """Load the baseline for the provider of the model: between providers, a drop would not be the model's.
 
     ``given`` is an ``.onnx`` file, or any model URI that MLflow loads. Raises ModelError where it cannot be
     loaded, HardwareError where it was logged for another provider.

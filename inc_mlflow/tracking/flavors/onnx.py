@@ -1,4 +1,4 @@
-"""MLflow's onnx flavour: the file's own bytes, with what MLflow needs to load them."""
+"""MLflow's onnx flavour: the unchanged bytes of the file, and the files that MLflow needs to load them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,9 +23,9 @@ class OnnxFlavor:
         params: Mapping[str, str],
         tags: Mapping[str, str],
     ) -> str:
-        """Log the file's own bytes.
+        """Log the unchanged bytes of the file.
 
-        ``log_model`` empties the object it is given and, unasked, moves weights out of it.
+        ``log_model`` empties the object that it gets, and by default moves weights out of it.
         """
         import mlflow
         import onnx
@@ -46,7 +46,7 @@ class OnnxFlavor:
         return str(info.model_id)
 
     def check_package(self, folder: Path, model_id: str) -> None:
-        """Raise DataError where loading would read other weights, or run other code, than the file alone."""
+        """Raise DataError where loading would read or run anything but the model's own files."""
         from inc_mlflow.tracking.flavors.onnx_package import check_package
 
         check_package(folder, model_id)

@@ -1,4 +1,4 @@
-"""The files around a logged model: loading obeys them too, so the digest of the model file proves little."""
+"""The files beside a logged model: loading depends on them too, so the model's digest is not enough."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _CARD, _REQUIREMENTS = "MLmodel", "requirements.txt"
 _ENVIRONMENTS = ("conda.yaml", "python_env.yaml")
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
 _REGISTERED = "registered_model_meta"
-"""Which version it is of; MLflow writes it when it fetches."""
+"""File with the version of a model; MLflow writes it when it downloads one."""
 _FILES = {
     _REGISTERED,
     MODEL,
@@ -28,7 +28,7 @@ _FILES = {
 _NEEDED = {MODEL, _CARD}
 _TEXTS = (_CARD, _REQUIREMENTS, *_ENVIRONMENTS)
 _LONGEST = 1 << 18
-"""Bytes: PyYAML takes a second and a half for so much."""
+"""Largest size of a text in bytes: PyYAML takes a second and a half for it."""
 _FLAVORS = {"onnx", "python_function"}
 _SESSION = {"onnx_session_options", "code"}
 _LOADER = {"data": MODEL, "loader_module": "mlflow.onnx"}
@@ -71,7 +71,7 @@ def _wrong_card(flavors: Any) -> Iterator[str]:
     if (
         not isinstance(flavors, Mapping)
         or set(flavors) != _FLAVORS
-        or not all(isinstance(one, Mapping) for one in flavors.values())
+        or not all(isinstance(flavor, Mapping) for flavor in flavors.values())
     ):
         yield f"{_CARD} is not that of an ONNX model"
         return
@@ -86,7 +86,7 @@ def _wrong_card(flavors: Any) -> Iterator[str]:
 
 def _known_providers(providers: Any) -> bool:
     return providers is None or (
-        isinstance(providers, list) and all(str(one) in PROVIDERS.values() for one in providers)
+        isinstance(providers, list) and all(str(name) in PROVIDERS.values() for name in providers)
     )
 
 
@@ -101,7 +101,7 @@ def _wrong_packages(folder: Path, present: set[str]) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield every text inside a value that refers to no other."""
+    """Yield every text inside nested mappings and lists."""
     if isinstance(value, Mapping | list):
         for one in value.values() if isinstance(value, Mapping) else value:
             yield from _texts(one)

@@ -1,1 +1,1 @@
-"""What MLflow loads of ours by its entry points."""
+"""Plugins that MLflow loads by its entry points."""

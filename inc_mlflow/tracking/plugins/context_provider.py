@@ -9,7 +9,7 @@ from inc_mlflow.tracking.plugins.step_context import in_step, step_tags
 
 
 class StepContext(RunContextProvider):
-    """Tags the runs that our steps open, and nobody else's."""
+    """Tags the runs that our steps open, and no other runs."""
 
     def in_context(self) -> bool:
         """Tell whether the run is opened by a step of ours."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 LARGEST = 1 << 30
-"""Bytes of rows; MLflow holds, hashes and copies them all."""
+"""Largest size of all rows in bytes; MLflow keeps, hashes and copies them."""
 _CANDIDATE = "candidate"
 
 
@@ -37,7 +37,7 @@ class EvaluatorConfig(SpecModel):
 
     metric: MetricSpec
     shape: Annotated[tuple[int, ...] | None, Field(strict=False)] = None
-    """Of one row of the model's input, since MLflow takes rows as a table of two axes."""
+    """Shape of one row of the model's input, since MLflow takes rows as a table with two axes."""
     baseline: str | None = None
     """Model to compare with: an ``.onnx`` file, or any model URI that MLflow loads."""
     max_relative_drop: Annotated[float, Field(ge=0, lt=1)] = 0.01
@@ -59,14 +59,17 @@ class EvaluatorConfig(SpecModel):
 
 
 def evaluate(
-    model: "PyFuncModel | None", dataset: "EvaluationDataset", config: dict[str, Any], unheld: dict[str, Any]
+    model: "PyFuncModel | None",
+    dataset: "EvaluationDataset",
+    config: dict[str, Any],
+    unsupported: dict[str, Any],
 ) -> dict[str, float]:
-    """Return accuracy, and against a baseline the relative drop, each with one-sided bounds, all finite.
+    """Return accuracy, and with a baseline the relative drop, each with one-sided bounds, all finite.
 
-    ``unheld`` are further arguments of MLflow's that this evaluator does not take. Raises SpecError,
-    DataError, ModelError or HardwareError for what cannot be evaluated here.
+    ``unsupported`` are further arguments of MLflow, which must be empty. Raises SpecError for wrong
+    arguments, DataError for rows, ModelError for models that do not fit, HardwareError for another provider.
     """
-    if asked := sorted(name for name, value in unheld.items() if value):
+    if asked := sorted(name for name, value in unsupported.items() if value):
         raise SpecError(f"{EVALUATOR}: takes no {', '.join(asked)}; leave them out, or to another evaluator")
     settings = _settings(config)
     evaluated = loaded_by_mlflow(model, "the model")

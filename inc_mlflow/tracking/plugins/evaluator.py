@@ -1,4 +1,4 @@
-"""MLflow's entry point for evaluation. MLflow imports it itself, so it imports MLflow's base classes only."""
+"""MLflow's entry point for evaluation. MLflow imports it, so it imports only MLflow's base classes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,12 @@ class Int8Evaluator(ModelEvaluator):
         evaluator_config: dict[str, Any] | None,
         model: "PyFuncModel | None" = None,
         model_id: str | None = None,
-        **unheld: Any,
+        **unsupported: Any,
     ) -> EvaluationResult:
-        """Return the metrics and log them with the model; an IncError says what cannot be evaluated here."""
+        """Return the metrics, and log them where MLflow does not; raise as ``evaluation.evaluate``."""
         from inc_mlflow.tracking.plugins.evaluation import evaluate
 
-        metrics = evaluate(model, dataset, evaluator_config or {}, unheld)
+        metrics = evaluate(model, dataset, evaluator_config or {}, unsupported)
         if model_id is None:  # else MLflow logs them itself, with the model and the dataset
             _log(run_id, metrics)
         return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)  # type: ignore[no-untyped-call]

@@ -16,8 +16,7 @@ POD_FACTS = {
     "inc.node": ("INC_MLFLOW_NODE", "spec.nodeName"),
     "inc.pod": ("INC_MLFLOW_POD", "metadata.name"),
 }
-"""Tag -> the environment variable that a pod finds it in, and the field of the pod that Kubernetes copies
-into it."""
+"""Tag -> environment variable in a pod, and the field of the pod that Kubernetes copies into it."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,12 @@ class _Step:
 
 
 _STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
-"""Step of this thread and of what it calls; other threads of the process may belong to somebody else."""
+"""Step of this thread and of what it calls; other threads of the process may run other code."""
 
 
 @contextmanager
 def step_context(step: str, pool: str | None) -> Iterator[None]:
-    """Mark what this thread does as the work of a step; ``pool`` is None where nothing is measured."""
+    """Mark the work of this thread as that of a step; ``pool`` is None where nothing is measured."""
     token = _STEP.set(_Step(step, pool))
     try:
         yield

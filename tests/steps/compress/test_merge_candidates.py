@@ -9,8 +9,9 @@ from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps.compress.merge_candidates import merge_candidates
 
 JOB = """
-{version: 1, name: a, model: a.onnx, data: {validation: {path: a.npz}, calibration: {path: b.npz}, tuning: {path: c.npz}},
- metric: top1, recipes: auto, pools: [one, two], search: {pools: [one, two]}}
+{version: 1, name: a, model: a.onnx,
+ data: {validation: {path: a.npz}, calibration: {path: b.npz}, tuning: {path: c.npz}}, metric: top1,
+ recipes: auto, pools: [one, two], search: {pools: [one, two]}}
 """
 
 

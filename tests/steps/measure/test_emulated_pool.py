@@ -170,7 +170,8 @@ def test_an_evaluation_of_the_emulated_pool_never_stands_for_the_real_one(job, s
         ),
         (
             "x86-vnni",
-            "emulation of x86-avx2: its kernels do not saturate, that CPU's do otherwise; nothing was measured",
+            "emulation of x86-avx2: its kernels do not saturate, that CPU's do otherwise; nothing was "
+            "measured",
         ),
     ],
 )

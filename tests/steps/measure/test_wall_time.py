@@ -81,7 +81,8 @@ def test_a_candidate_that_cannot_keep_up_has_no_ratio_and_the_others_have_theirs
         "source": ["baseline", "int8"],
     }
     assert speeds.left_out == [
-        "slow cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a rate below 75"
+        "slow cannot keep up with 100 requests per second: they take 120 % of its instances' time; give a "
+        "rate below 75"
     ]
     assert (speeds.conditions.plan, speeds.conditions.rate) == (PLAN, 100.0)
     record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out))

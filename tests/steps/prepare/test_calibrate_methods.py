@@ -40,7 +40,8 @@ def test_distribution_is_refused_with_the_reason():
     with pytest.raises(SpecError) as raised:
         parse_recipe({"method": "static", "calibrate_method": "distribution"})
     assert str(raised.value) == (
-        "recipe: calibrate_method: 'distribution' is for float8 and ruins INT8; use minmax, percentile, entropy or mse"
+        "recipe: calibrate_method: 'distribution' is for float8 and ruins INT8; use minmax, percentile, "
+        "entropy or mse"
     )
 
 

@@ -71,7 +71,8 @@ def test_what_shards_keep_is_joined_in_the_order_of_the_rows(layout, data):
     [
         (
             np.zeros((2, 3)),
-            r"^metric: 'm' of int8 has shape \(2, 3\) for 3 rows, so no shards can be made; its first axis is",
+            r"^metric: 'm' of int8 has shape \(2, 3\) for 3 rows, so no shards can be made; its first axis "
+            r"is",
         ),
         (np.float64(1), r"has shape \(\) for 3 rows"),
         (

@@ -20,8 +20,8 @@ def _record(speedup, milliseconds=1.0):
     return BenchmarkRecord(
         evidence=Evidence(pool="local", host=HOST, provider="cpu", data_sha256="d", models={}, engines={}),
         valid=True, reasons=(), layout="1s1c1ins1bs", clock="process CPU time", conditions=CONDITIONS,
-        models={BASELINE: speed, INT8: speed}, confidence=0.95, speedup={INT8: Interval.exact(speedup)}, source_speedup={},
-        latencies_sha256="l",
+        models={BASELINE: speed, INT8: speed}, confidence=0.95,
+        speedup={INT8: Interval.exact(speedup)}, source_speedup={}, latencies_sha256="l",
     )  # fmt: skip
 
 

@@ -63,7 +63,11 @@ def test_segments_are_those_of_the_kernel():
 
 SOURCE = """
 int magic = 0x0000a20f;
-unsigned max_leaf(void) { unsigned a = 0, b, c, d; __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d)); return a; }
+unsigned max_leaf(void) {
+    unsigned a = 0, b, c, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+    return a;
+}
 unsigned constant(void) { return 0xa20f0fa2u; }
 """
 

@@ -44,8 +44,8 @@ def convolution(largest):
     generator = np.random.default_rng(0)
     weights = generator.choice([-largest, largest, largest // 2], (4, 8, 3, 3)).astype(np.int8)
     constants = {
-        "a": np.float32(0.01), "az": np.uint8(0), "w": weights, "s": np.full(4, 0.01, "f4"), "wz": np.zeros(4, np.int8),
-        "b": np.float32(1), "bz": np.uint8(128),
+        "a": np.float32(0.01), "az": np.uint8(0), "b": np.float32(1), "bz": np.uint8(128),
+        "w": weights, "s": np.full(4, 0.01, "f4"), "wz": np.zeros(4, np.int8),
     }  # fmt: skip
     node = helper.make_node("QLinearConv", ["x", "a", "az", "w", "s", "wz", "b", "bz"], ["y"])
     return model(node, constants, [1, 8, 9, 9], TensorProto.UINT8), generator.integers(
@@ -158,5 +158,6 @@ def test_somebody_elses_trap_ends_the_process_as_it_would_have(python_as):
 
 
 def test_children_of_an_emulated_process_are_emulated(python_as):
-    code = f"import json, subprocess, sys; print(subprocess.check_output([sys.executable, '-c', {HOST!r}], text=True))"
+    child = f"subprocess.check_output([sys.executable, '-c', {HOST!r}], text=True)"
+    code = f"import json, subprocess, sys; print({child})"
     assert python_as("x86-avx2", code)["isa"] == ["avx2"]
