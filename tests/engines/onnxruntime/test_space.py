@@ -2,7 +2,7 @@
 
 import pytest
 
-from inc_mlflow.engines.onnxruntime.analysis.survey import Survey
+from inc_mlflow.engines.onnxruntime.analysis.quantizable_nodes import QuantizableNodes
 from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
 
@@ -10,7 +10,7 @@ from inc_mlflow.engines.onnxruntime.space import OnnxRuntimeSpace
 def space(static, dynamic=(), products=(), followers=(), present=()):
     """Return the space of a model with these operators."""
     return OnnxRuntimeSpace(
-        Survey(
+        QuantizableNodes(
             present=frozenset(static) | frozenset(dynamic) | frozenset(present),
             static=frozenset(static),
             dynamic=frozenset(dynamic),
