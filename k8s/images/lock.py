@@ -1,5 +1,7 @@
-"""Write down what was pushed: `docker buildx bake --metadata-file` in, images.lock and the digests of k8s/
-out."""
+"""Write down what was pushed.
+
+`docker buildx bake --metadata-file` gives the input; images.lock and the digests of k8s/ are the output.
+"""
 
 import json
 import sys
