@@ -183,11 +183,12 @@ def test_a_process_that_is_not_what_its_name_says_measures_nothing(
             pytest.skip("this CPU has no VNNI to emulate")
         environment = prepare(environment) | {NAME: "x86-avx2"}
     files = {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path), "parent": os.getpid()}
-    request = {"job": job.spec.to_text(), "root": str(job.root), "models": [], "split": "validation", **files}
+    models = [{"engine": "onnxruntime"}]
+    request = {"job": job.spec.to_text(), "root": str(job.root), "models": models, "split": "validation"}
     command = [sys.executable, "-m", "inc_mlflow.steps.measure.emulated_process"]
     clean = {name: value for name, value in os.environ.items() if name != NAME} | environment
     done = subprocess.run(
-        command, input=json.dumps(request), text=True, env=clean, capture_output=True, check=False
+        command, input=json.dumps(request | files), text=True, env=clean, capture_output=True, check=False
     )
     assert done.returncode == 2, done.stderr
     assert str(failure.load(tmp_path / "failure.json")) == says
