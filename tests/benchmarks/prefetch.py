@@ -1,6 +1,6 @@
 """Print as JSON how long a folder of small S3 objects takes to fetch, in parallel and one by one.
 
-Run with the environment's Python: ``.venv/bin/python tests/benchmarks/prefetch.py``. A proxy before the
+Run with the environment's Python: ``.venv/bin/python -m tests.benchmarks.prefetch``. A proxy before the
 server makes every call 20 ms longer, as a network does. Minimum of three, interleaved.
 """
 

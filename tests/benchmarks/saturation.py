@@ -3,7 +3,7 @@
 ``agree`` counts ultraface's convolutions of which prediction and emulation say the same: changed, or not.
 ``agreement`` is the job's metric on validation, native and emulated, without protection, with it, and with 7
 bits everywhere. ``cpu_ratio`` is CPU time of the protected model over that of the unprotected one, minima,
-interleaved. Run as ``INC_REAL_MODELS=... .venv/bin/python tests/benchmarks/saturation.py``.
+interleaved. Run as ``INC_REAL_MODELS=... .venv/bin/python -m tests.benchmarks.saturation``.
 """
 
 import importlib.util

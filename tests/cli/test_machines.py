@@ -76,7 +76,7 @@ def test_a_baseline_of_ones_own_must_be_that_of_both_measurements(call, answer, 
         (["--pool", "other"], "pools: 'other' expects no "),
         (
             ["--pool", "gpu"],
-            ("nvidia-smi: ", "provider: ", "pools: 'gpu' runs models by CUDAExecutionProvider"),
+            ("nvidia-smi: ", "provider: ", "pools: 'gpu' runs models by cuda"),
         ),
         (["--pool", "tow"], "--pool: no 'tow', did you mean 'two'?; the job has one, two, other, gpu"),
         (["--pool", "local"], "--pool: no 'local'; the job has one, two, other, gpu"),

@@ -75,7 +75,7 @@ def test_table(result):
     assert (baseline["recipe"], baseline["verdict"], baseline["reasons"]) == ("baseline", None, [])
     assert rows[0] == result["best"]
     for row in result["table"]:
-        assert list(row) == [*ROW, "per_pool"]
+        assert list(row) == ["recipe", "engine", *ROW[1:], "per_pool"]
         assert list(row["per_pool"]) == ["local"]
         assert list(row["per_pool"]["local"]) == ["accuracy", "relative_drop", "speedup", "verdict"]
         for name in ("accuracy", "relative_drop", "speedup", "source_speedup"):

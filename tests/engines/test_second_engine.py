@@ -107,7 +107,8 @@ def logged(folder):
         warnings.simplefilter("ignore")  # of libraries behind MLflow
         import mlflow
 
-        client = mlflow.MlflowClient(f"sqlite:///{folder}/.inc-mlflow/mlflow.db")
+        store = f"sqlite:///{folder}/.inc-mlflow/mlflow.db"
+        client = mlflow.MlflowClient(store, registry_uri=store)
         runs = client.search_runs([one.experiment_id for one in client.search_experiments()])
     return client, runs
 

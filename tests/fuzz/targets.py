@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from inc_mlflow.datasets.splits import SplitReader
 from inc_mlflow.measure.gate.power import split_power, split_power_at_best
-from inc_mlflow.records import ImportRecord, TensorSpec
+from inc_mlflow.records import ImportedBaseline, ImportRecord, TensorSpec
 from inc_mlflow.spec import FileSplit, JobSpec
 from inc_mlflow.spec.policy import PolicySpec
 from tests.fuzz.model_files import damaged_model, good_models, read_model
@@ -294,11 +294,16 @@ def _records() -> list[bytes]:
         source_sha256="5" * 64,
         source_bytes=9,
         source_error=None,
-        model_sha256="6" * 64,
-        model_bytes=9,
-        opset=17,
         rows_compared=8,
-        largest_difference=1e-6,
+        baselines=(
+            ImportedBaseline(
+                engine="onnxruntime",
+                model_sha256="6" * 64,
+                model_bytes=9,
+                facts={"opset": 17},
+                largest_difference=1e-6,
+            ),
+        ),
     )
     return [record.model_dump_json(indent=1).encode()]
 

@@ -4,15 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from inc_mlflow.errors import MissingExtraError
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "saturation.py"
+SCRIPT = ("-m", "tests.benchmarks.saturation")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def measured(models):
     except MissingExtraError as error:
         pytest.skip(str(error))
     environment = os.environ | {"INC_REAL_MODELS": str(models)}
-    done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, *SCRIPT], cwd=ROOT, capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

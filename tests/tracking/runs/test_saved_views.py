@@ -99,7 +99,7 @@ def test_a_run_tells_that_views_are_left_out(measured, monkeypatch):
     monkeypatch.setattr(run, "run_local", work)
     monkeypatch.setattr(run, "job_result", lambda *_: {})
     told: list[str] = []
-    run.run_job(measured.job, fresh=False, tell=told.append)
+    run.run_job(measured.job, fresh=False, notify=told.append)
     assert told[-1] == "the line"
 
 

@@ -192,5 +192,8 @@ def test_the_database_of_a_server_is_treated_alike(postgres_server):
         connection.execute(text("UPDATE alembic_version SET version_num = '75868b020152'"))
     engine.dispose()
     for made in (True, False):
-        with pytest.raises(TrackingError, match="was made by an older MLflow"), connected(stores, made=made):
+        with (
+            pytest.raises(TrackingError, match="was made by an older MLflow"),
+            connected(stores, must_exist=made),
+        ):
             pass
