@@ -125,7 +125,7 @@ def test_a_whole_job_runs_to_a_promoted_alias(program, folder):
     client, runs = logged(folder)
     champion = client.get_model_version_by_alias("dense", "int8-champion")
     assert champion.tags["inc.sha256"] == result["champion"]["sha256"]
-    assert client.get_logged_model(champion.model_id).params["inc.engine"] == "numpy"
+    assert client.get_logged_model(champion.tags["inc.model_id"]).params["inc.engine"] == "numpy"
     candidates = [run for run in runs if run.data.tags.get("inc.role") == "candidate"]
     assert len(candidates) == 2
     assert all(run.data.params["inc.engine"] == "numpy" for run in candidates)
