@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from inc_mlflow.records.base import Frozen
 
 Disturbance = Literal["waited", "stolen", "other", "throttled", "migrated", "slowed"]
@@ -75,8 +77,8 @@ class Conditions(Frozen):
     scenario: str
     rate: float | None
     """Requests per second to all instances together; None where they run as fast as possible."""
-    settings: dict[str, dict[str, int | str | bool]]
-    """Engine -> settings of every instance, under the engine's own names."""
+    settings: dict[str, int | str | bool]
+    """How the reference's engine runs every instance, under its own names."""
     passes: int | None
     """Passes over the batches of each model, by CPU time; None in wall time."""
     rounds: Rounds | None
@@ -86,6 +88,8 @@ class Conditions(Frozen):
 
     One value for each generation of processes, None where it cannot be read. In wall time there are none.
     """
+    other_settings: dict[str, dict[str, int | str | bool]] = Field(default_factory=dict)
+    """The same of the job's other engines, by name."""
 
 
 def cpu_list(numbers: tuple[int, ...]) -> str:

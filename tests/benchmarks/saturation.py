@@ -32,6 +32,7 @@ from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import intermedi
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC
 from tests.support.onnx_candidates import compress
+from tests.support.paths import ROOT
 
 ISA, ROWS, ROUNDS = "x86-avx2", 8, 60
 RECIPES = {
@@ -163,7 +164,8 @@ def both(folder: Path) -> Iterator[dict[str, np.ndarray]]:
 
     for name, environment in (("native", {}), ("emulated", prepare(ISA))):
         out = folder / f"{name}.out"
-        subprocess.run([sys.executable, __file__, folder, out], env=os.environ | environment, check=True)
+        command = [sys.executable, "-m", "tests.benchmarks.saturation", folder, out]
+        subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
         with np.load(out) as archive:
             yield dict(archive)
 

@@ -165,7 +165,8 @@ def test_both_engines_share_one_table_and_the_fastest_baseline(program, folder):
     assert all(row["verdict"] is None for row in table[:2])
     record = json.loads(next((folder / ".inc-mlflow").glob("*/benchmark/record.json")).read_text())
     assert record["against"] == "baseline"
-    assert set(record["conditions"]["settings"]) == {"onnxruntime", "numpy"}
+    assert record["conditions"]["settings"]["intra_op_threads"] == 1
+    assert record["conditions"]["other_settings"] == {"numpy": {"threads": 1}}
 
 
 def test_it_is_listed_and_in_the_schema(program):

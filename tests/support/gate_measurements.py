@@ -33,7 +33,7 @@ HOST = HostFacts(
 CONDITIONS = Conditions(
     plan=Plan(layout="1s1c1ins1bs", cpus=((0,),), pinned=True, usable=1, quota=None, notes=()),
     scenario="throughput", rate=None, passes=1, rounds=None,
-    settings={"onnxruntime": {"threads": 1}},
+    settings={"threads": 1},
 )  # fmt: skip
 ROWS = 2000
 RIGHT = 1800

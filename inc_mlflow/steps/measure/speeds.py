@@ -48,11 +48,13 @@ def conditions(
 ) -> Conditions:
     """Return the conditions of a job's benchmark, for its record."""
     engines = dict.fromkeys(model.engine for model in models)
+    settings = {name: ENGINES.get(name).describe(plan.cpus[0], CPU) for name in engines}
     return Conditions(
         plan=plan,
         scenario=job.spec.benchmark.scenario,
         rate=job.spec.benchmark.rate,
-        settings={name: ENGINES.get(name).describe(plan.cpus[0], CPU) for name in engines},
+        settings=settings.pop(models[0].engine),
+        other_settings=settings,
         passes=passes,
         rounds=rounds,
         neighbours=None if neighbours is None else tuple(neighbours),
