@@ -6,7 +6,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ def main() -> int:
     return 0
 
 
-def _confirm(engines: Iterable[str]) -> None:
+def _confirm(engines: Collection[str]) -> None:
     profile = isa.emulated_profile()
     if profile is None:
         raise HardwareError("emulation: this process is not told which CPU to be; nothing was measured")
+    if not engines:
+        raise HardwareError("emulation: the request names no model; nothing was measured")
     confirm_emulation(engines, profile.name)
 
 

@@ -195,6 +195,23 @@ def test_a_process_that_is_not_what_its_name_says_measures_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["failure.json"]
 
 
+def test_a_request_without_a_model_measures_nothing(job, tmp_path):
+    request = {"job": job.spec.to_text(), "root": str(job.root), "models": [], "split": "validation"}
+    request |= {"failure": str(tmp_path / "failure.json"), "target": str(tmp_path), "parent": os.getpid()}
+    command = [sys.executable, "-m", "inc_mlflow.steps.measure.emulated_process"]
+    done = subprocess.run(
+        command,
+        input=json.dumps(request),
+        text=True,
+        env=os.environ | {NAME: "x86-avx2"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    says = "emulation: the request names no model; nothing was measured"
+    assert str(failure.load(tmp_path / "failure.json")) == says
+
+
 def program(*arguments):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False)
 
