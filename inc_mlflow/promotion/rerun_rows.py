@@ -14,12 +14,12 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.evidence import Measured
-from inc_mlflow.measure.gate.measurements import CLASSES
 from inc_mlflow.measure.stats.outcomes import evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, effective_rows_of, scoring_of
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import BASELINE, SplitFacts
+from inc_mlflow.records.measurements import CLASSES
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import JobSpec, Layout
 

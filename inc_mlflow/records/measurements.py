@@ -7,6 +7,8 @@ from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
 from inc_mlflow.registry.engines import Device
 
+CLASSES, GROUPS = " classes", " groups"
+"""Names among the outcomes that no model has: labels begin with no blank."""
 ScoreRange = tuple[float | None, float | None]
 """Least and largest score of a metric; None where the metric declares no such end."""
 

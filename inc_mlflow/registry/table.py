@@ -123,7 +123,7 @@ class Registry(Generic[T]):
         where = f"{self.kind}: {name!r} of the installed package {_distribution(entry)!r}"
         try:
             row = entry.load()
-        except Exception as error:
+        except (ImportError, AttributeError) as error:
             raise MissingExtraError(
                 f"{where}: {entry.value} cannot be imported ({reason(error)}); repair or uninstall it"
             ) from error

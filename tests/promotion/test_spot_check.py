@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.measure.gate.measurements import CLASSES, find_pools
+from inc_mlflow.measure.gate.measurements import find_pools
 from inc_mlflow.promotion import spot_check as rechecking
 from inc_mlflow.promotion.gate_data import find_gate_data, sort_errors
 from inc_mlflow.promotion.process_request import process_untrusted_request
@@ -16,6 +16,7 @@ from inc_mlflow.promotion.rerun_rows import rerun_rows
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
+from inc_mlflow.records.measurements import CLASSES
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
 from tests.support.forged_evidence import claiming, copied, damaged, forged

@@ -12,12 +12,11 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.metrics.resolve import score_range
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
+from inc_mlflow.records.measurements import CLASSES, GROUPS
 from inc_mlflow.records.sealed_arrays import load_raw, unpacked_bytes
 from inc_mlflow.spec import ISAS, Isa, JobSpec, emulated_pool
 
 OUTCOMES, LATENCIES = "outcomes.npz", "latencies.npz"
-CLASSES, GROUPS = " classes", " groups"
-"""Names among the outcomes that no model has: labels begin with no blank."""
 JOB = "job.json"
 """The job's text, among the evidence."""
 EVIDENCE = ("evaluation", "benchmark")

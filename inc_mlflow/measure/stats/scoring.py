@@ -7,11 +7,11 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel
 from inc_mlflow.errors import ModelError
-from inc_mlflow.measure.gate.measurements import CLASSES, GROUPS
 from inc_mlflow.measure.stats.outcomes import Scoring, effective_rows, row_influences
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import LABELS
 from inc_mlflow.records import BASELINE
+from inc_mlflow.records.measurements import CLASSES, GROUPS
 
 
 def scoring_of(metric: Metric) -> Scoring:

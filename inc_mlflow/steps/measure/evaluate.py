@@ -15,7 +15,7 @@ from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.expect import confirm
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
-from inc_mlflow.measure.gate.measurements import GROUPS, OUTCOMES
+from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.measure.stats.outcomes import Outcomes, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.resample import RESAMPLES
 from inc_mlflow.measure.stats.scoring import (
@@ -37,6 +37,7 @@ from inc_mlflow.records import (
     Model,
     Shard,
 )
+from inc_mlflow.records.measurements import GROUPS
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job

@@ -8,10 +8,10 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.hardware.expect import confirm
-from inc_mlflow.measure.gate.measurements import CLASSES, GROUPS
 from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
+from inc_mlflow.records.measurements import CLASSES, GROUPS
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
