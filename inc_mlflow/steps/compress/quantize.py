@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from inc_mlflow import progress
@@ -22,6 +23,7 @@ from inc_mlflow.steps.data import method_data, open_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
 
+COMPARED = 1
 SEARCH, PICTURE = "search", "search.svg"
 
 
@@ -51,21 +53,26 @@ def _listed(job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path
     for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
         statistics = load_statistics(ranges, recipe.engine, reference) if recipe.statistics else None
         path = _place(target, len(made), recipe.engine)
-        make_candidate(job, baselines[recipe.engine].path, method_data(job, statistics), recipe, path)
+        data, compared = method_data(job, statistics), compared_rows(job)
+        make_candidate(baselines[recipe.engine].path, recipe, data, path, compared)
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
     return tuple(made)
 
 
-def make_candidate(job: Job, baseline: Path, data: MethodData, recipe: Recipe, target: Path) -> None:
-    """Write one candidate, then load it and run it on a real row.
+def make_candidate(
+    baseline: Path, recipe: Recipe, data: MethodData, target: Path, compared: Sequence[Arrays]
+) -> None:
+    """Write one candidate, then load it and run it on the rows ``compared``, each a batch of one.
 
     Raises ModelError where the recipe changes nothing, or the candidate does not run.
     """
     with writable(target):
         apply_recipe(baseline, recipe, data, target)
     try:
-        ENGINES.get(recipe.engine).load(target, RunSettings())(_first_row(job))
+        candidate = ENGINES.get(recipe.engine).load(target, RunSettings())
+        for row in compared:
+            candidate(row)
     except ModelError as error:
         raise ModelError(
             f"recipe {recipe.label()!r}: the INT8 model does not run; choose another recipe: {error}"
@@ -116,8 +123,9 @@ def _place(target: Path, made: int, engine: str) -> Path:
     return path
 
 
-def _first_row(job: Job) -> Arrays:
-    return next(iter(open_data(job).rows("validation", size=1)))[0]
+def compared_rows(job: Job) -> list[Arrays]:
+    """Return the rows on which a candidate is compared with its baseline."""
+    return [inputs for inputs, *_ in islice(open_data(job).rows("validation", size=1), COMPARED)]
 
 
 def _labels(recipes: Iterable[Recipe]) -> list[str]:

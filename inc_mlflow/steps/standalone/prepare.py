@@ -12,7 +12,7 @@ from inc_mlflow.records import Shard
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import engine_taking
-from inc_mlflow.steps.compress.quantize import make_candidate
+from inc_mlflow.steps.compress.quantize import compared_rows, make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
 from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
@@ -64,7 +64,7 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         statistics = _statistics(job, baseline, recipe, shards) if recipe.statistics else None
         made = baseline.with_name("candidate") / baseline.name
         made.parent.mkdir()
-        make_candidate(job, baseline, method_data(job, statistics), recipe, made)
+        make_candidate(baseline, recipe, method_data(job, statistics), made, compared_rows(job))
         copy_model(made, target)
     return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
 
