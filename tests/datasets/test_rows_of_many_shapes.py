@@ -1,5 +1,7 @@
 """Rows of a callable may differ in shape, as sentences of other lengths do: a batch holds rows of one shape."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,6 @@ def test_rows_keep_their_order_in_batches_as_large_as_shapes_allow(lengths, give
         row.tolist() for rows, _ in whole for row in rows
     ]
     assert np.concatenate([labels for _, labels in batches]).tolist() == [*range(given)] * len(lengths)
-    for (before, _), (after, _) in zip(batches, batches[1:], strict=False):
+    for (before, _), (after, _) in pairwise(batches):
         assert 0 < len(before["x"]) <= size
         assert len(before["x"]) == size or before["x"].shape[1] != after["x"].shape[1]
