@@ -53,8 +53,6 @@ def local_files(job: Job) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for field, path in local_paths(job.spec).items():
         found |= _files(job, field, path)
-    for field, path in _option_paths(job):
-        found |= _files(job, field, path)
     return found
 
 
@@ -78,18 +76,6 @@ def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
     weights = [file.relative_to(model.parent.resolve()).as_posix() for file in beside]
     folder = name.rpartition("/")[0]
     return {name: model} | {path_name(f"{folder}/{one}"): model.parent / one for one in weights}
-
-
-def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield the options of metric and postprocess that name a file: tokenizers, tables of classes."""
-    metric = job.spec.metric
-    for field, options in (
-        ("metric.options", metric.options),
-        ("metric.postprocess", metric.postprocess or {}),
-    ):
-        for name, value in options.items():
-            if isinstance(value, str) and (job.root / value).is_file():
-                yield f"{field}.{name}", value
 
 
 def _inside(folder: Path) -> dict[str, Path]:
