@@ -54,8 +54,6 @@ def local_files(job: Job) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for field, path in local_paths(job.spec).items():
         found |= _files(job, field, path)
-    for field, path in _option_paths(job):
-        found |= _files(job, field, path)
     return found
 
 
@@ -86,18 +84,6 @@ def _with_imported(code: Path, name: str) -> dict[str, Path]:
     """Return a file of the user's code and the modules beside it that it imports."""
     place = Path(name).parent
     return {path_name((place / one.relative_to(code.parent)).as_posix()): one for one in code_files(code)}
-
-
-def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield the options of metric and postprocess that name a file: tokenizers, tables of classes."""
-    metric = job.spec.metric
-    for field, options in (
-        ("metric.options", metric.options),
-        ("metric.postprocess", metric.postprocess or {}),
-    ):
-        for name, value in options.items():
-            if isinstance(value, str) and (job.root / value).is_file():
-                yield f"{field}.{name}", value
 
 
 def _inside(folder: Path) -> dict[str, Path]:
