@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from inc_mlflow.callables import code_files
 from inc_mlflow.engines.engine import Engine
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json
@@ -66,8 +67,9 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
         return {f"{path_name(path)}/": file}
     if not file.is_file():
         raise DataError(f"{field}: no file {file}; give a path relative to the job file")
-    engine = ENGINES.get(job.spec.engines[0])
-    return _with_weights(engine, file, path_name(path)) if field == "model" else {path_name(path): file}
+    if field == "model":
+        return _with_weights(ENGINES.get(job.spec.engines[0]), file, path_name(path))
+    return _with_imported(file, path_name(path)) if field.endswith("callable") else {path_name(path): file}
 
 
 def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
@@ -76,6 +78,12 @@ def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
     weights = [file.relative_to(model.parent.resolve()).as_posix() for file in beside]
     folder = name.rpartition("/")[0]
     return {name: model} | {path_name(f"{folder}/{one}"): model.parent / one for one in weights}
+
+
+def _with_imported(code: Path, name: str) -> dict[str, Path]:
+    """Return a file of the user's code and the modules beside it that it imports."""
+    place = Path(name).parent
+    return {path_name((place / one.relative_to(code.parent)).as_posix()): one for one in code_files(code)}
 
 
 def _inside(folder: Path) -> dict[str, Path]:

@@ -59,7 +59,7 @@ def main() -> None:
     except typer.TyperException as error:
         _refuse(f"{' '.join(error.format_message().split())} See `inc-mlflow --help`.")
     except IncError as error:
-        _refuse(str(error))
+        _refuse("; ".join([str(error), *getattr(error, "__notes__", [])]))
     except (KeyboardInterrupt, typer.Abort):
         print(_STOPPED, file=sys.stderr)
         sys.exit(130)

@@ -166,11 +166,19 @@ def test_weights_beside_the_model_come_along(digits, store):
 
 def test_callables_and_files_of_options_come_along(digits, store):
     digits.with_name("metric.py").write_text(ARGMAX)
-    digits.with_name("rows.py").write_text("def f(split):\n    yield from ()\n")
+    digits.with_name("rows.py").write_text("import beside\n\ndef f(split):\n    yield from ()\n")
+    digits.with_name("beside.py").write_text("")
     digits.with_name("tokenizer.json").write_text("{}")
     metric = {"callable": "metric.py:f"}
     job = change(digits, metric=metric, data__validation={"callable": "rows.py:f"})
-    assert set(local_files(job)) == {"fp32.onnx", "calib.npz", "tune.npz", "rows.py", "metric.py"}
+    assert set(local_files(job)) == {
+        "fp32.onnx",
+        "calib.npz",
+        "tune.npz",
+        "rows.py",
+        "beside.py",
+        "metric.py",
+    }
     job = change(
         digits, metric={"name": "wer", "postprocess": {"name": "decode", "tokenizer": "tokenizer.json"}}
     )

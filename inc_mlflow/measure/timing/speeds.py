@@ -38,7 +38,7 @@ class Speeds:
 def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
     """Return the command of one instance, bound to ``cpus``; without any it is not bound."""
     places = ",".join(map(str, cpus)) or ANY
-    worker = [sys.executable, "-m", "inc_mlflow.measure.timing.worker"]
+    worker = [sys.executable, "-P", "-m", "inc_mlflow.measure.timing.worker"]
     return [*worker, model.engine, model.path, str(batches), places]
 
 
