@@ -17,6 +17,9 @@ from inc_mlflow.engines.onnxruntime.methods.quantizer import (
 )
 from inc_mlflow.engines.onnxruntime.options import Dynamic
 
+_FLOAT_IF_UNKNOWN = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+"""ONNX infers no type behind operators of other domains."""
+
 
 class DynamicMethod:
     """``quantize_dynamic`` of ONNX Runtime."""
@@ -32,10 +35,20 @@ class DynamicMethod:
         FP32.
         """
         self.check(recipe)
-        check_nodes(read_structure(baseline), recipe)
+        structure = read_structure(baseline)
+        check_nodes(structure, recipe)
+        options = common_options(baseline, recipe)
+        options["nodes_to_exclude"] += _without_constant_weights(structure)
         with quiet():
-            quantize_dynamic(onnx.load(baseline), target, **common_options(baseline, recipe))
+            quantize_dynamic(onnx.load(baseline), target, extra_options=dict(_FLOAT_IF_UNKNOWN), **options)
         check_changed(target, recipe)
+
+
+def _without_constant_weights(structure: onnx.ModelProto) -> list[str]:
+    """Return the names of convolutions with computed weights, which the quantiser takes for constants."""
+    constants = {tensor.name for tensor in structure.graph.initializer}
+    nodes = (node for node in structure.graph.node if node.op_type == "Conv")
+    return [node.name for node in nodes if node.input[1] not in constants]
 
 
 METHOD = DynamicMethod()
