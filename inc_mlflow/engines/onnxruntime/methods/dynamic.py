@@ -9,11 +9,12 @@ from onnxruntime.quantization.registry import IntegerOpsRegistry
 from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.methods.quantizer import (
+    check_baseline,
     check_changed,
     check_nodes,
     check_operators,
     common_options,
-    quiet,
+    quantizer,
 )
 from inc_mlflow.engines.onnxruntime.options import Dynamic
 
@@ -36,11 +37,13 @@ class DynamicMethod:
         """
         self.check(recipe)
         structure = read_structure(baseline)
+        check_baseline(structure, recipe, IntegerOpsRegistry)
         check_nodes(structure, recipe)
         options = common_options(baseline, recipe)
         options["nodes_to_exclude"] += _without_constant_weights(structure)
-        with quiet():
-            quantize_dynamic(onnx.load(baseline), target, extra_options=dict(_FLOAT_IF_UNKNOWN), **options)
+        model = onnx.load(baseline)
+        with quantizer(recipe):
+            quantize_dynamic(model, target, extra_options=dict(_FLOAT_IF_UNKNOWN), **options)
         check_changed(target, recipe)
 
 

@@ -20,11 +20,12 @@ from inc_mlflow.engines.onnxruntime.methods.equalize import equalize
 from inc_mlflow.engines.onnxruntime.methods.float_reads import separate_float_reads
 from inc_mlflow.engines.onnxruntime.methods.kept_fp32 import nodes_kept_fp32
 from inc_mlflow.engines.onnxruntime.methods.quantizer import (
+    check_baseline,
     check_changed,
     check_nodes,
     check_operators,
     common_options,
-    quiet,
+    quantizer,
 )
 from inc_mlflow.engines.onnxruntime.methods.smooth_quant import smooth
 from inc_mlflow.engines.onnxruntime.options import Static
@@ -44,6 +45,7 @@ class StaticMethod:
         Raises ModelError where one of the recipe's options could change nothing in this model, or the recipe
         names operators or nodes that do not exist.
         """
+        check_baseline(read_structure(baseline), recipe, QUANTIZABLE)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             model, ranges = _easier_to_round(baseline, recipe, data, Path(scratch))
             narrow = _saturating(model, ranges, recipe, data, target.parent)
@@ -135,8 +137,7 @@ def _quantize(
     final = _placed(ranges.final(recipe.calibrate_method), structure)
     kept = nodes_kept_fp32(structure, recipe, final, ranges.unusable)
     options = common_options(baseline, recipe) | _narrowed(structure, recipe, narrow)
-    with quiet():
-        _write(baseline, final, recipe, target, options | _excluded(recipe, kept))
+    _write(baseline, final, recipe, target, options | _excluded(recipe, kept))
     check_changed(target, recipe)
 
 
@@ -150,15 +151,16 @@ def _write(
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
         cache.write_text(json.dumps(_calibration_cache(ranges)))
-        quantize_static(
-            model,
-            target,
-            calibration_cache_path=cache,
-            calibrate_method=CalibrationMethod.MinMax,  # the ranges are final, whichever method made them
-            quant_format=QuantFormat[recipe.quant_format],
-            activation_type=QuantType[recipe.activation_type],
-            **options,
-        )
+        with quantizer(recipe):
+            quantize_static(
+                model,
+                target,
+                calibration_cache_path=cache,
+                calibrate_method=CalibrationMethod.MinMax,  # the ranges are final, whichever method made them
+                quant_format=QuantFormat[recipe.quant_format],
+                activation_type=QuantType[recipe.activation_type],
+                **options,
+            )
 
 
 def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
