@@ -188,6 +188,17 @@ class Analysis(Protocol):
         """Return the noise that each node adds, relative to the mean square of its output, largest first."""
         ...
 
+    def first_departure(self, baseline: Path, candidate: Path, rows: Iterable[Arrays]) -> str | None:
+        """Return the first of the baseline's nodes whose output is far from the candidate's.
+
+        None where the engine cannot tell. Raises ModelError where a model does not run.
+        """
+        ...
+
+    def selected_outputs(self, baseline: Path) -> frozenset[str]:
+        """Return the outputs that choose or order by value, in which a near tie moves whole rows."""
+        ...
+
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
     ) -> SaturationReport:

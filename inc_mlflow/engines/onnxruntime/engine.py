@@ -64,6 +64,18 @@ class OnnxRuntimeAnalysis:
 
         return node_errors(baseline, candidate, batches)
 
+    def first_departure(self, baseline: Path, candidate: Path, rows: Iterable[Arrays]) -> str | None:
+        """Return the first of the baseline's nodes whose output is far from the candidate's."""
+        from inc_mlflow.engines.onnxruntime.analysis.departure import first_departure
+
+        return first_departure(baseline, candidate, rows)
+
+    def selected_outputs(self, baseline: Path) -> frozenset[str]:
+        """Return the outputs behind an operator that chooses or orders by value."""
+        from inc_mlflow.engines.onnxruntime.analysis.departure import selected_outputs
+
+        return selected_outputs(baseline)
+
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
     ) -> SaturationReport:

@@ -38,16 +38,16 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
-        candidates, trials = write_shortlists(job, [result], target)
+        candidates, rejected, trials = write_shortlists(job, [result], target)
         record = CandidatesRecord(
-            baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
+            baseline_sha256=result.baseline_sha256, candidates=candidates, rejected=rejected, trials=trials
         )
         record.save(target)
     chosen = zip(result.shortlist, candidates, strict=True)
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
         "candidates": rows,
-        "picture": str(target / PICTURE),
+        "picture": str(target / PICTURE) if candidates else None,
         "trials": [_row(trial) for trial in result.trials],
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
@@ -68,8 +68,8 @@ def _prepared(job: Job, path: Path, folder: Path) -> tuple[Baseline, Path | None
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
     """Return what validation can decide, from how often candidates and baseline disagree on tuning."""
     shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
-    first = shortlist[0]
-    if not shares or not first.accuracy or first.relative_drop is None:
+    first = shortlist[0] if shortlist else None
+    if first is None or not shares or not first.accuracy or first.relative_drop is None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
