@@ -94,7 +94,7 @@ def _cause(error: RuntimeError, left: Path, state: Path) -> Exception:
     """Return what ended a step, by what it left, in place of KFP's error, which only says that it failed."""
     log = state / LOG
     if told := failure.load(left) or _killed(state):
-        if log.exists():
+        if log.exists() and not isinstance(told, KilledError):  # of that the step could print nothing
             told.add_note(f"log: {log}")
         return told
     story = failure.load_bug(left) or "".join(traceback.format_exception(error))

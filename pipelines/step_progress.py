@@ -21,7 +21,7 @@ class StepProgress:
     def __init__(self, state: Path, steps: int) -> None:
         self._state, self._count = state, steps
         self._shown: _Bar | _Lines = _Bar(steps) if sys.stderr.isatty() else _Lines()
-        self._label = "start"
+        self._step = "start"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -35,18 +35,22 @@ class StepProgress:
         self._shown.stop()
 
     def _follow(self) -> None:
+        before: tuple[object, ...] = ()
         while not self._ended.wait(_INTERVAL):
-            label, done, total = progress.read(self._state / "progress.json") or self._steps()
-            if label != self._label:
-                self._shown.begin(label, total)
-            self._label = label
+            told = progress.read(self._state / "progress.json")
+            label, done, total = told or self._steps()
+            work = label, total, "" if told else " steps"  # a step and its work may have one name
+            if work != before:
+                self._shown.begin(*work)
+                before = work
             self._shown.update(done)
 
     def _steps(self) -> tuple[str, int, int]:
         """Return the step that runs, how many have finished, and how many there are."""
         running = [note.stem for note in self._state.glob("*.pid")]
         finished = sum(1 for _ in self._state.glob(f"[!.]*/{RECORD}"))
-        return running[0] if running else self._label, finished, self._count
+        self._step = running[0] if running else self._step
+        return self._step, finished, self._count
 
 
 class _Bar:
@@ -55,7 +59,7 @@ class _Bar:
         self._task = self._bar.add_task("", total=steps)
         self._bar.start()
 
-    def begin(self, label: str, total: int | None) -> None:
+    def begin(self, label: str, total: int | None, unit: str) -> None:
         self._bar.reset(self._task, description=label, total=total)
 
     def update(self, done: int) -> None:
@@ -67,10 +71,10 @@ class _Bar:
 
 class _Lines:
     def __init__(self) -> None:
-        self.begin("start", None)
+        self.begin("start", None, " steps")
 
-    def begin(self, label: str, total: int | None) -> None:
-        self._label, self._of = one_line(label), f" of {total}" if total else ""
+    def begin(self, label: str, total: int | None, unit: str) -> None:
+        self._label, self._of = one_line(label), f" of {total}{unit}" if total else unit
         self._due = time.monotonic() + _FIRST_LINE
 
     def update(self, done: int) -> None:
