@@ -21,8 +21,8 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.measure.timing.cpu_time import time_in_process
-from inc_mlflow.measure.timing.ratio import cpu_time_speedup
+from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
+from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.records import Trial
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist

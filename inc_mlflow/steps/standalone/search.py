@@ -19,6 +19,7 @@ from inc_mlflow.steps.compress.quantize import PICTURE, write_shortlists
 from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.calibrate import collect_statistics, needed_kinds
+from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 LOCK = ".lock"
 
@@ -33,8 +34,8 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
     if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
         raise DataError("data: a search needs the splits calibration and tuning; give both")
-    with _claimed(target), tempfile.TemporaryDirectory() as folder:
-        result = search_recipes(job, *_prepared(job, Path(folder)), target)
+    with _claimed(target), imported_baseline(job) as path, tempfile.TemporaryDirectory() as folder:
+        result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
         candidates, rejected, trials = write_shortlists(job, [result], target)
@@ -53,11 +54,9 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     }
 
 
-def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
-    """Make the baseline of the job's first engine, and the file with its statistics if it collects any."""
+def _prepared(job: Job, path: Path, folder: Path) -> tuple[Baseline, Path | None]:
+    """Return the reference baseline, and the file with its statistics, in ``folder``, if it collects any."""
     engine = ENGINES.get(job.spec.engines[0])
-    engine.import_source(job.model, folder)
-    path = folder / engine.model_name
     baseline = Baseline(engine, BASELINE, path, model_sha256(path))
     if engine.calibrator is None:
         return baseline, None
