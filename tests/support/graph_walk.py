@@ -64,9 +64,7 @@ def _candidate(baseline: Path, name: str, rows: list[Arrays], folder: Path, limi
     assert engine.calibrator is not None
     try:
         statistics = (
-            engine.calibrator.collect(baseline, rows, recipe.statistics, 1)
-            if recipe.statistics
-            else None
+            engine.calibrator.collect(baseline, rows, recipe.statistics, 1) if recipe.statistics else None
         )
         data = MethodData(lambda: rows, statistics, 1)
         make_candidate(baseline, recipe, data, target, rows)
