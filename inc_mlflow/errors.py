@@ -66,7 +66,14 @@ class DataError(IncError):
 
 
 class ModelError(IncError):
-    """A model file cannot be read, converted, quantised or run."""
+    """A model file cannot be read, converted, quantised or run.
+
+    ``details`` is the whole text of a library that failed, for the record; it may have many lines.
+    """
+
+    def __init__(self, message: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class CallableError(IncError):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from inc_mlflow.callables import code_files
 from inc_mlflow.engines.engine import Engine
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json
@@ -53,8 +54,6 @@ def local_files(job: Job) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for field, path in local_paths(job.spec).items():
         found |= _files(job, field, path)
-    for field, path in _option_paths(job):
-        found |= _files(job, field, path)
     return found
 
 
@@ -68,8 +67,9 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
         return {f"{path_name(path)}/": file}
     if not file.is_file():
         raise DataError(f"{field}: no file {file}; give a path relative to the job file")
-    engine = ENGINES.get(job.spec.engines[0])
-    return _with_weights(engine, file, path_name(path)) if field == "model" else {path_name(path): file}
+    if field == "model":
+        return _with_weights(ENGINES.get(job.spec.engines[0]), file, path_name(path))
+    return _with_imported(file, path_name(path)) if field.endswith("callable") else {path_name(path): file}
 
 
 def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
@@ -80,16 +80,10 @@ def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:
     return {name: model} | {path_name(f"{folder}/{one}"): model.parent / one for one in weights}
 
 
-def _option_paths(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield the options of metric and postprocess that name a file: tokenizers, tables of classes."""
-    metric = job.spec.metric
-    for field, options in (
-        ("metric.options", metric.options),
-        ("metric.postprocess", metric.postprocess or {}),
-    ):
-        for name, value in options.items():
-            if isinstance(value, str) and (job.root / value).is_file():
-                yield f"{field}.{name}", value
+def _with_imported(code: Path, name: str) -> dict[str, Path]:
+    """Return a file of the user's code and the modules beside it that it imports."""
+    place = Path(name).parent
+    return {path_name((place / one.relative_to(code.parent)).as_posix()): one for one in code_files(code)}
 
 
 def _inside(folder: Path) -> dict[str, Path]:

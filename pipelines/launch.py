@@ -2,8 +2,8 @@
 
 Run as ``python -m inc_mlflow.pipelines.launch MODULE SOURCE ...``.
 
-A step ends with its run, however that ends. Where the system or a person kills a step, this program leaves
-the reason for the run: KFP only says that the step failed.
+A step ends with its run, however that ends. What ends a step early is left in a file for the run: a line for
+the user, a bug's traceback, or that the step was killed. KFP only says that it failed.
 """
 
 import os
@@ -11,9 +11,13 @@ import runpy
 import signal
 import sys
 import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 RUN = "INC_MLFLOW_RUN"
 """Environment variable with the process id of the run."""
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Environment variable of Python: modules in the folder where a program starts are none of its own."""
 _SHELL = ["sh", "-ec"]
 
 
@@ -39,16 +45,34 @@ def main(module: str, source: str, *arguments: str) -> int:
     end_with_parent(int(os.environ[RUN]))
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # the run itself prints the one line
+    os.environ.pop(SAFE_PATH, None)  # it is for this process; programs of the user's are theirs
     launcher = os.getpid()
     step = os.fork()
     if step == 0:
         end_with_parent(launcher)
-        _execute(module, source, arguments)
+        with _telling_the_run():
+            _execute(module, source, arguments)
         return 0
     code = os.waitstatus_to_exitcode(os.waitpid(step, 0)[1])
     if code < 0:
         _report(arguments[arguments.index("--function_to_execute") + 1], -code)
     return abs(code)  # of a signal it is negative; KFP asks only whether it is 0
+
+
+@contextmanager
+def _telling_the_run() -> Iterator[None]:
+    """Leave for the run what ends the step; the traceback goes into the log as well."""
+    from inc_mlflow.steps import failure
+    from inc_mlflow.steps.step import FAILURE
+
+    try:
+        yield
+    except IncError as error:
+        failure.save(Path(os.environ[FAILURE]), error)
+        raise
+    except Exception:
+        failure.save_bug(Path(os.environ[FAILURE]), traceback.format_exc())
+        raise
 
 
 def _execute(module: str, source: str, arguments: tuple[str, ...]) -> None:
@@ -68,7 +92,7 @@ def _report(step: str, number: int) -> None:
     if error:
         failure.save(Path(os.environ[FAILURE]), error)
     else:
-        sys.stderr.write(f"{step} crashed (signal {number})\n")
+        failure.save_bug(Path(os.environ[FAILURE]), f"{step} crashed (signal {number})\n")
 
 
 if __name__ == "__main__":

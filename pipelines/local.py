@@ -5,31 +5,34 @@ import re
 import shutil
 import sys
 import tempfile
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from inc_mlflow import progress, remote
 from inc_mlflow.errors import IncError, KilledError
 from inc_mlflow.files import write_text
 from inc_mlflow.guard import PREFIX, environment, temporary_directory
-from inc_mlflow.pipelines.launch import RUN, use_launcher
+from inc_mlflow.pipelines.launch import RUN, SAFE_PATH, use_launcher
+from inc_mlflow.pipelines.output import LOG, pipeline_output
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.step import FAILURE, STATE
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
-LOG = "kfp.log"
 
-
-def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path) -> None:
+def run_local(
+    pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path, verbose: bool = False
+) -> None:
     """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here.
 
-    What KFP prints goes to standard error, or to ``kfp.log`` in the state folder where standard error is a
-    terminal and shows progress.
+    What KFP and the steps print goes to ``kfp.log`` in the state folder, which a note of the error names, or
+    with ``verbose`` to standard error. A bug's traceback goes to standard error in any case, before the
+    RuntimeError that says so.
     """
     with _scratch(state) as root:
         values = {
@@ -39,10 +42,14 @@ def run_local(pipeline: "GraphComponent", arguments: Mapping[str, str], state: P
             progress.VARIABLE: str(state / "progress.json"),
             remote.CACHE: str(remote.cache_path()),  # not below TMPDIR: it would be gone with the run
             "TMPDIR": str(root),  # KFP leaves a directory there for each step
+            SAFE_PATH: "1",  # a user's statistics.py in the folder of the command is none of Python's
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
-        with environment(values), _showing_progress(state, steps) as log, _stdout_to(log):
-            _run(pipeline, arguments, root, state)
+        try:
+            with environment(values), pipeline_output(state, steps, verbose):
+                _run(pipeline, arguments, root)
+        except RuntimeError as error:
+            raise _cause(error, Path(values[FAILURE]), state) from None
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def _remove(left: str) -> None:
         shutil.rmtree(folder / found[1], ignore_errors=True)
 
 
-def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, state: Path) -> None:
+def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path) -> None:
     from kfp import local
 
     use_launcher(pipeline.pipeline_spec.deployment_spec)
@@ -80,43 +87,23 @@ def _run(pipeline: "GraphComponent", arguments: Mapping[str, str], root: Path, s
         warnings.filterwarnings(
             "ignore", message="You may be attemping to run a task that uses custom", category=RuntimeWarning
         )
-        try:
-            pipeline(**arguments)
-        except RuntimeError as error:
-            raise failure.load(root / "failure.json") or _killed(state) or _bug(error, state / LOG) from None
+        pipeline(**arguments)
+
+
+def _cause(error: RuntimeError, left: Path, state: Path) -> Exception:
+    """Return what ended a step, by what it left, in place of KFP's error, which only says that it failed."""
+    log = state / LOG
+    if told := failure.load(left) or _killed(state):
+        if log.exists() and not isinstance(told, KilledError):  # of that the step could print nothing
+            told.add_note(f"log: {log}")
+        return told
+    story = failure.load_bug(left) or "".join(traceback.format_exception(error))
+    sys.stderr.write(story)
+    where = f"; all output is in {log}" if log.exists() else ""
+    return RuntimeError(f"{story.splitlines()[-1]} (a step's bug, its traceback is above{where})")
 
 
 def _killed(state: Path) -> IncError | None:
     """Return the error for a step that was killed together with its launcher: its process id is left."""
     left = next(state.glob("*.pid"), None)
     return KilledError(f"{left.stem} was killed; run again to go on") if left else None
-
-
-def _bug(error: RuntimeError, log: Path) -> RuntimeError:
-    return RuntimeError(f"{error} See {log}") if log.exists() else error
-
-
-@contextmanager
-def _showing_progress(state: Path, steps: int) -> Iterator[TextIO]:
-    """Yield the stream for KFP's output; in a terminal that is a file, and the steps' progress is shown."""
-    if not sys.stderr.isatty():
-        yield sys.stderr
-        return
-    from inc_mlflow.pipelines.step_progress import StepProgress
-
-    with (state / LOG).open("w") as log, StepProgress(state, steps):
-        yield log
-
-
-@contextmanager
-def _stdout_to(stream: TextIO) -> Iterator[None]:
-    """Redirect standard output at the level of file descriptors, so also for child processes."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(stream.fileno(), 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)

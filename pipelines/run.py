@@ -23,7 +23,7 @@ from inc_mlflow.pipelines.state import (
     session_id,
     state_folder,
 )
-from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
+from inc_mlflow.records import RECORD, BenchmarkRecord, ImportRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.prepare.calibrate_shards import check_shards
@@ -50,13 +50,18 @@ class Finished:
 
 
 def run_job(
-    job: Job, fresh: bool, notify: Callable[[str], None], pipeline: str = "int8", shards: int = SHARDS
+    job: Job,
+    fresh: bool,
+    notify: Callable[[str], None],
+    pipeline: str = "int8",
+    shards: int = SHARDS,
+    verbose: bool = False,
 ) -> Finished:
     """Return the result of a job; that of a finished job is read from disk unless ``fresh``.
 
     ``notify`` receives what a person should know before the work: rows that are left out, what the split can
-    decide, a server that does not answer. TrackingErrors before the judgement are raised; later ones become
-    ``pending``.
+    decide, a server that does not answer. ``verbose`` shows what the steps print. TrackingErrors before the
+    judgement are raised; later ones become ``pending``.
     """
     built = build_inline(pipeline, job.spec, shards)
     checked = check(job)
@@ -71,7 +76,7 @@ def run_job(
             return _stored(state)
         for note in (*checked.notes, *_absent(job)):
             notify(note)
-        return _work(job, built, state, notify)
+        return _work(job, built, state, notify, verbose)
 
 
 def _absent(job: Job) -> Iterator[str]:
@@ -81,12 +86,16 @@ def _absent(job: Job) -> Iterator[str]:
         yield f"{error}. Until then the job is measured, and kept on this disk"
 
 
-def _work(job: Job, pipeline: "GraphComponent", state: Path, notify: Callable[[str], None]) -> Finished:
+def _work(
+    job: Job, pipeline: "GraphComponent", state: Path, notify: Callable[[str], None], verbose: bool
+) -> Finished:
     os.environ |= {SESSION: session_id(state), ENDED: " ".join(ended_sessions(state))}
     try:
-        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state)
+        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state, verbose)
     except TrackingError as error:
         return _unsent(error, state)
+    for note in ImportRecord.load(state / "baseline").notes:
+        notify(note)
     tracked = TrackingRecord.load(state / "tracking")
     if tracked.no_views:
         notify(tracked.no_views)

@@ -1,48 +1,87 @@
-"""Shows in a terminal which step of a pipeline runs, and how far it is."""
+"""Shows which step of a pipeline runs and how far it is: a bar in a terminal, else a line now and then."""
 
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Self
 
 from inc_mlflow import progress
+from inc_mlflow.errors import one_line
 from inc_mlflow.records import RECORD
 
 _INTERVAL = 0.2  # seconds
+_FIRST_LINE, _NEXT_LINE = 10.0, 60.0
+"""Seconds of one piece of work until its first line, and from line to line: a log is not a terminal."""
 
 
 class StepProgress:
-    """A bar on standard error, fed from the files that steps leave in the state folder."""
+    """Follows the files that steps leave in the state folder; what it shows is on standard error."""
 
     def __init__(self, state: Path, steps: int) -> None:
         self._state, self._count = state, steps
-        self._bar = progress.bar()
-        self._task = self._bar.add_task("", total=steps)
-        self._label = ""
+        self._shown: _Bar | _Lines = _Bar(steps) if sys.stderr.isatty() else _Lines()
+        self._step = "start"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> Self:
-        self._bar.start()
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        self._bar.stop()
+        self._shown.stop()
 
     def _follow(self) -> None:
+        before: tuple[object, ...] = ()
         while not self._ended.wait(_INTERVAL):
-            self._show(*(progress.read(self._state / "progress.json") or self._steps()))
-
-    def _show(self, label: str, done: int, total: int | None) -> None:
-        if label != self._label:
-            self._bar.reset(self._task, description=label, total=total)
-            self._label = label
-        self._bar.update(self._task, completed=done)
+            told = progress.read(self._state / "progress.json")
+            label, done, total = told or self._steps()
+            work = label, total, "" if told else " steps"  # a step and its work may have one name
+            if work != before:
+                self._shown.begin(*work)
+                before = work
+            self._shown.update(done)
 
     def _steps(self) -> tuple[str, int, int]:
         """Return the step that runs, how many have finished, and how many there are."""
         running = [note.stem for note in self._state.glob("*.pid")]
         finished = sum(1 for _ in self._state.glob(f"[!.]*/{RECORD}"))
-        return (running[0] if running else self._label or "start"), finished, self._count
+        self._step = running[0] if running else self._step
+        return self._step, finished, self._count
+
+
+class _Bar:
+    def __init__(self, steps: int) -> None:
+        self._bar = progress.bar()
+        self._task = self._bar.add_task("", total=steps)
+        self._bar.start()
+
+    def begin(self, label: str, total: int | None, unit: str) -> None:
+        self._bar.reset(self._task, description=label, total=total)
+
+    def update(self, done: int) -> None:
+        self._bar.update(self._task, completed=done)
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.begin("start", None, " steps")
+
+    def begin(self, label: str, total: int | None, unit: str) -> None:
+        self._label, self._of = one_line(label), f" of {total}{unit}" if total else unit
+        self._due = time.monotonic() + _FIRST_LINE
+
+    def update(self, done: int) -> None:
+        if time.monotonic() >= self._due:
+            sys.stderr.write(f"{self._label}: {done}{self._of} done\n")
+            sys.stderr.flush()
+            self._due = time.monotonic() + _NEXT_LINE
+
+    def stop(self) -> None:
+        return

@@ -1,5 +1,6 @@
 """Help and completion must not wait for frameworks."""
 
+import ast
 import subprocess
 import sys
 
@@ -38,6 +39,25 @@ def test_a_table_lists_its_names_without_importing_what_they_stand_for(table):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+HELP = """
+import sys
+from inc_mlflow.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print([name for name in sys.modules if name.startswith("inc_mlflow.") and not name.startswith("inc_mlflow.cli")])
+"""
+
+
+def test_help_loads_of_ours_only_the_command_line():
+    done = subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, text=True, check=True)
+    assert set(ast.literal_eval(done.stdout.splitlines()[-1])) <= {
+        "inc_mlflow.errors",
+        "inc_mlflow.pipelines",
+    }
 
 
 def test_the_job_is_the_one_lazy_name_of_the_package():

@@ -130,6 +130,12 @@ def test_options_are_imported_when_they_are_asked_for(module):
     assert table.options("two") is None
 
 
+def test_a_row_says_which_of_the_options_are_files():
+    table = Registry("things", {"one": Row("json:loads", files=("words", "rules")), "two": Row("x:y")})
+    assert table.files("one", {"words": "w.json", "end": "e.json", "rules": None}) == {"words": "w.json"}
+    assert table.files("two", {"words": "w.json"}) == {}
+
+
 @pytest.mark.parametrize(("name", "hint"), [("stat", ", did you mean 'static'?"), ("q", "")])
 def test_a_hint_is_given_only_where_a_name_is_close(name, hint):
     assert did_you_mean(name, ["static", "dynamic"]) == hint

@@ -4,7 +4,7 @@ Exit codes: 0 pass, 1 bug, 2 user, 3 fail, 4 inconclusive.
 """
 
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import typer
 
@@ -27,7 +27,6 @@ from inc_mlflow.cli import (
 # isort: on
 from inc_mlflow.cli.app import app
 from inc_mlflow.errors import IncError, one_line
-from inc_mlflow.guard import guarded
 
 __all__ = [
     "app",
@@ -55,15 +54,23 @@ def main() -> None:
     """Run one command; what the user can mend is one line on standard error and exit code 2."""
     arguments = sys.argv[1:] or ["--help"]
     try:
-        with guarded(_STOPPED) if _works(arguments) else nullcontext():
+        with _guard(arguments):
             sys.exit(app(arguments, standalone_mode=False))
     except typer.TyperException as error:
         _refuse(f"{' '.join(error.format_message().split())} See `inc-mlflow --help`.")
     except IncError as error:
-        _refuse(str(error))
+        _refuse("; ".join([str(error), *getattr(error, "__notes__", [])]))
     except (KeyboardInterrupt, typer.Abort):
         print(_STOPPED, file=sys.stderr)
         sys.exit(130)
+
+
+def _guard(arguments: list[str]) -> AbstractContextManager[None]:
+    if not _works(arguments):
+        return nullcontext()
+    from inc_mlflow.guard import guarded  # not needed for help
+
+    return guarded(_STOPPED)
 
 
 def _works(arguments: list[str]) -> bool:

@@ -50,7 +50,7 @@ def promote(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Only record in this registered model's ledger where others put its aliases.",
+            help="Take over a registered model that others made; its ledger records where they put aliases.",
         ),
     ] = None,
     prefix: Annotated[
@@ -116,6 +116,8 @@ def _adopt(at: "Stores", model: str, prefix: str, as_json: bool) -> int:
     else:
         for entry in entries:
             show(sentence(entry))
+        if not entries:
+            show(f"{model} taken over: it has a ledger now, and no champion; its versions stay as they are")
     return 0
 
 

@@ -34,6 +34,13 @@ def run(
     experiment: Annotated[
         str | None, typer.Option(help="MLflow experiment; the job's name by default.")
     ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Show what steps and Kubeflow's runner print; else it is in kfp.log in the state folder.",
+        ),
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Quantise, measure, judge and promote a model: the whole job.
@@ -48,7 +55,7 @@ def run(
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
-    finished = run_job(Job.load(job, placement), fresh, say, pipeline, shards)
+    finished = run_job(Job.load(job, placement), fresh, say, pipeline, shards, verbose)
     result = finished.result
     if as_json:
         emit(result, as_json)
@@ -94,6 +101,7 @@ def ui(
         "--workers",
         "1",
     ]
+    os.chdir(store.parent)  # the server imports from where it starts: a user's random.py would be taken
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", *arguments])  # noqa: S606 - Ctrl-C must reach the server
 
 

@@ -182,18 +182,28 @@ def chosen_rows(split: FileSplit, count: int, where: str) -> list[int]:
 
 
 def regroup(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
-    """Cut a stream of batches into batches of ``size`` rows; the last may be smaller."""
+    """Cut a stream of batches into batches of ``size`` rows.
+
+    The last may be smaller, and so may be one before rows of another shape, as sentences of other lengths.
+    """
     held: list[Batch] = []
     count = 0
     for batch in batches:
+        if held and _row_shapes(batch) != _row_shapes(held[0]):
+            yield _join(held)
+            held, count = [], 0
         held.append(batch)
         count += _length(batch)
         while count >= size:
             joined = _join(held)
             yield _rows(joined, 0, size)
-            held, count = [_rows(joined, size, count)], count - size
+            held, count = [_rows(joined, size, count)] if count > size else [], count - size
     if count:
         yield _join(held)
+
+
+def _row_shapes(batch: Batch) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape[1:] for name, array in batch[0].items()}
 
 
 def _length(batch: Batch) -> int:

@@ -20,9 +20,11 @@ class Interface:
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    """The outputs that are tensors."""
+    """The outputs that are tensors of a known type."""
     output_names: tuple[str, ...]
-    """Names of all outputs, also of those that are no tensors."""
+    """Names of the outputs that are tensors."""
+    other_outputs: tuple[str, ...] = ()
+    """Names of the outputs that are sequences, maps or optional: no metric can read them."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ class LoadedModel(Protocol):
 
     @property
     def outputs(self) -> Sequence[str]:
-        """Names of the outputs, in the model's order."""
+        """Names of the outputs that are tensors, in the model's order."""
         ...
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        """Return all outputs of one batch, by name; both sides have the batch axis first.
+        """Return all tensors that one batch gives, by name; both sides have the batch axis first.
 
         Raises ModelError with the engine's complaint in one line.
         """
@@ -186,6 +188,17 @@ class Analysis(Protocol):
         """Return the noise that each node adds, relative to the mean square of its output, largest first."""
         ...
 
+    def first_departure(self, baseline: Path, candidate: Path, rows: Iterable[Arrays]) -> str | None:
+        """Return the first of the baseline's nodes whose output is far from the candidate's.
+
+        None where the engine cannot tell. Raises ModelError where a model does not run.
+        """
+        ...
+
+    def selected_outputs(self, baseline: Path) -> frozenset[str]:
+        """Return the outputs that choose or order by value, in which a near tie moves whole rows."""
+        ...
+
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
     ) -> SaturationReport:
@@ -214,6 +227,10 @@ class Imported:
     """Result of an import; ``facts`` describe the form of the baseline, as the version of its format."""
 
     facts: Mapping[str, int | str] = field(default_factory=dict)
+    precision: str = "float32"
+    """NumPy's name of the coarsest float type that the source computes with: the comparison allows for it."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the baseline, one line each."""
 
 
 class Engine(Protocol):
@@ -230,6 +247,11 @@ class Engine(Protocol):
     analysis: Analysis | None
     emulation: Emulation | None
 
+    @property
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the changes to a source that an import can leave out, in its order."""
+        ...
+
     def check_source(self, path: str) -> None:
         """Raise ValueError where the engine takes no source of that name. This reads no file."""
         ...
@@ -245,8 +267,8 @@ class Engine(Protocol):
         """
         ...
 
-    def import_source(self, source: Path, folder: Path) -> Imported:
-        """Write the baseline into ``folder`` under ``model_name``.
+    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
+        """Write the baseline into ``folder`` under ``model_name``, without some of the rewrites.
 
         Raises ModelError where the source cannot be read or converted.
         """

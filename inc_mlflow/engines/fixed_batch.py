@@ -46,6 +46,6 @@ def check_memory(model: object, batch: int, row_bytes: int) -> None:
 def trimmed(value: np.ndarray, rows: int, batch: int | None) -> np.ndarray:
     """Cut the rows that ``padded`` added from one output.
 
-    An output whose first axis is not the batch is returned unchanged.
+    An output whose first axis is not the batch, or that has no axes, is returned unchanged.
     """
-    return value[:rows] if batch is not None and rows < batch and len(value) == batch else value
+    return value[:rows] if batch is not None and rows < batch and value.shape[:1] == (batch,) else value

@@ -1,12 +1,20 @@
-"""adopt: record in the ledger where somebody else put aliases, so that promotion can go on from there."""
+"""adopt: take over what somebody else made, so that promotion can go on from there.
+
+A registered model gets a ledger, and the ledger records where somebody else put aliases.
+"""
 
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records.ledger import Entry
-from inc_mlflow.tracking.registry.aliases import foreign_aliases, moved_aliases, named_like_ours
+from inc_mlflow.tracking.registry.aliases import (
+    foreign_aliases,
+    moved_aliases,
+    named_like_ours,
+    other_prefixes,
+)
 from inc_mlflow.tracking.registry.create_ledger import create_ledger
 from inc_mlflow.tracking.registry.ledger import LEDGER, aliases_of, find_model, present_ledger
 from inc_mlflow.tracking.registry.ledger_turn import ledger_turn
@@ -26,18 +34,16 @@ class _AdoptedModel(NamedTuple):
 def adopt(stores: Stores, name: str, prefix: str) -> list[Entry]:
     """Record the aliases that the ledger does not know, or that somebody moved; return the entries.
 
-    The registered model may be somebody else's; it gets a ledger then. Raises TrackingError where there is
-    nothing to adopt, or a version has no logged ONNX model behind it.
+    The registered model may be somebody else's; it gets a ledger then, an empty one where it has no alias
+    named as ours are. Raises TrackingError where there is nothing to adopt, or a version has no logged ONNX
+    model behind it.
     """
     with connected(stores) as client:
         aliases = _aliases_to_adopt(client, name, prefix)
-        if not aliases:
-            raise TrackingError(
-                f"registered model {name!r}: nothing to adopt: "
-                f"nobody else set an alias {prefix}-champion or {prefix}-challenger"
-            )
         models = {
-            version: _model(client, name, version) for version in aliases.values() if version is not None
+            version: _model(client, name, alias, version)
+            for alias, version in aliases.items()
+            if version is not None
         }
         create_ledger(client, name, adopt=True)  # after every refusal: from here on the model is ours
         return [
@@ -51,19 +57,41 @@ def _aliases_to_adopt(client: "MlflowClient", name: str, prefix: str) -> dict[st
     if model is None:
         raise TrackingError(f"registered model {name!r}: is not on the server; there is nothing to adopt")
     if LEDGER not in model.tags:
-        return {**named_like_ours(aliases_of(model), prefix)}
+        aliases = named_like_ours(aliases_of(model), prefix)
+        others = other_prefixes(aliases_of(model))
+        if others and not aliases:
+            raise _nothing(
+                name, prefix, f"; for {next(iter(others.values()))} give --prefix {next(iter(others))}"
+            )
+        return {**aliases}
     ledger = present_ledger(client, name)
-    return {**foreign_aliases(ledger, prefix), **moved_aliases(ledger)}
+    found = {**foreign_aliases(ledger, prefix), **moved_aliases(ledger)}
+    if not found:
+        raise _nothing(name, prefix)
+    return found
 
 
-def _model(client: "MlflowClient", name: str, version: str) -> _AdoptedModel:
+def _nothing(name: str, prefix: str, instead: str = "") -> TrackingError:
+    return TrackingError(
+        f"registered model {name!r}: nothing to adopt: "
+        f"nobody else set an alias {prefix}-champion or {prefix}-challenger{instead}"
+    )
+
+
+def _model(client: "MlflowClient", name: str, alias: str, version: str) -> _AdoptedModel:
     """Return a version's logged model and the digest of its bytes.
 
-    Raises TrackingError where there is no ONNX model behind it.
+    Raises TrackingError where there is no ONNX model behind it: a champion that nobody could measure.
     """
-    model_id = logged_model_behind(client, name, version)
-    with tempfile.TemporaryDirectory() as folder:
-        return _AdoptedModel(version, model_id, download_sha256(model_id, Path(folder)))
+    try:
+        model_id = logged_model_behind(client, name, version)
+        with tempfile.TemporaryDirectory() as folder:
+            return _AdoptedModel(version, model_id, download_sha256(model_id, Path(folder)))
+    except (TrackingError, DataError) as error:
+        raise TrackingError(
+            f"registered model {name!r}: alias {alias!r} cannot be adopted: {error}; "
+            "or remove the alias, or choose another tracking.registered_model"
+        ) from error
 
 
 def _adopt(client: "MlflowClient", name: str, alias: str, model: _AdoptedModel | None) -> Entry:

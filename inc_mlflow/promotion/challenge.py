@@ -54,7 +54,7 @@ def _challenge_in_turn(client: "MlflowClient", target: PromotionTarget, alias: s
     with ledger_turn(client, target.name) as turn:
         check_allowed(turn.ledger, target)
         check_better(turn.ledger.entry_of_alias(target.alias), target)
-        check_absent(turn.ledger, alias)
+        check_absent(client, turn.ledger, alias)
         if version := register_candidate(turn, target, has_bytes):
             ensure_approvals(client, target.name)  # in a turn, so that two gates do not create one each
             write_entry(turn, "challenged", target, version, alias=alias)

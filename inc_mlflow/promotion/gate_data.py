@@ -1,6 +1,6 @@
 """The gate's own copy of the rows that judge a job: a folder or bucket that pipelines cannot write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -13,11 +13,11 @@ from inc_mlflow.errors import (
     UnknownNameError,
 )
 from inc_mlflow.records import Frozen
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec import DataSpec, FileSplit, FormatOptions, JobSpec, MetricSpec
+from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec
 
-_TOKENIZER = "tokenizer"
-"""The one option of transforms and postprocessing that names a file."""
 _CHOOSING = ("start", "stop", "samples")
 """Fields of a split that choose among the rows of its file."""
 
@@ -57,7 +57,9 @@ def find_gate_data(job: JobSpec, data: str) -> GateData:
         raise StateError(f"policy: data: no folder {data}; mount it")
     split = require_whole_split(job)
     path = _path_in_gate_data(split.path, data, "data.validation.path")
-    here = split.model_copy(update={"path": path, "transform": _options(split.transform, data)})
+    own = _paths_in_gate_data(split.option_files(), data, "data.validation.transform")
+    transform = split.transform and split.transform.model_copy(update=own)
+    here = split.model_copy(update={"path": path, "transform": transform})
     return GateData(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
 
 
@@ -80,22 +82,20 @@ def require_whole_split(job: JobSpec) -> FileSplit:
     return split
 
 
-def _options(options: FormatOptions | None, data: str) -> FormatOptions | None:
-    if options is None:
-        return None
-    own = {
-        field: _path_in_gate_data(path, data, f"data.validation.transform.{field}")
-        for field, path in options.paths().items()
-    }
-    return options.model_copy(update=own)
-
-
 def _metric(metric: MetricSpec, data: str) -> MetricSpec:
-    options = metric.postprocess or {}
-    if _TOKENIZER not in options:
-        return metric
-    file = _path_in_gate_data(str(options[_TOKENIZER]), data, "metric.postprocess.tokenizer")
-    return metric.model_copy(update={"postprocess": options | {_TOKENIZER: file}})
+    update = {}
+    if metric.name is not None:
+        own = METRICS.files(metric.name, metric.options)
+        update["options"] = metric.options | _paths_in_gate_data(own, data, "metric.options")
+    if metric.postprocess is not None:
+        own = POSTPROCESS.files(metric.postprocess["name"], metric.postprocess)
+        update["postprocess"] = metric.postprocess | _paths_in_gate_data(own, data, "metric.postprocess")
+    return metric.model_copy(update=update)
+
+
+def _paths_in_gate_data(paths: Mapping[str, str], data: str, where: str) -> dict[str, str]:
+    """Return option -> file below ``data``, of the options that name a file."""
+    return {option: _path_in_gate_data(path, data, f"{where}.{option}") for option, path in paths.items()}
 
 
 def _path_in_gate_data(path: str, data: str, where: str) -> str:

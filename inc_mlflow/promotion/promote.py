@@ -92,7 +92,7 @@ def promote_alias(client: "MlflowClient", target: PromotionTarget, folder: Path)
 def _promote_in_turn(client: "MlflowClient", target: PromotionTarget, folder: Path) -> str:
     has_bytes = check_marked(client, target, folder)
     with ledger_turn(client, target.name) as turn:
-        check_absent(turn.ledger, target.alias)
+        check_absent(client, turn.ledger, target.alias)
         present = turn.ledger.entry_of_alias(target.alias)
         if present is not None and present.sha256 == target.row.sha256:
             return str(present.version)
@@ -133,7 +133,7 @@ def check_before_turn(client: "MlflowClient", target: PromotionTarget) -> Ledger
     ledger = read_ledger(client, target.name)
     target.review.policy.check_ledger(target.name, ledger.run_id if ledger else None)
     if ledger is not None:
-        check_absent(ledger, target.alias)
+        check_absent(client, ledger, target.alias)
         check_aliases(client, ledger)
         check_allowed(ledger, target)
     return ledger

@@ -16,6 +16,7 @@ from inc_mlflow.records.candidates import (
     CandidatesRecord,
     LayerSaturation,
     Model,
+    RejectedRecipe,
     SaturationReport,
     Trial,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Protection",
     "ProtectionLevel",
     "Record",
+    "RejectedRecipe",
     "RequestRecord",
     "ReviewResult",
     "Rounds",

@@ -19,6 +19,19 @@ class Candidate(Frozen):
     size_bytes: int
 
 
+class RejectedRecipe(Frozen):
+    """A recipe that gave no candidate: it could not be made, does not run, or computes something else."""
+
+    recipe: dict[str, Any]
+    """Empty where there was none to try."""
+    engine: str
+    label: str
+    reason: str
+    """One line."""
+    details: str = ""
+    """The whole text of a library that failed."""
+
+
 class LayerSaturation(Frozen):
     """Saturation of one layer with 8-bit weights on x86 CPUs without VNNI; None where it cannot be seen."""
 
@@ -68,15 +81,21 @@ class Trial(Frozen):
     """Root mean square of the difference to the baseline's outputs, relative to theirs."""
     rejected: str | None
     """Why it is no candidate, in words; None where it is one."""
+    details: str = ""
+    """The whole text of a library that failed on it."""
     cpu_seconds: float
     seconds: float
 
 
 class CandidatesRecord(Record):
-    """The candidates of the job in the order of its recipes, or a search's shortlist and all its trials."""
+    """The candidates of the job in the order of its recipes, or a search's shortlist and all its trials.
+
+    Without candidates, ``rejected`` says why, also of a search.
+    """
 
     baseline_sha256: str
     candidates: tuple[Candidate, ...]
+    rejected: tuple[RejectedRecipe, ...] = ()
     trials: tuple[Trial, ...] = ()
 
 

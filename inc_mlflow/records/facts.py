@@ -72,7 +72,9 @@ class ImportedBaseline(Frozen):
     facts: dict[str, int | str]
     """Facts of the engine about its form, as ``opset``."""
     largest_difference: float | None
-    """Largest absolute difference of all outputs of the rows compared; None where the source did not run."""
+    """Largest absolute difference of all outputs of the rows compared; None where nothing was compared."""
+    left_out: tuple[str, ...] = ()
+    """The engine's rewrites without which it was made, since they would have changed outputs."""
 
 
 class ImportRecord(Record):
@@ -84,6 +86,12 @@ class ImportRecord(Record):
     """Why the reference's engine cannot run the source itself; None where it can."""
     rows_compared: int
     baselines: tuple[ImportedBaseline, ...]
+    rows_generated: bool = False
+    """Whether the rows compared were made from the declared shapes, for want of data."""
+    not_compared: tuple[str, ...] = ()
+    """Outputs that are no tensors."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the baselines, one line each."""
 
     @property
     def model_sha256(self) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
+from inc_mlflow.records.candidates import RejectedRecipe
 from inc_mlflow.records.protections import Protection
 
 Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "stale", "broken"]
@@ -42,18 +43,28 @@ class Row(Frozen):
 
 
 class JudgementRecord(Record):
-    """The gate's answer: the table in its order, baselines first, and the verdict of the best row."""
+    """The gate's answer: the table in its order, baselines first, and the verdict of the best row.
+
+    Without a candidate it is ``fail``: FP32 is kept.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     table: tuple[Row, ...]
+    """Of what was measured."""
+    rejected: tuple[RejectedRecipe, ...] = ()
+    """The recipes without a candidate: rows that fail, with nothing to measure."""
     confidence: float
     policy_sha256: str
     """Of the gate's limits in canonical form: judgements by other limits differ in it."""
 
     def best(self) -> Row:
-        """Return the top row that is not a baseline."""
+        """Return the top row that is not a baseline; there is one unless every recipe was rejected."""
         return self.candidates[0]
+
+    def headline(self) -> str:
+        """Return the verdict, and what it is about."""
+        return f"{self.verdict}: {self.best().recipe if self.candidates else 'keep FP32'}"
 
     @property
     def candidates(self) -> tuple[Row, ...]:

@@ -27,6 +27,7 @@ DATASETS: "Registry[Reader]" = Registry(
             "a .tsv or .csv with a header, tokenised by a tokenizer.json",
             extra="text",
             options="inc_mlflow.spec.transform:TextTransform",
+            files=("tokenizer",),
             suffixes=(".tsv", ".csv"),
         ),
     },

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 
 
-def _row(place: str, summary: str, extra: str | None = None, needs: tuple[str, ...] = ()) -> Row:
-    return Row(f"inc_mlflow.metrics.postprocess.{place}", summary, extra, needs)
+def _row(
+    place: str,
+    summary: str,
+    extra: str | None = None,
+    needs: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+) -> Row:
+    return Row(f"inc_mlflow.metrics.postprocess.{place}", summary, extra, needs, files=files)
 
 
 POSTPROCESS: "Registry[type[Postprocess]]" = Registry(
@@ -28,6 +34,7 @@ POSTPROCESS: "Registry[type[Postprocess]]" = Registry(
             "tokens that a model wrote to text, by a tokenizer.json",
             extra="text",
             needs=("tokenizers",),
+            files=("tokenizer",),
         ),
         "duc": _row("masks:Duc", "channels that hold blocks of pixels to logits of pixels (DUC)"),
         "mask_rcnn": _row(

@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -35,6 +35,8 @@ class Row:
 
     None where it takes no options, or where the target is that model itself, as of a metric.
     """
+    files: tuple[str, ...] = ()
+    """Options that hold the path of a file, relative to the job file; such a file travels with the job."""
     suffixes: tuple[str, ...] = ()
     """Endings of paths that stand for this row, as ".npz"; "/" is a folder."""
 
@@ -98,6 +100,14 @@ class Registry(Generic[T]):
         """
         target = self.row(name).options
         return None if target is None else cast("type[BaseModel]", _import(target))
+
+    def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
+        """Return option -> path, of the options of ``name`` that hold a path and are given.
+
+        Raises what ``row`` raises.
+        """
+        given = {option: options.get(option) for option in self.row(name).files}
+        return {option: path for option, path in given.items() if isinstance(path, str)}
 
     def named_by(self, path: str) -> str | None:
         """Return the name whose suffix the path ends in, built-in ones first; None where there is none."""

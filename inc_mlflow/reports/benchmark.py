@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.repeatability import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.reports.table import WIDTH
 
 _SHOWN = ("baseline", "candidate")

@@ -70,8 +70,8 @@ def numbers(record: Record) -> dict[str, float]:
         case BenchmarkRecord():
             return {f"{label} speedup": one.value for label, one in record.speedup.items()}
         case JudgementRecord():
-            best = record.best()
-            known = {"accuracy": best.accuracy, "relative_drop": best.relative_drop, "speedup": best.speedup}
+            names = ("accuracy", "relative_drop", "speedup")
+            known = {name: getattr(row, name) for row in record.candidates[:1] for name in names}
             passed = float(sum(row.verdict == "pass" for row in record.table))
             return {name: one.value for name, one in known.items() if one} | {"candidates_passed": passed}
     return {}
@@ -102,7 +102,7 @@ def _heading(record: Record) -> list[str]:
             where = f"layout {record.layout}, pool {record.evidence.pool}, {record.evidence.host.cpu}"
             return [where if record.valid else f"no numbers: {where}", *record.reasons]
         case JudgementRecord():
-            return [f"{record.verdict}: {record.best().recipe}", *record.reasons]
+            return [record.headline(), *record.reasons]
     return []
 
 
@@ -110,7 +110,8 @@ def _table(record: Record) -> Table:
     match record:
         case CandidatesRecord():
             return ("recipe", "size", "sha256"), [
-                [one.label, size(one.size_bytes), one.sha256[:12]] for one in record.candidates
+                *([one.label, size(one.size_bytes), one.sha256[:12]] for one in record.candidates),
+                *([one.label, _NOTHING, one.reason] for one in record.rejected),
             ]
         case EvaluationRecord():
             return ("model", record.metric, "size"), list(_evaluated(record))
@@ -149,6 +150,8 @@ def _judged(record: JudgementRecord) -> Iterator[list[str]]:
             _shown(row.speedup, times),
         ]
         yield [row.recipe, *cells, size(row.size_bytes), row.verdict or ""]
+    for one in record.rejected:
+        yield [one.label, *[_NOTHING] * 4, f"fail: {one.reason}"]
 
 
 def _shown(interval: Interval | None, write: Any) -> str:

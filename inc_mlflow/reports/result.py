@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.records import RECORD, JudgementRecord, PromotionRecord, Row
+from inc_mlflow.records import RECORD, JudgementRecord, PromotionRecord, RejectedRecipe, Row
 
 _STEPS = (
     "baseline",
@@ -28,15 +28,22 @@ def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
     """
     judged = JudgementRecord.load(state / "judgement")
     rows = [row.model_dump(mode="json") for row in judged.table]
+    rows += [_rejected(one) for one in judged.rejected]
     return {
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
         "champion": _champion(state, judged.table) if links else None,
-        "best": rows[1],
+        "best": next(row for row in rows if row["verdict"]),
         "table": rows,
         "tracking": links,
         "seconds": _seconds(state),
     }
+
+
+def _rejected(recipe: RejectedRecipe) -> dict[str, Any]:
+    """Return the row of a recipe without a candidate: it has the keys of the others, and no numbers."""
+    facts = {"recipe": recipe.label, "engine": recipe.engine, "verdict": "fail", "reasons": [recipe.reason]}
+    return dict.fromkeys(Row.model_fields) | facts | {"per_pool": {}}
 
 
 def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:

@@ -39,7 +39,14 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
     for reason in result["reasons"]:
         console.print(f"  {escape(one_line(reason))}")
+    for row in _rejected(result):
+        console.print(f"[red]rejected[/]: {escape(one_line(row['reasons'][0]))}")
     return console
+
+
+def _rejected(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the recipes without a model whose reason is not that of the verdict."""
+    return [row for row in result["table"] if not row["sha256"] and row != result["best"]]
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
@@ -62,7 +69,7 @@ def _pools(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _drops(row: dict[str, Any], pools: list[str]) -> list[str]:
-    drops = [row["per_pool"][name]["relative_drop"] for name in pools]
+    drops = [row["per_pool"][name]["relative_drop"] if row["per_pool"] else None for name in pools]
     return [percent(drop["value"]).replace(" ", "\u00a0") if drop else "-" for drop in drops]
 
 
@@ -73,11 +80,11 @@ def _cells(row: dict[str, Any]) -> list[str]:
     accuracy = row["accuracy"]
     return [
         escape(one_line(row["recipe"])),
-        f"{accuracy['value']:.4f}" if accuracy else "no number",
+        f"{accuracy['value']:.4f}" if accuracy else "no number" if row["sha256"] else "-",
         interval(row["relative_drop"], percent),
         interval(row["speedup"], times),
         times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
-        size(row["size_bytes"]),
+        size(row["size_bytes"]) if row["sha256"] else "-",
         f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else "",
     ]
 

@@ -53,7 +53,7 @@ def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
     shown = [(row.speedup, row.relative_drop) for row in candidates if row.speedup and row.relative_drop]
     speed, loss = _axes([one for one, _ in shown], [one for _, one in shown], gate.min_speedup, allowed)
     parts = [
-        _title(f"{judgement.verdict}: {judgement.best().recipe}"),
+        _title(judgement.headline()),
         *_frame(speed, loss),
         *_limits(speed.at(gate.min_speedup), loss.at(allowed)),
         f'<circle cx="{speed.at(1.0)}" cy="{loss.at(0.0)}" r="5"/>',

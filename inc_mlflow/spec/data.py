@@ -1,7 +1,7 @@
 """Splits of the job: where rows come from and how they become model inputs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -54,14 +54,6 @@ RemotePath = Annotated[str, AfterValidator(_supported)]
 
 class FormatOptions(SpecModel):
     """Base of the options of a data format, which a job gives as ``transform``."""
-
-    path_fields: ClassVar[tuple[str, ...]] = ()
-    """Fields that hold the path of a file, so that the file travels with the job."""
-
-    def paths(self) -> dict[str, str]:
-        """Return field -> path, of the paths that are given."""
-        found = {name: getattr(self, name) for name in self.path_fields}
-        return {name: path for name, path in found.items() if path is not None}
 
 
 _Options = TypeVar("_Options", bound=FormatOptions)
@@ -128,6 +120,10 @@ class FileSplit(SpecModel):
     def format_name(self) -> str:
         """The name of the format, as given or told from the path."""
         return _format_name(self.path, self.format)
+
+    def option_files(self) -> dict[str, str]:
+        """Return option -> path, of the format's options that name a file."""
+        return DATASETS.files(self.format_name, dict(self.transform or ()))
 
     def options(self, kind: type[_Options]) -> _Options:
         """Return the options of the split's format; raises TypeError where they are of another one."""

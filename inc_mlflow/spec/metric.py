@@ -110,6 +110,14 @@ class MetricSpec(SpecModel):
             )
         return self
 
+    def option_files(self) -> dict[str, str]:
+        """Return field -> path, of the options of metric and postprocess that name a file."""
+        found = METRICS.files(self.name, self.options) if self.name is not None else {}
+        after = POSTPROCESS.files(self.postprocess["name"], self.postprocess) if self.postprocess else {}
+        return {f"options.{option}": path for option, path in found.items()} | {
+            f"postprocess.{option}": path for option, path in after.items()
+        }
+
     @field_validator("score_range")
     @classmethod
     def _ordered(

@@ -6,13 +6,11 @@ from inc_mlflow.spec.job import JobSpec
 
 
 def paths(spec: JobSpec) -> dict[str, str]:
-    """Return field -> path or URI: model, splits, files in the options of their formats, and callables.
-
-    Options of metrics are not among them: only their files tell which of them are paths.
-    """
+    """Return field -> path or URI: model, splits, callables, and files that an option names."""
     found = {"model": spec.model}
     for name, split in spec.data.splits().items():
         found |= {f"data.{name}.{field}": path for field, path in _of_split(split).items()}
+    found |= {f"metric.{field}": path for field, path in spec.metric.option_files().items()}
     return found | ({"metric.callable": _file(spec.metric.function)} if spec.metric.function else {})
 
 
@@ -34,8 +32,9 @@ def path_name(path: str) -> str:
 def _of_split(split: FileSplit | CallableSplit) -> dict[str, str]:
     if isinstance(split, CallableSplit):
         return {"callable": _file(split.function)}
-    options = split.transform.paths() if split.transform else {}
-    return {"path": split.path} | {f"transform.{field}": path for field, path in options.items()}
+    return {"path": split.path} | {
+        f"transform.{option}": path for option, path in split.option_files().items()
+    }
 
 
 def _file(reference: str) -> str:

@@ -1,6 +1,6 @@
 """Options of the built-in data formats, which a job gives as ``transform``."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -61,5 +61,3 @@ class TextTransform(FormatOptions):
             description="Text columns: one, or two for sentence pairs.",
         ),
     ] = None
-
-    path_fields: ClassVar[tuple[str, ...]] = ("tokenizer",)

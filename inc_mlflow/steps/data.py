@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.callables import source_file
+from inc_mlflow.callables import code_files, source_file
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.engines.engine import MethodData, Statistics
 from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
@@ -90,15 +90,13 @@ def _of(split: str) -> Iterator[None]:
 
 
 def user_files(job: Job) -> list[Path]:
-    """Return the files that results depend on: the user's callables, and files that a postprocess reads."""
+    """Return the files that results depend on: the user's code, and files in the metric's options."""
     references = [
         split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
     ]
     references += [job.spec.metric.function] if job.spec.metric.function else []
-    options = [
-        job.root / value for value in (job.spec.metric.postprocess or {}).values() if isinstance(value, str)
-    ]
+    options = [job.root / path for path in job.spec.metric.option_files().values()]
     return sorted(
-        {source_file(reference, job.root) for reference in references}
+        {file for one in references for file in code_files(source_file(one, job.root))}
         | {p.resolve() for p in options if p.is_file()}
     )

@@ -1,4 +1,4 @@
-"""The IncError that ends a process, kept in a file for the parent process."""
+"""What ends a process, kept in a file for the parent process: an IncError, or a bug's traceback."""
 
 import json
 import signal
@@ -24,13 +24,24 @@ def save(path: Path, error: errors.IncError) -> None:
     write_text(path, json.dumps({"kind": type(error).__name__, "message": str(error)}))
 
 
-def load(path: Path) -> errors.IncError | None:
-    """Return the error that ended the process.
+def save_bug(path: Path, story: str) -> None:
+    """Write how a bug of ours ended the process: its traceback, or that the process crashed."""
+    write_text(path, json.dumps({"bug": story}))
 
-    None where there is no file: then a bug ended the process, which printed the traceback.
-    """
-    if not path.exists():
+
+def load(path: Path) -> errors.IncError | None:
+    """Return the error that ended the process; None where a bug did, or there is no file."""
+    if "kind" not in (data := _read(path)):
         return None
-    data = json.loads(path.read_text())
     kind: type[errors.IncError] = getattr(errors, data["kind"], errors.IncError)
     return kind(data["message"])
+
+
+def load_bug(path: Path) -> str | None:
+    """Return how a bug of ours ended the process, None where none did; the last line says what."""
+    return _read(path).get("bug")
+
+
+def _read(path: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return found

@@ -23,7 +23,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from repeatability import overlapping
 
-from inc_mlflow.measure.timing.ratio import CPU_TIME_REPEATABILITY, repeatability
+from inc_mlflow.measure.timing.repeatability import CPU_TIME_REPEATABILITY, repeatability
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.standalone.measure import benchmark_two
 from inc_mlflow.steps.standalone.prepare import write_baseline, write_candidate

@@ -30,7 +30,7 @@ or the atomic write.
   answer, and each quantile; the stack between the function of the gate's step (inclusive) and the
   opening of the benchmark's record, and the calls of the gate's class about speed; the worker's stack at its
   clock; the file of the class ``BenchmarkRecord``. What every step shares is left out: components, launcher,
-  step, files, progress. So are the latencies saved beside the record: the gate checks their digest, but
+  step, files, progress, and the base of records, which reads and writes any of them. So are the latencies saved beside the record: the gate checks their digest, but
   no verdict is computed from them.
 
 Run as ``.venv/bin/python tests/benchmarks/journeys.py [ROOT]``; ROOT is another checkout of this project,
@@ -63,6 +63,7 @@ SHELL = (
     *("inc_mlflow/steps/step.py", "inc_mlflow/steps/stage.py"),
     *("inc_mlflow/files.py", "inc_mlflow/storage.py"),
     "inc_mlflow/progress.py",
+    "inc_mlflow/records/base.py",
 )
 """What every step shares, in paths of today and before."""
 RECORD = "BenchmarkRecord"

@@ -1,6 +1,6 @@
 """Print, as JSON, how much the speed-up of one candidate differs between whole benchmarks.
 
-The relative standard deviation is what two constants in ``inc_mlflow.measure.timing.ratio`` stand for:
+The relative standard deviation is what two constants in ``inc_mlflow.measure.timing.repeatability`` stand for:
 ``CPU_TIME_REPEATABILITY`` for the layout 1s1c1ins1bs, ``WALL_TIME_REPEATABILITY`` for all others. Run as
 ``.venv/bin/python tests/benchmarks/repeatability.py JOB BASELINE CANDIDATE [REPEATS] [LAYOUT]``.
 """

@@ -17,12 +17,12 @@ from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.timing import disturbance
 from inc_mlflow.measure.timing.instance import InstanceGroup
-from inc_mlflow.measure.timing.ratio import wall_time_speedup
-from inc_mlflow.measure.timing.wall_time import run_rounds
+from inc_mlflow.measure.timing.rounds import run_rounds
+from inc_mlflow.measure.timing.speeds import command
+from inc_mlflow.measure.timing.wall_time import wall_time_speedup
 from inc_mlflow.measure.timing.worker import save_batches
 from inc_mlflow.records import Model
 from inc_mlflow.spec import Layout
-from inc_mlflow.steps.measure.speeds import command
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 BATCHES, ATTEMPTS = 16, 10

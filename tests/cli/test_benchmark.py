@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from inc_mlflow.measure.timing import cpu_time as bench
-from inc_mlflow.measure.timing import disturbance, wall_time
-from inc_mlflow.measure.timing.ratio import BUSY_CACHE, BUSY_CACHE_REPEATABILITY
+from inc_mlflow.measure.timing import disturbance, rounds
+from inc_mlflow.measure.timing.repeatability import BUSY_CACHE, BUSY_CACHE_REPEATABILITY
 from inc_mlflow.spec import Job
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -62,9 +62,9 @@ def test_five_benchmarks_on_one_core_agree_beside_others_work(model, load, tmp_p
 
 @pytest.fixture
 def few_rounds(monkeypatch):
-    for module in (wall_time, disturbance):
+    for module in (rounds, disturbance):
         monkeypatch.setattr(module, "NEEDED", 3)
-    monkeypatch.setattr(wall_time, "MOST_ROUNDS", 9)
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 9)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -63,3 +64,13 @@ def test_every_place_in_contributing_exists():
     places = re.findall(r"`((?:inc_mlflow|components|pipelines|tests)/[\w/.]*)`", page)
     assert len(places) > 30
     assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_script_that_a_page_names_by_its_path_runs_by_its_path(page):
+    """What imports from ``tests`` runs as a module: Python looks beside a script, not in this folder."""
+    named = [ROOT / path for path in re.findall(r"tests/benchmarks/\w+\.py", page.read_text())]
+    as_modules = [path.name for path in named if re.search(r"^from tests\.", path.read_text(), re.MULTILINE)]
+    assert as_modules == [], "write: python -m tests.benchmarks.NAME"
+    modules = re.findall(r"-m (tests\.[\w.]+)", page.read_text())
+    assert [name for name in modules if find_spec(name) is None] == []

@@ -141,6 +141,7 @@ class Engine:
     devices: ClassVar[dict[str, str]] = {}
     calibrator = Calibrator()
     analysis = emulation = None
+    rewrites = ()
 
     def check_source(self, path):
         if path.endswith((".onnx", "dense", "model")):
@@ -160,7 +161,7 @@ class Engine:
         logits = TensorSpec(name="logits", dtype="float32", shape=(None, 10))
         return Interface((given,), (logits,), ("logits",))
 
-    def import_source(self, source, folder):
+    def import_source(self, source, folder, without=()):
         target = folder / self.model_name
         target.mkdir(parents=True)
         if source.is_file():

@@ -17,7 +17,8 @@ from pathlib import Path
 from random import Random
 
 from inc_mlflow.errors import IncError
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 SECONDS, BYTES = 5, 2**30
 """What one file may take: time, and memory beyond what the process has before the first."""

@@ -1,6 +1,7 @@
 """Seeded damage: to bytes as disks and networks do it, and to values as a wrong or a hostile writer does."""
 
 import copy
+import json
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -171,3 +172,12 @@ def _put(random: Random, parent: Any, key: Any) -> None:
         parent.append(copy.deepcopy(parent[key]))
     else:
         parent[key] = other(random, parent[key])
+
+
+def damaged_json(random: Random, content: bytes) -> bytes:
+    """Damage the text, or a value in it."""
+    if random.random() < 0.3:
+        return damaged(random, content)
+    return json.dumps(rewritten(random, json.loads(content)), ensure_ascii=random.random() < 0.5).encode(
+        "utf-8", "surrogatepass"
+    )

@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -67,3 +68,16 @@ def undisturbed(tmp_path_factory, copy_example):
     result = json.loads(run.out)
     check_store(job, result)
     return Undisturbed(job, time.monotonic() - begun, result, folders(job))
+
+
+@pytest.fixture(scope="session")
+def preset_packages(tmp_path_factory):
+    """One package per preset, with tasks on all of its pools."""
+    from inc_mlflow.spec.presets import definitions, presets
+    from tests.support.placed_pipelines import compiled, every_pool
+
+    folder = tmp_path_factory.mktemp("packages")
+    return {
+        name: compiled(folder / f"{name}.yaml", partial(every_pool, definitions(name, folder)))
+        for name in presets()
+    }

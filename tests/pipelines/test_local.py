@@ -20,8 +20,12 @@ from kfp import dsl
 @dsl.component(base_image="python:3.11", install_kfp_package=False)
 def works() -> str:
     import os
+    import statistics
+    import subprocess
     import sys
 
+    assert statistics.mean([1, 3]) == 2
+    subprocess.run([sys.executable, "-c", "import beside_the_command"], check=True)
     os.write(1, b"WRITTEN\\n")
     print("PRINTED", flush=True)
     print("COMPLAINED", file=sys.stderr, flush=True)
@@ -59,6 +63,18 @@ def refuses(kind: str, message: str, target: dsl.Output[dsl.Artifact]):
     data = {"version": 1, "name": "x", "model": "x.onnx", "data": {"validation": {"path": "x.npz"}}}
     spec = JobSpec.model_validate(data | {"metric": "top1", "recipes": [{"method": "dynamic"}]})
     refuse(Job(spec, Path()), Path(target.path))
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def is_misused():
+    from inc_mlflow.errors import SpecError
+
+    raise SpecError("job: is none; give one")
+
+
+@dsl.pipeline
+def misused():
+    is_misused()
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)
@@ -100,18 +116,20 @@ def refused(kind: str, message: str):
 RUN = """
 import json, os, sys, warnings
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[0] = sys.argv[1]  # the program's folder, as ever, in place of the one where the command runs
 import kfp
 import graphs
 from inc_mlflow.pipelines.local import run_local
+from inc_mlflow.pipelines import step_progress
+step_progress._FIRST_LINE = float(os.environ.get("LINES_AFTER", step_progress._FIRST_LINE))
 warnings.simplefilter("error")
 before = dict(os.environ)
 state, arguments = Path(sys.argv[3]), json.loads(sys.argv[4])
 answer = {"kind": None, "message": None}
 try:
-    run_local(getattr(graphs, sys.argv[2]), arguments, state)
+    run_local(getattr(graphs, sys.argv[2]), arguments, state, verbose=bool(os.environ.get("VERBOSE")))
 except Exception as error:
-    answer = {"kind": type(error).__name__, "message": str(error)}
+    answer = {"kind": type(error).__name__, "message": str(error), "notes": getattr(error, "__notes__", [])}
 answer["environment"] = sorted(set(os.environ.items()) ^ set(before.items()))
 os.write(1, b"RESTORED ")
 print(json.dumps(answer))
@@ -119,9 +137,18 @@ print(json.dumps(answer))
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Give the command that runs one pipeline in a process of its own, which prints how it ended."""
+def command(tmp_path, monkeypatch):
+    """Give the command that runs one pipeline in a process of its own, which prints how it ended.
+
+    It starts in a folder of the user's, with a file named as a module of Python's. Programs that a step starts
+    see that folder as ever.
+    """
     (tmp_path / "state").mkdir()
+    folder = tmp_path / "where the command runs"
+    folder.mkdir()
+    (folder / "statistics.py").write_text("raise RuntimeError('the wrong module')\n")
+    (folder / "beside_the_command.py").write_text("")
+    monkeypatch.chdir(folder)
     (tmp_path / "graphs.py").write_text(PIPELINES)
 
     def make(name, **arguments):
@@ -156,10 +183,33 @@ def test_what_a_step_refuses_reaches_the_caller_as_its_own_type_and_line(command
     assert (told["kind"], told["message"]) == (kind, line)
 
 
-def test_a_bug_in_a_step_is_no_error_of_the_user(command):
+def test_an_error_names_the_file_with_what_the_steps_printed(command, tmp_path):
+    done = run(command("refused", kind="DataError", message="x: y; z"))
+    log = tmp_path / "state" / "kfp.log"
+    assert (answer(done)["notes"], done.stderr) == ([f"log: {log}"], "")
+    assert "DataError: x: y; z" in log.read_text()
+    verbose = run(command("refused", kind="DataError", message="x: y; z"), VERBOSE="1")
+    assert answer(verbose)["notes"] == []
+    assert "DataError: x: y; z" in verbose.stderr
+
+
+def test_what_is_refused_outside_of_a_step_is_a_line_too(command):
+    told = answer(run(command("misused")))
+    assert (told["kind"], told["message"]) == ("SpecError", "job: is none; give one")
+
+
+def test_a_bug_in_a_step_is_no_error_of_the_user(command, tmp_path):
+    """Its traceback is shown whole, and alone."""
     done = run(command("buggy"))
-    assert answer(done)["kind"] == "RuntimeError"
-    assert "ZeroDivisionError: a bug of ours" in done.stderr
+    told = answer(done)
+    assert told["kind"] == "RuntimeError"
+    assert told["message"].startswith(
+        "ZeroDivisionError: a bug of ours (a step's bug, its traceback is above"
+    )
+    assert str(tmp_path / "state" / "kfp.log") in told["message"]
+    lines = done.stderr.splitlines()
+    assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "ZeroDivisionError: a bug of ours")
+    assert len([line for line in lines if line.startswith("Traceback")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -200,11 +250,13 @@ def test_a_run_that_was_refused_can_run_again(command, tmp_path):
     assert not left & {"kfp", "refusal.error", "refusal.pid", "refusal"}
 
 
-def test_whatever_steps_print_stays_off_standard_output_and_that_is_given_back(command):
-    done = run(command("good"))
+def test_whatever_steps_print_stays_off_standard_output_and_that_is_given_back(command, tmp_path):
+    (tmp_path / "state" / "kfp.log").write_text("of an earlier run")
+    done = run(command("good"), VERBOSE="1")
     assert answer(done)["kind"] is None
-    for word in ("WRITTEN", "PRINTED", "COMPLAINED"):
+    for word in ("WRITTEN", "PRINTED", "COMPLAINED", "finished with status"):
         assert word in done.stderr
+    assert not (tmp_path / "state" / "kfp.log").exists()
 
 
 def test_the_environment_is_given_back(command):
@@ -212,10 +264,17 @@ def test_the_environment_is_given_back(command):
     assert answer(run(command("buggy")))["environment"] == []
 
 
-def test_without_a_terminal_kubeflow_tells_its_story_on_standard_error(command, tmp_path):
+def test_without_a_terminal_kubeflow_and_the_steps_print_into_a_file_too(command, tmp_path):
     done = run(command("good"))
-    assert "finished with status" in done.stderr
-    assert not (tmp_path / "state" / "kfp.log").exists()
+    assert (answer(done)["kind"], done.stderr) == (None, "")
+    for word in ("WRITTEN", "PRINTED", "COMPLAINED", "finished with status"):
+        assert word in (tmp_path / "state" / "kfp.log").read_text()
+
+
+def test_without_a_terminal_long_work_tells_now_and_then_how_far_it_is(command):
+    done = run(command("late"), LINES_AFTER="0.3")
+    assert "of the step that failed: " in done.stderr, done.stderr
+    assert " of 100 done" in done.stderr
 
 
 def at_terminal(command):
@@ -245,11 +304,12 @@ def test_at_a_terminal_kubeflow_and_the_steps_print_into_a_file(command, tmp_pat
 
 
 def test_at_a_terminal_the_traceback_of_a_bug_can_be_found(command, tmp_path):
-    """The person must see it, or be told where it is."""
+    """The person sees it, and is told where the rest is."""
     out, shown = at_terminal(command("buggy"))
     told = json.loads(out.removeprefix("RESTORED "))
     assert told["kind"] == "RuntimeError"
-    assert "a bug of ours" in shown or str(tmp_path / "state" / "kfp.log") in told["message"] + shown
+    assert "a bug of ours" in shown
+    assert str(tmp_path / "state" / "kfp.log") in told["message"]
 
 
 def test_how_far_a_killed_step_was_is_not_shown_in_the_next_run(command, tmp_path):

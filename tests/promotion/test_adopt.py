@@ -1,5 +1,7 @@
 """A registry is shared: what others made or set stays as it is until somebody adopts it."""
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inc_mlflow.errors import TrackingError
+from inc_mlflow.errors import ForeignError, TrackingError
 from inc_mlflow.promotion.adopt import adopt
 from inc_mlflow.promotion.history import read_history
 from inc_mlflow.promotion.process_request import process_untrusted_request
@@ -80,13 +82,48 @@ def test_what_cannot_be_adopted_stays_theirs(theirs, tmp_path):
     theirs.client.create_model_version("digits", tmp_path.as_uri())  # of no logged model
     theirs.client.set_registered_model_alias("digits", "int8-champion-arm", "2")
     before = state(theirs)
-    with pytest.raises(TrackingError, match="version 2: was not registered from a logged model"):
+    with pytest.raises(TrackingError, match="version 2: was not registered from a logged model") as raised:
         adopt(theirs.stores, "digits", "int8")
+    assert str(raised.value).endswith("remove the alias, or choose another tracking.registered_model")
     with pytest.raises(
         TrackingError, match="nothing to adopt: nobody else set an alias team-champion or team-challenger"
-    ):
+    ) as raised:
         adopt(theirs.stores, "digits", "team")
+    assert str(raised.value).endswith("for int8-champion give --prefix int8")
     assert state(theirs) == before
+
+
+@pytest.fixture
+def plain(store, tmp_path):
+    """Somebody else's registered model without an alias of ours, and of no model that we could measure."""
+    store.client.create_registered_model("digits", tags={"team": "vision"}, description="Ours since 2019")
+    store.client.create_model_version("digits", tmp_path.as_uri(), tags={"by": "hand"})
+    store.client.set_registered_model_alias("digits", "champion", "1")
+    return store
+
+
+def test_a_model_without_an_alias_of_ours_is_taken_over_with_an_empty_ledger(plain, requested):
+    before = state(plain)
+    with pytest.raises(ForeignError, match=r"choose another tracking\.registered_model") as raised:
+        process_untrusted_request(plain.stores, requested, Policy())
+    command = re.search("`inc-mlflow (promote --adopt [^`]+)`", str(raised.value))[1]
+    assert shlex.split(command) == [
+        "promote",
+        "--adopt",
+        "digits",
+        "--tracking-uri",
+        plain.stores.tracking_uri,
+    ]
+    assert adopt(plain.stores, "digits", "int8") == []
+    assert read_history(plain.stores, "digits").entries == ()
+    with pytest.raises(TrackingError, match="nothing to adopt"):
+        adopt(plain.stores, "digits", "int8")
+    decision = process_untrusted_request(plain.stores, requested, Policy())
+    assert (decision.outcome, decision.version) == ("promoted", "2")
+    name, description, _, aliases, versions = state(plain)
+    assert (name, description) == before[:2]
+    assert {alias: str(version) for alias, version in aliases.items()} == {"champion": "1", ALIAS: "2"}
+    assert before[4][0] in versions
 
 
 def test_adopted_it_is_the_champion_that_candidates_are_compared_with(theirs, requested, measured):

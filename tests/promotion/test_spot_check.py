@@ -5,67 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
 
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.measure.gate.measurements import find_pools
-from inc_mlflow.promotion import spot_check as rechecking
-from inc_mlflow.promotion.gate_data import find_gate_data, sort_errors
+from inc_mlflow.promotion.gate_data import find_gate_data
 from inc_mlflow.promotion.process_request import process_untrusted_request
 from inc_mlflow.promotion.rerun_rows import rerun_rows
 from inc_mlflow.promotion.review import Policy
-from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
-from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
+from inc_mlflow.promotion.spot_check import accuracy_protections
+from inc_mlflow.records import BASELINE
 from inc_mlflow.records.measurements import CLASSES
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
-from tests.support.forged_evidence import claiming, copied, damaged, forged
+from tests.support.forged_evidence import claiming, forged
+from tests.support.recheck_policies import ALL, check, policy
 
 pytestmark = pytest.mark.slow
-
-ALL = 500
-"""Rows of the validation split."""
-
-
-@pytest.fixture(scope="module")
-def trusted(measured, tmp_path_factory):
-    """The gate's own data: a copy that only it can write."""
-    folder = tmp_path_factory.mktemp("trusted")
-    shutil.copyfile(measured / "dev.npz", folder / "dev.npz")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def broken(measured, tmp_path_factory):
-    """The same job with a candidate that lost its sense: honest numbers say so."""
-    from inc_mlflow.steps.judge.gate import gate
-    from inc_mlflow.steps.measure.benchmark import benchmark
-    from inc_mlflow.steps.measure.evaluate import evaluate
-
-    other = type(measured)(tmp_path_factory.mktemp("broken"))
-    for step in ("baseline", "champion", "candidates"):
-        shutil.copytree(measured / step, other / step)
-    made = CandidatesRecord.load(other / "candidates")
-    bad = damaged(
-        next(one for one in made.candidates if one.sha256 == measured.judgement.best().sha256),
-        other / "candidates",
-    )
-    made.model_copy(update={"candidates": (bad,)}).save(other / "candidates")
-    models = other.of("baseline", "champion", "candidates")
-    evaluate(other.job, other / "evaluation", **models)
-    benchmark(other.job, other / "benchmark", **models)
-    gate(other.job, other / "honest", **models, records=[other / "evaluation", other / "benchmark"])
-    assert JudgementRecord.load(other / "honest").verdict == "fail"
-    evaluation = forged(other, other / "forged", copied(bad.label))
-    gate(other.job, other / "judgement", **models, records=[evaluation, other / "benchmark"])
-    assert other.judgement.verdict == "pass"
-    return other
-
-
-def policy(folder, data, rows=ALL, **limits) -> Policy:
-    file = folder / "policy.yaml"
-    file.write_text(yaml.safe_dump({"version": 1, "recheck": rows, "data": str(data), **limits}))
-    return Policy.load(file)
 
 
 def answer(store, measured, gate, evaluation=None):
@@ -156,37 +111,6 @@ def test_a_bucket_that_cannot_be_reached_leaves_the_request_open(store, measured
     assert store.versions() == []
 
 
-@pytest.fixture
-def pools(measured):
-    return find_pools([measured / "evaluation", measured / "benchmark"])
-
-
-@pytest.fixture
-def models(measured):
-    made = CandidatesRecord.load(measured / "candidates").candidates
-    files = {candidate.label: measured / "candidates" / candidate.path for candidate in made}
-    best = measured.judgement.best().recipe
-    return {BASELINE: measured / "baseline" / "model.onnx", best: files[best]}
-
-
-@pytest.fixture
-def elsewhere(monkeypatch):
-    """Make the gate's machine another kind than the pool's."""
-    here = rechecking.host_facts()
-    monkeypatch.setattr(rechecking, "host_facts", lambda: here.model_copy(update={"cpu": "another"}))
-
-
-def within(job, policy):
-    """Return the job with the gate's data in place of its own."""
-    with sort_errors():
-        return find_gate_data(job, policy.spec.data).apply_to(job)
-
-
-def check(measured, pools, models, gate, spec=None):
-    best = measured.judgement.best().recipe
-    spot_check(within(spec or measured.job.spec, gate), gate.spec, pools, best, models)
-
-
 def test_it_says_how_far_the_evidence_is_sure_and_what_it_is_of(measured, pools, trusted, tmp_path):
     accuracy = pools["local"].evaluation.results[BASELINE].value
     here, asked = accuracy_protections(measured.job.spec, policy(tmp_path, trusted, 40).spec, pools)
@@ -211,53 +135,6 @@ def test_rows_are_drawn_one_by_one_however_large_the_batches(measured, models, t
     assert (own.drawn.sum(), own.rows.tolist()) == (200, list(range(ALL)))
     assert len(own.outcomes[BASELINE]) == ALL
     assert len(own.sample(own.outcomes[BASELINE])) == 200
-
-
-def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, trusted, tmp_path, elsewhere):
-    gate = policy(tmp_path, trusted)
-    check(measured, pools, models, gate)
-    there, _ = accuracy_protections(measured.job.spec, gate.spec, pools)
-    assert (there.what, there.holds) == ("accuracy on local", "advisory")
-
-
-def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, elsewhere):
-    label = broken.judgement.best().recipe
-    files = {BASELINE: broken / "baseline" / "model.onnx", label: broken / "candidates" / "1" / "model.onnx"}
-    with pytest.raises(
-        DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"
-    ):
-        spot_check(
-            within(broken.job.spec, policy(tmp_path, trusted)),
-            policy(tmp_path, trusted).spec,
-            find_pools([broken / "forged", broken / "benchmark"]),
-            label,
-            files,
-        )
-
-
-def test_on_other_hardware_a_baseline_made_worse_is_refused(measured, models, trusted, tmp_path, elsewhere):
-    def worse(arrays):
-        arrays[BASELINE] = arrays[BASELINE].copy()
-        arrays[BASELINE][:30] = 0
-
-    pools = find_pools([forged(measured, tmp_path / "forged", worse), measured / "benchmark"])
-    with pytest.raises(DataError, match=r"claims 0\.06 too much of the weakness of baseline"):
-        check(measured, pools, models, policy(tmp_path, trusted))
-
-
-def test_on_other_hardware_nobody_hides_behind_changes_both_ways(
-    measured, pools, models, trusted, tmp_path, elsewhere
-):
-    """Exchanged rows leave every mean as it is."""
-    best = measured.judgement.best().recipe
-    swapped = {label: outcomes.copy() for label, outcomes in pools["local"].outcomes.items()}
-    for label in (BASELINE, best):
-        swapped[label][:100] = 1 - swapped[label][:100]
-    gate = policy(tmp_path, trusted, max_relative_drop=0.5)
-    with pytest.raises(
-        DataError, match=r"claims of baseline are off by 0\.2 on average, at least; hardware explains 0\.05"
-    ):
-        check(measured, {"local": replace(pools["local"], outcomes=swapped)}, models, gate)
 
 
 @pytest.mark.parametrize("score", [0.5, 1e9, -1.0, np.nan])

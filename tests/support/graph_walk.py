@@ -13,7 +13,8 @@ from inc_mlflow.errors import IncError
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import parse_recipe
 from inc_mlflow.steps.baselines import baseline_path
-from inc_mlflow.steps.compress.quantize import make_candidate
+from inc_mlflow.steps.compress.compare import Reference
+from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.prepare.import_model import import_baselines
 
 ENGINE = "onnxruntime"
@@ -67,7 +68,7 @@ def _candidate(baseline: Path, name: str, rows: list[Arrays], folder: Path, limi
             engine.calibrator.collect(baseline, rows, recipe.statistics, 1) if recipe.statistics else None
         )
         data = MethodData(lambda: rows, statistics, 1)
-        make_candidate(baseline, recipe, data, target, rows)
+        make_candidate(recipe, data, target, Reference(engine, baseline, rows))
     except IncError as error:
         return Outcome("refused", str(error))
     return _judged(_run(baseline, rows), _run(target, rows), limit, np.mean)

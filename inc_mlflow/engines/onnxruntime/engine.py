@@ -64,6 +64,18 @@ class OnnxRuntimeAnalysis:
 
         return node_errors(baseline, candidate, batches)
 
+    def first_departure(self, baseline: Path, candidate: Path, rows: Iterable[Arrays]) -> str | None:
+        """Return the first of the baseline's nodes whose output is far from the candidate's."""
+        from inc_mlflow.engines.onnxruntime.analysis.departure import first_departure
+
+        return first_departure(baseline, candidate, rows)
+
+    def selected_outputs(self, baseline: Path) -> frozenset[str]:
+        """Return the outputs behind an operator that chooses or orders by value."""
+        from inc_mlflow.engines.onnxruntime.analysis.departure import selected_outputs
+
+        return selected_outputs(baseline)
+
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
     ) -> SaturationReport:
@@ -134,14 +146,22 @@ class OnnxRuntime:
 
         return interface(model)
 
-    def import_source(self, source: Path, folder: Path) -> Imported:
+    @property
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites of an import, in their order."""
+        from inc_mlflow.engines.onnxruntime.graph.normalize import REWRITES
+
+        return REWRITES
+
+    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
         """Write the baseline: current opset, constants and batch norm folded, shapes inferred.
 
         Raises ModelError where the source cannot be read or converted.
         """
         from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
-        return Imported({"opset": normalize(source, folder)})
+        made = normalize(source, folder, without)
+        return Imported({"opset": made.opset}, made.precision, made.notes)
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model in a session of one provider; no other provider takes its place.

@@ -51,14 +51,17 @@ class Measured:
         return None if value is None else Outcomes(value, self.outcomes[label])
 
 
-def check_evidence(models: list[Model], pools: Mapping[str, Measured], needs_size: bool) -> None:
+def check_evidence(
+    models: list[Model], pools: Mapping[str, Measured], needs_size: bool, alone: bool = False
+) -> None:
     """Raise DataError where records are not about these models, rows and hardware, or are not credible.
 
-    ``needs_size``: the baseline's metric must not be 0, since a share of it is limited.
+    ``needs_size``: the baseline's metric must not be 0, since a share of it is limited. ``alone``: there may
+    be no candidate beside the baseline.
     """
     labels = [model.label for model in models]
     candidates = [label for label in labels if not is_baseline(label)]
-    if labels[:1] != [BASELINE] or not candidates or len(set(labels)) < len(labels):
+    if labels[:1] != [BASELINE] or not (candidates or alone) or len(set(labels)) < len(labels):
         raise DataError(
             "gate: judges the baseline and candidates of different names, "
             f"not {', '.join(labels) or 'nothing'}"

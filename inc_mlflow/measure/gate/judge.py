@@ -29,6 +29,7 @@ from inc_mlflow.records import (
     JudgementRecord,
     Model,
     PoolResult,
+    RejectedRecipe,
     Row,
     is_baseline,
 )
@@ -48,15 +49,21 @@ class _OnPool:
     reasons: tuple[str, ...]
 
 
-def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) -> JudgementRecord:
+def judge(
+    models: list[Model],
+    pools: Mapping[str, Measured],
+    gate: GateSpec,
+    rejected: tuple[RejectedRecipe, ...] = (),
+) -> JudgementRecord:
     """Return the table in its order and the verdict of its best row; ``models`` begins with the reference.
 
+    ``rejected`` are the recipes without a candidate. Where none has one, the verdict is ``fail``.
     A candidate fails if it fails on a pool whose role counts, else is inconclusive if one is. Having to pass
     on all of them needs no correction (intersection-union test); several candidates are judged by Holm's.
     Raises DataError where records are not about these models or not about the same rows, or no real pool is
     required.
     """
-    check_evidence(models, pools, needs_size=gate.max_relative_drop is not None)
+    check_evidence(models, pools, gate.max_relative_drop is not None, alone=bool(rejected))
     required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     candidates = [model for model in models if not is_baseline(model.label)]
@@ -68,10 +75,12 @@ def judge(models: list[Model], pools: Mapping[str, Measured], gate: GateSpec) ->
     ]
     higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
     table = sorted(rows, key=lambda row: table_order(row, higher_is_better))
+    reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
-        verdict=table[0].verdict or "fail",
-        reasons=table[0].reasons,
+        verdict=(table[0].verdict if table else None) or "fail",
+        reasons=reasons,
         table=(*baselines, *table),
+        rejected=rejected,
         confidence=gate.confidence,
         policy_sha256=gate.sha256(),
     )

@@ -1,7 +1,6 @@
-"""Measure by CPU time: all models on one core, in turns.
+"""Measure one instance on one core by CPU time of its process, where waiting for the CPU does not count.
 
-A benchmark gives every model a process of its own and starts all processes anew several times. A search
-compares two models within its own process, at a tenth of the cost.
+Every model has a process of its own, and all of them run in turns. All processes start anew several times.
 """
 
 import math
@@ -10,13 +9,34 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from pathlib import Path
 
 import numpy as np
 
+from inc_mlflow.errors import DataError
+from inc_mlflow.hardware.neighbours import Neighbours, sharing
+from inc_mlflow.hardware.topology import SYSFS
 from inc_mlflow.measure.timing.instance import CPU, Instance
+from inc_mlflow.measure.timing.repeatability import (
+    CPU_TIME_REPEATABILITY,
+    between_generations,
+    ratio_interval,
+    repeatability,
+)
+from inc_mlflow.measure.timing.speeds import (
+    PERCENTILES,
+    Speeds,
+    command,
+    compared,
+    conditions,
+    rotated,
+    shown,
+    speed_summary,
+)
+from inc_mlflow.records import Interval, Model, Plan, Speed
+from inc_mlflow.spec import Job
 
-T = TypeVar("T")
+_CLOCK = "process CPU time"
 GENERATIONS = 5
 """Times that all processes start anew: how a process lies in memory and caches decides its speed for as long
 as it lives."""
@@ -26,12 +46,11 @@ TURN_SECONDS = 0.02
 """Least time that one model runs before the next one."""
 ROUNDS = (20, 400)
 """Fewest and most rounds of all generations: with fewer, the least times are not yet steady."""
-TRIAL_SECONDS = 0.9
-"""CPU time that both models of a trial in one process aim at."""
-TRIAL_TURN_SECONDS = 0.005
-"""The same as TURN_SECONDS, for a trial."""
-TRIAL_ROUNDS = (8, 200)
-"""Fewest and most rounds of a trial."""
+LOW_QUANTILE = 0.05
+"""Quantile that stands for the minimum. The minimum itself falls where a clock undercounts once: under heavy
+load a virtual machine reported no CPU time at all for one pass among thousands."""
+CPU_TIME_WIDEST = 0.25
+"""Half-width, relative to the ratio, above which CPU times contradict each other."""
 
 WatchProcesses = Callable[[Sequence[int]], AbstractContextManager[object]]
 
@@ -55,6 +74,34 @@ class _Schedule:
     rounds: int
 
 
+def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -> Speeds:
+    """Time models in turns on the one core of the plan.
+
+    ``latencies`` are seconds of shape (generations, passes, batches).
+    """
+    cpus = plan.cpus[0] if plan.pinned else ()
+    others = Neighbours(sharing(cpus[0], SYSFS) if cpus else ())
+    timings = interleave(
+        {model.label: command(model, batches, cpus) for model in models}, shown, others.watch
+    )
+    latencies = {name: timing.seconds for name, timing in timings.items()}
+    against = compared({name: cpu_time_pass(timing) for name, timing in timings.items()})
+    ratios = _ratios(timings, against, job.spec.gate.confidence, repeatability(others.shares))
+    fastest = next(iter(against))
+    generations, passes, _ = latencies[fastest].shape
+    measured = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
+    reasons = sorted(
+        {reason for ratio in ratios[fastest].values() if (reason := cpu_time_contradiction(ratio))}
+    )
+    if reasons:
+        return Speeds(_CLOCK, measured, latencies, reasons)
+    speeds = {
+        model.label: cpu_time_speed(timings[model.label], job.layout.batch, model.size_bytes)
+        for model in models
+    }
+    return Speeds(_CLOCK, measured, latencies, [], speeds, fastest, ratios)
+
+
 def interleave(
     commands: Mapping[str, Sequence[str]],
     progress: Callable[[Iterable[int], int], Iterable[int]],
@@ -76,33 +123,59 @@ def interleave(
     return {name: _joined([one[name] for one in generations]) for name in commands}
 
 
-def time_in_process(
-    slow: Callable[[Any], Any], fast: Callable[[Any], Any], batches: Sequence[Any]
-) -> tuple[Timing, Timing]:
-    """Time two models on the same batches in turns, by CPU time of this whole process.
+def cpu_time_speedup(
+    slow: Timing, fast: Timing, confidence: float, repeatability: float = CPU_TIME_REPEATABILITY
+) -> Interval:
+    """Return how many times faster ``fast`` is, with one-sided bounds.
 
-    Nothing else may work in this process meanwhile.
+    Each batch counts with a low quantile of its passes, since load that takes turns with them only adds time.
+    The bounds join the spread of the ratio between batches (Student's t on logarithms) with that between
+    processes and between benchmarks. Raises DataError where a time is 0 or there is a single batch.
     """
-    cost = _timed_pass(slow, batches).sum() + _timed_pass(fast, batches).sum()  # first touches, allocations
-    cost = _timed_pass(slow, batches).sum() + _timed_pass(fast, batches).sum()
-    passes = max(1, math.ceil(2 * TRIAL_TURN_SECONDS / max(cost, 1e-7)))
-    fewest, most = TRIAL_ROUNDS
-    rounds = max(fewest, min(most, math.ceil(TRIAL_SECONDS / max(cost * passes, 1e-7))))
-    times: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for _ in range(rounds):
-        for model, seconds in zip((slow, fast), times, strict=True):
-            seconds += [_timed_pass(model, batches) for _ in range(passes)]
-    return Timing(np.array([times[0]]), 0), Timing(np.array([times[1]]), 0)
+    from scipy.special import stdtrit
+
+    slow_least, fast_least = _least(np.concatenate(slow.seconds)), _least(np.concatenate(fast.seconds))
+    count = len(slow_least)
+    if min(slow_least.min(), fast_least.min()) <= 0 or count < 2:
+        raise DataError(
+            "benchmark: the clock is too coarse for this model, or there is a single batch; "
+            "use a larger batch"
+        )
+    spread = stdtrit(count - 1, confidence) * np.log(slow_least / fast_least).std(ddof=1) / np.sqrt(count)
+    generations = np.log(_least(slow.seconds).sum(axis=-1) / _least(fast.seconds).sum(axis=-1))
+    value = float(slow_least.sum() / fast_least.sum())
+    return ratio_interval(value, -spread, spread, between_generations(generations, confidence, repeatability))
 
 
-def rotated(order: Sequence[T]) -> Iterator[list[T]]:
-    """Yield the order of each round, without end.
+def cpu_time_pass(timing: Timing) -> float:
+    """Return the CPU seconds of one pass over the batches, as a speed-up counts them."""
+    return float(_least(np.concatenate(timing.seconds)).sum())
 
-    It rotates from round to round, so that no model always runs first.
-    """
-    while True:
-        for first in range(len(order)):
-            yield [*order[first:], *order[:first]]
+
+def cpu_time_contradiction(ratio: Interval) -> str | None:
+    """Say why a ratio by CPU time cannot be believed; None where it can."""
+    width = (ratio.high - ratio.low) / 2 / ratio.value
+    if width <= CPU_TIME_WIDEST:
+        return None
+    return (
+        f"batches and processes disagree by {width:.0%} about the speed-up; the host was too busy, run again"
+    )
+
+
+def cpu_time_speed(timing: Timing, batch: int, size_bytes: int) -> Speed:
+    """Summarise one model: percentiles over all passes and batches, samples per second at the median."""
+    percentiles = np.percentile(timing.seconds, PERCENTILES)
+    rss = (timing.peak_rss_bytes,)
+    return speed_summary(batch / float(percentiles[0]), percentiles, rss, size_bytes)
+
+
+def _ratios(
+    timings: Mapping[str, Timing], against: Mapping[str, list[str]], confidence: float, deviation: float
+) -> dict[str, dict[str, Interval]]:
+    return {
+        slow: {name: cpu_time_speedup(timings[slow], timings[name], confidence, deviation) for name in names}
+        for slow, names in against.items()
+    }
 
 
 def _generation(
@@ -127,16 +200,6 @@ def _joined(generations: Sequence[Timing]) -> Timing:
 def _times(instance: Instance, passes: int) -> np.ndarray:
     """Return the CPU seconds of each call, shape (passes, batches)."""
     return instance.ask({"passes": passes})[:, CPU].reshape(passes, -1)
-
-
-def _timed_pass(model: Callable[[Any], Any], batches: Sequence[Any]) -> np.ndarray:
-    """Return the CPU seconds of this process for each batch, shape (batches,)."""
-    seconds = []
-    for batch in batches:
-        start = time.process_time()
-        model(batch)
-        seconds.append(time.process_time() - start)
-    return np.array(seconds)
 
 
 def _warmed_up(instances: Collection[Instance], schedule: _Schedule | None) -> _Schedule:
@@ -168,3 +231,8 @@ def _rounds(seconds_per_round: float) -> int:
     """Rounds of one generation."""
     fewest, most = ROUNDS
     return math.ceil(max(fewest, min(most, math.ceil(SECONDS / max(seconds_per_round, 1e-6)))) / GENERATIONS)
+
+
+def _least(seconds: np.ndarray) -> np.ndarray:
+    """Return the low quantile over the passes, the last axis but one, of each batch."""
+    return np.asarray(np.quantile(seconds, LOW_QUANTILE, axis=-2))

@@ -1,6 +1,6 @@
 """One benchmark instance: a process bound to its CPUs that holds one model and times it on request.
 
-Run as ``python -m inc_mlflow.measure.timing.worker ENGINE MODEL BATCHES.npz CPUS``. CPUS are ``3`` or
+Run as ``python -P -m inc_mlflow.measure.timing.worker ENGINE MODEL BATCHES.npz CPUS``. CPUS are ``3`` or
 ``0,1``, one thread each, or ``any`` for one thread anywhere. Each line on standard input is a request, each
 answer one JSON line. Requests:
 

@@ -15,7 +15,8 @@ from inc_mlflow.steps.step import step
 def merge_candidates(job: Job, target: Path, *, found: list[Path]) -> CandidatesRecord:
     """Copy the candidates of all searches to the folders ``<n>``, those of the first pool first.
 
-    Equal models count once. Raises DataError where the searches began with different baselines.
+    Equal models count once. A search without candidates gives the recipes that it rejected. Raises DataError
+    where the searches began with different baselines.
     """
     records = [CandidatesRecord.load(directory) for directory in found]
     if len({record.baseline_sha256 for record in records}) > 1:
@@ -30,9 +31,17 @@ def merge_candidates(job: Job, target: Path, *, found: list[Path]) -> Candidates
                 merged[candidate.sha256] = candidate.model_copy(update={"path": path, "label": label})
         if (directory / PICTURE).exists():
             shutil.copyfile(directory / PICTURE, target / f"{Path(PICTURE).stem}-{pool}.svg")
+    rejected = tuple(
+        one.model_copy(update={"label": f"{one.label} ({pool})"})
+        for pool, record in zip(job.spec.searching_pools, records, strict=True)
+        for one in record.rejected
+    )
     trials = tuple(trial for record in records for trial in record.trials)
     return CandidatesRecord(
-        baseline_sha256=records[0].baseline_sha256, candidates=tuple(merged.values()), trials=trials
+        baseline_sha256=records[0].baseline_sha256,
+        candidates=tuple(merged.values()),
+        rejected=rejected,
+        trials=trials,
     )
 
 

@@ -1,29 +1,28 @@
 """quantize: one candidate per recipe of the job, or the candidates that a search finds."""
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
 
 from inc_mlflow import progress
-from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.engine import MethodData, RunSettings
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import copy_model, model_bytes, model_sha256, writable, write_text
+from inc_mlflow.files import copy_model, model_bytes, model_sha256, write_text
 from inc_mlflow.hardware import pools
-from inc_mlflow.records import Candidate, CandidatesRecord, ImportRecord, Trial
+from inc_mlflow.records import Candidate, CandidatesRecord, ImportRecord, RejectedRecipe, Trial
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
+from inc_mlflow.steps.compress.compare import Reference, compared_rows
+from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
-from inc_mlflow.steps.data import method_data, open_data
+from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
 
-COMPARED = 1
 SEARCH, PICTURE = "search", "search.svg"
 
 
@@ -31,7 +30,8 @@ SEARCH, PICTURE = "search", "search.svg"
 def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
     """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist.
 
-    Raises ModelError where a recipe gives no model that runs.
+    A recipe that gives no model, or one that does not compute what the baseline does, is recorded as rejected
+    and leaves the others alone.
     """
     if job.spec.recipes == "auto":
         # A search measures speed, so the pool is checked before anything is read.
@@ -39,49 +39,48 @@ def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> Candida
     baselines = load_baselines(baseline)
     if job.spec.recipes == "auto":
         results = [_search(job, engine, ranges, target) for engine in baselines.values()]
-        candidates, trials = write_shortlists(job, results, target)
+        candidates, rejected, trials = write_shortlists(job, results, target)
     else:
-        candidates, trials = _listed(job, baselines, ranges, target), ()
+        candidates, rejected = _listed(job, baselines, ranges, target)
+        trials = ()
     return CandidatesRecord(
-        baseline_sha256=ImportRecord.load(baseline).model_sha256, candidates=candidates, trials=trials
+        baseline_sha256=ImportRecord.load(baseline).model_sha256,
+        candidates=candidates,
+        rejected=rejected,
+        trials=trials,
     )
 
 
-def _listed(job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path) -> tuple[Candidate, ...]:
-    reference, made = job.spec.engines[0], list[Candidate]()
+def _listed(
+    job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path
+) -> tuple[tuple[Candidate, ...], tuple[RejectedRecipe, ...]]:
+    """Make the candidate of each recipe; return them, and the recipes that gave none."""
+    first, made, rejected = job.spec.engines[0], list[Candidate](), list[RejectedRecipe]()
+    rows = compared_rows(job)
+    references = {name: Reference(one.engine, one.path, rows) for name, one in baselines.items()}
     recipes = progress.track(job.spec.listed, "quantize", len(job.spec.listed))
     for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
-        statistics = load_statistics(ranges, recipe.engine, reference) if recipe.statistics else None
+        statistics = load_statistics(ranges, recipe.engine, first) if recipe.statistics else None
         path = _place(target, len(made), recipe.engine)
-        data, compared = method_data(job, statistics), compared_rows(job)
-        make_candidate(baselines[recipe.engine].path, recipe, data, path, compared)
+        try:
+            make_candidate(recipe, method_data(job, statistics), path, references[recipe.engine])
+        except ModelError as error:
+            rejected.append(_rejected(recipe, name, error))
+            shutil.rmtree(path.parent)
+            continue
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
-    return tuple(made)
+    return tuple(made), tuple(rejected)
 
 
-def make_candidate(
-    baseline: Path, recipe: Recipe, data: MethodData, target: Path, compared: Sequence[Arrays]
-) -> None:
-    """Write one candidate, then load it and run it on the rows ``compared``, each a batch of one.
-
-    Raises ModelError where the recipe changes nothing, or the candidate does not run.
-    """
-    with writable(target):
-        apply_recipe(baseline, recipe, data, target)
-    try:
-        candidate = ENGINES.get(recipe.engine).load(target, RunSettings())
-        for row in compared:
-            candidate(row)
-    except ModelError as error:
-        raise ModelError(
-            f"recipe {recipe.label()!r}: the INT8 model does not run; choose another recipe: {error}"
-        ) from error
-
-
-def apply_recipe(baseline: Path, recipe: Recipe, data: MethodData, target: Path) -> None:
-    """Write the model of a recipe by its method; raise ModelError where the recipe changes nothing."""
-    METHODS.get(method_name(recipe.engine, recipe.method)).apply(baseline, recipe, data, target)
+def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:
+    return RejectedRecipe(
+        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        engine=recipe.engine,
+        label=name,
+        reason=str(error),
+        details=error.details,
+    )
 
 
 def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> SearchResult:
@@ -95,8 +94,11 @@ def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> SearchR
 
 def write_shortlists(
     job: Job, results: Sequence[SearchResult], target: Path
-) -> tuple[tuple[Candidate, ...], tuple[Trial, ...]]:
-    """Copy the shortlists of all searches to the folders ``<n>``, draw their trials, and return both."""
+) -> tuple[tuple[Candidate, ...], tuple[RejectedRecipe, ...], tuple[Trial, ...]]:
+    """Copy the shortlists of all searches to the folders ``<n>``, and draw their trials.
+
+    Returns the candidates, what searches without any rejected, and all trials.
+    """
     chosen = [(result.folder / trial.directory, trial) for result in results for trial in result.shortlist]
     recipes = [parse_recipe(trial.recipe) for _, trial in chosen]
     made: list[Candidate] = []
@@ -107,25 +109,26 @@ def write_shortlists(
         made.append(_candidate(recipe, name, path, target))
     trials = tuple(trial for result in results for trial in result.trials)
     shortlist = [trial for _, trial in chosen]
-    write_text(target / PICTURE, draw_trials(trials, shortlist, trials[0].max_relative_drop))
-    return tuple(made), trials
+    if shortlist:
+        write_text(target / PICTURE, draw_trials(trials, shortlist, trials[0].max_relative_drop))
+    rejected = [row for result in results if not result.shortlist for row in result.rejected()]
+    return tuple(made), tuple(rejected), trials
 
 
 def _predict_saturation(job: Job, engine: str, candidate: Path) -> None:
-    """Write a saturation report beside the candidate, since a cluster cannot emulate other CPUs."""
+    """Write a saturation report beside the candidate, since a cluster cannot emulate other CPUs.
+
+    A candidate for which there is no prediction is one all the same.
+    """
     if job.spec.data.calibration is not None:
-        saturation_report(engine, candidate, method_data(job, None).rows())
+        with suppress(ModelError):
+            saturation_report(engine, candidate, method_data(job, None).rows())
 
 
 def _place(target: Path, made: int, engine: str) -> Path:
     path = target / str(made + 1) / ENGINES.get(engine).model_name
     path.parent.mkdir(exist_ok=True)
     return path
-
-
-def compared_rows(job: Job) -> list[Arrays]:
-    """Return the rows on which a candidate is compared with its baseline."""
-    return [inputs for inputs, *_ in islice(open_data(job).rows("validation", size=1), COMPARED)]
 
 
 def _labels(recipes: Iterable[Recipe]) -> list[str]:

@@ -8,17 +8,18 @@ from itertools import islice
 from pathlib import Path
 
 from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.errors import DataError, ModelError, SpecError
+from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts
-from inc_mlflow.records import Trial
+from inc_mlflow.records import RejectedRecipe, Trial
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.strategy import explore, protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.trial_runner import ANALYSES, TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
@@ -39,6 +40,9 @@ _EXPLORING = 0.8
 _TIMED = 8
 _SLOWEST = 3600.0
 """Seconds per batch where there is no batch to time; the empty tuning split is refused later."""
+_NO_RECIPE = "auto"
+"""Label of the row of a search that had nothing to try."""
+_NOTHING_GAINS = "the model has no operator that gains by INT8; keep FP32"
 JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
 
 
@@ -51,15 +55,31 @@ class SearchResult:
     shortlist: tuple[Trial, ...]
     trials: tuple[Trial, ...]
     cpu_seconds: float
+    engine: str
+
+    def rejected(self) -> list[RejectedRecipe]:
+        """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
+        if not self.trials:
+            return [RejectedRecipe(recipe={}, engine=self.engine, label=_NO_RECIPE, reason=_NOTHING_GAINS)]
+        return [
+            RejectedRecipe(
+                recipe=trial.recipe,
+                engine=self.engine,
+                label=trial.label,
+                reason=trial.rejected or "",
+                details=trial.details,
+            )
+            for trial in self.trials
+        ]
 
 
 def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> SearchResult:
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
-    engine collects none. Raises DataError where the job has no tuning split, ModelError where no recipe gives
-    a model, SpecError where the engine offers no search, HardwareError where this machine is not of the job's
-    pool.
+    engine collects none. Without a recipe that gives a model the shortlist is empty. Raises DataError where
+    the job has no tuning split, SpecError where the engine offers no search, HardwareError where this machine
+    is not of the job's pool.
     """
     pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
@@ -76,7 +96,8 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     digest = sha256_file(statistics) if statistics else ""
     journal = Journal(folder / JOURNAL, _key(job, baseline.path, digest, tuning))
     budget.used += _used(journal, folder)
-    runner = TrialRunner(job, baseline, method_data(job, collected), tuning, journal, budget)
+    data = method_data(job, collected)
+    runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with contextlib.suppress(Spent):
         budget.share = _EXPLORING
         explore(space, runner)
@@ -84,12 +105,10 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         budget.share = 1.0
         protect(space, runner, everywhere=bool(job.spec.emulated))
     chosen = shortlist(runner.trials)
-    if not chosen:
-        reason = runner.trials[0].rejected if runner.trials else "it has no operator that gains by INT8"
-        raise ModelError(f"{job.model}: no recipe gives an INT8 model; keep FP32: {reason}")
     for trial in chosen:
         runner.restore(trial)
-    return SearchResult(folder, baseline.sha256, tuple(chosen), tuple(runner.trials), budget.used.cpu_seconds)
+    trials, engine = tuple(runner.trials), baseline.engine.name
+    return SearchResult(folder, baseline.sha256, tuple(chosen), trials, budget.used.cpu_seconds, engine)
 
 
 def _limit(job: Job, settings: dict[str, float]) -> Cost:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import (
@@ -20,15 +21,16 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.measure.timing.cpu_time import time_in_process
-from inc_mlflow.measure.timing.ratio import cpu_time_speedup
+from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
+from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.records import Trial
-from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.compare import Reference
+from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
 _SENSITIVITY_BATCHES = 8
@@ -51,11 +53,13 @@ class TrialRunner:
         tuning: Tuning,
         journal: Journal,
         budget: Budget,
+        compared: Sequence[Arrays],
     ) -> None:
         self._job, self._baseline, self._data, self._tuning = job, baseline, data, tuning
         self._journal, self._budget = journal, budget
         self._engine = baseline.engine
         self._runner = self._engine.load(baseline.path, RunSettings())
+        self._reference = Reference(self._engine, baseline.path, compared)
         self._limit = job.spec.gate.relative_limit(tuning.baseline)
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"
@@ -111,11 +115,12 @@ class TrialRunner:
         """Apply the cheapest test first: it can be made, is faster, has similar outputs, keeps the metric."""
         trial = _untried(recipe, len(self._journal.trials) + 1, self._limit)
         try:
-            model = self._make(recipe)
-            runner = self._engine.load(model, RunSettings())
+            self._clear()
+            runner = make_candidate(recipe, self._data, self._made_model, self._reference)
             runner(self._tuning.batches[0])
         except ModelError as error:
-            return trial.model_copy(update={"rejected": str(error)})
+            return trial.model_copy(update={"rejected": str(error), "details": error.details})
+        model = self._made_model
         trial = trial.model_copy(update={"sha256": model_sha256(model), "size_bytes": model_bytes(model)})
         twin = next((other for other in self._journal.trials if other.sha256 == trial.sha256), None)
         if twin is not None:
@@ -164,12 +169,15 @@ class TrialRunner:
         )
 
     def _make(self, recipe: Recipe) -> Path:
-        """Write the model of a recipe in place of the previous one, and return its path."""
+        """Write again the model of a recipe that was tried, and return its path."""
+        self._clear()
+        apply_recipe(self._baseline.path, recipe, self._data, self._made_model)
+        return self._made_model
+
+    def _clear(self) -> None:
+        """Make room for a model in place of the previous one."""
         shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True)
-        method = METHODS.get(method_name(recipe.engine, recipe.method))
-        method.apply(self._baseline.path, recipe, self._data, self._made_model)
-        return self._made_model
 
     def _keep(self, trial: Trial) -> None:
         """Move a model to its place before the journal names it; after a kill between, it is replaced."""
@@ -189,13 +197,16 @@ class TrialRunner:
                 _remove(self.folder / trial.directory)
 
     def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
-        """Analyse a recipe once and keep the result: after a kill the search must take the same way again."""
+        """Analyse a recipe once and keep the result: after a kill the search must take the same way again.
+
+        Where an engine cannot analyse a model, the search goes on without.
+        """
         text = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
         path = self.folder / ANALYSES / f"{kind}-{sha256_text(text)[:12]}.json"
         analysis = read_sealed(path)
         if analysis is None:
             with self._budget.spending(Cost()) as spent:
-                analysis = {"names": analyse(recipe)}
+                analysis = {"names": _names(analyse, recipe)}
             write_sealed(path, analysis | vars(spent))
         nodes: list[str] = analysis["names"]
         return nodes
@@ -212,6 +223,13 @@ class TrialRunner:
             return []
         batches = self._tuning.batches[:TIMED]
         return analysis.slower_nodes(self._baseline.path, self._make(recipe), batches, _PASSES)
+
+
+def _names(analyse: Callable[[Recipe], list[str]], recipe: Recipe) -> list[str]:
+    try:
+        return analyse(recipe)
+    except ModelError:
+        return []
 
 
 def _remove(folder: Path) -> None:

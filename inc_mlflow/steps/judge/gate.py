@@ -4,7 +4,7 @@ from pathlib import Path
 
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.measure.gate.measurements import load_pools, pools_of_job
-from inc_mlflow.records import JudgementRecord
+from inc_mlflow.records import CandidatesRecord, JudgementRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
@@ -23,4 +23,5 @@ def gate(
         models_under_test(baseline, champion, candidates),
         pools_of_job(job.spec, load_pools(records)),
         job.spec.gate,
+        CandidatesRecord.load(candidates).rejected,
     )

@@ -14,16 +14,16 @@ from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.measurements import LATENCIES
+from inc_mlflow.measure.timing.cpu_time import by_cpu_time
+from inc_mlflow.measure.timing.speeds import Speeds
+from inc_mlflow.measure.timing.wall_time import by_wall_time
 from inc_mlflow.measure.timing.worker import save_batches
 from inc_mlflow.records import SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow, is_baseline
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.measure.cpu_time import by_cpu_time
 from inc_mlflow.steps.measure.models import models_under_test
-from inc_mlflow.steps.measure.speeds import Speeds
-from inc_mlflow.steps.measure.wall_time import by_wall_time
 from inc_mlflow.steps.step import step
 
 BATCHES = 16

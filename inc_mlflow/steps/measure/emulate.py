@@ -42,7 +42,7 @@ def evaluate_shard_emulated(
 
 
 def _run(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, str]) -> None:
-    """Run the process and raise the IncError that ended it; a bug of ours leaves its traceback there."""
+    """Run the process and raise the IncError that ended it; a RuntimeError tells of a bug of ours."""
     engines = sorted({model.engine for model in models})
     environment = os.environ | emulated_environment(engines, isa)
     target.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def _run(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, 
         }
         # Whatever a user's code prints there must not reach standard output: that is for results.
         done = subprocess.run(
-            [sys.executable, "-m", EVALUATION],
+            [sys.executable, "-P", "-m", EVALUATION],
             input=json.dumps(request),
             text=True,
             env=environment,
@@ -67,11 +67,11 @@ def _run(isa: Isa, job: Job, models: list[Model], target: Path, what: dict[str, 
         )
         if done.returncode:
             killed = failure.killed("evaluate", -done.returncode)
-            raise failure.load(error_file) or killed or _bug(done.returncode)
+            raise failure.load(error_file) or killed or _bug(done.returncode, failure.load_bug(error_file))
 
 
-def _bug(code: int) -> RuntimeError:
-    return RuntimeError(f"{EVALUATION} ended with code {code}, see above")
+def _bug(code: int, story: str | None) -> RuntimeError:
+    return RuntimeError(f"{EVALUATION} ended with code {code}: {story or 'it crashed'}")
 
 
 def _checked(record: E, isa: Isa, models: list[Model]) -> E:

@@ -1,11 +1,12 @@
 """The process that evaluates under an emulated CPU: a program with its request as JSON on standard input.
 
-``emulate.py`` starts it as ``python -m inc_mlflow.steps.measure.emulated_process``.
+``emulate.py`` starts it as ``python -P -m inc_mlflow.steps.measure.emulated_process``.
 """
 
 import json
 import sys
 import time
+import traceback
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from inc_mlflow.steps.step import load_job
 
 
 def main() -> int:
-    """Check that this process is emulated, then evaluate; an IncError goes into the file in the request."""
+    """Check that this process is emulated, then evaluate; what ends it goes into the file in the request."""
     request = json.load(sys.stdin)
     end_with_parent(request["parent"])
     try:
@@ -33,6 +34,9 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130  # the parent was interrupted too, and says so
+    except Exception:
+        failure.save_bug(Path(request["failure"]), traceback.format_exc())
+        raise
     return 0
 
 

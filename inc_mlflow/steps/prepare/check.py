@@ -1,5 +1,6 @@
 """check: find what is wrong with a job before any work is spent on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
-from inc_mlflow.errors import ModelError, SpecError
+from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
 from inc_mlflow.hardware.topology import topology
@@ -43,8 +44,9 @@ def check(job: Job) -> CheckResult:
         raise ModelError(f"model: no file {job.model}; give a path relative to the job file")
     for recipe in job.spec.listed:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
-    outputs = ENGINES.get(job.spec.engines[0]).interface(job.model).output_names
-    metric = resolve(job.spec.metric, job.root, list(outputs))
+    interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
+    _check_readable(job, interface.other_outputs)
+    metric = resolve(job.spec.metric, job.root, list(interface.output_names))
     labels = LabelCheck(job, metric)
     data = open_data(job)
     groups = data.groups("validation")
@@ -54,6 +56,16 @@ def check(job: Job) -> CheckResult:
     return CheckResult(
         facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups))
     )
+
+
+def _check_readable(job: Job, others: Sequence[str]) -> None:
+    """Raise DataError where the metric reads an output that is no tensor."""
+    read = [job.spec.metric.output, *dict(job.spec.metric.outputs).values()]
+    if unreadable := [name for name in read if name in others]:
+        raise DataError(
+            f"metric: the model's output {unreadable[0]!r} is a sequence, map or optional; "
+            "choose one that is a tensor, or export the model without that conversion"
+        )
 
 
 def _range(metric: Metric) -> list[str]:

@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.engine import RunSettings
+from inc_mlflow.engines.engine import Engine
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import files_sha256, model_bytes, model_sha256
 from inc_mlflow.records import ImportedBaseline, ImportRecord
@@ -17,13 +15,12 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, checked_import, rows_for
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.step import step
 
 COMPARED = 8
 """Number of rows on which source and baseline are compared."""
-TOLERANCE = 1e-2
-"""Largest difference between baseline and source, relative to the largest output."""
 
 
 @step("baseline", ImportRecord)
@@ -32,7 +29,7 @@ def import_model(job: Job, target: Path) -> ImportRecord:
 
     Raises ModelError where a baseline does not run, or its outputs differ from the source's.
     """
-    rows = [inputs for inputs, *_ in islice(open_data(job).rows(_first_split(job), size=1), COMPARED)]
+    rows = _first_rows(job)
     save_example(target, rows[0])
     return import_baselines(job.model, job.spec.engines, target, rows)
 
@@ -41,77 +38,70 @@ def import_model(job: Job, target: Path) -> ImportRecord:
 def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     """Make one engine's baseline, by default the reference, in a temporary directory.
 
-    Raises ModelError where the source cannot be imported.
+    It is the one that ``import_model`` makes. Raises ModelError where the source cannot be imported.
     """
     made_by = ENGINES.get(engine or job.spec.engines[0])
     with tempfile.TemporaryDirectory() as folder:
-        made_by.import_source(job.model, Path(folder))
+        checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
         yield Path(folder) / made_by.model_name
 
 
 def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
-    """Write a baseline for each engine; without rows nothing is compared.
+    """Write a baseline for each engine; without ``rows`` they are compared on generated ones.
 
     Raises ModelError as ``import_model``.
     """
-    made = [_import(source, engine, engines[0], target, rows) for engine in engines]
-    files = ENGINES.get(engines[0]).source_files(source)
+    reference = ENGINES.get(engines[0])
+    files, interface = reference.source_files(source), reference.interface(source)
+    if not interface.output_names:
+        raise ModelError(f"{source}: none of its outputs is a tensor; export it with one")
+    compared = Rows(rows) if rows else rows_for(reference, source, COMPARED)
+    made = [_import(source, ENGINES.get(name), reference, target, compared) for name in engines]
     return ImportRecord(
         source_sha256=files_sha256(files),
         source_bytes=sum(file.stat().st_size for file in files),
-        source_error=made[0][1],
-        rows_compared=len(rows),
-        baselines=tuple(baseline for baseline, _ in made),
+        source_error=made[0].source_error,
+        rows_compared=len(compared.rows),
+        rows_generated=compared.generated,
+        not_compared=interface.other_outputs,
+        baselines=tuple(
+            _baseline(name, one, target, engines[0]) for name, one in zip(engines, made, strict=True)
+        ),
+        notes=tuple(dict.fromkeys(note for one in made for note in _notes(source, one, compared))),
     )
 
 
-def _import(
-    source: Path, name: str, reference: str, target: Path, rows: list[Arrays]
-) -> tuple[ImportedBaseline, str | None]:
-    """Return one engine's baseline, and why the engine cannot run the source itself (None if it can)."""
-    engine, folder = ENGINES.get(name), engine_folder(target, name, reference)
+def _import(source: Path, engine: Engine, reference: Engine, target: Path, rows: Rows) -> CheckedImport:
+    folder = engine_folder(target, engine.name, reference.name)
     folder.mkdir(exist_ok=True)
-    imported = engine.import_source(source, folder)
+    return checked_import(engine, source, folder, rows)
+
+
+def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> ImportedBaseline:
     path = baseline_path(target, name, reference)
-    difference, error = compare(name, source, path, rows)
-    baseline = ImportedBaseline(
+    return ImportedBaseline(
         engine=name,
         model_sha256=model_sha256(path),
         model_bytes=model_bytes(path),
-        facts=dict(imported.facts),
-        largest_difference=difference if rows else None,
+        facts=dict(made.imported.facts),
+        largest_difference=made.difference,
+        left_out=made.left_out,
     )
-    return baseline, error
 
 
-def compare(engine: str, source: Path, baseline: Path, rows: list[Arrays]) -> tuple[float | None, str | None]:
-    """Return the largest absolute difference of any output, and why the source did not run; one is None.
-
-    Raises ModelError where the baseline does not run, or its outputs differ too much.
-    """
-    load = ENGINES.get(engine).load
-    after = load(baseline, RunSettings())
-    changed = [after(row) for row in rows]
-    try:
-        before = load(source, RunSettings())
-        original = [before(row) for row in rows]
-    except ModelError as error:
-        return None, str(error)
-    difference = max((_difference(a, b) for a, b in zip(original, changed, strict=True)), default=0.0)
-    largest = max(
-        (float(np.abs(value).max()) for row in original for value in row.values() if value.size), default=0.0
-    )
-    if not difference <= TOLERANCE * max(largest, 1.0):
-        raise ModelError(
-            f"{source}: importing it changes its outputs by {difference:.3g}; export it in a newer form"
+def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
+    """Say in one line each what a user should know."""
+    yield from (f"{source.name}: {note}" for note in made.imported.notes)
+    if made.left_out:
+        yield f"{source.name}: imported without {', '.join(made.left_out)}, which would change its outputs"
+    if rows.generated:
+        yield (
+            f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"
         )
-    return difference, None
+    if rows.missing:
+        yield f"{source.name}: not compared with its baseline: {rows.missing}"
 
 
-def _difference(one: Arrays, other: Arrays) -> float:
-    pairs = [(one[name].astype(np.float64), other[name].astype(np.float64)) for name in one]
-    return max((float(np.abs(a - b).max()) for a, b in pairs if a.size), default=0.0)
-
-
-def _first_split(job: Job) -> str:
-    return "calibration" if job.spec.data.calibration is not None else "validation"
+def _first_rows(job: Job) -> list[Arrays]:
+    split = "calibration" if job.spec.data.calibration is not None else "validation"
+    return [inputs for inputs, *_ in islice(open_data(job).rows(split, size=1), COMPARED)]

@@ -12,7 +12,8 @@ from inc_mlflow.records import Shard
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import engine_taking
-from inc_mlflow.steps.compress.quantize import compared_rows, make_candidate
+from inc_mlflow.steps.compress.compare import Reference, compared_rows
+from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
 from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
@@ -54,7 +55,8 @@ def write_ranges(job: Job, shard: str, target: Path) -> dict[str, Any]:
 def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path) -> dict[str, Any]:
     """Write the candidate of one recipe, given as JSON.
 
-    Raises SpecError where the text is no recipe, ModelError where its model does not run.
+    Raises SpecError where the text is no recipe, ModelError where its model does not run or does not compute
+    what the baseline does.
     """
     try:
         recipe = parse_recipe(json.loads(recipe_text))
@@ -64,7 +66,8 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         statistics = _statistics(job, baseline, recipe, shards) if recipe.statistics else None
         made = baseline.with_name("candidate") / baseline.name
         made.parent.mkdir()
-        make_candidate(baseline, recipe, method_data(job, statistics), made, compared_rows(job))
+        reference = Reference(ENGINES.get(recipe.engine), baseline, compared_rows(job))
+        make_candidate(recipe, method_data(job, statistics), made, reference)
         copy_model(made, target)
     return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
 

@@ -19,6 +19,7 @@ from inc_mlflow.steps.compress.quantize import PICTURE, write_shortlists
 from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.calibrate import collect_statistics, needed_kinds
+from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 LOCK = ".lock"
 
@@ -33,31 +34,29 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
     if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
         raise DataError("data: a search needs the splits calibration and tuning; give both")
-    with _claimed(target), tempfile.TemporaryDirectory() as folder:
-        result = search_recipes(job, *_prepared(job, Path(folder)), target)
+    with _claimed(target), imported_baseline(job) as path, tempfile.TemporaryDirectory() as folder:
+        result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
-        candidates, trials = write_shortlists(job, [result], target)
+        candidates, rejected, trials = write_shortlists(job, [result], target)
         record = CandidatesRecord(
-            baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
+            baseline_sha256=result.baseline_sha256, candidates=candidates, rejected=rejected, trials=trials
         )
         record.save(target)
     chosen = zip(result.shortlist, candidates, strict=True)
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
         "candidates": rows,
-        "picture": str(target / PICTURE),
+        "picture": str(target / PICTURE) if candidates else None,
         "trials": [_row(trial) for trial in result.trials],
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
     }
 
 
-def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
-    """Make the baseline of the job's first engine, and the file with its statistics if it collects any."""
+def _prepared(job: Job, path: Path, folder: Path) -> tuple[Baseline, Path | None]:
+    """Return the reference baseline, and the file with its statistics, in ``folder``, if it collects any."""
     engine = ENGINES.get(job.spec.engines[0])
-    engine.import_source(job.model, folder)
-    path = folder / engine.model_name
     baseline = Baseline(engine, BASELINE, path, model_sha256(path))
     if engine.calibrator is None:
         return baseline, None
@@ -69,8 +68,8 @@ def _prepared(job: Job, folder: Path) -> tuple[Baseline, Path | None]:
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
     """Return what validation can decide, from how often candidates and baseline disagree on tuning."""
     shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
-    first = shortlist[0]
-    if not shares or not first.accuracy or first.relative_drop is None:
+    first = shortlist[0] if shortlist else None
+    if first is None or not shares or not first.accuracy or first.relative_drop is None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()

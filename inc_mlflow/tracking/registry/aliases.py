@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, ForeignError, LedgerError
 from inc_mlflow.records.ledger import Entry, digest
-from inc_mlflow.tracking.registry.ledger import HEAD, Ledger
+from inc_mlflow.tracking.registry.ledger import HEAD, Ledger, adopting
 from inc_mlflow.tracking.registry.versions import check_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _KINDS = ("champion", "challenger")
+_OURS = re.compile(rf"(.+)-(?:{'|'.join(_KINDS)})(?:-.*)?")
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -65,7 +66,7 @@ def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
     problems = [
         f"alias {alias!r} names {_version_text(version)}, "
         f"by the ledger {_version_text(ledger.aliases[alias])}: somebody moved it; "
-        f"move it back, or record it with `inc-mlflow promote --adopt {ledger.name}`"
+        f"move it back, or record it with `{adopting(client, ledger.name)}`"
         for alias, version in moved_aliases(ledger).items()
     ]
     for version in sorted({version for version in ledger.aliases.values() if version is not None}, key=int):
@@ -73,13 +74,13 @@ def contradictions(client: "MlflowClient", ledger: Ledger) -> list[str]:
     return problems
 
 
-def check_absent(ledger: Ledger, alias: str) -> None:
+def check_absent(client: "MlflowClient", ledger: Ledger, alias: str) -> None:
     """Raise ForeignError where an alias exists that the ledger never moved."""
     if alias not in ledger.aliases and alias in ledger.present:
         raise ForeignError(
             f"registered model {ledger.name!r}: alias {alias!r} (version {ledger.present[alias]}) "
             "was not set by inc-mlflow; remove it, choose another tracking.alias_prefix, "
-            f"or take it over with `inc-mlflow promote --adopt {ledger.name}`"
+            f"or take it over with `{adopting(client, ledger.name)}`"
         )
 
 
@@ -90,6 +91,11 @@ def foreign_aliases(ledger: Ledger, prefix: str) -> dict[str, str]:
         for name, version in named_like_ours(ledger.present, prefix).items()
         if name not in ledger.aliases
     }
+
+
+def other_prefixes(present: Mapping[str, str]) -> dict[str, str]:
+    """Return the prefixes under which aliases are named as ours are, each with the first such alias."""
+    return {found[1]: alias for alias in sorted(present, reverse=True) if (found := _OURS.fullmatch(alias))}
 
 
 def named_like_ours(present: Mapping[str, str], prefix: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ def find_champion(client: "MlflowClient", name: str, alias: str) -> Champion | N
     ledger = read_ledger(client, name)
     if ledger is None:
         return None
-    check_absent(ledger, alias)
+    check_absent(client, ledger, alias)
     check_aliases(client, ledger)
     made = ledger.entry_of_alias(alias)
     return None if made is None else Champion.of(made)

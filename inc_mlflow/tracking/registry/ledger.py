@@ -3,6 +3,7 @@
 Each entry holds the digest of the one before; a broken chain is refused.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,14 +146,18 @@ def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
     if (run_id := model.tags.get(LEDGER)) is None:
         raise ForeignError(
             f"registered model {name!r}: exists and has no ledger, inc-mlflow did not make it; "
-            f"choose another tracking.registered_model, "
-            f"or take it over with `inc-mlflow promote --adopt {name}`"
+            f"choose another tracking.registered_model, or take it over with `{adopting(client, name)}`"
         )
     params = _params(client, name, run_id)
     entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
     _check_chain(name, entries)
     applied = _applied(name, entries, model.tags.get(HEAD, f"0 {START}"))
     return Ledger(name, run_id, entries, params, aliases_of(model), applied)
+
+
+def adopting(client: "MlflowClient", name: str) -> str:
+    """Return the command that takes over what others made or moved, as it works from any folder."""
+    return f"inc-mlflow promote --adopt {shlex.quote(name)} --tracking-uri {shlex.quote(client.tracking_uri)}"
 
 
 def present_ledger(client: "MlflowClient", name: str) -> Ledger:

@@ -1,8 +1,8 @@
-"""Child runs of a job that have a model: the baseline's, and every candidate's."""
+"""Child runs of a job for each line of its table: baselines, candidates, and recipes without a candidate."""
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.records import Row
+from inc_mlflow.records import RejectedRecipe, Row
 from inc_mlflow.tracking.flavors.logged_models import ensure_model, find_logged
 from inc_mlflow.tracking.runs.execution import ExecutionLog
 from inc_mlflow.tracking.runs.notes import row_note
@@ -15,6 +15,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     MODEL_ID,
     NOTE,
     RECIPE,
+    REJECTED,
     ROLE,
     VERDICT,
     fill_run,
@@ -31,6 +32,18 @@ def log_candidate(log: ExecutionLog, row: Row) -> tuple[str, str]:
     if is_finished(run):
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
     return str(run.info.run_id), _fill(log, run, row)
+
+
+def log_rejected(log: ExecutionLog, recipe: RejectedRecipe) -> None:
+    """Log a recipe that gave no candidate: a run with the reason, and nothing to measure or promote."""
+    run = log.child(REJECTED, recipe.label, recipe.label)
+    if is_finished(run):
+        return
+    about = {RECIPE: recipe.label, ENGINE: recipe.engine, VERDICT: "fail"}
+    fill_run(log.client, run, params=about, tags=about | {NOTE: f"fail: {recipe.reason}"})
+    if recipe.details:
+        log.client.log_text(run.info.run_id, recipe.details, "why_rejected.txt")
+    log.client.set_terminated(run.info.run_id, "FINISHED")
 
 
 def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.runs.candidates import log_candidate
+from inc_mlflow.tracking.runs.candidates import log_candidate, log_rejected
 from inc_mlflow.tracking.runs.execution import Execution, ExecutionLog
 from inc_mlflow.tracking.runs.experiments import ensure_experiment, given_run
 from inc_mlflow.tracking.runs.leftovers import end_runs
@@ -73,14 +73,14 @@ def _parent(client: "MlflowClient", experiment_id: str, execution: Execution, gi
 def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> None:
     """Write the best candidate's result on the parent, which is all that the page shows folded."""
     execution = log.execution
-    best = execution.judgement.best()
     tags = {
         ROLE: JOB,
         SESSION: execution.key,
         VERDICT: execution.judgement.verdict,
         NOTE: job_note(execution.judgement, log.parent),
     }
-    numbers = row_metrics(best, execution.pools[execution.slowest(best)])
+    best = next(iter(execution.judgement.candidates), None)
+    numbers = row_metrics(best, execution.pools[execution.slowest(best)]) if best else {}
     fill_run(log.client, parent, params=execution.facts(), numbers=numbers, tags=tags)
     for path, file in files.items():
         log.client.log_artifact(
@@ -90,6 +90,8 @@ def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> No
 
 def _children(log: ExecutionLog) -> tuple[dict[str, str], dict[str, str]]:
     runs, models = {}, {}
+    for rejected in log.execution.judgement.rejected:
+        log_rejected(log, rejected)
     for row in log.execution.judgement.table:
         runs[row.sha256], models[row.sha256] = log_candidate(log, row)
         for pool in row.per_pool:

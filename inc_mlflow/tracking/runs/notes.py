@@ -12,11 +12,16 @@ _NUMBERS = ("accuracy", "drop", "speed-up")
 
 def job_note(judgement: JudgementRecord, run_id: str) -> str:
     """Return a job's note: its best candidate, and the whole table."""
-    best = judgement.best()
     rows = [[row.recipe, *_cells(row), size(row.size_bytes), row.verdict or ""] for row in judgement.table]
+    rows += [[one.label, *[_NOTHING] * 4, "fail"] for one in judgement.rejected]
     table = markdown_table(("recipe", *_NUMBERS, "size", "verdict"), rows)
-    said = f"{best.verdict}: {best.recipe}, {_figures(best)}"
-    return _note(said, promotion_command(judgement, best, run_id), table, judgement.reasons)
+    reasons = tuple(one.reason for one in judgement.rejected)
+    if not judgement.candidates:
+        return _note(judgement.headline(), "No recipe gave a candidate.", table, reasons)
+    best = judgement.best()
+    said = f"{judgement.headline()}, {_figures(best)}"
+    command = promotion_command(judgement, best, run_id)
+    return _note(said, command, table, (*judgement.reasons, *reasons))
 
 
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
@@ -53,9 +58,9 @@ def promotion_command(judgement: JudgementRecord, row: Row, run_id: str) -> str:
 
     ``run_id`` is the job's.
     """
-    best, command = judgement.best(), f"`inc-mlflow promote --run {run_id}`"
     if row.verdict is None:
         return "No command promotes it: it is what candidates are compared with."
+    best, command = judgement.best(), f"`inc-mlflow promote --run {run_id}`"
     if row.verdict == "pass" and row.sha256 == best.sha256:
         return command
     passed = row.verdict == "pass"

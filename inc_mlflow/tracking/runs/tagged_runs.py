@@ -19,6 +19,7 @@ DIGEST, NOTE, ROLE, SESSION, VERDICT = (
 )
 POOL, RECIPE, ENGINE = "inc.pool", "inc.recipe", "inc.engine"
 JOB, BASELINE, CANDIDATE, MEASUREMENT = "job", "baseline", "candidate", "measurement"
+REJECTED = "rejected"
 """Roles."""
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.measure.timing import instance
 from inc_mlflow.measure.timing.instance import InstanceGroup, Turn, common_window
-from inc_mlflow.measure.timing.wall_time import ARRIVALS, CALLS, poisson
+from inc_mlflow.measure.timing.rounds import ARRIVALS, CALLS, poisson
 
 
 def calls(*times, due=None, cpu=1.0):

@@ -9,14 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.measure.gate.criteria import rescale_bounds
-from inc_mlflow.measure.timing.cpu_time import GENERATIONS, Timing
-from inc_mlflow.measure.timing.ratio import (
+from inc_mlflow.measure.timing.cpu_time import GENERATIONS, Timing, cpu_time_contradiction, cpu_time_speedup
+from inc_mlflow.measure.timing.repeatability import (
     BUSY_CACHE,
     BUSY_CACHE_REPEATABILITY,
     CPU_TIME_REPEATABILITY,
     between_generations,
-    cpu_time_contradiction,
-    cpu_time_speedup,
     repeatability,
 )
 

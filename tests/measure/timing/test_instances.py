@@ -15,9 +15,9 @@ import pytest
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware.counters import LoadMeter
-from inc_mlflow.measure.timing import wall_time
+from inc_mlflow.measure.timing import rounds
 from inc_mlflow.measure.timing.instance import Instance, InstanceGroup
-from inc_mlflow.measure.timing.wall_time import poisson, run_rounds
+from inc_mlflow.measure.timing.rounds import poisson, run_rounds
 from inc_mlflow.measure.timing.worker import ANY, save_batches
 from tests.support.paths import EXAMPLE
 
@@ -165,8 +165,8 @@ def test_two_instances_on_two_cores_do_more_than_1_7_times_the_work_of_one(comma
 
     Rounds that other load disturbed prove nothing, and with too few others the test skips.
     """
-    monkeypatch.setattr(wall_time, "NEEDED", 5)
-    monkeypatch.setattr(wall_time, "MOST_ROUNDS", 16)
+    monkeypatch.setattr(rounds, "NEEDED", 5)
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 16)
     with ExitStack() as stack:
         places = {"one": CPUS[-1:], "two": CPUS[-2:]}
         groups = {
@@ -178,7 +178,7 @@ def test_two_instances_on_two_cores_do_more_than_1_7_times_the_work_of_one(comma
             groups, None, lambda: LoadMeter(pids, CPUS[-2:], ()), lambda _: True, lambda numbers, _: numbers
         )
     ratios = [one.turns["two"].pace() / one.turns["one"].pace() for one in done if one.clean]
-    if len(ratios) < wall_time.NEEDED:
+    if len(ratios) < rounds.NEEDED:
         pytest.skip(
             f"other processes disturbed {len(done) - len(ratios)} of {len(done)} rounds on CPUs {CPUS[-2:]}"
         )

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from inc_mlflow.measure.timing import cpu_time, instance
-from inc_mlflow.measure.timing.cpu_time import interleave, time_in_process
+from inc_mlflow.measure.timing import cpu_time, in_process, instance
+from inc_mlflow.measure.timing.cpu_time import LOW_QUANTILE, interleave
+from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.measure.timing.instance import InstanceGroup, Turn
-from inc_mlflow.measure.timing.ratio import LOW_QUANTILE
-from inc_mlflow.measure.timing.wall_time import run_rounds
+from inc_mlflow.measure.timing.rounds import run_rounds
 from inc_mlflow.records import Load
 
 BATCHES = 4
@@ -57,6 +57,7 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(cpu_time, "Instance", Simulated)
     monkeypatch.setattr(cpu_time, "time", there)
+    monkeypatch.setattr(in_process, "time", there)
     return there
 
 

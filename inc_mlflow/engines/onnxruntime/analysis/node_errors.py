@@ -62,7 +62,7 @@ def _noise(names: list[str], models: tuple[_Side, _Side], batches: Iterable[Arra
         strict=True,
     )
     for (_, true), (_, found) in rows:
-        for name in names:
+        for name in (name for name in names if true[name].shape == found[name].shape):
             signal[name] += float(np.square(true[name], dtype=np.float64).sum())
             error[name] += float(np.square(true[name] - found[name], dtype=np.float64).sum())
     return {name: error[name] / signal[name] for name in names if 0 < signal[name] < np.inf}

@@ -6,7 +6,8 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization.registry import IntegerOpsRegistry
 
-from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE, clipped_inputs
+from inc_mlflow.engines.onnxruntime.calibration.clipped import clipped_inputs
+from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE
 from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, read_structure
 
 

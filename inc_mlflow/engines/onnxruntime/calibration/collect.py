@@ -10,6 +10,7 @@ import onnx
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
+from inc_mlflow.engines.onnxruntime.calibration.clipped import clipped_inputs
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_structure, with_outputs
@@ -20,7 +21,6 @@ from inc_mlflow.files import model_sha256
 QUANTIZABLE = frozenset(QDQRegistry) | frozenset(QLinearOpsRegistry)
 """Operators that ONNX Runtime's static quantiser handles."""
 _FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
-_CLIPPING = {"Relu", "Clip"}
 
 
 def collect(
@@ -58,6 +58,8 @@ def _activations(
     session: TimedSession, names: list[str], inputs: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Run one batch; raise ModelError with ONNX Runtime's complaint in one line."""
+    if not names:  # given no names, a session returns every output
+        return {}
     batch = fixed_batch(value.shape for value in session.session.get_inputs())
     values = session.run(names, padded(inputs, batch), "calibration rows")
     rows = len(next(iter(inputs.values())))
@@ -95,23 +97,6 @@ def needed_tensors(model: onnx.ModelProto) -> list[str]:
         (*node.input, *node.output) for node in model.graph.node if node.op_type in QUANTIZABLE
     )
     return list(dict.fromkeys(name for name in around if name in types and name not in clipped))
-
-
-def clipped_inputs(model: onnx.ModelProto) -> dict[str, str]:
-    """Map each tensor whose only reader is a Relu or Clip to the output of that operator."""
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    outputs = {value.name for value in model.graph.output}
-    return {
-        name: nodes[0].output[0]
-        for name, nodes in readers.items()
-        if len(nodes) == 1
-        and nodes[0].op_type in _CLIPPING
-        and nodes[0].input[0] == name
-        and name not in outputs
-    }
 
 
 def _float_activations(model: onnx.ModelProto) -> set[str]:

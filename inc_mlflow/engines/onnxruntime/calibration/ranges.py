@@ -10,21 +10,25 @@ from typing import Any, Self
 import numpy as np
 
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
+from inc_mlflow.engines.onnxruntime.calibration.octaves import hides_the_rest, octaves_of
 from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 from inc_mlflow.errors import ModelError, StateError
 from inc_mlflow.files import canonical_json, write_text
 
-FORMAT = 2
+FORMAT = 3
+_LARGEST = 1e30
+"""Beyond it the arithmetic of scales leaves float32: the lowest float32 is a mask, and no activation."""
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class MinMax:
-    """Smallest and largest value of a tensor, exact in float32."""
+    """Smallest and largest value of a tensor, exact in float32, and the octaves that its values reach."""
 
     low: float
     high: float
+    octaves: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, name: str, values: np.ndarray) -> Self:
@@ -37,16 +41,17 @@ class MinMax:
             raise ModelError(
                 f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
             )
-        return cls(low, high)
+        return cls(low, high, octaves_of(values, max(-low, high)))
 
     @property
     def bounded(self) -> bool:
-        """Tell whether INT8 can cover the range: masks are often minus infinity."""
-        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+        """Tell whether INT8 can cover the range: masks are often minus infinity, or the lowest float32."""
+        return bool(self.low > -_LARGEST and self.high < _LARGEST)
 
     def merge(self, other: Self) -> Self:
         """Return the ends of both parts together."""
-        return type(self)(min(self.low, other.low), max(self.high, other.high))
+        ends = min(self.low, other.low), max(self.high, other.high)
+        return type(self)(*ends, self.octaves | other.octaves)
 
     def range(self) -> Range:
         """Return the range that INT8 must cover."""
@@ -63,7 +68,16 @@ class Ranges:
     histograms: dict[str, Histogram] = field(default_factory=dict)
     """One for every tensor, or none at all: the method minmax needs none."""
     unbounded: frozenset[str] = frozenset()
-    """Tensors that reach infinity: they have no range, and the nodes that read or write them stay FP32."""
+    """Tensors that reach infinity, or nearly: they have no range."""
+
+    @property
+    def unusable(self) -> frozenset[str]:
+        """Tensors that INT8 cannot hold: the nodes that read or write them stay FP32.
+
+        They are the unbounded ones, and those in which a few large values leave too few steps for the rest.
+        """
+        hidden = {name for name, ends in self.tensors.items() if hides_the_rest(ends.octaves)}
+        return self.unbounded | hidden
 
     def __len__(self) -> int:
         """Return the number of tensors."""
@@ -115,6 +129,7 @@ class Ranges:
             "rows": self.rows,
             "minmax": {name: ends.range() for name, ends in self.tensors.items()},
             "unbounded": sorted(self.unbounded),
+            "octaves": {name: sorted(ends.octaves) for name, ends in self.tensors.items()},
             "histograms": {name: counts.to_text() for name, counts in self.histograms.items()},
         }
         write_text(path, canonical_json(data))
@@ -128,7 +143,10 @@ class Ranges:
                 raise StateError(
                     f"{path}: ranges of format {data['format']}; this version reads {FORMAT}, calibrate again"
                 )
-            tensors = {name: _minmax(low, high) for name, (low, high) in data["minmax"].items()}
+            octaves = {name: _octaves(reached) for name, reached in data["octaves"].items()}
+            tensors = {
+                name: _minmax(low, high, octaves[name]) for name, (low, high) in data["minmax"].items()
+            }
             histograms = _histograms(data["histograms"], tensors)
             unbounded = frozenset(map(_text, data["unbounded"]))
             return cls(
@@ -144,12 +162,16 @@ def _text(value: object) -> str:
     return value
 
 
-def _minmax(low: float, high: float) -> MinMax:
+def _octaves(reached: list[int]) -> frozenset[int]:
+    return frozenset(map(operator.index, reached))
+
+
+def _minmax(low: float, high: float, octaves: frozenset[int]) -> MinMax:
     """Check that ``low`` and ``high`` are in order and float32: a histogram has no bin for other values."""
     largest = float(np.finfo(np.float32).max)
     if not (-largest <= low <= high <= largest and all(float(np.float32(end)) == end for end in (low, high))):
         raise ValueError("a range is not one of finite float32")
-    return MinMax(float(low), float(high))
+    return MinMax(float(low), float(high), octaves)
 
 
 def _histograms(texts: Mapping[str, str], tensors: Mapping[str, MinMax]) -> dict[str, Histogram]:

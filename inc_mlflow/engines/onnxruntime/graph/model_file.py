@@ -89,8 +89,13 @@ def interface(path: Path) -> Interface:
     Raises ModelError where it cannot be read, or an input is no tensor.
     """
     model = read_structure(path)
-    names = tuple(output.name for output in model.graph.output)
-    return Interface(signature(model), output_signature(model), names)
+    outputs = model.graph.output
+    return Interface(
+        signature(model),
+        output_signature(model),
+        tuple(output.name for output in outputs if _is_tensor(output)),
+        tuple(output.name for output in outputs if not _is_tensor(output)),
+    )
 
 
 def signature(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
@@ -119,6 +124,11 @@ def np_dtype(data_type: int, where: str) -> np.dtype:
         return onnx.helper.tensor_dtype_to_np_dtype(data_type)
     except KeyError as error:
         raise ModelError(f"{where}: has the unknown data type {data_type}; export the model again") from error
+
+
+def _is_tensor(value: onnx.ValueInfoProto) -> bool:
+    """Tell whether a value is a tensor; one without a type is taken for one, as ONNX Runtime infers it."""
+    return value.type.WhichOneof("value") in {"tensor_type", None}
 
 
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
@@ -192,7 +202,7 @@ def _node_tensors(nodes: "Iterator[onnx.NodeProto] | onnx.NodeProto") -> Iterato
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-            for graph in _subgraphs(attribute):
+            for graph in subgraphs(attribute):
                 yield from graph.initializer
 
 
@@ -200,9 +210,10 @@ def _nodes(nodes: "Iterator[onnx.NodeProto] | onnx.NodeProto") -> Iterator[onnx.
     for node in nodes:
         yield node
         for attribute in node.attribute:
-            for graph in _subgraphs(attribute):
+            for graph in subgraphs(attribute):
                 yield from _nodes(graph.node)
 
 
-def _subgraphs(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+def subgraphs(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+    """Return the graphs inside one attribute of a node."""
     return [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]

@@ -1,134 +1,115 @@
 """Turn any ONNX file into the baseline: current opset, constants and batch norm folded, shapes inferred."""
 
-import shutil
 import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from onnx import version_converter
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from inc_mlflow.engines.onnxruntime.graph.model_file import (
-    MODEL,
-    all_nodes,
-    graph_inputs,
-    read_structure,
-    tensors,
-)
-from inc_mlflow.engines.onnxruntime.runtime.session import BASIC, one_line, open_file, options
+from inc_mlflow.engines.onnxruntime.graph.fold import FOLD, check_room, fold, is_large, write_model
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, all_nodes, read_structure
+from inc_mlflow.engines.onnxruntime.graph.rewrites.collisions import COLLISIONS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.copies import COPIES
+from inc_mlflow.engines.onnxruntime.graph.rewrites.floats import DOUBLE, HALF, PRECISIONS, float_types
+from inc_mlflow.engines.onnxruntime.graph.rewrites.functions import FUNCTIONS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.gemm import GEMM
+from inc_mlflow.engines.onnxruntime.graph.rewrites.opset import OPSET, RAISE_OPSET, opset_of
+from inc_mlflow.engines.onnxruntime.graph.rewrites.pass_through import PASS_THROUGH
+from inc_mlflow.engines.onnxruntime.graph.rewrites.rewrite import Rewrite
+from inc_mlflow.engines.onnxruntime.graph.rewrites.slow_fusion import SLOW_FUSION
+from inc_mlflow.engines.onnxruntime.graph.rewrites.sparse import DENSE
+from inc_mlflow.engines.onnxruntime.graph.rewrites.types import TYPES
+from inc_mlflow.engines.onnxruntime.graph.skeleton import drop_initializers_from_inputs
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import disk_full, external_data, model_bytes
+from inc_mlflow.files import external_data
 
-OPSET = 17
-"""Lowest opset of a baseline: per-channel QDQ needs 13, LayerNormalization 17."""
-_PROTOBUF_LIMIT = 2**31 - 2**20  # bytes: protobuf's 2 GB less room for the graph itself
-_SMALL = 1024  # bytes: version adapters read small constants (shapes, axes), never weights
+__all__ = ["OPSET", "REWRITES", "Normalized", "normalize"]
+_BEFORE = (FUNCTIONS, DENSE, RAISE_OPSET, HALF, DOUBLE)
+_AFTER = (GEMM, COPIES, PASS_THROUGH, COLLISIONS, SLOW_FUSION, TYPES)
+REWRITES = (*(one.name for one in _BEFORE), FOLD, *(one.name for one in _AFTER))
+"""Names of all rewrites, in their order."""
+_IR_VERSION = 8
+"""Lowest version of the format: that of opset 17. Since 4, initialisers need not be inputs as well."""
 
 
-def normalize(source: Path, directory: Path) -> int:
-    """Write the baseline ``model.onnx`` into ``directory`` and return its opset.
+@dataclass(frozen=True)
+class Normalized:
+    """Facts about a baseline."""
+
+    opset: int
+    precision: str
+    """The coarsest float type that the source computes with."""
+    notes: tuple[str, ...]
+
+
+def normalize(source: Path, directory: Path, without: Collection[str] = ()) -> Normalized:
+    """Write the baseline ``model.onnx`` into ``directory``, without some of ``REWRITES``.
 
     Above 2 GB the weights are in a file beside it. Raises ModelError where the source cannot be read or
     converted, and the error of a full disk where the baseline does not fit.
     """
-    read_structure(source)  # refuses external data outside the source's directory before anything follows it
-    model = onnx.load(source)
-    _drop_initializers_from_inputs(model)
-    model = _raise_opset(model, source)
+    model = read_structure(
+        source
+    )  # refuses weights outside the source's directory before anything reads them
+    types = float_types(model)
+    model.ir_version = max(model.ir_version, _IR_VERSION)
+    drop_initializers_from_inputs(model)
+    model, notes = _rewritten(model, _BEFORE, source, source.parent, without)
     target = directory / MODEL
-    large = sum(tensor.ByteSize() for tensor in tensors(model)) > _PROTOBUF_LIMIT
-    with tempfile.TemporaryDirectory(dir=directory) as folder:
-        plain = Path(folder) / MODEL
-        onnx.save(model, plain, save_as_external_data=large, location=external_data(plain).name)
-        del model  # a large model need not be in memory twice
-        _fold(plain, target, large)
-    return _finish(target)
+    large = is_large(model)
+    check_room(model, target)
+    if FOLD in without:
+        write_model(model, source.parent, target, large)
+        del model
+    else:
+        with tempfile.TemporaryDirectory(dir=directory) as folder:
+            plain = Path(folder) / MODEL
+            write_model(model, source.parent, plain, large)
+            del model  # ONNX Runtime reads it into memory again
+            fold(plain, target, large, source)
+    return Normalized(_finish(target, source, without), _coarsest(types), notes)
 
 
-def _drop_initializers_from_inputs(model: onnx.ModelProto) -> None:
-    """Weights listed as inputs could be overridden by a caller, so no optimiser may fold them."""
-    keep = graph_inputs(model)
-    del model.graph.input[:]
-    model.graph.input.extend(keep)
+def _rewritten(
+    model: onnx.ModelProto, rewrites: Iterable[Rewrite], source: Path, folder: Path, without: Collection[str]
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Return the model and the notes of the rewrites that were applied."""
+    notes = []
+    for rewrite in rewrites:
+        if rewrite.name in without:
+            continue
+        try:
+            changed = rewrite.apply(model, folder)
+        except ModelError as error:
+            raise ModelError(f"{source}: {error}") from error
+        if changed is not None:
+            model = changed
+            notes += [rewrite.note] if rewrite.note else []
+    return model, tuple(notes)
 
 
-def _raise_opset(model: onnx.ModelProto, source: Path) -> onnx.ModelProto:
-    if _opset(model) >= OPSET:
-        return model
-    weights = _detach_weights(model)
-    try:
-        model = version_converter.convert_version(model, OPSET)
-    except (
-        RuntimeError,
-        ValueError,
-        version_converter.ConvertError,
-        onnx.shape_inference.InferenceError,
-    ) as error:
-        raise ModelError(
-            f"{source}: cannot be raised from opset {_opset(model)} to {OPSET}: {one_line(error)}; "
-            f"export it with opset {OPSET}"
-        ) from error
-    _attach_weights(model, weights)
-    return model
+def _finish(target: Path, source: Path, without: Collection[str]) -> int:
+    """Make the folded model quantisable, and return its opset.
 
-
-def _opset(model: onnx.ModelProto) -> int:
-    return next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 1)
-
-
-def _detach_weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """Turn large initialisers into inputs, since the converter cannot serialise models above 2 GB."""
-    large = [tensor for tensor in model.graph.initializer if tensor.ByteSize() > _SMALL]
-    small = [tensor for tensor in model.graph.initializer if tensor.ByteSize() <= _SMALL]
-    weights = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in large]
-    inputs = [
-        onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims) for tensor in weights
-    ]
-    kept = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in small]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
-    model.graph.input.extend(inputs)
-    return weights
-
-
-def _attach_weights(model: onnx.ModelProto, weights: list[onnx.TensorProto]) -> None:
-    names = {tensor.name for tensor in weights}
-    keep = [value for value in model.graph.input if value.name not in names]
-    del model.graph.input[:]
-    model.graph.input.extend(keep)
-    model.graph.initializer.extend(weights)
-    _drop_initializers_from_inputs(model)
-
-
-def _fold(plain: Path, target: Path, large: bool) -> None:
-    """Let ONNX Runtime fold constants and batch norm; its basic level writes standard operators only."""
-    if shutil.disk_usage(target.parent).free < model_bytes(plain):
-        raise disk_full(target)  # ONNX Runtime only says that it could not write
-    settings = options(threads=1, level=BASIC)
-    settings.optimized_model_filepath = str(target)
-    if large:
-        settings.add_session_config_entry(
-            "session.optimized_model_external_initializers_file_name", external_data(target).name
-        )
-        settings.add_session_config_entry(
-            "session.optimized_model_external_initializers_min_size_in_bytes", str(_SMALL)
-        )
-    open_file(plain, settings)
-
-
-def _finish(target: Path) -> int:
-    """Name every node, infer shapes, and drop the operator sets that ONNX Runtime lists but no node uses."""
-    model = onnx.load(target, load_external_data=False)
+    Every node gets a name, and operator sets that ONNX Runtime lists but no node uses are dropped.
+    """
+    model, _ = _rewritten(onnx.load(target, load_external_data=False), _AFTER, source, target.parent, without)
     _name_nodes(model)
-    _prevent_slow_fusion(model)
-    model = _infer_shapes(model)
     used = {node.domain for node in all_nodes(model)} | {""}
     keep = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(keep)
     add_pre_process_metadata(model)
-    onnx.save(model, target)
-    return _opset(model)
+    write_model(model, target.parent, target, external_data(target).exists())
+    return opset_of(model)
+
+
+def _coarsest(types: Collection[int]) -> str:
+    """Return NumPy's name of the coarsest of these types besides float32."""
+    coarse = [name for kind, name in PRECISIONS.items() if kind in types and name != "float64"]
+    return max(coarse, default="float32", key=lambda name: name == "bfloat16")
 
 
 def _name_nodes(model: onnx.ModelProto) -> None:
@@ -142,24 +123,3 @@ def _name_nodes(model: onnx.ModelProto) -> None:
                 node.name += "_"
             taken.add(node.name)
         seen.add(node.name)
-
-
-def _prevent_slow_fusion(model: onnx.ModelProto) -> None:
-    """Replace the Add of two activations before a LayerNormalization by Sum, which computes the same.
-
-    ONNX Runtime 1.32 fuses such an Add into SkipLayerNormalization, whose CPU kernel is not vectorised. A
-    MiniLM is 5 % faster in FP32 and 9 % in INT8 without that fusion.
-    """
-    weights = {tensor.name for tensor in model.graph.initializer}
-    normalized = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
-    for node in model.graph.node:
-        if node.op_type == "Add" and node.output[0] in normalized and not weights & set(node.input):
-            node.op_type = "Sum"
-
-
-def _infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Infer shapes where possible: they help the quantiser, but it works without."""
-    try:
-        return onnx.shape_inference.infer_shapes(model)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-        return model

@@ -9,13 +9,17 @@ from onnxruntime.quantization.registry import IntegerOpsRegistry
 from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.methods.quantizer import (
+    check_baseline,
     check_changed,
     check_nodes,
     check_operators,
     common_options,
-    quiet,
+    quantizer,
 )
 from inc_mlflow.engines.onnxruntime.options import Dynamic
+
+_FLOAT_IF_UNKNOWN = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+"""ONNX infers no type behind operators of other domains."""
 
 
 class DynamicMethod:
@@ -32,10 +36,22 @@ class DynamicMethod:
         FP32.
         """
         self.check(recipe)
-        check_nodes(read_structure(baseline), recipe)
-        with quiet():
-            quantize_dynamic(onnx.load(baseline), target, **common_options(baseline, recipe))
+        structure = read_structure(baseline)
+        check_baseline(structure, recipe, IntegerOpsRegistry)
+        check_nodes(structure, recipe)
+        options = common_options(baseline, recipe)
+        options["nodes_to_exclude"] += _without_constant_weights(structure)
+        model = onnx.load(baseline)
+        with quantizer(recipe):
+            quantize_dynamic(model, target, extra_options=dict(_FLOAT_IF_UNKNOWN), **options)
         check_changed(target, recipe)
+
+
+def _without_constant_weights(structure: onnx.ModelProto) -> list[str]:
+    """Return the names of convolutions with computed weights, which the quantiser takes for constants."""
+    constants = {tensor.name for tensor in structure.graph.initializer}
+    nodes = (node for node in structure.graph.node if node.op_type == "Conv")
+    return [node.name for node in nodes if node.input[1] not in constants]
 
 
 METHOD = DynamicMethod()

@@ -1,6 +1,7 @@
-"""What both methods share: options, checks of names, a quiet quantiser, a check that the model changed."""
+"""What both methods share: options, checks of names, the call of the quantiser, a check that it changed."""
 
 import logging
+import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from onnxruntime.quantization import QuantType
 
 from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, read_structure
 from inc_mlflow.engines.onnxruntime.options import OnnxRuntimeRecipe
-from inc_mlflow.errors import ModelError
+from inc_mlflow.errors import ModelError, reason
 from inc_mlflow.files import external_data
 from inc_mlflow.registry import did_you_mean
 
@@ -19,6 +20,9 @@ _CHANGED = {
     "QuantizeLinear",
     "DynamicQuantizeLinear",
     "DynamicQuantizeLSTM",
+    "DynamicQuantizeMatMul",
+    "MatMulIntegerToFloat",
+    "QGemm",
     "MatMulInteger",
     "ConvInteger",
     "QAttention",
@@ -38,14 +42,42 @@ def common_options(baseline: Path, recipe: OnnxRuntimeRecipe) -> dict[str, Any]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the quantiser, which warns about every tensor that it skips: the candidate is judged anyway."""
+def quantizer(recipe: OnnxRuntimeRecipe) -> Iterator[None]:
+    """Enclose one call of ONNX Runtime's quantiser, and nothing of our own.
+
+    Whatever it raises about a model becomes ModelError, with its whole text: it is Python code of somebody
+    else, which fails on unusual graphs with any exception. A full disk or memory is no fault of the recipe.
+    Its log is silent, since it warns about every tensor that it skips: the candidate is judged anyway.
+    """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"recipe {recipe.label()!r}: onnxruntime's quantiser fails on this model "
+            f"({type(error).__name__}: {reason(error)}); choose another recipe",
+            details=traceback.format_exc(),
+        ) from error
     finally:
         logging.disable(before)
+
+
+def check_baseline(structure: onnx.ModelProto, recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> None:
+    """Raise ModelError where the baseline has no operator to quantise, or is quantised itself."""
+    if is_quantized(structure):
+        raise ModelError(
+            f"recipe {recipe.label()!r}: the model is an INT8 model already; give the FP32 model it came from"
+        )
+    if not any(node.op_type in supported for node in structure.graph.node):
+        raise _nothing_to_quantize(recipe)
+
+
+def is_quantized(model: onnx.ModelProto) -> bool:
+    """Tell whether any node of a model quantises, or computes with integers of eight bits."""
+    return any(node.op_type in _CHANGED or node.op_type.startswith("QLinear") for node in all_nodes(model))
 
 
 def check_operators(recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> None:
@@ -72,8 +104,11 @@ def check_nodes(structure: onnx.ModelProto, recipe: OnnxRuntimeRecipe) -> None:
 
 def check_changed(target: Path, recipe: OnnxRuntimeRecipe) -> None:
     """Raise ModelError where the candidate is still FP32."""
-    nodes = all_nodes(read_structure(target))
-    if not any(node.op_type in _CHANGED or node.op_type.startswith("QLinear") for node in nodes):
-        raise ModelError(
-            f"recipe {recipe.label()!r}: nothing in this model can be quantised that way; try another method"
-        )
+    if not is_quantized(read_structure(target)):
+        raise _nothing_to_quantize(recipe)
+
+
+def _nothing_to_quantize(recipe: OnnxRuntimeRecipe) -> ModelError:
+    return ModelError(
+        f"recipe {recipe.label()!r}: nothing in this model can be quantised that way; try another method"
+    )

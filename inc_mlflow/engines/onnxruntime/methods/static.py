@@ -11,17 +11,21 @@ from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, 
 
 from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.analysis.saturation import ROWS, first_rows, predict, saturating_weights
-from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE, clipped_inputs, collect
+from inc_mlflow.engines.onnxruntime.calibration.clipped import last_clipped
+from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE, collect
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Range, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
 from inc_mlflow.engines.onnxruntime.methods.bias_correction import correct_biases
 from inc_mlflow.engines.onnxruntime.methods.equalize import equalize
+from inc_mlflow.engines.onnxruntime.methods.float_reads import separate_float_reads
+from inc_mlflow.engines.onnxruntime.methods.kept_fp32 import nodes_kept_fp32
 from inc_mlflow.engines.onnxruntime.methods.quantizer import (
+    check_baseline,
     check_changed,
     check_nodes,
     check_operators,
     common_options,
-    quiet,
+    quantizer,
 )
 from inc_mlflow.engines.onnxruntime.methods.smooth_quant import smooth
 from inc_mlflow.engines.onnxruntime.options import Static
@@ -41,6 +45,7 @@ class StaticMethod:
         Raises ModelError where one of the recipe's options could change nothing in this model, or the recipe
         names operators or nodes that do not exist.
         """
+        check_baseline(read_structure(baseline), recipe, QUANTIZABLE)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             model, ranges = _easier_to_round(baseline, recipe, data, Path(scratch))
             narrow = _saturating(model, ranges, recipe, data, target.parent)
@@ -129,10 +134,10 @@ def _quantize(
         raise ModelError(
             f"recipe {recipe.label()!r}: static quantisation needs ranges, see `inc-mlflow calibrate`"
         )
-    options = common_options(baseline, recipe)
-    options |= _narrowed(structure, recipe, narrow) | _bounded(structure, recipe, ranges)
-    with quiet():
-        _write(baseline, _placed(ranges.final(recipe.calibrate_method), structure), recipe, target, options)
+    final = _placed(ranges.final(recipe.calibrate_method), structure)
+    kept = nodes_kept_fp32(structure, recipe, final, ranges.unusable)
+    options = common_options(baseline, recipe) | _narrowed(structure, recipe, narrow)
+    _write(baseline, final, recipe, target, options | _excluded(recipe, kept))
     check_changed(target, recipe)
 
 
@@ -140,18 +145,22 @@ def _write(
     baseline: Path, ranges: Mapping[str, Range], recipe: Static, target: Path, options: dict[str, Any]
 ) -> None:
     """Quantise with our ranges, given as the calibration cache that ``quantize_static`` reads."""
+    model = onnx.load(baseline)  # a path would make the quantiser write beside the baseline
+    # In the QOperator format the quantiser never gives a Where float inputs, even where that is excluded.
+    separate_float_reads(model, {"Where"} if recipe.quant_format == "QOperator" else ())
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder) / "ranges.json"
         cache.write_text(json.dumps(_calibration_cache(ranges)))
-        quantize_static(
-            onnx.load(baseline),  # a path would make it write beside the baseline
-            target,
-            calibration_cache_path=cache,
-            calibrate_method=CalibrationMethod.MinMax,  # the ranges are final, whichever method made them
-            quant_format=QuantFormat[recipe.quant_format],
-            activation_type=QuantType[recipe.activation_type],
-            **options,
-        )
+        with quantizer(recipe):
+            quantize_static(
+                model,
+                target,
+                calibration_cache_path=cache,
+                calibrate_method=CalibrationMethod.MinMax,  # the ranges are final, whichever method made them
+                quant_format=QuantFormat[recipe.quant_format],
+                activation_type=QuantType[recipe.activation_type],
+                **options,
+            )
 
 
 def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
@@ -174,10 +183,8 @@ def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str
     return {"extra_options": {"TensorQuantOverrides": overrides}} if overrides else {}
 
 
-def _bounded(structure: onnx.ModelProto, recipe: Static, ranges: Ranges) -> dict[str, list[str]]:
-    """Return the options that exclude nodes at tensors that reach infinity, such as masks."""
-    touching = [node.name for node in structure.graph.node if ranges.unbounded & {*node.input, *node.output}]
-    return {"nodes_to_exclude": [*recipe.nodes_to_exclude, *touching]}
+def _excluded(recipe: Static, kept: list[str]) -> dict[str, list[str]]:
+    return {"nodes_to_exclude": list(dict.fromkeys((*recipe.nodes_to_exclude, *kept)))}
 
 
 def _channel_axis(node: onnx.NodeProto) -> int:
@@ -188,7 +195,7 @@ def _channel_axis(node: onnx.NodeProto) -> int:
 
 def _placed(ranges: Mapping[str, Range], structure: onnx.ModelProto) -> dict[str, Range]:
     """Add the tensors that only a Relu or Clip reads, with the clipped range, as the quantiser does."""
-    clips = clipped_inputs(structure)
+    clips = last_clipped(structure)
     return {name: ranges[clipped] for name, clipped in clips.items() if clipped in ranges} | dict(ranges)
 
 

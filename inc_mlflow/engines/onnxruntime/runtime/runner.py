@@ -11,22 +11,24 @@ from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import CPU, open_file, options
 from inc_mlflow.errors import ModelError
 
+_TENSOR = "tensor("
+
 
 class LoadedSession:
-    """A model in an existing session: returns all outputs, and fills up batches of a fixed size.
+    """A model in an existing session: returns all tensors it gives, and fills up batches of a fixed size.
 
-    ``model`` names the model in errors.
+    Outputs that are sequences, maps or optional are not fetched. ``model`` names the model in errors.
     """
 
     def __init__(self, model: Path | str, session: onnxruntime.InferenceSession) -> None:
         self.model = model
         self._session = TimedSession(session, model)
-        self.outputs = [output.name for output in session.get_outputs()]
+        self.outputs = [output.name for output in session.get_outputs() if output.type.startswith(_TENSOR)]
         self._inputs = {value.name for value in session.get_inputs()}
         self._batch = fixed_batch(value.shape for value in session.get_inputs())
 
     def __call__(self, inputs: Arrays) -> Arrays:
-        """Return all outputs of one batch, by name.
+        """Return all tensors that one batch gives, by name.
 
         Raises ModelError with ONNX Runtime's complaint in one line, or where the inputs are not the model's.
         """
@@ -36,7 +38,7 @@ class LoadedSession:
                 f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, "
                 f"rows have {', '.join(inputs)}"
             )
-        values = self._session.run(None, padded(inputs, self._batch))
+        values = self._session.run(self.outputs, padded(inputs, self._batch)) if self.outputs else []
         return {
             name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)
         }

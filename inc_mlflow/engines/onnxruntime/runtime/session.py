@@ -109,7 +109,8 @@ def open_file(
     try:
         session = onnxruntime.InferenceSession(str(model), settings, providers=[provider], enable_fallback=0)
     except RUNTIME_ERRORS as error:
-        raise ModelError(f"{model}: onnxruntime cannot load it: {one_line(error)}") from error
+        text = one_line(error).replace(f"Load model from {model} failed:", "")
+        raise ModelError(f"{model}: onnxruntime cannot load it: {text}") from error
     if session.get_providers()[0] != provider:
         raise HardwareError(
             f"provider: onnxruntime cannot start {provider} here; check the GPU, its driver, CUDA and cuDNN"

@@ -1,111 +1,16 @@
-"""Pair saturation against brute force in integers, and what protection does to a file."""
+"""Which layers saturate, how often, and by how much of the output's steps."""
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import ValidationError
 
-from inc_mlflow.engines.engine import MethodData as Calibration
-from inc_mlflow.engines.onnxruntime.analysis.saturating_pairs import at_risk, excess
-from inc_mlflow.engines.onnxruntime.analysis.saturation import first_rows, predict, saturating_weights
-from inc_mlflow.engines.onnxruntime.calibration.collect import collect
-from inc_mlflow.engines.onnxruntime.graph.im2col import Product
-from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
-from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
+from inc_mlflow.engines.onnxruntime.analysis.saturation import first_rows, predict
 from inc_mlflow.engines.onnxruntime.options import Dynamic, Static
 from tests.support.graphs import model as float_graph
 from tests.support.integer_graphs import qlinear, wrap
-from tests.support.onnx_candidates import compress, quantize
-
-
-def brute_force(activations, weights):
-    """Add pairs one by one as the kernel does: (saturated sums, saturating pairs, pairs that could for some
-    activations)."""
-    sums = np.zeros((len(activations), weights.shape[1]), int)
-    saturating, risky = 0, 0
-    for column in range(weights.shape[1]):
-        for start in range(0, len(weights), 2):
-            pair = [int(value) for value in weights[start : start + 2, column]]
-            corners = [sum(255 * value for value in pair if value * sign > 0) for sign in (1, -1)]
-            risky += corners[0] > 32767 or corners[1] < -32768
-            for row in range(len(activations)):
-                exact = sum(
-                    int(a) * w for a, w in zip(activations[row, start : start + 2], pair, strict=True)
-                )
-                sums[row, column] += min(max(exact, -32768), 32767)
-                saturating += not -32768 <= exact <= 32767
-    return sums, saturating, risky
-
-
-@given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 4), st.integers(0, 2**32 - 1), st.booleans())
-def test_excess_equals_brute_force(rows, depth, columns, seed, extreme):
-    generator = np.random.default_rng(seed)
-    activations = generator.choice([0, 127, 128, 129, 130, 255], (rows, depth)).astype(np.uint8)
-    weights = generator.choice(
-        [-128, -127, 0, 126, 127] if extreme else range(-128, 128), (depth, columns)
-    ).astype(np.int8)
-    sums, saturating, risky = brute_force(activations, weights)
-    lost, count = excess(activations, weights, at_risk(weights))
-    np.testing.assert_array_equal(activations.astype(int) @ weights + lost, sums)
-    assert (count, at_risk(weights).sum()) == (saturating, risky)
-
-
-@st.composite
-def convolutions(draw):
-    """Draw (input shape, weight shape, attributes) of a convolution with one to three spatial axes."""
-    axes = draw(st.integers(1, 3))
-    groups, outs, ins = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 3))
-    each = st.tuples(*[st.integers(1, 3)] * axes)
-    kernel, strides, dilations = draw(each), draw(each), draw(st.tuples(*[st.integers(1, 2)] * axes))
-    space = [
-        draw(st.integers((size - 1) * step + 1, 8)) for size, step in zip(kernel, dilations, strict=True)
-    ]
-    attributes = {"group": groups, "strides": strides, "dilations": dilations, "kernel_shape": kernel}
-    padding = draw(st.sampled_from(["pads", "SAME_UPPER", "SAME_LOWER", "VALID"]))
-    if padding == "pads":
-        attributes["pads"] = draw(st.lists(st.integers(0, 2), min_size=2 * axes, max_size=2 * axes))
-    else:
-        attributes |= {
-            "auto_pad": padding,
-            "dilations": (1,) * axes,
-        }  # onnxruntime pads dilated kernels otherwise
-    return (2, groups * ins, *space), (groups * outs, ins, *kernel), attributes
-
-
-@settings(max_examples=60)
-@given(convolutions(), st.integers(0, 2**32 - 1))
-def test_rows_times_weights_are_the_convolution(case, seed):
-    shape, weight_shape, attributes = case
-    generator = np.random.default_rng(seed)
-    activations = generator.integers(0, 255, shape).astype(np.uint8)
-    weights = generator.integers(-9, 9, weight_shape).astype(np.int8)
-    node = helper.make_node("Conv", ["x", "w"], ["y"], **attributes)
-    expected = run(
-        float_graph([node], {"w": weights.astype("f4")}, {"x": shape}, {"y": None}, 17),
-        activations.astype("f4"),
-    )
-    values = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-    product = Product.of("Conv", weights, values)
-    rows = product.rows(activations, zero=0, limit=10**6, seed=0)
-    found = np.concatenate(list(rows.astype(int) @ product.weights), 1)  # (positions, channels)
-    np.testing.assert_array_equal(found, np.moveaxis(expected, 1, -1).reshape(len(found), -1))
-
-
-def test_few_positions_are_some_of_all():
-    product = Product.of("Conv", np.ones((1, 1, 1, 1), np.int8), {})
-    activations = np.arange(200, dtype=np.uint8).reshape(2, 1, 10, 10)
-    drawn = product.rows(activations, 0, limit=30, seed=1).ravel()
-    assert len(set(drawn)) == 60
-    np.testing.assert_array_equal(drawn, product.rows(activations, 0, limit=30, seed=1).ravel())
-
-
-def run(graph, values):
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": values})[0]
+from tests.support.onnx_candidates import quantize
+from tests.support.saturated_sums import brute_force
 
 
 def predicted(tmp_path, graph, *batches, **options):
@@ -231,75 +136,6 @@ def test_first_rows(number):
     np.testing.assert_array_equal(taken, np.arange(min(number, 5)))
 
 
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory):
-    """A convolution, two MatMuls with the same weights, and a Gemm: the first three saturate, the last only
-    could."""
-    generator = np.random.default_rng(0)
-
-    def heavy(*shape):
-        return (generator.choice([-1, 1], shape) * generator.uniform(0.5, 1, shape)).astype("f4")
-
-    weights = {
-        "c": heavy(8, 4, 3, 3),
-        "m": heavy(64, 64),
-        "g": heavy(5, 64),
-        "b": heavy(5),
-        "shape": np.array([-1, 64]),
-    }
-    weights["g"] = np.repeat(np.sign(weights["g"][:, ::2]), 2, 1) * np.array([1, 0.03] * 32, "f4")
-    nodes = [
-        helper.make_node("Conv", ["x", "c"], ["c1"], pads=[1] * 4),
-        helper.make_node("Relu", ["c1"], ["c2"]),
-        helper.make_node("Reshape", ["c2", "shape"], ["f"]),
-        helper.make_node("MatMul", ["f", "m"], ["m1"]),
-        helper.make_node("Relu", ["m1"], ["m2"]),
-        helper.make_node("MatMul", ["m2", "m"], ["m3"]),
-        helper.make_node("Relu", ["m3"], ["m4"]),
-        helper.make_node("Gemm", ["m4", "g", "b"], ["y"], transB=1),
-    ]
-    folder = tmp_path_factory.mktemp("chain")
-    onnx.save(float_graph(nodes, weights, {"x": ["n", 4, 4, 4]}, {"y": ["m", 5]}, 17), folder / "source.onnx")
-    normalize(folder / "source.onnx", folder)
-    rows = [{"x": generator.uniform(0, 1, (4, 4, 4, 4)).astype("f4")} for _ in range(4)]
-    return folder / MODEL, Calibration(lambda: rows, collect(folder / MODEL, rows, threads=1), threads=1)
-
-
-@pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("activation_type", ["QUInt8", "QInt8"])
-def test_only_saturating_weights_get_seven_bits(chain, per_channel, activation_type, tmp_path):
-    options = {"per_channel": per_channel, "activation_type": activation_type}
-    before = candidate(chain, Static(**options), tmp_path / "plain.onnx")
-    after = candidate(chain, Static(**options, reduce_range="saturating"), tmp_path / "protected.onnx")
-    assert [one.weights for one in before.layers] == ["c", "m", "m", "g"]
-    assert saturating_weights(before) == {"c", "m"}
-    assert (before.rows, before.at_risk, after.at_risk) == (16, 3, 0)
-    assert before.layers[3].possible > 0
-    plain, protected = (tensors(tmp_path / name) for name in ("plain.onnx", "protected.onnx"))
-    largest = {name: np.abs(protected[f"{name}_quantized"].astype(int)).max() for name in "cmg"}
-    assert largest == {"c": 64, "m": 64, "g": 127}
-    for name in "cmg":
-        np.testing.assert_allclose(
-            protected[f"{name}_scale"] * largest[name], plain[f"{name}_scale"] * 127, rtol=1e-5
-        )
-    np.testing.assert_array_equal(plain["g_quantized"], protected["g_quantized"])
-
-
-def test_the_prediction_is_the_same_for_both_kinds_of_activation_and_both_formats(chain, tmp_path):
-    recipes = [Static(), Static(activation_type="QInt8"), Static(quant_format="QOperator", per_channel=True)]
-    reports = [candidate(chain, recipe, tmp_path / f"{number}.onnx") for number, recipe in enumerate(recipes)]
-    rates = [[one.expected_rate for one in report.layers] for report in reports]
-    assert rates[0] == rates[1]
-    assert rates[2][0] == pytest.approx(
-        rates[0][0], rel=0.05
-    )  # MatMul and Gemm are per tensor in this format
-
-
-def test_protection_needs_qdq():
-    with pytest.raises(ValidationError, match="reduce_range saturating is for quant_format QDQ only"):
-        Static(quant_format="QOperator", reduce_range="saturating")
-
-
 def test_a_small_network_on_real_images(baseline, ranges, rows, tmp_path):
     quantize(baseline, ranges, Static(), tmp_path / "q.onnx")
     report = predict(tmp_path / "q.onnx", first_rows(rows, 16))
@@ -309,13 +145,3 @@ def test_a_small_network_on_real_images(baseline, ranges, rows, tmp_path):
     assert 0 < report.at_risk < 6
     assert {one.weights for one in report.layers} <= weights
     assert all(one.possible >= one.expected_rate >= 0 for one in report.layers)
-
-
-def candidate(chain, recipe, path):
-    baseline, calibration = chain
-    compress(baseline, recipe, calibration, path)
-    return predict(path, calibration.rows())
-
-
-def tensors(path):
-    return {one.name: numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}

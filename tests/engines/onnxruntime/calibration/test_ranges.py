@@ -107,7 +107,7 @@ def test_a_tensor_that_reaches_infinity_in_one_shard_has_no_range_in_the_whole(t
         b"3",
         b"\xff\xfe\x00",
         json.dumps(GOOD | {"minmax": {"a": [1]}}).encode(),
-        b'{"format": 2}',
+        b'{"format": 3}',
     ],
 )
 def test_a_file_that_is_something_else_is_refused(tmp_path, content):
@@ -125,8 +125,8 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_another_format_is_named(tmp_path):
     path = tmp_path / "ranges.json"
-    path.write_text(json.dumps(GOOD | {"format": 1}))
-    with pytest.raises(StateError, match=r"ranges of format 1; this version reads 2, calibrate again$"):
+    path.write_text(json.dumps(GOOD | {"format": 2}))
+    with pytest.raises(StateError, match=r"ranges of format 2; this version reads 3, calibrate again$"):
         Ranges.load(path)
 
 

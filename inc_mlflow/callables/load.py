@@ -1,4 +1,4 @@
-"""Functions in a user's own file, named "file.py:function" in the job."""
+"""Loads functions of a user's own file, and tells where its code fails."""
 
 import importlib.util
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from inc_mlflow.callables.siblings import let_import_siblings
 from inc_mlflow.errors import CallableError, IncError
 
 
@@ -57,6 +58,7 @@ def _module(path: Path, where: str) -> ModuleType:
         raise CallableError(f"{where}: {path} is not a Python file; write it as file.py:function")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look the module up by name
+    let_import_siblings(name, path.parent)
     with user_code(path, where):
         spec.loader.exec_module(module)
     return module

@@ -1,7 +1,7 @@
 """Which models a benchmark compares: INT8 has to beat the fastest FP32 that any engine offers."""
 
+from inc_mlflow.measure.timing.speeds import compared, fastest_baseline
 from inc_mlflow.records import BASELINE, SOURCE
-from inc_mlflow.steps.measure.speeds import compared, fastest_baseline
 
 OTHER = f"{BASELINE} other"
 SECONDS = {BASELINE: 0.004, OTHER: 0.003, SOURCE: 0.001, "int8": 0.002}

@@ -4,7 +4,7 @@ calls them."""
 import threading
 import time
 
-from inc_mlflow.measure.timing.cpu_time import time_in_process
+from inc_mlflow.measure.timing.in_process import time_in_process
 
 SECONDS = 0.005
 

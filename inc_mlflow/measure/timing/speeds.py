@@ -1,9 +1,10 @@
-"""What both ways to measure speed share: commands of instances, models to compare, and the result."""
+"""What benchmarks by either clock share: commands of instances, the order of models, and the result."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from inc_mlflow.measure.timing.worker import ANY
 from inc_mlflow.records import BASELINE, SOURCE, Conditions, Interval, Model, Plan, Rounds, Speed, is_baseline
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import CPU, Job
+
+T = TypeVar("T")
+PERCENTILES = (50, 90, 99, 99.9)
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Speeds:
 def command(model: Model, batches: Path, cpus: Sequence[int]) -> list[str]:
     """Return the command of one instance, bound to ``cpus``; without any it is not bound."""
     places = ",".join(map(str, cpus)) or ANY
-    worker = [sys.executable, "-m", "inc_mlflow.measure.timing.worker"]
+    worker = [sys.executable, "-P", "-m", "inc_mlflow.measure.timing.worker"]
     return [*worker, model.engine, model.path, str(batches), places]
 
 
@@ -82,3 +86,34 @@ def fastest_baseline(seconds: Mapping[str, float]) -> str:
 def shown(rounds: Iterable[int], total: int | None) -> Iterable[int]:
     """Show the progress of the rounds."""
     return progress.track(rounds, "benchmark", total)
+
+
+def rotated(order: Sequence[T]) -> Iterator[list[T]]:
+    """Yield the order of each round, without end.
+
+    It rotates from round to round, so that no model always runs first.
+    """
+    while True:
+        for first in range(len(order)):
+            yield [*order[first:], *order[:first]]
+
+
+def speed_summary(
+    samples_per_second: float, percentiles: np.ndarray, rss: Sequence[int], size_bytes: int
+) -> Speed:
+    """Return the speed of one model.
+
+    ``percentiles`` are the PERCENTILES of its latencies in seconds, ``rss`` the peak memory of each instance
+    in bytes.
+    """
+    p50, p90, p99, p99_9 = (float(seconds) * 1e3 for seconds in percentiles)
+    return Speed(
+        samples_per_second=samples_per_second,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        p99_9_ms=p99_9,
+        peak_rss_bytes=max(rss),
+        instance_rss_bytes=tuple(rss),
+        size_bytes=size_bytes,
+    )

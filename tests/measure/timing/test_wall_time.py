@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from inc_mlflow.measure.gate.criteria import SpeedCriterion
+from inc_mlflow.measure.timing import wall_time
 from inc_mlflow.measure.timing.instance import Turn
-from inc_mlflow.measure.timing.wall_time import Round
+from inc_mlflow.measure.timing.rounds import Round
 from inc_mlflow.records import Load, Model, Plan
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.measure import wall_time
 from tests.support.paths import EXAMPLE
 
 QUIET = Load(waited=0.0, stolen=0.0, other=0.0, throttled=0, migrated=0, slowed=1.0)

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.measure.timing import cpu_time as bench
-from inc_mlflow.measure.timing.cpu_time import Timing, interleave
-from inc_mlflow.measure.timing.instance import Instance
-from inc_mlflow.measure.timing.ratio import (
-    CPU_TIME_REPEATABILITY,
+from inc_mlflow.measure.timing.cpu_time import (
     CPU_TIME_WIDEST,
+    Timing,
     cpu_time_contradiction,
     cpu_time_speed,
     cpu_time_speedup,
+    interleave,
 )
+from inc_mlflow.measure.timing.instance import Instance
+from inc_mlflow.measure.timing.repeatability import CPU_TIME_REPEATABILITY
 from inc_mlflow.records import Interval
 
 BATCHES = 16

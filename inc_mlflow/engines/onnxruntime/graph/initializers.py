@@ -1,0 +1,73 @@
+"""Values of initialisers, which may be in a file beside the model."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.external_data_helper import (
+    ExternalDataInfo,
+    load_external_data_for_tensor,
+    set_external_data,
+    uses_external_data,
+)
+
+from inc_mlflow.engines.onnxruntime.graph.model_file import np_dtype, tensors
+
+SMALL = 1024
+"""Bytes: what is smaller stays in the model's own file, as shapes and axes that converters read."""
+
+
+def values(tensor: onnx.TensorProto, folder: Path) -> np.ndarray:
+    """Return the values of a tensor, whose file is in ``folder`` if it is external."""
+    own = onnx.TensorProto()
+    own.CopyFrom(tensor)  # reading takes external bytes into the tensor
+    return np.asarray(numpy_helper.to_array(own, str(folder)))
+
+
+def replace(tensor: onnx.TensorProto, array: np.ndarray) -> None:
+    """Give a tensor other values; they are in the model's own file from now on."""
+    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+
+
+def size(tensor: onnx.TensorProto) -> int:
+    """Return the bytes of a tensor's values, wherever they are."""
+    if not uses_external_data(tensor):
+        return int(tensor.ByteSize())
+    return int(np.prod(tensor.dims)) * np_dtype(tensor.data_type, f"tensor {tensor.name!r}").itemsize
+
+
+def move_out(model: onnx.ModelProto, folder: Path, file: Path) -> None:
+    """Append the values of all large initialisers that are not yet in ``file`` to it, one after the other.
+
+    External ones are read from ``folder``.
+    """
+    with file.open("ab") as target:
+        for tensor in model.graph.initializer:
+            if size(tensor) <= SMALL or _is_in(tensor, file) or tensor.data_type == onnx.TensorProto.STRING:
+                continue
+            moved = _in_memory(tensor, folder)
+            start, length = target.tell(), target.write(moved.raw_data)
+            set_external_data(moved, file.name, start, length)
+            moved.ClearField("raw_data")
+            tensor.CopyFrom(moved)
+
+
+def take_in(model: onnx.ModelProto, folder: Path) -> None:
+    """Read all external tensors of a model into memory."""
+    for tensor in tensors(model):
+        if uses_external_data(tensor):
+            load_external_data_for_tensor(tensor, str(folder))
+
+
+def _in_memory(tensor: onnx.TensorProto, folder: Path) -> onnx.TensorProto:
+    """Return a copy of a tensor with its values as bytes."""
+    own = onnx.TensorProto()
+    own.CopyFrom(tensor)
+    if uses_external_data(own):
+        load_external_data_for_tensor(own, str(folder))
+    return own if own.HasField("raw_data") else numpy_helper.from_array(numpy_helper.to_array(own), own.name)
+
+
+def _is_in(tensor: onnx.TensorProto, file: Path) -> bool:
+    return uses_external_data(tensor) and ExternalDataInfo(tensor).location == file.name

@@ -1,0 +1,21 @@
+"""Calls of onnx's and ONNX Runtime's own code on one model, which may raise anything."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from inc_mlflow.engines.onnxruntime.runtime.session import one_line
+from inc_mlflow.errors import IncError, ModelError
+
+
+@contextmanager
+def library_call(what: str) -> Iterator[None]:
+    """Turn any exception of a library into a ModelError of one line that begins with ``what``.
+
+    Only the library's call may stand in this block: a bug of ours keeps its traceback.
+    """
+    try:
+        yield
+    except IncError:
+        raise
+    except Exception as error:  # a library's own bug, as an AttributeError, concerns this model only
+        raise ModelError(f"{what}: {one_line(error)}") from error

@@ -1,0 +1,162 @@
+"""Import a source so that its outputs are kept: a rewrite that changes them is left out."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.engine import Engine, Imported, LoadedModel, RunSettings
+from inc_mlflow.errors import ModelError
+from inc_mlflow.files import model_files
+from inc_mlflow.steps.prepare.compare_outputs import (
+    Comparison,
+    compare_outputs,
+    nan_output,
+    nudged,
+    own_noise,
+    tolerance_of,
+)
+from inc_mlflow.steps.prepare.generated_rows import SIZES, generated_rows
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on which source and baseline are compared, each a batch of one."""
+
+    rows: Sequence[Arrays]
+    generated: bool = False
+    missing: str | None = None
+    """Why there are none."""
+
+
+@dataclass(frozen=True)
+class CheckedImport:
+    """A baseline, and what the comparison with its source showed."""
+
+    imported: Imported
+    left_out: tuple[str, ...]
+    """Rewrites without which it was made."""
+    difference: float | None
+    """Largest absolute difference of any output; None where nothing was compared."""
+    source_error: str | None
+    """Why the engine cannot run the source itself."""
+
+
+def rows_for(engine: Engine, source: Path, count: int) -> Rows:
+    """Return generated rows that the source takes, where there are no data."""
+    inputs = engine.interface(source).inputs
+    if not inputs:
+        return Rows((), missing="the model has no inputs")
+    try:
+        model = engine.load(source, RunSettings())
+        for size in SIZES:
+            rows = generated_rows(inputs, size, count)
+            if _runs(model, rows[0]):
+                return Rows(rows, generated=True)
+    except ModelError as error:
+        return Rows((), missing=str(error))
+    return Rows(
+        (), missing="the model takes none of the rows that were generated for its inputs; give --data"
+    )
+
+
+def checked_import(engine: Engine, source: Path, folder: Path, rows: Rows) -> CheckedImport:
+    """Write the baseline into ``folder`` and compare its outputs with the source's.
+
+    Where they differ, or an import fails that the engine does not need to run the source, each rewrite alone
+    is left out, then all together. Raises ModelError with the fault of the whole import where none is right.
+    """
+    reference = _Reference(engine, source, rows)
+    faults: list[ModelError] = []
+    for without in _attempts(engine):
+        path = folder / engine.model_name
+        try:
+            imported = engine.import_source(source, folder, without)
+            difference = reference.compare(path, imported)
+        except ModelError as error:
+            _remove(path)
+            faults.append(error)
+            if reference.error is not None:  # nothing would tell a right import from a wrong one
+                break
+            continue
+        return CheckedImport(imported, without, difference, reference.error)
+    raise faults[0]
+
+
+class _Reference:
+    """The source's outputs on some rows; ``error`` says why it does not run, None where it does."""
+
+    def __init__(self, engine: Engine, source: Path, rows: Rows) -> None:
+        self._engine, self._source, self._rows = engine, source, rows.rows
+        self._outputs: list[Arrays] = []
+        self.error: str | None = None
+        try:
+            self._model: LoadedModel = engine.load(source, RunSettings())
+            self._outputs = [self._model(row) for row in self._rows]
+        except ModelError as error:
+            self.error = str(error)
+        if not rows.generated:
+            self._refuse_nan(self._outputs)
+
+    def compare(self, baseline: Path, imported: Imported) -> float | None:
+        """Return the largest difference; raise ModelError where the baseline is wrong or does not run."""
+        after = self._run(baseline)
+        if self.error is not None:
+            return None
+        if not self._rows:
+            return None
+        found = compare_outputs(self._outputs, after, tolerance_of(imported.precision))
+        if found.fault is not None:
+            found = self._with_own_noise(after, imported.precision)
+        if found.fault is not None:
+            raise ModelError(f"{self._source}: importing it changes its outputs: {found.fault}")
+        return found.absolute
+
+    def _run(self, baseline: Path) -> list[Arrays]:
+        try:
+            model = self._engine.load(baseline, RunSettings())
+            outputs = [model(row) for row in self._rows]
+        except ModelError as error:
+            text = str(error).replace(str(baseline), f"{self._source}, as imported")
+            raise ModelError(text) from error
+        if self.error is not None:
+            self._refuse_nan(outputs)
+        return outputs
+
+    def _with_own_noise(self, after: list[Arrays], precision: str) -> Comparison:
+        """Compare again, allowing what the source itself shows when its inputs are rounded differently."""
+        again = [self._model(row) for row in nudged(self._rows, precision)]
+        noise = own_noise(self._outputs, again)
+        return compare_outputs(self._outputs, after, tolerance_of(precision), noise)
+
+    def _refuse_nan(self, outputs: list[Arrays]) -> None:
+        if name := nan_output(outputs):
+            raise ModelError(
+                f"{self._source}: the model's output {name!r} is NaN; look for NaN in its weights, "
+                "or for rows that it cannot take"
+            )
+
+
+def _attempts(engine: Engine) -> Iterator[tuple[str, ...]]:
+    yield ()
+    yield from ((name,) for name in engine.rewrites)
+    if len(engine.rewrites) > 1:
+        yield tuple(engine.rewrites)
+
+
+def _runs(model: LoadedModel, row: Arrays) -> bool:
+    try:
+        model(row)
+    except ModelError:
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Remove what an attempt wrote."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        for file in model_files(path):
+            file.unlink()

@@ -1,0 +1,69 @@
+"""The gate runs rows on other hardware than the pool's: what hardware explains passes, larger claims do not."""
+
+from dataclasses import replace
+
+import pytest
+
+from inc_mlflow.errors import DataError
+from inc_mlflow.measure.gate.measurements import find_pools
+from inc_mlflow.promotion import spot_check as rechecking
+from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
+from inc_mlflow.records import BASELINE
+from tests.support.forged_evidence import forged
+from tests.support.recheck_policies import check, policy, within
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Make the gate's machine another kind than the pool's."""
+    here = rechecking.host_facts()
+    monkeypatch.setattr(rechecking, "host_facts", lambda: here.model_copy(update={"cpu": "another"}))
+
+
+def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, trusted, tmp_path, elsewhere):
+    gate = policy(tmp_path, trusted)
+    check(measured, pools, models, gate)
+    there, _ = accuracy_protections(measured.job.spec, gate.spec, pools)
+    assert (there.what, there.holds) == ("accuracy on local", "advisory")
+
+
+def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, elsewhere):
+    label = broken.judgement.best().recipe
+    files = {BASELINE: broken / "baseline" / "model.onnx", label: broken / "candidates" / "1" / "model.onnx"}
+    with pytest.raises(
+        DataError, match=f"the evidence claims 0.* too much of top1 of {label}, at least, at 95 % confidence"
+    ):
+        spot_check(
+            within(broken.job.spec, policy(tmp_path, trusted)),
+            policy(tmp_path, trusted).spec,
+            find_pools([broken / "forged", broken / "benchmark"]),
+            label,
+            files,
+        )
+
+
+def test_on_other_hardware_a_baseline_made_worse_is_refused(measured, models, trusted, tmp_path, elsewhere):
+    def worse(arrays):
+        arrays[BASELINE] = arrays[BASELINE].copy()
+        arrays[BASELINE][:30] = 0
+
+    pools = find_pools([forged(measured, tmp_path / "forged", worse), measured / "benchmark"])
+    with pytest.raises(DataError, match=r"claims 0\.06 too much of the weakness of baseline"):
+        check(measured, pools, models, policy(tmp_path, trusted))
+
+
+def test_on_other_hardware_nobody_hides_behind_changes_both_ways(
+    measured, pools, models, trusted, tmp_path, elsewhere
+):
+    """Exchanged rows leave every mean as it is."""
+    best = measured.judgement.best().recipe
+    swapped = {label: outcomes.copy() for label, outcomes in pools["local"].outcomes.items()}
+    for label in (BASELINE, best):
+        swapped[label][:100] = 1 - swapped[label][:100]
+    gate = policy(tmp_path, trusted, max_relative_drop=0.5)
+    with pytest.raises(
+        DataError, match=r"claims of baseline are off by 0\.2 on average, at least; hardware explains 0\.05"
+    ):
+        check(measured, {"local": replace(pools["local"], outcomes=swapped)}, models, gate)

@@ -1,0 +1,109 @@
+"""Whole jobs with ``recipes: auto`` on models as people bring them: each ends with a verdict.
+
+The steps run in this process and without MLflow, which is no part of what is shown here.
+"""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnxruntime.quantization import quantize_dynamic
+
+from inc_mlflow.records import ChampionRecord, JudgementRecord
+from inc_mlflow.reports.result import job_result
+from inc_mlflow.spec import Job
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.judge.gate import gate
+from inc_mlflow.steps.measure.benchmark import benchmark
+from inc_mlflow.steps.measure.evaluate import evaluate
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.prepare.import_model import import_model
+from tests.support import everyday_models as models
+
+pytestmark = pytest.mark.slow
+JOB = {
+    "version": 1,
+    "name": "everyday",
+    "model": "model.onnx",
+    "data": {
+        "calibration": {"path": "rows.npz", "stop": 40},
+        "tuning": {"path": "rows.npz", "start": 40, "stop": 140},
+        "validation": {"path": "rows.npz", "start": 140},
+    },
+    "metric": {"name": "top1", "output": "probabilities"},
+    "recipes": "auto",
+    "search": {"budget": 2},
+    "gate": {"max_relative_drop": 0.1, "min_speedup": 0.05},
+}
+MODELS = {
+    "a perceptron of scikit-learn": models.perceptron,
+    "a perceptron of Keras": lambda: models.perceptron(keras=True),
+    "a perceptron in half precision": lambda: models.perceptron(dtype=np.float16),
+    "a random forest": models.forest,
+    "a lone LSTM": models.lstm,
+    "layers in the branches of an If": models.branches,
+}
+CANNOT_BE_INT8 = {"a random forest", "layers in the branches of an If"}
+
+
+def prepare(folder, model):
+    """Save a model, and rows that it classifies rightly."""
+    onnx.save(model, folder / "model.onnx")
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    kind = np.float16 if session.get_inputs()[0].type == "tensor(float16)" else np.float32
+    rows = np.random.default_rng(7).normal(0, 1, (340, models.WIDTH)).astype(kind)
+    chosen = session.run(["probabilities"], {"x": rows})[0].argmax(axis=1)
+    np.savez(folder / "rows.npz", x=rows, label=chosen)
+    (folder / "job.yaml").write_text(json.dumps(JOB))
+    return Job.load(folder / "job.yaml")
+
+
+def judged(job, state):
+    """Run the steps of a job up to the judgement, and return its result."""
+
+    def of(*steps):
+        return {step: state / step for step in steps}
+
+    check(job)
+    import_model(job, state / "baseline")
+    ChampionRecord(reachable=True).save(state / "champion")
+    calibrate(job, state / "ranges", **of("baseline"))
+    quantize(job, state / "candidates", **of("baseline", "ranges"))
+    models = of("baseline", "champion", "candidates")
+    evaluate(job, state / "evaluation", **models)
+    benchmark(job, state / "benchmark", **models)
+    gate(job, state / "judgement", **models, records=[state / "evaluation", state / "benchmark"])
+    return job_result(state, None)
+
+
+@pytest.fixture
+def state(tmp_path):
+    for step in ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement"):
+        (tmp_path / "state" / step).mkdir(parents=True)
+    return tmp_path / "state"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_search_ends_with_a_verdict(name, tmp_path, state):
+    result = judged(prepare(tmp_path, MODELS[name]()), state)
+    baseline, *candidates = result["table"]
+    assert baseline["accuracy"]["value"] == 1.0
+    assert result["verdict"] in ("pass", "fail"), result["reasons"]
+    assert result["reasons"]
+    assert not (candidates and name in CANNOT_BE_INT8 and result["verdict"] == "pass")
+    for path in [state / "baseline", *(state / "candidates").iterdir()]:
+        for file in path.glob("*.onnx"):
+            kinds = {one.data_type for one in onnx.load(file).graph.initializer}
+            assert onnx.TensorProto.FLOAT16 not in kinds, f"{file} still has weights in half precision"
+
+
+def test_a_model_that_is_int8_already_is_told_to_be_one(tmp_path, state):
+    onnx.save(models.perceptron(), tmp_path / "fp32.onnx")
+    quantize_dynamic(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")
+    result = judged(prepare(tmp_path, onnx.load(tmp_path / "int8.onnx")), state)
+    assert result["verdict"] == "fail"
+    assert JudgementRecord.load(state / "judgement").verdict == "fail"
+    assert any("INT8" in reason or "quanti" in reason for reason in result["reasons"]), result["reasons"]
