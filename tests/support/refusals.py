@@ -12,7 +12,7 @@ def line_faults(text: str, folder: str = "") -> list[str]:
     faults += ["several lines"] if "\n" in text else []
     names = [part for part in (folder, tempfile.gettempdir()) if part]
     # A command names the file that its user gave; other files of the run's folder are gone.
-    rest = re.sub(r"\S*source\.onnx|\S*model\.onnx(?=:)", "", text)
+    rest = re.sub(r"\S*source\.onnx", "", text)
     return faults + (["a temporary path"] if any(name in rest for name in names) else [])
 
 

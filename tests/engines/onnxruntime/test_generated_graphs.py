@@ -89,8 +89,8 @@ def test_a_traceback_is_a_fault(monkeypatch):
 def test_a_candidate_that_rounding_does_not_explain_is_a_fault(monkeypatch):
     graph = _right()
 
-    def halved(baseline, recipe, data, target, compared):
-        model = onnx.load(baseline)
+    def halved(recipe, data, target, reference):
+        model = onnx.load(reference.baseline)
         (name,) = [one.name for one in model.graph.output][:1]
         for node in model.graph.node:
             node.output[:] = [f"{one}/whole" if one == name else one for one in node.output]
