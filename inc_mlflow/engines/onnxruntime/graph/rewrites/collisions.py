@@ -1,4 +1,4 @@
-"""Rename tensors whose names the quantiser would give to tensors of its own."""
+"""Rename tensors and nodes whose names the quantiser would give to those of its own."""
 
 from pathlib import Path
 
@@ -31,10 +31,13 @@ def _rename(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
     # An input or output keeps its name: there the tensor with the shorter name is moved away.
     bases = {clashing[name] for name in clashing.keys() & interface}
     changed = {name: unused(f"{_plain(name)}_inside", taken) for name in sorted(inner | bases - interface)}
+    named = [node for node in model.graph.node if _base(node.name, taken) is not None]
+    for node in named:
+        node.name = ""  # each node without a name gets one
     rename(model, changed)
     separate_inputs(model, sorted(bases & inputs), identity)
     separate_outputs(model, sorted(bases & outputs), identity)
-    return model if clashing else None
+    return model if clashing or named else None
 
 
 def _base(name: str, taken: set[str]) -> str | None:
