@@ -105,7 +105,7 @@ class Dense:
         if self._step:
             x = np.round(x / self._step).clip(-127, 127) * self._step
         hidden, out = self._layers
-        return {"logits": np.maximum(x.astype(hidden.dtype) @ hidden, 0) @ out}
+        return {"logits": (np.maximum(x.astype(hidden.dtype) @ hidden, 0) @ out).astype("f4")}
 
 
 def _quantize(baseline, target, per_channel, **more):

@@ -15,6 +15,7 @@ from inc_mlflow.engines.onnxruntime.calibration.clipped import last_clipped
 from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE, collect
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Range, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, read_structure
+from inc_mlflow.engines.onnxruntime.graph.topological import sort_nodes
 from inc_mlflow.engines.onnxruntime.methods.bias_correction import correct_biases
 from inc_mlflow.engines.onnxruntime.methods.equalize import equalize
 from inc_mlflow.engines.onnxruntime.methods.float_reads import separate_float_reads
@@ -129,6 +130,7 @@ def _quantize(
     """Write the quantised model; ``narrow`` names further weights that get 7 bits."""
     METHOD.check(recipe)
     structure = read_structure(baseline)
+    sort_nodes(structure)
     check_nodes(structure, recipe)
     if ranges is None:
         raise ModelError(
@@ -146,6 +148,7 @@ def _write(
 ) -> None:
     """Quantise with our ranges, given as the calibration cache that ``quantize_static`` reads."""
     model = onnx.load(baseline)  # a path would make the quantiser write beside the baseline
+    sort_nodes(model)
     # In the QOperator format the quantiser never gives a Where float inputs, even where that is excluded.
     separate_float_reads(model, {"Where"} if recipe.quant_format == "QOperator" else ())
     with tempfile.TemporaryDirectory() as folder:

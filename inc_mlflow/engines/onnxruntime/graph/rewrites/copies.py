@@ -13,6 +13,8 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.rewrite import Rewrite
 from inc_mlflow.engines.onnxruntime.graph.uses import Use, Uses
 
 _LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+_RECURRENT = {"LSTM": (1, 2)}
+"""Positions of weights that the quantiser lays out anew for each layer and input."""
 _WEIGHTS, _BIAS = 1, 2
 
 
@@ -38,6 +40,8 @@ def _copy(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
 def _scales(use: Use, rank: int) -> object | None:
     """Return a key that is equal for uses which can share scales; None for those that need none."""
     node = use.node
+    if use.position in _RECURRENT.get(node.op_type, ()):
+        return ("recurrent", node.output[0] or node.output[1], use.position)
     if node.op_type not in _LAYERS or rank == 0:
         return None
     if use.position == _BIAS:
