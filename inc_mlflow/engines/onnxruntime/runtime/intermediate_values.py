@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
+from inc_mlflow.engines.fixed_batch import fixed_batch, padded, row_count, trimmed
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.session import ALL, open_proto, options
@@ -35,7 +35,7 @@ def intermediate_values(
     for inputs in batches:
         # Given no names, a session returns every output.
         values = session.run(computed, padded(inputs, batch), "calibration rows") if computed else []
-        rows = len(next(iter(inputs.values())))
+        rows = row_count(inputs)
         tensors = {name: inputs[name] for name in names if name in fed}
         for name, value in zip(computed, values, strict=True):
             tensors[name] = trimmed(value, rows, batch)
