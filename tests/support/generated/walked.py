@@ -20,9 +20,12 @@ from tests.support.refusals import kind_of, line_faults
 RECIPES = ["qdq", "qop", "dyn"]
 LIMIT = 0.15
 """Relative root mean square error of a candidate's output above which the reason is looked for."""
+HALF = 1e-2
+"""Half-precision numbers are exact to 0.05 %, and a source adds up the errors of some; its baseline has none."""
 SECONDS = 60
-FACTOR = 2.0
-"""A candidate's error may be this many times that of rounding every tensor of the graph by itself."""
+FACTOR = 4.0
+"""A candidate's error may be this many times that of rounding every tensor of the graph by itself: kernels round
+less carefully than the nearest step, as a linear Resize, which cuts off."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ def _traceback(error: Exception) -> Report:
     return Report({"import": Outcome("traceback", text)}, [f"traceback: {text}"], frozenset([kind]))
 
 
+def _is_half(model: onnx.ModelProto) -> bool:
+    return any(one.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for one in model.graph.output)
+
+
 def _judged(
     model: onnx.ModelProto, rows: dict[str, np.ndarray], outcomes: dict[str, Outcome], folder: str
 ) -> Report:
@@ -89,6 +96,8 @@ def _judged(
                 faults.append(f"{step} is refused with {flaw}: {outcome.text[:300]!r}")
                 kinds.add(f"line {step} {flaw}")
         if outcome.verdict != "wrong":
+            continue
+        if step == "import" and outcome.error <= HALF and _is_half(model):
             continue
         if step != "import" and np.isfinite(outcome.error):
             explained = rounding_error(model, rows) if explained is None else explained
