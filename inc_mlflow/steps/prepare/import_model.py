@@ -95,7 +95,8 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
     """Say in one line each what a user should know."""
     yield from (f"{source.name}: {note}" for note in made.imported.notes)
     if made.left_out:
-        yield f"{source.name}: imported without {', '.join(made.left_out)}, which would change its outputs"
+        left_out = ", ".join(made.left_out)
+        yield f"{source.name}: imported without the rewrites {left_out}, which would fail or change outputs"
     if rows.generated:
         yield (
             f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"

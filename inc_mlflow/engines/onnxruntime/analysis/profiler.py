@@ -14,7 +14,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
-from inc_mlflow.engines.onnxruntime.runtime.session import one_line, open_file, options
+from inc_mlflow.engines.onnxruntime.runtime.session import error_text, open_file, options
 from inc_mlflow.errors import ModelError
 
 _KERNEL = "_kernel_time"
@@ -108,7 +108,7 @@ def parse(lines: Iterable[str], where: str) -> list[list[Event]]:
                 calls = []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{where}: onnxruntime's profile cannot be read: {one_line(error)}; profile again"
+            f"{where}: onnxruntime's profile cannot be read: {error_text(error)}; profile again"
         ) from error
     return runs
 

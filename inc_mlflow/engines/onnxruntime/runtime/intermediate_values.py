@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
@@ -36,7 +37,7 @@ def intermediate_values(
         # Given no names, a session returns every output.
         given = axes.fed(inputs)
         values = session.run(computed, given, "calibration rows") if computed else []
-        rows = len(next(iter(inputs.values())))
+        rows = row_count(inputs)
         tensors = {name: axes.given(name, given[name], rows) for name in names if name in fed}
         for name, value in zip(computed, values, strict=True):
             tensors[name] = axes.given(name, value, rows)

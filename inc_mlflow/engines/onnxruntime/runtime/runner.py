@@ -6,6 +6,7 @@ from pathlib import Path
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import CPU, open_file, options
@@ -32,7 +33,7 @@ class LoadedSession:
 
         Raises ModelError with ONNX Runtime's complaint in one line, or where the inputs are not the model's.
         """
-        rows = len(next(iter(inputs.values())))
+        rows = row_count(inputs)
         if inputs.keys() != self._inputs:
             raise ModelError(
                 f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, "
