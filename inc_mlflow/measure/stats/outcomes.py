@@ -93,20 +93,31 @@ def evaluate_rows(
     """Return by model what outcomes are made from: arrays of shape (rows, ...).
 
     That is one score per row where the metric decomposes, else what it keeps of all rows. Every model sees
-    the very same batches, ``workers`` of them at a time. Raises DataError where there are no rows, or where
-    outputs differ in shape between batches.
+    the very same batches, ``workers`` of them at a time. Raises DataError where there are no rows, where the
+    metric does not give one score per row, or where outputs differ in shape between batches.
     """
     parts: dict[str, list[Arrays]] = {name: [] for name in models}
-    for kept in _run(models, rows, scoring, workers):
+    for count, kept in _run(models, rows, scoring, workers):
         for name, part in parts.items():
             part.append(
-                {_SCORE: np.asarray(scoring.score(kept[name], kept[baseline]))}
+                {_SCORE: _scores(scoring.score(kept[name], kept[baseline]), count)}
                 if scoring.decomposable
                 else kept[name]
             )
     if not all(parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
     return {name: join_batches(part) for name, part in parts.items()}
+
+
+def _scores(scores: np.ndarray | float, rows: int) -> np.ndarray:
+    """Return the scores of a batch, shape (rows,)."""
+    array = np.asarray(scores)
+    if array.shape[:1] != (rows,):
+        raise DataError(
+            f"metric: gives scores of shape {array.shape} for {rows} rows; it must give one per row: "
+            "choose an output whose first axis counts the rows"
+        )
+    return array
 
 
 def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
@@ -147,13 +158,14 @@ def _run(
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
-) -> Iterator[dict[str, Arrays]]:
-    """Yield what is kept of every model of each batch, in the order of the rows."""
+) -> Iterator[tuple[int, dict[str, Arrays]]]:
+    """Yield the rows of each batch, and what is kept of every model, in the order of the rows."""
 
-    def run(inputs: Arrays, label: np.ndarray | None) -> dict[str, Arrays]:
-        return {name: scoring.keep(model(inputs), label) for name, model in models.items()}
+    def run(inputs: Arrays, label: np.ndarray | None) -> tuple[int, dict[str, Arrays]]:
+        rows = len(next(iter(inputs.values())))
+        return rows, {name: scoring.keep(model(inputs), label) for name, model in models.items()}
 
-    waiting: deque[Future[dict[str, Arrays]]] = deque()
+    waiting: deque[Future[tuple[int, dict[str, Arrays]]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for inputs, label in rows:
             waiting.append(pool.submit(run, inputs, label))
