@@ -46,7 +46,11 @@ def print_judgement(result: dict[str, Any]) -> "Console":
 
 def _rejected(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the recipes without a model whose reason is not that of the verdict."""
-    return [row for row in result["table"] if not row["sha256"] and row != result["best"]]
+    return [row for row in result["table"] if _is_rejected(row) and row != result["best"]]
+
+
+def _is_rejected(row: dict[str, Any]) -> bool:
+    return row["size_bytes"] is None
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
@@ -80,11 +84,11 @@ def _cells(row: dict[str, Any]) -> list[str]:
     accuracy = row["accuracy"]
     return [
         escape(one_line(row["recipe"])),
-        f"{accuracy['value']:.4f}" if accuracy else "no number" if row["sha256"] else "-",
+        f"{accuracy['value']:.4f}" if accuracy else "-" if _is_rejected(row) else "no number",
         interval(row["relative_drop"], percent),
         interval(row["speedup"], times),
         times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
-        size(row["size_bytes"]) if row["sha256"] else "-",
+        "-" if _is_rejected(row) else size(row["size_bytes"]),
         f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else "",
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import files_sha256, model_bytes, model_sha256
+from inc_mlflow.files import errors_name, files_sha256, model_bytes, model_sha256
 from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
@@ -42,8 +42,10 @@ def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     """
     made_by = ENGINES.get(engine or job.spec.engines[0])
     with tempfile.TemporaryDirectory() as folder:
-        checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
-        yield Path(folder) / made_by.model_name
+        baseline = Path(folder) / made_by.model_name
+        with errors_name(f"the baseline of {job.model}", baseline):
+            checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
+            yield baseline
 
 
 def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
@@ -93,7 +95,8 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
     """Say in one line each what a user should know."""
     yield from (f"{source.name}: {note}" for note in made.imported.notes)
     if made.left_out:
-        yield f"{source.name}: imported without {', '.join(made.left_out)}, which would change its outputs"
+        left_out = ", ".join(made.left_out)
+        yield f"{source.name}: imported without the rewrites {left_out}, which would fail or change outputs"
     if rows.generated:
         yield (
             f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inc_mlflow.engines.onnxruntime.runtime.session import one_line
+from inc_mlflow.engines.onnxruntime.runtime.session import error_text
 from inc_mlflow.errors import IncError, ModelError
 
 
@@ -18,4 +18,4 @@ def library_call(what: str) -> Iterator[None]:
     except IncError:
         raise
     except Exception as error:  # a library's own bug, as an AttributeError, concerns this model only
-        raise ModelError(f"{what}: {one_line(error)}") from error
+        raise ModelError(f"{what}: {error_text(error)}") from error

@@ -42,6 +42,7 @@ class _Chooser:
         self._nodes, self._recipe, self._ranges = model.graph.node, recipe, set(ranges)
         self._unusable = set(unusable)
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._outputs = {value.name for value in model.graph.output}
         self._clipped = clipped_inputs(model)
         self._operators = set(recipe.op_types_to_quantize or QLinearOpsRegistry)
         self._readers: dict[str, int] = {}
@@ -66,6 +67,8 @@ class _Chooser:
         """Tell of both formats whether INT8 would change what a node computes."""
         if self._unusable & {*node.input, *node.output}:
             return True
+        if node.op_type in CLIPPING and node.input[0] in self._outputs:
+            return True  # the quantiser would give the output of the graph the range behind the clipping
         if node.op_type == "Clip":
             return not self._within_zero(node)
         if node.op_type == "Gemm":

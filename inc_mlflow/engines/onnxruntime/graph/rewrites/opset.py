@@ -23,16 +23,21 @@ from inc_mlflow.engines.onnxruntime.graph.skeleton import skeleton, with_weights
 
 OPSET = 17
 """Lowest opset of a baseline: per-channel QDQ needs 13, LayerNormalization 17."""
+_OWN = {"", "ai.onnx"}
+"""Names of the set of ONNX's own operators."""
 _HALF_PIXEL = 11
 """Since this opset a Resize says how it places pixels; before, it was always asymmetric."""
 
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of ONNX's own operators that a model uses."""
-    return next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 1)
+    return next((entry.version for entry in model.opset_import if entry.domain in _OWN), 1)
 
 
 def _raise(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
+    if not any(entry.domain in _OWN for entry in model.opset_import):  # only operators of other domains
+        model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
+        return model
     before = opset_of(model)
     if before >= OPSET:
         return None
