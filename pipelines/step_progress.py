@@ -37,7 +37,7 @@ class StepProgress:
     def _follow(self) -> None:
         before: tuple[object, ...] = ()
         while not self._ended.wait(_INTERVAL):
-            told = progress.read(self._state / "progress.json")
+            told = progress.read_progress(self._state / "progress.json")
             label, done, total = told or self._steps()
             work = label, total, "" if told else " steps"  # a step and its work may have one name
             if work != before:

@@ -40,7 +40,7 @@ def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
 def _configured(
     table: Registry[type[_Options]], name: str, options: dict[str, Any], root: Path, where: str
 ) -> _Options:
-    """Return a row's target with its options.
+    """Return an entry's target with its options.
 
     Raises SpecError where an option is wrong, UnknownNameError, and MissingExtraError where a package is
     missing: the target would import it only after all the work.

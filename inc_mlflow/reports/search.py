@@ -16,13 +16,10 @@ def print_search(found: dict[str, Any]) -> None:
     console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
-    if found["picture"]:
-        console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
+    console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
     if found["plan"]:
         console.print(f"Ahead: {found['plan']}", markup=False, highlight=False)
-    if not found["candidates"]:
-        console.print("No recipe gives an INT8 model: keep FP32.")
-    elif all(row["rejected"] for row in found["candidates"]):
+    if all(row["rejected"] for row in found["candidates"]):
         console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
 
 

@@ -15,7 +15,7 @@ from inc_mlflow.records import Record
 from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
-from inc_mlflow.steps.finished import MARK, finish, finished
+from inc_mlflow.steps.finished import FINISHED_MARK, finished, mark_finished
 from inc_mlflow.tracking.plugins.step_context import step_context
 
 STATE = "INC_MLFLOW_STATE"
@@ -120,7 +120,7 @@ def _redo(
     shutil.rmtree(partial, ignore_errors=True)
     with errors_name(str(directory), partial):
         record = _work(work, job, partial, *args, **kwargs)
-    finish(partial, inputs, record.identity())
+    mark_finished(partial, inputs, record.identity())
     shutil.rmtree(directory, ignore_errors=True)
     partial.rename(directory)
     sync_entry(directory)
@@ -143,7 +143,7 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
 def _identities(value: Any) -> str:
     """Return the identity of an input: of a directory that of its record, of anything else the value."""
     if isinstance(value, Path):
-        return str(json.loads((value / MARK).read_text())["identity"])
+        return str(json.loads((value / FINISHED_MARK).read_text())["identity"])
     return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)
 
 

@@ -19,7 +19,7 @@ from inc_mlflow.spec import ISAS, Isa, JobSpec, emulated_pool
 OUTCOMES, LATENCIES = "outcomes.npz", "latencies.npz"
 JOB = "job.json"
 """The job's text, among the evidence."""
-EVIDENCE = ("evaluation", "benchmark")
+EVIDENCE_STEPS = ("evaluation", "benchmark")
 """Steps whose records a gate judges by."""
 _KINDS = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
 """Fields that only the record of one kind has."""
@@ -184,7 +184,7 @@ def _by_pool(records: Iterable[BenchmarkRecord]) -> dict[str, BenchmarkRecord]:
 
 def _steps(directory: Path) -> Iterator[Path]:
     """Yield step directories: this one, or those inside a state folder."""
-    inside = sorted(step.parent for name in EVIDENCE for step in directory.glob(f"{name}*/{RECORD}"))
+    inside = sorted(step.parent for name in EVIDENCE_STEPS for step in directory.glob(f"{name}*/{RECORD}"))
     if (directory / RECORD).is_file():
         yield directory
     elif inside:

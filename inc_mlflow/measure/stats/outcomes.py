@@ -12,7 +12,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.stats.resample import Missing, resample
 from inc_mlflow.measure.stats.seed import SEED
 
-Runner = Callable[[Arrays], Arrays]
+RunModel = Callable[[Arrays], Arrays]
 _SCORE = "score"
 
 
@@ -84,7 +84,7 @@ class Outcomes:
 
 
 def evaluate_rows(
-    models: Mapping[str, Runner],
+    models: Mapping[str, RunModel],
     baseline: str,
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
@@ -143,7 +143,7 @@ def outcomes_of(
 
 
 def _run(
-    models: Mapping[str, Runner],
+    models: Mapping[str, RunModel],
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,

@@ -42,7 +42,7 @@ _SLOWEST = 3600.0
 """Seconds per batch where there is no batch to time; the empty tuning split is refused later."""
 _NO_RECIPE = "auto"
 """Label of the row of a search that had nothing to try."""
-_NOTHING_GAINS = "the model has no operator that gains by INT8; keep FP32"
+_NOTHING_GAINS = "it has no operator that gains by INT8"
 JOURNAL, SETTINGS = "trials.jsonl", "settings.json"
 
 

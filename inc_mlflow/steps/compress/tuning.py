@@ -32,7 +32,7 @@ HELD_BYTES = 2**30
 """Largest size of the rows in memory."""
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
-Batch = TypeVar("Batch")
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Tuning:
         return 1.0 if self._metric.higher_is_better else -1.0
 
 
-def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str) -> list[Arrays]:
+def _run(model: Callable[[_Batch], Arrays], batches: Sequence[_Batch], label: str) -> list[Arrays]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
 

@@ -12,7 +12,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.share import Share
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.expect import confirm_pool
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate.measurements import OUTCOMES
@@ -54,7 +54,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
     On the job's first pool this is repeated for every emulated pool, in a directory of its name. Raises
     HardwareError where this machine is not of the job's pool.
     """
-    confirm(job.pool, job.hardware)  # before the emulated pools too
+    confirm_pool(job.pool, job.hardware)  # before the emulated pools too
     models = models_under_test(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated = {isa: evaluate_emulated(isa, job, models, "validation", target / isa) for isa in isas}

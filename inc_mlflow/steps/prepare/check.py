@@ -38,7 +38,7 @@ def check(job: Job) -> CheckResult:
     Raises the IncError that the job's inputs would cause later: of pools, layout, model, recipes, metric or
     data.
     """
-    pools.check(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
+    pools.check_machine(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
     where = plan_layout(job.layout, topology())
     if not job.model.exists():
         raise ModelError(f"model: no file {job.model}; give a path relative to the job file")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, Imported, LoadedModel, RunSettings
+from inc_mlflow.engines.row_axes import rows_first_specs
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_files
 from inc_mlflow.steps.prepare.compare_outputs import (
@@ -45,7 +46,7 @@ class CheckedImport:
 
 def rows_for(engine: Engine, source: Path, count: int) -> Rows:
     """Return generated rows that the source takes, where there are no data."""
-    inputs = engine.interface(source).inputs
+    inputs = rows_first_specs(engine.interface(source).inputs)
     if not inputs:
         return Rows((), missing="the model has no inputs")
     try:

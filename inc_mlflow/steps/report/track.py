@@ -17,7 +17,7 @@ from inc_mlflow.records import (
     JudgementRecord,
     TrackingRecord,
 )
-from inc_mlflow.reports.slow import markdown
+from inc_mlflow.reports.slow import slow_markdown
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import CPU, Job
 from inc_mlflow.steps.baselines import load_baselines
@@ -96,7 +96,7 @@ def slow_texts(record: BenchmarkRecord) -> Texts:
     """Return by sha256 of the model why candidates are not faster, for people and for programs."""
     return {
         record.evidence.models[label]: {
-            "why_slow.md": markdown(label, slow),
+            "why_slow.md": slow_markdown(label, slow),
             "why_slow.json": slow.model_dump_json(indent=1),
         }
         for label, slow in record.slow.items()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.errors import DataError, ModelError, StateError
 from inc_mlflow.files import model_sha256, writable
 from inc_mlflow.measure.gate.power import split_power
 from inc_mlflow.records import BASELINE, CandidatesRecord, Trial
@@ -27,7 +27,8 @@ LOCK = ".lock"
 def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     """Search with the job's first engine in ``target``, a new folder or that of a killed search.
 
-    Candidates go to the folders ``<n>``. Raises DataError where a split is missing, StateError where
+    Candidates go to the folders ``<n>``. Raises DataError where a split is missing, ModelError where no
+    recipe gives a model, StateError where
     ``target`` has other files or another search works there.
     """
     search = job.spec.search.model_copy(update={"budget": budget or job.spec.search.budget})
@@ -36,18 +37,22 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         raise DataError("data: a search needs the splits calibration and tuning; give both")
     with _claimed(target), imported_baseline(job) as path, tempfile.TemporaryDirectory() as folder:
         result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
+        if not result.shortlist:
+            raise ModelError(
+                f"{job.model}: no recipe gives an INT8 model; keep FP32: {result.rejected()[0].reason}"
+            )
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
-        candidates, rejected, trials = write_shortlists(job, [result], target)
+        candidates, _, trials = write_shortlists(job, [result], target)
         record = CandidatesRecord(
-            baseline_sha256=result.baseline_sha256, candidates=candidates, rejected=rejected, trials=trials
+            baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
         )
         record.save(target)
     chosen = zip(result.shortlist, candidates, strict=True)
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
         "candidates": rows,
-        "picture": str(target / PICTURE) if candidates else None,
+        "picture": str(target / PICTURE),
         "trials": [_row(trial) for trial in result.trials],
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
@@ -68,8 +73,8 @@ def _prepared(job: Job, path: Path, folder: Path) -> tuple[Baseline, Path | None
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
     """Return what validation can decide, from how often candidates and baseline disagree on tuning."""
     shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
-    first = shortlist[0] if shortlist else None
-    if first is None or not shares or not first.accuracy or first.relative_drop is None:
+    first = shortlist[0]
+    if not shares or not first.accuracy or first.relative_drop is None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()

@@ -13,7 +13,7 @@ from inc_mlflow.records import Interval, PoolResult, Row, Verdict
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec, MetricSpec
-from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch
+from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch_artifact
 from inc_mlflow.tracking.runs.tagged_runs import (
     CANDIDATE,
     DIGEST,
@@ -188,7 +188,9 @@ def _runs(client: "MlflowClient", experiment_id: str, asked: str) -> Iterator["R
 
 def _spec(client: "MlflowClient", run_id: str) -> JobSpec:
     with tempfile.TemporaryDirectory() as folder:
-        return JobSpec.from_json(fetch(client, run_id, f"{EVIDENCE}/job.json", Path(folder)).read_text())
+        return JobSpec.from_json(
+            fetch_artifact(client, run_id, f"{EVIDENCE}/job.json", Path(folder)).read_text()
+        )
 
 
 def _higher_is_better(metric: MetricSpec) -> bool:

@@ -1,7 +1,7 @@
 """Any valid graph ends in a right baseline and right candidates, or in one line.
 
-The rule for a candidate: its relative root mean square error is at most 0.15 in every output, or at most twice that
-of rounding every tensor of the graph by itself, which is what eight bits explain.
+The rule for a candidate: its relative root mean square error is at most 0.15 in every output, or at most four times
+that of rounding every tensor of the graph by itself, which is what eight bits explain.
 
 A fault is shown, and made smaller, by ``python -m tests.support.generated N``.
 """

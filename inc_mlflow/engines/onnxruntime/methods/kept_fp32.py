@@ -42,6 +42,7 @@ class _Chooser:
         self._nodes, self._recipe, self._ranges = model.graph.node, recipe, set(ranges)
         self._unusable = set(unusable)
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._outputs = {value.name for value in model.graph.output}
         self._clipped = clipped_inputs(model)
         self._operators = set(recipe.op_types_to_quantize or QLinearOpsRegistry)
         self._readers: dict[str, int] = {}
@@ -66,10 +67,14 @@ class _Chooser:
         """Tell of both formats whether INT8 would change what a node computes."""
         if self._unusable & {*node.input, *node.output}:
             return True
+        if node.op_type in CLIPPING and node.input[0] in self._outputs:
+            return True  # the quantiser would give the output of the graph the range behind the clipping
         if node.op_type == "Clip":
             return not self._within_zero(node)
         if node.op_type == "Gemm":
             return self._scales(node) and len(node.input) > 2
+        if node.op_type == "ConvTranspose":
+            return self._recipe.per_channel and len(node.input) > 2 and self._has_groups(node)
         return False
 
     def _within_zero(self, clip: onnx.NodeProto) -> bool:
@@ -88,6 +93,10 @@ class _Chooser:
     def _scales(self, gemm: onnx.NodeProto) -> bool:
         """Tell whether a Gemm has factors, which the quantiser leaves out of the scale of the bias."""
         return any(attribute.name in {"alpha", "beta"} and attribute.f != 1 for attribute in gemm.attribute)
+
+    def _has_groups(self, node: onnx.NodeProto) -> bool:
+        """Tell whether a ConvTranspose has groups, so that its bias has more channels than its weights."""
+        return any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
 
     def _has_no_operator(self, node: onnx.NodeProto) -> bool:
         """Tell whether the QOperator format has nothing that computes the same as a node."""

@@ -138,7 +138,9 @@ def _quantize(
         )
     final = _placed(ranges.final(recipe.calibrate_method), structure)
     kept = nodes_kept_fp32(structure, recipe, final, ranges.unusable)
-    options = common_options(baseline, recipe) | _narrowed(structure, recipe, narrow)
+    overrides = _narrowed(structure, recipe, narrow) | _per_tensor(structure, recipe)
+    options = common_options(baseline, recipe)
+    options["extra_options"] = {"TensorQuantOverrides": overrides} if overrides else {}
     _write(baseline, final, recipe, target, options | _excluded(recipe, kept))
     check_changed(target, recipe)
 
@@ -167,7 +169,7 @@ def _write(
 
 
 def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str]) -> dict[str, Any]:
-    """Return the options that give ``weights`` 7 bits.
+    """Return the overrides that give ``weights`` 7 bits.
 
     An override must name the axis that the quantiser itself would use.
     """
@@ -176,14 +178,28 @@ def _narrowed(structure: onnx.ModelProto, recipe: Static, weights: frozenset[str
         for node in structure.graph.node
         if len(node.input) > 1 and node.input[1] in weights
     }
-    overrides = {
+    return {
         name: [
             {"quant_type": QuantType[recipe.weight_type], "reduce_range": True}
             | ({"axis": _channel_axis(readers[name])} if recipe.per_channel else {})
         ]
         for name in sorted(weights)
     }
-    return {"extra_options": {"TensorQuantOverrides": overrides}} if overrides else {}
+
+
+def _per_tensor(structure: onnx.ModelProto, recipe: Static) -> dict[str, Any]:
+    """Return the overrides that give one scale to the weights of transposed convolutions in groups.
+
+    Their weights have the output channels of one group only, so scales per channel fit no bias.
+    """
+    grouped = (
+        node
+        for node in structure.graph.node
+        if node.op_type == "ConvTranspose"
+        and len(node.input) > 2
+        and any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
+    )
+    return {node.input[1]: [{"quant_type": QuantType[recipe.weight_type]}] for node in grouped}
 
 
 def _excluded(recipe: Static, kept: list[str]) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ WEIGHTS = {
     "w": GENERATOR.normal(0, 0.4, (4, 4, 3, 3)).astype("f4"),
     "b": GENERATOR.normal(0, 1, 4).astype("f4"),
     "v": GENERATOR.normal(0, 0.4, (4, 4, 3, 3)).astype("f4"),
+    "u": GENERATOR.normal(0, 0.4, (4, 2, 1, 1)).astype("f4"),
     "zero": np.array(0, "f4"),
     "one": np.array(1, "f4"),
     "six": np.array(6, "f4"),
@@ -127,6 +128,12 @@ CASES = {
         node("Softmax", ["m"], ["r"], axis=-1),
         *LAST,
     ],
+    "transposed convolution in groups": [
+        *CONV,
+        node("ConvTranspose", ["c", "u", "b"], ["r"], group=2),
+        *LAST,
+    ],
+    "an output before the Relu": [*CONV, node("Relu", ["c"], ["r"]), node("Conv", ["r", "v"], ["y"])],
     "Gemm with factors": [
         *CONV,
         node("ReduceMean", ["c"], ["m"], axes=[0, 1], keepdims=0),
@@ -139,14 +146,15 @@ CASES = {
 }
 
 
-def imported(nodes, folder):
+def imported(name, folder):
+    nodes = CASES[name]
     weights = WEIGHTS | {"one_by_one": np.array([1, 1, 8, 8])}
     used = {name for one in nodes for name in one.input}
     graph = model(
         nodes,
         {name: array for name, array in weights.items() if name in used},
         {"x": [1, 4, 8, 8]},
-        {"y": None},
+        {"c": None, "y": None} if name == "an output before the Relu" else {"y": None},
         17,
     )
     onnx.save(graph, folder / "source.onnx")
@@ -158,16 +166,17 @@ def imported(nodes, folder):
 @pytest.mark.parametrize("quant_format", ["QDQ", "QOperator"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_graph_that_the_quantiser_gets_wrong_is_right(name, quant_format, tmp_path):
-    baseline = imported(CASES[name], tmp_path)
+    baseline = imported(name, tmp_path)
     ranges = collect(baseline, ROWS, threads=1)
     quantize(baseline, ranges, Static(quant_format=quant_format), tmp_path / "int8.onnx")
     before, after = Runner(baseline, threads=1), Runner(tmp_path / "int8.onnx", threads=1)
-    true, found = (np.stack([run(row)["y"] for row in ROWS]) for run in (before, after))
-    assert np.sqrt(np.mean((true - found) ** 2) / np.mean(true**2)) < 0.15
+    for output in before.outputs:
+        true, found = (np.stack([run(row)[output] for row in ROWS]) for run in (before, after))
+        assert np.sqrt(np.mean((true - found) ** 2) / np.mean(true**2)) < 0.15, output
 
 
 def operators(name, tmp_path):
-    baseline = imported(CASES[name], tmp_path)
+    baseline = imported(name, tmp_path)
     quantize(baseline, collect(baseline, ROWS, 1), Static(quant_format="QOperator"), tmp_path / "int8.onnx")
     return [one.op_type for one in all_nodes(read_structure(tmp_path / "int8.onnx"))]
 
