@@ -68,7 +68,7 @@ def test_whatever_the_quantiser_raises_is_one_line_with_its_whole_text(tmp_path,
     monkeypatch.setattr(static, "quantize_static", broken)
     record = made(tmp_path, linear(), "{method: static}, {method: dynamic}")
     (rejected,) = record.rejected
-    assert "onnxruntime's quantiser fails on this model (KeyError:" in rejected.reason
+    assert "onnxruntime's quantiser fails on this model; choose another recipe: 'a name" in rejected.reason
     assert len(rejected.reason.splitlines()) == 1
     assert "Traceback" in rejected.details
     assert len(record.candidates) == 1

@@ -1,7 +1,6 @@
 """What both methods share: options, checks of names, the call of the quantiser, a check that it changed."""
 
 import logging
-import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 import onnx
 from onnxruntime.quantization import QuantType
 
+from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, read_structure
 from inc_mlflow.engines.onnxruntime.options import OnnxRuntimeRecipe
-from inc_mlflow.errors import ModelError, reason
+from inc_mlflow.errors import ModelError
 from inc_mlflow.files import external_data
 from inc_mlflow.registry import did_you_mean
 
@@ -51,16 +51,10 @@ def quantizer(recipe: OnnxRuntimeRecipe) -> Iterator[None]:
     """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    what = f"recipe {recipe.label()!r}: onnxruntime's quantiser fails on this model; choose another recipe"
     try:
-        yield
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"recipe {recipe.label()!r}: onnxruntime's quantiser fails on this model "
-            f"({type(error).__name__}: {reason(error)}); choose another recipe",
-            details=traceback.format_exc(),
-        ) from error
+        with library_call(what, passing=(OSError, MemoryError)):
+            yield
     finally:
         logging.disable(before)
 
