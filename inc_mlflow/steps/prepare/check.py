@@ -22,6 +22,7 @@ from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.data import LabelCheck, open_data
+from inc_mlflow.steps.prepare.common_label import CommonLabel
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,19 @@ def check(job: Job) -> CheckResult:
     interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
     _check_readable(job, interface.other_outputs)
     metric = resolve(job.spec.metric, job.root, list(interface.output_names))
-    labels = LabelCheck(job, metric)
+    labels, common = LabelCheck(job, metric), CommonLabel(job)
+
+    def see(split: str, given: np.ndarray | None) -> None:
+        labels(split, given)
+        common(split, given)
+
     data = open_data(job)
     groups = data.groups("validation")
-    facts = data.survey(progress.track, labels)
+    facts = data.survey(progress.track, see)
     labels.finish()
     _check_classes(job, metric, facts)
-    return CheckResult(
-        facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups))
-    )
+    notes = (*facts.notes, where.text(), *_range(metric), *common.notes(job.spec.gate))
+    return CheckResult(facts, (*notes, _plan(job, metric, facts, groups)))
 
 
 def _check_readable(job: Job, others: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, checked_import, rows_for
 from inc_mlflow.steps.prepare.example import save_example
+from inc_mlflow.steps.prepare.tell_apart import untold_notes
 from inc_mlflow.steps.step import step
 
 COMPARED = 8
@@ -27,11 +28,17 @@ COMPARED = 8
 def import_model(job: Job, target: Path) -> ImportRecord:
     """Write the baselines into ``target``, with one real row as example, and compare them with the source.
 
-    Raises ModelError where a baseline does not run, or its outputs differ from the source's.
+    A note says where the metric cannot tell the baseline from a model that ignores its input. Raises
+    ModelError where a baseline does not run, or its outputs differ from the source's, and the IncError of a
+    metric that does not take its outputs.
     """
     rows = _first_rows(job)
     save_example(target, rows[0])
-    return import_baselines(job.model, job.spec.engines, target, rows)
+    record = import_baselines(job.model, job.spec.engines, target, rows)
+    reference = job.spec.engines[0]
+    return record.model_copy(
+        update={"notes": (*record.notes, *untold_notes(job, baseline_path(target, reference, reference)))}
+    )
 
 
 @contextmanager
