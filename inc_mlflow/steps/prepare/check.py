@@ -8,6 +8,7 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
+from inc_mlflow.engines.int8_source import check_fp32
 from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
@@ -45,7 +46,9 @@ def check(job: Job) -> CheckResult:
         raise ModelError(f"model: no file {job.model}; give a path relative to the job file")
     for recipe in job.spec.listed:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
-    interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
+    engine = ENGINES.get(job.spec.engines[0])
+    check_fp32(engine, job.model)
+    interface = engine.interface(job.model)
     _check_readable(job, interface.other_outputs)
     metric = resolve(job.spec.metric, job.root, list(interface.output_names))
     labels, common = LabelCheck(job, metric), CommonLabel(job)
