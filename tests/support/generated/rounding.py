@@ -9,18 +9,20 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from inc_mlflow.arrays import Arrays
+
 STEPS = 255
 HUGE = 1e3
 """A tensor with larger or infinite values is a mask, which a quantiser leaves alone."""
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather")
 
 
-def rounding_error(model: onnx.ModelProto, rows: dict[str, np.ndarray]) -> float:
+def rounding_error(model: onnx.ModelProto, batches: list[Arrays]) -> float:
     """Return the largest relative root mean square error of an output."""
-    values = _run(_with_outputs(model), rows)
+    values = _run(_with_outputs(model), batches)
     outputs = [one.name for one in model.graph.output]
-    rounded = _run(_rounded(model, values), rows)
-    return max(_relative(values[name], rounded[name]) for name in outputs)
+    rounded = _run(_rounded(model, values), batches)
+    return max((_relative(values[name], rounded[name]) for name in outputs if name in values), default=0.0)
 
 
 def _rounded(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> onnx.ModelProto:
@@ -90,20 +92,16 @@ def _with_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _run(model: onnx.ModelProto, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return all outputs, and the inputs, flat, rows one after the other."""
+def _run(model: onnx.ModelProto, batches: list[Arrays]) -> dict[str, np.ndarray]:
+    """Return all outputs, and the inputs, flat, batches one after the other."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model.SerializeToString(), settings)
     names = [one.name for one in session.get_outputs()]
-    count = len(next(iter(rows.values())))
-    found = [session.run(None, {key: array[i : i + 1] for key, array in rows.items()}) for i in range(count)]
-    flat = {
-        name: np.concatenate([np.ravel(value) for value in values])
-        for name, values in zip(names, zip(*found, strict=True), strict=True)
-    }
-    return {name: np.ravel(array) for name, array in rows.items()} | flat
+    found = [batch | dict(zip(names, session.run(None, batch), strict=True)) for batch in batches]
+    tensors = [name for name, value in found[0].items() if isinstance(value, np.ndarray | np.generic)]
+    return {name: np.concatenate([np.ravel(one[name]) for one in found]) for name in tensors}
 
 
 def _relative(true: np.ndarray, found: np.ndarray) -> float:

@@ -13,8 +13,9 @@ from types import FrameType
 import numpy as np
 import onnx
 
+from inc_mlflow.arrays import Arrays
 from tests.support.generated.rounding import rounding_error
-from tests.support.graph_walk import Outcome, walk
+from tests.support.graph_walk import Outcome, single_rows, walk_batches
 from tests.support.refusals import kind_of, line_faults
 
 RECIPES = ["qdq", "qop", "dyn"]
@@ -44,18 +45,23 @@ class Report:
         return {step: kind_of(one.text) for step, one in self.outcomes.items() if one.verdict == "refused"}
 
 
-def walked(model: onnx.ModelProto, rows: dict[str, np.ndarray]) -> Report:
+def walked(model: onnx.ModelProto, rows: Arrays) -> Report:
     """Import a model and quantise it by three recipes; every way to go wrong is a fault of the report."""
+    return walked_batches(model, single_rows(rows))
+
+
+def walked_batches(model: onnx.ModelProto, batches: list[Arrays]) -> Report:
+    """Do the same with batches as they are fed."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.onnx", Path(folder) / "target"
         target.mkdir()
         onnx.save(model, source)
         try:
             with _deadline():
-                outcomes = walk(source, rows, target, LIMIT, RECIPES)
+                outcomes = walk_batches(source, batches, target, LIMIT, RECIPES)
         except Exception as error:  # noqa: BLE001  any traceback is what is looked for
             return _traceback(error)
-        return _judged(model, rows, outcomes, folder)
+        return _judged(model, batches, outcomes, folder)
 
 
 @contextmanager
@@ -86,7 +92,7 @@ def _is_half(model: onnx.ModelProto) -> bool:
 
 
 def _judged(
-    model: onnx.ModelProto, rows: dict[str, np.ndarray], outcomes: dict[str, Outcome], folder: str
+    model: onnx.ModelProto, batches: list[Arrays], outcomes: dict[str, Outcome], folder: str
 ) -> Report:
     faults, kinds, lossy = [], set(), []
     explained: float | None = None
@@ -100,7 +106,7 @@ def _judged(
         if step == "import" and outcome.error <= HALF and _is_half(model):
             continue
         if step != "import" and np.isfinite(outcome.error):
-            explained = rounding_error(model, rows) if explained is None else explained
+            explained = rounding_error(model, batches) if explained is None else explained
             if outcome.error <= FACTOR * explained:
                 lossy.append(f"{step} {outcome.error:.2f} (rounding alone {explained:.2f})")
                 continue
