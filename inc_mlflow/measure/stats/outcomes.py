@@ -15,7 +15,7 @@ from inc_mlflow.measure.stats.seed import SEED
 
 RunModel = Callable[[Arrays], Arrays]
 _Kept = tuple[int, dict[str, Arrays], Arrays | None]
-"""Of one batch: its rows, what is kept of each model, and of the optional one unless the metric refused it."""
+"""Of one batch: its rows, what is kept of each model, and of the optional one unless that is refused."""
 OPTIONAL = " optional"
 """Name of the optional model; labels begin with no blank."""
 SCORE = "score"
