@@ -3,7 +3,7 @@
 import json
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +46,7 @@ class MinMax:
                 f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
             )
         ends = cls(low, high)
-        return cls(low, high, octaves_of(values, max(-low, high))) if ends.bounded else ends
+        return replace(ends, octaves=octaves_of(values, max(-low, high))) if ends.bounded else ends
 
     @property
     def bounded(self) -> bool:
@@ -55,8 +55,8 @@ class MinMax:
 
     def merge(self, other: Self) -> Self:
         """Return the ends of both parts together."""
-        ends = min(self.low, other.low), max(self.high, other.high)
-        return type(self)(*ends, merge_octaves(self.octaves, other.octaves))
+        ends = type(self)(min(self.low, other.low), max(self.high, other.high))
+        return replace(ends, octaves=merge_octaves(self.octaves, other.octaves)) if ends.bounded else ends
 
     def range(self) -> Range:
         """Return the range that INT8 must cover."""
