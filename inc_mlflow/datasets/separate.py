@@ -66,6 +66,10 @@ class Data:
             if any(own):
                 yield _kept(inputs, labels, digests, np.array(own))
 
+    def drawn(self, name: str, count: int) -> Iterator[Batch]:
+        """Yield at most ``count`` rows, one at a time, the same ones each time; of a callable the first."""
+        return self._reader(name).drawn(count)
+
     def groups(self, name: str) -> np.ndarray | None:
         """Return the number of each validation row's group, shape (rows,).
 

@@ -143,6 +143,9 @@ class Engine:
     analysis = emulation = None
     rewrites = ()
 
+    def int8_operators(self, model):
+        return {}
+
     def check_source(self, path):
         if path.endswith((".onnx", "dense", "model")):
             return

@@ -9,6 +9,7 @@ import numpy as np
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.formatting import percent, points
+from inc_mlflow.measure.gate.constant_answer import cannot_tell
 from inc_mlflow.measure.gate.criteria import Criteria, CriterionGroup, DropCriterion, SpeedCriterion
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
@@ -32,6 +33,7 @@ def build_criteria(
         {pool: _on_pool(model.label, measured, gate) for pool, measured in pools.items()},
         _between_pools(model.label, pools, gate),
         {pool: SpeedCriterion(model.label, one, gate.min_speedup) for pool, one in benchmarks.items() if one},
+        {pool: told for pool, measured in pools.items() if (told := cannot_tell(measured, gate))},
     )
 
 

@@ -119,6 +119,8 @@ class Criteria:
     on_pool: dict[str, list[CriterionGroup]]
     between_pools: list[CriterionGroup]
     speed: dict[str, SpeedCriterion]
+    untold: dict[str, CriterionResult]
+    """Of the pools on which the metric cannot tell models apart."""
 
     def passes(self, confidence: float) -> bool:
         """Tell whether all pass, on every pool.
@@ -126,6 +128,8 @@ class Criteria:
         That is an intersection-union test, whose parts need no correction. Raises DataError where the
         baseline is so small that no share of it is a number.
         """
+        if self.untold:
+            return False
         groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
         near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
         return near and all(one.passes(confidence) for one in self.speed.values())

@@ -191,6 +191,8 @@ def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, 
         criteria, level = build_criteria(model, {pool: measured}, [pool], gate), gate.confidence
     results = [judge_group(group, gate.confidence, level) for group in criteria.on_pool[pool]]
     results = results or [_no_number(model, measured)]
+    if pool in criteria.untold:
+        results.append(criteria.untold[pool])
     if pool in criteria.speed:
         results.append(criteria.speed[pool].result(gate.confidence, level))
     numbers = PoolResult(

@@ -1,5 +1,6 @@
 """Calls of onnx's and ONNX Runtime's own code on one model, which may raise anything."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,14 +9,15 @@ from inc_mlflow.errors import IncError, ModelError
 
 
 @contextmanager
-def library_call(what: str) -> Iterator[None]:
+def library_call(what: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn any exception of a library into a ModelError of one line that begins with ``what``.
 
-    Only the library's call may stand in this block: a bug of ours keeps its traceback.
+    Its ``details`` are the whole text. Exceptions of the types ``passing`` are no fault of the model. Only
+    the library's call may stand in this block: a bug of ours keeps its traceback.
     """
     try:
         yield
-    except IncError:
-        raise
     except Exception as error:  # a library's own bug, as an AttributeError, concerns this model only
-        raise ModelError(f"{what}: {error_text(error)}") from error
+        if isinstance(error, (IncError, *passing)):
+            raise
+        raise ModelError(f"{what}: {error_text(error)}", details=traceback.format_exc()) from error
