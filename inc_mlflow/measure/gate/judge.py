@@ -15,10 +15,10 @@ from inc_mlflow.measure.gate.criteria import (
     CriterionResult,
     SpeedCriterion,
     judge_group,
-    verdict_order,
     worst_verdict,
 )
 from inc_mlflow.measure.gate.evidence import Measured, check_evidence
+from inc_mlflow.measure.gate.order import SLOWEST, in_order
 from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import (
@@ -36,8 +36,6 @@ from inc_mlflow.records import (
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
-
-_SLOWEST = -np.inf
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def judge(
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
     higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
-    table = sorted(rows, key=lambda row: table_order(row, higher_is_better))
+    table = in_order(rows, higher_is_better)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
@@ -174,15 +172,7 @@ def _lost(result: PoolResult) -> float:
 
 
 def _slowness(result: PoolResult) -> float:
-    return result.speedup.low if result.speedup else _SLOWEST
-
-
-def table_order(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
-    """Return what rows of the table are sorted by: verdict, lowest speed-up, accuracy, size, sha256."""
-    speed = row.speedup.low if row.speedup else _SLOWEST
-    accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
-    worse = -accuracy if higher_is_better else accuracy
-    return verdict_order(row.verdict), -speed, worse, row.size_bytes, row.sha256
+    return result.speedup.low if result.speedup else SLOWEST
 
 
 def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, level: float) -> _OnPool:

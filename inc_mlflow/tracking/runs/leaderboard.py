@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.measure.gate.judge import table_order
+from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.records import Interval, PoolResult, Row, Verdict
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.registry.metrics import METRICS
@@ -105,7 +105,8 @@ def leaderboard_rows(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
     found = [_leaderboard_row(run, measured, pool) for run in candidates.values()]
-    return tuple(sorted(found, key=lambda one: table_order(one.row, higher_is_better)))
+    by_digest = {one.row.sha256: one for one in found}
+    return tuple(by_digest[row.sha256] for row in in_order([one.row for one in found], higher_is_better))
 
 
 def _leaderboard_row(

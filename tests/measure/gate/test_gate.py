@@ -158,11 +158,11 @@ def ratio(low):
     return Interval(value=low + 0.1, low=low, high=low + 0.2)
 
 
-def test_rows_are_ordered_by_verdict_speed_accuracy_size_and_digest():
+def test_rows_are_ordered_by_verdict_speed_size_accuracy_and_digest():
     table = {  # label: (lost and gained, speed-up, bytes), in the order they should come
         "fast": (PASS, ratio(3.0), 100),
-        "right": ((0, 3), ratio(2.0), 100),
         "small": (PASS, ratio(2.0), 50),
+        "right": ((0, 3), ratio(2.0), 100),
         "a": (PASS, ratio(2.0), 100),
         "b": (PASS, ratio(2.0), 100),
         "unsure": (UNSURE, ratio(9.0), 10),
