@@ -52,10 +52,12 @@ def judge(
     pools: Mapping[str, Measured],
     gate: GateSpec,
     rejected: tuple[RejectedRecipe, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> JudgementRecord:
     """Return the table in its order and the verdict of its best row; ``models`` begins with the reference.
 
-    ``rejected`` are the recipes without a candidate. Where none has one, the verdict is ``fail``.
+    ``rejected`` are the recipes without a candidate; where none has one, the verdict is ``fail``. ``notes``
+    are said with the reasons.
     A candidate fails if it fails on a pool whose role counts, else is inconclusive if one is. Having to pass
     on all of them needs no correction (intersection-union test); several candidates are judged by Holm's.
     Raises DataError where records are not about these models or not about the same rows, or no real pool is
@@ -76,7 +78,7 @@ def judge(
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
-        reasons=reasons,
+        reasons=(*reasons, *notes),
         table=(*baselines, *table),
         rejected=rejected,
         confidence=gate.confidence,

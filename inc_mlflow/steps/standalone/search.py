@@ -56,6 +56,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "trials": [_row(trial) for trial in result.trials],
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
+        "ended": result.ended,
     }
 
 

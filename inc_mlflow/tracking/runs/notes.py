@@ -17,7 +17,7 @@ def job_note(judgement: JudgementRecord, run_id: str) -> str:
     table = markdown_table(("recipe", *_NUMBERS, "size", "verdict"), rows)
     reasons = tuple(one.reason for one in judgement.rejected)
     if not judgement.candidates:
-        return _note(judgement.headline(), "No recipe gave a candidate.", table, reasons)
+        return _note(judgement.headline(), "No recipe gave a candidate.", table, judgement.reasons)
     best = judgement.best()
     said = f"{judgement.headline()}, {_figures(best)}"
     command = promotion_command(judgement, best, run_id)
