@@ -27,6 +27,7 @@ from inc_mlflow.records import (
     EvaluationRecord,
     Interval,
     JudgementRecord,
+    MetricFacts,
     Model,
     PoolResult,
     RejectedRecipe,
@@ -73,12 +74,13 @@ def judge(
     rows = [
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
-    higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
-    table = in_order(rows, higher_is_better)
+    about = next(iter(pools.values())).evaluation
+    table = in_order(rows, about.higher_is_better)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
         reasons=(*reasons, *notes),
+        metric=MetricFacts(name=about.metric, higher_is_better=about.higher_is_better),
         table=(*baselines, *table),
         rejected=rejected,
         confidence=gate.confidence,

@@ -111,7 +111,7 @@ def test_the_rows_that_would_decide_really_decide():
 def test_a_drop_that_equals_the_limit_is_not_promised_a_number_of_rows():
     gate = GateSpec(max_relative_drop=10 / RIGHT)
     assert judged(UNSURE, FAST, gate)[1].endswith(
-        "and no number of rows can decide a drop that equals the limit"
+        "and no number of rows can decide a loss that equals the limit"
     )
 
 
@@ -177,6 +177,18 @@ def test_rows_are_ordered_by_verdict_speed_size_accuracy_and_digest():
         record = judge(models, {"local": pool}, GATE)
         assert [row.recipe for row in record.table] == [BASELINE, *table]
         assert (record.verdict, record.best().recipe) == ("pass", "fast")
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_absolute_drop": 0.01}])
+def test_where_lower_is_better_what_gets_worse_rises(limit):
+    record = judge(
+        [model(BASELINE), model("int8")],
+        {"local": measured({"int8": (0, 80)}, {"int8": FAST}, metric="wer", higher_is_better=False)},
+        GateSpec(**limit),
+    )
+    assert record.verdict == "fail"
+    assert record.reasons[0].startswith("wer rises by ")
+    assert not any("drop" in reason for reason in record.reasons)
 
 
 def test_where_lower_is_better_the_lower_value_comes_first():
