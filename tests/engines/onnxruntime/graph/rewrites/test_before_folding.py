@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes
 from inc_mlflow.engines.onnxruntime.graph.renaming import all_graphs, defined_names
+from inc_mlflow.engines.onnxruntime.graph.rewrites.opset import RAISE_OPSET
 from tests.support.graphs import conv_with_batch_norm, linear
 from tests.support.imports import graph_of, imported, normal, run
 
@@ -72,7 +73,8 @@ def test_pixels_stay_where_old_opsets_place_them(tmp_path, operator, opset, mode
     assert [node.op_type for node in baseline.graph.node] == ["Resize"]
 
 
-def test_names_that_the_converter_repeats_in_a_loop_are_made_unique(tmp_path):
+def loop_with_squeezes(more):
+    """A loop at opset 12, with a number of further operators around it: the converter counts all tensors."""
     body = helper.make_graph(
         [
             helper.make_node("Squeeze", ["v"], ["s"], axes=[1]),
@@ -93,14 +95,20 @@ def test_names_that_the_converter_repeats_in_a_loop_are_made_unique(tmp_path):
     )
     nodes = [
         helper.make_node("Unsqueeze", ["x"], ["x1"], axes=[1]),
-        helper.make_node("Loop", ["count", "yes", "x1"], ["l"], body=body),
-        helper.make_node("Squeeze", ["l"], ["y"], axes=[1]),
+        helper.make_node("Loop", ["count", "yes", "x1"], ["t0"], body=body),
+        *(helper.make_node("Relu", [f"t{index}"], [f"t{index + 1}"]) for index in range(more)),
+        helper.make_node("Squeeze", [f"t{more}"], ["y"], axes=[1]),
     ]
     weights = {"w": normal(0, 8, 8), "count": np.array(2), "yes": np.array(True)}
-    model = graph_of(nodes, weights, {"x": ["n", 8]}, {"y": ["n", 8]}, opset=12, ir_version=7)
-    baseline, _ = imported(model, tmp_path, ROWS)
-    names = [name for graph in all_graphs(baseline.graph) for name in defined_names(graph)]
-    assert len(set(names)) == len(names)
+    return graph_of(nodes, weights, {"x": ["n", 8]}, {"y": ["n", 8]}, opset=12, ir_version=7)
+
+
+def test_names_that_the_converter_repeats_in_a_loop_are_made_unique(tmp_path):
+    for more in range(10):
+        raised = RAISE_OPSET.apply(loop_with_squeezes(more), tmp_path)
+        names = [name for graph in all_graphs(raised.graph) for name in defined_names(graph)]
+        assert len(set(names)) == len(names)
+    imported(loop_with_squeezes(0), tmp_path, ROWS)
 
 
 def test_operators_of_other_domains_alone_need_no_conversion(tmp_path):
