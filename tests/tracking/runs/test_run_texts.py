@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.records import BASELINE, Interval, JudgementRecord, Row, Speed
+from inc_mlflow.records import BASELINE, Interval, JudgementRecord, MetricFacts, Row, Speed
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
 from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion_command, row_note
 from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics
 from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
 
+TOP1 = MetricFacts(name="top1", higher_is_better=True)
 MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
 ACCURACY = {"best": PASS, "good": PASS, "unsure": UNSURE, "bad": FAIL}
 SPEED = {"best": FAST, "good": Interval(value=1.5, low=1.4, high=1.6), "unsure": FAST, "bad": FAST}
@@ -47,6 +48,18 @@ def test_the_best_that_passes_has_the_command_in_its_second_line():
 def test_others_say_honestly_what_the_command_would_do(name, said):
     judgement, rows, _ = judged()
     assert promotion_command(judgement, rows[name], "r") == said
+
+
+def test_where_lower_is_better_a_loss_is_a_rise_and_the_metric_has_its_name():
+    found = measured(ACCURACY | {"bad": (0, 80)}, SPEED, higher_is_better=False, metric="wer")
+    judgement, rows, _ = judged(local=found)
+    assert row_note(judgement, rows["bad"], "r").startswith("fail: rise 4.44 %, 2.00x on local")
+    assert row_note(judgement, rows[BASELINE], "r").startswith("baseline: wer 0.9000, ")
+    assert "| recipe | wer | rise | speed-up | size | verdict |" in job_note(judgement, "r")
+    assert "rise of wer, relative to the baseline" in draw_tradeoff(judgement, GateSpec())
+    texts = [job_note(judgement, "r"), draw_tradeoff(judgement, GateSpec())]
+    texts += [row_note(judgement, row, "r") for row in rows.values()]
+    assert not any("drop" in text or "accuracy" in text for text in texts)
 
 
 def test_of_several_pools_each_may_have_another_champion():
@@ -115,7 +128,9 @@ def picture(*candidates, gate=None):
         row(BASELINE, Interval.exact(0.0), Interval.exact(1.0), None),
         *(row(*one) for one in candidates),
     )
-    judgement = JudgementRecord(verdict="pass", reasons=(), table=table, confidence=0.95, policy_sha256="p")
+    judgement = JudgementRecord(
+        verdict="pass", reasons=(), metric=TOP1, table=table, confidence=0.95, policy_sha256="p"
+    )
     return ElementTree.fromstring(draw_tradeoff(judgement, gate or GateSpec()))
 
 
