@@ -102,6 +102,7 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
     row = rows["best"].model_copy(update={"source_speedup": FAST})
     assert row_metrics(row, local) == pool_metrics(row, "local", local)
     assert row_metrics(row, local) == {
+        "top1": 0.9,
         "accuracy": 0.9, "accuracy_low": row.accuracy.low, "accuracy_high": row.accuracy.high,
         "relative_drop": 0.0, "relative_drop_low": row.relative_drop.low, "relative_drop_high": row.relative_drop.high,
         "speedup": 2.0, "speedup_low": 1.9, "speedup_high": 2.1,
@@ -109,6 +110,16 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
         "samples_per_second": 10.0, "p50_ms": 1.0, "p90_ms": 2.0, "p99_ms": 3.0, "peak_rss_mb": 5.0, "size_mb": 100 / 1e6,
         "standing": 2001.9,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["speedup", "accuracy", "p99_ms", "standing", "größe", "a`b"])
+def test_a_metric_whose_name_is_taken_or_no_name_replaces_no_number(metric):
+    found = measured(ACCURACY, SPEED, metric=metric)
+    _, rows, _ = judged(local=found)
+    assert row_metrics(rows["best"], found).keys() == row_metrics(
+        rows["best"], measured(ACCURACY, SPEED)
+    ).keys() - {"top1"}
+    assert row_metrics(rows["best"], found)["speedup"] == 2.0
 
 
 def test_what_passes_stands_before_what_does_not_however_fast():
