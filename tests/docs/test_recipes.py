@@ -216,14 +216,14 @@ def test_a_job_runs_on_the_engine_of_the_recipe(program, tmp_path):
     np.savez(tmp_path / "dev.npz", x=x, label=(x @ weights).argmax(1))
     job = {"version": 1, "name": "layer", "model": "fp32.npy", "engines": ["layer"], "metric": "top1"}
     job |= {"data": {"validation": {"path": "dev.npz"}}, "benchmark": {"layout": "1s1c1ins8bs"}}
-    job |= {"recipes": [{"method": "rounded"}, {"method": "rounded", "bits": 2}]}
+    job |= {"recipes": [{"method": "rounded"}, {"method": "rounded", "bits": 3}]}
     (tmp_path / "job.yaml").write_text(json.dumps(job))
     ran = program("run", tmp_path / "job.yaml", "--json")
     assert ran.returncode in {0, 3, 4}, ran.stderr[-2000:]
     rows = {row["recipe"]: row for row in json.loads(ran.stdout)["table"]}
     assert {row["engine"] for row in rows.values()} == {"layer"}
-    assert rows["rounded to 2 bits"]["verdict"] == "fail"
-    assert rows["rounded to 8 bits"]["accuracy"]["value"] > rows["rounded to 2 bits"]["accuracy"]["value"]
+    assert rows["rounded to 3 bits"]["verdict"] == "fail"
+    assert rows["rounded to 8 bits"]["accuracy"]["value"] > rows["rounded to 3 bits"]["accuracy"]["value"]
     job["recipes"][1]["bits"] = 9
     (tmp_path / "job.yaml").write_text(json.dumps(job))
     refused = program("run", tmp_path / "job.yaml")
