@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.registry import Registry, Row
+from inc_mlflow.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from kfp.dsl.python_component import PythonComponent
@@ -11,7 +11,7 @@ _HERE = "inc_mlflow.components"
 COMPONENTS: "Registry[PythonComponent]" = Registry(
     "components",
     {
-        name: Row(f"{_HERE}.{name}:{name}")
+        name: Entry(f"{_HERE}.{name}:{name}")
         for name in (
             "benchmark",
             "calibrate",

@@ -11,8 +11,8 @@ from inc_mlflow.registry.postprocess import POSTPROCESS
 
 HEAD = """# Metrics, post-processing and data formats
 
-Made from the program's own tables by `make docs`; do not edit. An installed package can add rows to each of
-them, see [CONTRIBUTING](../CONTRIBUTING.md#add-a-metric).
+Made from the program's own tables by `make docs`; do not edit. An installed package can add entries to each
+of them, see [CONTRIBUTING](../CONTRIBUTING.md#add-a-metric).
 
 ```yaml
 metric: top1
@@ -79,7 +79,7 @@ def ends(between: tuple[float | None, float | None]) -> str:
 
 def metric(name: str) -> str:
     """Return a metric's row."""
-    one, entry = METRICS.get(name), METRICS.row(name)
+    one, entry = METRICS.get(name), METRICS.entry(name)
     return row(
         f"`{name}`",
         entry.summary,
@@ -95,7 +95,7 @@ def metric(name: str) -> str:
 
 def postprocess(name: str) -> str:
     """Return a postprocess's row."""
-    one, entry = POSTPROCESS.get(name), POSTPROCESS.row(name)
+    one, entry = POSTPROCESS.get(name), POSTPROCESS.entry(name)
     return row(
         f"`{name}`",
         entry.summary,
@@ -108,7 +108,7 @@ def postprocess(name: str) -> str:
 
 def dataset(name: str) -> str:
     """Return a data format's row."""
-    entry, kind = DATASETS.row(name), DATASETS.options(name)
+    entry, kind = DATASETS.entry(name), DATASETS.options(name)
     suffixes = ["a folder" if suffix == "/" else f"`{suffix}`" for suffix in entry.suffixes]
     return row(
         f"`{name}`",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.errors import DataError, StateError, reason
+from inc_mlflow.errors import DataError, IncError, StateError, reason
 
 _SEAL = "seal"
 _LISTED = 20
@@ -155,6 +155,15 @@ def writable(path: Path) -> Iterator[None]:
                 f"{path}: cannot be written ({error.strerror}); choose a writable directory"
             ) from error
         raise
+
+
+@contextmanager
+def errors_name(known: str, passing: Path) -> Iterator[None]:
+    """Replace, in IncErrors, a path that is gone when people read them by what they know."""
+    try:
+        yield
+    except IncError as error:
+        raise type(error)(str(error).replace(str(passing), known)) from error
 
 
 def disk_full(path: Path) -> StateError:

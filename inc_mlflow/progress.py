@@ -33,7 +33,7 @@ def track(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         shown.close()
 
 
-def read(path: Path) -> tuple[str, int, int | None] | None:
+def read_progress(path: Path) -> tuple[str, int, int | None] | None:
     """Return (label, done, total) last written by a step, or None."""
     try:
         data = json.loads(path.read_text())

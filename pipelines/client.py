@@ -54,7 +54,7 @@ _NOT_KFP = (
 
 
 @contextmanager
-def connected(endpoint: Endpoint) -> Iterator[QuickClient]:
+def connected_cluster(endpoint: Endpoint) -> Iterator[QuickClient]:
     """Yield a client with a namespace. Raises ClusterError for whatever the server or the network refuses."""
     with _quiet(), refusals(endpoint):
         client = _client(endpoint)

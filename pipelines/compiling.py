@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.errors import SpecError
 from inc_mlflow.files import write_text
 from inc_mlflow.pipelines import SHARDS
-from inc_mlflow.registry import Registry, Row
+from inc_mlflow.registry import Entry, Registry
 from inc_mlflow.spec import Job, JobSpec, PoolSpec
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ LONGEST = 96 << 10
 PIPELINES: "Registry[Callable[[Graph], GraphComponent]]" = Registry(
     "pipelines",
     {
-        "cross_hardware": Row("inc_mlflow.pipelines.cross_hardware:cross_hardware"),
-        "int8": Row("inc_mlflow.pipelines.int8:int8"),
-        "sharded": Row("inc_mlflow.pipelines.sharded:sharded"),
+        "cross_hardware": Entry("inc_mlflow.pipelines.cross_hardware:cross_hardware"),
+        "int8": Entry("inc_mlflow.pipelines.int8:int8"),
+        "sharded": Entry("inc_mlflow.pipelines.sharded:sharded"),
     },
 )
 

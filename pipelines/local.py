@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
 
 
 def run_local(
-    pipeline: "GraphComponent", arguments: Mapping[str, str], state: Path, verbose: bool = False
+    pipeline: "GraphComponent",
+    arguments: Mapping[str, str],
+    state: Path,
+    verbose: bool = False,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> None:
     """Run ``pipeline`` with its steps resuming from ``state``; an IncError of a step is raised here.
 
     What KFP and the steps print goes to ``kfp.log`` in the state folder, which a note of the error names, or
     with ``verbose`` to standard error. A bug's traceback goes to standard error in any case, before the
-    RuntimeError that says so.
+    RuntimeError that says so. ``notify`` receives the notes of the import, while the next steps run.
     """
     with _scratch(state) as root:
         values = {
@@ -46,7 +50,7 @@ def run_local(
         }
         steps = len(pipeline.pipeline_spec.deployment_spec["executors"])
         try:
-            with environment(values), pipeline_output(state, steps, verbose):
+            with environment(values), pipeline_output(state, steps, verbose, notify):
                 _run(pipeline, arguments, root)
         except RuntimeError as error:
             raise _cause(error, Path(values[FAILURE]), state) from None

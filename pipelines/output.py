@@ -3,32 +3,34 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from inc_mlflow.files import writable
-from inc_mlflow.pipelines.step_progress import StepProgress
+from inc_mlflow.pipelines.step_progress import StepProgress, import_notes
 
 LOG = "kfp.log"
 
 
 @contextmanager
-def pipeline_output(state: Path, steps: int, verbose: bool) -> Iterator[None]:
+def pipeline_output(state: Path, steps: int, verbose: bool, notify: Callable[[str], None]) -> Iterator[None]:
     """Keep what Kubeflow and the steps print off standard output, which is for results.
 
     It goes into ``kfp.log`` in the state folder, and the progress of the steps is shown on standard error;
-    ``verbose`` sends all there instead.
+    ``verbose`` sends all there instead. ``notify`` receives the notes of the import.
     """
     if verbose:
         (state / LOG).unlink(missing_ok=True)  # that of an earlier run would be taken for this one's
         with _stdout_to(sys.stderr):
             yield
+        for note in import_notes(state):
+            notify(note)
         return
     with writable(state):
         log = io.TextIOWrapper(io.BufferedWriter(_Log(state / LOG, "w")), encoding="utf-8", errors="replace")
-    with log, StepProgress(state, steps), _stdout_to(log):
+    with log, StepProgress(state, steps, notify), _stdout_to(log):
         yield
 
 

@@ -23,7 +23,7 @@ from inc_mlflow.pipelines.state import (
     session_id,
     state_folder,
 )
-from inc_mlflow.records import RECORD, BenchmarkRecord, ImportRecord, Slow, TrackingRecord
+from inc_mlflow.records import RECORD, BenchmarkRecord, Slow, TrackingRecord
 from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.prepare.calibrate_shards import check_shards
@@ -91,11 +91,9 @@ def _work(
 ) -> Finished:
     os.environ |= {SESSION: session_id(state), ENDED: " ".join(ended_sessions(state))}
     try:
-        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state, verbose)
+        run_local(pipeline, {"job": job.spec.to_text(), "root": str(job.root)}, state, verbose, notify)
     except TrackingError as error:
         return _unsent(error, state)
-    for note in ImportRecord.load(state / "baseline").notes:
-        notify(note)
     tracked = TrackingRecord.load(state / "tracking")
     if tracked.no_views:
         notify(tracked.no_views)

@@ -16,7 +16,7 @@ from inc_mlflow.records import RECORD, DataFacts
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
-from inc_mlflow.steps.finished import MARK, is_damaged
+from inc_mlflow.steps.finished import FINISHED_MARK, is_damaged
 from inc_mlflow.steps.step import STATE
 from inc_mlflow.tracking.server.connection import STATE_FOLDER
 
@@ -66,7 +66,7 @@ def remove_damaged(state: Path, notify: Callable[[str], None]) -> None:
     for directory in [
         path for path in sorted(state.iterdir()) if path.is_dir() and not path.name.startswith(".")
     ]:
-        if ((directory / MARK).exists() or (directory / RECORD).exists()) and is_damaged(directory):
+        if ((directory / FINISHED_MARK).exists() or (directory / RECORD).exists()) and is_damaged(directory):
             notify(f"{directory}: damaged; the step is done again")
             shutil.rmtree(directory)
             (state / RESULT).unlink(missing_ok=True)

@@ -49,13 +49,13 @@ def submit(
     All checks come before the first upload; ``notify`` receives what is uploaded. Raises ClusterError where
     the server or the network refuses, SpecError for a job that cannot run there.
     """
-    from inc_mlflow.pipelines.client import connected
+    from inc_mlflow.pipelines.client import connected_cluster
 
     PIPELINES.get(pipeline)
     if missing := not_published(job.spec.images):
         raise ClusterError(missing)
     refuse_secrets(job.spec.to_text(), endpoint.token)
-    with connected(endpoint):
+    with connected_cluster(endpoint):
         pass  # before anything is uploaded
     job = _bundled(job, options, notify)
     with tempfile.TemporaryDirectory() as folder:
@@ -90,9 +90,9 @@ def _tracking(server: Server) -> TrackingSpec:
 
 def start(package: Path, endpoint: Endpoint, options: RunOptions) -> str:
     """Create the experiment, unless there is one, and exactly one run; return the run's id."""
-    from inc_mlflow.pipelines.client import connected
+    from inc_mlflow.pipelines.client import connected_cluster
 
-    with connected(endpoint) as client:
+    with connected_cluster(endpoint) as client:
         namespace = client.get_user_namespace() or None
         return _run(client, package, _experiment(client, options.experiment, namespace), endpoint, options)
 

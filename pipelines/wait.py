@@ -26,10 +26,10 @@ def wait(endpoint: Endpoint, run: str, notify: Callable[[str], None]) -> None:
 
     ``notify`` receives every change of a task's state.
     """
-    from inc_mlflow.pipelines.client import connected
+    from inc_mlflow.pipelines.client import connected_cluster
 
     seen: dict[str, str] = {}
-    with connected(endpoint) as client:
+    with connected_cluster(endpoint) as client:
         while (state := _look(client, run)).state in _UNFINISHED:
             _notify_changes(state, seen, notify)
             time.sleep(_INTERVAL)

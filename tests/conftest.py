@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("tests.support")
 pytest_plugins = [
     "tests.support.emulated_python",
+    "tests.support.refusal_counts",
     "tests.support.server_fixtures",
     "tests.support.small_disks",
     "tests.support.tracked_jobs",

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from inc_mlflow.errors import MissingExtraError, UnknownNameError
-from inc_mlflow.registry import Registry, Row, did_you_mean
+from inc_mlflow.registry import Entry, Registry, did_you_mean
 from tests.support.installed_packages import install
 
 
@@ -17,7 +17,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_a_target_is_imported_when_it_is_asked_for_and_not_before(module):
-    table = Registry("things", {"one": Row(f"{module}:THING"), "two": Row("no_such_module:X")})
+    table = Registry("things", {"one": Entry(f"{module}:THING"), "two": Entry("no_such_module:X")})
     assert "one" in table
     assert list(table) == ["one", "two"]
     assert module not in sys.modules
@@ -33,7 +33,7 @@ def test_a_target_is_imported_when_it_is_asked_for_and_not_before(module):
     ],
 )
 def test_an_unknown_name_lists_what_there_is(name, message):
-    table = Registry("things", {"npz": Row("json:loads"), "images": Row("json:dumps")})
+    table = Registry("things", {"npz": Entry("json:loads"), "images": Entry("json:dumps")})
     with pytest.raises(UnknownNameError) as raised:
         table.get(name)
     assert str(raised.value) == message
@@ -41,7 +41,7 @@ def test_an_unknown_name_lists_what_there_is(name, message):
 
 
 def test_a_missing_package_names_the_extra_that_brings_it():
-    table = Registry("datasets", {"images": Row("no_such_package.sub:read", extra="vision")})
+    table = Registry("datasets", {"images": Entry("no_such_package.sub:read", extra="vision")})
     with pytest.raises(MissingExtraError) as raised:
         table.get("images")
     assert (
@@ -52,14 +52,14 @@ def test_a_missing_package_names_the_extra_that_brings_it():
 
 def test_a_missing_package_of_a_target_without_an_extra_is_a_bug():
     with pytest.raises(ModuleNotFoundError):
-        Registry("things", {"one": Row("no_such_package:x")}).get("one")
+        Registry("things", {"one": Entry("no_such_package:x")}).get("one")
 
 
 PLUGIN = """
-from inc_mlflow.registry import Row
+from inc_mlflow.registry import Entry
 
-DUMPS = Row("json:dumps", "writes", suffixes=(".json",))
-NEEDY = Row("plugin_missing:x", "cannot be imported", extra="all", needs=("plugin_late",))
+DUMPS = Entry("json:dumps", "writes", suffixes=(".json",))
+NEEDY = Entry("plugin_missing:x", "cannot be imported", extra="all", needs=("plugin_late",))
 WRONG = "json:dumps"
 """
 
@@ -71,7 +71,7 @@ def installed(tmp_path, monkeypatch):
     def inner(**rows):
         entries = {f"inc_mlflow.things/{name}": target for name, target in rows.items()}
         monkeypatch.syspath_prepend(install(tmp_path / "site", "plugin", PLUGIN, entries))
-        return Registry("things", {"one": Row("json:loads", "reads", suffixes=(".one", "/"))})
+        return Registry("things", {"one": Entry("json:loads", "reads", suffixes=(".one", "/"))})
 
     yield inner
     sys.modules.pop("plugin", None)
@@ -84,7 +84,7 @@ def test_installed_packages_add_names_but_do_not_replace_built_in_ones(installed
     assert list(table) == ["extra", "one"]
     assert "plugin" not in sys.modules
     assert table.get("extra") is json.dumps
-    assert (table.row("extra").summary, table.row("one").summary) == ("writes", "reads")
+    assert (table.entry("extra").summary, table.entry("one").summary) == ("writes", "reads")
     assert table.get("one") is json.loads
 
 
@@ -98,13 +98,16 @@ def test_a_path_names_the_row_that_has_its_suffix(installed):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("nowhere:ROW", "nowhere:ROW cannot be imported (No module named 'nowhere'); repair or uninstall it"),
+        (
+            "nowhere:ENTRY",
+            "nowhere:ENTRY cannot be imported (No module named 'nowhere'); repair or uninstall it",
+        ),
         (
             "plugin:ABSENT",
             "plugin:ABSENT cannot be imported (module 'plugin' has no attribute 'ABSENT'); "
             "repair or uninstall it",
         ),
-        ("plugin:WRONG", "plugin:WRONG is str; it must be an inc_mlflow.registry.Row"),
+        ("plugin:WRONG", "plugin:WRONG is str; it must be an inc_mlflow.registry.Entry"),
     ],
 )
 def test_an_installed_package_without_the_row_that_it_names_is_refused_in_one_line(installed, entry, message):
@@ -124,14 +127,14 @@ def test_a_missing_package_of_an_installed_row_names_the_extra_of_its_own_packag
 
 
 def test_options_are_imported_when_they_are_asked_for(module):
-    table = Registry("things", {"one": Row("json:loads", options=f"{module}:THING"), "two": Row("x:y")})
+    table = Registry("things", {"one": Entry("json:loads", options=f"{module}:THING"), "two": Entry("x:y")})
     assert module not in sys.modules
     assert table.options("one") is sys.modules[module].THING
     assert table.options("two") is None
 
 
-def test_a_row_says_which_of_the_options_are_files():
-    table = Registry("things", {"one": Row("json:loads", files=("words", "rules")), "two": Row("x:y")})
+def test_an_entry_says_which_of_the_options_are_files():
+    table = Registry("things", {"one": Entry("json:loads", files=("words", "rules")), "two": Entry("x:y")})
     assert table.files("one", {"words": "w.json", "end": "e.json", "rules": None}) == {"words": "w.json"}
     assert table.files("two", {"words": "w.json"}) == {}
 

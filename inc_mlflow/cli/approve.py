@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, show
-from inc_mlflow.cli.promote import Server, stores
+from inc_mlflow.cli.promote import TrackingUri, stores
 
 if TYPE_CHECKING:
     from inc_mlflow.tracking.requests.approvals import ApprovalOutcome
@@ -15,7 +15,7 @@ Reason = Annotated[str, typer.Option(help="Why; it stays beside the request.")]
 
 
 @app.command(rich_help_panel=PROMOTE)
-def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json: JSON = False) -> None:
+def approve(run: Run, reason: Reason = "", tracking_uri: TrackingUri = None, as_json: JSON = False) -> None:
     """Approve a request that waits for a person; the gate promotes at its next run.
 
     The user who requested it cannot approve it. MLflow enforces that only where it has user accounts.
@@ -27,7 +27,7 @@ def approve(run: Run, reason: Reason = "", tracking_uri: Server = None, as_json:
 def reject(
     run: Run,
     reason: Annotated[str, typer.Option(help="Why; it stays beside the request.")],
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Reject a request that waits for a person; that is final."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inc_mlflow.cli.app import JSON, PROMOTE, app, emit
-from inc_mlflow.cli.promote import Server, stores
+from inc_mlflow.cli.promote import TrackingUri, stores
 from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def best(
         float | None, typer.Option(help="Only what was seen to drop by at most this share, as 0.01.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows to show.")] = None,
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Show the candidates of the latest job in MLflow, best first, and the command that promotes the best.

@@ -17,7 +17,7 @@ Pipeline = Annotated[str, typer.Option(help="Name of the pipeline: int8, cross_h
 Placement = Annotated[
     str | None, typer.Option(help="What the pools are: a preset, or a file with own pools.")
 ]
-Registry = Annotated[
+ImageRegistry = Annotated[
     str | None, typer.Option(help="Where the cluster finds the images, instead of the public registry.")
 ]
 Host = Annotated[
@@ -39,7 +39,7 @@ def compile_(
     bundle: Annotated[
         str | None, typer.Option(help="Upload local files below this URI, as s3://bucket/path.")
     ] = None,
-    image_registry: Registry = None,
+    image_registry: ImageRegistry = None,
     as_json: JSON = False,
 ) -> None:
     """Write the pipeline of a job as a Kubeflow package (YAML).
@@ -79,7 +79,7 @@ def submit(
     ] = None,
     token_file: TokenFile = None,
     placement: Placement = None,
-    image_registry: Registry = None,
+    image_registry: ImageRegistry = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the run and exit by its verdict.")] = False,
     as_json: JSON = False,
 ) -> None:

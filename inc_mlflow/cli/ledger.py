@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inc_mlflow.cli.app import JSON, PROMOTE, app, emit, say, show
-from inc_mlflow.cli.promote import Server, stores
+from inc_mlflow.cli.promote import TrackingUri, stores
 
 if TYPE_CHECKING:
-    from inc_mlflow.records.ledger import Entry
+    from inc_mlflow.records.ledger import LedgerEntry
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, as digits.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays in the ledger.")]
@@ -17,7 +17,7 @@ Pool = Annotated[str | None, typer.Option(help="Of the champion of one pool, not
 
 
 @app.command(rich_help_panel=PROMOTE)
-def history(model: Name, tracking_uri: Server = None, as_json: JSON = False) -> None:
+def history(model: Name, tracking_uri: TrackingUri = None, as_json: JSON = False) -> None:
     """Show every promotion, rejection and rollback: what, who, when and why."""
     from inc_mlflow.promotion.history import read_history
     from inc_mlflow.reports.history import print_history
@@ -38,7 +38,7 @@ def rollback(
     reason: Reason,
     pool: Pool = None,
     prefix: Prefix = "int8",
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Give the alias back to the champion before, and block the present one until `unblock`.
@@ -62,7 +62,7 @@ def unblock(
         typer.Argument(metavar="SHA256", help="Of the model that was rolled back; its beginning will do."),
     ],
     reason: Reason,
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Allow a model again that was rolled back."""
@@ -72,7 +72,7 @@ def unblock(
 
 
 @app.command(rich_help_panel=PROMOTE)
-def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
+def freeze(model: Name, reason: Reason, tracking_uri: TrackingUri = None, as_json: JSON = False) -> None:
     """Stop promotion to a registered model; requests stay open, rollback stays possible."""
     from inc_mlflow.promotion.freeze import freeze
 
@@ -80,7 +80,7 @@ def freeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JS
 
 
 @app.command(rich_help_panel=PROMOTE)
-def unfreeze(model: Name, reason: Reason, tracking_uri: Server = None, as_json: JSON = False) -> None:
+def unfreeze(model: Name, reason: Reason, tracking_uri: TrackingUri = None, as_json: JSON = False) -> None:
     """Allow promotion again."""
     from inc_mlflow.promotion.freeze import unfreeze
 
@@ -98,7 +98,7 @@ def verify(
         typer.Option("--deep", help="Fetch every version that ever was champion, not only those in use."),
     ] = False,
     prefix: Prefix = "int8",
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Check that registry, artifacts and ledger agree.
@@ -119,7 +119,7 @@ def verify(
     raise typer.Exit(3 if found.problems else 0)
 
 
-def _show_entry(entry: "Entry", as_json: bool) -> None:
+def _show_entry(entry: "LedgerEntry", as_json: bool) -> None:
     from inc_mlflow.reports.history import sentence
 
     if as_json:

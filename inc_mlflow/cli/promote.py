@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inc_mlflow.tracking.server.connection import Stores
 
 _EXIT = {"promoted": 0, "open": 2, "broken": 2, "rejected": 3, "inconclusive": 4, "stale": 4, "waiting": 4}
-Server = Annotated[
+TrackingUri = Annotated[
     str | None,
     typer.Option(
         "--tracking-uri", help="MLflow server; MLFLOW_TRACKING_URI, or the store of this folder's job."
@@ -63,7 +63,7 @@ def promote(
         Path | None,
         typer.Option(help="The gate's own policy (YAML); by default each job is judged by its own gate."),
     ] = None,
-    tracking_uri: Server = None,
+    tracking_uri: TrackingUri = None,
     as_json: JSON = False,
 ) -> None:
     """Process requests for promotion: judge the evidence again, check the model's bytes, promote or reject.

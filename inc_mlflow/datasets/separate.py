@@ -15,10 +15,10 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.records import DataFacts, SplitFacts, TensorSpec
 from inc_mlflow.spec import DataSpec
 
-Rows = tuple[Arrays, np.ndarray | None, list[bytes]]
+DigestedBatch = tuple[Arrays, np.ndarray | None, list[bytes]]
 """Inputs, labels and row digests of one batch."""
 Shown = Callable[[Iterable[Batch], str, int | None], Iterator[Batch]]
-LabelCheck = Callable[[str, np.ndarray | None], None]
+CheckLabels = Callable[[str, np.ndarray | None], None]
 """Takes the name of a split and the labels of a batch of it."""
 LIMIT = 0.01
 """Share of the validation rows that may stand in calibration or tuning too: real data has duplicates."""
@@ -35,7 +35,7 @@ class Data:
         self._judging: Counter[bytes] | None = None
 
     def survey(
-        self, shown: Shown = lambda batches, *_: iter(batches), check_labels: LabelCheck = lambda *_: None
+        self, shown: Shown = lambda batches, *_: iter(batches), check_labels: CheckLabels = lambda *_: None
     ) -> DataFacts:
         """Read every row once.
 
@@ -55,7 +55,7 @@ class Data:
         self._check(shared, splits["validation"].rows, left_out)
         return DataFacts(splits=splits, left_out=left_out, notes=tuple(_notes(left_out)))
 
-    def rows(self, name: str, size: int | None = None) -> Iterator[Rows]:
+    def rows(self, name: str, size: int | None = None) -> Iterator[DigestedBatch]:
         """Yield batches of ``size`` rows, by default of the split's own size.
 
         Rows that stand in validation too are left out of the other splits.
@@ -65,6 +65,10 @@ class Data:
             own = [name == "validation" or digest not in self.judging() for digest in digests]
             if any(own):
                 yield _kept(inputs, labels, digests, np.array(own))
+
+    def drawn(self, name: str, count: int) -> Iterator[Batch]:
+        """Yield at most ``count`` rows, one at a time, the same ones each time; of a callable the first."""
+        return self._reader(name).drawn(count)
 
     def groups(self, name: str) -> np.ndarray | None:
         """Return the number of each validation row's group, shape (rows,).
@@ -95,7 +99,7 @@ class Data:
         return self._readers[name]
 
     def _survey(
-        self, name: str, shown: Shown, check_labels: LabelCheck
+        self, name: str, shown: Shown, check_labels: CheckLabels
     ) -> tuple[SplitFacts, set[bytes], int]:
         content, overlap, count = Content(), set[bytes](), 0
         seen: Counter[bytes] = Counter()
@@ -127,7 +131,7 @@ class Data:
             )
 
 
-def _kept(inputs: Arrays, labels: np.ndarray | None, digests: list[bytes], own: np.ndarray) -> Rows:
+def _kept(inputs: Arrays, labels: np.ndarray | None, digests: list[bytes], own: np.ndarray) -> DigestedBatch:
     if own.all():
         return inputs, labels, digests
     kept = {name: array[own] for name, array in inputs.items()}

@@ -13,16 +13,16 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.records import SplitFacts
 
 
-class Shard(Protocol):
-    """Which batches of a split one shard takes."""
+class BatchSelection(Protocol):
+    """Which batches of a split are taken: those of a shard, or some that were drawn."""
 
     @property
     def count(self) -> int:
-        """How many shards the split is cut into."""
+        """How many selections the split is cut into."""
         ...
 
     def has(self, batch: int) -> bool:
-        """Tell whether the shard takes a batch, counted from 0."""
+        """Tell whether a batch, counted from 0, is taken."""
         ...
 
 
@@ -33,7 +33,7 @@ class Share:
     split.
     """
 
-    def __init__(self, data: Data, split: str, size: int | None, shard: Shard) -> None:
+    def __init__(self, data: Data, split: str, size: int | None, shard: BatchSelection) -> None:
         self._data, self._split, self._size, self._shard = data, split, size, shard
         self._content = Content()
         self.labels: list[np.ndarray | None] = []

@@ -1,6 +1,7 @@
 """Splits of a job as streams of batches that fit the model."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ class SplitReader:
             for inputs, labels in batches
         )
         return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
+
+    def drawn(self, count: int) -> Iterator[Batch]:
+        """Yield at most ``count`` rows, one at a time, the same ones each time; of a callable the first."""
+        if isinstance(self._split, CallableSplit):
+            yield from islice(self.batches(1), count)
+            return
+        source = self._open(self._split)
+        rows = chosen_rows(self._split, source.rows, self.where)
+        for number in sorted(np.random.default_rng(0).permutation(len(rows))[:count]):
+            inputs, labels = source.read([rows[number]])
+            yield conform(inputs, self._inputs, self.where), self._labels(inputs, labels)
 
     def groups(self, name: str) -> np.ndarray:
         """Return the group of each row, int64 (rows,), numbered from 0 in the order of their values.

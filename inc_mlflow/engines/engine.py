@@ -267,6 +267,10 @@ class Engine(Protocol):
         """
         ...
 
+    def int8_operators(self, model: Path) -> Mapping[str, int]:
+        """Return how many operators work in INT8, by name; raise ModelError where it cannot be read."""
+        ...
+
     def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
         """Write the baseline into ``folder`` under ``model_name``, without some of the rewrites.
 

@@ -18,17 +18,22 @@ def fixed_batch(shapes: Iterable[Sequence[int | str | None] | None]) -> int | No
     return sizes.pop() if len(sizes) == 1 else None
 
 
+def row_count(inputs: Arrays) -> int:
+    """Return the number of rows of a batch: the first axis of the first input that has axes, else 1."""
+    return next((len(array) for array in inputs.values() if array.ndim), 1)
+
+
 def padded(inputs: Arrays, batch: int | None) -> Arrays:
     """Repeat the last row until the batch has the size that the model needs.
 
     Raises ModelError where memory does not hold the batch.
     """
-    rows = len(next(iter(inputs.values())))
+    rows = row_count(inputs)
     if batch is None or rows >= batch:
         return inputs
-    check_memory("model", batch, sum(array[-1:].nbytes for array in inputs.values()))
+    check_memory("model", batch, sum(array[-1:].nbytes for array in inputs.values() if array.ndim))
     return {
-        name: np.concatenate([array, np.repeat(array[-1:], batch - rows, 0)])
+        name: np.concatenate([array, np.repeat(array[-1:], batch - rows, 0)]) if array.ndim else array
         for name, array in inputs.items()
     }
 

@@ -28,7 +28,7 @@ class _Machine:
 _Claim = tuple[str, Callable[[_Machine], bool]]
 
 
-def confirm(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
+def confirm_pool(pool: str, hardware: PoolSpec, mend: str = _MEND) -> None:
     """Raise HardwareError where this machine is not what the pool expects.
 
     The message lists all that is not met, and what this machine is. In an emulated process the CPU has the
@@ -44,7 +44,7 @@ def is_met(expect: Expect) -> bool:
     return not _unmet(expect, _machine(expect))
 
 
-def describe(expect: Expect) -> str:
+def describe_expect(expect: Expect) -> str:
     """Return what is expected, as text."""
     return ", ".join(text for text, _ in _claims(expect))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import isa
-from inc_mlflow.hardware.expect import confirm, describe, is_met
+from inc_mlflow.hardware.expect import confirm_pool, describe_expect, is_met
 from inc_mlflow.spec import CPU, LOCAL, SYSTEM, PoolSpec
 from inc_mlflow.spec.pools import Emulated, Isa, emulated_pool
 from inc_mlflow.spec.presets import definitions
@@ -32,7 +32,7 @@ def matching() -> list[str]:
     return [name for name, pool in _known().items() if is_met(pool.expect)]
 
 
-def check(
+def check_machine(
     pools: tuple[str | Emulated, ...], placement: Mapping[str, PoolSpec], emulation: Callable[[Isa], None]
 ) -> None:
     """Raise HardwareError where this machine is not all pools of a job.
@@ -43,7 +43,7 @@ def check(
         if isinstance(pool, Emulated):
             emulation(pool.emulate)
         elif pool != LOCAL:
-            confirm(pool, placement[pool], _ELSEWHERE)
+            confirm_pool(pool, placement[pool], _ELSEWHERE)
 
 
 def proven_pool(pool: str, hardware: PoolSpec) -> str:
@@ -53,7 +53,7 @@ def proven_pool(pool: str, hardware: PoolSpec) -> str:
     """
     profile = isa.emulated_profile()
     if profile is None:
-        confirm(pool, hardware)
+        confirm_pool(pool, hardware)
         return pool
     if hardware.provider != CPU:
         raise HardwareError(
@@ -77,4 +77,6 @@ def _known() -> dict[str, PoolSpec]:
 
 
 def _summary(pool: PoolSpec) -> str:
-    return describe(pool.expect) + (f"; {pool.role.replace('_', ' ')}" if pool.role != "required" else "")
+    return describe_expect(pool.expect) + (
+        f"; {pool.role.replace('_', ' ')}" if pool.role != "required" else ""
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.tracking.registry.aliases import (
     foreign_aliases,
     moved_aliases,
@@ -31,7 +31,7 @@ class _AdoptedModel(NamedTuple):
     sha256: str
 
 
-def adopt(stores: Stores, name: str, prefix: str) -> list[Entry]:
+def adopt(stores: Stores, name: str, prefix: str) -> list[LedgerEntry]:
     """Record the aliases that the ledger does not know, or that somebody moved; return the entries.
 
     The registered model may be somebody else's; it gets a ledger then, an empty one where it has no alias
@@ -94,7 +94,7 @@ def _model(client: "MlflowClient", name: str, alias: str, version: str) -> _Adop
         ) from error
 
 
-def _adopt(client: "MlflowClient", name: str, alias: str, model: _AdoptedModel | None) -> Entry:
+def _adopt(client: "MlflowClient", name: str, alias: str, model: _AdoptedModel | None) -> LedgerEntry:
     if model is not None:
         mark_version(client, name, *model)
     with ledger_turn(client, name, strict=False) as turn:

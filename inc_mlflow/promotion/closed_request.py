@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.errors import DataError
 from inc_mlflow.promotion.promote import why_blocked
 from inc_mlflow.records import Decision
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.tracking.registry.aliases import champion_alias
 from inc_mlflow.tracking.registry.ledger import read_ledger
 from inc_mlflow.tracking.requests.requests import read_decision, read_request
@@ -40,7 +40,7 @@ def closed_decision(client: "MlflowClient", run_id: str, folder: Path) -> Decisi
     return _with_moves(closed, moves, promotion.version)
 
 
-def _pool_promotions(client: "MlflowClient", run_id: str, folder: Path) -> list[Entry]:
+def _pool_promotions(client: "MlflowClient", run_id: str, folder: Path) -> list[LedgerEntry]:
     """Return the moves of pools' aliases by a request not promoted overall; none if it was altered."""
     try:
         request = read_request(client, run_id, folder)
@@ -50,7 +50,7 @@ def _pool_promotions(client: "MlflowClient", run_id: str, folder: Path) -> list[
     return ledger.entries_about("promoted", request.identity()) if ledger else []
 
 
-def _with_moves(closed: Decision, moves: Sequence[Entry], version: str | None = None) -> Decision:
+def _with_moves(closed: Decision, moves: Sequence[LedgerEntry], version: str | None = None) -> Decision:
     aliases = {str(entry.alias): str(entry.version) for entry in moves}
     protections = moves[0].protections if moves else ()
     return closed.model_copy(update={"aliases": aliases, "version": version, "protections": protections})

@@ -9,7 +9,7 @@ from inc_mlflow.errors import DataError, FrozenError, StaleError
 from inc_mlflow.promotion.review import PromotionReview
 from inc_mlflow.promotion.safeguards import Safeguards
 from inc_mlflow.records import Row
-from inc_mlflow.records.ledger import Entry, Kind, Rank
+from inc_mlflow.records.ledger import Kind, LedgerEntry, Rank
 from inc_mlflow.tracking.registry.aliases import champion_alias, check_absent, check_alias, check_aliases
 from inc_mlflow.tracking.registry.champions import find_champion
 from inc_mlflow.tracking.registry.create_ledger import create_ledger
@@ -161,7 +161,7 @@ def why_blocked(ledger: Ledger, recipe: str, sha256: str) -> str | None:
     )
 
 
-def check_better(present: Entry | None, target: PromotionTarget) -> None:
+def check_better(present: LedgerEntry | None, target: PromotionTarget) -> None:
     """Raise DataError where the present champion is better, StaleError where nothing tells which is.
 
     The table decides where the champion is in it: the candidate is its best row. A champion promoted after

@@ -10,6 +10,7 @@ import numpy as np
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
 from inc_mlflow.engines.engine import Engine, RunSettings
+from inc_mlflow.engines.row_axes import rows_first_specs
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
@@ -84,7 +85,8 @@ def rerun_rows(
         resolve(job.metric, Path(), list(runners[BASELINE].outputs)),
         Layout.parse(job.benchmark.layout).batch,
     )
-    data = Data(job.data, Path(), running[BASELINE].interface(models[BASELINE]).inputs)
+    inputs = rows_first_specs(running[BASELINE].interface(models[BASELINE]).inputs)
+    data = Data(job.data, Path(), inputs)
     drawn = _draw(data, batch, wanted, metric)
     share = Share(data, "validation", batch, drawn)
     kept = evaluate_rows(runners, BASELINE, share.batches("recheck"), scoring_of(metric), len(usable_cores()))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, TrackingError
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.tracking.registry.ledger import Ledger, require_ledger
 from inc_mlflow.tracking.registry.ledger_turn import ledger_turn
 from inc_mlflow.tracking.registry.versions import check_version, download_model
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def rollback(stores: Stores, name: str, alias: str, reason: str) -> tuple[Entry, list[str]]:
+def rollback(stores: Stores, name: str, alias: str, reason: str) -> tuple[LedgerEntry, list[str]]:
     """Return the entry (version None if no earlier champion is intact) and the model's other aliases.
 
     The other aliases stay as they are. Raises TrackingError where the alias names nothing.
@@ -24,7 +24,7 @@ def rollback(stores: Stores, name: str, alias: str, reason: str) -> tuple[Entry,
         return _rollback(client, name, alias, reason)
 
 
-def unblock(stores: Stores, name: str, sha256: str, reason: str) -> Entry:
+def unblock(stores: Stores, name: str, sha256: str, reason: str) -> LedgerEntry:
     """Allow a model again that was rolled back; the beginning of its sha256 will do.
 
     Raises TrackingError where that is not the beginning of exactly one blocked model's.
@@ -39,7 +39,7 @@ def unblock(stores: Stores, name: str, sha256: str, reason: str) -> Entry:
         return turn.write("unblocked", sha256=matching[0], reasons=(reason,))
 
 
-def _rollback(client: "MlflowClient", name: str, alias: str, reason: str) -> tuple[Entry, list[str]]:
+def _rollback(client: "MlflowClient", name: str, alias: str, reason: str) -> tuple[LedgerEntry, list[str]]:
     ledger = require_ledger(client, name)
     present = ledger.entry_of_alias(alias)
     if present is None:
@@ -57,7 +57,7 @@ def _rollback(client: "MlflowClient", name: str, alias: str, reason: str) -> tup
     return _rollback(client, name, alias, reason)
 
 
-def _is_intact(client: "MlflowClient", name: str, entry: Entry) -> bool:
+def _is_intact(client: "MlflowClient", name: str, entry: LedgerEntry) -> bool:
     """Tell whether the version and the file of an earlier champion are as they were."""
     if check_version(client, name, str(entry.version), entry):
         return False
@@ -69,7 +69,7 @@ def _is_intact(client: "MlflowClient", name: str, entry: Entry) -> bool:
     return True
 
 
-def _names(ledger: Ledger, alias: str, present: Entry) -> bool:
+def _names(ledger: Ledger, alias: str, present: LedgerEntry) -> bool:
     """Tell whether an alias names the model of an entry."""
     entry = ledger.entry_of_alias(alias)
     return entry is not None and entry.sha256 == present.sha256

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, LedgerError, TrackingError
-from inc_mlflow.records.ledger import Entry, digest
+from inc_mlflow.records.ledger import LedgerEntry, digest
 from inc_mlflow.tracking.registry.aliases import contradictions, foreign_aliases
 from inc_mlflow.tracking.registry.ledger import Ledger, require_ledger
 from inc_mlflow.tracking.registry.versions import check_logged, download_model
@@ -85,7 +85,7 @@ def _problems(client: "MlflowClient", ledger: Ledger, prefix: str, head: str | N
         )
 
 
-def _versions_to_check(ledger: Ledger, deep: bool) -> tuple[list[Entry], list[Entry]]:
+def _versions_to_check(ledger: Ledger, deep: bool) -> tuple[list[LedgerEntry], list[LedgerEntry]]:
     """Return the entries of the versions to check, and of those to leave alone, each newest first.
 
     A blocked model that no alias names is in neither: nothing leads to it.
@@ -99,7 +99,7 @@ def _versions_to_check(ledger: Ledger, deep: bool) -> tuple[list[Entry], list[En
     return checked, [entry for entry in reachable if not (deep or entry.version in now | then)]
 
 
-def _altered(client: "MlflowClient", entries: Iterable[Entry]) -> Iterator[str]:
+def _altered(client: "MlflowClient", entries: Iterable[LedgerEntry]) -> Iterator[str]:
     """Yield a problem for each altered model; one is on the disk at a time."""
     for entry in entries:
         try:

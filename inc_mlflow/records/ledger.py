@@ -47,7 +47,7 @@ class Rank(Frozen):
         )
 
 
-class Entry(Frozen):
+class LedgerEntry(Frozen):
     """One event, written once; at most one alias moves with it.
 
     ``previous`` chains the entries: each holds the digest of the one before.
@@ -130,6 +130,6 @@ def _cut(text: str) -> str:
     return text[:_SHORT]
 
 
-def digest(entry: Entry) -> str:
+def digest(entry: LedgerEntry) -> str:
     """Return the digest that the next entry names as ``previous``."""
     return sha256_text(entry.text())

@@ -7,7 +7,7 @@ from inc_mlflow.records.conditions import Conditions
 from inc_mlflow.records.facts import HostFacts
 from inc_mlflow.registry.engines import Device
 
-CLASSES, GROUPS = " classes", " groups"
+CLASSES, GROUPS, CONSTANT = " classes", " groups", " constant"
 """Names among the outcomes that no model has: labels begin with no blank."""
 ScoreRange = tuple[float | None, float | None]
 """Least and largest score of a metric; None where the metric declares no such end."""
@@ -61,6 +61,9 @@ class EvaluationRecord(Evaluation):
     unsealed = frozenset({"seconds", "outcomes_sha256"})
 
     results: dict[Line, Evaluated]
+    constant_score: float | None = None
+    """Metric of one answer for all rows, the baseline's for one of them. None where the metric takes no such
+    answer."""
     hangs_on: float | None = None
     """Effective number of rows of a metric of all rows together; None where the metric decomposes.
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.registry.table import Registry, Row
+from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
     from inc_mlflow.datasets.source import Reader
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 DATASETS: "Registry[Reader]" = Registry(
     "datasets",
     {
-        "npz": Row(
+        "npz": Entry(
             "inc_mlflow.datasets.npz:read",
             "an .npz with one array per graph input and one of labels",
             suffixes=(".npz",),
         ),
-        "images": Row(
+        "images": Entry(
             "inc_mlflow.datasets.images:read",
             "a folder with one folder of images per class",
             extra="vision",
             options="inc_mlflow.spec.transform:ImageTransform",
             suffixes=("/",),
         ),
-        "text": Row(
+        "text": Entry(
             "inc_mlflow.datasets.text:read",
             "a .tsv or .csv with a header, tokenised by a tokenizer.json",
             extra="text",

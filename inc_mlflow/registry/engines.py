@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from inc_mlflow.registry.table import Registry, Row
+from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
     from inc_mlflow.engines.engine import Engine
@@ -15,7 +15,7 @@ DEFAULT_ENGINE = "onnxruntime"
 
 
 @dataclass(frozen=True)
-class EngineRow(Row):
+class EngineEntry(Entry):
     """One engine."""
 
     packages: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class EngineRow(Row):
 ENGINES: "Registry[Engine]" = Registry(
     "engines",
     {
-        DEFAULT_ENGINE: EngineRow(
+        DEFAULT_ENGINE: EngineEntry(
             "inc_mlflow.engines.onnxruntime.engine:ENGINE",
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
@@ -36,5 +36,6 @@ ENGINES: "Registry[Engine]" = Registry(
 
 def engine_packages() -> tuple[str, ...]:
     """Return the distributions of all registered engines."""
-    rows = (ENGINES.row(name) for name in ENGINES)
-    return tuple(dict.fromkeys(name for row in rows if isinstance(row, EngineRow) for name in row.packages))
+    entries = (ENGINES.entry(name) for name in ENGINES)
+    found = (name for one in entries if isinstance(one, EngineEntry) for name in one.packages)
+    return tuple(dict.fromkeys(found))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inc_mlflow.registry.table import Registry, Row
+from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
     from inc_mlflow.tracking.flavors.flavor import Flavor
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 FLAVORS: "Registry[Flavor]" = Registry(
     "flavors",
     {
-        "onnx": Row("inc_mlflow.tracking.flavors.onnx:FLAVOR", "MLflow's onnx flavour"),
-        "files": Row(
+        "onnx": Entry("inc_mlflow.tracking.flavors.onnx:FLAVOR", "MLflow's onnx flavour"),
+        "files": Entry(
             "inc_mlflow.tracking.flavors.files:FLAVOR",
             "the model's files, for engines that MLflow does not know",
         ),

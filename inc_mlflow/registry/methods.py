@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
-from inc_mlflow.registry.table import Registry, Row
+from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
     from inc_mlflow.engines.engine import Method
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 METHODS: "Registry[Method]" = Registry(
     "methods",
     {
-        "onnxruntime.static": Row(
+        "onnxruntime.static": Entry(
             "inc_mlflow.engines.onnxruntime.methods.static:METHOD",
             "Activations with ranges from calibration: fastest where convolutions dominate.",
             options="inc_mlflow.engines.onnxruntime.options:Static",
         ),
-        "onnxruntime.dynamic": Row(
+        "onnxruntime.dynamic": Entry(
             "inc_mlflow.engines.onnxruntime.methods.dynamic:METHOD",
             "Activations scaled at run time, no calibration: strong for transformers and recurrent models.",
             options="inc_mlflow.engines.onnxruntime.options:Dynamic",

@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Row:
-    """What a name stands for. The row itself is plain text, so that listing names imports nothing."""
+class Entry:
+    """What a name stands for. The entry itself is plain text, so that listing names imports nothing."""
 
     target: str
     """Where the object is, as "module:attribute"."""
     summary: str = ""
     """One line for `inc-mlflow list` and the documentation."""
     extra: str | None = None
-    """Extra that brings the packages of the row; None where the installation of the row brings them."""
+    """Extra that brings the packages of the entry; None where the installation of the entry brings them."""
     needs: tuple[str, ...] = ()
     """Modules of the extra that the target imports late; those it imports at once need not be listed."""
     options: str | None = None
@@ -38,19 +38,19 @@ class Row:
     files: tuple[str, ...] = ()
     """Options that hold the path of a file, relative to the job file; such a file travels with the job."""
     suffixes: tuple[str, ...] = ()
-    """Endings of paths that stand for this row, as ".npz"; "/" is a folder."""
+    """Endings of paths that stand for this entry, as ".npz"; "/" is a folder."""
 
 
 class Registry(Generic[T]):
-    """Rows by name: the built-in ones, and those of installed packages.
+    """Entries by name: the built-in ones, and those of installed packages.
 
-    A package adds a row by an entry point of the group ``inc_mlflow.<kind>`` that names a ``Row`` object.
-    It cannot replace a built-in row.
+    A package adds an entry by an entry point of the group ``inc_mlflow.<kind>``, which names an ``Entry``
+    object. It cannot replace a built-in entry.
     """
 
-    def __init__(self, kind: str, rows: dict[str, Row]) -> None:
+    def __init__(self, kind: str, entries: dict[str, Entry]) -> None:
         self.kind = kind
-        self._built_in = rows
+        self._built_in = entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({*self._built_in, *self._installed}))
@@ -58,8 +58,8 @@ class Registry(Generic[T]):
     def __contains__(self, name: str) -> bool:
         return name in self._built_in or name in self._installed
 
-    def row(self, name: str) -> Row:
-        """Return the row called ``name``.
+    def entry(self, name: str) -> Entry:
+        """Return the entry called ``name``.
 
         Raises UnknownNameError where there is none, MissingExtraError where its package cannot be imported.
         """
@@ -72,15 +72,15 @@ class Registry(Generic[T]):
     def get(self, name: str) -> T:
         """Import and return the object called ``name``.
 
-        Raises UnknownNameError as ``row`` does; MissingExtraError names the extra that brings its packages.
+        Raises UnknownNameError as ``entry`` does; MissingExtraError names the extra that brings its packages.
         """
-        row = self.row(name)
+        entry = self.entry(name)
         try:
-            return cast(T, _import(row.target))
+            return cast(T, _import(entry.target))
         except ModuleNotFoundError as error:
-            if row.extra is None:
+            if entry.extra is None:
                 raise
-            raise self._missing(name, row, error.name) from error
+            raise self._missing(name, entry, error.name) from error
 
     def unknown(self, name: str) -> str:
         """Return what to say of a name that is not in the table: the closest one, and all that there are."""
@@ -88,66 +88,67 @@ class Registry(Generic[T]):
 
     def check_packages(self, name: str) -> None:
         """Raise MissingExtraError where a module that ``name`` imports late is not installed."""
-        row = self.row(name)
-        for package in row.needs:
+        entry = self.entry(name)
+        for package in entry.needs:
             if find_spec(package) is None:
-                raise self._missing(name, row, package)
+                raise self._missing(name, entry, package)
 
     def options(self, name: str) -> "type[BaseModel] | None":
         """Import and return the model of the options that ``name`` takes; None where it takes none.
 
-        Raises what ``row`` raises.
+        Raises what ``entry`` raises.
         """
-        target = self.row(name).options
+        target = self.entry(name).options
         return None if target is None else cast("type[BaseModel]", _import(target))
 
     def files(self, name: str, options: Mapping[str, Any]) -> dict[str, str]:
         """Return option -> path, of the options of ``name`` that hold a path and are given.
 
-        Raises what ``row`` raises.
+        Raises what ``entry`` raises.
         """
-        given = {option: options.get(option) for option in self.row(name).files}
+        given = {option: options.get(option) for option in self.entry(name).files}
         return {option: path for option, path in given.items() if isinstance(path, str)}
 
     def named_by(self, path: str) -> str | None:
         """Return the name whose suffix the path ends in, built-in ones first; None where there is none."""
         for name in (*self._built_in, *sorted(set(self._installed) - set(self._built_in))):
-            if any(path.endswith(suffix) for suffix in self.row(name).suffixes):
+            if any(path.endswith(suffix) for suffix in self.entry(name).suffixes):
                 return name
         return None
 
     def suffixes(self) -> list[str]:
-        """Return the endings of paths that any row stands for."""
-        return [suffix for name in self for suffix in self.row(name).suffixes]
+        """Return the endings of paths that any entry stands for."""
+        return [suffix for name in self for suffix in self.entry(name).suffixes]
 
-    def _missing(self, name: str, row: Row, package: str | None) -> MissingExtraError:
+    def _missing(self, name: str, entry: Entry, package: str | None) -> MissingExtraError:
         """Return the refusal that names the package and the extra that brings it."""
-        entry = None if name in self._built_in else self._installed[name]
-        distribution = _distribution(entry) if entry else "inc-mlflow"
+        point = None if name in self._built_in else self._installed[name]
+        distribution = _distribution(point) if point else "inc-mlflow"
         return MissingExtraError(
-            f"{self.kind}: {name!r} needs the package {package!r}; pip install '{distribution}[{row.extra}]'"
+            f"{self.kind}: {name!r} needs the package {package!r}; "
+            f"pip install '{distribution}[{entry.extra}]'"
         )
 
-    def _load(self, name: str, entry: "EntryPoint") -> Row:
-        """Import the row of an installed package; MissingExtraError where that fails or gives no row."""
-        where = f"{self.kind}: {name!r} of the installed package {_distribution(entry)!r}"
+    def _load(self, name: str, point: "EntryPoint") -> Entry:
+        """Import the entry of an installed package; MissingExtraError where that fails or gives no entry."""
+        where = f"{self.kind}: {name!r} of the installed package {_distribution(point)!r}"
         try:
-            row = entry.load()
+            entry = point.load()
         except (ImportError, AttributeError) as error:
             raise MissingExtraError(
-                f"{where}: {entry.value} cannot be imported ({reason(error)}); repair or uninstall it"
+                f"{where}: {point.value} cannot be imported ({reason(error)}); repair or uninstall it"
             ) from error
-        if not isinstance(row, Row):
+        if not isinstance(entry, Entry):
             raise MissingExtraError(
-                f"{where}: {entry.value} is {type(row).__name__}; it must be an inc_mlflow.registry.Row"
+                f"{where}: {point.value} is {type(entry).__name__}; it must be an inc_mlflow.registry.Entry"
             )
-        return row
+        return entry
 
     @cached_property
     def _installed(self) -> "dict[str, EntryPoint]":
         from importlib.metadata import entry_points  # slow, and most runs only use built-in names
 
-        return {entry.name: entry for entry in entry_points(group=f"inc_mlflow.{self.kind}")}
+        return {point.name: point for point in entry_points(group=f"inc_mlflow.{self.kind}")}
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
@@ -161,5 +162,5 @@ def _import(target: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _distribution(entry: "EntryPoint") -> str:
-    return entry.dist.name if entry.dist else entry.value
+def _distribution(point: "EntryPoint") -> str:
+    return point.dist.name if point.dist else point.value

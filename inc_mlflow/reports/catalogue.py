@@ -35,19 +35,19 @@ def _methods() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in METHODS:
         engine, method = name.split(".", 1)
-        summary = METHODS.row(name).summary
+        summary = METHODS.entry(name).summary
         text = summary if engine == DEFAULT_ENGINE else f"{summary} (engine: {engine})"
         found[method] = f"{found[method]}; {text}" if method in found else text
     return found
 
 
 def _summaries(table: Registry[Any], facts: Callable[[str], list[str]] = lambda name: []) -> dict[str, str]:
-    """Return the summary of each row, followed by facts about it and the extra that it needs."""
+    """Return the summary of each entry, followed by facts about it and the extra that it needs."""
     found = {}
     for name in table:
-        row = table.row(name)
-        notes = facts(name) + ([f"extra: {row.extra}"] if row.extra else [])
-        found[name] = f"{row.summary} ({', '.join(notes)})" if notes else row.summary
+        entry = table.entry(name)
+        notes = facts(name) + ([f"extra: {entry.extra}"] if entry.extra else [])
+        found[name] = f"{entry.summary} ({', '.join(notes)})" if notes else entry.summary
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.records.ledger import Entry, Kind
+from inc_mlflow.records.ledger import Kind, LedgerEntry
 
 _SENTENCES: dict[Kind, str] = {
     "adopted": "{alias} taken over at {version}",
@@ -18,7 +18,7 @@ _SENTENCES: dict[Kind, str] = {
 }
 
 
-def sentence(entry: Entry) -> str:
+def sentence(entry: LedgerEntry) -> str:
     """Say in one line what happened, who did it and why."""
     version = f"version {entry.version}" if entry.version else "nothing"
     sha256 = (entry.sha256 or "")[:12]
@@ -30,7 +30,7 @@ def sentence(entry: Entry) -> str:
     return f"{entry.at} {entry.who}{approved}: {what}{why}"
 
 
-def print_history(entries: Sequence[Entry], aliases: Mapping[str, str | None], head: str) -> None:
+def print_history(entries: Sequence[LedgerEntry], aliases: Mapping[str, str | None], head: str) -> None:
     """Print all entries, oldest first, what the aliases name now, and the digest to keep."""
     from rich.console import Console
 

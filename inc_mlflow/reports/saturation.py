@@ -9,7 +9,7 @@ from inc_mlflow.reports.table import WIDTH
 _HEADER = ("layer", "operator", "possible pairs", "saturating sums", "error in steps")
 
 
-def markdown(report: SaturationReport) -> str:
+def saturation_markdown(report: SaturationReport) -> str:
     """Return the table and the advice."""
     lines = [_HEADER, tuple("-" * len(name) for name in _HEADER), *_lines(report)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""

@@ -35,7 +35,7 @@ def print_slow(console: "Console", label: str, slow: Slow) -> None:
     console.print(table if slow.causes else f"  {escape(slow.summary)}")
 
 
-def markdown(label: str, slow: Slow) -> str:
+def slow_markdown(label: str, slow: Slow) -> str:
     """Return the causes as a Markdown document with one table."""
     lines = [f"# Why {label} is not faster", "", slow.summary, ""]
     if slow.causes:

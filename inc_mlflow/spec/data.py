@@ -95,7 +95,7 @@ class FileSplit(SpecModel):
     @field_validator("transform", mode="before")
     @classmethod
     def _options_of_the_format(cls, value: Any, info: ValidationInfo) -> Any:
-        """Read the options by the model that the format's row names; None where the format has none."""
+        """Read the options by the model that the format's entry names; None where the format has none."""
         if not {"path", "format"} <= info.data.keys():
             return None  # wrong themselves, and refused for that
         name = _format_name(info.data["path"], info.data["format"])

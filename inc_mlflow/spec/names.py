@@ -35,26 +35,26 @@ class NameOf:
 
 @dataclass(frozen=True)
 class OptionsOf:
-    """Annotation of a field that holds the options of a row: the JSON schema takes those of any row."""
+    """Annotation of a field that holds the options of an entry: the JSON schema takes those of any entry."""
 
     table: Registry[Any]
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Return a choice between the options of all rows that take some."""
+        """Return a choice between the options of all entries that take some."""
         models = [self.table.options(name) for name in self.table]
         return {"anyOf": [handler(model.__pydantic_core_schema__) for model in models if model is not None]}
 
 
 @dataclass(frozen=True)
 class NameWithOptions:
-    """Annotation of a mapping with the ``name`` of a row and its options, or of the bare name."""
+    """Annotation of a mapping with the ``name`` of an entry and its options, or of the bare name."""
 
     table: Registry[Any]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Turn a bare name into a mapping, and check the name; the options are left to the row itself."""
+        """Turn a bare name into a mapping, and check the name; the options are left to the entry itself."""
         return core_schema.no_info_before_validator_function(self._mapping, handler(source))
 
     def __get_pydantic_json_schema__(

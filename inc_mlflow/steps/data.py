@@ -13,6 +13,7 @@ from inc_mlflow.callables import code_files, source_file
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.engines.engine import MethodData, Statistics
 from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
+from inc_mlflow.engines.row_axes import rows_first_specs
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.resample import draw_rows
@@ -24,7 +25,7 @@ from inc_mlflow.spec import CallableSplit, Job
 
 def open_data(job: Job) -> Data:
     """Return the job's splits; raise DataError where the model cannot take the layout's batch."""
-    inputs = ENGINES.get(job.spec.engines[0]).interface(job.model).inputs
+    inputs = rows_first_specs(ENGINES.get(job.spec.engines[0]).interface(job.model).inputs)
     if not inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
     fixed = fixed_batch(spec.shape for spec in inputs)

@@ -6,20 +6,21 @@ from typing import Any
 
 from inc_mlflow.files import read_sealed, sha256_file, sync, write_sealed
 
-MARK = "done.json"
+FINISHED_MARK = "done.json"
 
 
-def finish(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
+def mark_finished(directory: Path, inputs: Mapping[str, str], identity: str) -> None:
     """Mark a step as finished; when this returns, all of it is on the disk and survives a power cut."""
     write_sealed(
-        directory / MARK, {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)}
+        directory / FINISHED_MARK,
+        {"inputs": dict(inputs), "identity": identity, "files": _digests(directory)},
     )
     sync(directory)
 
 
 def finished(directory: Path) -> dict[str, Any] | None:
     """Return the mark of a finished step; None where it is not finished, or its mark is damaged."""
-    return read_sealed(directory / MARK)
+    return read_sealed(directory / FINISHED_MARK)
 
 
 def is_damaged(directory: Path) -> bool:
@@ -29,5 +30,7 @@ def is_damaged(directory: Path) -> bool:
 
 
 def _digests(directory: Path) -> dict[str, str]:
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path != directory / MARK)
+    files = sorted(
+        path for path in directory.rglob("*") if path.is_file() and path != directory / FINISHED_MARK
+    )
     return {path.relative_to(directory).as_posix(): sha256_file(path) for path in files}

@@ -4,19 +4,18 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from inc_mlflow.errors import IncError, StateError
-from inc_mlflow.files import sync_entry, writable, write_text
+from inc_mlflow.files import errors_name, sync_entry, writable, write_text
 from inc_mlflow.records import Record
 from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec
 from inc_mlflow.steps import failure
-from inc_mlflow.steps.finished import MARK, finish, finished
+from inc_mlflow.steps.finished import FINISHED_MARK, finished, mark_finished
 from inc_mlflow.tracking.plugins.step_context import step_context
 
 STATE = "INC_MLFLOW_STATE"
@@ -119,21 +118,12 @@ def _redo(
     """Work beside the final place and move there in one step, so that the final place is always complete."""
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    with _errors_name(partial, directory):
+    with errors_name(str(directory), partial):
         record = _work(work, job, partial, *args, **kwargs)
-    finish(partial, inputs, record.identity())
+    mark_finished(partial, inputs, record.identity())
     shutil.rmtree(directory, ignore_errors=True)
     partial.rename(directory)
     sync_entry(directory)
-
-
-@contextmanager
-def _errors_name(partial: Path, directory: Path) -> Iterator[None]:
-    """Replace the partial place in error messages by the final one, which people know."""
-    try:
-        yield
-    except IncError as error:
-        raise type(error)(str(error).replace(str(partial), str(directory))) from error
 
 
 def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
@@ -153,7 +143,7 @@ def _announced(state: Path, name: str, work: Callable[[], None]) -> None:
 def _identities(value: Any) -> str:
     """Return the identity of an input: of a directory that of its record, of anything else the value."""
     if isinstance(value, Path):
-        return str(json.loads((value / MARK).read_text())["identity"])
+        return str(json.loads((value / FINISHED_MARK).read_text())["identity"])
     return " ".join(map(_identities, value)) if isinstance(value, list) else str(value)
 
 

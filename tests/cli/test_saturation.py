@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.records import SaturationReport
-from inc_mlflow.reports.saturation import advice, markdown
+from inc_mlflow.reports.saturation import advice, saturation_markdown
 from inc_mlflow.steps.compress.saturation import saturation_report, saturation_texts
 
 STATIC, DYNAMIC = '{"method": "static"}', '{"method": "dynamic"}'
@@ -99,6 +99,6 @@ def test_the_report_beside_a_candidate_becomes_two_artifacts(work, quantized):
     assert set(texts) == {"sha of int8.onnx"}
     artifacts = texts["sha of int8.onnx"]
     assert SaturationReport.model_validate(json.loads(artifacts["saturation.json"])) == report
-    assert artifacts["saturation.md"] == markdown(report)
+    assert artifacts["saturation.md"] == saturation_markdown(report)
     assert artifacts["saturation.md"].startswith("| layer | operator |")
     assert artifacts["saturation.md"].endswith(f"{advice(report)}\n")

@@ -226,13 +226,13 @@ def test_it_reads_the_outputs_that_it_is_told(name, tmp_path):
 def test_without_its_package_it_is_refused_in_one_line(name, monkeypatch, tmp_path):
     outputs, _ = case(name, ROWS, 0, 0.7)
     spec = MetricSpec(name=name, options=OPTIONS.get(name, {}))
-    row = METRICS.row(name)
-    for package in row.needs:
+    entry = METRICS.entry(name)
+    for package in entry.needs:
         monkeypatch.setitem(__import__("sys").modules, package, None)
         with pytest.raises(
             MissingExtraError,
             match=rf"^metrics: '{name}' needs the package '{package}'; "
-            rf"pip install 'inc-mlflow\[{row.extra}\]'$",
+            rf"pip install 'inc-mlflow\[{entry.extra}\]'$",
         ):
             resolve(spec, tmp_path, list(outputs))
         monkeypatch.undo()

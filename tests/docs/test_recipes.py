@@ -24,7 +24,7 @@ LARGEST = 4
 """Inputs are written this many times too large, so that the option of the format has something to do."""
 TIMES = """
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
-from inc_mlflow.registry import Row
+from inc_mlflow.registry import Entry
 
 
 class Times(Postprocess):
@@ -37,8 +37,8 @@ class Times(Postprocess):
         return {"logits": outputs["logits"] * self.factor}
 
 
-ROW = Row("times:Times", "logits times a factor")
-FAR = Row("far_away:read", "needs a package that is not there", extra="far", suffixes=(".far",))
+ENTRY = Entry("times:Times", "logits times a factor")
+FAR = Entry("far_away:read", "needs a package that is not there", extra="far", suffixes=(".far",))
 """
 
 
@@ -59,7 +59,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     for title in RECIPES:
         install(folder, *blocks(title))
-    rows = {"inc_mlflow.postprocess/times": "times:ROW", "inc_mlflow.datasets/far": "times:FAR"}
+    rows = {"inc_mlflow.postprocess/times": "times:ENTRY", "inc_mlflow.datasets/far": "times:FAR"}
     return install(folder, "times", TIMES, rows)
 
 

@@ -14,14 +14,14 @@ from inc_mlflow.engines.engine import Imported, Interface
 from inc_mlflow.errors import HardwareError, ModelError, StateError
 from inc_mlflow.files import model_sha256
 from inc_mlflow.records import TensorSpec
-from inc_mlflow.registry import Row
-from inc_mlflow.registry.engines import EngineRow
+from inc_mlflow.registry import Entry
+from inc_mlflow.registry.engines import EngineEntry
 from inc_mlflow.spec import Recipe
 
 WEIGHTS = "dense.npz"
-ROW = EngineRow("numpy_engine:ENGINE", "NumPy: two dense layers in a folder", packages=("numpy-engine",))
-INT8_ROW = Row("numpy_engine:INT8", "Weights of eight bits.", options="numpy_engine:Int8")
-STATIC_ROW = Row("numpy_engine:STATIC", "Inputs of eight bits too.", options="numpy_engine:Int8Static")
+ENTRY = EngineEntry("numpy_engine:ENGINE", "NumPy: two dense layers in a folder", packages=("numpy-engine",))
+INT8_ROW = Entry("numpy_engine:INT8", "Weights of eight bits.", options="numpy_engine:Int8")
+STATIC_ROW = Entry("numpy_engine:STATIC", "Inputs of eight bits too.", options="numpy_engine:Int8Static")
 
 
 class Int8(Recipe):
@@ -142,6 +142,9 @@ class Engine:
     calibrator = Calibrator()
     analysis = emulation = None
     rewrites = ()
+
+    def int8_operators(self, model):
+        return {}
 
     def check_source(self, path):
         if path.endswith((".onnx", "dense", "model")):

@@ -18,7 +18,7 @@ from tests.support.installed_packages import install
 
 MODULE = Path(__file__).with_name("numpy_engine.py")
 ENTRIES = {
-    "inc_mlflow.engines/numpy": "numpy_engine:ROW",
+    "inc_mlflow.engines/numpy": "numpy_engine:ENTRY",
     "inc_mlflow.methods/numpy.int8": "numpy_engine:INT8_ROW",
     "inc_mlflow.methods/numpy.int8_static": "numpy_engine:STATIC_ROW",
 }
@@ -187,10 +187,10 @@ def test_auto_takes_all_engines_that_take_the_source(program, folder):
 
 
 def test_without_its_package_it_is_refused_in_one_line(tmp_path, folder):
-    row = 'ROW = EngineRow("numpy_engine.inner:ENGINE", "NumPy", extra="fast", needs=("absent_library",))'
-    code = f"from inc_mlflow.registry.engines import EngineRow\n{row}\n"
+    row = 'ENTRY = EngineEntry("numpy_engine.inner:ENGINE", "NumPy", extra="fast", needs=("absent_library",))'
+    code = f"from inc_mlflow.registry.engines import EngineEntry\n{row}\n"
     package = install(
-        tmp_path / "broken", "numpy_engine", code, {"inc_mlflow.engines/numpy": "numpy_engine:ROW"}
+        tmp_path / "broken", "numpy_engine", code, {"inc_mlflow.engines/numpy": "numpy_engine:ENTRY"}
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(package), str(Path(__file__).parents[2])])}
     command = [sys.executable, "-c", "from inc_mlflow.cli import main; main()", "run"]

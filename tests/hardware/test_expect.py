@@ -8,7 +8,7 @@ import pytest
 
 from inc_mlflow.errors import HardwareError
 from inc_mlflow.hardware import cpuinfo, pools
-from inc_mlflow.hardware.expect import confirm, describe, is_met
+from inc_mlflow.hardware.expect import confirm_pool, describe_expect, is_met
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.isa.profiles import NAME
 from inc_mlflow.hardware.probe import host_facts
@@ -42,15 +42,15 @@ def test_each_kind_of_cpu_is_its_own_pool_and_no_other(monkeypatch, tmp_path, te
     assert pools.matching() == fits
     for name, pool in KNOWN.items():
         if name in {*fits, "system"}:
-            confirm(name, pool)
+            confirm_pool(name, pool)
         else:
             with pytest.raises(HardwareError, match=rf"^pools: '{name}' expects .+, but this is .+; "):
-                confirm(name, pool)
+                confirm_pool(name, pool)
 
 
 def complaint(expect, pool="mine"):
     with pytest.raises(HardwareError) as raised:
-        confirm(pool, PoolSpec(expect=expect))
+        confirm_pool(pool, PoolSpec(expect=expect))
     return str(raised.value)
 
 
@@ -91,7 +91,7 @@ def test_an_emulated_process_has_the_flags_that_onnxruntime_sees_and_says_what_i
 def test_an_a100_is_one(monkeypatch, tmp_path):
     cpu(monkeypatch, tmp_path, ZEN_3)
     gpu(monkeypatch, tmp_path, A100, A100)
-    confirm("a100", KNOWN["a100"])
+    confirm_pool("a100", KNOWN["a100"])
     assert pools.matching() == ["amd", "a100"]
 
 
@@ -121,7 +121,7 @@ def test_what_is_no_whole_a100_is_seen(monkeypatch, tmp_path, lines, reason):
     cpu(monkeypatch, tmp_path, ZEN_3)
     gpu(monkeypatch, tmp_path, *lines)
     with pytest.raises(HardwareError, match=rf"^pools: 'a100' expects .*{reason}"):
-        confirm("a100", KNOWN["a100"])
+        confirm_pool("a100", KNOWN["a100"])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_gpu_that_cannot_be_asked_is_none(monkeypatch, tmp_path, code, reason)
     with pytest.raises(
         HardwareError, match=rf"expects a whole GPU, GPU A100, compute capability 8\.0, but .*{reason}"
     ):
-        confirm("a100", KNOWN["a100"])
+        confirm_pool("a100", KNOWN["a100"])
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,10 @@ def test_a_part_of_a_gpus_name_is_whole_words(monkeypatch, tmp_path, part, name,
 
 def test_an_expectation_is_told_in_words():
     assert (
-        describe(KNOWN["amd"].expect) == "x86_64, vendor AMD, avx2, no avx512f, no avx512_vnni, no avx_vnni"
+        describe_expect(KNOWN["amd"].expect)
+        == "x86_64, vendor AMD, avx2, no avx512f, no avx512_vnni, no avx_vnni"
     )
-    assert describe(Expect()) == ""
+    assert describe_expect(Expect()) == ""
 
 
 def test_another_maker_has_the_name_that_linux_gives(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ def lines(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(step_progress, "_NEXT_LINE", 0.1)
 
     def shown(*states):
-        with StepProgress(tmp_path, 9):
+        with StepProgress(tmp_path, 9, print):
             for state in states:
                 for name, text in state.items():
                     (tmp_path / name).parent.mkdir(exist_ok=True)

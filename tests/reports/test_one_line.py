@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import DataError, IncError, one_line
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.reports.history import print_history, sentence
 from inc_mlflow.steps import failure
 
@@ -44,7 +44,7 @@ def test_an_entry_of_a_ledger_is_one_line(capsys):
         "reasons": (HOSTILE,),
         "recipe": HOSTILE.replace("\udc80", ""),
     }
-    entry = Entry(number=1, previous="", kind="rejected", at="now", gate="g", **named)
+    entry = LedgerEntry(number=1, previous="", kind="rejected", at="now", gate="g", **named)
     print_history([entry], {HOSTILE: "1"}, "head")
     lines = capsys.readouterr().out.splitlines()
     assert (len(lines), lines[1]) == (3, f"{SHOWN}: version 1")

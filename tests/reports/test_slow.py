@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from inc_mlflow.records import Cause, Slow
-from inc_mlflow.reports.slow import markdown, print_slow
+from inc_mlflow.reports.slow import print_slow, slow_markdown
 
 UNFUSED = Cause(
     what="61 DequantizeLinear and 43 QuantizeLinear not fused",
@@ -48,11 +48,11 @@ def test_the_terminal_folds_what_hardly_counts_into_the_rest(capsys):
 def test_without_causes_the_reason_is_printed(capsys):
     slow = SLOW.model_copy(update={"causes": (), "summary": "why is not known: [x]"})
     assert "why is not known: [x]" in printed(slow, capsys)
-    assert "|" not in markdown("static", slow)
+    assert "|" not in slow_markdown("static", slow)
 
 
 def test_markdown_is_one_table_with_every_cause():
-    lines = markdown("static", SLOW).splitlines()
+    lines = slow_markdown("static", SLOW).splitlines()
     assert lines[0] == "# Why static is not faster"
     assert SLOW.summary in lines
     table = [line.replace("\\|", "/") for line in lines if line.startswith("|")]

@@ -117,7 +117,7 @@ def test_all_that_is_missing_is_listed_at_once(monkeypatch):
     monkeypatch.setattr(needs.shutil, "which", lambda _: None)
     monkeypatch.setattr(needs, "cpu_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(MissingExtraError) as raised:
-        pools.check(("local", Emulated(emulate="x86-vnni")), {}, check)
+        pools.check_machine(("local", Emulated(emulate="x86-vnni")), {}, check)
     assert str(raised.value) == (
         "emulation of x86-vnni: not available here: needs x86-64 Linux, a C compiler (cc, gcc or clang), "
         "objdump (binutils), a CPU with avx512_vnni, a CPU with avx512bw, a CPU with avx512dq, a CPU with avx512f, a CPU with avx512vl"
@@ -148,12 +148,12 @@ def test_a_job_runs_here_only_where_this_machine_is_all_of_its_pools():
         PoolSpec(expect=Expect(arch=platform.machine())),
         PoolSpec(expect=Expect(lacks=("avx2", "asimd"))),
     )
-    pools.check(("local", "mine"), {"mine": mine}, check)
+    pools.check_machine(("local", "mine"), {"mine": mine}, check)
     with pytest.raises(
         HardwareError,
         match=r"^pools: 'other' expects no .+, but this is .+; submit the job to a cluster, or wri",
     ):
-        pools.check(("mine", "other"), {"mine": mine, "other": other}, check)
+        pools.check_machine(("mine", "other"), {"mine": mine, "other": other}, check)
 
 
 def test_a_pool_that_the_jobs_text_does_not_describe_proves_nothing():

@@ -45,15 +45,30 @@ def walk(source: Path, rows: Arrays, folder: Path, limit: float, recipes: list[s
     """
     try:
         names = [spec.name for spec in ENGINES.get(ENGINE).interface(source).inputs]
-        fed = dict(zip(names, rows.values(), strict=True))
-        single = [{name: value[i : i + 1] for name, value in fed.items()} for i in range(_count(rows))]
-        import_baselines(source, [ENGINE], folder, single[:8])
+    except IncError as error:
+        return {"import": Outcome("refused", str(error))}
+    fed = dict(zip(names, rows.values(), strict=True))
+    return walk_batches(source, single_rows(fed), folder, limit, recipes)
+
+
+def single_rows(rows: Arrays) -> list[Arrays]:
+    """Return batches of one row each."""
+    count = len(next(iter(rows.values())))
+    return [{name: value[i : i + 1] for name, value in rows.items()} for i in range(count)]
+
+
+def walk_batches(
+    source: Path, batches: list[Arrays], folder: Path, limit: float, recipes: list[str]
+) -> dict[str, Outcome]:
+    """Return the same for batches by the names of the model's inputs, as they are fed."""
+    try:
+        import_baselines(source, [ENGINE], folder, batches[:8])
     except IncError as error:
         return {"import": Outcome("refused", str(error))}
     baseline = baseline_path(folder, ENGINE, ENGINE)
-    outcomes = {"import": _judged(_run(source, single), _run(baseline, single), EXACT, np.max)}
+    outcomes = {"import": _judged(_run(source, batches), _run(baseline, batches), EXACT, np.max)}
     for name in recipes:
-        outcomes[name] = _candidate(baseline, name, single, folder / name, limit)
+        outcomes[name] = _candidate(baseline, name, batches, folder / name, limit)
     return outcomes
 
 
@@ -111,7 +126,3 @@ def _distance(pairs: list[tuple[np.ndarray, np.ndarray]], reduce: Any) -> float:
     scale = np.max(np.abs(a)) if reduce is np.max else np.sqrt(np.mean(a**2))
     error = np.max(np.abs(a - b)) if reduce is np.max else np.sqrt(np.mean((a - b) ** 2))
     return float(error / scale) if scale else float(error > 0) * np.inf if error else 0.0
-
-
-def _count(rows: Arrays) -> int:
-    return len(next(iter(rows.values())))

@@ -146,6 +146,13 @@ class OnnxRuntime:
 
         return interface(model)
 
+    def int8_operators(self, model: Path) -> Mapping[str, int]:
+        """Count the operators of a graph that quantise, or compute in INT8."""
+        from inc_mlflow.engines.onnxruntime.graph.int8_operators import int8_operators
+        from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+
+        return int8_operators(read_structure(model))
+
     @property
     def rewrites(self) -> tuple[str, ...]:
         """Names of the rewrites of an import, in their order."""

@@ -48,7 +48,7 @@ _SKYLAKE = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl"})
 
 
 @dataclass(frozen=True)
-class Profile:
+class IsaProfile:
     """One CPU: the features it lacks, those the real CPU must have, and what its u8 x s8 kernels do."""
 
     name: Isa
@@ -73,24 +73,24 @@ class Profile:
         return "".join(_hex(*leaf, *registers.values()) for leaf, registers in sorted(hidden.items()))
 
 
-PROFILES: dict[Isa, Profile] = {
+PROFILES: dict[Isa, IsaProfile] = {
     profile.name: profile
     for profile in (
-        Profile(
+        IsaProfile(
             "x86-avx2",
             "a CPU with AVX2 and no AVX-512, as AMD Zen 3 or Intel Haswell",
             lacks=_AMX | _VNNI | _AVX512,
             needs=frozenset({"avx2"}),
             saturates=True,
         ),
-        Profile(
+        IsaProfile(
             "x86-avx512",
             "a CPU with AVX-512 and no VNNI, as Intel Skylake-SP",
             lacks=_AMX | _VNNI,
             needs=frozenset({"avx2"}) | _SKYLAKE,
             saturates=True,
         ),
-        Profile(
+        IsaProfile(
             "x86-vnni",
             "a CPU with AVX-512 VNNI and no AMX, as Intel Ice Lake or AMD Zen 4",
             lacks=_AMX,
@@ -101,7 +101,7 @@ PROFILES: dict[Isa, Profile] = {
 }
 
 
-def emulated_profile() -> Profile | None:
+def emulated_profile() -> IsaProfile | None:
     """Return the profile that this process runs under; None on the real CPU."""
     name = os.environ.get(NAME)
     return next((profile for profile in PROFILES.values() if profile.name == name), None)

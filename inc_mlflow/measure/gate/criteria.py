@@ -41,6 +41,7 @@ class DropCriterion:
     unit: str = "rows"
     note: str = ""
     """What the result rests on; ends its sentence."""
+    higher_is_better: bool = True
 
     def passes(self, confidence: float) -> bool:
         """Tell whether the loss is shown to be within the limit."""
@@ -52,7 +53,11 @@ class DropCriterion:
         The sentence names a confidence that is not ``confidence``, the gate's own.
         """
         loss, least = self.bounds(to_pass), self.bounds(to_fail).low
-        text, allowed = f"{self.what} drops by {self.show(loss.value)}", f"allowed is {self.show(self.limit)}"
+        worsens = "drops" if self.higher_is_better else "rises"
+        text, allowed = (
+            f"{self.what} {worsens} by {self.show(loss.value)}",
+            f"allowed is {self.show(self.limit)}",
+        )
         level = f" at {percent(to_pass)} confidence" if to_pass > confidence else ""
         if least > self.limit:
             return CriterionResult("fail", f"{text}, at least {self.show(least)}; {allowed}{self.note}")
@@ -68,7 +73,7 @@ class DropCriterion:
         gap = abs(self.limit - loss.value)
         distance = loss.high - loss.value if loss.value <= self.limit else loss.value - loss.low
         if gap < 1e-9:
-            return f"and no number of {self.unit} can decide a drop that equals the limit"
+            return f"and no number of {self.unit} can decide a loss that equals the limit"
         needed = rounded_up(self.rows * (distance / gap) ** 2)
         return f"about {decimal(needed)} {self.unit} would decide, {self.of} has {decimal(self.rows)}"
 
@@ -119,6 +124,8 @@ class Criteria:
     on_pool: dict[str, list[CriterionGroup]]
     between_pools: list[CriterionGroup]
     speed: dict[str, SpeedCriterion]
+    untold: dict[str, CriterionResult]
+    """Of the pools on which the metric cannot tell models apart."""
 
     def passes(self, confidence: float) -> bool:
         """Tell whether all pass, on every pool.
@@ -126,6 +133,8 @@ class Criteria:
         That is an intersection-union test, whose parts need no correction. Raises DataError where the
         baseline is so small that no share of it is a number.
         """
+        if self.untold:
+            return False
         groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
         near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
         return near and all(one.passes(confidence) for one in self.speed.values())

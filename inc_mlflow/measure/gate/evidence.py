@@ -39,6 +39,8 @@ class Measured:
     """Class of each row, shape (n,), where the metric's labels are classes."""
     groups: np.ndarray | None = None
     """Number of each row's group, shape (n,), where the job draws rows in groups."""
+    constant: np.ndarray | None = None
+    """Replicates of one answer for all rows; its metric alone, shape (1,), where that does not decompose."""
 
     @property
     def emulated(self) -> bool:
@@ -155,6 +157,11 @@ def _check_numbers(pool: str, measured: Measured) -> None:
             f"gate: the classes on pool {pool!r} are not one of each of {rows} rows; evaluate again"
         )
     _check_groups(pool, measured)
+    if not _constant_agrees(measured):
+        raise DataError(
+            f"gate: the outcomes of a constant answer on pool {pool!r} are not those of its score; "
+            "evaluate again"
+        )
     if measured.benchmark is not None and not _credible(measured.benchmark):
         raise DataError(
             f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again"
@@ -181,6 +188,16 @@ def _check_groups(pool: str, measured: Measured) -> None:
 def _numbered(groups: np.ndarray, rows: int) -> bool:
     whole = groups.dtype == np.int64 and groups.shape == (rows,)
     return whole and bool(np.array_equal(np.unique(groups), np.arange(int(groups.max(initial=-1)) + 1)))
+
+
+def _constant_agrees(measured: Measured) -> bool:
+    """Tell whether a record with the score of a constant answer has its outcomes, and none without."""
+    record, scores = measured.evaluation, measured.constant
+    if scores is None or record.constant_score is None:
+        return scores is None and record.constant_score is None
+    shape = (record.rows,) if record.decomposable else (1,)
+    same = scores.dtype == np.float64 and scores.shape == shape
+    return same and _agree(Outcomes(record.constant_score, scores), True)
 
 
 def _credible(record: BenchmarkRecord) -> bool:

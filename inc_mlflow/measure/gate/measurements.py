@@ -5,6 +5,7 @@ Records and their raw arrays are bound to each other: what changed since it was 
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.metrics.resolve import score_range
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
-from inc_mlflow.records.measurements import CLASSES, GROUPS
+from inc_mlflow.records.measurements import CLASSES, CONSTANT, GROUPS
 from inc_mlflow.records.sealed_arrays import load_raw, unpacked_bytes
 from inc_mlflow.spec import ISAS, Isa, JobSpec, emulated_pool
 
 OUTCOMES, LATENCIES = "outcomes.npz", "latencies.npz"
 JOB = "job.json"
 """The job's text, among the evidence."""
-EVIDENCE = ("evaluation", "benchmark")
+EVIDENCE_STEPS = ("evaluation", "benchmark")
 """Steps whose records a gate judges by."""
 _KINDS = {"outcomes_sha256": "evaluation", "latencies_sha256": "benchmark"}
 """Fields that only the record of one kind has."""
@@ -43,9 +44,7 @@ def load_pools(directories: Iterable[Path]) -> dict[str, Measured]:
         pool = one.evaluation.evidence.pool
         if pool in pools:
             raise DataError(f"gate: pool {pool!r} is evaluated twice; give one evaluation of it")
-        pools[pool] = Measured(
-            one.evaluation, one.outcomes, benchmarks.pop(pool, None), one.classes, one.groups
-        )
+        pools[pool] = replace(one, benchmark=benchmarks.pop(pool, None))
     if benchmarks or not pools:
         missing = ", ".join(benchmarks) or "any pool"
         raise DataError(f"gate: no evaluation of {missing}; give the directory that `evaluate` left")
@@ -112,8 +111,8 @@ def evidence_job(evidence: Path) -> JobSpec:
 def load_measured(directory: Path, record: EvaluationRecord, benchmark: BenchmarkRecord | None) -> Measured:
     """Join an evaluation with its outcomes by model. Raises DataError where they changed since."""
     arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
-    classes, groups = (arrays.pop(name, None) for name in (CLASSES, GROUPS))
-    return Measured(record, arrays, benchmark, classes, groups)
+    classes, groups, constant = (arrays.pop(name, None) for name in (CLASSES, GROUPS, CONSTANT))
+    return Measured(record, arrays, benchmark, classes, groups, constant)
 
 
 def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> EvaluationRecord:
@@ -184,7 +183,7 @@ def _by_pool(records: Iterable[BenchmarkRecord]) -> dict[str, BenchmarkRecord]:
 
 def _steps(directory: Path) -> Iterator[Path]:
     """Yield step directories: this one, or those inside a state folder."""
-    inside = sorted(step.parent for name in EVIDENCE for step in directory.glob(f"{name}*/{RECORD}"))
+    inside = sorted(step.parent for name in EVIDENCE_STEPS for step in directory.glob(f"{name}*/{RECORD}"))
     if (directory / RECORD).is_file():
         yield directory
     elif inside:

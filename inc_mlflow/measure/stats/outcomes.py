@@ -4,16 +4,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, IncError
 from inc_mlflow.measure.stats.resample import Missing, resample
 from inc_mlflow.measure.stats.seed import SEED
 
-Runner = Callable[[Arrays], Arrays]
-_SCORE = "score"
+RunModel = Callable[[Arrays], Arrays]
+_Kept = tuple[int, dict[str, Arrays], Arrays | None]
+"""Of one batch: its rows, what is kept of each model, and of the optional one unless that is refused."""
+OPTIONAL = " optional"
+"""Name of the optional model; labels begin with no blank."""
+SCORE = "score"
+"""Name of the scores of rows among what is kept, where the metric decomposes."""
 
 
 @dataclass(frozen=True)
@@ -84,36 +90,59 @@ class Outcomes:
 
 
 def evaluate_rows(
-    models: Mapping[str, Runner],
+    models: Mapping[str, RunModel],
     baseline: str,
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
+    optional: RunModel | None = None,
 ) -> dict[str, Arrays]:
     """Return by model what outcomes are made from: arrays of shape (rows, ...).
 
     That is one score per row where the metric decomposes, else what it keeps of all rows. Every model sees
-    the very same batches, ``workers`` of them at a time. Raises DataError where there are no rows, or where
-    outputs differ in shape between batches.
+    the very same batches, ``workers`` of them at a time. ``optional`` is one more model, under ``OPTIONAL``:
+    it is left out where the metric refuses its outputs. Raises DataError where there are no rows, where the
+    metric does not give one score per row, or where outputs differ in shape between batches.
     """
     parts: dict[str, list[Arrays]] = {name: [] for name in models}
-    for kept in _run(models, rows, scoring, workers):
+    extra: list[Arrays | None] = []
+    for count, kept, more in _run(models, rows, scoring, workers, optional):
         for name, part in parts.items():
-            part.append(
-                {_SCORE: np.asarray(scoring.score(kept[name], kept[baseline]))}
-                if scoring.decomposable
-                else kept[name]
-            )
+            part.append(_reduced(kept[name], kept[baseline], scoring, count))
+        extra.append(more and _unless_refused(partial(_reduced, more, kept[baseline], scoring, count)))
     if not all(parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
-    return {name: join_batches(part) for name, part in parts.items()}
+    joined = {name: join_batches(part) for name, part in parts.items()}
+    accepted = [one for one in extra if one]
+    whole = _unless_refused(partial(join_batches, accepted)) if len(accepted) == len(extra) else None
+    return joined if whole is None else joined | {OPTIONAL: whole}
+
+
+def _unless_refused(work: Callable[[], Arrays]) -> Arrays | None:
+    """Return a result; None where the metric refuses outputs."""
+    try:
+        return work()
+    except IncError:
+        return None
+
+
+def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring, rows: int) -> Arrays:
+    """Return the scores of a batch, shape (rows,), or what the metric keeps of it."""
+    if not scoring.decomposable:
+        return kept
+    scores = np.asarray(scoring.score(kept, reference))
+    if scores.shape[:1] != (rows,):
+        raise DataError(
+            f"metric: gives scores of shape {scores.shape} for {rows} rows; it must give one per row: "
+            "choose an output whose first axis counts the rows"
+        )
+    return {SCORE: scores}
 
 
 def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
     """Join what ``evaluate_rows`` returned on shards, each of every n-th batch, in the order of the rows."""
-    return {
-        name: join_batches(list(_in_turn([shard[name] for shard in shards], batch))) for name in shards[0]
-    }
+    names = [name for name in shards[0] if all(name in shard for shard in shards)]
+    return {name: join_batches(list(_in_turn([shard[name] for shard in shards], batch))) for name in names}
 
 
 def outcomes_of(
@@ -131,7 +160,7 @@ def outcomes_of(
     groups rows by itself, or is undefined on too many resamples.
     """
     if scoring.decomposable:
-        return {name: Outcomes(float(one[_SCORE].mean()), one[_SCORE]) for name, one in kept.items()}
+        return {name: Outcomes(float(one[SCORE].mean()), one[SCORE]) for name, one in kept.items()}
     grouped = {name: scoring.group(one) for name, one in kept.items()}
     if groups is not None and any(
         len(array) != len(groups) for one in grouped.values() for array in one.values()
@@ -143,17 +172,22 @@ def outcomes_of(
 
 
 def _run(
-    models: Mapping[str, Runner],
+    models: Mapping[str, RunModel],
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
     scoring: Scoring,
     workers: int,
-) -> Iterator[dict[str, Arrays]]:
+    optional: RunModel | None,
+) -> Iterator[_Kept]:
     """Yield what is kept of every model of each batch, in the order of the rows."""
 
-    def run(inputs: Arrays, label: np.ndarray | None) -> dict[str, Arrays]:
-        return {name: scoring.keep(model(inputs), label) for name, model in models.items()}
+    def run(inputs: Arrays, label: np.ndarray | None) -> _Kept:
+        rows = len(next(iter(inputs.values())))
+        kept = {name: scoring.keep(model(inputs), label) for name, model in models.items()}
+        if optional is None:
+            return rows, kept, None
+        return rows, kept, _unless_refused(lambda: scoring.keep(optional(inputs), label))
 
-    waiting: deque[Future[dict[str, Arrays]]] = deque()
+    waiting: deque[Future[_Kept]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for inputs, label in rows:
             waiting.append(pool.submit(run, inputs, label))

@@ -16,7 +16,7 @@ import numpy as np
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.neighbours import Neighbours, sharing
 from inc_mlflow.hardware.topology import SYSFS
-from inc_mlflow.measure.timing.instance import CPU, Instance
+from inc_mlflow.measure.timing.instance import CPU_SECONDS, Instance
 from inc_mlflow.measure.timing.repeatability import (
     CPU_TIME_REPEATABILITY,
     between_generations,
@@ -199,7 +199,7 @@ def _joined(generations: Sequence[Timing]) -> Timing:
 
 def _times(instance: Instance, passes: int) -> np.ndarray:
     """Return the CPU seconds of each call, shape (passes, batches)."""
-    return instance.ask({"passes": passes})[:, CPU].reshape(passes, -1)
+    return instance.ask({"passes": passes})[:, CPU_SECONDS].reshape(passes, -1)
 
 
 def _warmed_up(instances: Collection[Instance], schedule: _Schedule | None) -> _Schedule:

@@ -35,7 +35,7 @@ class Call(NamedTuple):
     """CPU time of the whole process, all its threads, during the call."""
 
 
-DUE, START, END, CPU = range(len(Call._fields))
+DUE, START, END, CPU_SECONDS = range(len(Call._fields))
 """Columns of an array of calls, shape (calls, 4)."""
 
 
@@ -151,7 +151,7 @@ class Turn:
         Right only where one thread makes the calls.
         """
         return max(
-            1 - float(calls[:, CPU].sum() / (calls[:, END] - calls[:, START]).sum())
+            1 - float(calls[:, CPU_SECONDS].sum() / (calls[:, END] - calls[:, START]).sum())
             for calls in self.calls
             if len(calls)
         )

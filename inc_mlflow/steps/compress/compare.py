@@ -54,8 +54,9 @@ class Reference:
             loaded = self._engine.load(candidate, RunSettings())
             found = [loaded(row) for row in self._rows]
         except ModelError as error:
+            complaint = str(error).removeprefix(f"{candidate}: ")  # the file is removed with the candidate
             raise ModelError(
-                f"recipe {label!r}: the INT8 model does not run; choose another recipe: {error}",
+                f"recipe {label!r}: the INT8 model does not run; choose another recipe: {complaint}",
                 error.details,
             ) from error
         problem = _first_problem(self._outputs, found, self._sorted)

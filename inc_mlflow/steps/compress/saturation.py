@@ -10,7 +10,7 @@ from inc_mlflow.files import write_text
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.records import SaturationReport
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.reports.saturation import markdown
+from inc_mlflow.reports.saturation import saturation_markdown
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import engine_taking
 from inc_mlflow.steps.data import open_data
@@ -32,7 +32,10 @@ def saturation_texts(models: Mapping[str, Path]) -> dict[str, dict[str, str]]:
     files = {sha256: model.with_name(SATURATION) for sha256, model in models.items()}
     texts = {sha256: file.read_text() for sha256, file in files.items() if file.exists()}
     return {
-        sha256: {"saturation.md": markdown(SaturationReport.model_validate_json(text)), SATURATION: text}
+        sha256: {
+            "saturation.md": saturation_markdown(SaturationReport.model_validate_json(text)),
+            SATURATION: text,
+        }
         for sha256, text in texts.items()
     }
 

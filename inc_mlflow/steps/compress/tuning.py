@@ -16,7 +16,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import metric_facts, resolve
 from inc_mlflow.records import Interval, SplitFacts
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
@@ -32,7 +32,7 @@ HELD_BYTES = 2**30
 """Largest size of the rows in memory."""
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
-Batch = TypeVar("Batch")
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Tuning:
         self._confidence = job.spec.gate.confidence
         runner = baseline.engine.load(baseline.path, RunSettings())
         self._metric = resolve(job.spec.metric, job.root, list(runner.outputs))
+        self.metric = metric_facts(job.spec.metric)
         self.batches: list[Arrays] = []
         self._labels: list[np.ndarray | None] = []
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
@@ -154,7 +155,7 @@ class Tuning:
         return 1.0 if self._metric.higher_is_better else -1.0
 
 
-def _run(model: Callable[[Batch], Arrays], batches: Sequence[Batch], label: str) -> list[Arrays]:
+def _run(model: Callable[[_Batch], Arrays], batches: Sequence[_Batch], label: str) -> list[Arrays]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
 

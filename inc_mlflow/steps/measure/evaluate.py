@@ -12,11 +12,12 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.share import Share
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.hardware import pools
-from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.expect import confirm_pool
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate.measurements import OUTCOMES
-from inc_mlflow.measure.stats.outcomes import Outcomes, evaluate_rows, outcomes_of
+from inc_mlflow.measure.stats.constant_answer import TRIED, constant_answer, plain_outcomes
+from inc_mlflow.measure.stats.outcomes import OPTIONAL, Outcomes, evaluate_rows, outcomes_of
 from inc_mlflow.measure.stats.resample import RESAMPLES
 from inc_mlflow.measure.stats.scoring import (
     check_outputs,
@@ -37,7 +38,7 @@ from inc_mlflow.records import (
     Model,
     Shard,
 )
-from inc_mlflow.records.measurements import GROUPS
+from inc_mlflow.records.measurements import CONSTANT, GROUPS
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
@@ -54,7 +55,7 @@ def evaluate(job: Job, target: Path, *, baseline: Path, champion: Path, candidat
     On the job's first pool this is repeated for every emulated pool, in a directory of its name. Raises
     HardwareError where this machine is not of the job's pool.
     """
-    confirm(job.pool, job.hardware)  # before the emulated pools too
+    confirm_pool(job.pool, job.hardware)  # before the emulated pools too
     models = models_under_test(baseline, champion, candidates)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated = {isa: evaluate_emulated(isa, job, models, "validation", target / isa) for isa in isas}
@@ -90,7 +91,7 @@ class ShardRun:
     outputs: list[str]
     """Names of the baseline's outputs."""
     reduced: dict[str, Arrays]
-    """Label of the model -> what the metric needs of its rows."""
+    """Label of the model -> what the metric needs of its rows; ``OPTIONAL`` is the constant answer."""
     rows: int
     of_rows: dict[str, np.ndarray]
     """Classes and groups of all rows of the split, if rows have any."""
@@ -111,10 +112,10 @@ def run_models(
     outputs = list(runners[BASELINE].outputs)
     metric = resolve(job.spec.metric, job.root, outputs)
     data = open_data(job)
-    share = Share(data, split, job.layout.batch, shard)
-    reduced = evaluate_rows(
-        runners, BASELINE, share.batches(f"evaluate on {split}"), scoring_of(metric), len(usable_cores())
-    )
+    share, scoring = Share(data, split, job.layout.batch, shard), scoring_of(metric)
+    constant = constant_answer(runners[BASELINE], data.drawn(split, TRIED), scoring, metric.higher_is_better)
+    batches = share.batches(f"evaluate on {split}")
+    reduced = evaluate_rows(runners, BASELINE, batches, scoring, len(usable_cores()), constant)
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
     engines = {model.label: model.engine for model in models}
     about = Evaluation(
@@ -144,17 +145,21 @@ def score_and_record(
     target: Path,
 ) -> EvaluationRecord:
     """Score the reduced rows of all models, write the outcomes, and return the record."""
-    groups = of_rows.get(GROUPS)
-    outcomes = outcomes_of(reduced, BASELINE, scoring_of(metric), len(usable_cores()), _shown, groups)
+    groups, scoring = of_rows.get(GROUPS), scoring_of(metric)
+    models = {label: kept for label, kept in reduced.items() if label != OPTIONAL}
+    outcomes = outcomes_of(models, BASELINE, scoring, len(usable_cores()), _shown, groups)
+    constant = plain_outcomes(reduced.get(OPTIONAL), reduced[BASELINE], scoring)
     results = {label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()}
     record = EvaluationRecord(
         **dict(about),
         results=results,
+        constant_score=constant and constant.value,
         hangs_on=effective_rows_of(metric, reduced[BASELINE], groups),
         outcomes_sha256="",
     )
     arrays = {label: scores.replicates for label, scores in outcomes.items()}
-    digest = save_raw(target / OUTCOMES, record, arrays | of_rows)
+    arrays |= of_rows if constant is None else of_rows | {CONSTANT: constant.replicates}
+    digest = save_raw(target / OUTCOMES, record, arrays)
     return record.model_copy(update={"outcomes_sha256": digest})
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import canonical_json, sha256_file, sha256_text
-from inc_mlflow.hardware.expect import confirm
+from inc_mlflow.hardware.expect import confirm_pool
 from inc_mlflow.measure.stats.outcomes import join_shards
 from inc_mlflow.metrics.resolve import resolve
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
@@ -36,7 +36,7 @@ def evaluate_shard(
     The data for the merge goes to ``kept.npz``. On the job's first pool this is repeated for every emulated
     pool, in a directory of its name. Raises HardwareError where this machine is not of the job's pool.
     """
-    confirm(job.pool, job.hardware)  # before the emulated pools too
+    confirm_pool(job.pool, job.hardware)  # before the emulated pools too
     models, part = models_under_test(baseline, champion, candidates), Shard.parse(shard)
     isas = job.spec.emulated if job.pool == job.spec.pool else ()
     emulated: dict[str, str] = {

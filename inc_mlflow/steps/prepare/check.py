@@ -8,6 +8,7 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
+from inc_mlflow.engines.int8_source import check_fp32
 from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
@@ -22,6 +23,7 @@ from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.front import SHORTLIST
 from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.data import LabelCheck, open_data
+from inc_mlflow.steps.prepare.common_label import CommonLabel
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,30 @@ def check(job: Job) -> CheckResult:
     Raises the IncError that the job's inputs would cause later: of pools, layout, model, recipes, metric or
     data.
     """
-    pools.check(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
+    pools.check_machine(job.spec.pools, job.spec.placement, partial(check_emulation, job.spec.engines))
     where = plan_layout(job.layout, topology())
     if not job.model.exists():
         raise ModelError(f"model: no file {job.model}; give a path relative to the job file")
     for recipe in job.spec.listed:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
-    interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
+    engine = ENGINES.get(job.spec.engines[0])
+    check_fp32(engine, job.model)
+    interface = engine.interface(job.model)
     _check_readable(job, interface.other_outputs)
     metric = resolve(job.spec.metric, job.root, list(interface.output_names))
-    labels = LabelCheck(job, metric)
+    labels, common = LabelCheck(job, metric), CommonLabel(job)
+
+    def see(split: str, given: np.ndarray | None) -> None:
+        labels(split, given)
+        common(split, given)
+
     data = open_data(job)
     groups = data.groups("validation")
-    facts = data.survey(progress.track, labels)
+    facts = data.survey(progress.track, see)
     labels.finish()
     _check_classes(job, metric, facts)
-    return CheckResult(
-        facts, (*facts.notes, where.text(), *_range(metric), _plan(job, metric, facts, groups))
-    )
+    notes = (*facts.notes, where.text(), *_range(metric), *common.notes(job.spec.gate))
+    return CheckResult(facts, (*notes, _plan(job, metric, facts, groups)))
 
 
 def _check_readable(job: Job, others: Sequence[str]) -> None:

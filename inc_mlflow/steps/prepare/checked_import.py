@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, Imported, LoadedModel, RunSettings
+from inc_mlflow.engines.row_axes import rows_first_specs
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_files
 from inc_mlflow.steps.prepare.compare_outputs import (
@@ -45,7 +46,7 @@ class CheckedImport:
 
 def rows_for(engine: Engine, source: Path, count: int) -> Rows:
     """Return generated rows that the source takes, where there are no data."""
-    inputs = engine.interface(source).inputs
+    inputs = rows_first_specs(engine.interface(source).inputs)
     if not inputs:
         return Rows((), missing="the model has no inputs")
     try:
@@ -92,8 +93,7 @@ class _Reference:
         self._outputs: list[Arrays] = []
         self.error: str | None = None
         try:
-            self._model: LoadedModel = engine.load(source, RunSettings())
-            self._outputs = [self._model(row) for row in self._rows]
+            self._outputs = self._of_source(self._rows)
         except ModelError as error:
             self.error = str(error)
         if not rows.generated:
@@ -113,6 +113,11 @@ class _Reference:
             raise ModelError(f"{self._source}: importing it changes its outputs: {found.fault}")
         return found.absolute
 
+    def _of_source(self, rows: Sequence[Arrays]) -> list[Arrays]:
+        """Return the source's outputs; the source does not stay in memory beside its baseline."""
+        model = self._engine.load(self._source, RunSettings())
+        return [model(row) for row in rows]
+
     def _run(self, baseline: Path) -> list[Arrays]:
         try:
             model = self._engine.load(baseline, RunSettings())
@@ -126,8 +131,7 @@ class _Reference:
 
     def _with_own_noise(self, after: list[Arrays], precision: str) -> Comparison:
         """Compare again, allowing what the source itself shows when its inputs are rounded differently."""
-        again = [self._model(row) for row in nudged(self._rows, precision)]
-        noise = own_noise(self._outputs, again)
+        noise = own_noise(self._outputs, self._of_source(nudged(self._rows, precision)))
         return compare_outputs(self._outputs, after, tolerance_of(precision), noise)
 
     def _refuse_nan(self, outputs: list[Arrays]) -> None:

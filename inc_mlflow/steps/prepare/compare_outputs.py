@@ -41,13 +41,7 @@ def tolerance_of(precision: str) -> float:
 def nudged(rows: Sequence[Arrays], precision: str) -> list[Arrays]:
     """Return rows whose float inputs are changed by one rounding of a float type."""
     factor = 1 + _epsilon(precision)
-    return [
-        {
-            name: value * value.dtype.type(factor) if value.dtype.kind == "f" else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
+    return [{name: _scaled(value, factor) for name, value in row.items()} for row in rows]
 
 
 def own_noise(outputs: Sequence[Arrays], again: Sequence[Arrays]) -> dict[str, float]:
@@ -131,6 +125,13 @@ def _difference(name: str, before: Sequence[Arrays], after: Sequence[Arrays]) ->
         return "has NaN or infinity at other places"
     a, b = a[finite].astype(np.float64), b[finite].astype(np.float64)
     return _Difference(_largest(a - b), _largest(a), continuous=True)
+
+
+def _scaled(array: np.ndarray, factor: float) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):  # the largest number may become infinite
+        return np.asarray(array * array.dtype.type(factor))
 
 
 def _largest(values: np.ndarray) -> float:

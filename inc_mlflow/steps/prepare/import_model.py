@@ -3,13 +3,14 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine
+from inc_mlflow.engines.int8_source import already_int8, check_fp32
 from inc_mlflow.errors import ModelError
-from inc_mlflow.files import files_sha256, model_bytes, model_sha256
+from inc_mlflow.files import errors_name, files_sha256, model_bytes, model_sha256
 from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
@@ -17,6 +18,7 @@ from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, checked_import, rows_for
 from inc_mlflow.steps.prepare.example import save_example
+from inc_mlflow.steps.prepare.tell_apart import untold_notes
 from inc_mlflow.steps.step import step
 
 COMPARED = 8
@@ -27,23 +29,34 @@ COMPARED = 8
 def import_model(job: Job, target: Path) -> ImportRecord:
     """Write the baselines into ``target``, with one real row as example, and compare them with the source.
 
-    Raises ModelError where a baseline does not run, or its outputs differ from the source's.
+    A note says where the metric cannot tell the baseline from a model that ignores its input. Raises
+    ModelError where the source is INT8, or a baseline does not run or differs from it, and the IncError of a
+    metric that does not take its outputs.
     """
+    check_fp32(ENGINES.get(job.spec.engines[0]), job.model)
     rows = _first_rows(job)
     save_example(target, rows[0])
-    return import_baselines(job.model, job.spec.engines, target, rows)
+    record = import_baselines(job.model, job.spec.engines, target, rows)
+    reference = job.spec.engines[0]
+    return record.model_copy(
+        update={"notes": (*record.notes, *untold_notes(job, baseline_path(target, reference, reference)))}
+    )
 
 
 @contextmanager
 def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     """Make one engine's baseline, by default the reference, in a temporary directory.
 
-    It is the one that ``import_model`` makes. Raises ModelError where the source cannot be imported.
+    It is the one that ``import_model`` makes. Raises ModelError where the source is INT8, or cannot be
+    imported.
     """
     made_by = ENGINES.get(engine or job.spec.engines[0])
+    check_fp32(made_by, job.model)
     with tempfile.TemporaryDirectory() as folder:
-        checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
-        yield Path(folder) / made_by.model_name
+        baseline = Path(folder) / made_by.model_name
+        with errors_name(f"the baseline of {job.model}", baseline):
+            checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
+            yield baseline
 
 
 def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
@@ -56,6 +69,7 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
     if not interface.output_names:
         raise ModelError(f"{source}: none of its outputs is a tensor; export it with one")
     compared = Rows(rows) if rows else rows_for(reference, source, COMPARED)
+    int8 = [f"{source.name}: {already_int8(found)}"] if (found := reference.int8_operators(source)) else []
     made = [_import(source, ENGINES.get(name), reference, target, compared) for name in engines]
     return ImportRecord(
         source_sha256=files_sha256(files),
@@ -67,7 +81,7 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
         baselines=tuple(
             _baseline(name, one, target, engines[0]) for name, one in zip(engines, made, strict=True)
         ),
-        notes=tuple(dict.fromkeys(note for one in made for note in _notes(source, one, compared))),
+        notes=tuple(dict.fromkeys(chain(int8, *(_notes(source, one, compared) for one in made)))),
     )
 
 
@@ -93,7 +107,8 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
     """Say in one line each what a user should know."""
     yield from (f"{source.name}: {note}" for note in made.imported.notes)
     if made.left_out:
-        yield f"{source.name}: imported without {', '.join(made.left_out)}, which would change its outputs"
+        left_out = ", ".join(made.left_out)
+        yield f"{source.name}: imported without the rewrites {left_out}, which would fail or change outputs"
     if rows.generated:
         yield (
             f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"

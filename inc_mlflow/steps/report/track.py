@@ -17,7 +17,7 @@ from inc_mlflow.records import (
     JudgementRecord,
     TrackingRecord,
 )
-from inc_mlflow.reports.slow import markdown
+from inc_mlflow.reports.slow import slow_markdown
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import CPU, Job
 from inc_mlflow.steps.baselines import load_baselines
@@ -30,6 +30,7 @@ from inc_mlflow.tracking.registry.versions import model_id_of_digest
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs.execution import Execution
 from inc_mlflow.tracking.runs.jobs import log_job
+from inc_mlflow.tracking.runs.numbers import own_name
 from inc_mlflow.tracking.runs.saved_views import write_views
 from inc_mlflow.tracking.server.connection import Server, connected
 
@@ -67,7 +68,7 @@ def track(
         logged = log_job(
             client, server, execution, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
         )
-        no_views = write_views(client, logged.experiment_id)
+        no_views = write_views(client, logged.experiment_id, own_name(judged.metric.name))
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,
@@ -96,7 +97,7 @@ def slow_texts(record: BenchmarkRecord) -> Texts:
     """Return by sha256 of the model why candidates are not faster, for people and for programs."""
     return {
         record.evidence.models[label]: {
-            "why_slow.md": markdown(label, slow),
+            "why_slow.md": slow_markdown(label, slow),
             "why_slow.json": slow.model_dump_json(indent=1),
         }
         for label, slow in record.slow.items()

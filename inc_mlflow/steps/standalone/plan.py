@@ -15,6 +15,7 @@ from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.check import plan_groups
+from inc_mlflow.steps.prepare.common_label import CommonLabel
 from inc_mlflow.steps.prepare.import_model import imported_baseline
 
 
@@ -37,8 +38,8 @@ def plan_job(
     missing.
     """
     gate = gate or job.spec.gate
-    data = open_data(job)
-    rows, groups = data.survey().splits["validation"].rows, data.groups("validation")
+    data, common = open_data(job), CommonLabel(job)
+    rows, groups = data.survey(check_labels=common).splits["validation"].rows, data.groups("validation")
     candidates = len(job.spec.listed) or SHORTLIST
     if groups is not None:
         text = plan_groups(job, gate, groups, candidates)
@@ -48,7 +49,7 @@ def plan_job(
         text = split_power(
             rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS
         )
-    return {"plan": text, "rows": rows, "candidates": candidates}
+    return {"plan": "; ".join([text, *common.notes(gate)]), "rows": rows, "candidates": candidates}
 
 
 def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from inc_mlflow.engines.engine import Statistics
 from inc_mlflow.errors import ModelError, SpecError
-from inc_mlflow.files import copy_model, model_bytes, model_sha256, writable
+from inc_mlflow.files import copy_model, errors_name, model_bytes, model_sha256, writable
 from inc_mlflow.records import Shard
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job, Recipe, parse_recipe
@@ -67,7 +67,8 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         made = baseline.with_name("candidate") / baseline.name
         made.parent.mkdir()
         reference = Reference(ENGINES.get(recipe.engine), baseline, compared_rows(job))
-        make_candidate(recipe, method_data(job, statistics), made, reference)
+        with errors_name(str(target), made):
+            make_candidate(recipe, method_data(job, statistics), made, reference)
         copy_model(made, target)
     return {"model": str(target), "sha256": model_sha256(target), "size_bytes": model_bytes(target)}
 

@@ -47,9 +47,9 @@ class OnnxFlavor:
 
     def check_package(self, folder: Path, model_id: str) -> None:
         """Raise DataError where loading would read or run anything but the model's own files."""
-        from inc_mlflow.tracking.flavors.onnx_package import check_package
+        from inc_mlflow.tracking.flavors.onnx_package import check_onnx_package
 
-        check_package(folder, model_id)
+        check_onnx_package(folder, model_id)
 
 
 FLAVOR = OnnxFlavor()

@@ -39,7 +39,7 @@ _KNOWN = re.compile(
 )
 
 
-def check_package(folder: Path, model_id: str) -> None:
+def check_onnx_package(folder: Path, model_id: str) -> None:
     """Raise DataError where loading a downloaded model would read or run anything but ``MODEL``.
 
     The folder may hold what MLflow writes for an ONNX model, and its environments the packages that such a

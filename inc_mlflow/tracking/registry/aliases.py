@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, ForeignError, LedgerError
-from inc_mlflow.records.ledger import Entry, digest
+from inc_mlflow.records.ledger import LedgerEntry, digest
 from inc_mlflow.tracking.registry.ledger import HEAD, Ledger, adopting
 from inc_mlflow.tracking.registry.versions import check_version
 
@@ -104,7 +104,7 @@ def named_like_ours(present: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {name: version for name, version in present.items() if name.startswith(names)}
 
 
-def move_aliases(client: "MlflowClient", name: str, entries: tuple[Entry, ...], applied: int) -> None:
+def move_aliases(client: "MlflowClient", name: str, entries: tuple[LedgerEntry, ...], applied: int) -> None:
     """Move aliases to where the entries after number ``applied`` put them; note the last entry as applied."""
     for alias, version in {
         entry.alias: entry.version for entry in entries[applied:] if entry.alias is not None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.tracking.flavors.logged_models import engine_of_logged_model
 from inc_mlflow.tracking.registry.aliases import check_absent, check_aliases
 from inc_mlflow.tracking.registry.ledger import read_ledger
@@ -24,7 +24,7 @@ class Champion:
     model_id: str
 
     @classmethod
-    def of(cls, made: Entry) -> "Champion":
+    def of(cls, made: LedgerEntry) -> "Champion":
         """Read the entry that describes a version."""
         return cls(str(made.version), made.recipe or "unknown recipe", str(made.sha256), str(made.model_id))
 

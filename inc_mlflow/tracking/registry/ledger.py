@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import ForeignError, LedgerError, TrackingError
-from inc_mlflow.records.ledger import START, Entry, Kind, digest
+from inc_mlflow.records.ledger import START, Kind, LedgerEntry, digest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,7 +29,7 @@ class Ledger:
 
     name: str
     run_id: str
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     params: dict[str, str]
     """Params of the run: the entries and the claims."""
     present: dict[str, str]
@@ -42,12 +42,12 @@ class Ledger:
         """Digest of the last entry."""
         return digest(self.entries[-1]) if self.entries else START
 
-    def entry_of_alias(self, alias: str) -> Entry | None:
+    def entry_of_alias(self, alias: str) -> LedgerEntry | None:
         """Return the entry that gave an alias its present version; None where the alias names none."""
         version = self.aliases.get(alias)
         return None if version is None else self.entry_of_version(version, alias)
 
-    def entry_of_version(self, version: str, alias: str | None = None) -> Entry:
+    def entry_of_version(self, version: str, alias: str | None = None) -> LedgerEntry:
         """Return the newest entry that describes a version; with ``alias``, the newest one about that alias.
 
         Raises LedgerError where there is none: no gate points an alias at a version that it never described.
@@ -59,12 +59,12 @@ class Ledger:
         return entry
 
     @cached_property
-    def _described(self) -> Mapping[tuple[str, str | None], Entry]:
+    def _described(self) -> Mapping[tuple[str, str | None], LedgerEntry]:
         """The newest entries by version and alias, and by version and None."""
         described = [entry for entry in self.entries if entry.version and entry.model_id]
         return {(str(one.version), alias): one for one in described for alias in (one.alias, None)}
 
-    def earlier(self, alias: str) -> list[Entry]:
+    def earlier(self, alias: str) -> list[LedgerEntry]:
         """Return the entries of what an alias named before, newest first.
 
         Blocked models and the present one are left out.
@@ -79,11 +79,11 @@ class Ledger:
         barred = {*self.blocked, present.sha256 if present else None}
         return [entry for entry in described if entry.sha256 not in barred]
 
-    def entries_about(self, kind: Kind, request: str) -> list[Entry]:
+    def entries_about(self, kind: Kind, request: str) -> list[LedgerEntry]:
         """Return the entries of one kind about a request, which is given by its digest."""
         return [entry for entry in self.entries if (entry.kind, entry.request) == (kind, request)]
 
-    def last_promotion(self, alias: str, sha256: str) -> Entry | None:
+    def last_promotion(self, alias: str, sha256: str) -> LedgerEntry | None:
         """Return the last promotion of a model to an alias.
 
         None where there is none, or the model was rolled back since, from whichever alias.
@@ -100,9 +100,9 @@ class Ledger:
         return {entry.alias: entry.version for entry in self.entries if entry.alias is not None}
 
     @cached_property
-    def blocked(self) -> Mapping[str, Entry]:
+    def blocked(self) -> Mapping[str, LedgerEntry]:
         """Models that were rolled back: sha256 -> the entry that says why."""
-        blocked: dict[str, Entry] = {}
+        blocked: dict[str, LedgerEntry] = {}
         for entry in (one for one in self.entries if one.sha256):
             if entry.kind == "rolled_back":
                 blocked[entry.sha256 or ""] = entry
@@ -111,13 +111,13 @@ class Ledger:
         return blocked
 
     @property
-    def blocked_aliases(self) -> Mapping[str, Entry]:
+    def blocked_aliases(self) -> Mapping[str, LedgerEntry]:
         """Aliases whose model was rolled back from another alias: alias -> the entry of its version."""
         entries = {alias: entry for alias in self.aliases if (entry := self.entry_of_alias(alias))}
         return {alias: entry for alias, entry in entries.items() if entry.sha256 in self.blocked}
 
     @property
-    def frozen(self) -> Entry | None:
+    def frozen(self) -> LedgerEntry | None:
         """The entry that froze promotion; None while promotion is allowed."""
         last = next((entry for entry in reversed(self.entries) if entry.kind in ("frozen", "unfrozen")), None)
         return last if last is not None and last.kind == "frozen" else None
@@ -149,7 +149,7 @@ def read_ledger(client: "MlflowClient", name: str) -> Ledger | None:
             f"choose another tracking.registered_model, or take it over with `{adopting(client, name)}`"
         )
     params = _params(client, name, run_id)
-    entries = tuple(Entry.parse(params[key]) for key in sorted(params) if key.isdigit())
+    entries = tuple(LedgerEntry.parse(params[key]) for key in sorted(params) if key.isdigit())
     _check_chain(name, entries)
     applied = _applied(name, entries, model.tags.get(HEAD, f"0 {START}"))
     return Ledger(name, run_id, entries, params, aliases_of(model), applied)
@@ -204,7 +204,7 @@ def _params(client: "MlflowClient", name: str, run_id: str) -> dict[str, str]:
     return dict(run.data.params)
 
 
-def _check_chain(name: str, entries: tuple[Entry, ...]) -> None:
+def _check_chain(name: str, entries: tuple[LedgerEntry, ...]) -> None:
     before = START
     for number, entry in enumerate(entries, start=1):
         if entry.registered_model != name:
@@ -219,7 +219,7 @@ def _check_chain(name: str, entries: tuple[Entry, ...]) -> None:
         before = digest(entry)
 
 
-def _applied(name: str, entries: tuple[Entry, ...], head: str) -> int:
+def _applied(name: str, entries: tuple[LedgerEntry, ...], head: str) -> int:
     """Return the number in the registry's head; LedgerError where the ledger has no such entry."""
     number, _, expected = head.partition(" ")
     known = {str(entry.number): digest(entry) for entry in entries} | {"0": START}

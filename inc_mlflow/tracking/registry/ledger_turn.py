@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import LedgerError, TrackingError
 from inc_mlflow.records.base import Frozen
-from inc_mlflow.records.ledger import Entry, Kind
+from inc_mlflow.records.ledger import Kind, LedgerEntry
 from inc_mlflow.tracking.registry.aliases import check_aliases, move_aliases
 from inc_mlflow.tracking.registry.ledger import Ledger, key_of, present_ledger
 from inc_mlflow.tracking.server.get_or_create import is_refusal, write_once
@@ -75,7 +75,7 @@ class LedgerTurn:
         """The ledger as it was when the turn began."""
         return self.claim.ledger
 
-    def write(self, kind: Kind, **fields: Any) -> Entry:
+    def write(self, kind: Kind, **fields: Any) -> LedgerEntry:
         """Append an entry and move its alias.
 
         Raises TrackingError where another gate took this turn over.
@@ -84,7 +84,7 @@ class LedgerTurn:
 
         ledger = self.ledger
         alias = fields.get("alias")
-        entry = Entry.model_validate(
+        entry = LedgerEntry.model_validate(
             {
                 "number": len(ledger.entries) + 1,
                 "previous": ledger.head,
@@ -109,7 +109,7 @@ class LedgerTurn:
             raise
         return entry
 
-    def _move(self, entries: tuple[Entry, ...]) -> None:
+    def _move(self, entries: tuple[LedgerEntry, ...]) -> None:
         """Move the aliases; again if another gate wrote meanwhile, since a slow call may undo its move."""
         move_aliases(self.client, self.ledger.name, entries, self.ledger.applied)
         present = present_ledger(self.client, self.ledger.name).entries

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from inc_mlflow.confined import Limits, confined
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.files import model_files, model_sha256
-from inc_mlflow.records.ledger import Entry
+from inc_mlflow.records.ledger import LedgerEntry
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.tracking.flavors.logged_models import engine_of_logged_model
 from inc_mlflow.tracking.runs.tagged_runs import DIGEST, MODEL_ID
@@ -147,7 +147,7 @@ def logged_model_behind(client: "MlflowClient", name: str, version: str) -> str:
     return source.removeprefix(_SOURCE)
 
 
-def check_version(client: "MlflowClient", name: str, version: str, made: Entry) -> list[str]:
+def check_version(client: "MlflowClient", name: str, version: str, made: LedgerEntry) -> list[str]:
     """Return a problem where a version is not what the ledger says; its bytes are not looked at."""
     from mlflow.exceptions import MlflowException
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from inc_mlflow.errors import DataError, TrackingError
 from inc_mlflow.records import Decision, RequestRecord
-from inc_mlflow.tracking.runs.artifacts import fetch
+from inc_mlflow.tracking.runs.artifacts import fetch_artifact
 from inc_mlflow.tracking.runs.experiments import all_experiments
 from inc_mlflow.tracking.runs.tagged_runs import NOTE
 
@@ -44,7 +44,7 @@ def write_request(client: "MlflowClient", request: RequestRecord) -> None:
 
 def read_request(client: "MlflowClient", run_id: str, target: Path) -> RequestRecord:
     """Return a run's request; DataError where there is none, or its text was changed since."""
-    file = fetch(client, run_id, _REQUEST, target)
+    file = fetch_artifact(client, run_id, _REQUEST, target)
     try:
         request = RequestRecord.model_validate_json(file.read_bytes())
     except (ValidationError, IsADirectoryError) as error:
@@ -75,7 +75,7 @@ def read_decision(client: "MlflowClient", run_id: str, target: Path) -> Decision
     if status == _OPEN:
         return None
     try:
-        return Decision.model_validate_json(fetch(client, run_id, _DECISION, target).read_bytes())
+        return Decision.model_validate_json(fetch_artifact(client, run_id, _DECISION, target).read_bytes())
     except ValidationError as error:
         raise DataError(f"run {run_id}: {_DECISION} is no decision; look at the registry itself") from error
 

@@ -17,7 +17,7 @@ _LARGEST_TEXT, _LARGEST_RAW = 16 << 20, 1 << 30
 _RAW = ".npz"
 
 
-def fetch(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
+def fetch_artifact(client: "MlflowClient", run_id: str, name: str, target: Path) -> Path:
     """Fetch a file or folder of a run's artifacts; DataError where there is none, or it is too large."""
     found = {
         artifact.path: artifact for artifact in client.list_artifacts(run_id, name.rpartition("/")[0] or None)
@@ -36,7 +36,7 @@ def fetch_evidence(client: "MlflowClient", run_id: str, expected: dict[str, str]
 
     Raises DataError where a file is missing, was changed or was added.
     """
-    folder = fetch(client, run_id, EVIDENCE, target)
+    folder = fetch_artifact(client, run_id, EVIDENCE, target)
     found = {str(file.relative_to(folder)): sha256_file(file) for file in folder.rglob("*") if file.is_file()}
     if altered := sorted(path for path, _ in found.items() ^ expected.items()):
         raise DataError(

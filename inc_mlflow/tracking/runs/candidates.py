@@ -19,7 +19,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     ROLE,
     VERDICT,
     fill_run,
-    is_finished,
+    is_run_finished,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def log_candidate(log: ExecutionLog, row: Row) -> tuple[str, str]:
     """Return run id and logged-model id of a row of the table; an incomplete run is completed."""
     run = log.child(_role(row), row.recipe, row.recipe)
-    if is_finished(run):
+    if is_run_finished(run):
         return str(run.info.run_id), str(run.data.tags[MODEL_ID])
     return str(run.info.run_id), _fill(log, run, row)
 
@@ -37,7 +37,7 @@ def log_candidate(log: ExecutionLog, row: Row) -> tuple[str, str]:
 def log_rejected(log: ExecutionLog, recipe: RejectedRecipe) -> None:
     """Log a recipe that gave no candidate: a run with the reason, and nothing to measure or promote."""
     run = log.child(REJECTED, recipe.label, recipe.label)
-    if is_finished(run):
+    if is_run_finished(run):
         return
     about = {RECIPE: recipe.label, ENGINE: recipe.engine, VERDICT: "fail"}
     fill_run(log.client, run, params=about, tags=about | {NOTE: f"fail: {recipe.reason}"})

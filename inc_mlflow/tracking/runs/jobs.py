@@ -20,7 +20,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     VERDICT,
     ensure_run,
     fill_run,
-    is_finished,
+    is_run_finished,
 )
 from inc_mlflow.tracking.server.connection import Server
 
@@ -53,7 +53,7 @@ def log_job(
     log = ExecutionLog(client, experiment_id, str(parent.info.run_id), execution)
     end_runs(client, experiment_id, {execution.key, *execution.ended}, "KILLED", alive=log.parent)
     runs, models = _children(log)
-    if given or not is_finished(
+    if given or not is_run_finished(
         parent
     ):  # else what others wrote since would be overwritten, as the gate's note
         _describe(log, parent, files)

@@ -13,7 +13,7 @@ from inc_mlflow.tracking.runs.tagged_runs import (
     RECIPE,
     VERDICT,
     fill_run,
-    is_finished,
+    is_run_finished,
 )
 
 _ON_POOL = "inc.pool_verdict"
@@ -23,7 +23,7 @@ _ON_POOL = "inc.pool_verdict"
 def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> None:
     """Log what one pool measured of one model; called again after a kill, it gives the same run."""
     run = log.child(MEASUREMENT, f"{pool} {row.recipe}", row.recipe, pool)
-    if is_finished(run):
+    if is_run_finished(run):
         return
     measured, facts = log.execution.pools[pool], log.execution.facts(pool)
     verdict = {VERDICT: row.verdict, _ON_POOL: row.per_pool[pool].verdict} if row.verdict else {}

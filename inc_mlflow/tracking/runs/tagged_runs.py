@@ -62,7 +62,7 @@ def fill_run(
     )
 
 
-def is_finished(run: "Run") -> bool:
+def is_run_finished(run: "Run") -> bool:
     """Tell whether a run is complete: that status is the last thing it gets."""
     return bool(run.info.status == "FINISHED")
 

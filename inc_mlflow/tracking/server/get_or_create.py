@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from inc_mlflow.tracking.server.waiting import wait
+from inc_mlflow.tracking.server.waiting import wait_for_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,7 +38,7 @@ def get_or_create(find: Callable[[], T | None], make: Callable[[], T]) -> T:
         except (MlflowException, RequestException) as error:
             if is_refusal(error):
                 raise
-        wait(pause)
+        wait_for_server(pause)
     if (found := find()) is not None:
         return found
     with _without_retries():

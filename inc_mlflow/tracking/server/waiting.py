@@ -31,7 +31,7 @@ _NOW = Waits()
 """Of this process: MLflow sends files from threads of its own."""
 
 
-def wait(pause: float) -> None:
+def wait_for_server(pause: float) -> None:
     """Wait before one more attempt, for as long as the last answer asks, but ``pause`` at least."""
     seconds = min(_NOW.asked, LONGEST)
     _NOW.waited += seconds

@@ -7,18 +7,21 @@ import onnx
 import pytest
 from onnx import helper
 
+from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.methods import static
-from inc_mlflow.errors import DataError, StateError
+from inc_mlflow.engines.onnxruntime.methods.dynamic import DynamicMethod
+from inc_mlflow.errors import DataError, ModelError, StateError
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord, RejectedRecipe
 from inc_mlflow.reports.preview import as_markdown, numbers
 from inc_mlflow.reports.result import job_result
 from inc_mlflow.reports.table import print_result
 from inc_mlflow.reports.tradeoff import draw_tradeoff
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import Job, parse_recipe
 from inc_mlflow.steps.compress.quantize import quantize
 from inc_mlflow.steps.prepare.calibrate import calibrate
-from inc_mlflow.steps.prepare.import_model import import_model
+from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.prepare.import_model import import_baselines, import_model
 from inc_mlflow.tracking.runs.notes import job_note
 from tests.support.gate_measurements import FAST, GATE, PASS, measured, model
 from tests.support.graphs import linear
@@ -107,9 +110,27 @@ def test_an_int8_source_is_called_one(tmp_path):
     (tmp_path / "fp32").mkdir()
     made(tmp_path / "fp32", linear(), "{method: static}")
     int8 = onnx.load(tmp_path / "fp32/candidates/1/model.onnx")
-    record = made(tmp_path, int8, "{method: static}, {method: dynamic}")
-    assert not record.candidates
-    assert {"the model is an INT8 model already" in one.reason for one in record.rejected} == {True}
+    line = "model.onnx: already INT8: 2 QuantizeLinear; give the FP32 model it came from"
+    with pytest.raises(ModelError, match=f"{line}$"):
+        made(tmp_path, int8, "{method: static}, {method: dynamic}")
+    (tmp_path / "rows.npz").unlink()
+    with pytest.raises(ModelError, match=f"{line}$"):  # before any row is read
+        check(Job.load(tmp_path / "job.yaml"))
+
+
+def test_an_int8_baseline_of_somebody_elses_is_refused_by_each_recipe(tmp_path):
+    made(tmp_path, linear(), "{method: dynamic}")
+    recipe = parse_recipe({"method": "dynamic"})
+    int8 = tmp_path / "candidates/1/model.onnx"
+    with pytest.raises(ModelError, match="the model is already INT8: 1 MatMulInteger; give the FP32 model"):
+        DynamicMethod().apply(int8, recipe, MethodData(tuple, None, 1), tmp_path / "again.onnx")
+
+
+def test_importing_an_int8_model_alone_says_that_it_is_one(tmp_path):
+    made(tmp_path, linear(), "{method: dynamic}")
+    (tmp_path / "again").mkdir()
+    record = import_baselines(tmp_path / "candidates/1/model.onnx", ["onnxruntime"], tmp_path / "again", [])
+    assert "model.onnx: already INT8: 1 MatMulInteger; give the FP32 model it came from" in record.notes
 
 
 REJECTED = tuple(

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_sha256
-from inc_mlflow.tracking.flavors.onnx_package import check_package
+from inc_mlflow.tracking.flavors.onnx_package import check_onnx_package
 
 pytestmark = pytest.mark.slow
 
@@ -46,10 +46,10 @@ def card(model: Path, flavor: str, **changes) -> None:
 
 
 def test_what_mlflow_writes_is_taken(model):
-    check_package(model, "m-1")
+    check_onnx_package(model, "m-1")
     for beside in ("input_example.json", "registered_model_meta"):
         (model / beside).write_text("{}")
-    check_package(model, "m-1")
+    check_onnx_package(model, "m-1")
 
 
 def another_model(model: Path) -> None:
@@ -113,4 +113,4 @@ def test_what_would_be_loaded_or_run_besides_is_refused(model, alter, says):
     with pytest.raises(
         DataError, match=rf"^logged model m-1: .*{says}.*it was altered, or inc-mlflow did not log it$"
     ):
-        check_package(model, "m-1")
+        check_onnx_package(model, "m-1")

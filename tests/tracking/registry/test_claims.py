@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from inc_mlflow.errors import LedgerError
-from inc_mlflow.records.ledger import START, Entry
+from inc_mlflow.records.ledger import START, LedgerEntry
 from inc_mlflow.tracking.registry.ledger import Ledger, key_of
 from inc_mlflow.tracking.registry.ledger_turn import LEASE, Claimant, next_claim, this_host
 
@@ -32,7 +32,7 @@ def claim(gate=GATE, host=None, process=None):
 
 
 def ledger(settled=1, **params):
-    entry = Entry(
+    entry = LedgerEntry(
         number=1,
         previous=START,
         kind="frozen",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.errors import LedgerError
-from inc_mlflow.records.ledger import LONGEST, START, Entry, Rank, digest
+from inc_mlflow.records.ledger import LONGEST, START, LedgerEntry, Rank, digest
 from inc_mlflow.tracking.registry.ledger import HEAD, LEDGER, Ledger, key_of, read_ledger
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=900)
@@ -16,7 +16,7 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 def chain(reasons):
     entries, before = [], START
     for number, reason in enumerate(reasons, start=1):
-        entry = Entry(
+        entry = LedgerEntry(
             number=number,
             previous=before,
             kind="promoted",
@@ -49,8 +49,8 @@ def test_an_entry_is_its_text_and_fits_into_a_param(reasons, recipe):
     entry = chain(["why"])[0].model_copy(update={"reasons": tuple(reasons), "recipe": recipe})
     text = entry.fitting().text()
     assert len(text) <= LONGEST
-    assert Entry.parse(text).text() == text
-    assert (Entry.parse(text) == entry) == (len(entry.text()) <= LONGEST)
+    assert LedgerEntry.parse(text).text() == text
+    assert (LedgerEntry.parse(text) == entry) == (len(entry.text()) <= LONGEST)
 
 
 def test_words_of_any_length_are_cut_and_names_are_not():
@@ -91,13 +91,13 @@ def test_a_head_that_the_ledger_does_not_hold_any_more_is_told():
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"number": 1}'])
 def test_what_is_no_entry_is_refused_in_one_line(text):
     with pytest.raises(LedgerError, match="is no entry; it was altered") as refusal:
-        Entry.parse(text)
+        LedgerEntry.parse(text)
     assert "\n" not in str(refusal.value)
 
 
 def test_an_entry_in_another_form_is_refused():
     with pytest.raises(LedgerError, match="not in its canonical form"):
-        Entry.parse(" " + chain(["why"])[0].text())
+        LedgerEntry.parse(" " + chain(["why"])[0].text())
 
 
 def ledger(*more):
@@ -105,7 +105,7 @@ def ledger(*more):
     for kind, fields in more:
         number, before = len(entries) + 1, digest(entries[-1])
         about = {"registered_model": "digits", "at": "2026-01-01T00:00:00+00:00", "who": "gate", "gate": "g"}
-        entries.append(Entry(number=number, previous=before, kind=kind, **about, **fields))
+        entries.append(LedgerEntry(number=number, previous=before, kind=kind, **about, **fields))
     return Ledger("digits", "run", tuple(entries), {}, {}, len(entries))
 
 

@@ -9,7 +9,7 @@ from inc_mlflow.promotion.review import Policy
 from inc_mlflow.records import RequestRecord
 from inc_mlflow.tracking.requests.requests import write_request
 from inc_mlflow.tracking.runs import artifacts
-from inc_mlflow.tracking.runs.artifacts import fetch, fetch_evidence
+from inc_mlflow.tracking.runs.artifacts import fetch_artifact, fetch_evidence
 
 FILES = {"record.json": 1000, "outcomes.npz": 2000}
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def test_evidence_beyond_all_measure_is_not_even_fetched(
 def test_a_request_beyond_all_measure_is_not_even_fetched(store, run, tmp_path, monkeypatch):
     monkeypatch.setattr(artifacts, "_LARGEST_TEXT", 999)
     with pytest.raises(DataError, match=r"record\.json are larger"):
-        fetch(store.client, run, "record.json", tmp_path / "fetched")
+        fetch_artifact(store.client, run, "record.json", tmp_path / "fetched")
 
 
 def test_a_request_without_evidence_keeps_the_gate_from_no_other(store, run, measured):

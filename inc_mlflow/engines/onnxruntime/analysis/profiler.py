@@ -11,10 +11,10 @@ from typing import Any
 import onnx
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.fixed_batch import fixed_batch, padded
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
-from inc_mlflow.engines.onnxruntime.runtime.session import one_line, open_file, options
+from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
+from inc_mlflow.engines.onnxruntime.runtime.session import error_text, open_file, options
 from inc_mlflow.errors import ModelError
 
 _KERNEL = "_kernel_time"
@@ -57,7 +57,7 @@ class ProfiledSession:
         except ModelError:
             self._folder.cleanup()
             raise
-        self._batch = fixed_batch(value.shape for value in self._session.get_inputs())
+        self._axes = row_axes(self._session)
         return self
 
     def __exit__(
@@ -70,7 +70,7 @@ class ProfiledSession:
         """Run batches; raise ModelError with ONNX Runtime's complaint in one line."""
         session = TimedSession(self._session, self._model)
         for batch in batches:
-            session.run(None, padded(batch, self._batch))
+            session.run(None, self._axes.fed(batch))
             self._runs += 1
 
     def finish(self) -> list[list[Event]]:
@@ -108,7 +108,7 @@ def parse(lines: Iterable[str], where: str) -> list[list[Event]]:
                 calls = []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{where}: onnxruntime's profile cannot be read: {one_line(error)}; profile again"
+            f"{where}: onnxruntime's profile cannot be read: {error_text(error)}; profile again"
         ) from error
     return runs
 

@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.engines.onnxruntime.calibration.clipped import clipped_inputs
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_structure, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
+from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
 from inc_mlflow.files import model_sha256
 
@@ -60,10 +60,10 @@ def _activations(
     """Run one batch; raise ModelError with ONNX Runtime's complaint in one line."""
     if not names:  # given no names, a session returns every output
         return {}
-    batch = fixed_batch(value.shape for value in session.session.get_inputs())
-    values = session.run(names, padded(inputs, batch), "calibration rows")
+    axes = row_axes(session.session, inside=True)
+    values = session.run(names, axes.fed(inputs), "calibration rows")
     rows = len(next(iter(inputs.values())))
-    return {name: trimmed(value, rows, batch) for name, value in zip(names, values, strict=True)}
+    return {name: axes.given(name, value, rows) for name, value in zip(names, values, strict=True)}
 
 
 class _Tensor:

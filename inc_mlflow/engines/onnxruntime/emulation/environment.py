@@ -6,7 +6,7 @@ import os
 from inc_mlflow.engines.onnxruntime.emulation import cache
 from inc_mlflow.engines.onnxruntime.emulation.needs import missing
 from inc_mlflow.errors import HardwareError, MissingExtraError
-from inc_mlflow.hardware.isa.profiles import MASKS, NAME, PROFILES, Profile
+from inc_mlflow.hardware.isa.profiles import MASKS, NAME, PROFILES, IsaProfile
 from inc_mlflow.spec.pools import Isa
 
 
@@ -37,7 +37,7 @@ def prepare(name: Isa) -> dict[str, str]:
     }
 
 
-def confirm(profile: Profile, saturates: bool) -> None:
+def confirm(profile: IsaProfile, saturates: bool) -> None:
     """Raise HardwareError unless the calling process really is the CPU that its environment names.
 
     Call it after onnxruntime is loaded. ``saturates`` tells whether its u8 x s8 kernels saturate in this

@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from inc_mlflow.hardware.cpuinfo import cpu_flags
-from inc_mlflow.hardware.isa.profiles import Profile
+from inc_mlflow.hardware.isa.profiles import IsaProfile
 
 
-def missing(profile: Profile) -> list[str]:
+def missing(profile: IsaProfile) -> list[str]:
     """Return a list of what this machine lacks for a profile, for people."""
     flags = cpu_flags()
     needs = {

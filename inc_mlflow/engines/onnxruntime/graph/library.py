@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inc_mlflow.engines.onnxruntime.runtime.session import one_line
+from inc_mlflow.engines.onnxruntime.runtime.session import error_text
 from inc_mlflow.errors import IncError, ModelError
 
 
@@ -20,4 +20,4 @@ def library_call(what: str, passing: tuple[type[Exception], ...] = ()) -> Iterat
     except Exception as error:  # a library's own bug, as an AttributeError, concerns this model only
         if isinstance(error, (IncError, *passing)):
             raise
-        raise ModelError(f"{what}: {one_line(error)}", details=traceback.format_exc()) from error
+        raise ModelError(f"{what}: {error_text(error)}", details=traceback.format_exc()) from error

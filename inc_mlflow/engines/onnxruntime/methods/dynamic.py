@@ -18,6 +18,8 @@ from inc_mlflow.engines.onnxruntime.methods.quantizer import (
 )
 from inc_mlflow.engines.onnxruntime.options import Dynamic
 
+_QUANTIZABLE = frozenset(IntegerOpsRegistry) | {"Gemm"}
+"""Operators that the quantiser handles, a Gemm as a MatMul and an Add."""
 _FLOAT_IF_UNKNOWN = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 """ONNX infers no type behind operators of other domains."""
 
@@ -37,21 +39,27 @@ class DynamicMethod:
         """
         self.check(recipe)
         structure = read_structure(baseline)
-        check_baseline(structure, recipe, {*IntegerOpsRegistry, "Gemm"})  # it becomes MatMul and Add
+        check_baseline(structure, recipe, _QUANTIZABLE)
         check_nodes(structure, recipe)
         options = common_options(baseline, recipe)
-        options["nodes_to_exclude"] += _without_constant_weights(structure)
+        options["nodes_to_exclude"] += _without_kernel(structure, recipe.per_channel)
         model = onnx.load(baseline)
         with quantizer(recipe):
             quantize_dynamic(model, target, extra_options=dict(_FLOAT_IF_UNKNOWN), **options)
         check_changed(target, recipe)
 
 
-def _without_constant_weights(structure: onnx.ModelProto) -> list[str]:
-    """Return the names of convolutions with computed weights, which the quantiser takes for constants."""
-    constants = {tensor.name for tensor in structure.graph.initializer}
-    nodes = (node for node in structure.graph.node if node.op_type == "Conv")
-    return [node.name for node in nodes if node.input[1] not in constants]
+def _without_kernel(structure: onnx.ModelProto, per_channel: bool) -> list[str]:
+    """Return the names of nodes for which ONNX Runtime has no kernel, though its quantiser writes them.
+
+    These are convolutions with computed weights, the standard's own Attention, taken for ONNX Runtime's of
+    that name, and with scales per channel each MatMul by a vector or a stack of matrices.
+    """
+    axes = {tensor.name: len(tensor.dims) for tensor in structure.graph.initializer}
+    convolutions = [n.name for n in structure.graph.node if n.op_type == "Conv" and n.input[1] not in axes]
+    products = [n for n in structure.graph.node if n.op_type == "MatMul" and per_channel]
+    attention = [n.name for n in structure.graph.node if n.op_type == "Attention" and not n.domain]
+    return convolutions + attention + [node.name for node in products if axes.get(node.input[1], 2) != 2]
 
 
 METHOD = DynamicMethod()

@@ -101,7 +101,11 @@ class _Chooser:
                 return not self._pads_with_zero(node)
             case "Resize":
                 return self._interpolates_beyond(node)
+            case "AveragePool" if any(attribute.name == "dilations" for attribute in node.attribute):
+                return True
             case "Conv" | "Gemm" if len(node.input) > 2 and not self._has_bias_of_its_own(node):
+                return True
+            case "MatMul" if self._recipe.per_channel and self._weights_are_no_matrix(node):
                 return True
         return node.op_type in _OWN_SCALE | {"Softmax"} and not self._has_ranges(node)
 
@@ -113,6 +117,11 @@ class _Chooser:
     def _has_bias_of_its_own(self, node: onnx.NodeProto) -> bool:
         """Tell whether the int32 bias can have the scale of this node: it is constant, and nobody else's."""
         return node.input[2] in self._weights and self._readers[node.input[2]] == 1
+
+    def _weights_are_no_matrix(self, node: onnx.NodeProto) -> bool:
+        """Tell whether the weights of a MatMul are a vector or a stack, which has no kernel per channel."""
+        weights = self._weights.get(node.input[1])
+        return weights is not None and len(weights.dims) != 2
 
     def _pads_with_zero(self, pad: onnx.NodeProto) -> bool:
         """Tell whether a Pad adds only values of the input or zero: other constants may be out of range."""

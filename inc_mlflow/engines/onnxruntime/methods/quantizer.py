@@ -9,24 +9,14 @@ from typing import Any
 import onnx
 from onnxruntime.quantization import QuantType
 
+from inc_mlflow.engines.int8_source import already_int8
+from inc_mlflow.engines.onnxruntime.graph.int8_operators import int8_operators
 from inc_mlflow.engines.onnxruntime.graph.library import library_call
-from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes, read_structure
+from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.options import OnnxRuntimeRecipe
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import external_data
 from inc_mlflow.registry import did_you_mean
-
-_CHANGED = {
-    "QuantizeLinear",
-    "DynamicQuantizeLinear",
-    "DynamicQuantizeLSTM",
-    "DynamicQuantizeMatMul",
-    "MatMulIntegerToFloat",
-    "QGemm",
-    "MatMulInteger",
-    "ConvInteger",
-    "QAttention",
-}
 
 
 def common_options(baseline: Path, recipe: OnnxRuntimeRecipe) -> dict[str, Any]:
@@ -61,17 +51,10 @@ def quantizer(recipe: OnnxRuntimeRecipe) -> Iterator[None]:
 
 def check_baseline(structure: onnx.ModelProto, recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> None:
     """Raise ModelError where the baseline has no operator to quantise, or is quantised itself."""
-    if is_quantized(structure):
-        raise ModelError(
-            f"recipe {recipe.label()!r}: the model is an INT8 model already; give the FP32 model it came from"
-        )
+    if found := int8_operators(structure):
+        raise ModelError(f"recipe {recipe.label()!r}: the model is {already_int8(found)}")
     if not any(node.op_type in supported for node in structure.graph.node):
         raise _nothing_to_quantize(recipe)
-
-
-def is_quantized(model: onnx.ModelProto) -> bool:
-    """Tell whether any node of a model quantises, or computes with integers of eight bits."""
-    return any(node.op_type in _CHANGED or node.op_type.startswith("QLinear") for node in all_nodes(model))
 
 
 def check_operators(recipe: OnnxRuntimeRecipe, supported: Collection[str]) -> None:
@@ -98,7 +81,7 @@ def check_nodes(structure: onnx.ModelProto, recipe: OnnxRuntimeRecipe) -> None:
 
 def check_changed(target: Path, recipe: OnnxRuntimeRecipe) -> None:
     """Raise ModelError where the candidate is still FP32."""
-    if not is_quantized(read_structure(target)):
+    if not int8_operators(read_structure(target)):
         raise _nothing_to_quantize(recipe)
 
 

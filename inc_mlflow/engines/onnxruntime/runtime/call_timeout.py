@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 import onnxruntime
 
-from inc_mlflow.engines.onnxruntime.runtime.session import RUNTIME_ERRORS, SILENT, one_line
+from inc_mlflow.engines.onnxruntime.runtime.session import RUNTIME_ERRORS, SILENT, error_text
 from inc_mlflow.errors import ModelError, SpecError
 
 VARIABLE = "INC_MLFLOW_CALL_TIMEOUT"
@@ -65,7 +65,7 @@ class TimedSession:
                 f"one call took more than {self._limit:g} s, has it an endless loop? "
                 f"{VARIABLE} sets how long it may take"
             )
-        return f"onnxruntime cannot run {what}: {one_line(error)}"
+        return f"onnxruntime cannot run {what}: {error_text(error)}"
 
 
 def call_timeout() -> float:

@@ -7,9 +7,10 @@ import onnx
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
+from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, with_outputs
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
+from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import ALL, open_proto, options
 
 
@@ -31,12 +32,13 @@ def intermediate_values(
     session = TimedSession(
         open_proto(with_outputs(model, computed), folder, options(threads, level)), "model"
     )
-    batch = fixed_batch(value.shape for value in session.session.get_inputs())
+    axes = row_axes(session.session, inside=True)
     for inputs in batches:
         # Given no names, a session returns every output.
-        values = session.run(computed, padded(inputs, batch), "calibration rows") if computed else []
-        rows = len(next(iter(inputs.values())))
-        tensors = {name: inputs[name] for name in names if name in fed}
+        given = axes.fed(inputs)
+        values = session.run(computed, given, "calibration rows") if computed else []
+        rows = row_count(inputs)
+        tensors = {name: axes.given(name, given[name], rows) for name in names if name in fed}
         for name, value in zip(computed, values, strict=True):
-            tensors[name] = trimmed(value, rows, batch)
+            tensors[name] = axes.given(name, value, rows)
         yield rows, tensors

@@ -6,8 +6,9 @@ from pathlib import Path
 import onnxruntime
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
+from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
+from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import CPU, open_file, options
 from inc_mlflow.errors import ModelError
 
@@ -15,7 +16,7 @@ _TENSOR = "tensor("
 
 
 class LoadedSession:
-    """A model in an existing session: returns all tensors it gives, and fills up batches of a fixed size.
+    """A model in an existing session: returns all tensors it gives, for batches whose rows come first.
 
     Outputs that are sequences, maps or optional are not fetched. ``model`` names the model in errors.
     """
@@ -25,22 +26,23 @@ class LoadedSession:
         self._session = TimedSession(session, model)
         self.outputs = [output.name for output in session.get_outputs() if output.type.startswith(_TENSOR)]
         self._inputs = {value.name for value in session.get_inputs()}
-        self._batch = fixed_batch(value.shape for value in session.get_inputs())
+        self._axes = row_axes(session)
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return all tensors that one batch gives, by name.
 
         Raises ModelError with ONNX Runtime's complaint in one line, or where the inputs are not the model's.
         """
-        rows = len(next(iter(inputs.values())))
+        rows = row_count(inputs)
         if inputs.keys() != self._inputs:
             raise ModelError(
                 f"{self.model}: takes the inputs {', '.join(sorted(self._inputs))}, "
                 f"rows have {', '.join(inputs)}"
             )
-        values = self._session.run(self.outputs, padded(inputs, self._batch)) if self.outputs else []
+        values = self._session.run(self.outputs, self._axes.fed(inputs)) if self.outputs else []
         return {
-            name: trimmed(value, rows, self._batch) for name, value in zip(self.outputs, values, strict=True)
+            name: self._axes.given(name, value, rows)
+            for name, value in zip(self.outputs, values, strict=True)
         }
 
 

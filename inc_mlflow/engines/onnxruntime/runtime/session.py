@@ -109,7 +109,7 @@ def open_file(
     try:
         session = onnxruntime.InferenceSession(str(model), settings, providers=[provider], enable_fallback=0)
     except RUNTIME_ERRORS as error:
-        text = one_line(error).replace(f"Load model from {model} failed:", "")
+        text = error_text(error).replace(f"Load model from {model} failed:", "")
         raise ModelError(f"{model}: onnxruntime cannot load it: {text}") from error
     if session.get_providers()[0] != provider:
         raise HardwareError(
@@ -129,7 +129,7 @@ def open_proto(
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU])
     except RUNTIME_ERRORS as error:
-        raise ModelError(f"model: onnxruntime cannot load it for calibration: {one_line(error)}") from error
+        raise ModelError(f"model: onnxruntime cannot load it for calibration: {error_text(error)}") from error
 
 
 def _check_built(provider: str) -> None:
@@ -140,6 +140,6 @@ def _check_built(provider: str) -> None:
         )
 
 
-def one_line(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return an error's text in one line, without ONNX Runtime's status prefix."""
     return reason(error, 500).removeprefix("[ONNXRuntimeError] : ")

@@ -7,27 +7,41 @@ import numpy as np
 import onnx
 from onnx import numpy_helper, version_converter
 
+from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors, rename_captured
+from inc_mlflow.engines.onnxruntime.graph.captured import subgraphs as bodies
 from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import subgraphs
-from inc_mlflow.engines.onnxruntime.graph.renaming import all_graphs, all_names, defined_names, unused
+from inc_mlflow.engines.onnxruntime.graph.renaming import (
+    all_graphs,
+    all_names,
+    defined_names,
+    identity,
+    unused,
+)
 from inc_mlflow.engines.onnxruntime.graph.rewrites.rewrite import Rewrite
 from inc_mlflow.engines.onnxruntime.graph.skeleton import skeleton, with_weights
 
 OPSET = 17
 """Lowest opset of a baseline: per-channel QDQ needs 13, LayerNormalization 17."""
+_OWN = {"", "ai.onnx"}
+"""Names of the set of ONNX's own operators."""
 _HALF_PIXEL = 11
 """Since this opset a Resize says how it places pixels; before, it was always asymmetric."""
 
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of ONNX's own operators that a model uses."""
-    return next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 1)
+    return next((entry.version for entry in model.opset_import if entry.domain in _OWN), 1)
 
 
 def _raise(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
+    if not any(entry.domain in _OWN for entry in model.opset_import):  # only operators of other domains
+        model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
+        return model
     before = opset_of(model)
     if before >= OPSET:
         return None
+    _separate_captured(model)
     with library_call(f"cannot be raised from opset {before} to {OPSET}, export it with opset {OPSET}"):
         raised = version_converter.convert_version(skeleton(model), OPSET)
     model = with_weights(raised, model)
@@ -35,6 +49,30 @@ def _raise(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
     if before < _HALF_PIXEL:
         _place_pixels(model)
     return model
+
+
+def _separate_captured(model: onnx.ModelProto) -> None:
+    """Put an Identity between a node and the bodies of If, Loop and Scan that read what it makes.
+
+    Where the converter replaces such a node, it fails on readers in other graphs. Folding removes each
+    Identity.
+    """
+    taken, captured = all_names(model), captured_tensors(model)
+    nodes, names = list[onnx.NodeProto](), dict[str, str]()
+    for node in model.graph.node:
+        nodes.append(node)
+        for name in node.output:
+            if name in captured:
+                names[name] = unused(f"{name}_outside", taken)
+                nodes.append(identity(name, names[name]))
+    if not names:
+        return
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]  # protobuf frees what it deletes
+    model.graph.node.extend(nodes)
+    for node in model.graph.node:
+        for body in bodies(node):
+            rename_captured(body, names)
 
 
 def _end_shadowing(graph: onnx.GraphProto, outside: set[str], taken: set[str]) -> None:

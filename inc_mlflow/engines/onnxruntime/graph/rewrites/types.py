@@ -23,8 +23,10 @@ def _infer(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto | None:
     except ModelError:  # ONNX Runtime infers them all the same
         found = []
     given = {value.name for value in model.graph.value_info}
+    made = {name for node in model.graph.node for name in node.output}
     del model.graph.value_info[:]
-    model.graph.value_info.extend(found)
+    # A type left from a tensor that folding removed would be that of the quantiser's tensor of this name.
+    model.graph.value_info.extend(value for value in found if value.name in made)
     if untyped := _untyped(model):
         model.graph.value_info.extend(_known_to_onnxruntime(bare, untyped, folder))
     return model if {value.name for value in model.graph.value_info} != given else None

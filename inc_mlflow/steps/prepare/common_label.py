@@ -1,0 +1,42 @@
+"""Say by labels alone that a metric cannot tell models apart: nearly all validation rows have one class."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from inc_mlflow.formatting import percent
+from inc_mlflow.measure.gate.constant_answer import within_limits
+from inc_mlflow.measure.gate.power import allowed
+from inc_mlflow.metrics.labels import CLASS
+from inc_mlflow.registry.metrics import METRICS
+from inc_mlflow.spec import GateSpec, Job
+
+
+class CommonLabel:
+    """Counts the classes of validation, where the metric is the share of rows whose class is right."""
+
+    def __init__(self, job: Job) -> None:
+        self._name = job.spec.metric.name
+        named = METRICS.get(self._name) if self._name is not None else None
+        self._counted = named is not None and named.binary and named.labels is CLASS
+        self._counts: Counter[int] = Counter()
+
+    def __call__(self, split: str, labels: np.ndarray | None) -> None:
+        """Count the labels of a batch, which have been checked."""
+        if self._counted and split == "validation" and labels is not None:
+            self._counts.update(labels.tolist())
+
+    def notes(self, gate: GateSpec) -> Iterator[str]:
+        """Yield a line where a model that always answers the commonest class is as good as a perfect one."""
+        if not self._counts:
+            return
+        label, count = self._counts.most_common(1)[0]
+        share = count / self._counts.total()
+        told_by_class = gate.max_class_drop is not None and share < 1
+        if within_limits(1 - share, 1.0, gate) and not told_by_class:
+            yield (
+                f"data.validation: {percent(share)} of the labels are {label}, so by {self._name} a model "
+                f"that always answers {label} is within the allowed drop of {allowed(gate)}: nothing can "
+                "pass; give rows of other classes"
+            )

@@ -1,0 +1,35 @@
+"""A public noun has one meaning in the whole program: no two modules define a class of the same name."""
+
+import ast
+from collections import defaultdict
+
+from tests.support.paths import ROOT
+
+FOLDERS = ("inc_mlflow", "components", "pipelines")
+SAME_THING = {
+    "Toleration": "Kubernetes' own word: what a pool asks for, and what a pod has",
+    "Pool": "the pool of a job, and options of commands that name one",
+    "Reason": "why: options of commands, each with its own help",
+}
+"""Names that stand twice, for one thing."""
+
+
+def nouns(path):
+    """Yield the public classes and type aliases of a module; constants are in capitals."""
+    for node in ast.parse(path.read_text()).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node]
+        for target in targets:
+            name = target.id if isinstance(target, ast.Name) else getattr(target, "name", "")
+            if name[:1].isupper() and not name.isupper():
+                yield name
+
+
+def test_a_public_noun_is_defined_once():
+    places = defaultdict(set)
+    for path in {path.resolve() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}:
+        for name in nouns(path):
+            places[name].add(str(path.relative_to(ROOT)))
+    assert len(places) > 100
+    twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in SAME_THING} == {}
+    assert twice.keys() >= SAME_THING.keys()
