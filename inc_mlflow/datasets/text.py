@@ -28,7 +28,8 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     columns = transform.columns or (_first_text_column(table, split.label, where),)
     texts = [tuple(_column(row, name, where) for name in columns) for row in table]
     labels = _labels([row[split.label] for row in table], where) if split.label in table[0] else None
-    if labels is None and "label" in split.model_fields_set:
+    # By its default name the column may be missing: a metric that reads labels says that there are none.
+    if labels is None and split.label != FileSplit.model_fields["label"].default:
         raise DataError(f"{where}.label: no column {split.label!r}; the table has {listed(table[0])}")
     file, field = _tokenizer_file(transform, root, where)
     tokenizer = read_tokenizer(file, field)

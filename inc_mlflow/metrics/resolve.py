@@ -11,7 +11,7 @@ from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.errors import CallableError, DataError, SpecError
 from inc_mlflow.metrics.metric import Metric, NamedMetric
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
-from inc_mlflow.records import ScoreRange
+from inc_mlflow.records import MetricFacts, ScoreRange
 from inc_mlflow.registry import Registry, did_you_mean
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
@@ -187,6 +187,14 @@ def score_range(spec: MetricSpec) -> ScoreRange:
     None where it is a callable that declares no such end.
     """
     return METRICS.get(spec.name).score_range if spec.name is not None else spec.score_range or (None, None)
+
+
+def metric_facts(spec: MetricSpec) -> MetricFacts:
+    """Return what a job's metric is called, and its direction; no code of the user is run."""
+    if spec.name is None:
+        name = (spec.function or "").rpartition(":")[2]
+        return MetricFacts(name=name, higher_is_better=spec.higher_is_better is not False)
+    return MetricFacts(name=spec.name, higher_is_better=METRICS.get(spec.name).higher_is_better)
 
 
 def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.formatting import percent
+from inc_mlflow.metrics.resolve import metric_facts
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.tracking.registry.aliases import champion_alias
 from inc_mlflow.tracking.registry.champions import Champion, find_champion
@@ -27,9 +28,11 @@ def best_candidates(
     with connected(stores, must_exist=True) as client:
         board = find_leaderboard(client, experiment, pool)
         champion, problem = _champion(client, board.spec)
-    shown = _within(board.rows, max_drop)
+    metric = metric_facts(board.spec.metric)
+    shown = _within(board.rows, max_drop, metric.loss)
     return {
         "experiment": experiment,
+        "metric": metric.model_dump(mode="json"),
         "run_id": board.run_id,
         "pool": pool,
         "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
@@ -42,14 +45,14 @@ def best_candidates(
     }
 
 
-def _within(standings: tuple[LeaderboardRow, ...], max_drop: float | None) -> list[LeaderboardRow]:
+def _within(standings: tuple[LeaderboardRow, ...], max_drop: float | None, loss: str) -> list[LeaderboardRow]:
     if max_drop is None:
         return list(standings)
     left = [one for one in standings if one.row.relative_drop and one.row.relative_drop.value <= max_drop]
     if not left:
         drops = [one.row.relative_drop.value for one in standings if one.row.relative_drop]
-        least = f"the least drop is {percent(min(drops))}" if drops else "no drop is known"
-        raise TrackingError(f"--max-drop: no candidate drops by at most {percent(max_drop)}; {least}")
+        least = f"the least {loss} is {percent(min(drops))}" if drops else f"no {loss} is known"
+        raise TrackingError(f"--max-drop: no candidate {loss}s by at most {percent(max_drop)}; {least}")
     return left
 
 

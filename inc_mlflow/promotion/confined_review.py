@@ -13,6 +13,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge_pools
 from inc_mlflow.measure.gate.measurements import evidence_job, find_pools, pools_of_job
+from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.measure.gate.rank import rank, rank_on_pool
 from inc_mlflow.promotion.gate_data import GateData
 from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
@@ -103,10 +104,9 @@ def _best_on_pool(
     rows: tuple[Row, ...], pool: str, pools: Mapping[str, Measured], limits: GateSpec
 ) -> PoolBest | None:
     passing = [row for row in rows if row.per_pool[pool].verdict == "pass"]
-    ranked = [(rank_on_pool(pool, row, pools, limits), row) for row in passing]
-    best = max(
-        ranked,
-        key=lambda one: (one[0].speedup, one[0].accuracy, -one[0].size_bytes, one[1].sha256),
-        default=None,
-    )
-    return PoolBest(pool=pool, sha256=best[1].sha256, rank=best[0]) if best else None
+    higher = pools[pool].evaluation.higher_is_better
+    there = [row.model_copy(update=dict(row.per_pool[pool])) for row in passing]
+    best = next(iter(in_order(there, higher)), None)
+    if best is None:
+        return None
+    return PoolBest(pool=pool, sha256=best.sha256, rank=rank_on_pool(pool, best, pools, limits))

@@ -42,6 +42,7 @@ from inc_mlflow.records.facts import (
 from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
+    MetricFacts,
     Outcome,
     PoolResult,
     PromotionRecord,
@@ -101,6 +102,7 @@ __all__ = [
     "JudgementRecord",
     "LayerSaturation",
     "Load",
+    "MetricFacts",
     "Model",
     "Outcome",
     "Plan",

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from inc_mlflow.records.base import Frozen, Interval, Record
+from inc_mlflow.records.base import Frozen, Interval, Line, Record
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 
 
@@ -97,6 +97,8 @@ class CandidatesRecord(Record):
     candidates: tuple[Candidate, ...]
     rejected: tuple[RejectedRecipe, ...] = ()
     trials: tuple[Trial, ...] = ()
+    notes: tuple[Line, ...] = ()
+    """What a verdict on the candidates should say too, as that a search was ended by its budget."""
 
 
 class Model(Frozen):

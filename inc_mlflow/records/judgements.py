@@ -13,6 +13,18 @@ Outcome = Literal["open", "waiting", "promoted", "rejected", "inconclusive", "st
 present champion. ``broken``: nobody could read it."""
 
 
+class MetricFacts(Frozen):
+    """What a table calls its metric, and in which direction that gets worse."""
+
+    name: Line
+    higher_is_better: bool
+
+    @property
+    def loss(self) -> str:
+        """The word for a change for the worse."""
+        return "drop" if self.higher_is_better else "rise"
+
+
 class PoolResult(Frozen):
     """One model on one pool."""
 
@@ -50,6 +62,7 @@ class JudgementRecord(Record):
 
     verdict: Verdict
     reasons: tuple[str, ...]
+    metric: MetricFacts
     table: tuple[Row, ...]
     """Of what was measured."""
     rejected: tuple[RejectedRecipe, ...] = ()

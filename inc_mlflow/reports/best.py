@@ -4,22 +4,23 @@ from typing import Any
 
 from inc_mlflow.errors import one_line
 from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.reports.table import COLOURS, WIDTH, interval
+from inc_mlflow.reports.table import COLOURS, WIDTH, interval, metric_of
 
 _WIDTH = WIDTH + 12
-_COLUMNS = ("recipe", "accuracy", "drop", "speed-up", "p99", "size", "verdict", "")
 
 
 def print_best(result: dict[str, Any]) -> None:
     """Print the rows, best first, and what to do next, on standard output."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(soft_wrap=True)
     console.width = max(console.width, _WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        table.add_column(name, overflow="fold", no_wrap=name != "recipe")
+    metric = metric_of(result)
+    for name in ("recipe", metric.name, metric.loss, "speed-up", "p99", "size", "verdict", ""):
+        table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for row in result["rows"]:
         table.add_row(*_cells(row))
     console.print(table)

@@ -118,7 +118,8 @@ def _table(record: Record) -> Table:
         case BenchmarkRecord():
             return ("model", "samples/s", "p50 ms", "p99 ms", "speed-up"), list(_timed(record))
         case JudgementRecord():
-            return ("recipe", "accuracy", "drop", "speed-up", "size", "verdict"), list(_judged(record))
+            numbers = record.metric.name, record.metric.loss, "speed-up"
+            return ("recipe", *numbers, "size", "verdict"), list(_judged(record))
     return (), []
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from inc_mlflow.errors import one_line
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.reports.table import WIDTH
+from inc_mlflow.records import MetricFacts
+from inc_mlflow.reports.table import WIDTH, metric_of
 
 
 def print_search(found: dict[str, Any]) -> None:
@@ -12,24 +14,27 @@ def print_search(found: dict[str, Any]) -> None:
 
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH)
-    console.print(_table(found["trials"], [row["recipe"] for row in found["candidates"]]))
+    chosen = [row["recipe"] for row in found["candidates"]]
+    console.print(_table(found["trials"], chosen, metric_of(found)))
     console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
     console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
+    if found["ended"]:
+        console.print(f"{found['ended'][0].upper()}{found['ended'][1:]}", markup=False, highlight=False)
     if found["plan"]:
         console.print(f"Ahead: {found['plan']}", markup=False, highlight=False)
     if all(row["rejected"] for row in found["candidates"]):
         console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
 
 
-def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]]) -> Any:
+def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]], metric: MetricFacts) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", "speed-up", "accuracy", "drop", "distance", "outcome"):
-        table.add_column(name, overflow="fold", no_wrap=name not in {"recipe", "outcome"})
+    for name in ("recipe", "speed-up", metric.name, metric.loss, "distance", "outcome"):
+        table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name not in {"recipe", "outcome"})
     for trial in trials:
         table.add_row(escape(trial["label"]), *_numbers(trial), _outcome(trial, chosen))
     return table

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import one_line
 from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.records import Slow
+from inc_mlflow.records import MetricFacts, Slow
 from inc_mlflow.reports.slow import print_slow
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def print_judgement(result: dict[str, Any]) -> "Console":
 
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH + POOL_WIDTH * len(_pools(result["table"])))
-    console.print(_table(result["table"]))
+    console.print(_table(result["table"], metric_of(result)))
     colour = COLOURS[result["verdict"]]
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
     for reason in result["reasons"]:
@@ -53,15 +53,20 @@ def _is_rejected(row: dict[str, Any]) -> bool:
     return row["size_bytes"] is None
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def metric_of(result: dict[str, Any]) -> MetricFacts:
+    """Return the metric that a result names."""
+    return MetricFacts.model_validate(result["metric"])
+
+
+def _table(rows: list[dict[str, Any]], metric: MetricFacts) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", "accuracy", "drop", "speed-up", "vs source", "size", "verdict"):
-        table.add_column(name, overflow="fold", no_wrap=name != "recipe")
+    for name in ("recipe", metric.name, metric.loss, "speed-up", "vs source", "size", "verdict"):
+        table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for name in _pools(rows):
-        table.add_column(f"drop on {escape(name)}", overflow="fold")
+        table.add_column(f"{metric.loss} on {escape(name)}", overflow="fold")
     for row in rows:
         table.add_row(*_cells(row), *_drops(row, _pools(rows)))
     return table

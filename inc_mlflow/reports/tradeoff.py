@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inc_mlflow.formatting import percent, times
-from inc_mlflow.records import Interval, JudgementRecord, Row
+from inc_mlflow.records import Interval, JudgementRecord, MetricFacts, Row
 from inc_mlflow.spec import GateSpec
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 80, 730, 50, 380
@@ -54,14 +54,14 @@ def draw_tradeoff(judgement: JudgementRecord, gate: GateSpec) -> str:
     speed, loss = _axes([one for one, _ in shown], [one for _, one in shown], gate.min_speedup, allowed)
     parts = [
         _title(judgement.headline()),
-        *_frame(speed, loss),
+        *_frame(speed, loss, judgement.metric),
         *_limits(speed.at(gate.min_speedup), loss.at(allowed)),
         f'<circle cx="{speed.at(1.0)}" cy="{loss.at(0.0)}" r="5"/>',
         f'<text x="{speed.at(1.0) + 8}" y="{loss.at(0.0) - 8}">FP32 baseline</text>',
         *(
             part
             for number, row in enumerate(candidates, start=1)
-            for part in _candidate(number, row, speed, loss)
+            for part in _candidate(number, row, speed, loss, judgement.metric.loss)
         ),
     ]
     height = _BOTTOM + 60 + _LINE * len(candidates)
@@ -88,7 +88,7 @@ def _axes(
     return speed, _Axis(max(least, -deepest) - 0.08 * most, most * 1.05, _TOP, _BOTTOM)
 
 
-def _frame(speed: _Axis, loss: _Axis) -> Iterator[str]:
+def _frame(speed: _Axis, loss: _Axis, metric: MetricFacts) -> Iterator[str]:
     for value in speed.ticks():
         x = speed.at(value)
         yield f'<path class="grid" d="M{x} {_TOP}V{_BOTTOM}"/>'
@@ -98,7 +98,8 @@ def _frame(speed: _Axis, loss: _Axis) -> Iterator[str]:
         yield f'<path class="grid" d="M{_LEFT} {y}H{_RIGHT}"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{percent(value)}</text>'
     yield f'<text x="{_RIGHT}" y="{_BOTTOM + 38}" text-anchor="end">times as fast as the FP32 baseline</text>'
-    yield f'<text x="{_LEFT}" y="{_TOP - 8}">drop of the metric, relative to the baseline&#8217;s</text>'
+    what = html.escape(f"{metric.loss} of {metric.name}")
+    yield f'<text x="{_LEFT}" y="{_TOP - 8}">{what}, relative to the baseline&#8217;s</text>'
 
 
 def _limits(needed: float, allowed: float) -> Iterator[str]:
@@ -109,12 +110,12 @@ def _limits(needed: float, allowed: float) -> Iterator[str]:
     yield f'<path class="limit" d="M{_LEFT} {allowed}H{_RIGHT}"/>'
 
 
-def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis) -> Iterator[str]:
+def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis, word: str) -> Iterator[str]:
     colour = _COLOURS[row.verdict or "fail"]
     if row.speedup and row.relative_drop:
         yield from _cross(number, row.speedup, row.relative_drop, speed, loss, colour)
     y = _BOTTOM + 50 + _LINE * number
-    said = f"{number}: {row.recipe}, {_figures(row)}: {row.verdict}"
+    said = f"{number}: {row.recipe}, {_figures(row, word)}: {row.verdict}"
     yield f'<text x="{_LEFT}" y="{y}" style="fill:{colour}">{html.escape(said)}</text>'
 
 
@@ -130,6 +131,6 @@ def _cross(
     yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 
 
-def _figures(row: Row) -> str:
-    drop = f"drop {percent(row.relative_drop.value)}" if row.relative_drop else "no drop known"
+def _figures(row: Row, word: str) -> str:
+    drop = f"{word} {percent(row.relative_drop.value)}" if row.relative_drop else f"no {word} known"
     return f"{drop}, {times(row.speedup.value) if row.speedup else 'no speed'}"

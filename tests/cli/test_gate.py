@@ -196,7 +196,7 @@ def test_judges_a_state_folder_by_the_default_gate(state, call):
 
 def test_shows_a_person_the_table_and_the_reasons(state, call):
     _, out, _ = call("gate", state / "evaluation", state / "benchmark")
-    assert out.splitlines()[0].split()[:2] == ["recipe", "accuracy"]
+    assert out.splitlines()[0].split()[:2] == ["recipe", "top1"]
     assert "top1 drops by" in out
 
 

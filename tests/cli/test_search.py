@@ -1,6 +1,7 @@
 """The search through the command line, on the digits example with a budget of seconds."""
 
 import json
+import re
 from pathlib import Path
 
 import filelock
@@ -34,7 +35,7 @@ def searched(tmp_path_factory, make_work, run_program):
 
 def test_gives_at_most_three_candidates_and_all_trials(searched):
     _, out, found = searched
-    assert list(found) == ["candidates", "picture", "trials", "cpu_seconds", "plan"]
+    assert list(found) == ["candidates", "picture", "trials", "cpu_seconds", "plan", "ended"]
     assert 1 <= len(found["candidates"]) <= 3
     assert found["plan"].startswith("500 validation rows, allowed drop 1 %")
     assert all(set(trial) == TRIAL for trial in found["trials"])
@@ -86,6 +87,8 @@ def test_a_finished_search_gives_the_same_again(searched, run_program):
     )
     assert first["candidates"] == second["candidates"]
     assert first["trials"] == second["trials"]
+    line = rf"the search was ended by its budget of 1 s, after {len(first['trials'])} recipes; raise search.budget"
+    assert re.match(line, first["ended"])
 
 
 def test_a_directory_with_other_files_is_left_alone(searched, run_program, tmp_path):
@@ -111,6 +114,7 @@ def test_prints_a_table_for_people(searched, run_program):
     assert done.returncode == 0, done.stderr
     assert found["candidates"][0]["path"].removeprefix(str(work.folder)) in done.stdout
     assert "trials" in done.stdout
+    assert "The search was ended by its budget of 1 s, after" in done.stdout
     assert "candidate" in done.stdout
 
 

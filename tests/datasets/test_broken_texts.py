@@ -32,6 +32,19 @@ def batches(folder, path="a.csv"):
     return list(SplitReader("tuning", FileSplit.model_validate(split), folder, INPUTS).batches(8))
 
 
+def test_a_table_needs_no_labels(folder):
+    """Nor after its way to a step, where every field of the job is written out."""
+    (folder / "a.csv").write_text("text\ngood\nbad\n")
+    split = {"path": "a.csv", "transform": {"tokenizer": "tokenizer.json", "max_length": 6}}
+    given = FileSplit.model_validate(split)
+    for one in (given, FileSplit.model_validate_json(given.model_dump_json())):
+        ((inputs, labels),) = SplitReader("tuning", one, folder, INPUTS).batches(8)
+        assert (inputs["input_ids"].shape, labels) == ((2, 6), None)
+    named = FileSplit.model_validate(split | {"label": "gold"})
+    with pytest.raises(DataError, match=r"^data\.tuning\.label: no column 'gold'; the table has text$"):
+        list(SplitReader("tuning", named, folder, INPUTS).batches(8))
+
+
 def refused(folder, path="a.csv"):
     with pytest.raises(DataError) as raised:
         batches(folder, path)

@@ -57,7 +57,7 @@ def everything(models):
 
 
 def expected(models, where):
-    """The contract: verdict, lower end of the speed-up, accuracy, size, sha256."""
+    """Verdict, speed (different ones do not overlap here), size, accuracy, sha256."""
 
     def key(pair):
         number, model = pair
@@ -65,8 +65,8 @@ def expected(models, where):
         return (
             ORDER.index(model["verdict"]),
             float("inf") if speed is None else -(speed - 0.01),
-            float("inf") if accuracy is None else -accuracy,
             model["row"]["size_mb"],
+            float("inf") if accuracy is None else -accuracy,
             f"sha {number}",
         )
 
@@ -85,7 +85,7 @@ def test_every_page_is_read_whatever_a_server_puts_into_it(size, random):
     runs = everything([{"verdict": "pass", "row": {"size_mb": 1.0}, "intel": {}, "arm": {}}] * 3)
     random.shuffle(runs)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leaderboard, "fetch", job_text)
+        patch.setattr(leaderboard, "fetch_artifact", job_text)
         found = find_leaderboard(Careless(runs, size), "fleet")
     assert [one.row.sha256 for one in found.rows] == ["sha 0", "sha 1", "sha 2"]
 

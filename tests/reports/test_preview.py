@@ -65,6 +65,14 @@ def test_the_page_shows_the_verdict_and_runs_nothing_of_a_label():
     assert "<b>" not in page
 
 
+def test_the_metric_has_its_own_column_and_direction():
+    assert "| recipe | top1 | drop | speed-up | size | verdict |" in as_markdown(JUDGED)
+    found = measured({"int8": PASS}, {"int8": FAST}, metric="wer", higher_is_better=False)
+    judged = judge([model(BASELINE), model("int8")], {"local": found}, GATE)
+    assert "| recipe | wer | rise | speed-up | size | verdict |" in as_markdown(judged)
+    assert "<th>wer</th><th>rise</th>" in as_html(judged)
+
+
 def test_a_benchmark_without_numbers_says_why():
     record = benchmark(MEASURED.evaluation.evidence, {}, valid=False)
     assert "no numbers: " in as_markdown(record)

@@ -44,6 +44,7 @@ PROMOTED = {
 RESULT = {
     "verdict": "pass",
     "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
+    "metric": {"name": "top1", "higher_is_better": True},
     "champion": INT8 | PROMOTED,
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
@@ -65,10 +66,15 @@ def shown(capsys):
 
 def test_every_row_is_shown_with_its_numbers(shown):
     lines = shown().splitlines()
-    assert lines[0].split() == ["recipe", "accuracy", "drop", "speed-up", "vs", "source", "size", "verdict"]
+    assert lines[0].split() == ["recipe", "top1", "drop", "speed-up", "vs", "source", "size", "verdict"]
     assert lines[1].split() == ["baseline", "0.9112", "0", "%", "1.00x", "1.10x", "398", "kB"]
     for cell in ("static u8s8 per-channel", "0.8 % [0.21, 1.45]", "1.62x [1.61, 1.64]", "101 kB", "pass"):
         assert cell in lines[2]
+
+
+def test_where_lower_is_better_the_column_of_losses_is_that_of_rises(shown):
+    lines = shown(metric={"name": "word_error_rate", "higher_is_better": False}).splitlines()
+    assert lines[0].split()[:3] == ["recipe", "word_error_rate", "rise"]
 
 
 def test_the_drop_on_every_further_pool_is_shown(shown):

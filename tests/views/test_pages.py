@@ -4,11 +4,11 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-FACTS, NUMBERS = ["pool", "recipe", "verdict"], ["speedup", "accuracy", "relative_drop", "p99_ms", "size_mb"]
+FACTS, NUMBERS = ["pool", "recipe", "verdict"], ["speedup", "top1", "relative_drop", "p99_ms", "size_mb"]
 HEADERS = [*(f"inc.{name}" for name in FACTS), *NUMBERS]
 COLUMNS = [*(f"params.`inc.{name}`" for name in FACTS), *(f"metrics.`{name}`" for name in NUMBERS)]
-AXES = ["inc.pool", "inc.verdict", "accuracy", "relative_drop", "p99_ms", "size_mb", "speedup"]
-CHARTS = ["Parallel Coordinates", "speedup vs. accuracy", "speedup", "p99_ms", "size_mb"]
+AXES = ["inc.pool", "inc.verdict", "top1", "relative_drop", "p99_ms", "size_mb", "speedup"]
+CHARTS = ["Parallel Coordinates", "speedup vs. top1", "speedup", "p99_ms", "size_mb"]
 LINES = """ // is anything drawn on it?
     const {width, height} = arguments[0]
     const colours = arguments[0].getContext('2d').getImageData(0, 0, width, height).data

@@ -61,7 +61,12 @@ def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) ->
         bounds = cache(relative_drop(pair, gate.max_pool_spread))
         criteria.append(
             DropCriterion(
-                f"{record.metric} from {one} to {other}", bounds, gate.max_pool_spread, percent, record.rows
+                f"{record.metric} from {one} to {other}",
+                bounds,
+                gate.max_pool_spread,
+                percent,
+                record.rows,
+                higher_is_better=record.higher_is_better,
             )
         )
     return [criteria] if criteria else []
@@ -90,16 +95,16 @@ def relative_drop_of(pair: Pair, gate: GateSpec) -> Bounds:
 
 
 def _overall(pair: Pair, measured: Measured, gate: GateSpec) -> Iterator[DropCriterion]:
-    metric, note = measured.evaluation.metric, _undeclared(pair)
+    metric = measured.evaluation.metric
     of: tuple[int, str, str] = (pair.rows, "validation", "rows")
     if pair.groups is not None:
         of = int(pair.groups.max()) + 1, "validation", f"groups of {measured.evaluation.group}"
+    rest = (*of, _undeclared(pair), pair.higher_is_better)
     if gate.max_relative_drop is not None:
-        yield DropCriterion(
-            metric, cache(relative_drop_of(pair, gate)), gate.max_relative_drop, percent, *of, note
-        )
+        bounds = cache(relative_drop_of(pair, gate))
+        yield DropCriterion(metric, bounds, gate.max_relative_drop, percent, *rest)
     if gate.max_absolute_drop is not None:
-        yield DropCriterion(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, *of, note)
+        yield DropCriterion(metric, cache(absolute_drop(pair)), gate.max_absolute_drop, points, *rest)
 
 
 def _undeclared(pair: Pair) -> str:

@@ -40,7 +40,7 @@ def untold(metric: str, baseline: float, constant: float, gate: GateSpec) -> str
     """Say that a metric cannot tell the baseline from one answer for all rows, and what to do."""
     return (
         f"{metric} cannot tell this model from one that gives the same answer for all rows: that has "
-        f"{points(constant)}, the baseline {points(baseline)}, allowed is a drop of {allowed(gate)}; "
+        f"{points(constant)}, the baseline {points(baseline)}, allowed is a loss of {allowed(gate)}; "
         "choose another metric, or rows that need different answers"
     )
 

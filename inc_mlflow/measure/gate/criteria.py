@@ -41,6 +41,7 @@ class DropCriterion:
     unit: str = "rows"
     note: str = ""
     """What the result rests on; ends its sentence."""
+    higher_is_better: bool = True
 
     def passes(self, confidence: float) -> bool:
         """Tell whether the loss is shown to be within the limit."""
@@ -52,7 +53,11 @@ class DropCriterion:
         The sentence names a confidence that is not ``confidence``, the gate's own.
         """
         loss, least = self.bounds(to_pass), self.bounds(to_fail).low
-        text, allowed = f"{self.what} drops by {self.show(loss.value)}", f"allowed is {self.show(self.limit)}"
+        worsens = "drops" if self.higher_is_better else "rises"
+        text, allowed = (
+            f"{self.what} {worsens} by {self.show(loss.value)}",
+            f"allowed is {self.show(self.limit)}",
+        )
         level = f" at {percent(to_pass)} confidence" if to_pass > confidence else ""
         if least > self.limit:
             return CriterionResult("fail", f"{text}, at least {self.show(least)}; {allowed}{self.note}")
@@ -68,7 +73,7 @@ class DropCriterion:
         gap = abs(self.limit - loss.value)
         distance = loss.high - loss.value if loss.value <= self.limit else loss.value - loss.low
         if gap < 1e-9:
-            return f"and no number of {self.unit} can decide a drop that equals the limit"
+            return f"and no number of {self.unit} can decide a loss that equals the limit"
         needed = rounded_up(self.rows * (distance / gap) ** 2)
         return f"about {decimal(needed)} {self.unit} would decide, {self.of} has {decimal(self.rows)}"
 

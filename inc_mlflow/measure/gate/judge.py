@@ -15,10 +15,10 @@ from inc_mlflow.measure.gate.criteria import (
     CriterionResult,
     SpeedCriterion,
     judge_group,
-    verdict_order,
     worst_verdict,
 )
 from inc_mlflow.measure.gate.evidence import Measured, check_evidence
+from inc_mlflow.measure.gate.order import SLOWEST, in_order
 from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import (
@@ -27,6 +27,7 @@ from inc_mlflow.records import (
     EvaluationRecord,
     Interval,
     JudgementRecord,
+    MetricFacts,
     Model,
     PoolResult,
     RejectedRecipe,
@@ -36,8 +37,6 @@ from inc_mlflow.records import (
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import GateSpec
 from inc_mlflow.spec.gate import Role
-
-_SLOWEST = -np.inf
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,12 @@ def judge(
     pools: Mapping[str, Measured],
     gate: GateSpec,
     rejected: tuple[RejectedRecipe, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> JudgementRecord:
     """Return the table in its order and the verdict of its best row; ``models`` begins with the reference.
 
-    ``rejected`` are the recipes without a candidate. Where none has one, the verdict is ``fail``.
+    ``rejected`` are the recipes without a candidate; where none has one, the verdict is ``fail``. ``notes``
+    are said with the reasons.
     A candidate fails if it fails on a pool whose role counts, else is inconclusive if one is. Having to pass
     on all of them needs no correction (intersection-union test); several candidates are judged by Holm's.
     Raises DataError where records are not about these models or not about the same rows, or no real pool is
@@ -73,12 +74,13 @@ def judge(
     rows = [
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
-    higher_is_better = next(iter(pools.values())).evaluation.higher_is_better
-    table = sorted(rows, key=lambda row: table_order(row, higher_is_better))
+    about = next(iter(pools.values())).evaluation
+    table = in_order(rows, about.higher_is_better)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
-        reasons=reasons,
+        reasons=(*reasons, *notes),
+        metric=MetricFacts(name=about.metric, higher_is_better=about.higher_is_better),
         table=(*baselines, *table),
         rejected=rejected,
         confidence=gate.confidence,
@@ -174,15 +176,7 @@ def _lost(result: PoolResult) -> float:
 
 
 def _slowness(result: PoolResult) -> float:
-    return result.speedup.low if result.speedup else _SLOWEST
-
-
-def table_order(row: Row, higher_is_better: bool) -> tuple[int, float, float, int, str]:
-    """Return what rows of the table are sorted by: verdict, lowest speed-up, accuracy, size, sha256."""
-    speed = row.speedup.low if row.speedup else _SLOWEST
-    accuracy = row.accuracy.value if row.accuracy else (-np.inf if higher_is_better else np.inf)
-    worse = -accuracy if higher_is_better else accuracy
-    return verdict_order(row.verdict), -speed, worse, row.size_bytes, row.sha256
+    return result.speedup.low if result.speedup else SLOWEST
 
 
 def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, level: float) -> _OnPool:

@@ -42,6 +42,11 @@ def merge_candidates(job: Job, target: Path, *, found: list[Path]) -> Candidates
         candidates=tuple(merged.values()),
         rejected=rejected,
         trials=trials,
+        notes=tuple(
+            f"on {pool}: {note}"
+            for pool, record in zip(job.spec.searching_pools, records, strict=True)
+            for note in record.notes
+        ),
     )
 
 

@@ -40,15 +40,22 @@ def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> Candida
     if job.spec.recipes == "auto":
         results = [_search(job, engine, ranges, target) for engine in baselines.values()]
         candidates, rejected, trials = write_shortlists(job, results, target)
+        notes = tuple(_with_engine(one.ended, one, results) for one in results if one.ended)
     else:
         candidates, rejected = _listed(job, baselines, ranges, target)
-        trials = ()
+        trials, notes = (), ()
     return CandidatesRecord(
         baseline_sha256=ImportRecord.load(baseline).model_sha256,
         candidates=candidates,
         rejected=rejected,
         trials=trials,
+        notes=notes,
     )
+
+
+def _with_engine(note: str, result: SearchResult, results: Sequence[SearchResult]) -> str:
+    """Name the engine where several were searched."""
+    return note if len(results) == 1 else f"{result.engine}: {note}"
 
 
 def _listed(

@@ -1,8 +1,8 @@
 """search: find the best recipes on the tuning split, in bounded time."""
 
-import contextlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
+from inc_mlflow.formatting import rounded_up
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.records import RejectedRecipe, Trial
@@ -56,6 +57,8 @@ class SearchResult:
     trials: tuple[Trial, ...]
     cpu_seconds: float
     engine: str
+    ended: str | None
+    """That the budget ended it, and the field to raise; None where nothing promising was left."""
 
     def rejected(self) -> list[RejectedRecipe]:
         """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
@@ -98,17 +101,41 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     budget.used += _used(journal, folder)
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
-    with contextlib.suppress(Spent):
-        budget.share = _EXPLORING
-        explore(space, runner)
-    with contextlib.suppress(Spent):
-        budget.share = 1.0
-        protect(space, runner, everywhere=bool(job.spec.emulated))
+    budget.share = _EXPLORING
+    explored = _finishes(lambda: explore(space, runner))
+    budget.share = 1.0
+    protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)
-    trials, engine = tuple(runner.trials), baseline.engine.name
-    return SearchResult(folder, baseline.sha256, tuple(chosen), trials, budget.used.cpu_seconds, engine)
+    return SearchResult(
+        folder=folder,
+        baseline_sha256=baseline.sha256,
+        shortlist=tuple(chosen),
+        trials=tuple(runner.trials),
+        cpu_seconds=budget.used.cpu_seconds,
+        engine=baseline.engine.name,
+        ended=None if explored and protected else _ended(budget.limit, len(runner.trials)),
+    )
+
+
+def _finishes(work: Callable[[], None]) -> bool:
+    """Tell whether a part of the search comes to its own end, not to that of the budget."""
+    try:
+        work()
+    except Spent:
+        return False
+    return True
+
+
+def _ended(limit: Cost, trials: int) -> str:
+    """Say that the budget ended a search after some trials, and what to raise."""
+    wall = math.isfinite(limit.seconds)
+    seconds, clock = (limit.seconds, "") if wall else (limit.cpu_seconds, " of CPU time")
+    return (
+        f"the search was ended by its budget of {seconds:.3g} s{clock}, after {trials} recipes; "
+        f"raise search.budget, as search: {{budget: {rounded_up(2 * seconds)}}} (seconds), for it to go on"
+    )
 
 
 def _limit(job: Job, settings: dict[str, float]) -> Cost:

@@ -155,15 +155,15 @@ class TrialRunner:
             return trial.model_copy(
                 update={"rows": tuned.rows, "rejected": "the metric gave NaN or infinity"}
             )
-        dropped = tuned.drop.value > self._limit
+        metric, worse, allowed = self._tuning.metric, percent(tuned.drop.value), percent(self._limit)
         return trial.model_copy(
             update={
                 "rows": tuned.rows,
                 "accuracy": tuned.accuracy,
                 "relative_drop": tuned.drop,
                 "disagreement": tuned.disagreement,
-                "rejected": f"drops by {percent(tuned.drop.value)}, allowed is {percent(self._limit)}"
-                if dropped
+                "rejected": f"{metric.name} {metric.loss}s by {worse}, allowed is {allowed}"
+                if tuned.drop.value > self._limit
                 else None,
             }
         )

@@ -16,7 +16,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import metric_facts, resolve
 from inc_mlflow.records import Interval, SplitFacts
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
@@ -56,6 +56,7 @@ class Tuning:
         self._confidence = job.spec.gate.confidence
         runner = baseline.engine.load(baseline.path, RunSettings())
         self._metric = resolve(job.spec.metric, job.root, list(runner.outputs))
+        self.metric = metric_facts(job.spec.metric)
         self.batches: list[Arrays] = []
         self._labels: list[np.ndarray | None] = []
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))

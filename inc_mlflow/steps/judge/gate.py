@@ -19,9 +19,11 @@ def gate(
     ``records`` are the evaluations and benchmarks of all pools of the job; ``target`` gets only the record.
     Raises DataError where a pool of the job is missing, or a record is of a pool that the job does not have.
     """
+    made = CandidatesRecord.load(candidates)
     return judge(
         models_under_test(baseline, champion, candidates),
         pools_of_job(job.spec, load_pools(records)),
         job.spec.gate,
-        CandidatesRecord.load(candidates).rejected,
+        made.rejected,
+        made.notes,
     )

@@ -30,6 +30,7 @@ from inc_mlflow.tracking.registry.versions import model_id_of_digest
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs.execution import Execution
 from inc_mlflow.tracking.runs.jobs import log_job
+from inc_mlflow.tracking.runs.numbers import own_name
 from inc_mlflow.tracking.runs.saved_views import write_views
 from inc_mlflow.tracking.server.connection import Server, connected
 
@@ -67,7 +68,7 @@ def track(
         logged = log_job(
             client, server, execution, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
         )
-        no_views = write_views(client, logged.experiment_id)
+        no_views = write_views(client, logged.experiment_id, own_name(judged.metric.name))
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,

@@ -10,6 +10,7 @@ from typing import Any
 from inc_mlflow.errors import DataError, ModelError, StateError
 from inc_mlflow.files import model_sha256, writable
 from inc_mlflow.measure.gate.power import split_power
+from inc_mlflow.metrics.resolve import metric_facts
 from inc_mlflow.records import BASELINE, CandidatesRecord, Trial
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.search.front import SHORTLIST
@@ -56,6 +57,8 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "trials": [_row(trial) for trial in result.trials],
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
+        "ended": result.ended,
+        "metric": metric_facts(job.spec.metric).model_dump(mode="json"),
     }
 
 

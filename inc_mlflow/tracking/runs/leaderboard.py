@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from inc_mlflow.errors import TrackingError
-from inc_mlflow.measure.gate.judge import table_order
+from inc_mlflow.measure.gate.order import in_order
+from inc_mlflow.metrics.resolve import metric_facts
 from inc_mlflow.records import Interval, PoolResult, Row, Verdict
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
-from inc_mlflow.registry.metrics import METRICS
-from inc_mlflow.spec import JobSpec, MetricSpec
+from inc_mlflow.spec import JobSpec
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch_artifact
 from inc_mlflow.tracking.runs.tagged_runs import (
     CANDIDATE,
@@ -74,9 +74,8 @@ def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None =
         raise TrackingError(f"experiment {experiment!r}: no job has measured anything in it yet; run one")
     spec = _spec(client, job)
     children = list(_runs(client, str(found.experiment_id), f"tags.`{PARENT}` = '{job}'"))
-    whole, on_pool = (
-        leaderboard_rows(children, job, one, _higher_is_better(spec.metric)) for one in (None, pool)
-    )
+    higher_is_better = metric_facts(spec.metric).higher_is_better
+    whole, on_pool = (leaderboard_rows(children, job, one, higher_is_better) for one in (None, pool))
     return Leaderboard(job, spec, on_pool, whole[0].row)
 
 
@@ -105,7 +104,8 @@ def leaderboard_rows(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
     found = [_leaderboard_row(run, measured, pool) for run in candidates.values()]
-    return tuple(sorted(found, key=lambda one: table_order(one.row, higher_is_better)))
+    by_digest = {one.row.sha256: one for one in found}
+    return tuple(by_digest[row.sha256] for row in in_order([one.row for one in found], higher_is_better))
 
 
 def _leaderboard_row(
@@ -191,11 +191,3 @@ def _spec(client: "MlflowClient", run_id: str) -> JobSpec:
         return JobSpec.from_json(
             fetch_artifact(client, run_id, f"{EVIDENCE}/job.json", Path(folder)).read_text()
         )
-
-
-def _higher_is_better(metric: MetricSpec) -> bool:
-    return (
-        metric.higher_is_better is not False
-        if metric.name is None
-        else METRICS.get(metric.name).higher_is_better
-    )

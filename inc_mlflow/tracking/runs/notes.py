@@ -3,23 +3,22 @@
 from collections.abc import Iterable
 
 from inc_mlflow.formatting import markdown_table, percent, size, times
-from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, PoolResult, Row
+from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, MetricFacts, PoolResult, Row
 from inc_mlflow.spec.pools import is_emulated
 
 _NOTHING = "-"
-_NUMBERS = ("accuracy", "drop", "speed-up")
 
 
 def job_note(judgement: JudgementRecord, run_id: str) -> str:
     """Return a job's note: its best candidate, and the whole table."""
     rows = [[row.recipe, *_cells(row), size(row.size_bytes), row.verdict or ""] for row in judgement.table]
     rows += [[one.label, *[_NOTHING] * 4, "fail"] for one in judgement.rejected]
-    table = markdown_table(("recipe", *_NUMBERS, "size", "verdict"), rows)
+    table = markdown_table(("recipe", *_names(judgement.metric), "size", "verdict"), rows)
     reasons = tuple(one.reason for one in judgement.rejected)
     if not judgement.candidates:
-        return _note(judgement.headline(), "No recipe gave a candidate.", table, reasons)
+        return _note(judgement.headline(), "No recipe gave a candidate.", table, judgement.reasons)
     best = judgement.best()
-    said = f"{judgement.headline()}, {_figures(best)}"
+    said = f"{judgement.headline()}, {_figures(best, judgement.metric)}"
     command = promotion_command(judgement, best, run_id)
     return _note(said, command, table, (*judgement.reasons, *reasons))
 
@@ -27,8 +26,9 @@ def job_note(judgement: JudgementRecord, run_id: str) -> str:
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     """Return a model's note: its results on each pool."""
     rows = [[pool, *_cells(one), one.verdict if row.verdict else ""] for pool, one in row.per_pool.items()]
-    table = markdown_table(("pool", *_NUMBERS, "verdict"), rows)
-    said = f"{row.verdict}: {_figures(row)}" if row.verdict else _reference(row)
+    table = markdown_table(("pool", *_names(judgement.metric), "verdict"), rows)
+    metric = judgement.metric
+    said = f"{row.verdict}: {_figures(row, metric)}" if row.verdict else _reference(row, metric)
     return _note(said, promotion_command(judgement, row, run_id), table, row.reasons)
 
 
@@ -38,9 +38,9 @@ def pool_note(
     """Return a measurement's note: one model on one pool; an emulated pool has no benchmark."""
     result = row.per_pool[pool]
     said = (
-        f"{result.verdict}: {_drop(result)}, {_speed(pool, result.speedup)}"
+        f"{result.verdict}: {_loss(result, judgement.metric)}, {_speed(pool, result.speedup)}"
         if row.verdict
-        else f"{_reference(row)} on {pool}"
+        else f"{_reference(row, judgement.metric)} on {pool}"
     )
     speed = benchmark.models.get(row.recipe) if benchmark else None
     timed = (
@@ -48,9 +48,13 @@ def pool_note(
         if speed
         else [_NOTHING] * 3
     )
-    header = (*_NUMBERS, "samples/s", "p50 ms", "p99 ms", "size", "layout")
+    header = (*_names(judgement.metric), "samples/s", "p50 ms", "p99 ms", "size", "layout")
     cells = [*_cells(result), *timed, size(row.size_bytes), benchmark.layout if benchmark else _NOTHING]
     return _note(said, promotion_command(judgement, row, run_id), markdown_table(header, [cells]), ())
+
+
+def _names(metric: MetricFacts) -> tuple[str, str, str]:
+    return metric.name, metric.loss, "speed-up"
 
 
 def promotion_command(judgement: JudgementRecord, row: Row, run_id: str) -> str:
@@ -85,20 +89,20 @@ def _on_pools(judgement: JudgementRecord, row: Row, command: str) -> str:
     return f" {command} gives it the alias of {', '.join(passed)} where it is the fastest that passes there."
 
 
-def _reference(row: Row) -> str:
-    return f"baseline: accuracy {_cells(row)[0]}, {size(row.size_bytes)}"
+def _reference(row: Row, metric: MetricFacts) -> str:
+    return f"baseline: {metric.name} {_cells(row)[0]}, {size(row.size_bytes)}"
 
 
-def _figures(row: Row) -> str:
+def _figures(row: Row, metric: MetricFacts) -> str:
     speeds = [_speed(pool, one.speedup) for pool, one in row.per_pool.items() if not is_emulated(pool)]
-    return ", ".join([_drop(row), *speeds])
+    return ", ".join([_loss(row, metric), *speeds])
 
 
-def _drop(result: Row | PoolResult) -> str:
+def _loss(result: Row | PoolResult, metric: MetricFacts) -> str:
     drop = result.relative_drop
     if drop is None:
-        return "no number" if result.accuracy is None else "no relative drop"
-    return f"drop {percent(drop.value)}"
+        return "no number" if result.accuracy is None else f"no relative {metric.loss}"
+    return f"{metric.loss} {percent(drop.value)}"
 
 
 def _speed(pool: str, speedup: Interval | None) -> str:

@@ -1,5 +1,6 @@
 """Metrics of a model in MLflow: the same names on every run, of one pool or of the whole row."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,10 @@ from inc_mlflow.records import Interval, Row, Speed, Verdict
 if TYPE_CHECKING:
     from inc_mlflow.measure.gate.evidence import Measured
 
+_OURS = re.compile(
+    r"(accuracy|relative_drop|speedup|source_speedup)(_low|_high)?|p\d+_ms|samples_per_second|\w+_mb|standing"
+)
+"""Names of other numbers, which a job's metric must not replace."""
 _RANK: dict[Verdict, float] = {"pass": 2000.0, "inconclusive": 1000.0, "fail": 0.0}
 
 
@@ -20,7 +25,8 @@ def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
         "speedup": result.speedup,
         "source_speedup": benchmark.source_speedup.get(row.recipe) if benchmark else None,
     }
-    return _metrics(intervals, row, benchmark.models.get(row.recipe) if benchmark else None)
+    speed = benchmark.models.get(row.recipe) if benchmark else None
+    return _metrics(intervals, row, speed, measured.evaluation.metric)
 
 
 def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
@@ -31,12 +37,25 @@ def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
         "speedup": row.speedup,
         "source_speedup": row.source_speedup,
     }
-    return _metrics(intervals, row, slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None)
+    speed = slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None
+    return _metrics(intervals, row, speed, slowest.evaluation.metric)
 
 
-def _metrics(intervals: Mapping[str, Interval | None], row: Row, speed: Speed | None) -> dict[str, float]:
+def own_name(metric: str) -> str:
+    """Return the MLflow metric that shows a job's metric under its own name, beside ``accuracy``.
+
+    That is ``accuracy`` where another number has the name, or MLflow refuses it.
+    """
+    free = re.fullmatch(r"[\w. -]{1,100}", metric, re.ASCII) and not _OURS.fullmatch(metric)
+    return metric if free else "accuracy"
+
+
+def _metrics(
+    intervals: Mapping[str, Interval | None], row: Row, speed: Speed | None, metric: str
+) -> dict[str, float]:
     known = {name: interval for name, interval in intervals.items() if interval is not None}
     values = {name: interval.value for name, interval in known.items()}
+    values |= {own_name(metric): known["accuracy"].value} if "accuracy" in known else {}
     values |= {
         f"{name}_{end}": getattr(interval, end) for name, interval in known.items() for end in ("low", "high")
     }

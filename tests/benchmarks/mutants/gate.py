@@ -43,14 +43,6 @@ GATE = (
         ),
         ("the spread between pools is ignored", "*(one.verdict for one in between)", ""),
         (
-            "slow candidates come first",
-            "verdict_order(row.verdict), -speed,",
-            "verdict_order(row.verdict), speed,",
-        ),
-        ("the fastest failure comes first", "return verdict_order(row.verdict), -speed", "return 0, -speed"),
-        ("large models come first", "worse, row.size_bytes,", "worse, -row.size_bytes,"),
-        ("the worse of two equally fast comes first", "worse = -accuracy if", "worse = accuracy if"),
-        (
             "speed needs no correction for many",
             ".result(gate.confidence, level))",
             ".result(gate.confidence, 0.5))",
@@ -101,6 +93,43 @@ GATE = (
         ("a slower baseline may be beaten", "and max(others, default=0) <= 1", "and True"),
         ("a candidate stands for the baseline", "and is_baseline(record.against)", "and True"),
         ("bounds that are out of order pass", "return ordered and", "return True and"),
+    ),
+    *changes_of(
+        "measure/gate/order",
+        "measure/gate/test_gate measure/gate/test_order",
+        (
+            "slow candidates come first",
+            "verdict_order(row.verdict), -speed,",
+            "verdict_order(row.verdict), speed,",
+        ),
+        ("the fastest failure comes first", "return verdict_order(row.verdict), -speed", "return 0, -speed"),
+        ("large models come first", "= _ALIKE * min(", "= _ALIKE * max("),
+        ("a few kilobytes decide", "_ALIKE = 1.05", "_ALIKE = 1.0"),
+        ("far larger files count as equal", "_ALIKE = 1.05", "_ALIKE = 1.3"),
+        (
+            "the speed decides though intervals overlap",
+            "row.speedup.high >= first",
+            "row.speedup.low >= first",
+        ),
+        ("whatever overlaps in turn is as fast", "_as_fast(row, rows[0])", "_as_fast(row, rows[-1])"),
+        ("the worse of two equally fast comes first", "worse = -accuracy if", "worse = accuracy if"),
+        ("of equal files the larger comes first", "worse, row.size_bytes,", "worse, -row.size_bytes,"),
+    ),
+    *changes_of(
+        "measure/gate/constant_answer",
+        "measure/gate/test_constant_answer",
+        (
+            "a constant answer may be worse than allowed",
+            "<= relative * abs(baseline)",
+            "<= 2 * abs(baseline)",
+        ),
+        ("the absolute limit on it is ignored", "absolute is None or", "True or"),
+        ("classes do not tell", "by_class.max() <= limit", "by_class.min() <= limit"),
+        (
+            "lower is better makes no difference",
+            "if record.higher_is_better else constant",
+            "if True else constant",
+        ),
     ),
     *changes_of(
         "measure/gate/rank",

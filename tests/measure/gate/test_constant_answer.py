@@ -45,7 +45,7 @@ def test_the_reason_says_what_the_answer_scores_and_what_to_do():
     record = judged(constant(RIGHT))
     assert (
         "top1 cannot tell this model from one that gives the same answer for all rows: that has 0.9, the "
-        "baseline 0.9, allowed is a drop of 1 %; choose another metric, or rows that need different answers"
+        "baseline 0.9, allowed is a loss of 1 %; choose another metric, or rows that need different answers"
     ) in record.reasons
 
 

@@ -9,12 +9,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.measure.stats.binary import relative_bounds
-from inc_mlflow.records import (
-    BASELINE,
-    Evaluated,
-    Interval,
-    Slow,
-)
+from inc_mlflow.records import BASELINE, Evaluated, Interval, Slow
 from inc_mlflow.spec import GateSpec
 from tests.support.gate_measurements import (
     EVEN,
@@ -111,7 +106,7 @@ def test_the_rows_that_would_decide_really_decide():
 def test_a_drop_that_equals_the_limit_is_not_promised_a_number_of_rows():
     gate = GateSpec(max_relative_drop=10 / RIGHT)
     assert judged(UNSURE, FAST, gate)[1].endswith(
-        "and no number of rows can decide a drop that equals the limit"
+        "and no number of rows can decide a loss that equals the limit"
     )
 
 
@@ -158,11 +153,11 @@ def ratio(low):
     return Interval(value=low + 0.1, low=low, high=low + 0.2)
 
 
-def test_rows_are_ordered_by_verdict_speed_accuracy_size_and_digest():
+def test_rows_are_ordered_by_verdict_speed_size_accuracy_and_digest():
     table = {  # label: (lost and gained, speed-up, bytes), in the order they should come
         "fast": (PASS, ratio(3.0), 100),
-        "right": ((0, 3), ratio(2.0), 100),
         "small": (PASS, ratio(2.0), 50),
+        "right": ((0, 3), ratio(2.0), 100),
         "a": (PASS, ratio(2.0), 100),
         "b": (PASS, ratio(2.0), 100),
         "unsure": (UNSURE, ratio(9.0), 10),
@@ -177,6 +172,18 @@ def test_rows_are_ordered_by_verdict_speed_accuracy_size_and_digest():
         record = judge(models, {"local": pool}, GATE)
         assert [row.recipe for row in record.table] == [BASELINE, *table]
         assert (record.verdict, record.best().recipe) == ("pass", "fast")
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_absolute_drop": 0.01}])
+def test_where_lower_is_better_what_gets_worse_rises(limit):
+    record = judge(
+        [model(BASELINE), model("int8")],
+        {"local": measured({"int8": (0, 80)}, {"int8": FAST}, metric="wer", higher_is_better=False)},
+        GateSpec(**limit),
+    )
+    assert record.verdict == "fail"
+    assert record.reasons[0].startswith("wer rises by ")
+    assert not any("drop" in reason for reason in record.reasons)
 
 
 def test_where_lower_is_better_the_lower_value_comes_first():

@@ -34,7 +34,8 @@ def found(folder, *candidates, baseline="b"):
             )
         )
     (folder / "search.svg").write_text("<svg>")
-    CandidatesRecord(baseline_sha256=baseline, candidates=tuple(made)).save(folder)
+    notes = ("the search was ended by its budget",) if folder.name == "two" else ()
+    CandidatesRecord(baseline_sha256=baseline, candidates=tuple(made), notes=notes).save(folder)
     return folder
 
 
@@ -55,6 +56,7 @@ def test_equal_models_count_once_and_equal_names_are_told_apart(tmp_path, merge)
     ]
     assert [(tmp_path / "merged" / c.path).read_text() for c in record.candidates] == ["A", "B", "C"]
     assert (tmp_path / "merged" / "3" / "saturation.json").read_text() == "of C"
+    assert record.notes == ("on two: the search was ended by its budget",)
     assert {path.name for path in (tmp_path / "merged").glob("*.svg")} == {"search-one.svg", "search-two.svg"}
 
 

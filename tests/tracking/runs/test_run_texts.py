@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.records import BASELINE, Interval, JudgementRecord, Row, Speed
+from inc_mlflow.records import BASELINE, Interval, JudgementRecord, MetricFacts, Row, Speed
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
 from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion_command, row_note
 from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics
 from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
 
+TOP1 = MetricFacts(name="top1", higher_is_better=True)
 MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
 ACCURACY = {"best": PASS, "good": PASS, "unsure": UNSURE, "bad": FAIL}
 SPEED = {"best": FAST, "good": Interval(value=1.5, low=1.4, high=1.6), "unsure": FAST, "bad": FAST}
@@ -47,6 +48,18 @@ def test_the_best_that_passes_has_the_command_in_its_second_line():
 def test_others_say_honestly_what_the_command_would_do(name, said):
     judgement, rows, _ = judged()
     assert promotion_command(judgement, rows[name], "r") == said
+
+
+def test_where_lower_is_better_a_loss_is_a_rise_and_the_metric_has_its_name():
+    found = measured(ACCURACY | {"bad": (0, 80)}, SPEED, higher_is_better=False, metric="wer")
+    judgement, rows, _ = judged(local=found)
+    assert row_note(judgement, rows["bad"], "r").startswith("fail: rise 4.44 %, 2.00x on local")
+    assert row_note(judgement, rows[BASELINE], "r").startswith("baseline: wer 0.9000, ")
+    assert "| recipe | wer | rise | speed-up | size | verdict |" in job_note(judgement, "r")
+    assert "rise of wer, relative to the baseline" in draw_tradeoff(judgement, GateSpec())
+    texts = [job_note(judgement, "r"), draw_tradeoff(judgement, GateSpec())]
+    texts += [row_note(judgement, row, "r") for row in rows.values()]
+    assert not any("drop" in text or "accuracy" in text for text in texts)
 
 
 def test_of_several_pools_each_may_have_another_champion():
@@ -89,6 +102,7 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
     row = rows["best"].model_copy(update={"source_speedup": FAST})
     assert row_metrics(row, local) == pool_metrics(row, "local", local)
     assert row_metrics(row, local) == {
+        "top1": 0.9,
         "accuracy": 0.9, "accuracy_low": row.accuracy.low, "accuracy_high": row.accuracy.high,
         "relative_drop": 0.0, "relative_drop_low": row.relative_drop.low, "relative_drop_high": row.relative_drop.high,
         "speedup": 2.0, "speedup_low": 1.9, "speedup_high": 2.1,
@@ -96,6 +110,16 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
         "samples_per_second": 10.0, "p50_ms": 1.0, "p90_ms": 2.0, "p99_ms": 3.0, "peak_rss_mb": 5.0, "size_mb": 100 / 1e6,
         "standing": 2001.9,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["speedup", "accuracy", "p99_ms", "standing", "größe", "a`b"])
+def test_a_metric_whose_name_is_taken_or_no_name_replaces_no_number(metric):
+    found = measured(ACCURACY, SPEED, metric=metric)
+    _, rows, _ = judged(local=found)
+    assert row_metrics(rows["best"], found).keys() == row_metrics(
+        rows["best"], measured(ACCURACY, SPEED)
+    ).keys() - {"top1"}
+    assert row_metrics(rows["best"], found)["speedup"] == 2.0
 
 
 def test_what_passes_stands_before_what_does_not_however_fast():
@@ -115,7 +139,9 @@ def picture(*candidates, gate=None):
         row(BASELINE, Interval.exact(0.0), Interval.exact(1.0), None),
         *(row(*one) for one in candidates),
     )
-    judgement = JudgementRecord(verdict="pass", reasons=(), table=table, confidence=0.95, policy_sha256="p")
+    judgement = JudgementRecord(
+        verdict="pass", reasons=(), metric=TOP1, table=table, confidence=0.95, policy_sha256="p"
+    )
     return ElementTree.fromstring(draw_tradeoff(judgement, gate or GateSpec()))
 
 

@@ -43,18 +43,22 @@ def state(text: str) -> dict[str, Any]:
 
 
 def test_two_views_stand_beside_those_of_others(store, experiment):
-    assert write_views(store.client, experiment) is None
+    assert write_views(store.client, experiment, "top1") is None
     written = tags(store, experiment)
     assert {name: written.pop(name) for name in FOREIGN} == FOREIGN
     assert sorted(written) == [TAG + LEADERBOARD, TAG + TRADEOFF]
     assert all(state(text)["searchFilter"] == ROWS for text in written.values())
+    columns = state(written[TAG + LEADERBOARD])["selectedColumns"]
+    assert "metrics.`top1`" in columns
+    assert "metrics.`accuracy`" not in columns
+    assert all("accuracy" not in json.dumps(state(text)) for text in written.values())
     assert all(len(text) < 5000 for text in written.values()), "MLflow takes no longer tags"
 
 
 def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_right(
     store, experiment, monkeypatch
 ):
-    write_views(store.client, experiment)
+    write_views(store.client, experiment, "top1")
     before = tags(store, experiment)
     store.client.set_experiment_tag(experiment, TAG + TRADEOFF, "changed")
     calls = []
@@ -63,7 +67,7 @@ def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_rig
         store.client, "set_experiment_tag", lambda *call: (calls.append(call[1]), set_tag(*call))
     )
     for _ in range(2):
-        write_views(store.client, experiment)
+        write_views(store.client, experiment, "top1")
     assert calls == [TAG + TRADEOFF]
     assert tags(store, experiment) == before
 
@@ -79,20 +83,20 @@ def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_rig
 )
 def test_on_another_version_the_views_are_left_out_with_one_line(answer, told):
     with answering(*answer) as uri:
-        line = write_views(mlflow.MlflowClient(uri), "1")
+        line = write_views(mlflow.MlflowClient(uri), "1", "top1")
     assert line == f"MLflow {told}: saved views are left out; they are tested with 3.17.x"
 
 
 def test_a_database_is_taken_for_as_old_as_the_mlflow_that_is_installed(store, experiment, monkeypatch):
     monkeypatch.setattr(mlflow, "__version__", "4.0.1")
-    assert str(write_views(store.client, experiment)).startswith("MLflow 4.0.1: ")
+    assert str(write_views(store.client, experiment, "top1")).startswith("MLflow 4.0.1: ")
     assert tags(store, experiment) == FOREIGN
 
 
 def test_a_run_tells_that_views_are_left_out(measured, monkeypatch):
     ids = dict.fromkeys(("tracking_uri", "experiment_id", "parent_run_id"), "1")
 
-    def work(pipeline: object, arguments: object, state: Path) -> None:
+    def work(pipeline: object, arguments: object, state: Path, *rest: object) -> None:
         (state / "tracking").mkdir()
         TrackingRecord(**ids, runs={}, models={}, evidence={}, no_views="the line").save(state / "tracking")
 
