@@ -13,7 +13,7 @@ from inc_mlflow.engines.fixed_batch import fixed_batch, padded, trimmed
 from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
 
-Shape = Sequence[int | str | None] | None
+Axes = Sequence[int | str | None] | None
 
 
 class RowAxes:
@@ -22,7 +22,7 @@ class RowAxes:
     Batches of a model with a fixed batch size are filled up and cut again.
     """
 
-    def __init__(self, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+    def __init__(self, inputs: Mapping[str, Axes], outputs: Mapping[str, Axes]) -> None:
         self._inputs = input_axes(inputs)
         rows = _rows_name(inputs)
         self._outputs = {name: _axis_named(shape, rows) for name, shape in outputs.items()}
@@ -61,12 +61,12 @@ def rows_first_specs(inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
     )
 
 
-def input_axes(inputs: Mapping[str, Shape]) -> dict[str, int | None]:
+def input_axes(inputs: Mapping[str, Axes]) -> dict[str, int | None]:
     """Return the axis of each input that counts the rows; None for a scalar, which has one value for all.
 
     It is the first one, but for two: where the first axis of another input has a name, the axis of that name;
     where it is free and has none, the only free axis behind a fixed one. Where no input has axes, none is
-    taken for a scalar: ONNX Runtime tells of an unknown shape as of that of a scalar.
+    taken for a scalar: a session may tell of an unknown shape as of that of a scalar.
     """
     rows = _rows_name(inputs)
     free = any(shape and not isinstance(shape[0], int) for shape in inputs.values())
@@ -77,14 +77,14 @@ def input_axes(inputs: Mapping[str, Shape]) -> dict[str, int | None]:
     }
 
 
-def rows_first(shape: Shape, axis: int | None) -> Shape:
+def rows_first(shape: Axes, axis: int | None) -> Axes:
     """Return the shape of an array whose rows are first, of one that has them at ``axis``."""
     if axis is None:
         return (None,)
     return shape and (shape[axis], *shape[:axis], *shape[axis + 1 :])
 
 
-def _input_axis(shape: Shape, rows: str | None, free: bool) -> int:
+def _input_axis(shape: Axes, rows: str | None, free: bool) -> int:
     if shape is None:
         return 0
     unnamed = [axis for axis, size in enumerate(shape) if not size]
@@ -93,13 +93,13 @@ def _input_axis(shape: Shape, rows: str | None, free: bool) -> int:
     return _axis_named(shape, rows)
 
 
-def _axis_named(shape: Shape, rows: str | None) -> int:
+def _axis_named(shape: Axes, rows: str | None) -> int:
     """Return the axis of that name; the first where there is none, or several."""
     found = [axis for axis, size in enumerate(shape or ()) if rows and size == rows]
     return found[0] if len(found) == 1 else 0
 
 
-def _rows_name(inputs: Mapping[str, Shape]) -> str | None:
+def _rows_name(inputs: Mapping[str, Axes]) -> str | None:
     """Return the name of the first input's first axis, if no other axis of it has the same."""
     first = next((shape for shape in inputs.values() if shape), ())
     name = first[0] if first else None

@@ -14,8 +14,8 @@ from inc_mlflow.measure.stats.resample import Missing, resample
 from inc_mlflow.measure.stats.seed import SEED
 
 RunModel = Callable[[Arrays], Arrays]
-_Kept = tuple[dict[str, Arrays], Arrays | None]
-"""Of one batch: of each model, and of the optional one, None where the metric refused its outputs."""
+_Kept = tuple[int, dict[str, Arrays], Arrays | None]
+"""Of one batch: its rows, what is kept of each model, and of the optional one unless that is refused."""
 OPTIONAL = " optional"
 """Name of the optional model; labels begin with no blank."""
 SCORE = "score"
@@ -101,15 +101,15 @@ def evaluate_rows(
 
     That is one score per row where the metric decomposes, else what it keeps of all rows. Every model sees
     the very same batches, ``workers`` of them at a time. ``optional`` is one more model, under ``OPTIONAL``:
-    it is left out where the metric refuses its outputs. Raises DataError where there are no rows, or where
-    outputs differ in shape between batches.
+    it is left out where the metric refuses its outputs. Raises DataError where there are no rows, where the
+    metric does not give one score per row, or where outputs differ in shape between batches.
     """
     parts: dict[str, list[Arrays]] = {name: [] for name in models}
     extra: list[Arrays | None] = []
-    for kept, more in _run(models, rows, scoring, workers, optional):
+    for count, kept, more in _run(models, rows, scoring, workers, optional):
         for name, part in parts.items():
-            part.append(_reduced(kept[name], kept[baseline], scoring))
-        extra.append(more and _unless_refused(partial(_reduced, more, kept[baseline], scoring)))
+            part.append(_reduced(kept[name], kept[baseline], scoring, count))
+        extra.append(more and _unless_refused(partial(_reduced, more, kept[baseline], scoring, count)))
     if not all(parts.values()):
         raise DataError("data: the split has no rows to evaluate on; give it some")
     joined = {name: join_batches(part) for name, part in parts.items()}
@@ -126,8 +126,17 @@ def _unless_refused(work: Callable[[], Arrays]) -> Arrays | None:
         return None
 
 
-def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring) -> Arrays:
-    return {SCORE: np.asarray(scoring.score(kept, reference))} if scoring.decomposable else kept
+def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring, rows: int) -> Arrays:
+    """Return the scores of a batch, shape (rows,), or what the metric keeps of it."""
+    if not scoring.decomposable:
+        return kept
+    scores = np.asarray(scoring.score(kept, reference))
+    if scores.shape[:1] != (rows,):
+        raise DataError(
+            f"metric: gives scores of shape {scores.shape} for {rows} rows; it must give one per row: "
+            "choose an output whose first axis counts the rows"
+        )
+    return {SCORE: scores}
 
 
 def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
@@ -172,10 +181,11 @@ def _run(
     """Yield what is kept of every model of each batch, in the order of the rows."""
 
     def run(inputs: Arrays, label: np.ndarray | None) -> _Kept:
+        rows = len(next(iter(inputs.values())))
         kept = {name: scoring.keep(model(inputs), label) for name, model in models.items()}
         if optional is None:
-            return kept, None
-        return kept, _unless_refused(lambda: scoring.keep(optional(inputs), label))
+            return rows, kept, None
+        return rows, kept, _unless_refused(lambda: scoring.keep(optional(inputs), label))
 
     waiting: deque[Future[_Kept]] = deque()
     with ThreadPoolExecutor(workers) as pool:

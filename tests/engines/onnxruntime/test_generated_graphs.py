@@ -1,4 +1,4 @@
-"""Any valid graph ends in a right baseline and right candidates, or in one line.
+"""Any valid graph gives a right baseline, and right candidates or one line for each recipe.
 
 The rule for a candidate: its relative root mean square error is at most 0.15 in every output, or at most four times
 that of rounding every tensor of the graph by itself, which is what eight bits explain.
@@ -43,6 +43,11 @@ def test_a_generated_graph_is_right_or_refused_in_one_line(first, record_propert
         counts.update("above 0.15, as rounding alone" for _ in report.lossy)
         redrawn.update(reason.split(":")[0] for reason in graph.redrawn.elements())
         faults += [f"graph {number}: {fault}" for fault in report.faults]
+        faults += [
+            f"graph {number}: not imported: {text}"
+            for step, text in report.refused.items()
+            if step == "import"
+        ]
     counted(record_property, "generated", counts)
     counted(record_property, "thrown away by the generator", redrawn)
     assert not faults, "\n".join(faults)

@@ -144,3 +144,10 @@ def test_as_many_equal_rows_weigh_as_much():
     assert effective_rows(np.r_[np.ones(5), np.zeros(95)]) == 5
     assert effective_rows(np.zeros(5)) == 1
     assert effective_rows(np.ones(50), np.repeat(np.arange(10), 5)) == 10
+
+
+@pytest.mark.parametrize("scores", [np.zeros(88), 0.5, np.zeros((2, 4))])
+def test_a_metric_that_gives_no_score_per_row_is_refused(scores):
+    scoring = Scoring(**KEEP, score=lambda *_: scores, decomposable=True)
+    with pytest.raises(DataError, match="it must give one per row: choose an output whose first axis counts"):
+        collect(MODELS, "baseline", batches(), scoring, 1)

@@ -149,3 +149,12 @@ def test_a_candidate_that_does_not_run_is_refused_with_the_whole_text():
     with pytest.raises(ModelError, match="the INT8 model does not run; choose another recipe") as raised:
         Reference(Engine(both, broken), BASELINE, ROWS).check(CANDIDATE, "static")
     assert raised.value.details == "Traceback"
+
+
+def test_a_refusal_does_not_name_the_file_that_goes_with_the_candidate():
+    def broken(x):
+        raise ModelError(f"{CANDIDATE}: onnxruntime cannot run it")
+
+    with pytest.raises(ModelError) as raised:
+        Reference(Engine(both, broken), BASELINE, ROWS).check(CANDIDATE, "static")
+    assert str(raised.value).endswith("choose another recipe: onnxruntime cannot run it")

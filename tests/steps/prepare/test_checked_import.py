@@ -141,3 +141,9 @@ def test_noise_that_the_source_shows_itself_is_no_fault(tmp_path):
         helper.make_node("Sub", ["b", "c"], ["y"]),
     ]
     imported(graph_of(nodes, weights, {"x": ["n", 8]}, {"y": ["n", 1]}), tmp_path, ROWS)
+
+
+def test_folding_is_left_out_where_it_would_leave_no_node(tmp_path):
+    model = graph_of([helper.make_node("Shape", ["x"], ["y"])], {}, {"x": [1, 8]}, {"y": None})
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+    assert _import(model, tmp_path).baselines[0].left_out == ("constants",)

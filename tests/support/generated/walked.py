@@ -6,7 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
@@ -96,7 +96,7 @@ def _judged(
 ) -> Report:
     faults, kinds, lossy = [], set(), []
     explained: float | None = None
-    for step, outcome in outcomes.items():
+    for step, outcome in list(outcomes.items()):
         if outcome.verdict == "refused":
             for flaw in line_faults(outcome.text, folder):
                 faults.append(f"{step} is refused with {flaw}: {outcome.text[:300]!r}")
@@ -104,10 +104,12 @@ def _judged(
         if outcome.verdict != "wrong":
             continue
         if step == "import" and outcome.error <= HALF and _is_half(model):
+            outcomes[step] = replace(outcome, verdict="right")
             continue
         if step != "import" and np.isfinite(outcome.error):
             explained = rounding_error(model, batches) if explained is None else explained
             if outcome.error <= FACTOR * explained:
+                outcomes[step] = replace(outcome, verdict="right")
                 lossy.append(f"{step} {outcome.error:.2f} (rounding alone {explained:.2f})")
                 continue
         faults.append(f"{step} is wrong: {outcome.text} {outcome.error:.3g}, rounding alone {explained}")

@@ -10,25 +10,35 @@ from itertools import pairwise
 
 import numpy as np
 
-LARGE = 512.0
-"""Values below it are no mask: their octaves are not counted, which costs time."""
+_LARGE = 9
+"""Octave from 2^9 on: smaller values are no mask, and telling their octaves apart would cost time."""
 _GAP = 6
 """Octaves from the large values down to the next ones. Those then have at most 4 * 255 / 2^6 = 16 steps."""
 _WIDTH = 3
 """Octaves that large values may fill: a mask plus scores, or the sum of two or three masks."""
-_EXPONENT_BITS, _MANTISSA_BITS, _BIAS = 0xFF, 23, 127
 
 
 def octaves_of(values: np.ndarray, largest: float) -> frozenset[int]:
-    """Return floor(log2 |x|) of the values, or only of the ``largest`` |x| where that is below LARGE.
+    """Return floor(log2 |x|) of all values from 2^9 on, and of the largest |x| below.
 
-    Zeros and infinities have no octave.
+    ``largest`` is the largest |x| of all. Zeros have no octave, and a tensor that reaches infinity has none.
     """
-    ends = values if largest >= LARGE else np.array([largest])
-    bits = np.ascontiguousarray(ends, np.float32).view(np.uint32)
-    reached = np.zeros(_EXPONENT_BITS + 1, bool)
-    reached[(bits >> _MANTISSA_BITS) & _EXPONENT_BITS] = True
-    return frozenset((np.flatnonzero(reached[1:-1]) + 1 - _BIAS).tolist())
+    found: set[int] = set()
+    magnitudes = None
+    while 0 < largest < np.inf:
+        found.add(octave := int(np.frexp(largest)[1]) - 1)
+        if octave < _LARGE:
+            break
+        magnitudes = np.abs(values) if magnitudes is None else magnitudes
+        largest = float(np.where(magnitudes < 2.0**octave, magnitudes, 0).max())
+    return frozenset(found)
+
+
+def merge_octaves(one: frozenset[int], other: frozenset[int]) -> frozenset[int]:
+    """Return the octaves of both parts together, the same for all ways to divide them."""
+    both = one | other
+    below = max((octave for octave in both if octave < _LARGE), default=None)
+    return frozenset(octave for octave in both if octave >= _LARGE or octave == below)
 
 
 def hides_the_rest(octaves: frozenset[int]) -> bool:

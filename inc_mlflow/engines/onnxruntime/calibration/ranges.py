@@ -3,14 +3,18 @@
 import json
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
-from inc_mlflow.engines.onnxruntime.calibration.octaves import hides_the_rest, octaves_of
+from inc_mlflow.engines.onnxruntime.calibration.octaves import (
+    hides_the_rest,
+    merge_octaves,
+    octaves_of,
+)
 from inc_mlflow.engines.onnxruntime.calibration.thresholds import finite_range
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 from inc_mlflow.errors import ModelError, StateError
@@ -41,7 +45,8 @@ class MinMax:
             raise ModelError(
                 f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
             )
-        return cls(low, high, octaves_of(values, max(-low, high)))
+        ends = cls(low, high)
+        return replace(ends, octaves=octaves_of(values, max(-low, high))) if ends.bounded else ends
 
     @property
     def bounded(self) -> bool:
@@ -50,8 +55,8 @@ class MinMax:
 
     def merge(self, other: Self) -> Self:
         """Return the ends of both parts together."""
-        ends = min(self.low, other.low), max(self.high, other.high)
-        return type(self)(*ends, self.octaves | other.octaves)
+        ends = type(self)(min(self.low, other.low), max(self.high, other.high))
+        return replace(ends, octaves=merge_octaves(self.octaves, other.octaves)) if ends.bounded else ends
 
     def range(self) -> Range:
         """Return the range that INT8 must cover."""

@@ -95,7 +95,10 @@ def _finish(target: Path, source: Path, without: Collection[str]) -> int:
 
     Every node gets a name, and operator sets that ONNX Runtime lists but no node uses are dropped.
     """
-    model, _ = _rewritten(onnx.load(target, load_external_data=False), _AFTER, source, target.parent, without)
+    folded = onnx.load(target, load_external_data=False)
+    if not folded.graph.node:  # a file without nodes is taken for a truncated one
+        raise ModelError(f"{source}: no output depends on an input; there is nothing to quantise")
+    model, _ = _rewritten(folded, _AFTER, source, target.parent, without)
     _name_nodes(model)
     used = {node.domain for node in all_nodes(model)} | {""}
     keep = [entry for entry in model.opset_import if entry.domain in used]

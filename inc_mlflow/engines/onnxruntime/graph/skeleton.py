@@ -50,4 +50,6 @@ def _copy_fields(source: Any, target: Any, without: str) -> None:
         elif hasattr(value, "CopyFrom"):
             getattr(target, descriptor.name).CopyFrom(value)
         else:
-            setattr(target, descriptor.name, value)
+            # A text that is not UTF-8 can be read from a file, but not set.
+            text = isinstance(value, bytes) and descriptor.type == descriptor.TYPE_STRING
+            setattr(target, descriptor.name, value.decode(errors="replace") if text else value)

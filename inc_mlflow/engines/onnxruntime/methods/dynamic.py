@@ -52,13 +52,14 @@ class DynamicMethod:
 def _without_kernel(structure: onnx.ModelProto, per_channel: bool) -> list[str]:
     """Return the names of nodes for which ONNX Runtime has no kernel, though its quantiser writes them.
 
-    These are convolutions with computed weights, and with scales per channel each MatMul by a vector or a
-    stack of matrices.
+    These are convolutions with computed weights, the standard's own Attention, taken for ONNX Runtime's of
+    that name, and with scales per channel each MatMul by a vector or a stack of matrices.
     """
     axes = {tensor.name: len(tensor.dims) for tensor in structure.graph.initializer}
     convolutions = [n.name for n in structure.graph.node if n.op_type == "Conv" and n.input[1] not in axes]
     products = [n for n in structure.graph.node if n.op_type == "MatMul" and per_channel]
-    return convolutions + [node.name for node in products if axes.get(node.input[1], 2) != 2]
+    attention = [n.name for n in structure.graph.node if n.op_type == "Attention" and not n.domain]
+    return convolutions + attention + [node.name for node in products if axes.get(node.input[1], 2) != 2]
 
 
 METHOD = DynamicMethod()

@@ -73,8 +73,6 @@ class _Chooser:
             return not self._within_zero(node)
         if node.op_type == "Gemm":
             return self._scales(node) and len(node.input) > 2
-        if node.op_type == "ConvTranspose":
-            return self._recipe.per_channel and len(node.input) > 2 and self._has_groups(node)
         return False
 
     def _within_zero(self, clip: onnx.NodeProto) -> bool:
@@ -94,10 +92,6 @@ class _Chooser:
         """Tell whether a Gemm has factors, which the quantiser leaves out of the scale of the bias."""
         return any(attribute.name in {"alpha", "beta"} and attribute.f != 1 for attribute in gemm.attribute)
 
-    def _has_groups(self, node: onnx.NodeProto) -> bool:
-        """Tell whether a ConvTranspose has groups, so that its bias has more channels than its weights."""
-        return any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
-
     def _has_no_operator(self, node: onnx.NodeProto) -> bool:
         """Tell whether the QOperator format has nothing that computes the same as a node."""
         match node.op_type:
@@ -107,6 +101,8 @@ class _Chooser:
                 return not self._pads_with_zero(node)
             case "Resize":
                 return self._interpolates_beyond(node)
+            case "AveragePool" if any(attribute.name == "dilations" for attribute in node.attribute):
+                return True
             case "Conv" | "Gemm" if len(node.input) > 2 and not self._has_bias_of_its_own(node):
                 return True
             case "MatMul" if self._recipe.per_channel and self._weights_are_no_matrix(node):

@@ -177,3 +177,50 @@ def test_an_external_weight_that_changes_is_read_from_its_file(tmp_path):
     baseline, _ = imported(whole, tmp_path, ROWS)
     (weight,) = [t for t in baseline.graph.initializer if len(t.dims) == 2]
     np.testing.assert_allclose(numpy_helper.to_array(weight), normal(0, 8, 4) * 0.5)
+
+
+def test_a_constant_that_must_stay_exact_is_no_operand(tmp_path):
+    nodes = [
+        helper.make_node("Clip", ["x", "", "one"], ["c"]),
+        helper.make_node("MatMul", ["c", "w"], ["m"]),
+        helper.make_node("Add", ["m", "one"], ["y"]),
+    ]
+    weights = {"w": normal(0, 8, 4), "one": np.array(1, "f4")}
+    baseline, _ = imported(graph_of(nodes, weights, {"x": ["n", 8]}, {"y": ["n", 4]}), tmp_path, ROWS)
+    readers = [kinds for kinds in readers_of_constants(baseline).values() if {"Clip", "Add"} & set(kinds)]
+    assert sorted(readers) == [["Add"], ["Clip"]]
+
+
+def test_the_two_weights_of_a_recurrent_layer_are_no_longer_one(tmp_path):
+    nodes = [helper.make_node("LSTM", ["x", "w", "w"], ["y"], hidden_size=8)]
+    model = graph_of(nodes, {"w": normal(0, 1, 32, 8)}, {"x": [3, "n", 8]}, {"y": [3, 1, "n", 8]})
+    baseline, _ = imported(model, tmp_path, [{"x": normal(1, 3, 1, 8)}])
+    (node,) = baseline.graph.node
+    assert node.input[1] != node.input[2]
+
+
+@pytest.mark.parametrize("name", ["x_DequantizeLinear", "last_quant"])
+def test_a_node_name_that_the_quantiser_makes_is_given_away(tmp_path, name):
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["m"], name=name),
+        helper.make_node("Relu", ["m"], ["y"], name="last"),
+    ]
+    model = graph_of(nodes, {"w": normal(0, 8, 4)}, {"x": ["n", 8]}, {"y": ["n", 4]})
+    baseline, _ = imported(model, tmp_path, ROWS)
+    assert name not in {node.name for node in baseline.graph.node}
+
+
+def test_no_type_is_left_of_a_tensor_that_folding_removed(tmp_path):
+    nodes = [
+        helper.make_node("Add", ["x", "b"], ["a"]),
+        helper.make_node("Relu", ["a"], ["x_QuantizeLinear_Output"]),
+        helper.make_node("Clip", ["x_QuantizeLinear_Output", "zero", "six"], ["y"]),
+    ]
+    weights = {"b": normal(0, 8), "zero": np.array(0, "f4"), "six": np.array(6, "f4")}
+    model = graph_of(nodes, weights, {"x": ["n", 8]}, {"y": ["n", 8]})
+    model.graph.value_info.append(
+        helper.make_tensor_value_info("x_QuantizeLinear_Output", TensorProto.FLOAT, ["n", 8])
+    )
+    baseline, _ = imported(model, tmp_path, ROWS)
+    made = {name for node in baseline.graph.node for name in node.output}
+    assert {value.name for value in baseline.graph.value_info} <= made

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.engines.onnxruntime.graph.model_file import all_nodes
 from inc_mlflow.engines.onnxruntime.graph.renaming import all_graphs, defined_names
-from inc_mlflow.engines.onnxruntime.graph.rewrites.opset import RAISE_OPSET
+from inc_mlflow.engines.onnxruntime.graph.rewrites.opset import OPSET, RAISE_OPSET
 from tests.support.graphs import conv_with_batch_norm, linear
 from tests.support.imports import graph_of, imported, normal, run
 
@@ -194,3 +194,18 @@ def test_a_plain_float32_model_of_today_keeps_its_nodes(tmp_path):
     baseline, record = imported(linear(opset=17), tmp_path, ROWS)
     assert [node.op_type for node in all_nodes(baseline)] == ["Gemm", "Relu"]
     assert record.notes == ()
+
+
+def test_a_softmax_of_old_that_an_inner_graph_reads_is_converted(tmp_path):
+    out = helper.make_tensor_value_info("o", TensorProto.FLOAT, None)
+    bodies = [
+        helper.make_graph([helper.make_node(kind, ["s"], ["o"])], kind, [], [out]) for kind in ("Neg", "Exp")
+    ]
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["s"]),
+        helper.make_node("If", ["yes"], ["y"], then_branch=bodies[0], else_branch=bodies[1]),
+    ]
+    weights = {"yes": np.array(True)}
+    model = graph_of(nodes, weights, {"x": ["n", 3, 8]}, {"y": None}, opset=11, ir_version=6)
+    baseline, _ = imported(model, tmp_path, [{"x": normal(0, 1, 3, 8)}])
+    assert baseline.opset_import[0].version == OPSET
