@@ -32,12 +32,12 @@ def best_candidates(
     shown = _within(board.rows, max_drop, metric.loss)
     return {
         "experiment": experiment,
-        "metric": metric.model_dump(mode="json"),
         "run_id": board.run_id,
         "pool": pool,
         "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
         "champion_problem": problem,
         "rows": [_row(one, champion) for one in shown[:limit]],
+        "metric": metric.model_dump(mode="json"),
         "best": board.best.recipe,
         "promote": None
         if champion and champion.sha256 == board.best.sha256

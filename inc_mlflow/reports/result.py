@@ -32,12 +32,12 @@ def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
     return {
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
-        "metric": judged.metric.model_dump(mode="json"),
         "champion": _champion(state, judged.table) if links else None,
         "best": next(row for row in rows if row["verdict"]),
         "table": rows,
         "tracking": links,
         "seconds": _seconds(state),
+        "metric": judged.metric.model_dump(mode="json"),
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
-KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds"]
+KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds", "metric"]
 ROW = [
     "recipe",
     "path",
