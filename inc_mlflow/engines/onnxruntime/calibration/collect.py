@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.calibration.clipped import clipped_inputs
 from inc_mlflow.engines.onnxruntime.calibration.histogram import Histogram
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
@@ -16,6 +17,7 @@ from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_s
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.files import model_sha256
 
 QUANTIZABLE = frozenset(QDQRegistry) | frozenset(QLinearOpsRegistry)
@@ -38,15 +40,15 @@ def collect(
     fetched = [name for name in seen if name not in fed]
     proto = with_outputs(model, fetched)
     session = TimedSession(open_proto(proto, baseline.parent, options(threads)), baseline)
-    rows = 0
+    axes, rows = row_axes(session.session, inside=True), 0
     with ThreadPoolExecutor(threads) as pool:  # idle while the session's own threads run
         spread = map if threads == 1 else pool.map
         for inputs in batches:
-            arrays = _activations(session, fetched, inputs) | {
+            arrays = _activations(session, axes, fetched, inputs) | {
                 name: inputs[name] for name in fed & seen.keys()
             }
             list(spread(_Tensor.add, (seen[name] for name in arrays), arrays.values()))
-            rows += len(next(iter(inputs.values())))
+            rows += row_count(inputs)
             del arrays  # the next run may use their memory again
     minmax = {name: tensor.minmax for name, tensor in sorted(seen.items()) if tensor.minmax is not None}
     bounded = {name: ends for name, ends in minmax.items() if ends.bounded}
@@ -55,14 +57,13 @@ def collect(
 
 
 def _activations(
-    session: TimedSession, names: list[str], inputs: dict[str, np.ndarray]
+    session: TimedSession, axes: RowAxes, names: list[str], inputs: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Run one batch; raise ModelError with ONNX Runtime's complaint in one line."""
     if not names:  # given no names, a session returns every output
         return {}
-    axes = row_axes(session.session, inside=True)
     values = session.run(names, axes.fed(inputs), "calibration rows")
-    rows = len(next(iter(inputs.values())))
+    rows = row_count(inputs)
     return {name: axes.given(name, value, rows) for name, value in zip(names, values, strict=True)}
 
 

@@ -18,15 +18,21 @@ _WIDTH = 3
 """Octaves that large values may fill: a mask plus scores, or the sum of two or three masks."""
 
 
+_NONE: frozenset[int] = frozenset()
+
+
 def octaves_of(values: np.ndarray, largest: float) -> frozenset[int]:
     """Return floor(log2 |x|) of all values from 2^9 on, and of the largest |x| below.
 
-    ``largest`` is the largest |x| of all. Zeros have no octave, and a tensor that reaches infinity has none.
+    ``largest`` is the largest |x| of all. There are none where it is below 2^9, or infinite: such a tensor
+    has no mask, or no range. Zeros have no octave.
     """
+    if largest < 2**_LARGE:
+        return _NONE
     found: set[int] = set()
     magnitudes = None
     while 0 < largest < np.inf:
-        found.add(octave := int(np.frexp(largest)[1]) - 1)
+        found.add(octave := octave_of(largest))
         if octave < _LARGE:
             break
         magnitudes = np.abs(values) if magnitudes is None else magnitudes
@@ -34,11 +40,27 @@ def octaves_of(values: np.ndarray, largest: float) -> frozenset[int]:
     return frozenset(found)
 
 
-def merge_octaves(one: frozenset[int], other: frozenset[int]) -> frozenset[int]:
-    """Return the octaves of both parts together, the same for all ways to divide them."""
-    both = one | other
+def octave_of(value: float) -> int:
+    """Return floor(log2 x) of a positive number."""
+    return int(np.frexp(value)[1]) - 1
+
+
+def merge_octaves(
+    one: frozenset[int], largest: float, other: frozenset[int], other_largest: float
+) -> frozenset[int]:
+    """Return the octaves of both parts together, the same for all ways to divide them.
+
+    A part without octaves, whose ``largest`` value is below 2^9, adds the octave of that value.
+    """
+    if not one and not other:
+        return _NONE
+    both = (one or _of_small(largest)) | (other or _of_small(other_largest))
     below = max((octave for octave in both if octave < _LARGE), default=None)
     return frozenset(octave for octave in both if octave >= _LARGE or octave == below)
+
+
+def _of_small(largest: float) -> frozenset[int]:
+    return frozenset({octave_of(largest)}) if largest else _NONE
 
 
 def hides_the_rest(octaves: frozenset[int]) -> bool:

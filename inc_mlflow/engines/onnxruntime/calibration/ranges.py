@@ -46,7 +46,13 @@ class MinMax:
                 f"model: tensor {name!r} is not a number on calibration data; check the model and its inputs"
             )
         ends = cls(low, high)
-        return replace(ends, octaves=octaves_of(values, max(-low, high))) if ends.bounded else ends
+        octaves = octaves_of(values, ends.largest) if ends.bounded else None
+        return replace(ends, octaves=octaves) if octaves else ends
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return max(-self.low, self.high)
 
     @property
     def bounded(self) -> bool:
@@ -56,7 +62,8 @@ class MinMax:
     def merge(self, other: Self) -> Self:
         """Return the ends of both parts together."""
         ends = type(self)(min(self.low, other.low), max(self.high, other.high))
-        return replace(ends, octaves=merge_octaves(self.octaves, other.octaves)) if ends.bounded else ends
+        octaves = merge_octaves(self.octaves, self.largest, other.octaves, other.largest)
+        return replace(ends, octaves=octaves) if octaves and ends.bounded else ends
 
     def range(self) -> Range:
         """Return the range that INT8 must cover."""

@@ -12,6 +12,7 @@ from onnx.external_data_helper import (
     uses_external_data,
 )
 
+from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import np_dtype, tensors
 
 SMALL = 1024
@@ -19,10 +20,14 @@ SMALL = 1024
 
 
 def values(tensor: onnx.TensorProto, folder: Path) -> np.ndarray:
-    """Return the values of a tensor, whose file is in ``folder`` if it is external."""
+    """Return the values of a tensor, whose file is in ``folder`` if it is external.
+
+    Raises ModelError where its bytes do not fit its shape.
+    """
     own = onnx.TensorProto()
     own.CopyFrom(tensor)  # reading takes external bytes into the tensor
-    return np.asarray(numpy_helper.to_array(own, str(folder)))
+    with library_call(f"tensor {tensor.name!r}: cannot be read, export the model again"):
+        return np.asarray(numpy_helper.to_array(own, str(folder)))
 
 
 def replace(tensor: onnx.TensorProto, array: np.ndarray) -> None:

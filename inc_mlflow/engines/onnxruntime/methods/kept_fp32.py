@@ -1,6 +1,6 @@
 """Nodes that stay FP32 in a static candidate: ONNX Runtime's quantiser would change what they compute."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import onnx
@@ -8,6 +8,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization.registry import QLinearOpsRegistry
 
 from inc_mlflow.engines.onnxruntime.calibration.clipped import CLIPPING, clipped_inputs
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Range
 from inc_mlflow.engines.onnxruntime.options import Static
 
 _OWN_SCALE = frozenset(
@@ -20,15 +21,18 @@ _OWN_SCALE = frozenset(
 their input, and saturate nowhere else."""
 _READ = {"Add": (0, 1), "Mul": (0, 1), "MatMul": (0, 1)}
 """Positions of activations, where they are more than the first."""
+_FAINT = 16 / 256
+"""The quantiser divides the output of every Softmax into 256 steps from 0 to 1. Of one that stays below this,
+over many classes or positions, at most 16 steps are left, and nothing where all are alike."""
 
 
 def nodes_kept_fp32(
-    model: onnx.ModelProto, recipe: Static, ranges: Collection[str], unusable: Collection[str]
+    model: onnx.ModelProto, recipe: Static, ranges: Mapping[str, Range], unusable: Collection[str]
 ) -> list[str]:
     """Return the names of nodes to exclude beside those of the recipe, in graph order.
 
-    ``ranges`` are the tensors that have a range. Nodes at ``unusable`` tensors stay FP32, since INT8 cannot
-    hold them.
+    ``ranges`` are those of the tensors that have one. Nodes at ``unusable`` tensors stay FP32, since INT8
+    cannot hold them.
     """
     return _Chooser(model, recipe, ranges, unusable).kept()
 
@@ -37,9 +41,13 @@ class _Chooser:
     """Decides node after node: what a Relu may become depends on the operator before it."""
 
     def __init__(
-        self, model: onnx.ModelProto, recipe: Static, ranges: Collection[str], unusable: Collection[str]
+        self,
+        model: onnx.ModelProto,
+        recipe: Static,
+        ranges: Mapping[str, Range],
+        unusable: Collection[str],
     ) -> None:
-        self._nodes, self._recipe, self._ranges = model.graph.node, recipe, set(ranges)
+        self._nodes, self._recipe, self._ranges = model.graph.node, recipe, ranges
         self._unusable = set(unusable)
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._outputs = {value.name for value in model.graph.output}
@@ -71,6 +79,8 @@ class _Chooser:
             return True  # the quantiser would give the output of the graph the range behind the clipping
         if node.op_type == "Clip":
             return not self._within_zero(node)
+        if node.op_type == "Softmax":
+            return self._ranges.get(node.output[0], (0.0, 1.0))[1] < _FAINT
         if node.op_type == "Gemm":
             return self._scales(node) and len(node.input) > 2
         return False

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.engines.onnxruntime.calibration.octaves import hides_the_rest, merge_octaves, octaves_of
+from inc_mlflow.engines.onnxruntime.calibration.octaves import hides_the_rest, octaves_of
 from inc_mlflow.engines.onnxruntime.calibration.ranges import MinMax, Ranges
 
 SCORES = np.random.default_rng(0).normal(0, 2, 4096).astype("f4")
@@ -63,8 +63,8 @@ def test_what_fills_its_octaves_is_no_mask(values):
 def test_octaves_are_floors_of_logarithms():
     values = np.array([0, 1, 1.99, -2, 0.5, 1e-40, 512, -1023.9, 2048, 5], "f4")
     assert octaves_of(values, 2048.0) == {11, 9, 2}
-    assert octaves_of(values, 511.0) == {8}
-    assert octaves_of(values, np.inf) == octaves_of(values, 0.0) == frozenset()
+    assert octaves_of(values, 512.0) == {9, 2}
+    assert octaves_of(values, np.inf) == octaves_of(values, 511.0) == octaves_of(values, 0.0) == frozenset()
 
 
 def test_half_precision_is_counted_as_float32():
@@ -74,9 +74,8 @@ def test_half_precision_is_counted_as_float32():
 @given(st.lists(st.lists(st.integers(-10, 20), min_size=1, max_size=5), min_size=1, max_size=4))
 def test_parts_have_the_octaves_of_the_whole(batches):
     parts = [np.ldexp(1.5, batch).astype("f4") for batch in batches]
-    whole = np.concatenate(parts)
-    merged = reduce(merge_octaves, (octaves_of(part, float(part.max())) for part in parts))
-    assert merged == octaves_of(whole, float(whole.max()))
+    merged = reduce(MinMax.merge, (MinMax.of("x", part) for part in parts))
+    assert merged == MinMax.of("x", np.concatenate(parts))
 
 
 @pytest.mark.parametrize(

@@ -193,3 +193,20 @@ def test_only_what_would_be_wrong_stays_float(name, tmp_path):
     found = operators(name, tmp_path)
     assert found.count("QLinearConv") == 2
     assert {"Relu", "Clip"} & set(found)
+
+
+@pytest.mark.parametrize("quant_format", ["QDQ", "QOperator"])
+@pytest.mark.parametrize("classes", [4, 1000])
+def test_a_softmax_over_many_classes_keeps_its_small_values(classes, quant_format, tmp_path):
+    weights = {"w": GENERATOR.normal(0, 0.05, (8, classes)).astype("f4")}
+    nodes = [node("MatMul", ["x", "w"], ["m"]), node("Softmax", ["m"], ["y"])]
+    onnx.save(model(nodes, weights, {"x": [1, 8]}, {"y": [1, classes]}, 17), tmp_path / "source.onnx")
+    normalize(tmp_path / "source.onnx", tmp_path)
+    rows = [{"x": GENERATOR.normal(0, 1, (1, 8)).astype("f4")} for _ in range(8)]
+    ranges = collect(tmp_path / MODEL, rows, threads=1)
+    quantize(tmp_path / MODEL, ranges, Static(quant_format=quant_format), tmp_path / "int8.onnx")
+    before, after = (Runner(tmp_path / name, threads=1) for name in (MODEL, "int8.onnx"))
+    true, found = (np.stack([run(row)["y"] for row in rows]) for run in (before, after))
+    assert np.sqrt(np.mean((true - found) ** 2) / np.mean(true**2)) < 0.05
+    absorbed = "QLinearSoftmax" in {one.op_type for one in all_nodes(read_structure(tmp_path / "int8.onnx"))}
+    assert absorbed == (quant_format == "QOperator" and classes == 4)

@@ -3,12 +3,12 @@
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import numpy_helper, version_converter
+from onnx import version_converter
 
 from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors, rename_captured
 from inc_mlflow.engines.onnxruntime.graph.captured import subgraphs as bodies
+from inc_mlflow.engines.onnxruntime.graph.initializers import values
 from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import subgraphs
 from inc_mlflow.engines.onnxruntime.graph.renaming import (
@@ -34,7 +34,7 @@ def opset_of(model: onnx.ModelProto) -> int:
     return next((entry.version for entry in model.opset_import if entry.domain in _OWN), 1)
 
 
-def _raise(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
+def _raise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto | None:
     if not any(entry.domain in _OWN for entry in model.opset_import):  # only operators of other domains
         model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
         return model
@@ -47,7 +47,7 @@ def _raise(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
     model = with_weights(raised, model)
     _end_shadowing(model.graph, set(), all_names(model))
     if before < _HALF_PIXEL:
-        _place_pixels(model)
+        _place_pixels(model, folder)
     return model
 
 
@@ -99,7 +99,7 @@ def _rename_inside(graph: onnx.GraphProto, names: dict[str, str]) -> None:
             entry.name = names.get(entry.name, entry.name)
 
 
-def _place_pixels(model: onnx.ModelProto) -> None:
+def _place_pixels(model: onnx.ModelProto, folder: Path) -> None:
     """Give each Resize the placement of opset 10; the converter leaves the default of opset 11."""
     constants = {tensor.name: tensor for graph in all_graphs(model.graph) for tensor in graph.initializer}
     for graph in all_graphs(model.graph):
@@ -109,7 +109,7 @@ def _place_pixels(model: onnx.ModelProto) -> None:
         for node in graph.node:
             given = {attribute.name for attribute in node.attribute}
             if node.op_type == "Resize" and "coordinate_transformation_mode" not in given:
-                shrinks = _shrinks(constants.get(node.input[2]) if len(node.input) > 2 else None)
+                shrinks = _shrinks(constants.get(node.input[2]) if len(node.input) > 2 else None, folder)
                 node.attribute.append(
                     onnx.helper.make_attribute("coordinate_transformation_mode", "asymmetric")
                 )
@@ -118,9 +118,9 @@ def _place_pixels(model: onnx.ModelProto) -> None:
                 )
 
 
-def _shrinks(scales: onnx.TensorProto | None) -> bool:
+def _shrinks(scales: onnx.TensorProto | None, folder: Path) -> bool:
     """Tell whether scales shrink an axis: ONNX Runtime then takes the next pixel, not the one before."""
-    return scales is not None and bool((np.asarray(numpy_helper.to_array(scales)) < 1).any())
+    return scales is not None and bool((values(scales, folder) < 1).any())
 
 
 RAISE_OPSET = Rewrite("opset", _raise)
