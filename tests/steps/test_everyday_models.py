@@ -11,7 +11,8 @@ import onnxruntime
 import pytest
 from onnxruntime.quantization import quantize_dynamic
 
-from inc_mlflow.records import ChampionRecord, JudgementRecord
+from inc_mlflow.errors import ModelError
+from inc_mlflow.records import ChampionRecord
 from inc_mlflow.reports.result import job_result
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.compress.quantize import quantize
@@ -100,10 +101,11 @@ def test_a_search_ends_with_a_verdict(name, tmp_path, state):
             assert onnx.TensorProto.FLOAT16 not in kinds, f"{file} still has weights in half precision"
 
 
-def test_a_model_that_is_int8_already_is_told_to_be_one(tmp_path, state):
+def test_a_model_that_is_int8_already_is_refused_before_any_work(tmp_path):
     onnx.save(models.perceptron(), tmp_path / "fp32.onnx")
     quantize_dynamic(tmp_path / "fp32.onnx", tmp_path / "int8.onnx")
-    result = judged(prepare(tmp_path, onnx.load(tmp_path / "int8.onnx")), state)
-    assert result["verdict"] == "fail"
-    assert JudgementRecord.load(state / "judgement").verdict == "fail"
-    assert any("INT8" in reason or "quanti" in reason for reason in result["reasons"]), result["reasons"]
+    job = prepare(tmp_path, onnx.load(tmp_path / "int8.onnx"))
+    with pytest.raises(
+        ModelError, match=r"already INT8: \d+ MatMulInteger; give the FP32 model it came from"
+    ):
+        check(job)

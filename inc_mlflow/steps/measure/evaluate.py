@@ -113,6 +113,7 @@ def run_models(
     metric = resolve(job.spec.metric, job.root, outputs)
     data = open_data(job)
     share, scoring = Share(data, split, job.layout.batch, shard), scoring_of(metric)
+    share.check()  # before any model runs
     constant = constant_answer(runners[BASELINE], data.drawn(split, TRIED), scoring, metric.higher_is_better)
     batches = share.batches(f"evaluate on {split}")
     reduced = evaluate_rows(runners, BASELINE, batches, scoring, len(usable_cores()), constant)
