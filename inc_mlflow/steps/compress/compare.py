@@ -2,10 +2,10 @@
 
 A tensor of 8 bits is exact to about 1 % of its root mean square, and a network adds up a few of these. Of 70
 candidates of five real networks (static and dynamic, both formats, all calibration methods), 68 have outputs
-that are off by at most 41 % of their root mean square. The other two, one network in QOperator, are off by up
-to 63 % and by twice the standard deviation; the F1 of the one that was scored fell below a half. An output
-beyond the bounds below has been computed wrongly, or is of no use: it has less than one bit of signal, or
-says less than its mean does.
+that are off by at most 41 % of their root mean square. The other two, one network with integer operators,
+are off by up to 63 % and by twice the standard deviation; the F1 of the one that was scored fell below a
+half. An output beyond the bounds below has been computed wrongly, or is of no use: it has less than one bit
+of signal, or says less than its mean does.
 """
 
 from collections.abc import Sequence
