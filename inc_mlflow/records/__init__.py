@@ -36,6 +36,7 @@ from inc_mlflow.records.facts import (
     HostFacts,
     ImportedBaseline,
     ImportRecord,
+    SharedInput,
     SplitFacts,
     TensorSpec,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "ScoreRange",
     "Shard",
     "ShardRecord",
+    "SharedInput",
     "Slow",
     "Speed",
     "SplitFacts",
