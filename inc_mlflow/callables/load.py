@@ -16,7 +16,8 @@ from inc_mlflow.errors import CallableError, IncError
 def load_callable(reference: str, root: Path, where: str) -> Callable[..., Any]:
     """Import ``file.py:function`` relative to ``root``; ``where`` is the job field that names it.
 
-    Raises CallableError where the file is missing, fails to run, or has no such function.
+    Raises CallableError where the file is missing, fails to run, has no such function, or imports a module
+    whose name stands for another file in the folder of another callable.
     """
     file, _, name = reference.rpartition(":")
     module = _module((root / file).resolve(), where)
@@ -57,8 +58,8 @@ def _module(path: Path, where: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise CallableError(f"{where}: {path} is not a Python file; write it as file.py:function")
     module = importlib.util.module_from_spec(spec)
+    let_import_siblings(name, path, where)
     sys.modules[name] = module  # dataclasses and pickling look the module up by name
-    let_import_siblings(name, path.parent)
     with user_code(path, where):
         spec.loader.exec_module(module)
     return module

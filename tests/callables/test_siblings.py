@@ -8,6 +8,7 @@ import pytest
 
 from inc_mlflow.callables import code_files, load_callable
 from inc_mlflow.callables.siblings import _Siblings
+from inc_mlflow.errors import CallableError
 
 NAMES = ("inc_mlflow_user_metric", "beside", "lower", "package", "statistics", "winreg_of_nobody")
 
@@ -72,3 +73,35 @@ def test_what_a_file_imports_is_part_of_its_code(folder):
 def test_a_file_that_is_no_python_is_still_part_of_the_code(folder):
     write(folder, metric="import beside", beside="def (")
     assert code_files(folder / "metric.py") == [folder / "beside.py", folder / "metric.py"]
+
+
+CALLABLE = "import beside\ndef f():\n    return beside.f()"
+
+
+def test_two_folders_with_other_code_of_one_name_are_refused(folder):
+    """Both would get the module of the folder that is loaded first."""
+    write(folder, "data", metric=CALLABLE, beside="def f():\n    return 'of data'")
+    write(folder, "metrics", metric=CALLABLE, beside="def f():\n    return 'of metrics'")
+    assert load(folder / "data")() == "of data"
+    with pytest.raises(
+        CallableError, match=r"^metric\.callable: its code imports 'beside', and so does a file"
+    ):
+        load(folder / "metrics")
+
+
+@pytest.mark.parametrize("name", ["beside", "statistics"])
+def test_equal_code_and_names_that_python_has_are_no_trouble(folder, name):
+    code = f"import {name}\ndef f():\n    return {name}"
+    for inside in ("data", "metrics"):
+        write(folder, inside, metric=code, beside="", statistics=f"# of {inside}")
+        assert load(folder / inside)().__name__ == name
+
+
+def test_a_package_of_one_name_is_compared_whole(folder):
+    write(folder, "data", metric="from package import one\ndef f():\n    pass")
+    write(folder, "metrics", metric="from package import two\ndef f():\n    pass")
+    write(folder / "data", "package", one="", two="")
+    write(folder / "metrics", "package", one="", two="different = True")
+    load(folder / "data")
+    with pytest.raises(CallableError, match="imports 'package'"):
+        load(folder / "metrics")
