@@ -261,4 +261,4 @@ def _pair(item: Any, where: str) -> Batch:
             f"{where}: yields {type(item).__name__}; it must yield (dict of input arrays, labels or None)"
         )
     inputs, labels = item
-    return inputs, labels
+    return {name: np.asarray(array) for name, array in inputs.items()}, labels

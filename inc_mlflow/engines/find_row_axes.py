@@ -15,6 +15,8 @@ from inc_mlflow.registry import did_you_mean
 _UNKNOWN = {"", "?"}
 """Names that exporters give to every axis they know nothing about."""
 _BATCH = "batch"
+_TIME = ("time", "seq", "frame", "length", "step")
+"""What stands in a name of an axis that counts no rows."""
 NOTHING_SAID: Mapping[str, int | None] = {}
 
 
@@ -89,7 +91,11 @@ class _Known:
         certain = bool(names) or len(batch) == 1
         first = [shape[0] for name, shape in inputs.items() if shape and name not in said]
         if not certain:
-            names = {size for size in first if isinstance(size, str)}
+            names = {
+                shape[0]
+                for name, shape in inputs.items()
+                if shape and name not in said and isinstance(shape[0], str) and not _begins_with_time(shape)
+            }
         elif not names:
             names = batch
         sizes = [*axes.values()] or first
@@ -123,7 +129,12 @@ class _Known:
             raise _UndecidedError
         if isinstance(shape[0], int):
             return self._behind_fixed(shape)
-        return None if shape[0] in self.others else 0
+        if shape[0] in self.others:
+            return None
+        if _begins_with_time(shape):
+            free = (axis for axis, size in enumerate(shape) if not isinstance(size, int))
+            raise _UndecidedError(_only(axis for axis in free if axis))
+        return 0
 
     def _behind_fixed(self, shape: Sequence[int | str | None]) -> int:
         """Return the axis of rows where the first axis has a fixed size and no axis has a name of rows."""
@@ -141,6 +152,12 @@ class _Known:
         if shape[0] == 1 and not unnamed:
             return 0
         raise _UndecidedError(_only(axis for axis, size in enumerate(shape) if not isinstance(size, int)))
+
+
+def _begins_with_time(shape: Sequence[int | str | None]) -> bool:
+    """Tell whether the first axis calls itself a time while another one could count rows."""
+    called = str(shape[0]).lower()
+    return any(word in called for word in _TIME) and any(not isinstance(size, int) for size in shape[1:])
 
 
 def _only(axes: Iterator[int]) -> int | None:

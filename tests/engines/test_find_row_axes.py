@@ -13,6 +13,8 @@ CLEAR = [
     ({"x": ["batch", "time"], "y": ["time", "batch"]}, [0, 1]),
     ({"x": ["time", "batch", 16]}, [1]),
     ({"x": ["t", "n", 16]}, [0]),
+    ({"x": ["seq_len", 16]}, [0]),
+    ({"x": ["seq_len", "n", 16], "lengths": ["n"]}, [1, 0]),
     ({"ids": ["batch", "length"], "positions": ["length"]}, [0, None]),
     ({"ids": ["batch", "length"], "mask": ["batch_of_mask", "length"]}, [0, 0]),
     ({"x": ["a", 3], "y": ["b", 5]}, [0, 0]),
@@ -27,6 +29,7 @@ CLEAR = [
     ({"x": [], "y": []}, [None, None]),
 ]
 UNCLEAR = [
+    ({"x": ["seq_len", "n", 16]}, "'x': its shape (seq_len, n, 16) does not", "{x: 1}"),
     ({"x": ["n", "t", 16], "y": ["t", "n"]}, "'x': its shape (n, t, 16) beside 'y' (t, n)", "{x: …, y: …}"),
     ({"x": [1, 512], "state": [2, 1, 128]}, "'state': its shape (2, 1, 128) beside 'x'", "{state: 1}"),
     ({"x": [4, 512], "table": [7, 3]}, "'x': its shape (4, 512) beside 'table'", "{x: …, table: …}"),
