@@ -110,6 +110,10 @@ def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, w
 
     The number of groups counts, not that of rows, and scores that are right or wrong count as any others.
     """
-    return split_power_at_best(
-        int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}"
-    )
+    unit = f"groups of {job.spec.data.group}"
+    return split_power_at_best(independent(groups), gate, candidates, whole, unit)
+
+
+def independent(groups: np.ndarray) -> int:
+    """Return how many groups there are; ``groups`` is the number of each row's, from 0."""
+    return int(groups.max()) + 1
