@@ -52,7 +52,7 @@ class Pipeline:
             raise ModelError(str(error)) from error
 
     def _checked(self, found: Any, rows: int) -> Arrays:
-        """Return the declared outputs as arrays; raise ModelError where one is missing, or not of the rows."""
+        """Return the declared outputs as arrays; raise ModelError where one is missing or not of all rows."""
         given = found if isinstance(found, Mapping) else {self.outputs[0]: found}
         if missing := [name for name in self.outputs if name not in given]:
             names = ", ".join(map(str, given))

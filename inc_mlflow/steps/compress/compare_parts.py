@@ -7,8 +7,11 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, LoadedModel, RunSettings
 from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.engines.parts.folder import PartsModel
+from inc_mlflow.engines.parts.options import PerPart
 from inc_mlflow.engines.parts.pipeline import load_pipeline, spread_calls
 from inc_mlflow.files import model_sha256
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.spec import Recipe
 from inc_mlflow.steps.compress.compare import ROWS, Reference
 
 
@@ -42,10 +45,10 @@ class PartsReference(Reference):
         return super().check(candidate, label)
 
 
-def left_fp32(baseline: Path, candidate: Path, recipe: dict[str, object]) -> list[str]:
-    """Return the parts that a recipe names and that are the baseline's all the same."""
-    named = recipe.get("parts")
-    if not isinstance(named, dict):
+def fp32_parts(recipe: Recipe, candidate: Path) -> list[str]:
+    """Return the parts that a recipe names and that stay FP32 all the same, since nothing in them changes."""
+    engine = ENGINES.get(recipe.engine)
+    if not isinstance(engine, PartsEngine) or not isinstance(recipe, PerPart):
         return []
-    old, new = PartsModel.open(baseline).parts, PartsModel.open(candidate).parts
-    return [name for name in named if model_sha256(old[name]) == model_sha256(new[name])]
+    parts = PartsModel.open(candidate).parts
+    return [name for name in recipe.parts if not engine.inner.int8_operators(parts[name])]

@@ -16,7 +16,7 @@ from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.compress.compare import compared_rows
-from inc_mlflow.steps.compress.compare_parts import reference_of
+from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
@@ -149,10 +149,11 @@ def _labels(recipes: Iterable[Recipe]) -> list[str]:
 
 
 def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate:
+    fp32 = "+".join(fp32_parts(recipe, path))
     return Candidate(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
         engine=recipe.engine,
-        label=name,
+        label=f"{name}; {fp32} stays FP32" if fp32 else name,
         path=str(path.relative_to(target)),
         sha256=model_sha256(path),
         size_bytes=model_bytes(path),

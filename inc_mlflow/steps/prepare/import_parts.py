@@ -14,7 +14,7 @@ CALLS = 16
 
 
 def import_checked(engine: Engine, source: Path, folder: Path, rows: Rows) -> CheckedImport:
-    """Write the baseline into ``folder``, compared with its source; raise ModelError as ``checked_import``."""
+    """Write the baseline into ``folder``, compared with its source; raise what ``checked_import`` raises."""
     if isinstance(engine, PartsEngine):
         return _import_parts(engine, source, folder, rows)
     return checked_import(engine, source, folder, rows)
