@@ -57,8 +57,8 @@ def _module(path: Path, where: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise CallableError(f"{where}: {path} is not a Python file; write it as file.py:function")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look the module up by name
     let_import_siblings(name, path.parent)
+    sys.modules[name] = module  # dataclasses and pickling look the module up by name
     with user_code(path, where):
         spec.loader.exec_module(module)
     return module

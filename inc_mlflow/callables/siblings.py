@@ -45,12 +45,28 @@ def _top_name(module: dict[str, object]) -> str:
 
 
 def let_import_siblings(module: str, folder: Path) -> None:
-    """Let the code of ``module`` import what is in ``folder``, if nothing else has the name."""
+    """Let the code of ``module`` import what is in ``folder``, if nothing else has the name.
+
+    Where code of that name was loaded from another folder, with other modules beside it, it keeps what it has
+    imported; from now on the names stand for the modules of this folder.
+    """
+    for other in (one for one in sys.meta_path if isinstance(one, _Siblings) and one.folder != folder):
+        changed = {name for name in other.modules if _differs(name, other.folder, folder)}
+        if module in other.modules and changed:
+            for name in {module, *changed}:
+                other.modules.discard(name)
+                sys.modules.pop(name, None)
     known = (one for one in sys.meta_path if isinstance(one, _Siblings) and one.folder == folder)
     if (siblings := next(known, None)) is None:
         siblings = _Siblings(folder)
         sys.meta_path.append(siblings)
     siblings.modules.add(module)
+
+
+def _differs(module: str, one: Path, other: Path) -> bool:
+    """Tell whether both folders have a module of that name, and not the same."""
+    texts = [list(_files_of(folder, module))[-1:] for folder in (one, other)]
+    return all(texts) and texts[0][0].read_bytes() != texts[1][0].read_bytes()
 
 
 def code_files(file: Path) -> list[Path]:

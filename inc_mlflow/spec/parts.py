@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from inc_mlflow.files import canonical_json, sha256_text, write_text
+from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import PARTS
 from inc_mlflow.remote import cache_folder, local_path
 from inc_mlflow.spec.data import Function, LocalPath, RemotePath
@@ -135,13 +136,22 @@ def has_parts(model: object) -> bool:
 
 
 def _per_part(recipe: Any, names: Sequence[str]) -> Any:
-    if not isinstance(recipe, Mapping) or recipe.get("method") == PER_PART:
+    if not isinstance(recipe, Mapping):
         return recipe
     parts = recipe.get("parts", names)
     if isinstance(parts, Mapping):
         others = {key: value for key, value in recipe.items() if key != "parts"}
-        return {**others, "engine": PARTS, "method": PER_PART, "parts": dict(parts)}
+        return {**others, "engine": PARTS, "method": PER_PART, "parts": _known(parts, names)}
     if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts:
         raise ValueError("recipes: parts: give names of parts, as [encoder], or a recipe for each")
     own = {key: value for key, value in recipe.items() if key != "parts"}
-    return {"engine": PARTS, "method": PER_PART, "parts": {str(name): own for name in parts}}
+    own_of = {str(name): own for name in parts}
+    return {"engine": PARTS, "method": PER_PART, "parts": _known(own_of, names)}
+
+
+def _known(recipes: Mapping[Any, Any], names: Sequence[str]) -> dict[Any, Any]:
+    """Return the recipes of parts; raise ValueError where the model has no such part."""
+    if unknown := [name for name in recipes if name not in names]:
+        close = did_you_mean(str(unknown[0]), names)
+        raise ValueError(f"recipes: no part {unknown[0]!r}{close}; the model has {', '.join(names)}")
+    return dict(recipes)

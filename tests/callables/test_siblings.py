@@ -72,3 +72,25 @@ def test_what_a_file_imports_is_part_of_its_code(folder):
 def test_a_file_that_is_no_python_is_still_part_of_the_code(folder):
     write(folder, metric="import beside", beside="def (")
     assert code_files(folder / "metric.py") == [folder / "beside.py", folder / "metric.py"]
+
+
+def copy_of(folder, name, **files):
+    place = folder / name
+    place.mkdir()
+    write(place, **files)
+    return place
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_copies_of_one_code_in_two_folders_work_side_by_side(folder, lazily):
+    code = "from beside import f" if not lazily else "def f():\n    import beside\n\n    return beside.f()"
+    files = {"metric": code, "beside": "def f():\n    return 1"}
+    first, second = (load(copy_of(folder, name, **files)) for name in ("first", "second"))
+    assert (first(), second(), first()) == (1, 1, 1)
+
+
+def test_code_that_changed_gets_the_modules_of_its_own_folder(folder):
+    metric = "from beside import g\ndef f():\n    return g()"
+    first = load(copy_of(folder, "first", metric=metric, beside="def g():\n    return 'old'"))
+    second = load(copy_of(folder, "second", metric=metric, beside="def g():\n    return 'new'"))
+    assert (first(), second(), first()) == ("old", "new", "old")

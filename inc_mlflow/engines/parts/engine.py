@@ -75,11 +75,13 @@ class PartsEngine:
         self.inner.check_source(path)
 
     def source_files(self, source: Path) -> list[Path]:
-        """Return the files of all parts and of the code; raise ModelError where one cannot be read."""
+        """Return the files of all parts and of the code; raise ModelError where one cannot be read.
+
+        The description of a source is not among them: it is made from the job, with paths of one machine.
+        """
         model = _open(source)
-        described = [source] if source.is_file() else []
         parts = [file for _, path in sorted(model.parts.items()) for file in self.inner.source_files(path)]
-        return list(dict.fromkeys([*described, *parts, *model.code_files()]))
+        return list(dict.fromkeys([*parts, *model.code_files()]))
 
     def interface(self, model: Path) -> Interface:
         """Return what the description says: a part's inputs, or inputs of any shape, and names of outputs."""
@@ -111,6 +113,12 @@ class PartsEngine:
         self.add_code(source, folder)
         notes = [f"{name}: {note}" for name, one in made.items() for note in one.notes]
         return Imported({"parts": len(made)}, notes=tuple(notes))
+
+    def check_function(self, source: Path) -> None:
+        """Raise FunctionError where the file with the function does not run, or has no such function."""
+        from inc_mlflow.engines.parts.pipeline import Pipeline
+
+        Pipeline(_open(source), {})
 
     def part_folder(self, folder: Path, part: str) -> Path:
         """Return where the model of a part is, in the model that a step's ``folder`` holds."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from inc_mlflow.engines.engine import Engine, Imported, RunSettings
 from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.engines.parts.folder import PartsModel
-from inc_mlflow.engines.parts.pipeline import load_pipeline, spread_calls
+from inc_mlflow.engines.parts.pipeline import FunctionError, load_pipeline, spread_calls
 from inc_mlflow.errors import ModelError
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, checked_import
 
@@ -50,6 +50,8 @@ def _calls(engine: PartsEngine, model: PartsModel, rows: Rows) -> tuple[dict[str
     try:
         pipeline = load_pipeline(model, engine.inner, RunSettings())
         calls = spread_calls(pipeline, rows.rows, CALLS)
-    except ModelError as error:
+    except FunctionError:
+        raise
+    except ModelError as error:  # a part that needs its import to run
         return dict.fromkeys(model.parts, Rows(())), str(error)
     return {name: Rows(calls.get(name, ())) for name in model.parts}, None
