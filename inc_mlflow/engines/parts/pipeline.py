@@ -49,9 +49,10 @@ class Pipeline:
         return seen
 
     def _run(self, parts: Mapping[str, Part], inputs: Arrays) -> Arrays:
+        named = _Parts({name: _named(name, part, self._parts[name]) for name, part in parts.items()})
         try:
             with user_code(self._code, FIELD):
-                return self._checked(self._function(_Parts(parts), dict(inputs)), row_count(inputs))
+                return self._checked(self._function(named, dict(inputs)), row_count(inputs))
         except CallableError as error:
             raise FunctionError(str(error)) from error
 
@@ -104,6 +105,19 @@ def spread_calls(pipeline: Pipeline, rows: Iterable[Arrays], most: int) -> dict[
 def _spread(calls: list[Arrays], most: int) -> list[Arrays]:
     places = np.unique(np.linspace(0, len(calls) - 1, min(most, len(calls))).round().astype(int))
     return [calls[place] for place in places]
+
+
+def _named(name: str, part: Part, loaded: LoadedModel) -> Part:
+    """Return a part whose errors name it by its field, not by a file that may be gone."""
+
+    def call(inputs: Arrays) -> Arrays:
+        try:
+            return part(inputs)
+        except ModelError as error:
+            text = str(error).removeprefix(f"{loaded.model}: ")
+            raise ModelError(f"model.parts.{name}: {text}", error.details) from error
+
+    return call
 
 
 def _recorded(part: Part, seen: list[Arrays]) -> Part:
