@@ -40,7 +40,7 @@ class PartsSpec(SpecModel):
             description="What rows have: the part that has the same inputs, by default the first; "
             "or input -> NumPy type."
         ),
-    ]
+    ] = ""
     outputs: Annotated[
         tuple[str, ...],
         Field(strict=False, min_length=1, description="Names of what the function returns."),
