@@ -20,6 +20,7 @@ from inc_mlflow.spec.placement import (
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import AnyRecipe, Recipe, parse_recipe
+from inc_mlflow.spec.several_metrics import JobMetric, gates_of
 from inc_mlflow.spec.tracking import TrackingSpec
 from inc_mlflow.spec.transform import ImageTransform, TextTransform
 
@@ -43,6 +44,7 @@ __all__ = [
     "ImageTransform",
     "Isa",
     "Job",
+    "JobMetric",
     "JobSpec",
     "Layout",
     "MetricSpec",
@@ -55,6 +57,7 @@ __all__ = [
     "Toleration",
     "TrackingSpec",
     "emulated_pool",
+    "gates_of",
     "parse_isa",
     "parse_recipe",
 ]

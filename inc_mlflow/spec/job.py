@@ -32,6 +32,7 @@ from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Recipe, Recipes
 from inc_mlflow.spec.search import SearchSpec
+from inc_mlflow.spec.several_metrics import JobMetric, check_metrics, first_limit_in_gate
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
@@ -41,7 +42,10 @@ class JobSpec(SpecModel):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     # Building the schema looks up the options of all engines; importing this module does not.
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(
+        defer_build=True,
+        json_schema_extra={"oneOf": [{"required": ["metric"]}, {"required": ["metrics"]}]},
+    )
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     name: Annotated[
@@ -62,7 +66,17 @@ class JobSpec(SpecModel):
         Field(description="The source, as an .onnx file, relative to the job file or s3://bucket/path."),
     ]
     data: DataSpec
-    metric: MetricSpec
+    metric: MetricSpec | None = None
+    metrics: Annotated[
+        tuple[JobMetric, ...] | None,
+        Field(
+            min_length=1,
+            max_length=20,
+            strict=False,
+            description="Instead of `metric`, several: the first orders the table, and the gate asks for all "
+            "that are not informative.",
+        ),
+    ] = None
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
     search: SearchSpec = SearchSpec()
     pools: Annotated[
@@ -85,16 +99,11 @@ class JobSpec(SpecModel):
     gate: GateSpec = GateSpec()
     tracking: TrackingSpec = TrackingSpec()
 
-    @field_validator("metric", mode="before")
-    @classmethod
-    def _metric_by_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
     @model_validator(mode="before")
     @classmethod
-    def _engines_of(cls, data: Any) -> Any:
-        """Replace ``auto`` by names of engines, and give each recipe the first engine with its method."""
-        return with_engines(data) if isinstance(data, Mapping) else data
+    def _in_full(cls, data: Any) -> Any:
+        """Write engines and recipes in full, and the limits of the first of several metrics into the gate."""
+        return first_limit_in_gate(with_engines(data)) if isinstance(data, Mapping) else data
 
     @field_validator("engines")
     @classmethod
@@ -110,6 +119,7 @@ class JobSpec(SpecModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        check_metrics(self.metric, self.metrics, self.gate)
         if self.recipes == "auto":
             self._searchable()
         for name in self.search.pools or ():
@@ -133,6 +143,13 @@ class JobSpec(SpecModel):
                     "that needs none"
                 )
         return self
+
+    @property
+    def all_metrics(self) -> dict[str, MetricSpec]:
+        """The metrics by the field that each stands in; the first orders the table."""
+        if self.metric is not None:
+            return {"metric": self.metric}
+        return {f"metrics[{number}]": metric for number, metric in enumerate(self.metrics or ())}
 
     @property
     def listed(self) -> tuple[Recipe, ...]:
