@@ -22,6 +22,16 @@ METHODS: "Registry[Method]" = Registry(
             "Activations scaled at run time, no calibration: strong for transformers and recurrent models.",
             options="inc_mlflow.engines.onnxruntime.options:Dynamic",
         ),
+        "onnxruntime.mixed": Entry(
+            "inc_mlflow.engines.onnxruntime.methods.mixed:METHOD",
+            "Any set of units (what runs in one kernel) in INT8, the others dynamic or FP32.",
+            options="inc_mlflow.engines.onnxruntime.options:Mixed",
+        ),
+        "parts.per_part": Entry(
+            "inc_mlflow.engines.parts.method:METHOD",
+            "Models of several graphs: each part by a recipe of its own, or left in FP32.",
+            options="inc_mlflow.engines.parts.options:PerPart",
+        ),
     },
 )
 

@@ -5,9 +5,11 @@ from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, FormatOptions, Split
 from inc_mlflow.spec.gate import GateSpec
-from inc_mlflow.spec.job import Job, JobSpec
+from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.layout import Layout
+from inc_mlflow.spec.loaded_job import Job
 from inc_mlflow.spec.metric import MetricSpec
+from inc_mlflow.spec.parts import PartsSpec
 from inc_mlflow.spec.placement import (
     CPU,
     LOCAL,
@@ -48,6 +50,7 @@ __all__ = [
     "JobSpec",
     "Layout",
     "MetricSpec",
+    "PartsSpec",
     "PolicySpec",
     "PoolSpec",
     "Recipe",

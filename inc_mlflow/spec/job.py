@@ -1,13 +1,14 @@
 """The whole job: read from YAML or JSON, written as canonical JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -17,15 +18,14 @@ from pydantic import (
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
-from inc_mlflow.remote import local_path
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
 from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
-from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
+from inc_mlflow.spec.parts import PartsSpec, has_parts
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
@@ -62,8 +62,12 @@ class JobSpec(SpecModel):
         ),
     ] = (DEFAULT_ENGINE,)
     model: Annotated[
-        RemotePath,
-        Field(description="The source, as an .onnx file, relative to the job file or s3://bucket/path."),
+        Annotated[RemotePath, Tag("one_")] | Annotated[PartsSpec, Tag("several_")],
+        Discriminator(lambda model: "several_" if has_parts(model) else "one_"),
+        Field(
+            description="The source, as an .onnx file, relative to the job file or s3://bucket/path; "
+            "or the parts of a model of several graphs, and the function that runs them."
+        ),
     ]
     data: DataSpec
     metric: MetricSpec | None = None
@@ -112,10 +116,16 @@ class JobSpec(SpecModel):
 
     @field_validator("model")
     @classmethod
-    def _taken(cls, path: str, info: ValidationInfo) -> str:
+    def _taken(cls, model: str | PartsSpec, info: ValidationInfo) -> str | PartsSpec:
         for engine in info.data.get("engines", ()):
-            ENGINES.get(engine).check_source(path)
-        return path
+            if isinstance(model, PartsSpec) != (engine == PARTS):
+                raise ValueError(
+                    f"{engine} takes no such model: {PARTS} is for models of several parts; "
+                    "leave `engines` out"
+                )
+            for path in model.parts.values() if isinstance(model, PartsSpec) else (model,):
+                ENGINES.get(engine).check_source(path)
+        return model
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -248,47 +258,6 @@ class JobSpec(SpecModel):
     def to_text(self) -> str:
         """Return canonical JSON: equal jobs give equal bytes."""
         return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job, the directory of its relative paths (that of the job file), and the pool of this process."""
-
-    spec: JobSpec
-    root: Path
-    on: str | None = None
-    """Pool of this process; None where nothing is measured, or on the first pool."""
-
-    @classmethod
-    def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file as ``JobSpec.load``, with the same errors."""
-        return cls(JobSpec.load(path, placement), path.resolve().parent)
-
-    @property
-    def pool(self) -> str:
-        """The pool to which the measurements of this process belong."""
-        return self.on or self.spec.pool
-
-    @property
-    def hardware(self) -> PoolSpec:
-        """Definition of that pool; raise SpecError where the job's text does not define it."""
-        if self.pool == LOCAL:
-            return PoolSpec()
-        if self.pool not in self.spec.placement:
-            raise SpecError(
-                f"placement: does not say what the pool {self.pool!r} is; load the job from its file"
-            )
-        return self.spec.placement[self.pool]
-
-    @property
-    def model(self) -> Path:
-        """Path of the source, which is fetched if it is remote."""
-        return local_path(self.spec.model, self.root)
-
-    @property
-    def layout(self) -> Layout:
-        """The benchmark's layout; evaluation uses its batch size."""
-        return Layout.parse(self.spec.benchmark.layout)
 
 
 def _check_paths(data: Mapping[str, Any]) -> None:

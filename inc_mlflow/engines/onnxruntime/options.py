@@ -23,11 +23,20 @@ _OpTypes = Annotated[
 _Exclude = Annotated[
     tuple[str, ...], Field(description="Names of baseline nodes that stay FP32.", strict=False)
 ]
+_Calibrate = Annotated[CalibrateMethod, Field(description="How ranges follow from calibration.")]
+_ReduceRange = Annotated[
+    bool | Literal["saturating"],
+    Field(
+        description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where "
+        "layers saturate."
+    ),
+]
 _SHORT = {"QUInt8": "u8", "QInt8": "s8"}
+_WIDTHS: dict[bool | str, list[str]] = {False: [], True: ["7-bit"], "saturating": ["7-bit where saturating"]}
 
 
 class OnnxRuntimeRecipe(Recipe):
-    """The options that both methods have."""
+    """The options that the methods of ONNX Runtime's own quantiser have."""
 
     engine: Literal["onnxruntime"] = "onnxruntime"
     weight_type: _WeightType = "QInt8"
@@ -38,7 +47,7 @@ class OnnxRuntimeRecipe(Recipe):
 
     def label(self) -> str:
         """Name the recipe by what differs from the defaults, as "static u8s8 per-channel"."""
-        width = {False: [], True: ["7-bit"], "saturating": ["7-bit where saturating"]}[self.reduce_range]
+        width = _WIDTHS[self.reduce_range]
         operators = ["+".join(self.op_types_to_quantize)] if self.op_types_to_quantize else []
         excluded = [f"{len(self.nodes_to_exclude)} nodes FP32"] if self.nodes_to_exclude else []
         channels = "per-channel" if self.per_channel else "per-tensor"
@@ -71,16 +80,8 @@ class Static(OnnxRuntimeRecipe):
     activation_type: Annotated[
         IntType, Field(description="QUInt8 is right on x86; QInt8 is slower than FP32 there.")
     ] = "QUInt8"
-    calibrate_method: Annotated[CalibrateMethod, Field(description="How ranges follow from calibration.")] = (
-        "minmax"
-    )
-    reduce_range: Annotated[
-        bool | Literal["saturating"],
-        Field(
-            description="7-bit weights, safe on CPUs without VNNI: everywhere (true), or only where "
-            "layers saturate."
-        ),
-    ] = False
+    calibrate_method: _Calibrate = "minmax"
+    reduce_range: _ReduceRange = False
     cross_layer_equalization: Annotated[
         bool,
         Field(description="Balance the weights of consecutive convolutions first: for per-tensor scales."),
@@ -144,3 +145,57 @@ class Dynamic(OnnxRuntimeRecipe):
     reduce_range: Annotated[
         bool, Field(description="7-bit weights: no int16 saturation on CPUs without VNNI.")
     ] = False
+
+
+class Mixed(Recipe):
+    """Any set of units (what runs in one kernel) in INT8, the others dynamic or FP32."""
+
+    engine: Literal["onnxruntime"] = "onnxruntime"
+    method: Literal["mixed"] = "mixed"
+    int8: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            description="Units that compute in INT8, by the name of their first node in the baseline; "
+            "all that have an integer kernel by default.",
+            strict=False,
+        ),
+    ] = None
+    dynamic: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Units (Gemm or MatMul) whose activations are scaled at run time, by the same names.",
+            strict=False,
+        ),
+    ] = ()
+    nodes_to_exclude: _Exclude = ()
+    calibrate_method: _Calibrate = "minmax"
+    reduce_range: _ReduceRange = False
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if twice := sorted(set(self.int8 or ()) & set(self.dynamic)):
+            raise ValueError(f"int8 and dynamic both name {twice[0]!r}; a unit has one of them")
+        return self
+
+    def label(self) -> str:
+        """Name the recipe by how many units are in which state."""
+        width = _WIDTHS[self.reduce_range]
+        method = [self.calibrate_method] if self.calibrate_method != "minmax" else []
+        units = [] if self.int8 is None else [f"{len(self.int8)} units INT8"]
+        units += [f"{len(self.dynamic)} dynamic"] if self.dynamic else []
+        excluded = [f"{len(self.nodes_to_exclude)} nodes FP32"] if self.nodes_to_exclude else []
+        return " ".join([self.method, *method, *width, *units, *excluded])
+
+    @property
+    def statistics(self) -> frozenset[str]:
+        """The calibration method: each needs statistics of its own kind."""
+        return frozenset({self.calibrate_method})
+
+    @property
+    def kept_fp32(self) -> tuple[str, ...]:
+        """Nodes that stay FP32 by name."""
+        return self.nodes_to_exclude
+
+    def unprotected(self) -> Self | None:
+        """Return the recipe with 8-bit weights everywhere; None where it has them."""
+        return self.model_copy(update={"reduce_range": False}) if self.reduce_range else None

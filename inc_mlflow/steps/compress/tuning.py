@@ -103,7 +103,7 @@ class Tuning:
         """
         outputs = _run(runner, self.batches[: len(self._exact)], "compare outputs")
         pairs = [
-            (true[name], value[name])
+            same_size(true[name], value[name])
             for true, value in zip(self._exact, outputs, strict=True)
             for name in true
         ]
@@ -148,6 +148,15 @@ class Tuning:
 def _run(model: Callable[[_Batch], _Kept], batches: Sequence[_Batch], label: str) -> list[_Kept]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
+
+
+def same_size(true: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both arrays with as many values; where shapes differ, what one lacks counts as zero."""
+    if true.shape == measured.shape:
+        return true, measured
+    one, other = true.ravel(), measured.ravel()
+    size = max(one.size, other.size)
+    return np.pad(one, (0, size - one.size)), np.pad(other, (0, size - other.size))
 
 
 def relative_error(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:

@@ -1,0 +1,1 @@
+"""Models in which any set of units computes in INT8 and the rest in FP32 or with dynamic scales."""
