@@ -19,6 +19,7 @@ from inc_mlflow.records.candidates import (
     RejectedRecipe,
     SaturationReport,
     Trial,
+    TrialMetric,
 )
 from inc_mlflow.records.conditions import (
     Conditions,
@@ -43,6 +44,7 @@ from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
     MetricFacts,
+    MetricResult,
     Outcome,
     PoolResult,
     PromotionRecord,
@@ -103,6 +105,7 @@ __all__ = [
     "LayerSaturation",
     "Load",
     "MetricFacts",
+    "MetricResult",
     "Model",
     "Outcome",
     "Plan",
@@ -127,6 +130,7 @@ __all__ = [
     "TensorSpec",
     "TrackingRecord",
     "Trial",
+    "TrialMetric",
     "Verdict",
     "baseline_label",
     "cpu_list",
