@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.composed import Parts
 from inc_mlflow.records import SaturationReport, Slow, TensorSpec
 from inc_mlflow.spec import Device, Isa, Recipe
 
@@ -246,6 +247,8 @@ class Engine(Protocol):
     calibrator: Calibrator | None
     analysis: Analysis | None
     emulation: Emulation | None
+    parts: Parts | None
+    """None where a model is one graph."""
 
     @property
     def rewrites(self) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ class OnnxRuntime:
     calibrator = OnnxRuntimeCalibrator()
     analysis = OnnxRuntimeAnalysis()
     emulation = OnnxRuntimeEmulation()
+    parts = None
 
     def check_source(self, path: str) -> None:
         """Raise ValueError with a way to export the model where the name does not end with .onnx."""
