@@ -29,6 +29,7 @@ from inc_mlflow.records.conditions import (
     cpu_list,
 )
 from inc_mlflow.records.facts import (
+    AppliedRewrite,
     CalibrationRecord,
     ChampionRecord,
     CollectedStatistics,
@@ -77,6 +78,7 @@ __all__ = [
     "SOURCE",
     "WHOLE",
     "AccuracyProtections",
+    "AppliedRewrite",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",
