@@ -16,7 +16,7 @@ from inc_mlflow.records import Frozen
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec
+from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, PartsSpec
 
 _CHOOSING = ("start", "stop", "samples")
 """Fields of a split that choose among the rows of its file."""
@@ -64,8 +64,13 @@ def find_gate_data(job: JobSpec, data: str) -> GateData:
 
 
 def require_whole_split(job: JobSpec) -> FileSplit:
-    """Return the validation split of a job; DataError where it is code, or only some rows of its file."""
+    """Return the validation split of a job; DataError where that or the model is code, or only some rows."""
     split = job.data.validation
+    if isinstance(job.model, PartsSpec):
+        raise DataError(
+            f"recheck: the function {job.model.pipeline} that runs the model's parts is code of the job's, "
+            "which a gate never runs; judge it by a policy without recheck"
+        )
     if not isinstance(split, FileSplit) or job.metric.function is not None:
         raise DataError(
             "recheck: the job's validation rows or metric are code of its own, which a gate never runs; "

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import DataError, FrozenError, StaleError
+from inc_mlflow.formatting import size
+from inc_mlflow.measure.gate.order import outranks
 from inc_mlflow.promotion.review import PromotionReview
 from inc_mlflow.promotion.safeguards import Safeguards
 from inc_mlflow.records import Row
@@ -176,11 +178,16 @@ def check_better(present: LedgerEntry | None, target: PromotionTarget) -> None:
             f"registered model {target.name!r}: {rival}, not measured beside the candidate nor as it was; "
             "run the job again"
         )
-    if not target.rank.beats(present.standing):
-        theirs, ours = present.standing.speedup, target.rank.speedup
+    if not outranks(target.rank, present.standing):
         raise DataError(
-            f"{rival} and better: at least {theirs:.3f}x against {ours:.3f}x under the same conditions"
+            f"{rival} and better: {_figures(present.standing)} against {_figures(target.rank)} "
+            "under the same conditions"
         )
+
+
+def _figures(rank: Rank) -> str:
+    high = "" if rank.speedup_high is None else f" to {rank.speedup_high:.3f}x"
+    return f"{rank.speedup:.3f}x{high or ' at least'} and {size(rank.size_bytes)}"
 
 
 def check_marked(client: "MlflowClient", target: PromotionTarget, folder: Path) -> dict[str, bool]:

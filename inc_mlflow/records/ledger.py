@@ -34,17 +34,11 @@ class Rank(Frozen):
     """sha256 over baseline, rows, metric, and each pool's hardware, runtime and layout."""
     speedup: float
     """Lower end, on the worst required pool."""
+    speedup_high: float | None = None
+    """Upper end; None in entries from before it was kept: such a speed-up counts as exact."""
     accuracy: float
     """The metric, or its negative where lower is better."""
     size_bytes: int
-
-    def beats(self, other: Self) -> bool:
-        """Tell whether this one comes first in the order of the table; conditions are not compared."""
-        return (self.speedup, self.accuracy, -self.size_bytes) > (
-            other.speedup,
-            other.accuracy,
-            -other.size_bytes,
-        )
 
 
 class LedgerEntry(Frozen):

@@ -39,14 +39,15 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
     for reason in result["reasons"]:
         console.print(f"  {escape(one_line(reason))}")
-    for row in _rejected(result):
-        console.print(f"[red]rejected[/]: {escape(one_line(row['reasons'][0]))}")
+    for reason in _rejections(result):
+        console.print(f"[red]rejected[/]: {escape(one_line(reason))}")
     return console
 
 
-def _rejected(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the recipes without a model whose reason is not that of the verdict."""
-    return [row for row in result["table"] if _is_rejected(row) and row != result["best"]]
+def _rejections(result: dict[str, Any]) -> list[str]:
+    """Return why recipes have no model, each reason once and without those of the verdict."""
+    reasons = dict.fromkeys(row["reasons"][0] for row in result["table"] if _is_rejected(row))
+    return [reason for reason in reasons if reason not in result["reasons"]]
 
 
 def _is_rejected(row: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from inc_mlflow.spec.gate import GateSpec
 from inc_mlflow.spec.job import Job, JobSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
+from inc_mlflow.spec.parts import PartsSpec
 from inc_mlflow.spec.placement import (
     CPU,
     LOCAL,
@@ -46,6 +47,7 @@ __all__ = [
     "JobSpec",
     "Layout",
     "MetricSpec",
+    "PartsSpec",
     "PolicySpec",
     "PoolSpec",
     "Recipe",

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -17,7 +19,7 @@ from pydantic import (
 from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
@@ -26,6 +28,7 @@ from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
+from inc_mlflow.spec.parts import PartsSpec, has_parts
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
@@ -58,8 +61,12 @@ class JobSpec(SpecModel):
         ),
     ] = (DEFAULT_ENGINE,)
     model: Annotated[
-        RemotePath,
-        Field(description="The source, as an .onnx file, relative to the job file or s3://bucket/path."),
+        Annotated[RemotePath, Tag("one_")] | Annotated[PartsSpec, Tag("several_")],
+        Discriminator(lambda model: "several_" if has_parts(model) else "one_"),
+        Field(
+            description="The source, as an .onnx file, relative to the job file or s3://bucket/path; "
+            "or the parts of a model of several graphs, and the function that runs them."
+        ),
     ]
     data: DataSpec
     metric: MetricSpec
@@ -103,10 +110,16 @@ class JobSpec(SpecModel):
 
     @field_validator("model")
     @classmethod
-    def _taken(cls, path: str, info: ValidationInfo) -> str:
+    def _taken(cls, model: str | PartsSpec, info: ValidationInfo) -> str | PartsSpec:
         for engine in info.data.get("engines", ()):
-            ENGINES.get(engine).check_source(path)
-        return path
+            if isinstance(model, PartsSpec) != (engine == PARTS):
+                raise ValueError(
+                    f"{engine} takes no such model: {PARTS} is for models of several parts; "
+                    "leave `engines` out"
+                )
+            for path in model.parts.values() if isinstance(model, PartsSpec) else (model,):
+                ENGINES.get(engine).check_source(path)
+        return model
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -265,7 +278,9 @@ class Job:
 
     @property
     def model(self) -> Path:
-        """Path of the source, which is fetched if it is remote."""
+        """Path of the source, which is fetched if it is remote; of a model of parts, of its description."""
+        if isinstance(self.spec.model, PartsSpec):
+            return self.spec.model.source(self.root)
         return local_path(self.spec.model, self.root)
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inc_mlflow.measure.gate.order import outranks
 from inc_mlflow.promotion.history import read_history
 from inc_mlflow.promotion.verify import verify
 from inc_mlflow.tracking.registry.aliases import contradictions
@@ -109,7 +110,9 @@ def check(registry, some, name, answers, seen):
     registry.become(registry.server, "gate")
     ledger = read_history(registry.stores, name)
     promotions = [entry for entry in ledger.entries if entry.kind == "promoted"]
-    assert all(later.standing.beats(earlier.standing) for earlier, later in itertools.pairwise(promotions))
+    assert all(
+        outranks(later.standing, earlier.standing) for earlier, later in itertools.pairwise(promotions)
+    )
     rejected = outcomes.count(
         "rejected"
     )  # before there was a registered model they stand on their runs alone

@@ -31,6 +31,7 @@ INT8 = BASELINE | {
     "verdict": "pass",
 }
 NOTHING = dict.fromkeys(("accuracy", "relative_drop", "speedup", "source_speedup"))
+REJECTED = INT8 | NOTHING | {"verdict": "fail", "size_bytes": None, "per_pool": {}}
 FAILED = INT8 | NOTHING | {"recipe": "dynamic s8", "verdict": "fail"}
 PROMOTED = {
     "registered_model": "digits",
@@ -107,6 +108,17 @@ def test_the_verdict_its_reasons_and_the_champion_follow(shown):
 def test_what_could_not_be_measured_is_said_and_is_no_crash(shown):
     failed = next(line for line in shown().splitlines() if line.startswith("dynamic s8"))
     assert failed.split() == ["dynamic", "s8", "no", "number", "-", "-", "-", "101", "kB", "fail"]
+
+
+def test_why_a_recipe_has_no_model_is_said_once(shown):
+    first, second = ({"recipe": name, "reasons": [f"recipe {name!r}: no layer"]} for name in ("a", "b"))
+    rows = [REJECTED | first, REJECTED | second]
+    without = shown(table=[BASELINE, INT8, *rows])
+    assert without.count("\nrejected: recipe 'a': no layer\nrejected: recipe 'b': no layer\n") == 1
+    reasons = [*first["reasons"], *second["reasons"]]
+    alone = shown(verdict="fail", champion=None, best=rows[0], reasons=reasons, table=[BASELINE, *rows])
+    assert "\n  recipe 'a': no layer\n  recipe 'b': no layer\nNothing" in alone
+    assert alone.count("no layer") == 2
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""A small job as plain data, changed in one place."""
+"""Small jobs: as plain data that a test changes in one place, and as a file beside its model and rows."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from inc_mlflow.spec import JobSpec
+from inc_mlflow.spec import Job, JobSpec
 
 GONE = object()
 JOB: dict[str, Any] = {
@@ -34,3 +35,20 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def read(job: Any) -> JobSpec:
     return JobSpec.from_text(yaml.safe_dump(job))
+
+
+def rows_job(folder: Path, metric: str, gate: str = "") -> Job:
+    """Write and load a job on the model.onnx and the rows.npz of a folder; texts are YAML."""
+    (folder / "job.yaml").write_text(_ROWS_JOB.format(metric=metric, gate=gate))
+    return Job.load(folder / "job.yaml")
+
+
+_ROWS_JOB = """
+version: 1
+name: a
+model: model.onnx
+data: {{validation: {{path: rows.npz}}}}
+metric: {metric}
+recipes: [{{method: dynamic}}]
+gate: {{{gate}}}
+"""

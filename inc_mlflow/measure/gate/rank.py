@@ -31,6 +31,7 @@ def _rank(result: PoolResult, size_bytes: int, pools: Mapping[str, Measured], ga
             canonical_json([gate.confidence, {pool: _conditions(one) for pool, one in pools.items()}])
         ),
         speedup=result.speedup.low if result.speedup else 0.0,
+        speedup_high=result.speedup.high if result.speedup else 0.0,
         accuracy=accuracy if higher else -accuracy,
         size_bytes=size_bytes,
     )

@@ -29,7 +29,7 @@ from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
-from inc_mlflow.steps.compress.compare import Reference
+from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
@@ -59,7 +59,7 @@ class TrialRunner:
         self._journal, self._budget = journal, budget
         self._engine = baseline.engine
         self._runner = self._engine.load(baseline.path, RunSettings())
-        self._reference = Reference(self._engine, baseline.path, compared)
+        self._reference = reference_of(self._engine, baseline.path, compared)
         self._limit = job.spec.gate.relative_limit(tuning.baseline)
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"

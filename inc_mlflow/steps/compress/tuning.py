@@ -95,7 +95,7 @@ class Tuning:
         """
         outputs = _run(runner, self.batches[: len(self._exact)], "compare outputs")
         pairs = [
-            (true[name], value[name])
+            same_size(true[name], value[name])
             for true, value in zip(self._exact, outputs, strict=True)
             for name in true
         ]
@@ -163,6 +163,15 @@ def _run(model: Callable[[_Batch], Arrays], batches: Sequence[_Batch], label: st
 def _exact(lost: float, base: float) -> Interval:
     """Return a relative drop without bounds; zero where the baseline is zero or the metric is no number."""
     return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
+
+
+def same_size(true: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both arrays with as many values; where shapes differ, what one lacks counts as zero."""
+    if true.shape == measured.shape:
+        return true, measured
+    one, other = true.ravel(), measured.ravel()
+    size = max(one.size, other.size)
+    return np.pad(one, (0, size - one.size)), np.pad(other, (0, size - other.size))
 
 
 def relative_error(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:

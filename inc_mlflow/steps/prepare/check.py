@@ -9,6 +9,7 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
 from inc_mlflow.engines.int8_source import check_fp32
+from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
@@ -48,6 +49,8 @@ def check(job: Job) -> CheckResult:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
     engine = ENGINES.get(job.spec.engines[0])
     check_fp32(engine, job.model)
+    if isinstance(engine, PartsEngine):
+        engine.check_function(job.model)
     interface = engine.interface(job.model)
     _check_readable(job, interface.other_outputs)
     metric = resolve(job.spec.metric, job.root, list(interface.output_names))
@@ -110,6 +113,10 @@ def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, w
 
     The number of groups counts, not that of rows, and scores that are right or wrong count as any others.
     """
-    return split_power_at_best(
-        int(groups.max()) + 1, gate, candidates, whole, f"groups of {job.spec.data.group}"
-    )
+    unit = f"groups of {job.spec.data.group}"
+    return split_power_at_best(independent(groups), gate, candidates, whole, unit)
+
+
+def independent(groups: np.ndarray) -> int:
+    """Return how many groups there are; ``groups`` is the number of each row's, from 0."""
+    return int(groups.max()) + 1

@@ -16,8 +16,9 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, checked_import, rows_for
+from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
+from inc_mlflow.steps.prepare.import_parts import import_checked
 from inc_mlflow.steps.prepare.tell_apart import untold_notes
 from inc_mlflow.steps.step import step
 
@@ -55,7 +56,7 @@ def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder) / made_by.model_name
         with errors_name(f"the baseline of {job.model}", baseline):
-            checked_import(made_by, job.model, Path(folder), Rows(_first_rows(job)))
+            import_checked(made_by, job.model, Path(folder), Rows(_first_rows(job)))
             yield baseline
 
 
@@ -88,7 +89,7 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
 def _import(source: Path, engine: Engine, reference: Engine, target: Path, rows: Rows) -> CheckedImport:
     folder = engine_folder(target, engine.name, reference.name)
     folder.mkdir(exist_ok=True)
-    return checked_import(engine, source, folder, rows)
+    return import_checked(engine, source, folder, rows)
 
 
 def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> ImportedBaseline:

@@ -68,7 +68,7 @@ def track(
         logged = log_job(
             client, server, execution, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
         )
-        no_views = write_views(client, logged.experiment_id, own_name(judged.metric.name))
+        no_views = write_views(client, logged.experiment_id, (own_name(judged.metric.name),))
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,

@@ -65,7 +65,9 @@ def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:
         fill_run(
             log.client,
             run,
-            numbers=row_metrics(row, log.execution.pools[log.execution.slowest(row)]),
+            numbers=row_metrics(
+                row, log.execution.pools[log.execution.slowest(row)], log.execution.standing(row)
+            ),
             of_model={} if others else _on_pools(log, row),
             model_id=model_id,
             tags=tags | {MODEL_ID: model_id},
@@ -92,7 +94,11 @@ def _own_model(log: ExecutionLog, run: "Run", row: Row, tags: dict[str, str]) ->
 
 def _on_pools(log: ExecutionLog, row: Row) -> dict[str, float]:
     """Return metrics named ``<pool>/<name>``: a model has those of all pools side by side."""
-    found = {pool: pool_metrics(row, pool, log.execution.pools[pool]) for pool in row.per_pool}
+    execution = log.execution
+    found = {
+        pool: pool_metrics(row, pool, execution.pools[pool], execution.standing(row, pool))
+        for pool in row.per_pool
+    }
     return {f"{pool}/{name}": value for pool, numbers in found.items() for name, value in numbers.items()}
 
 

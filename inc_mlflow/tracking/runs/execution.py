@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.files import sha256_text
-from inc_mlflow.records import HostFacts, JudgementRecord, Row
+from inc_mlflow.measure.gate.order import in_order
+from inc_mlflow.records import HostFacts, Interval, JudgementRecord, PoolResult, Row
+from inc_mlflow.tracking.runs.numbers import standing_metrics
 from inc_mlflow.tracking.runs.tagged_runs import PARENT, ROLE, ensure_run
 
 if TYPE_CHECKING:
@@ -50,6 +52,17 @@ class Execution:
         digests = {f"inc.{name}_sha256": digest for name, digest in self.digests.items()}
         return {"inc.metric": evaluation.metric} | _host(evaluation.evidence.host) | digests
 
+    def standing(self, row: Row, pool: str = "") -> float | None:
+        """Return the key that sorts a row by its place in the table, or by that among a pool's numbers.
+
+        None of a baseline.
+        """
+        rows = list(self.judgement.candidates)
+        if pool:
+            on_pool = [one.model_copy(update=_numbers_of(one.per_pool[pool])) for one in rows]
+            rows = in_order(on_pool, self.judgement.metric.higher_is_better)
+        return standing_metrics(rows).get(row.sha256) if row.verdict else None
+
     def slowest(self, row: Row) -> str:
         """Return the required pool with a row's lowest speed-up; a missing number is lowest."""
         speeds = {pool: row.per_pool[pool].speedup for pool in self.required}
@@ -69,6 +82,15 @@ class ExecutionLog:
         """Return the child run that ``parts`` name, created once."""
         key = self.execution.run_key(role, *parts)
         return ensure_run(self.client, self.experiment_id, key, name, {ROLE: role, PARENT: self.parent})
+
+
+def _numbers_of(result: PoolResult) -> dict[str, Interval | None]:
+    """The verdict stays that of the whole row: what fails elsewhere is no better for this pool."""
+    return {
+        "accuracy": result.accuracy,
+        "relative_drop": result.relative_drop,
+        "speedup": result.speedup,
+    }
 
 
 def _host(host: HostFacts) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The parent run of a job, with everything below it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from inc_mlflow.tracking.runs.experiments import ensure_experiment, given_run
 from inc_mlflow.tracking.runs.leftovers import end_runs
 from inc_mlflow.tracking.runs.measurements import log_measurement
 from inc_mlflow.tracking.runs.notes import job_note
-from inc_mlflow.tracking.runs.numbers import row_metrics
+from inc_mlflow.tracking.runs.numbers import own_name, row_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
     JOB,
+    METRICS,
     NOTE,
     ROLE,
     SESSION,
@@ -78,9 +80,12 @@ def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> No
         SESSION: execution.key,
         VERDICT: execution.judgement.verdict,
         NOTE: job_note(execution.judgement, log.parent),
+        METRICS: json.dumps([own_name(execution.judgement.metric.name)]),
     }
     best = next(iter(execution.judgement.candidates), None)
-    numbers = row_metrics(best, execution.pools[execution.slowest(best)]) if best else {}
+    numbers = (
+        row_metrics(best, execution.pools[execution.slowest(best)], execution.standing(best)) if best else {}
+    )
     fill_run(log.client, parent, params=execution.facts(), numbers=numbers, tags=tags)
     for path, file in files.items():
         log.client.log_artifact(

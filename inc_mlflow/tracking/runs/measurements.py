@@ -30,7 +30,7 @@ def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> No
     layout = {"inc.layout": measured.benchmark.layout} if measured.benchmark else {}
     about = {RECIPE: row.recipe, POOL: pool, DIGEST: row.sha256} | verdict
     note = pool_note(log.execution.judgement, row, pool, log.parent, measured.benchmark)
-    numbers = pool_metrics(row, pool, measured)
+    numbers = pool_metrics(row, pool, measured, log.execution.standing(row, pool))
     fill_run(
         log.client,
         run,

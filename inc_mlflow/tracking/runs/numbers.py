@@ -1,9 +1,10 @@
 """Metrics of a model in MLflow: the same names on every run, of one pool or of the whole row."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from inc_mlflow.measure.gate.order import standings
 from inc_mlflow.records import Interval, Row, Speed, Verdict
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ _OURS = re.compile(
 _RANK: dict[Verdict, float] = {"pass": 2000.0, "inconclusive": 1000.0, "fail": 0.0}
 
 
-def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
-    """Return the metrics of a model on one pool; an emulated one has no speed."""
+def pool_metrics(
+    row: Row, pool: str, measured: "Measured", standing: float | None = None
+) -> dict[str, float]:
+    """Return the metrics of a model on one pool; an emulated one has no speed, a baseline no ``standing``."""
     result, benchmark = row.per_pool[pool], measured.benchmark
     intervals = {
         "accuracy": result.accuracy,
@@ -26,10 +29,10 @@ def pool_metrics(row: Row, pool: str, measured: "Measured") -> dict[str, float]:
         "source_speedup": benchmark.source_speedup.get(row.recipe) if benchmark else None,
     }
     speed = benchmark.models.get(row.recipe) if benchmark else None
-    return _metrics(intervals, row, speed, measured.evaluation.metric)
+    return _metrics(intervals, row, speed, measured.evaluation.metric) | _sort_key(standing)
 
 
-def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
+def row_metrics(row: Row, slowest: "Measured", standing: float | None = None) -> dict[str, float]:
     """Return the metrics of a table row; latencies and memory are of the pool whose speed-up it shows."""
     intervals = {
         "accuracy": row.accuracy,
@@ -38,7 +41,16 @@ def row_metrics(row: Row, slowest: "Measured") -> dict[str, float]:
         "source_speedup": row.source_speedup,
     }
     speed = slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None
-    return _metrics(intervals, row, speed, slowest.evaluation.metric)
+    return _metrics(intervals, row, speed, slowest.evaluation.metric) | _sort_key(standing)
+
+
+def standing_metrics(rows: Sequence[Row]) -> dict[str, float]:
+    """Return digest -> key that MLflow sorts by, of candidates in the table's order.
+
+    What passes comes first, then what stands further up.
+    """
+    within = standings(rows)
+    return {row.sha256: _RANK[row.verdict] + within[row.sha256] for row in rows if row.verdict is not None}
 
 
 def own_name(metric: str) -> str:
@@ -59,7 +71,7 @@ def _metrics(
     values |= {
         f"{name}_{end}": getattr(interval, end) for name, interval in known.items() for end in ("low", "high")
     }
-    return values | _speed(speed) | {"size_mb": row.size_bytes / 1e6} | _sort_key(row, intervals["speedup"])
+    return values | _speed(speed) | {"size_mb": row.size_bytes / 1e6}
 
 
 def _speed(speed: Speed | None) -> dict[str, float]:
@@ -72,6 +84,5 @@ def _speed(speed: Speed | None) -> dict[str, float]:
     }
 
 
-def _sort_key(row: Row, speedup: Interval | None) -> dict[str, float]:
-    """Return the key that MLflow sorts by: what passes first, then what is faster; none of a baseline."""
-    return {} if row.verdict is None else {"standing": _RANK[row.verdict] + (speedup.low if speedup else 0.0)}
+def _sort_key(standing: float | None) -> dict[str, float]:
+    return {} if standing is None else {"standing": standing}

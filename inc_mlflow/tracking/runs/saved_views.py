@@ -7,7 +7,10 @@ show them.
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from inc_mlflow.tracking.runs.job_metrics import metrics_of_jobs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,26 +37,33 @@ _NUMBER_WIDTHS = {
     "metrics.`size_mb`": 70,
 }
 _METRIC_WIDTH, _LETTER = 75, 8
-"""Least width of the column with the job's metric, which stands between the others; width of a letter."""
+"""Least width of a column with a metric of a job, which stands between the others; width of a letter."""
 _FACTS = ["inc.pool", "inc.verdict"]
 _NUMBERS = ["relative_drop", "p99_ms", "size_mb", "speedup"]
 """Axes of the parallel coordinates, after the metric; the last one gives the lines their colour."""
 _ALL_RUNS = 100
 """As many as MLflow draws."""
+_MOST_KINDS = 6
+"""Jobs of so many different metrics are shown, the latest ones: MLflow takes no tag above 5,000 letters."""
 
 
-def write_views(client: "MlflowClient", experiment_id: str, metric: str) -> str | None:
+Metrics = tuple[str, ...]
+"""The MLflow metrics that show those of one job, in their order."""
+
+
+def write_views(client: "MlflowClient", experiment_id: str, metrics: Metrics) -> str | None:
     """Write both views where they are missing or changed; return why they are left out, else None.
 
-    ``metric`` is the MLflow metric that shows the job's. Of jobs with several metrics in one experiment, the
-    last one's is shown.
+    ``metrics`` are the job's. Those of other jobs in the experiment are shown too: each run has its own.
     """
     version = _server_version(client)
     if not version.startswith(_TESTED):
         tested = ", ".join(f"{beginning}x" for beginning in _TESTED)
         return f"MLflow {version}: saved views are left out; they are tested with {tested}"
     experiment = client.get_experiment(experiment_id)
-    for key, text in _texts(experiment.creation_time or 0, metric).items():
+    kinds = metrics_of_jobs(client, experiment_id)
+    kinds = kinds if metrics in kinds else [*kinds, metrics]
+    for key, text in _texts(experiment.creation_time or 0, kinds[-_MOST_KINDS:]).items():
         if experiment.tags.get(_TAG + key) != text:
             client.set_experiment_tag(experiment_id, _TAG + key, text)
     return None
@@ -73,11 +83,12 @@ def _server_version(client: "MlflowClient") -> str:
     return version if version[:1].isdigit() else _UNKNOWN
 
 
-def _texts(time: int, metric: str) -> dict[str, str]:
+def _texts(time: int, kinds: Sequence[Metrics]) -> dict[str, str]:
     """Return view -> value of its tag; with the experiment's own time the values never change."""
+    page = _page(list(dict.fromkeys(metric for kind in kinds for metric in kind)))
     return {
-        LEADERBOARD: _text("INT8 leaderboard", time, _page(metric)),
-        TRADEOFF: _text("INT8 trade-off", time, _page(metric) | _charts(metric)),
+        LEADERBOARD: _text("INT8 leaderboard", time, page),
+        TRADEOFF: _text("INT8 trade-off", time, page | _charts(kinds)),
     }
 
 
@@ -86,10 +97,10 @@ def _text(name: str, time: int, state: dict[str, Any]) -> str:
     return json.dumps({"name": name, "createdAt": time, "updatedAt": time, "state": f"deflate;{packed}"})
 
 
-def _page(metric: str) -> dict[str, Any]:
+def _page(metrics: Sequence[str]) -> dict[str, Any]:
     """Return rows and columns; the page has defaults for what else it saves."""
-    width = max(_METRIC_WIDTH, _LETTER * len(metric))
-    widths = {**_FACT_WIDTHS, f"metrics.`{metric}`": width, **_NUMBER_WIDTHS}
+    own = {f"metrics.`{metric}`": max(_METRIC_WIDTH, _LETTER * len(metric)) for metric in metrics}
+    widths = {**_FACT_WIDTHS, **own, **_NUMBER_WIDTHS}
     return {
         "searchFilter": ROWS,
         "orderByKey": ORDER,
@@ -101,13 +112,18 @@ def _page(metric: str) -> dict[str, Any]:
     }
 
 
-def _charts(metric: str) -> dict[str, Any]:
+def _charts(kinds: Sequence[Metrics]) -> dict[str, Any]:
+    """Lines that lack an axis are not drawn, so the jobs of each kind have a chart of their own."""
     sections = {  # the page sorts them by their names
         "All at once": [
-            _chart("PARALLEL", selectedParams=_FACTS, selectedMetrics=[metric, *_NUMBERS], showAllRuns=True)
+            _chart("PARALLEL", selectedParams=_FACTS, selectedMetrics=[*kind, *_NUMBERS], showAllRuns=True)
+            for kind in kinds
         ],
         "One by one": [
-            _chart("SCATTER", xaxis=_axis("speedup"), yaxis=_axis(metric)),
+            *(
+                _chart("SCATTER", xaxis=_axis("speedup"), yaxis=_axis(metric))
+                for metric in dict.fromkeys(metric for kind in kinds for metric in kind)
+            ),
             *(
                 _chart("BAR", metricKey=metric, dataAccessKey=metric)
                 for metric in ("speedup", "p99_ms", "size_mb")

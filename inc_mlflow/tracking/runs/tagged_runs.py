@@ -18,6 +18,8 @@ DIGEST, NOTE, ROLE, SESSION, VERDICT = (
     "inc.verdict",
 )
 POOL, RECIPE, ENGINE = "inc.pool", "inc.recipe", "inc.engine"
+METRICS = "inc.metrics"
+"""On a job's run: the MLflow metrics that show its own, as JSON."""
 JOB, BASELINE, CANDIDATE, MEASUREMENT = "job", "baseline", "candidate", "measurement"
 REJECTED = "rejected"
 """Roles."""

@@ -1,11 +1,17 @@
-"""The order of equally fast candidates: the smaller file first, and a few kilobytes are no difference."""
+"""The order of equally fast candidates: the smaller file first, and a few kilobytes are no difference.
+
+Ranks of other runs and the key by which MLflow sorts give the same order.
+"""
 
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from inc_mlflow.measure.gate.order import in_order
+from inc_mlflow.measure.gate.order import in_order, outranks, standings
 from inc_mlflow.records import Interval, Row
+from inc_mlflow.records.ledger import Rank
 
 
 def row(name, low, high, size, accuracy=0.9, verdict="pass"):
@@ -44,3 +50,42 @@ def test_the_order_does_not_depend_on_that_of_the_rows(expected):
 def test_where_lower_is_better_the_lower_value_comes_first():
     rows = [row("a", 2.0, 2.1, 10, accuracy=0.2), row("b", 2.0, 2.1, 10, accuracy=0.1)]
     assert [one.recipe for one in in_order(rows, False)] == ["b", "a"]
+
+
+ends = st.sampled_from([1.0, 1.1, 1.2, 1.3])
+candidates = st.builds(
+    lambda low, more, size, accuracy: (low, low + more, size, accuracy),
+    *(ends, st.sampled_from([0.0, 0.15]), st.sampled_from([100, 104, 200]), st.sampled_from([0.8, 0.9])),
+)
+
+
+def ranked(one):
+    return Rank(conditions="c", speedup=one[0], speedup_high=one[1], accuracy=one[3], size_bytes=one[2])
+
+
+@given(candidates, candidates)
+def test_of_two_ranks_the_one_comes_first_that_does_so_in_a_table(one, two):
+    first = in_order([row("one", *one), row("two", *two)], True)[0].recipe
+    found = outranks(ranked(one), ranked(two)), outranks(ranked(two), ranked(one))
+    equal = (one[0], *one[2:]) == (two[0], *two[2:])
+    assert found == ((False, False) if equal else (first == "one", first == "two"))
+
+
+def test_the_smaller_file_outranks_a_larger_one_that_is_not_shown_to_be_faster():
+    small, large = ranked((2.80, 2.92, 17_000_000, 0.9)), ranked((2.85, 2.97, 53_000_000, 0.9))
+    assert outranks(small, large)
+    known = small.model_copy(update={"speedup_high": None})
+    assert not outranks(known, large), "of an old entry only the lower end is known"
+
+
+@given(st.lists(st.tuples(candidates, st.sampled_from(["pass", "fail"])), max_size=6))
+def test_standings_sort_as_the_table_does(some):
+    rows = in_order([row(str(n), *one, verdict=verdict) for n, (one, verdict) in enumerate(some)], True)
+    for verdict in ("pass", "fail"):
+        there = [standings(rows)[one.sha256] for one in rows if one.verdict == verdict]
+        assert there == sorted(set(there), reverse=True)
+        assert len(there) < 1 or there[-1] == pytest.approx(rows_low(rows, verdict), abs=1e-4)
+
+
+def rows_low(rows, verdict):
+    return [one for one in rows if one.verdict == verdict][-1].speedup.low

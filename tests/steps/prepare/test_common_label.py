@@ -4,20 +4,10 @@ import numpy as np
 import onnx
 import pytest
 
-from inc_mlflow.spec import Job
 from inc_mlflow.steps.prepare.check import check
 from inc_mlflow.steps.standalone.plan import plan_job
 from tests.support.graphs import linear
-
-JOB = """
-version: 1
-name: a
-model: model.onnx
-data: {{validation: {{path: rows.npz}}}}
-metric: {metric}
-recipes: [{{method: dynamic}}]
-gate: {{{gate}}}
-"""
+from tests.support.job_texts import rows_job
 
 
 @pytest.fixture
@@ -28,8 +18,7 @@ def job(tmp_path):
         rows = np.random.default_rng(0).normal(size=(400, 8)).astype("f4")
         np.savez(tmp_path / "rows.npz", x=rows, label=np.where(np.arange(400) < others, 1, 3))
         onnx.save(linear(), tmp_path / "model.onnx")
-        (tmp_path / "job.yaml").write_text(JOB.format(metric=metric, gate=gate))
-        return Job.load(tmp_path / "job.yaml")
+        return rows_job(tmp_path, metric, gate)
 
     return job
 

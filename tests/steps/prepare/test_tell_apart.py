@@ -8,22 +8,14 @@ from onnx import helper
 from inc_mlflow.measure.gate.constant_answer import cannot_tell
 from inc_mlflow.measure.gate.measurements import load_measured
 from inc_mlflow.records import BASELINE
-from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import model_at
 from inc_mlflow.steps.prepare.import_model import import_model
 from tests.support.graphs import model
+from tests.support.job_texts import rows_job
 
 ROWS, CLASSES = 200, 4
-JOB = """
-version: 1
-name: a
-model: model.onnx
-data: {{validation: {{path: rows.npz}}}}
-metric: {metric}
-recipes: [{{method: dynamic}}]
-"""
 
 
 @pytest.fixture
@@ -41,8 +33,7 @@ def told(tmp_path):
         (tmp_path / "metric.py").write_text(
             "import numpy as np\ndef one(outputs, labels, reference):\n    return np.ones(len(outputs['y']))\n"
         )
-        (tmp_path / "job.yaml").write_text(JOB.format(metric=metric))
-        job = Job.load(tmp_path / "job.yaml")
+        job = rows_job(tmp_path, metric)
         notes = import_model(job, _folder(tmp_path / "baseline")).notes
         return notes, cannot_tell(_measured(job, tmp_path), job.spec.gate)
 

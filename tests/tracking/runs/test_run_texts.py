@@ -11,7 +11,7 @@ from inc_mlflow.records import BASELINE, Interval, JudgementRecord, MetricFacts,
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
 from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion_command, row_note
-from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics
+from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics, standing_metrics
 from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
 
 TOP1 = MetricFacts(name="top1", higher_is_better=True)
@@ -82,7 +82,7 @@ def test_an_emulated_pool_has_no_speed():
     emulated = measured(ACCURACY, SPEED, pool=pool)
     emulated = type(emulated)(emulated.evaluation, emulated.outcomes, None)
     judgement, rows, pools = judged(local=measured(ACCURACY, SPEED), **{pool: emulated})
-    numbers = pool_metrics(rows["best"], pool, pools[pool])
+    numbers = pool_metrics(rows["best"], pool, pools[pool], 2000.0)
     assert not {name for name in numbers if "speed" in name or name.endswith("_ms")}
     assert numbers["standing"] == 2000
     assert "no speed" not in row_note(judgement, rows["best"], "r").splitlines()[0]
@@ -100,8 +100,8 @@ def test_numbers_of_the_row_and_of_its_only_pool_are_the_same():
     )
     local = type(pools["local"])(pools["local"].evaluation, pools["local"].outcomes, benchmark)
     row = rows["best"].model_copy(update={"source_speedup": FAST})
-    assert row_metrics(row, local) == pool_metrics(row, "local", local)
-    assert row_metrics(row, local) == {
+    assert row_metrics(row, local, 2001.9) == pool_metrics(row, "local", local, 2001.9)
+    assert row_metrics(row, local, 2001.9) == {
         "top1": 0.9,
         "accuracy": 0.9, "accuracy_low": row.accuracy.low, "accuracy_high": row.accuracy.high,
         "relative_drop": 0.0, "relative_drop_low": row.relative_drop.low, "relative_drop_high": row.relative_drop.high,
@@ -123,10 +123,16 @@ def test_a_metric_whose_name_is_taken_or_no_name_replaces_no_number(metric):
 
 
 def test_what_passes_stands_before_what_does_not_however_fast():
-    _, rows, pools = judged()
-    standing = {name: row_metrics(row, pools["local"]).get("standing") for name, row in rows.items()}
-    assert standing.pop(BASELINE) is None
-    assert sorted(standing, key=lambda name: -standing[name]) == ["best", "good", "unsure", "bad"]
+    judgement, rows, _ = judged()
+    standing = standing_metrics(judgement.candidates)
+    names = {row.sha256: name for name, row in rows.items()}
+    assert rows[BASELINE].sha256 not in standing
+    assert [names[one] for one in sorted(standing, key=lambda one: -standing[one])] == [
+        "best",
+        "good",
+        "unsure",
+        "bad",
+    ]
 
 
 def picture(*candidates, gate=None):

@@ -43,7 +43,7 @@ def state(text: str) -> dict[str, Any]:
 
 
 def test_two_views_stand_beside_those_of_others(store, experiment):
-    assert write_views(store.client, experiment, "top1") is None
+    assert write_views(store.client, experiment, ("top1",)) is None
     written = tags(store, experiment)
     assert {name: written.pop(name) for name in FOREIGN} == FOREIGN
     assert sorted(written) == [TAG + LEADERBOARD, TAG + TRADEOFF]
@@ -58,7 +58,7 @@ def test_two_views_stand_beside_those_of_others(store, experiment):
 def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_right(
     store, experiment, monkeypatch
 ):
-    write_views(store.client, experiment, "top1")
+    write_views(store.client, experiment, ("top1",))
     before = tags(store, experiment)
     store.client.set_experiment_tag(experiment, TAG + TRADEOFF, "changed")
     calls = []
@@ -67,7 +67,7 @@ def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_rig
         store.client, "set_experiment_tag", lambda *call: (calls.append(call[1]), set_tag(*call))
     )
     for _ in range(2):
-        write_views(store.client, experiment, "top1")
+        write_views(store.client, experiment, ("top1",))
     assert calls == [TAG + TRADEOFF]
     assert tags(store, experiment) == before
 
@@ -83,13 +83,13 @@ def test_views_that_are_there_are_not_written_again_and_changed_ones_are_put_rig
 )
 def test_on_another_version_the_views_are_left_out_with_one_line(answer, told):
     with answering(*answer) as uri:
-        line = write_views(mlflow.MlflowClient(uri), "1", "top1")
+        line = write_views(mlflow.MlflowClient(uri), "1", ("top1",))
     assert line == f"MLflow {told}: saved views are left out; they are tested with 3.17.x"
 
 
 def test_a_database_is_taken_for_as_old_as_the_mlflow_that_is_installed(store, experiment, monkeypatch):
     monkeypatch.setattr(mlflow, "__version__", "4.0.1")
-    assert str(write_views(store.client, experiment, "top1")).startswith("MLflow 4.0.1: ")
+    assert str(write_views(store.client, experiment, ("top1",))).startswith("MLflow 4.0.1: ")
     assert tags(store, experiment) == FOREIGN
 
 
@@ -136,3 +136,36 @@ def answering(status: int, text: str) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_jobs_with_other_metrics_in_one_experiment_keep_their_columns_and_charts(store, experiment):
+    for started, metric in enumerate(["top1", "wer"], start=1):
+        tags = {"inc.role": "job", "inc.metrics": json.dumps([metric])}
+        store.client.create_run(experiment, start_time=started, tags=tags)
+    old = store.client.create_run(experiment, start_time=5, tags={"inc.role": "job"}).info.run_id
+    store.client.log_param(old, "inc.metric", "f1")
+    strange = {"inc.role": "job", "inc.metrics": '{"a": 1}'}
+    store.client.create_run(experiment, start_time=6, tags=strange)
+    assert write_views(store.client, experiment, ("wer",)) is None
+    view = state(tags_of_view(store, experiment, TRADEOFF))
+    own = [name for name in view["selectedColumns"] if name.removeprefix("metrics.").strip("`") in NAMES]
+    assert own == [f"metrics.`{name}`" for name in NAMES]
+    charts = view["compareRunCharts"]
+    parallel = [one["selectedMetrics"][:1] for one in charts if one["type"] == "PARALLEL"]
+    assert parallel == [[name] for name in NAMES]
+    assert [one["yaxis"]["key"] for one in charts if one["type"] == "SCATTER"] == NAMES
+
+
+NAMES = ["top1", "wer", "f1"]
+
+
+def tags_of_view(store, experiment, view):
+    return tags(store, experiment)[TAG + view]
+
+
+def test_many_kinds_of_jobs_fit_into_a_tag(store, experiment):
+    for number in range(30):
+        tags = {"inc.role": "job", "inc.metrics": json.dumps([f"metric number {number}"])}
+        store.client.create_run(experiment, start_time=number, tags=tags)
+    assert write_views(store.client, experiment, ("metric number 29",)) is None
+    assert len(tags_of_view(store, experiment, TRADEOFF)) < 5000

@@ -7,15 +7,15 @@ is p after quantisation to 128 levels. The range is that of the n whose q diverg
 
 import numpy as np
 
-from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
+from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF_BINS, Histogram
 
-BINS = 1024
+ENTROPY_BINS = 1024
 LEVELS = 128
 _EPSILON = 0.0001  # moved from the other bins into each bin without values: the divergence allows no zeros
 _TERMS = 7  # of the series in the share taken from a bin; the share is below 0.21
 
 
-def entropy(histogram: Histogram, low: float, high: float, bins: int = BINS) -> tuple[float, float]:
+def entropy(histogram: Histogram, low: float, high: float, bins: int = ENTROPY_BINS) -> tuple[float, float]:
     """Return the range of least divergence within [low, high]; ``bins`` is even and at least ``LEVELS``."""
     magnitude = max(-low, high)
     counts = _regrouped(histogram, magnitude, bins)
@@ -36,7 +36,7 @@ def _regrouped(histogram: Histogram, magnitude: float, bins: int) -> np.ndarray:
     """
     if not magnitude:
         return np.zeros(bins, np.int64)
-    middles = (np.arange(-HALF, HALF) + 0.5) * (histogram.width / magnitude)
+    middles = (np.arange(-HALF_BINS, HALF_BINS) + 0.5) * (histogram.width / magnitude)
     places = np.clip(((middles + 1) * (bins / 2)).astype(np.int64), 0, bins - 1)
     regrouped: np.ndarray = np.bincount(places, histogram.counts, bins)
     return regrouped.astype(np.int64)  # exact: far fewer than 2**53 values

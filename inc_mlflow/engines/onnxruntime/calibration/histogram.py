@@ -11,9 +11,9 @@ import numpy as np
 from inc_mlflow.engines.onnxruntime.calibration.counting import counter
 
 _BITS = 12
-HALF = 1 << _BITS
+HALF_BINS = 1 << _BITS
 """Bins on either side of zero."""
-BINS = 2 * HALF
+BINS = 2 * HALF_BINS
 SMALLEST = -100  # below 2**-100 the scale of the bins leaves float32: such small values count as zero
 
 
@@ -59,7 +59,7 @@ class Histogram:
     def bin_of(self, value: float) -> int:
         """Return the index in ``counts`` of a value within the range."""
         distance = int(math.ldexp(abs(value), _BITS - self.exponent))
-        return HALF + distance if value >= 0 else HALF - 1 - distance
+        return HALF_BINS + distance if value >= 0 else HALF_BINS - 1 - distance
 
     def to_text(self) -> str:
         """Return the counts as compressed text; equal counts give equal text."""
@@ -99,7 +99,7 @@ class Histogram:
         An end that is zero may also come from a batch without values.
         """
         (used,) = self.counts.nonzero()
-        lowest, highest = (used[0], used[-1]) if used.size else (HALF, HALF)
+        lowest, highest = (used[0], used[-1]) if used.size else (HALF_BINS, HALF_BINS)
         first, last = self.bin_of(low), self.bin_of(high)
         return bool(
             (first == lowest or (first < lowest and not low))
@@ -112,5 +112,5 @@ class Histogram:
         for _ in range(min(exponent - self.exponent, _BITS + 1)):
             pairs = counts[0::2] + counts[1::2]
             counts = np.zeros_like(counts)
-            counts[HALF // 2 : HALF // 2 + HALF] = pairs
+            counts[HALF_BINS // 2 : HALF_BINS // 2 + HALF_BINS] = pairs
         return counts

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
+from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF_BINS, Histogram
 
 STEPS = 255
 """Steps between the lowest and the highest number of 8 bits."""
@@ -34,7 +34,7 @@ class _Errors:
     """Squared errors of a histogram in units of its bins, from moments cumulated over the bins."""
 
     def __init__(self, counts: np.ndarray, zeros: np.ndarray) -> None:
-        middles = np.arange(-HALF, HALF) + 0.5
+        middles = np.arange(-HALF_BINS, HALF_BINS) + 0.5
         self._moments = np.stack(
             [np.concatenate([[0], np.cumsum(counts * middles**power)]) for power in range(3)]
         )
@@ -57,7 +57,7 @@ class _Errors:
         # Borders are between the levels, and beyond both ends.
         borders = np.append(numbers - 0.5, numbers[-1] + 0.5) * scales[:, None]
         # The place of a border is the first bin whose middle is not below it.
-        places = np.ceil(borders + (HALF - 0.5)).astype(np.int64)
+        places = np.ceil(borders + (HALF_BINS - 0.5)).astype(np.int64)
         before = np.stack([moment.take(places, mode="clip") for moment in self._moments])
         rounded = np.zeros(borders.shape)
         np.cumsum(_error(before[:, :, 1:] - before[:, :, :-1], levels), 1, out=rounded[:, 1:])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from inc_mlflow.engines.onnxruntime.calibration.entropy import entropy
-from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF, Histogram
+from inc_mlflow.engines.onnxruntime.calibration.histogram import HALF_BINS, Histogram
 from inc_mlflow.engines.onnxruntime.calibration.squared_error import mse
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod
 
@@ -30,6 +30,6 @@ def percentile(histogram: Histogram, low: float, high: float, share: float = _SH
 
     ONNX Runtime does the same by default.
     """
-    within = np.cumsum(histogram.counts[HALF:] + histogram.counts[HALF - 1 :: -1])
+    within = np.cumsum(histogram.counts[HALF_BINS:] + histogram.counts[HALF_BINS - 1 :: -1])
     distance = int(np.searchsorted(within, share * within[-1])) * histogram.width
     return max(min(low, distance), -distance), max(min(high, distance), -distance)

@@ -1,21 +1,13 @@
 """Tensors of the main graph that bodies of If, Loop and Scan read by name."""
 
-from collections.abc import Iterator
-
 import onnx
+
+from inc_mlflow.engines.onnxruntime.graph.model_file import subgraphs
 
 
 def captured_tensors(model: onnx.ModelProto) -> set[str]:
     """Return the tensors of the main graph that subgraphs read, weights included."""
     return {name for node in model.graph.node for body in subgraphs(node) for name in _free(body)}
-
-
-def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """Yield the graphs among the attributes of a node."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def rename_captured(graph: onnx.GraphProto, names: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 
-from inc_mlflow.engines.onnxruntime.graph.initializers import SMALL, move_out, size, take_in
+from inc_mlflow.engines.onnxruntime.graph.initializers import SMALL, move_out, take_in, tensor_bytes
 from inc_mlflow.engines.onnxruntime.graph.model_file import tensors
 from inc_mlflow.engines.onnxruntime.runtime.session import BASIC, open_file, options
 from inc_mlflow.errors import ModelError
@@ -18,12 +18,12 @@ _PROTOBUF_LIMIT = 2**31 - 2**20  # bytes: protobuf's 2 GB less room for the grap
 
 def is_large(model: onnx.ModelProto) -> bool:
     """Tell whether a model does not fit into one file."""
-    return sum(map(size, tensors(model))) > _PROTOBUF_LIMIT
+    return sum(map(tensor_bytes, tensors(model))) > _PROTOBUF_LIMIT
 
 
 def check_room(model: onnx.ModelProto, target: Path) -> None:
     """Raise the error of a full disk where a model does not fit."""
-    if shutil.disk_usage(target.parent).free < sum(map(size, tensors(model))):
+    if shutil.disk_usage(target.parent).free < sum(map(tensor_bytes, tensors(model))):
         raise disk_full(target)
 
 

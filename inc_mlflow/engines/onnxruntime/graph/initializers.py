@@ -35,7 +35,7 @@ def replace(tensor: onnx.TensorProto, array: np.ndarray) -> None:
     tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
 
 
-def size(tensor: onnx.TensorProto) -> int:
+def tensor_bytes(tensor: onnx.TensorProto) -> int:
     """Return the bytes of a tensor's values, wherever they are."""
     if not uses_external_data(tensor):
         return int(tensor.ByteSize())
@@ -49,7 +49,11 @@ def move_out(model: onnx.ModelProto, folder: Path, file: Path) -> None:
     """
     with file.open("ab") as target:
         for tensor in model.graph.initializer:
-            if size(tensor) <= SMALL or _is_in(tensor, file) or tensor.data_type == onnx.TensorProto.STRING:
+            if (
+                tensor_bytes(tensor) <= SMALL
+                or _is_in(tensor, file)
+                or tensor.data_type == onnx.TensorProto.STRING
+            ):
                 continue
             moved = _in_memory(tensor, folder)
             start, length = target.tell(), target.write(moved.raw_data)

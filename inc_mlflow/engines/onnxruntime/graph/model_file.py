@@ -202,18 +202,20 @@ def _node_tensors(nodes: "Iterator[onnx.NodeProto] | onnx.NodeProto") -> Iterato
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-            for graph in subgraphs(attribute):
-                yield from graph.initializer
+        for graph in subgraphs(node):
+            yield from graph.initializer
 
 
 def _nodes(nodes: "Iterator[onnx.NodeProto] | onnx.NodeProto") -> Iterator[onnx.NodeProto]:
     for node in nodes:
         yield node
-        for attribute in node.attribute:
-            for graph in subgraphs(attribute):
-                yield from _nodes(graph.node)
+        for graph in subgraphs(node):
+            yield from _nodes(graph.node)
 
 
-def subgraphs(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
-    """Return the graphs inside one attribute of a node."""
-    return [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graphs among the attributes of a node."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs

@@ -11,9 +11,8 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """Yield a graph and all graphs inside its nodes, outer ones first."""
     yield graph
     for node in graph.node:
-        for attribute in node.attribute:
-            for inner in subgraphs(attribute):
-                yield from all_graphs(inner)
+        for inner in subgraphs(node):
+            yield from all_graphs(inner)
 
 
 def defined_names(graph: onnx.GraphProto) -> Iterator[str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import onnx
 from onnx import helper
 
-from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors, rename_captured, subgraphs
-from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs
+from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors, rename_captured
+from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, subgraphs
 
 _SUFFIX = "_float"
 

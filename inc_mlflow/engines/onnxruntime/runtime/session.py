@@ -34,6 +34,7 @@ onnxruntime.set_default_logger_severity(SILENT)
 ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 BASIC = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 
+_LOADABLE = "give a model with operators that this onnxruntime has, each from a domain that the model imports"
 _DTYPES = {"float": "float32", "double": "float64", "string": "str"}
 """ONNX Runtime's names of types -> NumPy's, where they differ."""
 _SPINNING, _AFFINITIES = "session.intra_op.allow_spinning", "session.intra_op_thread_affinities"
@@ -110,7 +111,7 @@ def open_file(
         session = onnxruntime.InferenceSession(str(model), settings, providers=[provider], enable_fallback=0)
     except RUNTIME_ERRORS as error:
         text = error_text(error).replace(f"Load model from {model} failed:", "")
-        raise ModelError(f"{model}: onnxruntime cannot load it: {text}") from error
+        raise ModelError(f"{model}: onnxruntime cannot load it: {text}; {_LOADABLE}") from error
     if session.get_providers()[0] != provider:
         raise HardwareError(
             f"provider: onnxruntime cannot start {provider} here; check the GPU, its driver, CUDA and cuDNN"
@@ -129,7 +130,9 @@ def open_proto(
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=[CPU])
     except RUNTIME_ERRORS as error:
-        raise ModelError(f"model: onnxruntime cannot load it for calibration: {error_text(error)}") from error
+        raise ModelError(
+            f"model: onnxruntime cannot load it for calibration: {error_text(error)}; {_LOADABLE}"
+        ) from error
 
 
 def _check_built(provider: str) -> None:

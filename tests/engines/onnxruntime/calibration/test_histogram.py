@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from inc_mlflow.engines.onnxruntime.calibration import counting
-from inc_mlflow.engines.onnxruntime.calibration.histogram import BINS, HALF, Histogram, exponent_of
+from inc_mlflow.engines.onnxruntime.calibration.histogram import BINS, HALF_BINS, Histogram, exponent_of
 
 compiled = pytest.importorskip(
     "inc_mlflow.engines.onnxruntime.calibration._counting", reason="the compiled histogram is not installed"
@@ -35,8 +35,8 @@ def in_python(values) -> Histogram:
     exponent = exponent_of(max((abs(float(value)) for value in values), default=0.0))
     counts = np.zeros(BINS, np.int64)
     for value in map(float, values):
-        distance = math.floor(math.ldexp(abs(value), -exponent) * HALF)
-        counts[HALF + distance if value >= 0 else HALF - 1 - distance] += 1
+        distance = math.floor(math.ldexp(abs(value), -exponent) * HALF_BINS)
+        counts[HALF_BINS + distance if value >= 0 else HALF_BINS - 1 - distance] += 1
     return Histogram(exponent, counts)
 
 
@@ -51,7 +51,7 @@ def test_counts_are_those_of_numpys_own_histogram():
     histogram = histogram_of(values)
     above, below = values[values >= 0], -values[values < 0]
     expected = [
-        np.histogram(side.astype("f8"), HALF, (0, 2.0**histogram.exponent))[0] for side in (below, above)
+        np.histogram(side.astype("f8"), HALF_BINS, (0, 2.0**histogram.exponent))[0] for side in (below, above)
     ]
     np.testing.assert_array_equal(histogram.counts, np.concatenate([expected[0][::-1], expected[1]]))
 
@@ -74,7 +74,7 @@ def test_any_split_gives_the_same_bytes_in_any_order(values, data):
 @steady
 @given(arrays(np.float32, st.sampled_from([0, 1, 255, 257, 20_001, 150_001]), elements=CLOSE, fill=FLOATS))
 def test_compiled_and_numpy_count_the_same_bit_for_bit(values):
-    scale = math.ldexp(HALF, -exponent_of(float(np.abs(values).max(initial=0.0))))
+    scale = math.ldexp(HALF_BINS, -exponent_of(float(np.abs(values).max(initial=0.0))))
     fast, slow = (np.zeros(BINS, np.int64) for _ in range(2))
     compiled.add(values, scale, fast)
     counting.add_with_numpy(values, scale, slow)
@@ -86,12 +86,12 @@ def test_compiled_and_numpy_count_the_same_bit_for_bit(values):
 def test_a_sign_that_scaling_loses_decides_the_side(count):
     values, counts = np.array([-1e-45, 1e-45, -0.0], np.float32), np.zeros(BINS, np.int64)
     count(values, 2.0**-80, counts)
-    assert list(counts[[HALF - 1, HALF]]) == [1, 2]
+    assert list(counts[[HALF_BINS - 1, HALF_BINS]]) == [1, 2]
 
 
 def test_many_values_in_one_bin_do_not_overflow():
     histogram = histogram_of(np.zeros(1_000_001, np.float32))
-    assert histogram.counts[HALF] == 1_000_001
+    assert histogram.counts[HALF_BINS] == 1_000_001
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0, 4), (2, 3, 5)])

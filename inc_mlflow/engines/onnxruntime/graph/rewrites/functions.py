@@ -13,7 +13,7 @@ from inc_mlflow.engines.onnxruntime.graph.skeleton import skeleton, with_weights
 def _inline(model: onnx.ModelProto, _folder: Path) -> onnx.ModelProto | None:
     if not model.functions:
         return None
-    with library_call("its functions cannot be inlined"):
+    with library_call("its functions cannot be inlined, export it without functions"):
         inlined = inliner.inline_local_functions(skeleton(model), convert_version=True)
     return with_weights(inlined, model)
 

@@ -1,13 +1,11 @@
 """Raise the operator set, and mend what onnx's version converter gets wrong."""
 
-from itertools import chain
 from pathlib import Path
 
 import onnx
 from onnx import version_converter
 
 from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors, rename_captured
-from inc_mlflow.engines.onnxruntime.graph.captured import subgraphs as bodies
 from inc_mlflow.engines.onnxruntime.graph.initializers import values
 from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import subgraphs
@@ -71,7 +69,7 @@ def _separate_captured(model: onnx.ModelProto) -> None:
     del model.graph.node[:]  # protobuf frees what it deletes
     model.graph.node.extend(nodes)
     for node in model.graph.node:
-        for body in bodies(node):
+        for body in subgraphs(node):
             rename_captured(body, names)
 
 
@@ -86,7 +84,7 @@ def _end_shadowing(graph: onnx.GraphProto, outside: set[str], taken: set[str]) -
         _rename_inside(graph, names)
         own = set(defined_names(graph))
     for node in graph.node:
-        for inner in chain.from_iterable(subgraphs(attribute) for attribute in node.attribute):
+        for inner in subgraphs(node):
             _end_shadowing(inner, outside | own, taken)
 
 
