@@ -232,6 +232,8 @@ class Imported:
     """NumPy's name of the coarsest float type that the source computes with: the comparison allows for it."""
     notes: tuple[str, ...] = ()
     """What a user should know about the baseline, one line each."""
+    rewritten: Mapping[str, int] = field(default_factory=dict)
+    """In how many places each rewrite that makes the model faster was applied, also where in none."""
 
 
 class Engine(Protocol):

@@ -169,7 +169,7 @@ class OnnxRuntime:
         from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
         made = normalize(source, folder, without)
-        return Imported({"opset": made.opset}, made.precision, made.notes)
+        return Imported({"opset": made.opset}, made.precision, made.notes, made.quickened)
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model in a session of one provider; no other provider takes its place.
