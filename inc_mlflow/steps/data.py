@@ -1,7 +1,7 @@
 """The job's data, checked against the inputs of its source model."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -55,20 +55,22 @@ def method_data(job: Job, statistics: Statistics | None) -> MethodData:
 
 
 class LabelCheck:
-    """Refuses labels that the metric cannot use, in the splits on which it will be computed."""
+    """Refuses labels that a metric cannot use, in the splits on which it will be computed."""
 
-    def __init__(self, job: Job, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self, job: Job, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self._foreseeing = [metric for metric in metrics if metric.foresees]
         self._judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
         self._seen: list[np.ndarray] = []
 
     def __call__(self, split: str, labels: np.ndarray | None) -> None:
-        """Check the labels of a batch; raise DataError where the metric cannot use them."""
+        """Check the labels of a batch; raise DataError where a metric cannot use them."""
         if split not in self._judged:
             return
         with _of(split):
-            self._metric.check_labels(labels)
-        if split == "validation" and self._metric.foresees:
+            for metric in self._metrics:
+                metric.check_labels(labels)
+        if split == "validation" and self._foreseeing:
             self._seen.append(np.asarray(labels))
 
     def finish(self) -> None:
@@ -76,9 +78,9 @@ class LabelCheck:
 
         They are resampled later. Raises DataError where a class is too rare for that.
         """
-        if self._seen:
+        for metric in self._foreseeing if self._seen else ():
             with _of("validation"):
-                draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
+                draw_rows({"label": np.concatenate(self._seen)}, metric.missing)
 
 
 @contextmanager
@@ -95,8 +97,9 @@ def user_files(job: Job) -> list[Path]:
     references = [
         split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
     ]
-    references += [job.spec.metric.function] if job.spec.metric.function else []
-    options = [job.root / path for path in job.spec.metric.option_files().values()]
+    metrics = job.spec.all_metrics.values()
+    references += [metric.function for metric in metrics if metric.function]
+    options = [job.root / path for metric in metrics for path in metric.option_files().values()]
     return sorted(
         {file for one in references for file in code_files(source_file(one, job.root))}
         | {p.resolve() for p in options if p.is_file()}
