@@ -52,7 +52,7 @@ def is_small(tensor: onnx.TensorProto) -> bool:
     return (size(tensor) if width is None else math.prod(tensor.dims) * width) <= SMALL
 
 
-_WIDTHS = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.INT32: 4, onnx.TensorProto.INT64: 8}
+_WIDTHS: dict[int, int] = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.INT32: 4, onnx.TensorProto.INT64: 8}
 
 
 def move_out(model: onnx.ModelProto, folder: Path, file: Path) -> None:
