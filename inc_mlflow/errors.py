@@ -76,6 +76,10 @@ class ModelError(IncError):
         self.details = details
 
 
+class UnchangedError(ModelError):
+    """A recipe finds nothing in a model that it could change."""
+
+
 class CallableError(IncError):
     """The user's code raised an exception; the message has its file, line and text."""
 

@@ -16,6 +16,8 @@ from inc_mlflow.spec.paths import local_paths, path_name, paths
 LARGEST = 256 << 20
 """Bytes of the largest file in a bundle; a larger one is uploaded by hand once, not read by every submit."""
 _MB = 1e6
+_CODE = ("callable", "model.pipeline")
+"""Ends of the fields that name a file with code of the user's."""
 
 
 def bundle(job: Job, uri: str, notify: Callable[[str], None]) -> Job:
@@ -67,9 +69,14 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
         return {f"{path_name(path)}/": file}
     if not file.is_file():
         raise DataError(f"{field}: no file {file}; give a path relative to the job file")
-    if field == "model":
-        return _with_weights(ENGINES.get(job.spec.engines[0]), file, path_name(path))
-    return _with_imported(file, path_name(path)) if field.endswith("callable") else {path_name(path): file}
+    if field == "model" or field.startswith("model.parts."):
+        return _with_weights(_engine_of_graphs(job), file, path_name(path))
+    return _with_imported(file, path_name(path)) if field.endswith(_CODE) else {path_name(path): file}
+
+
+def _engine_of_graphs(job: Job) -> Engine:
+    engine = ENGINES.get(job.spec.engines[0])
+    return engine if engine.parts is None else engine.parts.inner
 
 
 def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:

@@ -9,15 +9,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from inc_mlflow.callables.siblings import let_import_siblings
+from inc_mlflow.callables.siblings import spec_beside
 from inc_mlflow.errors import CallableError, IncError
 
 
 def load_callable(reference: str, root: Path, where: str) -> Callable[..., Any]:
     """Import ``file.py:function`` relative to ``root``; ``where`` is the job field that names it.
 
-    Raises CallableError where the file is missing, fails to run, has no such function, or imports a module
-    whose name stands for another file in the folder of another callable.
+    Raises CallableError where the file is missing, fails to run or has no such function.
     """
     file, _, name = reference.rpartition(":")
     module = _module((root / file).resolve(), where)
@@ -53,13 +52,11 @@ def _module(path: Path, where: str) -> ModuleType:
         raise CallableError(
             f"{where}: no file {path}; write it as file.py:function, relative to the job file"
         )
-    name = f"inc_mlflow_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = spec_beside(path)
     if spec is None or spec.loader is None:
         raise CallableError(f"{where}: {path} is not a Python file; write it as file.py:function")
     module = importlib.util.module_from_spec(spec)
-    let_import_siblings(name, path, where)
-    sys.modules[name] = module  # dataclasses and pickling look the module up by name
+    sys.modules[spec.name] = module  # dataclasses and pickling look the module up by name
     with user_code(path, where):
         spec.loader.exec_module(module)
     return module

@@ -4,130 +4,93 @@ Python itself would put the file's folder before the standard library, so that a
 breaks every library that imports ``statistics``. Here the folder comes last, and for the user's code alone:
 libraries look for modules that may be absent, and mean no file of the user's.
 
-Python keeps one module of a name, whoever asks for it, so two folders may not have different ones.
+Python keeps one module of a name, whoever asks for it. Each folder has a package of its own name, and its
+modules are in that, so two folders may have different modules of one name, as two versions of a model do.
 """
 
-import ast
+import builtins
+import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from inc_mlflow.errors import CallableError
+_PACKAGE = "inc_mlflow_user_"
+"""How the names of all folders' packages begin."""
 
 
-class _Siblings(MetaPathFinder):
-    """Finds the modules of one folder, where a module of that folder asks for them."""
+class _Code(SourceFileLoader):
+    """Runs a file of the user's, whose imports find what is beside it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.modules = folder, set[str]()
-        self.files: set[Path] = set()
-        """What the code of the folder imports from it, relative to it."""
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module an import of its own: that is what Python looks up for an import statement."""
+        package = module.__name__.partition(".")[0]
+
+        def imported(name: str, *arguments: Any, **options: Any) -> ModuleType:
+            return _imported(package, name, *arguments, **options)
+
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": imported}
+        super().exec_module(module)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules of all folders' packages."""
 
     def find_spec(
-        self, fullname: str, path: object = None, target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a module is; None where others ask, or it is a part of a package (``path``)."""
-        if path is not None or _asking_module() not in self.modules:
+        """Return where a module of a folder is; None for all other modules."""
+        if not fullname.startswith(_PACKAGE):
             return None
-        spec = PathFinder.find_spec(fullname, [str(self.folder)])
-        if spec is not None:
-            self.modules.add(fullname)
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Code(spec.loader.name, spec.loader.path)
         return spec
 
 
-def _asking_module() -> str:
-    """Return the first part of the name of the module whose code imports something now."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and _top_name(frame.f_globals) == "importlib":
-        frame = frame.f_back
-    return _top_name(frame.f_globals)
+def spec_beside(file: Path) -> ModuleSpec | None:
+    """Return what runs a file so that it can import what is beside it; None where it is no Python file."""
+    name = f"{_package(file.parent)}.{file.stem}"
+    return (
+        spec_from_file_location(name, file, loader=_Code(name, str(file))) if file.suffix == ".py" else None
+    )
 
 
-def _top_name(module: dict[str, object]) -> str:
-    return str(module.get("__name__")).partition(".")[0]
+def _package(folder: Path) -> str:
+    """Return the name of a folder's package, which Python can import from then on."""
+    name = _PACKAGE + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    if not any(isinstance(one, _Finder) for one in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+    return name
 
 
-def let_import_siblings(module: str, file: Path, where: str) -> None:
-    """Let ``module``, the code of a file, import what is beside it, if nothing else has the name.
-
-    Raises CallableError that begins with ``where`` if code of another folder imports another file by the
-    same name: one of the two would get that of the other.
-    """
-    folder = file.parent
-    files = {one.relative_to(folder) for one in code_files(file) if one != file}
-    known = [one for one in sys.meta_path if isinstance(one, _Siblings)]
-    for other in known:
-        _check_same(other, folder, files, where)
-    if (siblings := next((one for one in known if one.folder == folder), None)) is None:
-        siblings = _Siblings(folder)
-        sys.meta_path.append(siblings)
-    siblings.modules.add(module)
-    siblings.files |= files
-
-
-def _check_same(other: _Siblings, folder: Path, files: set[Path], where: str) -> None:
-    shared = {_module_name(one) for one in files} & {_module_name(one) for one in other.files}
-    for file in sorted(files | other.files):
-        name = _module_name(file)
-        if name in shared and not _same_file(folder / file, other.folder / file) and not _comes_first(name):
-            raise CallableError(
-                f"{where}: its code imports {name!r}, and so does a file in {other.folder}, where that is "
-                f"other code; rename one of the two, or put both files into one folder"
-            )
+def _imported(
+    package: str,
+    name: str,
+    names: Mapping[str, object] | None = None,
+    local: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] = (),
+    level: int = 0,
+) -> ModuleType:
+    """Do what ``__import__`` does, with the modules of ``package`` for names that nothing else has."""
+    top = name.partition(".")[0]
+    if level or _is_elsewhere(top) or find_spec(f"{package}.{top}") is None:
+        return builtins.__import__(name, names, local, fromlist, level)
+    if fromlist:
+        return builtins.__import__(f"{package}.{name}", names, local, fromlist)
+    import_module(f"{package}.{name}")
+    return sys.modules[f"{package}.{top}"]  # an import statement binds the first part of the name
 
 
-def _module_name(file: Path) -> str:
-    """Return the first part of the name by which a file is imported."""
-    return file.parts[0].removesuffix(".py")
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-def _comes_first(name: str) -> bool:
-    """Tell whether Python finds a module of this name before it looks beside the user's files."""
-    return name in sys.stdlib_module_names or PathFinder.find_spec(name) is not None
-
-
-def code_files(file: Path) -> list[Path]:
-    """Return a user's file and the modules beside it that it imports, directly or through each other.
-
-    They are read, not run: an import whose name is made when the code runs is not seen.
-    """
-    found: set[Path] = set()
-    waiting = [file]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += _imported(one, file.parent)
-    return sorted(found)
-
-
-def _imported(file: Path, root: Path) -> Iterator[Path]:
-    """Yield the files below ``root`` that the imports of a file may mean; nothing if it is no Python."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return  # whoever imports the file says what is wrong with it
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            places = [(root, name.name) for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = file.parents[node.level - 1] if node.level else root
-            places = [(base, f"{node.module or ''}.{name.name}".strip(".")) for name in node.names]
-        else:
-            continue
-        for place, name in places:
-            yield from _files_of(place, name)
-
-
-def _files_of(place: Path, name: str) -> Iterator[Path]:
-    """Yield the files of a dotted name: those of its packages, and of the module if the last part is one."""
-    for part in name.split("."):
-        place = place / part
-        yield from (one for one in (place.with_name(f"{part}.py"), place / "__init__.py") if one.is_file())
+def _is_elsewhere(top: str) -> bool:
+    """Tell whether Python finds a module of this name without the user's files."""
+    return top in sys.modules or find_spec(top) is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.composed import Parts
 from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.records import SaturationReport, Slow, TensorSpec
 from inc_mlflow.spec import Device, Isa, Recipe
@@ -102,10 +103,7 @@ class Calibrator(Protocol):
     def collect(
         self, model: Path, batches: Iterable[Arrays], kinds: Collection[str], threads: int
     ) -> Statistics:
-        """Run the batches once and return the statistics of these kinds.
-
-        Raises ModelError where the model does not run.
-        """
+        """Run the batches once and return the statistics; raise ModelError where the model does not run."""
         ...
 
     def load(self, path: Path) -> Statistics:
@@ -235,6 +233,8 @@ class Imported:
     """NumPy's name of the coarsest float type that the source computes with: the comparison allows for it."""
     notes: tuple[str, ...] = ()
     """What a user should know about the baseline, one line each."""
+    rewritten: Mapping[str, int] = field(default_factory=dict)
+    """In how many places each rewrite that makes the model faster was applied, also where in none."""
 
 
 class Engine(Protocol):
@@ -250,6 +250,8 @@ class Engine(Protocol):
     calibrator: Calibrator | None
     analysis: Analysis | None
     emulation: Emulation | None
+    parts: Parts | None
+    """None where a model is one graph."""
 
     @property
     def rewrites(self) -> tuple[str, ...]:
@@ -284,8 +286,8 @@ class Engine(Protocol):
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model with all optimisations on.
 
-        Raises ModelError where the engine cannot load it, or where it has its rows is not clear;
-        HardwareError where the device is missing: no other device takes its place.
+        Raises ModelError where it cannot be loaded, or where its rows are is not clear, HardwareError where
+        the device is missing: no other device takes its place.
         """
         ...
 

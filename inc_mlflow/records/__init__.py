@@ -19,6 +19,7 @@ from inc_mlflow.records.candidates import (
     RejectedRecipe,
     SaturationReport,
     Trial,
+    TrialMetric,
 )
 from inc_mlflow.records.conditions import (
     Conditions,
@@ -29,6 +30,7 @@ from inc_mlflow.records.conditions import (
     cpu_list,
 )
 from inc_mlflow.records.facts import (
+    AppliedRewrite,
     CalibrationRecord,
     ChampionRecord,
     CollectedStatistics,
@@ -44,6 +46,7 @@ from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
     MetricFacts,
+    MetricResult,
     Outcome,
     PoolResult,
     PromotionRecord,
@@ -78,6 +81,7 @@ __all__ = [
     "SOURCE",
     "WHOLE",
     "AccuracyProtections",
+    "AppliedRewrite",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",
@@ -104,6 +108,7 @@ __all__ = [
     "LayerSaturation",
     "Load",
     "MetricFacts",
+    "MetricResult",
     "Model",
     "Outcome",
     "Plan",
@@ -129,6 +134,7 @@ __all__ = [
     "TensorSpec",
     "TrackingRecord",
     "Trial",
+    "TrialMetric",
     "Verdict",
     "baseline_label",
     "cpu_list",

@@ -12,6 +12,8 @@ Device = Literal["cpu", "cuda"]
 """The kind of device that runs a model; every engine has its own names for it."""
 DEFAULT_ENGINE = "onnxruntime"
 """The engine of a job that names none."""
+PARTS = "parts"
+"""The engine of models of several graphs: each is a part, which the default engine runs."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,11 @@ ENGINES: "Registry[Engine]" = Registry(
             "inc_mlflow.engines.onnxruntime.engine:ENGINE",
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
-        )
+        ),
+        PARTS: EngineEntry(
+            "inc_mlflow.engines.parts.engine:ENGINE",
+            "models of several graphs, as encoder and decoder, which a function of yours runs as one",
+        ),
     },
 )
 

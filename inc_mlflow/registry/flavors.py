@@ -15,5 +15,9 @@ FLAVORS: "Registry[Flavor]" = Registry(
             "inc_mlflow.tracking.flavors.files:FLAVOR",
             "the model's files, for engines that MLflow does not know",
         ),
+        "parts": Entry(
+            "inc_mlflow.tracking.flavors.parts:FLAVOR",
+            "models of several graphs with the function that runs them, loaded by mlflow.pyfunc",
+        ),
     },
 )

@@ -27,6 +27,11 @@ METHODS: "Registry[Method]" = Registry(
             "Any set of units (what runs in one kernel) in INT8, the others dynamic or FP32.",
             options="inc_mlflow.engines.onnxruntime.options:Mixed",
         ),
+        "parts.per_part": Entry(
+            "inc_mlflow.engines.parts.method:METHOD",
+            "Models of several graphs: each part by a recipe of its own, or left in FP32.",
+            options="inc_mlflow.engines.parts.options:PerPart",
+        ),
     },
 )
 

@@ -5,14 +5,19 @@ from typing import Any
 
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.registry import did_you_mean
-from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
+from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.registry.methods import engine_of
+from inc_mlflow.spec.parts import parts_job
 
 _AUTO = "auto"
+_ANY_OF_PARTS = (_AUTO, [DEFAULT_ENGINE], [PARTS])
+"""What a job of several graphs may say of engines: the default engine runs each part."""
 
 
 def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's data with names of engines for ``auto``, and an engine in each recipe without one."""
+    if isinstance(data.get("model"), Mapping) and data.get("engines", _AUTO) in _ANY_OF_PARTS:
+        data = parts_job(data)
     engines = data.get("engines", [DEFAULT_ENGINE])
     if engines == _AUTO:
         engines = [name for name in ENGINES if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]

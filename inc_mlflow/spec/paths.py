@@ -3,15 +3,18 @@
 from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import CallableSplit, FileSplit
 from inc_mlflow.spec.job import JobSpec
+from inc_mlflow.spec.parts import PartsSpec
 
 
 def paths(spec: JobSpec) -> dict[str, str]:
     """Return field -> path or URI: model, splits, callables, and files that an option names."""
-    found = {"model": spec.model}
+    found = _of_model(spec.model)
     for name, split in spec.data.splits().items():
         found |= {f"data.{name}.{field}": path for field, path in _of_split(split).items()}
-    found |= {f"metric.{field}": path for field, path in spec.metric.option_files().items()}
-    return found | ({"metric.callable": _file(spec.metric.function)} if spec.metric.function else {})
+    for name, metric in spec.all_metrics.items():
+        found |= {f"{name}.{field}": path for field, path in metric.option_files().items()}
+        found |= {f"{name}.callable": _file(metric.function)} if metric.function else {}
+    return found
 
 
 def local_paths(spec: JobSpec) -> dict[str, str]:
@@ -27,6 +30,15 @@ def local_paths(spec: JobSpec) -> dict[str, str]:
 def path_name(path: str) -> str:
     """Return the name of a path in a bundle: one of many ways to write it."""
     return "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def _of_model(model: str | PartsSpec) -> dict[str, str]:
+    """Return the model's own paths."""
+    if isinstance(model, str):
+        return {"model": model}
+    parts = {f"model.parts.{name}": path for name, path in model.parts.items()}
+    files = {f"model.files[{index}]": path for index, path in enumerate(model.files)}
+    return parts | {"model.pipeline": model.code} | files
 
 
 def _of_split(split: FileSplit | CallableSplit) -> dict[str, str]:

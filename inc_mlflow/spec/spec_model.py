@@ -12,7 +12,7 @@ from inc_mlflow.registry import did_you_mean
 
 METHOD_TAG = "method:"
 """Begins what stands there for a recipe; its engine and method follow."""
-_TAGS = {"file", "callable_", "auto", "list", "named_", "emulated_"}
+_TAGS = {"file", "callable_", "auto", "list", "named_", "emulated_", "one_", "several_"}
 """What pydantic puts into the place of an error for the members of unions; it is not the user's."""
 
 _SHOWN = 60

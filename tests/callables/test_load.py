@@ -1,5 +1,3 @@
-import sys
-
 import pytest
 
 from inc_mlflow.callables import load_callable, source_file, user_code
@@ -27,8 +25,7 @@ NUMBER = 3
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "metric.py").write_text(CODE)
-    yield tmp_path
-    sys.modules.pop("inc_mlflow_user_metric", None)
+    return tmp_path
 
 
 def failure(reference, folder):

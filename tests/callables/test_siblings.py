@@ -7,19 +7,12 @@ import sys
 import pytest
 
 from inc_mlflow.callables import code_files, load_callable
-from inc_mlflow.callables.siblings import _Siblings
 from inc_mlflow.errors import CallableError
-
-NAMES = ("inc_mlflow_user_metric", "beside", "lower", "package", "statistics", "winreg_of_nobody")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    before = dict(sys.modules)
-    yield tmp_path
-    sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, _Siblings)]
-    for name in [name for name in sys.modules if name.partition(".")[0] in NAMES and name not in before]:
-        del sys.modules[name]
+    return tmp_path
 
 
 def write(folder, inside=None, **files):
@@ -51,7 +44,6 @@ def test_the_standard_library_and_what_is_installed_come_first(folder):
 def test_a_library_that_looks_for_a_module_does_not_get_the_users(folder):
     write(folder, metric="import winreg_of_nobody\ndef f():\n    pass", winreg_of_nobody="")
     load(folder)
-    sys.modules.pop("winreg_of_nobody")
     assert importlib.util.find_spec("winreg_of_nobody") is None, "this test is no module of the user's"
 
 
@@ -75,33 +67,34 @@ def test_a_file_that_is_no_python_is_still_part_of_the_code(folder):
     assert code_files(folder / "metric.py") == [folder / "beside.py", folder / "metric.py"]
 
 
-CALLABLE = "import beside\ndef f():\n    return beside.f()"
+@pytest.mark.parametrize("lazily", [False, True])
+def test_two_folders_have_modules_of_their_own(folder, lazily):
+    """Copies of one code, two versions of it, or two files that have nothing to do with each other."""
+    code = "from beside import f" if not lazily else "def f():\n    import beside\n\n    return beside.f()"
+    for name in ("first", "second"):
+        write(folder, name, metric=code, beside="from package.inner import f")
+        write(folder / name, "package", inner=f"def f():\n    return {name!r}")
+    first, second = load(folder / "first"), load(folder / "second")
+    assert (first(), second(), first()) == ("first", "second", "first")
 
 
-def test_two_folders_with_other_code_of_one_name_are_refused(folder):
-    """Both would get the module of the folder that is loaded first."""
-    write(folder, "data", metric=CALLABLE, beside="def f():\n    return 'of data'")
-    write(folder, "metrics", metric=CALLABLE, beside="def f():\n    return 'of metrics'")
-    assert load(folder / "data")() == "of data"
-    with pytest.raises(
-        CallableError, match=r"^metric\.callable: its code imports 'beside', and so does a file"
-    ):
-        load(folder / "metrics")
+def test_every_form_of_import_finds_what_is_beside(folder):
+    code = """
+import package.inner
+import package.inner as renamed
+from package import inner
+from package.inner import *
+from . import beside
+
+def f():
+    return package.inner is renamed is inner, g(), beside.g()
+"""
+    write(folder, metric=code, beside="from metric import __doc__\nfrom package.inner import g")
+    write(folder, "package", inner="def g():\n    return 1")
+    assert load(folder)() == (True, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["beside", "statistics"])
-def test_equal_code_and_names_that_python_has_are_no_trouble(folder, name):
-    code = f"import {name}\ndef f():\n    return {name}"
-    for inside in ("data", "metrics"):
-        write(folder, inside, metric=code, beside="", statistics=f"# of {inside}")
-        assert load(folder / inside)().__name__ == name
-
-
-def test_a_package_of_one_name_is_compared_whole(folder):
-    write(folder, "data", metric="from package import one\ndef f():\n    pass")
-    write(folder, "metrics", metric="from package import two\ndef f():\n    pass")
-    write(folder / "data", "package", one="", two="")
-    write(folder / "metrics", "package", one="", two="different = True")
-    load(folder / "data")
-    with pytest.raises(CallableError, match="imports 'package'"):
-        load(folder / "metrics")
+def test_a_module_that_is_nowhere_is_named_as_the_code_has_it(folder):
+    write(folder, metric="import of_nobody\ndef f():\n    pass")
+    with pytest.raises(CallableError, match="No module named 'of_nobody'"):
+        load(folder)

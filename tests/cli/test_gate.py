@@ -246,7 +246,9 @@ def test_says_ahead_what_a_jobs_split_can_decide_and_measures_a_candidate(answer
 def test_a_jobs_groups_are_what_the_plan_counts(answer, work):
     work.change("dev.npz", speaker=np.arange(500) // 5)
     work.set("data.group", "speaker")
-    assert "groups of speaker" in answer("gate", "--plan", "--job", work.job)["plan"]
+    found = answer("gate", "--plan", "--job", work.job)
+    assert (found["rows"], found["groups"]) == (500, 100)
+    assert found["plan"].startswith("100 validation groups of speaker, allowed drop 1 %")
 
 
 @pytest.mark.parametrize(

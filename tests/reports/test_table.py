@@ -46,6 +46,7 @@ RESULT = {
     "verdict": "pass",
     "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
     "metric": {"name": "top1", "higher_is_better": True},
+    "metrics": [{"name": "top1", "higher_is_better": True}],
     "champion": INT8 | PROMOTED,
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
@@ -74,7 +75,7 @@ def test_every_row_is_shown_with_its_numbers(shown):
 
 
 def test_where_lower_is_better_the_column_of_losses_is_that_of_rises(shown):
-    lines = shown(metric={"name": "word_error_rate", "higher_is_better": False}).splitlines()
+    lines = shown(metrics=[{"name": "word_error_rate", "higher_is_better": False}]).splitlines()
     assert lines[0].split()[:3] == ["recipe", "word_error_rate", "rise"]
 
 

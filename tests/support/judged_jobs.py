@@ -1,7 +1,9 @@
-"""Whole jobs up to the judgement: the steps run in this process and without MLflow."""
+"""Whole jobs up to the judgement: their steps in this process, with a brief benchmark and without MLflow."""
 
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from inc_mlflow.records import ChampionRecord, EvaluationRecord
 from inc_mlflow.reports.result import job_result
@@ -14,31 +16,39 @@ from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.check import check
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.prepare.try_metric import try_metric
+from inc_mlflow.steps.step import STATE
+from tests.support.brief_benchmarks import brief_benchmarks
 
-STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement")
-
-
-def judged(job: Job, state: Path) -> dict[str, Any]:
-    """Run the steps of a job, each in its folder of ``state``, and return the job's result."""
-    evaluated(job, state)
-    models = _of(state, "baseline", "champion", "candidates")
-    benchmark(job, state / "benchmark", **models)
-    gate(job, state / "judgement", **models, records=[state / "evaluation", state / "benchmark"])
-    return job_result(state, None)
+_STEPS = ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement")
 
 
-def evaluated(job: Job, state: Path) -> EvaluationRecord:
-    """Run the steps of a job up to the evaluation, and return its record."""
-    for step in STEPS:
-        (state / step).mkdir(parents=True)
-    check(job)
-    try_metric(job)
-    import_model(job, state / "baseline")
-    ChampionRecord(reachable=True).save(state / "champion")
-    calibrate(job, state / "ranges", **_of(state, "baseline"))
-    quantize(job, state / "candidates", **_of(state, "baseline", "ranges"))
-    return evaluate(job, state / "evaluation", **_of(state, "baseline", "champion", "candidates"))
+def judged(job: Job, folder: Path) -> dict[str, Any]:
+    """Run the steps, each in a folder of its name, and return the result that the program would print.
+
+    Raises what the program would tell: an IncError, or a bug.
+    """
+    evaluated(job, folder)
+    models = _of(folder, "baseline", "champion", "candidates")
+    with brief_benchmarks():
+        benchmark(job, folder / "benchmark", **models)
+    gate(job, folder / "judgement", **models, records=[folder / "evaluation", folder / "benchmark"])
+    return job_result(folder, None)
 
 
-def _of(state: Path, *steps: str) -> dict[str, Path]:
-    return {step: state / step for step in steps}
+def evaluated(job: Job, folder: Path) -> EvaluationRecord:
+    """Run the steps up to the evaluation, and return its record."""
+    for step in _STEPS:
+        (folder / step).mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch, brief_benchmarks():
+        patch.delenv(STATE, raising=False)
+        check(job)
+        try_metric(job)
+        import_model(job, folder / "baseline")
+        ChampionRecord(reachable=True).save(folder / "champion")
+        calibrate(job, folder / "ranges", **_of(folder, "baseline"))
+        quantize(job, folder / "candidates", **_of(folder, "baseline", "ranges"))
+        return evaluate(job, folder / "evaluation", **_of(folder, "baseline", "champion", "candidates"))
+
+
+def _of(folder: Path, *steps: str) -> dict[str, Path]:
+    return {step: folder / step for step in steps}

@@ -12,12 +12,12 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.build_criteria import build_criteria, pair_outcomes, relative_drop_of
 from inc_mlflow.measure.gate.criteria import (
     Criteria,
-    CriterionResult,
     SpeedCriterion,
     judge_group,
     worst_verdict,
 )
-from inc_mlflow.measure.gate.evidence import Measured, check_evidence
+from inc_mlflow.measure.gate.evidence import check_evidence
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.order import SLOWEST, in_order
 from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
@@ -28,10 +28,12 @@ from inc_mlflow.records import (
     Interval,
     JudgementRecord,
     MetricFacts,
+    MetricResult,
     Model,
     PoolResult,
     RejectedRecipe,
     Row,
+    Verdict,
     is_baseline,
 )
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
@@ -64,7 +66,7 @@ def judge(
     Raises DataError where records are not about these models or not about the same rows, or no real pool is
     required.
     """
-    check_evidence(models, pools, gate.max_relative_drop is not None, alone=bool(rejected))
+    check_evidence(models, pools, gate, alone=bool(rejected))
     required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     candidates = [model for model in models if not is_baseline(model.label)]
@@ -74,17 +76,25 @@ def judge(
     rows = [
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
-    about = next(iter(pools.values())).evaluation
-    table = in_order(rows, about.higher_is_better)
+    metrics = tuple(map(_facts, next(iter(pools.values())).by_metric))
+    table = in_order(rows, metrics[0].higher_is_better)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
         reasons=(*reasons, *notes),
-        metric=MetricFacts(name=about.metric, higher_is_better=about.higher_is_better),
+        metric=metrics[0],
+        metrics=metrics,
         table=(*baselines, *table),
         rejected=rejected,
         confidence=gate.confidence,
         policy_sha256=gate.sha256(),
+    )
+
+
+def _facts(measured: Measured) -> MetricFacts:
+    about = measured.evaluation
+    return MetricFacts(
+        name=about.metric, higher_is_better=about.higher_is_better, informative=not measured.judged
     )
 
 
@@ -109,12 +119,11 @@ def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Ro
 
     def result(measured: Measured) -> PoolResult:
         reference = model.label == BASELINE
-        return PoolResult(
-            accuracy=_accuracy(model, measured, gate),
-            relative_drop=Interval.exact(0.0) if reference else _relative_drop(model, measured, gate),
-            speedup=_speedup(model, measured.benchmark, gate) if measured.benchmark else None,
-            verdict="pass",
-        )
+        by_metric = _numbers(model, measured, gate, {})
+        if reference:
+            exact = {"relative_drop": Interval.exact(0.0)}
+            by_metric = {name: one.model_copy(update=exact) for name, one in by_metric.items()}
+        return _pool_result(measured, by_metric, _speedup(model, measured.benchmark, gate), "pass")
 
     judged = {pool: _OnPool(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
     return _row(model, pools, judged)
@@ -124,22 +133,38 @@ def _candidate(
     model: Model, pools: Mapping[str, Measured], gate: GateSpec, criteria: Criteria, level: float
 ) -> Row:
     judged = {pool: _on_pool(criteria, pool, measured, gate, level) for pool, measured in pools.items()}
-    between = [judge_group(group, gate.confidence, level) for group in criteria.between_pools]
+    between = {
+        metric: judge_group(group, gate.confidence, level) for metric, group in criteria.between_pools.items()
+    }
     verdicts = [one.result.verdict for one in judged.values() if one.role != "informative"]
     row = _row(model, pools, judged)
+    metrics = {
+        name: _with_verdict(one, between[name].verdict) if name in between else one
+        for name, one in row.metrics.items()
+    }
     return row.model_copy(
         update={
-            "verdict": worst_verdict([*verdicts, *(one.verdict for one in between)]),
-            "reasons": (*_reasons(judged), *(one.reason for one in between)),
+            "verdict": worst_verdict([*verdicts, *(one.verdict for one in between.values())]),
+            "reasons": (*_reasons(judged), *(one.reason for one in between.values())),
+            "metrics": metrics,
         }
     )
+
+
+def _with_verdict(result: MetricResult, verdict: Verdict) -> MetricResult:
+    """Return a result whose verdict also counts another one."""
+    return result.model_copy(update={"verdict": worst_verdict(filter(None, [result.verdict, verdict]))})
 
 
 def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPool]) -> Row:
     """Put one line of the table together: of what counts, the worst of all pools."""
     counting = {pool: one for pool, one in judged.items() if one.role != "informative"}
     fast = [pool for pool, one in judged.items() if one.role == "required"]
-    least_accurate = max((one.result for one in counting.values()), key=_lost)
+    by_metric = {
+        name: _worst([one.result.metrics[name] for one in counting.values()])
+        for name in next(iter(judged.values())).result.metrics
+    }
+    first = next(iter(by_metric.values()))
     sources = [
         benchmark.source_speedup.get(model.label) for pool in fast if (benchmark := pools[pool].benchmark)
     ]
@@ -148,8 +173,8 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         engine=next(iter(pools.values())).evaluation.evidence.engines.get(model.label, DEFAULT_ENGINE),
         path=model.path,
         sha256=model.sha256,
-        accuracy=least_accurate.accuracy,
-        relative_drop=least_accurate.relative_drop,
+        accuracy=first.accuracy,
+        relative_drop=first.relative_drop,
         speedup=min((judged[pool].result for pool in fast), key=_slowness).speedup,
         source_speedup=min(
             (one for one in sources if one is not None), key=lambda one: one.low, default=None
@@ -158,7 +183,14 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         verdict=None,
         reasons=(),
         per_pool={pool: one.result for pool, one in judged.items()},
+        metrics=by_metric,
     )
+
+
+def _worst(results: list[MetricResult]) -> MetricResult:
+    """Return the numbers of the pool with the largest drop, and the verdict of all."""
+    least_accurate, verdicts = max(results, key=_lost), [one.verdict for one in results if one.verdict]
+    return _with_verdict(least_accurate, worst_verdict(verdicts)) if verdicts else least_accurate
 
 
 def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
@@ -171,7 +203,7 @@ def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
     return tuple(f"on {names[pool]}: {reason}" for pool, one in judged.items() for reason in one.reasons)
 
 
-def _lost(result: PoolResult) -> float:
+def _lost(result: MetricResult) -> float:
     return result.relative_drop.value if result.relative_drop else np.inf
 
 
@@ -180,27 +212,54 @@ def _slowness(result: PoolResult) -> float:
 
 
 def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, level: float) -> _OnPool:
-    model, role, benchmark = criteria.model, gate.role(pool, measured.emulated), measured.benchmark
+    model, role = criteria.model, gate.role(pool, measured.emulated)
     if role == "informative":
         criteria, level = build_criteria(model, {pool: measured}, [pool], gate), gate.confidence
-    results = [judge_group(group, gate.confidence, level) for group in criteria.on_pool[pool]]
-    results = results or [_no_number(model, measured)]
-    if pool in criteria.untold:
-        results.append(criteria.untold[pool])
+    by_metric = {one.metric: one.results(gate.confidence, level) for one in criteria.on_pool[pool]}
+    results = [one for found in by_metric.values() for one in found]
     if pool in criteria.speed:
         results.append(criteria.speed[pool].result(gate.confidence, level))
-    numbers = PoolResult(
-        accuracy=_accuracy(model, measured, gate),
-        relative_drop=_relative_drop(model, measured, gate),
-        speedup=_speedup(model, benchmark, gate) if benchmark else None,
-        verdict=worst_verdict(one.verdict for one in results),
+    verdicts = {name: worst_verdict(one.verdict for one in found) for name, found in by_metric.items()}
+    numbers = _numbers(model, measured, gate, verdicts)
+    verdict, speedup = (
+        worst_verdict(one.verdict for one in results),
+        _speedup(model, measured.benchmark, gate),
     )
-    slow = benchmark.slow.get(model.label) if benchmark else None
+    slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
     reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
-    return _OnPool(role, numbers, tuple(reasons))
+    return _OnPool(role, _pool_result(measured, numbers, speedup, verdict), tuple(reasons))
 
 
-def _speedup(model: Model, benchmark: BenchmarkRecord, gate: GateSpec) -> Interval | None:
+def _numbers(
+    model: Model, measured: Measured, gate: GateSpec, verdicts: Mapping[str, Verdict]
+) -> dict[str, MetricResult]:
+    """Return a model's results by metric."""
+    return {
+        one.evaluation.metric: MetricResult(
+            accuracy=_accuracy(model, one, gate),
+            relative_drop=_relative_drop(model, one, one.limits(gate)),
+            verdict=verdicts.get(one.evaluation.metric),
+        )
+        for one in measured.by_metric
+    }
+
+
+def _pool_result(
+    measured: Measured, by_metric: dict[str, MetricResult], speedup: Interval | None, verdict: Verdict
+) -> PoolResult:
+    first = by_metric[measured.evaluation.metric]
+    return PoolResult(
+        accuracy=first.accuracy,
+        relative_drop=first.relative_drop,
+        speedup=speedup,
+        verdict=verdict,
+        metrics=by_metric,
+    )
+
+
+def _speedup(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) -> Interval | None:
+    if benchmark is None:
+        return None
     if model.label == benchmark.against:
         return Interval.exact(1.0)
     return SpeedCriterion(model.label, benchmark, gate.min_speedup).at(gate.confidence)
@@ -227,12 +286,6 @@ def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | No
         record.hangs_on,
     )
     return paired.accuracy(scored, *rest) if scored else None
-
-
-def _no_number(model: Model, measured: Measured) -> CriterionResult:
-    record = measured.evaluation
-    reason = record.results[model.label].reason
-    return CriterionResult("fail", f"{record.metric} is no number: {reason}")
 
 
 def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:

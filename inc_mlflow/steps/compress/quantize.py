@@ -15,7 +15,8 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
-from inc_mlflow.steps.compress.compare import Reference, compared_rows
+from inc_mlflow.steps.compress.compare import compared_rows
+from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
@@ -64,7 +65,7 @@ def _listed(
     """Make the candidate of each recipe; return them, and the recipes that gave none."""
     first, made, rejected = job.spec.engines[0], list[Candidate](), list[RejectedRecipe]()
     rows = compared_rows(job)
-    references = {name: Reference(one.engine, one.path, rows) for name, one in baselines.items()}
+    references = {name: reference_of(one.engine, one.path, rows) for name, one in baselines.items()}
     recipes = progress.track(job.spec.listed, "quantize", len(job.spec.listed))
     for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
         statistics = load_statistics(ranges, recipe.engine, first) if recipe.statistics else None
@@ -148,10 +149,11 @@ def _labels(recipes: Iterable[Recipe]) -> list[str]:
 
 
 def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate:
+    fp32 = "+".join(fp32_parts(recipe, path))
     return Candidate(
         recipe=recipe.model_dump(mode="json", exclude_none=True),
         engine=recipe.engine,
-        label=name,
+        label=f"{name}; {fp32} stays FP32" if fp32 else name,
         path=str(path.relative_to(target)),
         sha256=model_sha256(path),
         size_bytes=model_bytes(path),

@@ -1,13 +1,14 @@
 """Runs the trials of a search: makes a model, times it, scores it on tuning rows, and records the result."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings
 from inc_mlflow.errors import ModelError
@@ -23,15 +24,16 @@ from inc_mlflow.files import (
 from inc_mlflow.formatting import percent, times
 from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
 from inc_mlflow.measure.timing.in_process import time_in_process
-from inc_mlflow.records import Trial
+from inc_mlflow.metrics.resolve import metric_facts
+from inc_mlflow.records import Trial, TrialMetric
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
-from inc_mlflow.steps.compress.compare import Reference
+from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
-from inc_mlflow.steps.compress.tuning import TIMED, Tuning
+from inc_mlflow.steps.compress.tuning import TIMED, Tuning, TuningScore
 
 _SENSITIVITY_BATCHES = 8
 """Calibration batches on which the error of nodes is measured."""
@@ -59,13 +61,26 @@ class TrialRunner:
         self._journal, self._budget = journal, budget
         self._engine = baseline.engine
         self._runner = self._engine.load(baseline.path, RunSettings())
-        self._reference = Reference(self._engine, baseline.path, compared)
-        self._limit = job.spec.gate.relative_limit(tuning.baseline)
+        self._reference = reference_of(self._engine, baseline.path, compared)
+        self._limits = tuning.limits
+        self._limit = next(iter(self._limits.values()))
         self.folder = journal.path.parent
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
+        self.show: Callable[[], None] = lambda: None
+        """Called when a trial begins."""
+
+    def progress(self) -> progress.Told:
+        """Tell which trial runs, the best one so far, and how much of the budget is used and left."""
+        used, limit = self._budget.so_far()
+        best = [
+            f", best {times(one.speedup.value)} {one.label}" for one in front(self.trials)[:1] if one.speedup
+        ]
+        left = max(0, round(limit - used))
+        detail = f", trial {len(self._journal.trials) + 1}{''.join(best)}, at most {left} s left; seconds"
+        return progress.Told("search", round(used), round(limit), detail)
 
     def trial(self, recipe: Recipe) -> Trial:
         """Return the trial of a recipe, from the journal or made now.
@@ -82,6 +97,7 @@ class TrialRunner:
 
     def _run(self, recipe: Recipe) -> Trial:
         with self._budget.spending(self._expected()) as spent:
+            self.show()
             trial = self._try(recipe)
         trial = trial.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
         if trial.sha256 is not None:
@@ -150,23 +166,33 @@ class TrialRunner:
         return self._score(trial, runner)
 
     def _score(self, trial: Trial, runner: LoadedModel) -> Trial:
-        tuned = self._tuning.score(runner, self._limit)
-        if not np.isfinite(tuned.accuracy):
-            return trial.model_copy(
-                update={"rows": tuned.rows, "rejected": "the metric gave NaN or infinity"}
-            )
-        metric, worse, allowed = self._tuning.metric, percent(tuned.drop.value), percent(self._limit)
+        tuned = self._tuning.score(runner)
+        unknown = [name for name, one in tuned.by_metric.items() if not np.isfinite(one.accuracy)]
+        if unknown:
+            said = unknown[0] if len(self._limits) > 1 else "the metric"
+            return trial.model_copy(update={"rows": tuned.rows, "rejected": f"{said} gave NaN or infinity"})
+        first, *others = [
+            TrialMetric(accuracy=one.accuracy, relative_drop=one.drop, max_relative_drop=self._limits[name])
+            for name, one in tuned.by_metric.items()
+        ]
         return trial.model_copy(
             update={
                 "rows": tuned.rows,
-                "accuracy": tuned.accuracy,
-                "relative_drop": tuned.drop,
-                "disagreement": tuned.disagreement,
-                "rejected": f"{metric.name} {metric.loss}s by {worse}, allowed is {allowed}"
-                if tuned.drop.value > self._limit
-                else None,
+                "accuracy": first.accuracy,
+                "relative_drop": first.relative_drop,
+                "disagreement": tuned.first.disagreement,
+                "further": dict(zip(list(self._limits)[1:], others, strict=True)),
+                "rejected": "; ".join(self._beyond(tuned)) or None,
             }
         )
+
+    def _beyond(self, tuned: TuningScore) -> Iterator[str]:
+        """Yield a line for each metric whose drop is beyond its limit."""
+        loss = {one.name: one.loss for one in map(metric_facts, self._job.spec.all_metrics.values())}
+        for name, one in tuned.by_metric.items():
+            if one.drop.value > self._limits[name]:
+                allowed = percent(self._limits[name])
+                yield f"{name} {loss[name]}s by {percent(one.drop.value)}, allowed is {allowed}"
 
     def _make(self, recipe: Recipe) -> Path:
         """Write again the model of a recipe that was tried, and return its path."""

@@ -14,7 +14,7 @@ from inc_mlflow.spec import GateSpec, Job
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
-from inc_mlflow.steps.prepare.check import plan_groups
+from inc_mlflow.steps.prepare.check import independent, plan_groups
 from inc_mlflow.steps.prepare.common_label import CommonLabel
 from inc_mlflow.steps.prepare.import_model import imported_baseline
 from inc_mlflow.steps.prepare.try_metric import try_metric
@@ -35,8 +35,9 @@ def plan_job(
     """Return what the job's validation split can decide.
 
     The disagreement of a given candidate is measured on the tuning split. For rows in groups it is only what
-    they can show at best, since tuning rows have no groups. Raises SpecError where the tuning split is
-    missing, and the IncError of a metric that does not take the model's outputs.
+    they can show at best, since tuning rows have no groups; ``groups`` is their number.
+    Raises SpecError where the tuning split is missing, and the IncError of a metric that does not take the
+    model's outputs.
     """
     gate = gate or job.spec.gate
     data, common = open_data(job), CommonLabel(job)
@@ -51,7 +52,8 @@ def plan_job(
         text = split_power(
             rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS
         )
-    return {"plan": "; ".join([text, *common.notes(gate)]), "rows": rows, "candidates": candidates}
+    counted = {"rows": rows} | ({} if groups is None else {"groups": independent(groups)})
+    return {"plan": "; ".join([text, *common.notes(gate)]), **counted, "candidates": candidates}
 
 
 def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> str:

@@ -12,7 +12,8 @@ from inc_mlflow.records import Shard
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import engine_taking
-from inc_mlflow.steps.compress.compare import Reference, compared_rows
+from inc_mlflow.steps.compress.compare import compared_rows
+from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
@@ -67,7 +68,7 @@ def write_candidate(job: Job, recipe_text: str, shards: list[Path], target: Path
         statistics = _statistics(job, baseline, recipe, shards) if recipe.statistics else None
         made = baseline.with_name("candidate") / baseline.name
         made.parent.mkdir()
-        reference = Reference(ENGINES.get(recipe.engine), baseline, compared_rows(job))
+        reference = reference_of(ENGINES.get(recipe.engine), baseline, compared_rows(job))
         with errors_name(str(target), made):
             make_candidate(recipe, method_data(job, statistics), made, reference)
         copy_model(made, target)

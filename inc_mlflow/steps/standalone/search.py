@@ -51,6 +51,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
             baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
         )
         record.save(target)
+    metrics = [metric_facts(one).model_dump(mode="json") for one in job.spec.all_metrics.values()]
     chosen = zip(result.shortlist, candidates, strict=True)
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
@@ -60,7 +61,8 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
-        "metric": metric_facts(job.spec.metric).model_dump(mode="json"),
+        "metric": metrics[0],
+        "metrics": metrics,
     }
 
 
@@ -119,6 +121,7 @@ _COLUMNS = {
     "label",
     "accuracy",
     "relative_drop",
+    "further",
     "speedup",
     "output_error",
     "size_bytes",

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from inc_mlflow.engines.onnxruntime.engine import PROVIDERS
 from inc_mlflow.files import external_data
-from inc_mlflow.records import TensorSpec
 from inc_mlflow.tracking.flavors.flavor import LoggedInterface
+from inc_mlflow.tracking.flavors.tensors import signature
 
 _PACKAGES = ("onnx", "onnxruntime", "numpy")
 
@@ -34,7 +33,7 @@ class OnnxFlavor:
         info = mlflow.onnx.log_model(
             onnx.load(path),
             name=name,
-            signature=_signature(interface),
+            signature=signature(interface),
             input_example=interface.example,
             pip_requirements=[f"{package}=={interface.runtime[package]}" for package in _PACKAGES],
             onnx_execution_providers=[PROVIDERS[device] for device in interface.devices],
@@ -53,23 +52,3 @@ class OnnxFlavor:
 
 
 FLAVOR = OnnxFlavor()
-
-
-def _signature(interface: LoggedInterface) -> object:
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema
-
-    return ModelSignature(
-        inputs=Schema(_tensors(interface.inputs)), outputs=Schema(_tensors(interface.outputs))
-    )
-
-
-def _tensors(specs: tuple[TensorSpec, ...]) -> list[Any]:
-    import numpy as np
-    from mlflow.types import TensorSpec as Tensor
-
-    return [Tensor(np.dtype(spec.dtype), _shape(spec), spec.name) for spec in specs]
-
-
-def _shape(spec: TensorSpec) -> tuple[int, ...]:
-    return tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape or (None,))

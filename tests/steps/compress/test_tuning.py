@@ -40,8 +40,8 @@ def job(folder, change="", metric="top1") -> Job:
 def test_the_baseline_has_no_distance_and_no_drop(tmp_path):
     tuning, runner = Tuning(job(tmp_path), BASE, limit=200), Runner(MODEL, threads=1)
     assert tuning.output_error(runner) == 0
-    tuned = tuning.score(runner, limit=0.01)
-    assert (tuned.rows, tuned.drop.value) == (200, 0)
+    tuned = tuning.score(runner)
+    assert (tuned.rows, tuned.first.drop.value) == (200, 0)
 
 
 def test_equal_infinities_are_no_difference_and_others_are_not_finite():
@@ -58,9 +58,9 @@ def test_a_metric_that_is_zero_on_the_first_rows_does_not_stop_a_search(tmp_path
     order = np.argsort(rows["label"], kind="stable")  # nines last
     spec = job(tmp_path, metric=metric)
     np.savez(tmp_path / "tune.npz", **{name: array[order] for name, array in rows.items()})
-    tuned = Tuning(spec, BASE, limit=10_000).score(Runner(MODEL, threads=1), limit=0.01)
+    tuned = Tuning(spec, BASE, limit=10_000).score(Runner(MODEL, threads=1))
     assert tuned.rows == len(order)
-    assert tuned.drop.value == 0
+    assert tuned.first.drop.value == 0
 
 
 def test_too_few_rows_for_the_batch_are_refused_with_the_number_that_is_needed(tmp_path):

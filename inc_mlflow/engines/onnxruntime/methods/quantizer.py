@@ -14,7 +14,7 @@ from inc_mlflow.engines.onnxruntime.graph.int8_operators import int8_operators
 from inc_mlflow.engines.onnxruntime.graph.library import library_call
 from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
 from inc_mlflow.engines.onnxruntime.options import OnnxRuntimeRecipe
-from inc_mlflow.errors import ModelError
+from inc_mlflow.errors import ModelError, UnchangedError
 from inc_mlflow.files import external_data
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec.recipes import Recipe
@@ -51,7 +51,7 @@ def quantizer(recipe: OnnxRuntimeRecipe) -> Iterator[None]:
 
 
 def check_baseline(structure: onnx.ModelProto, recipe: Recipe, supported: Collection[str]) -> None:
-    """Raise ModelError where the baseline has no operator to quantise, or is quantised itself."""
+    """Raise UnchangedError where the baseline has nothing to quantise, ModelError where it is INT8 itself."""
     if found := int8_operators(structure):
         raise ModelError(f"recipe {recipe.label()!r}: the model is {already_int8(found)}")
     if not any(node.op_type in supported for node in structure.graph.node):
@@ -81,12 +81,12 @@ def check_nodes(structure: onnx.ModelProto, recipe: Recipe) -> None:
 
 
 def check_changed(target: Path, recipe: Recipe) -> None:
-    """Raise ModelError where the candidate is still FP32."""
+    """Raise UnchangedError where the candidate is still FP32."""
     if not int8_operators(read_structure(target)):
         raise _nothing_to_quantize(recipe)
 
 
-def _nothing_to_quantize(recipe: Recipe) -> ModelError:
-    return ModelError(
+def _nothing_to_quantize(recipe: Recipe) -> UnchangedError:
+    return UnchangedError(
         f"recipe {recipe.label()!r}: nothing in this model can be quantised that way; try another method"
     )
