@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.composed import Parts
 from inc_mlflow.records import SaturationReport, Slow, TensorSpec
 from inc_mlflow.spec import Device, Isa, Recipe
 
@@ -231,6 +232,8 @@ class Imported:
     """NumPy's name of the coarsest float type that the source computes with: the comparison allows for it."""
     notes: tuple[str, ...] = ()
     """What a user should know about the baseline, one line each."""
+    rewritten: Mapping[str, int] = field(default_factory=dict)
+    """In how many places each rewrite that makes the model faster was applied, also where in none."""
 
 
 class Engine(Protocol):
@@ -246,6 +249,8 @@ class Engine(Protocol):
     calibrator: Calibrator | None
     analysis: Analysis | None
     emulation: Emulation | None
+    parts: Parts | None
+    """None where a model is one graph."""
 
     @property
     def rewrites(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from inc_mlflow.records.conditions import (
     cpu_list,
 )
 from inc_mlflow.records.facts import (
+    AppliedRewrite,
     CalibrationRecord,
     ChampionRecord,
     CollectedStatistics,
@@ -79,6 +80,7 @@ __all__ = [
     "SOURCE",
     "WHOLE",
     "AccuracyProtections",
+    "AppliedRewrite",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",

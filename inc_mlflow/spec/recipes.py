@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from inc_mlflow.errors import SpecError
@@ -55,6 +64,18 @@ class _Registered:
         choices = {_tag(name): handler.generate_schema(METHODS.options(name)) for name in METHODS}
         union = core_schema.tagged_union_schema(choices, discriminator=_discriminate)
         return core_schema.no_info_before_validator_function(_check_method, union)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let a recipe name parts of the model besides: it becomes a recipe of each when the job is read."""
+        of_parts = {
+            "type": "object",
+            "required": ["parts"],
+            "description": "Of a model of parts: {method: static, parts: [encoder]}.",
+        }
+        return {"anyOf": [handler(schema), of_parts]}
 
 
 AnyRecipe = Annotated[Recipe, _Registered]

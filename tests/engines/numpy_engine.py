@@ -140,7 +140,7 @@ class Engine:
     name, model_name, flavor = "numpy", "model", "files"
     devices: ClassVar[dict[str, str]] = {}
     calibrator = Calibrator()
-    analysis = emulation = None
+    analysis = emulation = parts = None
     rewrites = ()
 
     def int8_operators(self, model):

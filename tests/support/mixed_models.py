@@ -63,8 +63,7 @@ class Written:
 
     def floats(self) -> list[str]:
         """Return the names of units in INT8 without an integer kernel."""
-        units = self.imported.source.by_name
-        int8 = [units[name] for name in sorted(self.assignment.int8)]
+        int8 = [one for one in self.imported.source.units.units if one.name in self.assignment.int8]
         return [unit.name for unit in without_integer_kernel(self.path, int8)]
 
     def errors(self) -> dict[str, float]:

@@ -118,6 +118,7 @@ class OnnxRuntime:
     calibrator = OnnxRuntimeCalibrator()
     analysis = OnnxRuntimeAnalysis()
     emulation = OnnxRuntimeEmulation()
+    parts = None
 
     def check_source(self, path: str) -> None:
         """Raise ValueError with a way to export the model where the name does not end with .onnx."""
@@ -168,7 +169,7 @@ class OnnxRuntime:
         from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
         made = normalize(source, folder, without)
-        return Imported({"opset": made.opset}, made.precision, made.notes)
+        return Imported({"opset": made.opset}, made.precision, made.notes, made.quickened)
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model in a session of one provider; no other provider takes its place.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
@@ -101,10 +102,11 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     budget.used += _used(journal, folder)
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
-    budget.share = _EXPLORING
-    explored = _finishes(lambda: explore(space, runner))
-    budget.share = 1.0
-    protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
+    with progress.overall(runner.progress) as runner.show:
+        budget.share = _EXPLORING
+        explored = _finishes(lambda: explore(space, runner))
+        budget.share = 1.0
+        protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings
 from inc_mlflow.errors import ModelError
@@ -68,6 +69,18 @@ class TrialRunner:
         self._made_model = self._partial / self._engine.model_name
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
+        self.show: Callable[[], None] = lambda: None
+        """Called when a trial begins."""
+
+    def progress(self) -> progress.Told:
+        """Tell which trial runs, the best one so far, and how much of the budget is used and left."""
+        used, limit = self._budget.so_far()
+        best = [
+            f", best {times(one.speedup.value)} {one.label}" for one in front(self.trials)[:1] if one.speedup
+        ]
+        left = max(0, round(limit - used))
+        detail = f", trial {len(self._journal.trials) + 1}{''.join(best)}, at most {left} s left; seconds"
+        return progress.Told("search", round(used), round(limit), detail)
 
     def trial(self, recipe: Recipe) -> Trial:
         """Return the trial of a recipe, from the journal or made now.
@@ -84,6 +97,7 @@ class TrialRunner:
 
     def _run(self, recipe: Recipe) -> Trial:
         with self._budget.spending(self._expected()) as spent:
+            self.show()
             trial = self._try(recipe)
         trial = trial.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
         if trial.sha256 is not None:

@@ -9,7 +9,6 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
 from inc_mlflow.engines.int8_source import check_fp32
-from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
@@ -49,8 +48,8 @@ def check(job: Job) -> CheckResult:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
     engine = ENGINES.get(job.spec.engines[0])
     check_fp32(engine, job.model)
-    if isinstance(engine, PartsEngine):
-        engine.check_function(job.model)
+    if engine.parts is not None:
+        engine.parts.check(job.model)
     interface = engine.interface(job.model)
     _check_readable(job, interface.other_outputs)
     metrics = resolve_metrics(job.spec, job.root, list(interface.output_names))

@@ -1,7 +1,7 @@
 """Import a source so that its outputs are kept: a rewrite that changes them is left out."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +66,17 @@ def checked_import(engine: Engine, source: Path, folder: Path, rows: Rows) -> Ch
     """Write the baseline into ``folder`` and compare its outputs with the source's.
 
     Where they differ, or an import fails that the engine does not need to run the source, each rewrite alone
-    is left out, then all together. Raises ModelError with the fault of the whole import where none is right.
+    is left out, then all that were counted, then all. Raises ModelError with the fault of the whole import
+    where none is right.
     """
     reference = _Reference(engine, source, rows)
     faults: list[ModelError] = []
-    for without in _attempts(engine):
+    counts: dict[str, int] = {}
+    for without in _attempts(engine, counts):
         path = folder / engine.model_name
         try:
             imported = engine.import_source(source, folder, without)
+            counts |= {name: imported.rewritten[name] for name in imported.rewritten if name not in counts}
             difference = reference.compare(path, imported)
         except ModelError as error:
             _remove(path)
@@ -142,9 +145,13 @@ class _Reference:
             )
 
 
-def _attempts(engine: Engine) -> Iterator[tuple[str, ...]]:
+def _attempts(engine: Engine, counts: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Yield what to leave out; ``counts`` are filled meanwhile: what found nothing need not be left out."""
     yield ()
-    yield from ((name,) for name in engine.rewrites)
+    names = [name for name in engine.rewrites if counts.get(name, 1)]
+    yield from ((name,) for name in names)
+    if len(applied := tuple(name for name in names if name in counts)) > 1:
+        yield applied
     if len(engine.rewrites) > 1:
         yield tuple(engine.rewrites)
 

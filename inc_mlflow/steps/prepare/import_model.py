@@ -16,6 +16,7 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.prepare.import_parts import import_checked
@@ -80,7 +81,8 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
         rows_generated=compared.generated,
         not_compared=interface.other_outputs,
         baselines=tuple(
-            _baseline(name, one, target, engines[0]) for name, one in zip(engines, made, strict=True)
+            _baseline(source, name, one, target, engines[0], compared)
+            for name, one in zip(engines, made, strict=True)
         ),
         notes=tuple(dict.fromkeys(chain(int8, *(_notes(source, one, compared) for one in made)))),
     )
@@ -92,7 +94,9 @@ def _import(source: Path, engine: Engine, reference: Engine, target: Path, rows:
     return import_checked(engine, source, folder, rows)
 
 
-def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> ImportedBaseline:
+def _baseline(
+    source: Path, name: str, made: CheckedImport, target: Path, reference: str, rows: Rows
+) -> ImportedBaseline:
     path = baseline_path(target, name, reference)
     return ImportedBaseline(
         engine=name,
@@ -101,6 +105,7 @@ def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> I
         facts=dict(made.imported.facts),
         largest_difference=made.difference,
         left_out=made.left_out,
+        rewritten=applied_rewrites(ENGINES.get(name), source, path, made, rows.rows),
     )
 
 
@@ -110,6 +115,9 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
     if made.left_out:
         left_out = ", ".join(made.left_out)
         yield f"{source.name}: imported without the rewrites {left_out}, which would fail or change outputs"
+    if applied := {name: count for name, count in made.imported.rewritten.items() if count}:
+        places = ", ".join(f"{name} {count}" for name, count in applied.items())
+        yield f"{source.name}: rewritten for speed, computing the same: {places}"
     if rows.generated:
         yield (
             f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"

@@ -30,7 +30,7 @@ def replaced(monkeypatch):
     """Put another function in the place of a rewrite."""
 
     def put(name, apply):
-        for stage in ("_BEFORE", "_AFTER"):
+        for stage in ("_BEFORE", "_FOLDED", "_AFTER"):
             rewrites = getattr(normalize, stage)
             changed = tuple(replace(one, apply=apply) if one.name == name else one for one in rewrites)
             monkeypatch.setattr(normalize, stage, changed)

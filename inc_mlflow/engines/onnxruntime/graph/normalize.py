@@ -1,7 +1,7 @@
 """Turn any ONNX file into the baseline: current opset, constants and batch norm folded, shapes inferred."""
 
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.pass_through import PASS_THRO
 from inc_mlflow.engines.onnxruntime.graph.rewrites.rewrite import Rewrite
 from inc_mlflow.engines.onnxruntime.graph.rewrites.slow_fusion import SLOW_FUSION
 from inc_mlflow.engines.onnxruntime.graph.rewrites.sparse import DENSE
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import apply_rules
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rules import SPEED, STAGES
 from inc_mlflow.engines.onnxruntime.graph.rewrites.types import TYPES
 from inc_mlflow.engines.onnxruntime.graph.skeleton import drop_initializers_from_inputs
 from inc_mlflow.errors import ModelError
@@ -27,8 +29,15 @@ from inc_mlflow.files import external_data
 
 __all__ = ["OPSET", "REWRITES", "Normalized", "normalize"]
 _BEFORE = (FUNCTIONS, DENSE, RAISE_OPSET, HALF, DOUBLE)
-_AFTER = (GEMM, COPIES, PASS_THROUGH, COLLISIONS, SLOW_FUSION, TYPES)
-REWRITES = (*(one.name for one in _BEFORE), FOLD, *(one.name for one in _AFTER))
+_FOLDED = (GEMM,)
+_AFTER = (COPIES, PASS_THROUGH, COLLISIONS, SLOW_FUSION, TYPES)
+REWRITES = (
+    *(one.name for one in _BEFORE),
+    FOLD,
+    *(one.name for one in _FOLDED),
+    *SPEED,
+    *(one.name for one in _AFTER),
+)
 """Names of all rewrites, in their order."""
 _IR_VERSION = 8
 """Lowest version of the format: that of opset 17. Since 4, initialisers need not be inputs as well."""
@@ -42,6 +51,8 @@ class Normalized:
     precision: str
     """The coarsest float type that the source computes with."""
     notes: tuple[str, ...]
+    quickened: Mapping[str, int]
+    """How often each rule that makes the graph faster was applied, also those that were not."""
 
 
 def normalize(source: Path, directory: Path, without: Collection[str] = ()) -> Normalized:
@@ -69,7 +80,8 @@ def normalize(source: Path, directory: Path, without: Collection[str] = ()) -> N
             write_model(model, source.parent, plain, large)
             del model  # ONNX Runtime reads it into memory again
             fold(plain, target, large, source)
-    return Normalized(_finish(target, source, without), _coarsest(types), notes)
+    opset, quickened = _finish(target, source, without)
+    return Normalized(opset, _coarsest(types), notes, quickened)
 
 
 def _rewritten(
@@ -90,15 +102,17 @@ def _rewritten(
     return model, tuple(notes)
 
 
-def _finish(target: Path, source: Path, without: Collection[str]) -> int:
-    """Make the folded model quantisable, and return its opset.
+def _finish(target: Path, source: Path, without: Collection[str]) -> tuple[int, dict[str, int]]:
+    """Make the folded model fast and quantisable; return its opset, and how often each rule was applied.
 
     Every node gets a name, and operator sets that ONNX Runtime lists but no node uses are dropped.
     """
     folded = onnx.load(target, load_external_data=False)
     if not folded.graph.node:  # a file without nodes is taken for a truncated one
         raise ModelError(f"{source}: no output depends on an input; there is nothing to quantise")
-    model, _ = _rewritten(folded, _AFTER, source, target.parent, without)
+    model, _ = _rewritten(folded, _FOLDED, source, target.parent, without)
+    quickened = apply_rules(model, target.parent, STAGES, without)
+    model, _ = _rewritten(model, _AFTER, source, target.parent, without)
     _name_nodes(model)
     used = {node.domain for node in all_nodes(model)} | {""}
     keep = [entry for entry in model.opset_import if entry.domain in used]
@@ -106,7 +120,7 @@ def _finish(target: Path, source: Path, without: Collection[str]) -> int:
     model.opset_import.extend(keep)
     add_pre_process_metadata(model)
     write_model(model, target.parent, target, external_data(target).exists())
-    return opset_of(model)
+    return opset_of(model), quickened
 
 
 def _coarsest(types: Collection[int]) -> str:

@@ -94,12 +94,13 @@ def _assignment(source: UnitGraph, recipe: Mixed) -> Assignment:
 
 
 def _unit(source: UnitGraph, recipe: Mixed, field: str, name: str) -> Unit:
-    if name not in source.by_name:
+    unit = source.units.named(name)
+    if unit is None:
         raise ModelError(
             f"recipe {recipe.label()!r}: {field}: no unit of the baseline begins with a node {name!r}"
-            f"{did_you_mean(name, source.by_name)}"
+            f"{did_you_mean(name, [one.name for one in source.units.units])}"
         )
-    return source.by_name[name]
+    return unit
 
 
 def _with_kernels(source: UnitGraph, assignment: Assignment, baseline: Path, folder: Path) -> Assignment:

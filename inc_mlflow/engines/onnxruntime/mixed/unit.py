@@ -78,11 +78,17 @@ class Units:
     producers: Mapping[str, Unit] = field(init=False)
     """The unit that makes a tensor; inputs of the graph have none."""
     _readers: Mapping[str, tuple[Unit, ...]] = field(init=False)
+    _by_name: Mapping[str, Unit] = field(init=False)
 
     def __post_init__(self) -> None:
         producers = {name: unit for unit in self.units for node in unit.nodes for name in node.output if name}
         object.__setattr__(self, "producers", producers)
         object.__setattr__(self, "_readers", _readers(self.units))
+        object.__setattr__(self, "_by_name", {unit.name: unit for unit in self.units})
+
+    def named(self, name: str) -> Unit | None:
+        """Return the unit of that name."""
+        return self._by_name.get(name)
 
     def readers(self, tensor: str) -> tuple[Unit, ...]:
         """Return the units that read a tensor, each once, in graph order."""

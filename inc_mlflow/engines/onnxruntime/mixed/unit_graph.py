@@ -23,7 +23,6 @@ class UnitGraph:
     network: Network
     units: Units
     ranges: Mapping[str, Range]
-    by_name: Mapping[str, Unit]
     _unusable: frozenset[str]
 
     @classmethod
@@ -37,7 +36,7 @@ class UnitGraph:
         network = Network(model)
         units = find_units(network)
         final = complete(network, units, ranges.final(method))
-        return cls(network, units, final, {unit.name: unit for unit in units.units}, ranges.unusable)
+        return cls(network, units, final, ranges.unusable)
 
     def lacks(self, unit: Unit) -> str | None:
         """Say in words why a unit cannot compute in INT8; None where it can."""

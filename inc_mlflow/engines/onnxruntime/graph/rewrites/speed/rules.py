@@ -1,0 +1,17 @@
+"""All rules, in their order."""
+
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.batch_norm import BATCH_NORM
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.before_layers import BEFORE_LAYERS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.behind_layers import BEHIND_LAYERS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.behind_pools import BEHIND_POOLS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.clip_chains import CLIP_CHAINS
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.depthwise import DEPTHWISE
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.hard_swish import HARD_SWISH
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.slice_of_concat import SLICE_OF_CONCAT
+
+STAGES = (
+    (BATCH_NORM, BEHIND_LAYERS, CLIP_CHAINS, HARD_SWISH, BEHIND_POOLS, BEFORE_LAYERS, SLICE_OF_CONCAT),
+    (DEPTHWISE,),  # takes what nothing else could
+)
+SPEED = tuple(rule.name for stage in STAGES for rule in stage)
+"""Names of all rules."""
