@@ -29,12 +29,11 @@ from inc_mlflow.files import external_data
 
 __all__ = ["OPSET", "REWRITES", "Normalized", "normalize"]
 _BEFORE = (FUNCTIONS, DENSE, RAISE_OPSET, HALF, DOUBLE)
-_FOLDED = (GEMM,)
+_FOLDED = (GEMM, TYPES)
 _AFTER = (COPIES, PASS_THROUGH, COLLISIONS, SLOW_FUSION, TYPES)
 REWRITES = (
     *(one.name for one in _BEFORE),
-    FOLD,
-    *(one.name for one in _FOLDED),
+    *(FOLD, GEMM.name),
     *SPEED,
     *(one.name for one in _AFTER),
 )
