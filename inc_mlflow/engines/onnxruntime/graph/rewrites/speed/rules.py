@@ -14,22 +14,9 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.slice_of_concat import 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.tables import TABLES
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.two_classes import TWO_CLASSES
 
+_SPELLED_OUT = (ONE_HOT, TABLES, GELU, LAYER_NORM, BATCH_NORM, CLIP_CHAINS, HARD_SWISH)
 STAGES = (
-    (
-        *(
-            ONE_HOT,
-            TABLES,
-            GELU,
-            LAYER_NORM,
-            BATCH_NORM,
-            BEHIND_LAYERS,
-            CLIP_CHAINS,
-            HARD_SWISH,
-            BEHIND_POOLS,
-            BEFORE_LAYERS,
-        ),
-        *(SLICE_OF_CONCAT, TWO_CLASSES),
-    ),
+    (BEHIND_LAYERS, *_SPELLED_OUT, BEHIND_POOLS, BEFORE_LAYERS, SLICE_OF_CONCAT, TWO_CLASSES),
     (DEPTHWISE,),  # takes what nothing else could
 )
 SPEED = tuple(rule.name for stage in STAGES for rule in stage)
