@@ -19,6 +19,7 @@ from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.check import independent, plan_groups
 from inc_mlflow.steps.prepare.common_label import CommonLabel
 from inc_mlflow.steps.prepare.import_model import imported_baseline
+from inc_mlflow.steps.prepare.try_metric import try_metric
 
 
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
@@ -37,10 +38,12 @@ def plan_job(
 
     The disagreement of a given candidate is measured on the tuning split. For rows in groups it is only what
     they can show at best, since tuning rows have no groups; ``groups`` is their number.
-    Raises SpecError where the tuning split is missing.
+    Raises SpecError where the tuning split is missing, and the IncError of a metric that does not take the
+    model's outputs.
     """
     gate = gate or job.spec.gate
     data, common = open_data(job), CommonLabel(job)
+    try_metric(job)
     rows, groups = data.survey(check_labels=common).splits["validation"].rows, data.groups("validation")
     candidates = len(job.spec.listed) or SHORTLIST
     if groups is not None:

@@ -36,7 +36,7 @@ def _split(graph: EditedGraph, node: onnx.NodeProto) -> bool:
         return False
     out = node.output[0]
     names = [graph.new_constant(one, f"{out}_{word}") for one, word in zip(columns, _WORDS, strict=True)]
-    scaled = graph.add("Mul", [node.input[0], names[0]], f"{out}_scaled", out)
+    scaled = graph.add("Mul", [node.input[0], names[0]], f"{out}_scaled", shape)
     graph.put(node, "Add", [scaled, names[1]])
     return True
 

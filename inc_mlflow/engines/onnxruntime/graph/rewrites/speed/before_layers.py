@@ -17,6 +17,7 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
     read_affine,
 )
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.gelu import is_unscaled_gelu
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import (
     channel_axis,
     is_finite,
@@ -34,8 +35,10 @@ def _apply(graph: EditedGraph) -> int:
 
 def _fold(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     step = read_affine(graph, node)
-    layers = _readers(graph, node.output[0]) if step is not None else []
-    if step is None or not layers or not all(_folded(graph, step, linear) for linear in layers):
+    if step is None or is_unscaled_gelu(graph, step.x):
+        return False
+    layers = _readers(graph, node.output[0])
+    if not layers or not all(_folded(graph, step, linear) for linear in layers):
         return False
     for linear in layers:
         store(graph, linear)

@@ -34,7 +34,9 @@ def _move(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     if shape is None or len(shape) < 3 or _spatial(step, shape[1], len(shape)):
         return False
     kept = {one.name: onnx.helper.get_attribute_value(one) for one in pool.attribute}
-    pooled = graph.add(pool.op_type, [step.x], f"{pool.output[0]}_pooled", pool.output[0], **kept)
+    pooled = graph.add(
+        pool.op_type, [step.x], f"{pool.output[0]}_pooled", graph.shape(pool.output[0]), **kept
+    )
     operand = [pooled if name == step.x else name for name in node.input]
     graph.put(pool, node.op_type, operand)
     return True

@@ -13,7 +13,7 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import Edi
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
 _KINDS = ("Relu", "Min", "Max", "Clip")
-Bounds = tuple[float, float]
+_Ends = tuple[float, float]
 
 
 def _apply(graph: EditedGraph) -> int:
@@ -39,7 +39,7 @@ def _join(graph: EditedGraph, last: onnx.NodeProto) -> bool:
     return True
 
 
-def _bounded(graph: EditedGraph, node: onnx.NodeProto) -> tuple[str, Bounds] | None:
+def _bounded(graph: EditedGraph, node: onnx.NodeProto) -> tuple[str, _Ends] | None:
     """Return what a node bounds, and by which numbers; None where they are not constant, or in disorder."""
     if node.op_type == "Relu":
         return node.input[0], (0.0, math.inf)
@@ -55,7 +55,7 @@ def _bounded(graph: EditedGraph, node: onnx.NodeProto) -> tuple[str, Bounds] | N
     return None
 
 
-def _clip_bounds(graph: EditedGraph, node: onnx.NodeProto) -> Bounds | None:
+def _clip_bounds(graph: EditedGraph, node: onnx.NodeProto) -> _Ends | None:
     found = []
     for position, missing in ((1, -math.inf), (2, math.inf)):
         given = len(node.input) > position and node.input[position]

@@ -34,7 +34,7 @@ class EditedGraph:
         self._taken = all_names(model)
         self._tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         self._new: dict[str, np.ndarray] = {}
-        self._shapes = _shapes(model)
+        self._types, self._shapes = _stated(model)
         for node in model.graph.node:
             self._enter(node)
 
@@ -105,6 +105,11 @@ class EditedGraph:
         fixed = self.constant_shape(name)
         return self._shapes.get(name) if fixed is None else fixed
 
+    def element_type(self, name: str) -> int:
+        """Return the number that ONNX gives to the type of a tensor's elements; 0 where it is unknown."""
+        tensor = self._tensors.get(name)
+        return self._types.get(name, 0) if tensor is None else tensor.data_type
+
     def new_constant(self, array: np.ndarray, like: str) -> str:
         """Add a constant, and return its name, which is like another's."""
         name = unused(like, self._taken)
@@ -128,12 +133,10 @@ class EditedGraph:
         for use in self.uses(old):
             self.read(use, new)
 
-    def add(
-        self, kind: str, inputs: Sequence[str], like: str, shape_of: str | None = None, **attributes: Any
-    ) -> str:
-        """Add a node and return the name of its output, which has the shape of ``shape_of``."""
+    def add(self, kind: str, inputs: Sequence[str], like: str, shape: Shape | None, **attributes: Any) -> str:
+        """Add a node and return the name of its output, which has this shape."""
         output = unused(like, self._taken)
-        if shape_of is not None and (shape := self.shape(shape_of)) is not None:
+        if shape is not None:
             self._shapes[output] = shape
         self._enter(onnx.helper.make_node(kind, inputs, [output], **attributes))
         return output
@@ -225,11 +228,13 @@ def _key(node: onnx.NodeProto) -> str:
     return str(next(name for name in node.output if name))
 
 
-def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
+def _stated(model: onnx.ModelProto) -> tuple[dict[str, int], dict[str, Shape]]:
+    """Return types and shapes of the tensors for which the file states them."""
     graph = model.graph
-    stated = [value for value in (*graph.value_info, *graph.input, *graph.output)]
-    tensors = {v.name: v.type.tensor_type for v in stated if v.type.tensor_type.HasField("shape")}
-    return {name: tuple(map(_length, kind.shape.dim)) for name, kind in tensors.items()}
+    tensors = {v.name: v.type.tensor_type for v in (*graph.value_info, *graph.input, *graph.output)}
+    types = {name: kind.elem_type for name, kind in tensors.items()}
+    shaped = {name: kind for name, kind in tensors.items() if kind.HasField("shape")}
+    return types, {name: tuple(map(_length, kind.shape.dim)) for name, kind in shaped.items()}
 
 
 def _length(axis: onnx.TensorShapeProto.Dimension) -> int | None:

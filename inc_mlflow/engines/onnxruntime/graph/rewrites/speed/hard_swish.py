@@ -41,7 +41,7 @@ def _gated(graph: EditedGraph, node: onnx.NodeProto) -> bool:
 def _decomposed(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     """Write the operator as ONNX defines it: one form for all readers of the graph."""
     x, out = node.input[0], node.output[0]
-    gate = graph.add("HardSigmoid", [x], f"{out}_gate", out, alpha=1 / 6, beta=0.5)
+    gate = graph.add("HardSigmoid", [x], f"{out}_gate", graph.shape(out), alpha=1 / 6, beta=0.5)
     graph.put(node, "Mul", [x, gate])
     return True
 
@@ -89,7 +89,7 @@ def _scaled_product(graph: EditedGraph, clipped: _Clipped) -> bool:
             return False
         step = read_affine(graph, divided)
         other = step.x if step is not None else other
-    gate = graph.add("HardSigmoid", [clipped.x], f"{out}_gate", out, **_slopes(clipped))
+    gate = graph.add("HardSigmoid", [clipped.x], f"{out}_gate", graph.shape(out), **_slopes(clipped))
     graph.put(target, "Mul", [other, gate])
     return True
 

@@ -79,7 +79,7 @@ def _position(index: int, length: int) -> int:
 def _part(graph: EditedGraph, node: onnx.NodeProto, name: str, start: int, end: int) -> str:
     out = node.output[0]
     limits = [graph.new_constant(np.array([one], np.int64), f"{out}_limit") for one in (start, end)]
-    return graph.add("Slice", [name, *limits, node.input[3]], f"{out}_part", out)
+    return graph.add("Slice", [name, *limits, node.input[3]], f"{out}_part", graph.shape(out))
 
 
 SLICE_OF_CONCAT = Rule("slice of concat", _apply)

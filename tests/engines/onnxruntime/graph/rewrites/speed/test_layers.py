@@ -139,3 +139,13 @@ def test_gemm_takes_factors_and_offsets():
         *(helper.make_node("Sub", ["s", "t"], ["u"]), helper.make_node("Mul", ["u", "b"], ["y"])),
     ]
     assert kinds(rewritten(model(nodes, ("n", 4)), ROWS)[0]) == ["Flatten", "Gemm"]
+
+
+def test_the_half_of_a_gelu_stays_where_it_fuses():
+    nodes = [
+        *(helper.make_node("Div", ["x", "root"], ["d"]), helper.make_node("Erf", ["d"], ["e"])),
+        *(helper.make_node("Add", ["e", "unit"], ["a"]), helper.make_node("Mul", ["x", "a"], ["g"])),
+        *(helper.make_node("Mul", ["g", "s"], ["h"]), helper.make_node("MatMul", ["h", "m"], ["y"])),
+    ]
+    constants = CONSTANTS | {"root": np.array(2**0.5, "f4"), "unit": np.array(1.0, "f4")}
+    assert rewritten(graph_of(nodes, constants, IMAGE, {"y": ("n", 4, 6, 6)}), ROWS)[1] == {}
