@@ -99,11 +99,12 @@ def spread_calls(pipeline: Pipeline, rows: Iterable[Arrays], most: int) -> dict[
     seen: dict[str, list[Arrays]] = {}
     for inputs in rows:
         for name, calls in pipeline.calls(inputs).items():
-            seen.setdefault(name, []).extend(_spread(calls, most))
-    return {name: _spread(calls, most) for name, calls in seen.items()}
+            seen.setdefault(name, []).extend(spread(calls, most))
+    return {name: spread(calls, most) for name, calls in seen.items()}
 
 
-def _spread(calls: list[Arrays], most: int) -> list[Arrays]:
+def spread(calls: list[Arrays], most: int) -> list[Arrays]:
+    """Return at most ``most`` of the calls, evenly spread, the first and the last among them."""
     places = np.unique(np.linspace(0, len(calls) - 1, min(most, len(calls))).round().astype(int))
     return [calls[place] for place in places]
 

@@ -85,7 +85,8 @@ def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
-    return split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    plan = split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    return f"by {next(iter(job.spec.all_metrics.values())).called}: {plan}" if first.further else plan
 
 
 @contextmanager
