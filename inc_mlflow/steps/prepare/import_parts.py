@@ -22,7 +22,9 @@ def import_checked(engine: Engine, source: Path, folder: Path, rows: Rows) -> Ch
     for name, part in engine.parts.of(source).items():
         place = engine.parts.place(folder, name)
         place.mkdir(parents=True, exist_ok=True)
-        made[name] = checked_import(engine.parts.inner, part, place, Rows(calls[name]))
+        axes = engine.parts.axes(part)
+        own = Rows(calls[name], axes=axes, kept=axes)
+        made[name] = checked_import(engine.parts.inner, part, place, own)
     engine.parts.put_together(source, folder)
     try:
         baseline = engine.load(folder / engine.model_name, RunSettings())
