@@ -51,8 +51,13 @@ def _calls(
 def _all(made: Mapping[str, CheckedImport], fault: ModelError | None) -> CheckedImport:
     differences = [one.difference for one in made.values() if one.difference is not None]
     notes = (f"{name}: {note}" for name, one in made.items() for note in one.imported.notes)
+    rewritten = {
+        f"{name}/{rewrite}": count
+        for name, one in made.items()
+        for rewrite, count in one.imported.rewritten.items()
+    }
     return CheckedImport(
-        Imported({"parts": len(made)}, notes=tuple(notes)),
+        Imported({"parts": len(made)}, notes=tuple(notes), rewritten=rewritten),
         left_out=tuple(f"{name}/{rewrite}" for name, one in made.items() for rewrite in one.left_out),
         difference=max(differences, default=None),
         source_error=None if fault is None else str(fault),
