@@ -49,7 +49,7 @@ def is_small(tensor: onnx.TensorProto) -> bool:
     protobuf counts the bytes of a message by writing it: that takes a second for 100 MB.
     """
     width = _WIDTHS.get(tensor.data_type)
-    return (size(tensor) if width is None else math.prod(tensor.dims) * width) <= SMALL
+    return (tensor_bytes(tensor) if width is None else math.prod(tensor.dims) * width) <= SMALL
 
 
 _WIDTHS: dict[int, int] = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.INT32: 4, onnx.TensorProto.INT64: 8}
