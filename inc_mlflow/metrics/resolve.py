@@ -181,7 +181,7 @@ def _picked(outputs: Arrays, name: str, labels: np.ndarray | None) -> np.ndarray
     if labels is not None and rows != labels.shape[:1]:
         raise DataError(
             f"metric: output {name!r} has shape {outputs[name].shape} for {len(labels)} labels; "
-            "its first axis is rows"
+            "its first axis is rows, or data: {axes: {<output>: 1}} says which one is"
         )
     return outputs[name]
 
@@ -199,8 +199,7 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         )
         with user_code(file, "metric.callable"):
             value = function(outputs, kept.get(LABELS), reference)
-        rows = len(next(iter(outputs.values())))
-        found = _scores(value, rows) if decomposable else _number(value)
+        found = _scores(value) if decomposable else _number(value)
         _check_range(found, score_range(spec))
         return found
 
@@ -265,12 +264,12 @@ def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:
         )
 
 
-def _scores(value: Any, rows: int) -> np.ndarray:
+def _scores(value: Any) -> np.ndarray:
+    """Return scores, shape (rows,); whoever has the inputs counts them, an output may have other axes."""
     scores = _floats(value, "one score per sample")
-    if scores.shape != (rows,):
+    if scores.ndim != 1:
         raise CallableError(
-            f"metric.callable: gave shape {scores.shape} for {rows} rows; "
-            f"return one score per sample, ({rows},)"
+            f"metric.callable: gave shape {scores.shape}; return one score per sample, (samples,)"
         )
     return scores
 

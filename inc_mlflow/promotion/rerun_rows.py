@@ -11,7 +11,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
 from inc_mlflow.engines.engine import Engine, RunSettings
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.find_row_axes import row_axes_of
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
@@ -93,11 +93,13 @@ def rerun_rows(
     running = {label: ENGINES.get(engines[label]) for label in models}
     for label, path in models.items():
         _check_weights(running[label], path)
-    runners = {label: running[label].load(path, RunSettings()) for label, path in models.items()}
+    interface = running[BASELINE].interface(models[BASELINE])
+    axes = row_axes_of(interface, job.data.axes)
+    settings = RunSettings(axes=axes)  # a candidate cannot say that its rows are elsewhere
+    runners = {label: running[label].load(path, settings) for label, path in models.items()}
     check_outputs(runners)
     metrics, batch = _judged(job, list(runners[BASELINE].outputs)), Layout.parse(job.benchmark.layout).batch
-    inputs = rows_first_specs(running[BASELINE].interface(models[BASELINE]).inputs)
-    data = Data(job.data, Path(), inputs)
+    data = Data(job.data, Path(), axes.specs(interface.inputs))
     drawn = _draw(data, batch, wanted, metrics)
     share = Share(data, "validation", batch, drawn)
     kept = evaluate_metrics(

@@ -38,6 +38,7 @@ from inc_mlflow.records.facts import (
     HostFacts,
     ImportedBaseline,
     ImportRecord,
+    SharedInput,
     SplitFacts,
     TensorSpec,
 )
@@ -126,6 +127,7 @@ __all__ = [
     "ScoreRange",
     "Shard",
     "ShardRecord",
+    "SharedInput",
     "Slow",
     "Speed",
     "SplitFacts",

@@ -15,6 +15,10 @@ class TensorSpec(Frozen):
     shape: tuple[int | str | None, ...] | None
 
 
+class SharedInput(TensorSpec):
+    """A graph input of one value for the whole batch, as data has it: the first axis is free, for rows."""
+
+
 class HostFacts(Frozen):
     """The hardware and runtime that made a number."""
 

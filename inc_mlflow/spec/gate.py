@@ -23,8 +23,8 @@ def _distinct(limit: float | None) -> float | None:
     return limit
 
 
-Share = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
-Points = Annotated[float | None, Field(ge=0, le=1e12)]
+RelativeLimit = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
+AbsoluteLimit = Annotated[float | None, Field(ge=0, le=1e12)]
 """Limits of a drop: as a share of the baseline's metric, and in the metric's own unit."""
 
 
@@ -43,21 +43,22 @@ class PoolGate(SpecModel):
 class GateSpec(SpecModel):
     """When a candidate passes; the default limit on the drop is 1 % of the baseline's metric."""
 
-    max_relative_drop: Annotated[Share, Field(description="Share of the baseline's metric it may lose.")] = (
-        None
-    )
-    max_absolute_drop: Annotated[Points, Field(description="What it may lose in the metric's own unit.")] = (
-        None
-    )
+    max_relative_drop: Annotated[
+        RelativeLimit, Field(description="Share of the baseline's metric it may lose.")
+    ] = None
+    max_absolute_drop: Annotated[
+        AbsoluteLimit, Field(description="What it may lose in the metric's own unit.")
+    ] = None
     max_class_drop: Annotated[
-        Share,
+        RelativeLimit,
         Field(
             description="What the worst class may lose of its share of right rows, as 0.05; "
             "for top1 and top5."
         ),
     ] = None
     max_pool_spread: Annotated[
-        Share, Field(description="Share of its metric that a candidate may lose from one pool to another.")
+        RelativeLimit,
+        Field(description="Share of its metric that a candidate may lose from one pool to another."),
     ] = None
     min_speedup: Annotated[float, Field(ge=0.001, le=1000, description="Against the optimised baseline.")] = (
         1.0

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inc_mlflow.errors import SpecError
-from inc_mlflow.spec.gate import GateSpec, Points, Share
+from inc_mlflow.spec.gate import AbsoluteLimit, GateSpec, RelativeLimit
 from inc_mlflow.spec.metric import MetricSpec
 
 _LIMITS = ("max_relative_drop", "max_absolute_drop")
@@ -24,9 +24,10 @@ class JobMetric(MetricSpec):
         ),
     ] = None
     max_relative_drop: Annotated[
-        Share, Field(description="As the gate's, of this metric; that of the gate where it has no limit.")
+        RelativeLimit,
+        Field(description="As the gate's, of this metric; that of the gate where it has no limit."),
     ] = None
-    max_absolute_drop: Annotated[Points, Field(description="As the gate's, of this metric.")] = None
+    max_absolute_drop: Annotated[AbsoluteLimit, Field(description="As the gate's, of this metric.")] = None
     informative: Annotated[bool, Field(description="It is shown, and decides nothing.")] = False
 
     @property

@@ -11,9 +11,10 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import code_files, source_file
 from inc_mlflow.datasets.separate import Data
-from inc_mlflow.engines.engine import MethodData, Statistics
-from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.engine import Interface, MethodData, Statistics
+from inc_mlflow.engines.find_row_axes import row_axes_of
+from inc_mlflow.engines.fixed_batch import check_memory
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.resample import draw_rows
@@ -24,11 +25,16 @@ from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
-    """Return the job's splits; raise DataError where the model cannot take the layout's batch."""
-    inputs = rows_first_specs(ENGINES.get(job.spec.engines[0]).interface(job.model).inputs)
-    if not inputs:
+    """Return the job's splits.
+
+    Raises DataError where the model cannot take the layout's batch, ModelError where it is not clear which
+    axis counts rows.
+    """
+    interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
+    if not interface.inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
-    fixed = fixed_batch(spec.shape for spec in inputs)
+    axes = _row_axes(job, interface)
+    fixed, inputs = axes.rows_at_a_time(interface.inputs), axes.specs(interface.inputs)
     check_memory(job.model, fixed or 1, sum(map(_row_bytes, inputs)))
     if fixed is not None and job.layout.batch > fixed:
         fitting = replace(job.layout, batch=fixed)
@@ -36,6 +42,17 @@ def open_data(job: Job) -> Data:
             f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}"
         )
     return Data(job.spec.data, job.root, inputs)
+
+
+def job_row_axes(job: Job) -> RowAxes:
+    """Return where the job's models have their rows; raise DataError or ModelError where it is not clear."""
+    return _row_axes(job, ENGINES.get(job.spec.engines[0]).interface(job.model))
+
+
+def _row_axes(job: Job, interface: Interface) -> RowAxes:
+    if job.spec.data.axes and ENGINES.get(job.spec.engines[0]).parts is not None:
+        raise DataError("data.axes: is for models of one graph; the function of several takes rows first")
+    return row_axes_of(interface, job.spec.data.axes)
 
 
 def _row_bytes(spec: TensorSpec) -> int:

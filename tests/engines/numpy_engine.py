@@ -164,7 +164,7 @@ class Engine:
         logits = TensorSpec(name="logits", dtype="float32", shape=(None, 10))
         return Interface((given,), (logits,), ("logits",))
 
-    def import_source(self, source, folder, without=()):
+    def import_source(self, source, folder, without=(), axes=None):
         target = folder / self.model_name
         target.mkdir(parents=True)
         if source.is_file():

@@ -19,6 +19,7 @@ from inc_mlflow.engines.engine import (
     RunSettings,
     SearchSpace,
 )
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.spec import Device
@@ -111,7 +112,9 @@ class PartsEngine:
                 found[name] = found.get(name, 0) + count
         return found
 
-    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
+    def import_source(
+        self, source: Path, folder: Path, without: Collection[str] = (), axes: RowAxes | None = None
+    ) -> Imported:
         """Write the folder of the baseline, every part without some of the rewrites."""
         made = {}
         for name, path in self.parts.of(source).items():

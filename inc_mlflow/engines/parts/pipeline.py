@@ -1,6 +1,7 @@
 """A loaded model of parts: calls the user's function, which calls the parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,12 @@ class _Parts(dict[str, Part]):
 
 
 def load_pipeline(model: PartsModel, engine: Engine, settings: RunSettings) -> Pipeline:
-    """Load all parts and the function; raise what the engine's ``load`` raises."""
-    return Pipeline(model, {name: engine.load(path, settings) for name, path in model.parts.items()})
+    """Load all parts, which say themselves where they have their rows, and the function.
+
+    Raises what the engine's ``load`` raises.
+    """
+    own = replace(settings, axes=None)
+    return Pipeline(model, {name: engine.load(path, own) for name, path in model.parts.items()})
 
 
 def calls_of(pipeline: Pipeline, rows: Iterable[Arrays], part: str) -> Iterator[Arrays]:
@@ -94,11 +99,12 @@ def spread_calls(pipeline: Pipeline, rows: Iterable[Arrays], most: int) -> dict[
     seen: dict[str, list[Arrays]] = {}
     for inputs in rows:
         for name, calls in pipeline.calls(inputs).items():
-            seen.setdefault(name, []).extend(_spread(calls, most))
-    return {name: _spread(calls, most) for name, calls in seen.items()}
+            seen.setdefault(name, []).extend(spread(calls, most))
+    return {name: spread(calls, most) for name, calls in seen.items()}
 
 
-def _spread(calls: list[Arrays], most: int) -> list[Arrays]:
+def spread(calls: list[Arrays], most: int) -> list[Arrays]:
+    """Return at most ``most`` of the calls, evenly spread, the first and the last among them."""
     places = np.unique(np.linspace(0, len(calls) - 1, min(most, len(calls))).round().astype(int))
     return [calls[place] for place in places]
 

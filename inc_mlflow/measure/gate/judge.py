@@ -6,10 +6,8 @@ It fails closed: what is missing, or no number, never passes.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.build_criteria import build_criteria, pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.build_criteria import build_criteria
 from inc_mlflow.measure.gate.criteria import (
     Criteria,
     SpeedCriterion,
@@ -18,8 +16,13 @@ from inc_mlflow.measure.gate.criteria import (
 )
 from inc_mlflow.measure.gate.evidence import check_evidence
 from inc_mlflow.measure.gate.measured import Measured
+from inc_mlflow.measure.gate.metric_results import (
+    pool_result,
+    results_by_metric,
+    with_verdict,
+    worst_of_pools,
+)
 from inc_mlflow.measure.gate.order import SLOWEST, in_order
-from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import (
     BASELINE,
@@ -28,12 +31,10 @@ from inc_mlflow.records import (
     Interval,
     JudgementRecord,
     MetricFacts,
-    MetricResult,
     Model,
     PoolResult,
     RejectedRecipe,
     Row,
-    Verdict,
     is_baseline,
 )
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
@@ -119,11 +120,11 @@ def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Ro
 
     def result(measured: Measured) -> PoolResult:
         reference = model.label == BASELINE
-        by_metric = _numbers(model, measured, gate, {})
+        by_metric = results_by_metric(model, measured, gate, {})
         if reference:
             exact = {"relative_drop": Interval.exact(0.0)}
             by_metric = {name: one.model_copy(update=exact) for name, one in by_metric.items()}
-        return _pool_result(measured, by_metric, _speedup(model, measured.benchmark, gate), "pass")
+        return pool_result(measured, by_metric, _speedup(model, measured.benchmark, gate), "pass")
 
     judged = {pool: _OnPool(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
     return _row(model, pools, judged)
@@ -139,7 +140,7 @@ def _candidate(
     verdicts = [one.result.verdict for one in judged.values() if one.role != "informative"]
     row = _row(model, pools, judged)
     metrics = {
-        name: _with_verdict(one, between[name].verdict) if name in between else one
+        name: with_verdict(one, between[name].verdict) if name in between else one
         for name, one in row.metrics.items()
     }
     return row.model_copy(
@@ -151,17 +152,12 @@ def _candidate(
     )
 
 
-def _with_verdict(result: MetricResult, verdict: Verdict) -> MetricResult:
-    """Return a result whose verdict also counts another one."""
-    return result.model_copy(update={"verdict": worst_verdict(filter(None, [result.verdict, verdict]))})
-
-
 def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPool]) -> Row:
     """Put one line of the table together: of what counts, the worst of all pools."""
     counting = {pool: one for pool, one in judged.items() if one.role != "informative"}
     fast = [pool for pool, one in judged.items() if one.role == "required"]
     by_metric = {
-        name: _worst([one.result.metrics[name] for one in counting.values()])
+        name: worst_of_pools([one.result.metrics[name] for one in counting.values()])
         for name in next(iter(judged.values())).result.metrics
     }
     first = next(iter(by_metric.values()))
@@ -187,12 +183,6 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
     )
 
 
-def _worst(results: list[MetricResult]) -> MetricResult:
-    """Return the numbers of the pool with the largest drop, and the verdict of all."""
-    least_accurate, verdicts = max(results, key=_lost), [one.verdict for one in results if one.verdict]
-    return _with_verdict(least_accurate, worst_verdict(verdicts)) if verdicts else least_accurate
-
-
 def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
     """Join the reasons of all pools; where there are several, each names its own."""
     if len(judged) == 1:
@@ -201,10 +191,6 @@ def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
         pool: f"{pool} (informative)" if one.role == "informative" else pool for pool, one in judged.items()
     }
     return tuple(f"on {names[pool]}: {reason}" for pool, one in judged.items() for reason in one.reasons)
-
-
-def _lost(result: MetricResult) -> float:
-    return result.relative_drop.value if result.relative_drop else np.inf
 
 
 def _slowness(result: PoolResult) -> float:
@@ -220,41 +206,14 @@ def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, 
     if pool in criteria.speed:
         results.append(criteria.speed[pool].result(gate.confidence, level))
     verdicts = {name: worst_verdict(one.verdict for one in found) for name, found in by_metric.items()}
-    numbers = _numbers(model, measured, gate, verdicts)
+    numbers = results_by_metric(model, measured, gate, verdicts)
     verdict, speedup = (
         worst_verdict(one.verdict for one in results),
         _speedup(model, measured.benchmark, gate),
     )
     slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
     reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
-    return _OnPool(role, _pool_result(measured, numbers, speedup, verdict), tuple(reasons))
-
-
-def _numbers(
-    model: Model, measured: Measured, gate: GateSpec, verdicts: Mapping[str, Verdict]
-) -> dict[str, MetricResult]:
-    """Return a model's results by metric."""
-    return {
-        one.evaluation.metric: MetricResult(
-            accuracy=_accuracy(model, one, gate),
-            relative_drop=_relative_drop(model, one, one.limits(gate)),
-            verdict=verdicts.get(one.evaluation.metric),
-        )
-        for one in measured.by_metric
-    }
-
-
-def _pool_result(
-    measured: Measured, by_metric: dict[str, MetricResult], speedup: Interval | None, verdict: Verdict
-) -> PoolResult:
-    first = by_metric[measured.evaluation.metric]
-    return PoolResult(
-        accuracy=first.accuracy,
-        relative_drop=first.relative_drop,
-        speedup=speedup,
-        verdict=verdict,
-        metrics=by_metric,
-    )
+    return _OnPool(role, pool_result(measured, numbers, speedup, verdict), tuple(reasons))
 
 
 def _speedup(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) -> Interval | None:
@@ -263,29 +222,6 @@ def _speedup(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) ->
     if model.label == benchmark.against:
         return Interval.exact(1.0)
     return SpeedCriterion(model.label, benchmark, gate.min_speedup).at(gate.confidence)
-
-
-def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
-    """Return the relative drop for the table.
-
-    None where a model has no number, or the baseline nothing to lose.
-    """
-    pair = pair_outcomes(model.label, measured)
-    return relative_drop_of(pair, gate)(gate.confidence) if pair and pair.baseline.value else None
-
-
-def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
-    scored = measured.scored(model.label)
-    record = measured.evaluation
-    rest = (
-        record.decomposable,
-        gate.confidence,
-        record.score_range,
-        measured.groups,
-        record.rows,
-        record.hangs_on,
-    )
-    return paired.accuracy(scored, *rest) if scored else None
 
 
 def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:

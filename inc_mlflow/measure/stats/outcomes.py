@@ -19,6 +19,7 @@ _Kept = tuple[int, dict[str, dict[str, Arrays]], dict[str, Arrays | None]]
 """Of one batch: its rows, and by metric what is kept of each model, and of the optional one if accepted."""
 OPTIONAL = " optional"
 """Name of the optional model; labels begin with no blank."""
+_ELSEWHERE = ", or say in data: {axes: {<output>: 1}} which one does, null where it is of the whole batch"
 SCORE = "score"
 """Name of the scores of rows among what is kept, where the metric decomposes."""
 
@@ -163,14 +164,25 @@ def _unless_refused(work: Callable[[], Arrays]) -> Arrays | None:
 def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring, rows: int) -> Arrays:
     """Return the scores of a batch, shape (rows,), or what the metric keeps of it."""
     if not scoring.decomposable:
+        _check_counts(kept, rows)
         return kept
     scores = np.asarray(scoring.score(kept, reference))
     if scores.shape[:1] != (rows,):
         raise DataError(
             f"metric: gives scores of shape {scores.shape} for {rows} rows; it must give one per row: "
-            "choose an output whose first axis counts the rows"
+            f"choose an output whose first axis counts the rows{_ELSEWHERE}"
         )
     return {SCORE: scores}
+
+
+def _check_counts(kept: Arrays, rows: int) -> None:
+    """Raise DataError where something is kept that has not one value per row: it cannot be resampled."""
+    for name, array in kept.items():
+        if array.shape[:1] != (rows,):
+            raise DataError(
+                f"metric: output {name!r} has shape {array.shape} for {rows} rows; its first axis must count "
+                f"them{_ELSEWHERE}"
+            )
 
 
 def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:

@@ -1,7 +1,6 @@
 """How far each rewrite that makes a baseline faster moves its outputs: it is imported once without each."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
@@ -9,7 +8,7 @@ from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_bytes
 from inc_mlflow.records import AppliedRewrite
-from inc_mlflow.steps.prepare.checked_import import CheckedImport
+from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows
 from inc_mlflow.steps.prepare.compare_outputs import relative_difference
 
 _ROWS = 2
@@ -18,14 +17,14 @@ _LARGEST = 2**26
 
 
 def applied_rewrites(
-    engine: Engine, source: Path, baseline: Path, made: CheckedImport, rows: Sequence[Arrays]
+    engine: Engine, source: Path, baseline: Path, made: CheckedImport, rows: Rows
 ) -> tuple[AppliedRewrite, ...]:
     """Return the counted rewrites of an import, in their order, with their differences on the first rows.
 
     A baseline without one that does not run, and a large one, leave the difference unknown.
     """
     applied = {name: places for name, places in made.imported.rewritten.items() if places}
-    measured = bool(applied and rows) and model_bytes(baseline) <= _LARGEST
+    measured = bool(applied and rows.rows) and model_bytes(baseline) <= _LARGEST
     outputs = _outputs(engine, baseline, rows) if measured else None
     found = []
     for name, places in applied.items():
@@ -35,9 +34,7 @@ def applied_rewrites(
     return tuple(found)
 
 
-def _without(
-    engine: Engine, source: Path, without: tuple[str, ...], rows: Sequence[Arrays]
-) -> list[Arrays] | None:
+def _without(engine: Engine, source: Path, without: tuple[str, ...], rows: Rows) -> list[Arrays] | None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             engine.import_source(source, Path(folder), without)
@@ -46,6 +43,6 @@ def _without(
             return None
 
 
-def _outputs(engine: Engine, model: Path, rows: Sequence[Arrays]) -> list[Arrays]:
-    loaded = engine.load(model, RunSettings())
-    return [loaded(row) for row in rows[:_ROWS]]
+def _outputs(engine: Engine, model: Path, rows: Rows) -> list[Arrays]:
+    loaded = engine.load(model, RunSettings(axes=rows.axes))
+    return [loaded(row) for row in rows.rows[:_ROWS]]

@@ -35,7 +35,6 @@ GATE = (
             "        if True:\n",
         ),
         ("the fastest pool stands for all", "speedup=min((judged[pool]", "speedup=max((judged[pool]"),
-        ("the most accurate pool stands for all", "= max(results, key", "= min(results, key"),
         (
             "informative pools decide",
             'judged.values() if one.role != "informative"]\n    row',
@@ -48,6 +47,16 @@ GATE = (
             ".result(gate.confidence, 0.5))",
         ),
         ("a required pool needs no benchmark", "if pools[pool].benchmark is None:", "if False:"),
+    ),
+    *changes_of(
+        "measure/gate/metric_results",
+        "measure/gate/test_gate measure/gate/test_gate_pools measure/gate/test_several_metrics",
+        ("the most accurate pool stands for all", "= max(results, key", "= min(results, key"),
+        (
+            "a metric's verdict is that of one pool",
+            "worst_verdict(verdicts)) if verdicts",
+            "verdicts[0]) if verdicts",
+        ),
     ),
     *changes_of(
         "measure/gate/build_criteria",

@@ -148,6 +148,13 @@ def test_a_search_tries_parts_alone_and_together(baseline):
     assert safe.unprotected() == recipe(decoder={"method": "static"})
 
 
+def decoders(job, baseline, candidate):
+    """The decoders of both, and their first calls."""
+    before, after = (PartsModel.open(one).parts["decoder"] for one in (baseline, candidate))
+    calls = calls_of(ENGINE.load(baseline, RunSettings()), rows_of(job, 3), "decoder")
+    return before, {"static": after}, list(calls)[:4]
+
+
 def test_the_analysis_names_nodes_by_their_part(job, baseline, statistics, tmp_path):
     candidate = made(job, baseline, statistics, tmp_path, recipe(decoder={"method": "static"}))
     analysis = ENGINE.analysis
@@ -159,5 +166,9 @@ def test_the_analysis_names_nodes_by_their_part(job, baseline, statistics, tmp_p
     assert list(errors.values()) == sorted(errors.values(), reverse=True)
     slow = analysis.explain(baseline, {"static": candidate}, rows, passes=2)["static"]
     assert slow.summary.startswith("decoder: ")
+    assert sum(cause.share for cause in slow.causes) <= 1
+    assert all(cause.what.startswith("decoder: ") for cause in slow.causes)
+    once = ENGINE.inner.analysis.explain(*decoders(job, baseline, candidate), passes=2)["static"]
+    assert slow.seconds > 1.5 * once.seconds, "it is called several times for a row"
     report = analysis.saturation(candidate, rows, 1, None)
     assert {layer.name.partition("/")[0] for layer in report.layers} == {"decoder"}

@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 
 from inc_mlflow.engines.onnxruntime.graph import normalize
 from inc_mlflow.errors import ModelError
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import import_baselines
 from tests.support.graphs import linear
 from tests.support.imports import graph_of, imported, normal
@@ -40,7 +41,7 @@ def replaced(monkeypatch):
 
 def _import(model, folder, rows=ROWS):
     onnx.save(model, folder / "source.onnx")
-    return import_baselines(folder / "source.onnx", ["onnxruntime"], folder, list(rows))
+    return import_baselines(folder / "source.onnx", ["onnxruntime"], folder, Rows(list(rows)))
 
 
 @pytest.mark.parametrize("name", ["opset", "gemm"])

@@ -9,6 +9,7 @@ import onnx
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from inc_mlflow.engines.onnxruntime.graph.fold import FOLD, check_room, fold, is_large, write_model
+from inc_mlflow.engines.onnxruntime.graph.kept_row_axes import keep_row_axes
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, all_nodes, read_structure
 from inc_mlflow.engines.onnxruntime.graph.rewrites.collisions import COLLISIONS
 from inc_mlflow.engines.onnxruntime.graph.rewrites.copies import COPIES
@@ -24,6 +25,7 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import apply_rules
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rules import SPEED, STAGES
 from inc_mlflow.engines.onnxruntime.graph.rewrites.types import TYPES
 from inc_mlflow.engines.onnxruntime.graph.skeleton import drop_initializers_from_inputs
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import external_data
 
@@ -54,10 +56,14 @@ class Normalized:
     """How often each rule that makes the graph faster was applied, also those that were not."""
 
 
-def normalize(source: Path, directory: Path, without: Collection[str] = ()) -> Normalized:
+def normalize(
+    source: Path, directory: Path, without: Collection[str] = (), axes: RowAxes | None = None
+) -> Normalized:
     """Write the baseline ``model.onnx`` into ``directory``, without some of ``REWRITES``.
 
-    Above 2 GB the weights are in a file beside it. Raises ModelError where the source cannot be read or
+    Above 2 GB the weights are in a file beside it. ``axes`` are kept in its metadata.
+
+    Raises ModelError where the source cannot be read or
     converted, and the error of a full disk where the baseline does not fit.
     """
     model = read_structure(
@@ -79,7 +85,7 @@ def normalize(source: Path, directory: Path, without: Collection[str] = ()) -> N
             write_model(model, source.parent, plain, large)
             del model  # ONNX Runtime reads it into memory again
             fold(plain, target, large, source)
-    opset, quickened = _finish(target, source, without)
+    opset, quickened = _finish(target, source, without, axes)
     return Normalized(opset, _coarsest(types), notes, quickened)
 
 
@@ -101,7 +107,9 @@ def _rewritten(
     return model, tuple(notes)
 
 
-def _finish(target: Path, source: Path, without: Collection[str]) -> tuple[int, dict[str, int]]:
+def _finish(
+    target: Path, source: Path, without: Collection[str], axes: RowAxes | None
+) -> tuple[int, dict[str, int]]:
     """Make the folded model fast and quantisable; return its opset, and how often each rule was applied.
 
     Every node gets a name, and operator sets that ONNX Runtime lists but no node uses are dropped.
@@ -118,6 +126,7 @@ def _finish(target: Path, source: Path, without: Collection[str]) -> tuple[int, 
     del model.opset_import[:]
     model.opset_import.extend(keep)
     add_pre_process_metadata(model)
+    keep_row_axes(model, axes)
     write_model(model, target.parent, target, external_data(target).exists())
     return opset_of(model), quickened
 
