@@ -1,7 +1,7 @@
 """Runs the trials of a search: makes a model, times it, scores it on tuning rows, and records the result."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,9 @@ from inc_mlflow.files import (
     write_sealed,
     write_text,
 )
-from inc_mlflow.formatting import percent, times
+from inc_mlflow.formatting import times
 from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
 from inc_mlflow.measure.timing.in_process import time_in_process
-from inc_mlflow.metrics.resolve import metric_facts
 from inc_mlflow.records import Trial, TrialMetric
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
@@ -33,7 +32,7 @@ from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
-from inc_mlflow.steps.compress.tuning import TIMED, Tuning, TuningScore
+from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
 _SENSITIVITY_BATCHES = 8
 """Calibration batches on which the error of nodes is measured."""
@@ -182,17 +181,9 @@ class TrialRunner:
                 "relative_drop": first.relative_drop,
                 "disagreement": tuned.first.disagreement,
                 "further": dict(zip(list(self._limits)[1:], others, strict=True)),
-                "rejected": "; ".join(self._beyond(tuned)) or None,
+                "rejected": "; ".join(self._tuning.beyond(tuned)) or None,
             }
         )
-
-    def _beyond(self, tuned: TuningScore) -> Iterator[str]:
-        """Yield a line for each metric whose drop is beyond its limit."""
-        loss = {one.name: one.loss for one in map(metric_facts, self._job.spec.all_metrics.values())}
-        for name, one in tuned.by_metric.items():
-            if one.drop.value > self._limits[name]:
-                allowed = percent(self._limits[name])
-                yield f"{name} {loss[name]}s by {percent(one.drop.value)}, allowed is {allowed}"
 
     def _make(self, recipe: Recipe) -> Path:
         """Write again the model of a recipe that was tried, and return its path."""

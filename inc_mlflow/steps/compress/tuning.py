@@ -120,6 +120,10 @@ class Tuning:
             return tuned
         return self._tuned([*outputs, *self._outputs(runner, first, len(self.batches))])
 
+    def beyond(self, tuned: TuningScore) -> list[str]:
+        """Return a line for each metric whose drop is beyond its limit."""
+        return [line for name, one in tuned.by_metric.items() if (line := self._metrics[name].beyond(one))]
+
     def _hopeless(self, tuned: TuningScore) -> bool:
         """Tell whether by some metric the rest of the rows cannot help."""
         return any(

@@ -7,10 +7,11 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
+from inc_mlflow.formatting import percent
 from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
 from inc_mlflow.measure.stats.paired import Pair, relative_drop
 from inc_mlflow.metrics.metric import Metric
-from inc_mlflow.records import Interval
+from inc_mlflow.records import Interval, MetricFacts
 from inc_mlflow.spec import GateSpec
 
 
@@ -60,6 +61,14 @@ class TuningMetric:
         true, outcome = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
         base, value = (float(self._metric.score(one, true)) for one in (true, outcome))
         return MetricScore(value, _exact(self._sign * (base - value), base))
+
+    def beyond(self, score: MetricScore) -> str | None:
+        """Return a line where the drop is beyond the limit."""
+        if score.drop.value <= self.limit:
+            return None
+        about = MetricFacts(name=self._metric.name, higher_is_better=self._metric.higher_is_better)
+        worse = f"{about.name} {about.loss}s by {percent(score.drop.value)}"
+        return f"{worse}, allowed is {percent(self.limit)}"
 
     def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
         return np.concatenate(

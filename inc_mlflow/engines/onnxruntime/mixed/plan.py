@@ -45,7 +45,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Verified:
+class MeasuredAssignment:
     """An assignment that was built: its measured seconds per batch, and the error of its outputs."""
 
     assignment: Assignment
@@ -87,7 +87,7 @@ class Planner:
         self._reference: list[list[Any]] = []
         self._able: list[Unit] = []
         self._fp32 = 0.0
-        self.verified: list[Verified] = []
+        self.verified: list[MeasuredAssignment] = []
 
     def plan(self) -> MixedPlan | None:
         """Return the plan; None where nothing can be in INT8.
@@ -138,7 +138,7 @@ class Planner:
         for assignment, seen, error in zip(assignments, answer["models"], answer["errors"], strict=True):
             observation = _scaled(Observation(**seen), factor)
             self.costs.learn(self.graph.units.units, assignment, observation)
-            self.verified.append(Verified(assignment, observation.seconds, error))
+            self.verified.append(MeasuredAssignment(assignment, observation.seconds, error))
 
     def _profiled(self, assignments: Sequence[Assignment]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
@@ -220,7 +220,7 @@ class Planner:
 
     def _chosen(self) -> tuple[Mixed, ...]:
         """Return recipes of the front of time and error, fastest first."""
-        front: list[Verified] = []
+        front: list[MeasuredAssignment] = []
         for one in sorted(self.verified, key=lambda one: (one.seconds, one.error)):
             if one.seconds < self._fp32 and (not front or one.error < front[-1].error):
                 front.append(one)

@@ -7,13 +7,14 @@ positive factors and all offsets.
 import numpy as np
 import onnx
 
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
-    KINDS,
+    AFFINE,
     Affine,
     channel_values,
     read_affine,
 )
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import is_padded
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
@@ -22,7 +23,7 @@ _MAXIMA = ("GlobalMaxPool", "MaxPool")
 
 
 def _apply(graph: EditedGraph) -> int:
-    return sum(_move(graph, node) for node in graph.nodes(*KINDS))
+    return sum(_move(graph, node) for node in graph.nodes(*AFFINE))
 
 
 def _move(graph: EditedGraph, node: onnx.NodeProto) -> bool:
@@ -44,7 +45,7 @@ def _move(graph: EditedGraph, node: onnx.NodeProto) -> bool:
 
 def _commutes(graph: EditedGraph, pool: onnx.NodeProto, step: Affine) -> bool:
     if pool.op_type in _MAXIMA:
-        before = graph.maker(step.x, *KINDS)
+        before = graph.maker(step.x, *AFFINE)
         pair = read_affine(graph, before) if before is not None else None
         # An offset stays with its factor: both together become one operator.
         both = (step, pair) if pair is not None and not pair.is_scalar else (step,)
