@@ -58,6 +58,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
+        "planned": result.planned,
         "metric": metric_facts(job.spec.metric).model_dump(mode="json"),
     }
 
