@@ -94,12 +94,13 @@ class Planner:
         first = [Assignment(frozenset(names)), Assignment(linear), Assignment(dynamic=dynamic)]
         self._measure([one for one in dict.fromkeys(first) if one.int8 or one.dynamic])
         gain = self._gain(self._predicted(self._cut(0.0))[0])
-        for _round in range(_ROUNDS if gain >= LEAST_GAIN else 0):
-            new = [one for one in self._solved() if one not in [done.assignment for done in self.verified]]
-            self._measure(_spread(new, _VERIFIED))
-        measured = self._gain(min(one.seconds for one in self.verified))
+        if gain >= LEAST_GAIN:
+            for _round in range(_ROUNDS):
+                known = [done.assignment for done in self.verified]
+                self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
+            gain = min(gain, self._gain(min(one.seconds for one in self.verified)))
         limit = self._fp32 / max(self.costs.fastest(self.graph.units), _INSTANT)
-        return Plan(self._chosen(), min(gain, measured), limit)
+        return Plan(self._chosen(), gain, limit)
 
     def _gain(self, seconds: float) -> float:
         """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
