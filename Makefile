@@ -26,7 +26,7 @@ demo: $(BASE)  ## a real model, from FP32 to a promoted INT8 champion
 
 test: $(DEV)  ## everything but the long tests
 	tests/servers/install.sh
-	$(BIN)/python -m pytest -m "not long and not quiet" -rs --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not long and not quiet" -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "quiet and not long" -rs
 
 test-long: $(DEV)  ## what takes longer than CI may

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from inc_mlflow.callables import code_files
 from inc_mlflow.engines.engine import Engine
-from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import ENGINES
@@ -77,7 +76,7 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
 
 def _engine_of_graphs(job: Job) -> Engine:
     engine = ENGINES.get(job.spec.engines[0])
-    return engine.inner if isinstance(engine, PartsEngine) else engine
+    return engine if engine.parts is None else engine.parts.inner
 
 
 def _with_weights(engine: Engine, model: Path, name: str) -> dict[str, Path]:

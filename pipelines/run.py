@@ -28,6 +28,7 @@ from inc_mlflow.reports.result import job_result, step_directories
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.prepare.calibrate_shards import check_shards
 from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.prepare.try_metric import try_metric
 from inc_mlflow.steps.step import ENDED, SESSION
 from inc_mlflow.tracking.runs.links import experiment_url, leaderboard_url, tradeoff_url
 from inc_mlflow.tracking.server.connection import Server, check_reachable
@@ -74,6 +75,8 @@ def run_job(
         remove_damaged(state, notify)
         if _is_sent(job, state, notify):
             return _stored(state)
+        if not (state / "baseline" / RECORD).exists():
+            try_metric(job)
         for note in (*checked.notes, *_absent(job)):
             notify(note)
         return _work(job, built, state, notify, verbose)

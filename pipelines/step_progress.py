@@ -43,12 +43,12 @@ class StepProgress:
             if self._tell_notes():
                 before = ()
             told = progress.read_progress(self._state / "progress.json")
-            label, done, total = told or self._steps()
+            label, done, total, detail = told or self._steps()
             work = label, total, "" if told else " steps"  # a step and its work may have one name
             if work != before:
                 self._shown.begin(*work)
                 before = work
-            self._shown.update(done)
+            self._shown.update(done, detail)
 
     def _tell_notes(self) -> bool:
         """Tell what the import found as soon as it has ended: the work after it may be in vain.
@@ -64,12 +64,12 @@ class StepProgress:
         self._shown = _display(self._count)
         return True
 
-    def _steps(self) -> tuple[str, int, int]:
+    def _steps(self) -> progress.Told:
         """Return the step that runs, how many have finished, and how many there are."""
         running = [note.stem for note in self._state.glob("*.pid")]
         finished = sum(1 for _ in self._state.glob(f"[!.]*/{RECORD}"))
         self._step = running[0] if running else self._step
-        return self._step, finished, self._count
+        return progress.Told(self._step, finished, self._count)
 
 
 def import_notes(state: Path) -> tuple[str, ...]:
@@ -91,10 +91,11 @@ class _Bar:
         self._bar.start()
 
     def begin(self, label: str, total: int | None, unit: str) -> None:
+        self._label = label
         self._bar.reset(self._task, description=label, total=total)
 
-    def update(self, done: int) -> None:
-        self._bar.update(self._task, completed=done)
+    def update(self, done: int, detail: str) -> None:
+        self._bar.update(self._task, description=self._label + detail, completed=done)
 
     def stop(self) -> None:
         self._bar.stop()
@@ -108,9 +109,9 @@ class _Lines:
         self._label, self._of = one_line(label), f" of {total}{unit}" if total else unit
         self._due = time.monotonic() + _FIRST_LINE
 
-    def update(self, done: int) -> None:
+    def update(self, done: int, detail: str) -> None:
         if time.monotonic() >= self._due:
-            sys.stderr.write(f"{self._label}: {done}{self._of} done\n")
+            sys.stderr.write(f"{self._label}{one_line(detail)}: {done}{self._of} done\n")
             sys.stderr.flush()
             self._due = time.monotonic() + _NEXT_LINE
 

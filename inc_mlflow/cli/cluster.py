@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inc_mlflow.pipelines.endpoint import Endpoint
     from inc_mlflow.tracking.server.connection import Server
 
-Pipeline = Annotated[str, typer.Option(help="Name of the pipeline: int8, cross_hardware or sharded.")]
+PipelineName = Annotated[str, typer.Option(help="Name of the pipeline: int8, cross_hardware or sharded.")]
 Placement = Annotated[
     str | None, typer.Option(help="What the pools are: a preset, or a file with own pools.")
 ]
@@ -33,7 +33,7 @@ TokenFile = Annotated[
 def compile_(
     job: JobFile,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the package.")],
-    pipeline: Pipeline = "int8",
+    pipeline: PipelineName = "int8",
     shards: Shards = SHARDS,
     placement: Placement = None,
     bundle: Annotated[
@@ -63,7 +63,7 @@ def compile_(
 @app.command(rich_help_panel=CLUSTER)
 def submit(
     job: JobFile,
-    pipeline: Pipeline = "int8",
+    pipeline: PipelineName = "int8",
     shards: Shards = SHARDS,
     host: Host = None,
     namespace: Namespace = None,

@@ -4,17 +4,34 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import DataError
-from inc_mlflow.records import TensorSpec
+from inc_mlflow.records import SharedInput, TensorSpec
+
+_ROWS_FIRST = ", the first axis being rows; data: {axes: …} says where the model has its rows, if elsewhere"
 
 
 def conform(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> Arrays:
-    """Return the batch in the model's dtypes.
+    """Return the batch in the model's dtypes; what is one value for all rows is repeated for each.
 
     Raises DataError, which names the input and what the model takes, where names, rank, size or type differ,
     or where values are not finite.
     """
     _check_names(inputs, specs, where)
-    return {spec.name: _conform(np.asarray(inputs[spec.name]), spec, where) for spec in specs}
+    arrays = {spec.name: np.asarray(inputs[spec.name]) for spec in specs}
+    per_row = [spec.name for spec in specs if not given_once(arrays[spec.name].ndim, spec)]
+    for name in per_row:
+        if not arrays[name].ndim:
+            raise DataError(f"{where}: input {name!r} has no rows; the first axis of each array counts them")
+    rows = len(arrays[per_row[0]]) if per_row else 1
+    return {spec.name: _conform(_repeated(arrays[spec.name], spec, rows), spec, where) for spec in specs}
+
+
+def given_once(rank: int, spec: TensorSpec) -> bool:
+    """Tell whether an array of this rank is one value for all rows: it has the model's axes and no more."""
+    return isinstance(spec, SharedInput) and spec.shape is not None and rank == len(spec.shape) - 1
+
+
+def _repeated(array: np.ndarray, spec: TensorSpec, rows: int) -> np.ndarray:
+    return np.broadcast_to(array, (rows, *array.shape)) if given_once(array.ndim, spec) else array
 
 
 def _check_names(inputs: Arrays, specs: tuple[TensorSpec, ...], where: str) -> None:
@@ -41,6 +58,7 @@ def _check_shape(array: np.ndarray, spec: TensorSpec, where: str) -> None:
     if array.ndim != len(spec.shape):
         raise DataError(
             f"{where}: input {spec.name!r} has rank {array.ndim}, {array.shape}; the model takes ({shape})"
+            f"{_ROWS_FIRST if array.ndim == len(spec.shape) + 1 else ''}"
         )
     wrong = [
         pair

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inc_mlflow.archive import Archive
+from inc_mlflow.datasets.conform import given_once
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
 from inc_mlflow.records import TensorSpec
@@ -18,21 +19,22 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     """Open an .npz. Arrays of Python objects are refused, since reading them runs code.
 
     Rows are counted by the headers of the arrays; arrays that no input and no label needs are never unpacked.
+    An input of one value for the whole batch may be given once, without an axis of rows.
     Raises DataError where an array is missing, has no rows, or differs in length from the others.
     """
     archive = Archive(root / split.path, where)
     _check_inputs(split, where, inputs)
     keys = {spec.name: _key(archive, split.inputs.get(spec.name, spec.name), spec) for spec in inputs}
+    once = {spec.name for spec in inputs if given_once(len(archive.head(keys[spec.name]).shape), spec)}
     label = split.label if split.label in archive else None
     array = cache(archive.array)
 
     def rows_at(positions: Sequence[int]) -> Batch:
         index = np.asarray(positions)
-        return {name: array(key)[index] for name, key in keys.items()}, None if label is None else array(
-            label
-        )[index]
+        taken = {name: array(key) if name in once else array(key)[index] for name, key in keys.items()}
+        return taken, None if label is None else array(label)[index]
 
-    rows = _rows(archive, keys, label)
+    rows = _rows(archive, {name: key for name, key in keys.items() if name not in once}, label)
     return Source(rows, rows_at, lambda name: _column(archive, name, rows))
 
 
@@ -66,7 +68,7 @@ def _key(archive: Archive, key: str, spec: TensorSpec) -> str:
             f"{archive.where}: no array {key!r} for the model's input {spec.name!r}; the file has {archive}; "
             f"map it with inputs: {{{spec.name}: <array>}}"
         )
-    if not archive.head(key).shape:
+    if not archive.head(key).shape and not given_once(0, spec):
         raise DataError(f"{archive.where}: array {key!r} has no rows; its first axis counts them")
     return key
 
@@ -83,4 +85,4 @@ def _rows(archive: Archive, keys: dict[str, str], label: str | None) -> int:
         raise DataError(
             f"{archive.where}: arrays of different length ({text}); each row needs one of every array"
         )
-    return next(iter(lengths.values()))
+    return next(iter(lengths.values()), 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.datasets.conform import conform
+from inc_mlflow.datasets.conform import conform, given_once
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError, reason
 from inc_mlflow.records import TensorSpec
@@ -43,11 +43,7 @@ class SplitReader:
 
     def batches(self, size: int | None = None) -> Iterator[Batch]:
         """Yield (inputs, labels); ``size`` regroups the rows, the last batch may be smaller."""
-        batches = self._raw(size)
-        checked = (
-            (conform(inputs, self._inputs, self.where), self._labels(inputs, labels))
-            for inputs, labels in batches
-        )
+        checked = (self._checked(*batch) for batch in self._raw(size))
         return checked if size is None or isinstance(self._split, FileSplit) else regroup(checked, size)
 
     def drawn(self, count: int) -> Iterator[Batch]:
@@ -58,8 +54,11 @@ class SplitReader:
         source = self._open(self._split)
         rows = chosen_rows(self._split, source.rows, self.where)
         for number in sorted(np.random.default_rng(0).permutation(len(rows))[:count]):
-            inputs, labels = source.read([rows[number]])
-            yield conform(inputs, self._inputs, self.where), self._labels(inputs, labels)
+            yield self._checked(*source.read([rows[number]]))
+
+    def _checked(self, inputs: Arrays, labels: Any) -> Batch:
+        arrays = conform(inputs, self._inputs, self.where)
+        return arrays, self._labels(arrays, labels)
 
     def groups(self, name: str) -> np.ndarray:
         """Return the group of each row, int64 (rows,), numbered from 0 in the order of their values.
@@ -105,7 +104,10 @@ class SplitReader:
             said = f"a batch has no {name!r} beside the inputs {', '.join(given)}{hint}"
             raise DataError(f"data.group: {said}; yield one value per row")
         values = _whole_or_text(np.asarray(inputs[name]), name)
-        rows = len(next((array for other, array in inputs.items() if other != name), values))
+        specs = {spec.name: spec for spec in self._inputs}
+        arrays = {other: np.asarray(array) for other, array in inputs.items() if other in specs}
+        per_row = (a for other, a in arrays.items() if a.ndim and not given_once(a.ndim, specs[other]))
+        rows = len(next(per_row, values))
         if values.shape != (rows,):
             raise DataError(
                 f"data.group: {name!r} has shape {values.shape} in a batch of {rows} rows; "
@@ -148,7 +150,8 @@ class SplitReader:
             lengths.add(len(array) if array.ndim else -1)
         if len(lengths) != 1:
             raise DataError(
-                f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch"
+                f"{self.where}: inputs and labels of different length ({sorted(lengths)}) in one batch; the "
+                "first axis of each counts rows, data: {axes: {<input>: null}} is for one value of all rows"
             )
         return array
 
@@ -258,6 +261,4 @@ def _pair(item: Any, where: str) -> Batch:
             f"{where}: yields {type(item).__name__}; it must yield (dict of input arrays, labels or None)"
         )
     inputs, labels = item
-    if any(np.ndim(array) == 0 for array in inputs.values()):
-        raise DataError(f"{where}: yields an input without rows; the first axis of each array counts them")
-    return inputs, labels
+    return {name: np.asarray(array) for name, array in inputs.items()}, labels

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.composed import Parts
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.records import SaturationReport, Slow, TensorSpec
 from inc_mlflow.spec import Device, Isa, Recipe
 
@@ -25,11 +27,13 @@ class Interface:
     """Names of the outputs that are tensors."""
     other_outputs: tuple[str, ...] = ()
     """Names of the outputs that are sequences, maps or optional: no metric can read them."""
+    row_axes: RowAxes | None = None
+    """Where the model has its rows, if an import wrote that into it."""
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a model runs.
+    """How a model runs; without ``axes`` it says itself where it has its rows.
 
     ``threads`` is the number of threads inside one operator. With ``cpus``, one thread is bound to each CPU
     but the first, which the calling thread uses.
@@ -38,6 +42,7 @@ class RunSettings:
     threads: int = 1
     cpus: Sequence[int] = ()
     device: Device = "cpu"
+    axes: RowAxes | None = None
 
 
 class LoadedModel(Protocol):
@@ -98,10 +103,7 @@ class Calibrator(Protocol):
     def collect(
         self, model: Path, batches: Iterable[Arrays], kinds: Collection[str], threads: int
     ) -> Statistics:
-        """Run the batches once and return the statistics of these kinds.
-
-        Raises ModelError where the model does not run.
-        """
+        """Run the batches once and return the statistics; raise ModelError where the model does not run."""
         ...
 
     def load(self, path: Path) -> Statistics:
@@ -231,6 +233,8 @@ class Imported:
     """NumPy's name of the coarsest float type that the source computes with: the comparison allows for it."""
     notes: tuple[str, ...] = ()
     """What a user should know about the baseline, one line each."""
+    rewritten: Mapping[str, int] = field(default_factory=dict)
+    """In how many places each rewrite that makes the model faster was applied, also where in none."""
 
 
 class Engine(Protocol):
@@ -246,6 +250,8 @@ class Engine(Protocol):
     calibrator: Calibrator | None
     analysis: Analysis | None
     emulation: Emulation | None
+    parts: Parts | None
+    """None where a model is one graph."""
 
     @property
     def rewrites(self) -> tuple[str, ...]:
@@ -261,28 +267,27 @@ class Engine(Protocol):
         ...
 
     def interface(self, model: Path) -> Interface:
-        """Return inputs and outputs of a source, baseline or candidate.
-
-        Raises ModelError where the model cannot be read.
-        """
+        """Return inputs and outputs of a model; raise ModelError where it cannot be read."""
         ...
 
     def int8_operators(self, model: Path) -> Mapping[str, int]:
         """Return how many operators work in INT8, by name; raise ModelError where it cannot be read."""
         ...
 
-    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
+    def import_source(
+        self, source: Path, folder: Path, without: Collection[str] = (), axes: RowAxes | None = None
+    ) -> Imported:
         """Write the baseline into ``folder`` under ``model_name``, without some of the rewrites.
 
-        Raises ModelError where the source cannot be read or converted.
+        All that is made from it keeps ``axes``. Raises ModelError where the source cannot be converted.
         """
         ...
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model with all optimisations on.
 
-        Raises ModelError where the engine cannot load it, HardwareError where the device is missing: no other
-        device takes its place.
+        Raises ModelError where it cannot be loaded, or where its rows are is not clear, HardwareError where
+        the device is missing: no other device takes its place.
         """
         ...
 

@@ -1,5 +1,8 @@
 """The metric of a job, ready to be computed on the outputs of a model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,19 +11,52 @@ from pydantic import ValidationError
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.errors import CallableError, DataError, SpecError
+from inc_mlflow.errors import CallableError, DataError, IncError, SpecError
 from inc_mlflow.metrics.metric import Metric, NamedMetric
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.records import MetricFacts, ScoreRange
+from inc_mlflow.records.measurements import FurtherMetric
 from inc_mlflow.registry import Registry, did_you_mean
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
-from inc_mlflow.spec import MetricSpec
+from inc_mlflow.spec import JobMetric, JobSpec, MetricSpec
 from inc_mlflow.spec.spec_model import spec_error
 
+_FIELD = "metric"
 LABELS = ""
 """Name under which the labels of a callable are kept with its outputs; no output has that name."""
 _Options = TypeVar("_Options", NamedMetric, Postprocess)
+
+
+def resolve_metrics(job: JobSpec, root: Path, outputs: list[str]) -> tuple[Metric, ...]:
+    """Return the job's metrics on a model with these ``outputs``, in their order.
+
+    Raises what ``resolve`` does, with the metric's field.
+    """
+    return tuple(_resolved(field, spec, root, outputs) for field, spec in job.all_metrics.items())
+
+
+def _resolved(field: str, spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
+    with _of_field(field):
+        metric = resolve(spec, root, outputs)
+    return replace(
+        metric,
+        keep=_of_field(field)(metric.keep),
+        score=_of_field(field)(metric.score),
+        check_labels=_of_field(field)(metric.check_labels),
+    )
+
+
+@contextmanager
+def _of_field(field: str) -> Iterator[None]:
+    """Name one of several metrics in an error, whose text begins with the field of a single one."""
+    try:
+        yield
+    except IncError as error:
+        text = str(error)
+        if text.startswith(_FIELD) and field != _FIELD:
+            error.args = (field + text.removeprefix(_FIELD), *error.args[1:])
+        raise
 
 
 def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
@@ -34,7 +70,8 @@ def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
     name = spec.name or ""
     metric = _configured(METRICS, name, spec.options, root, "metric.options")
     after = _postprocess(spec, root, name, metric)
-    return _from_table(name, metric, after, _sources(spec, (after or metric).reads, outputs))
+    sources = _sources(spec, (after or metric).reads, outputs)
+    return _from_table(name, spec.called, metric, after, sources)
 
 
 def _configured(
@@ -105,7 +142,9 @@ def _example(roles: tuple[str, ...]) -> str:
     return ", ".join(f"{role}: <output>" for role in roles)
 
 
-def _from_table(name: str, named: NamedMetric, after: Postprocess | None, sources: dict[str, str]) -> Metric:
+def _from_table(
+    name: str, called: str, named: NamedMetric, after: Postprocess | None, sources: dict[str, str]
+) -> Metric:
     kinds = [kind for kind in (named.labels, after.labels if after else None) if kind is not None]
 
     def check_labels(labels: np.ndarray | None) -> None:
@@ -120,7 +159,7 @@ def _from_table(name: str, named: NamedMetric, after: Postprocess | None, source
         return named.statistics(after(picked, labels) if after else picked, labels)
 
     return Metric(
-        name=name,
+        name=called,
         keep=keep,
         group=named.group,
         score=named.score,
@@ -142,7 +181,7 @@ def _picked(outputs: Arrays, name: str, labels: np.ndarray | None) -> np.ndarray
     if labels is not None and rows != labels.shape[:1]:
         raise DataError(
             f"metric: output {name!r} has shape {outputs[name].shape} for {len(labels)} labels; "
-            "its first axis is rows"
+            "its first axis is rows, or data: {axes: {<output>: 1}} says which one is"
         )
     return outputs[name]
 
@@ -160,13 +199,12 @@ def _from_callable(spec: MetricSpec, reference: str, root: Path) -> Metric:
         )
         with user_code(file, "metric.callable"):
             value = function(outputs, kept.get(LABELS), reference)
-        rows = len(next(iter(outputs.values())))
-        found = _scores(value, rows) if decomposable else _number(value)
+        found = _scores(value) if decomposable else _number(value)
         _check_range(found, score_range(spec))
         return found
 
     return Metric(
-        name=reference.rpartition(":")[2],
+        name=spec.called,
         keep=keep,
         group=lambda kept: kept,
         score=score,
@@ -191,10 +229,29 @@ def score_range(spec: MetricSpec) -> ScoreRange:
 
 def metric_facts(spec: MetricSpec) -> MetricFacts:
     """Return what a job's metric is called, and its direction; no code of the user is run."""
-    if spec.name is None:
-        name = (spec.function or "").rpartition(":")[2]
-        return MetricFacts(name=name, higher_is_better=spec.higher_is_better is not False)
-    return MetricFacts(name=spec.name, higher_is_better=METRICS.get(spec.name).higher_is_better)
+    named = METRICS.get(spec.name) if spec.name is not None else None
+    higher_is_better = named.higher_is_better if named else spec.higher_is_better is not False
+    informative = isinstance(spec, JobMetric) and spec.informative
+    return MetricFacts(name=spec.called, higher_is_better=higher_is_better, informative=informative)
+
+
+def further_metrics(job: JobSpec) -> dict[str, FurtherMetric]:
+    """Return what records say of the job's metrics after the first, by name."""
+    return {
+        metric.called: FurtherMetric(
+            higher_is_better=metric_facts(metric).higher_is_better,
+            decomposable=_decomposable(metric),
+            score_range=score_range(metric),
+            max_relative_drop=metric.max_relative_drop,
+            max_absolute_drop=metric.max_absolute_drop,
+            informative=metric.informative,
+        )
+        for metric in (job.metrics or ())[1:]
+    }
+
+
+def _decomposable(spec: MetricSpec) -> bool:
+    return METRICS.get(spec.name).decomposable if spec.name is not None else spec.decomposable is not False
 
 
 def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:
@@ -207,12 +264,12 @@ def _check_range(scores: np.ndarray | float, between: ScoreRange) -> None:
         )
 
 
-def _scores(value: Any, rows: int) -> np.ndarray:
+def _scores(value: Any) -> np.ndarray:
+    """Return scores, shape (rows,); whoever has the inputs counts them, an output may have other axes."""
     scores = _floats(value, "one score per sample")
-    if scores.shape != (rows,):
+    if scores.ndim != 1:
         raise CallableError(
-            f"metric.callable: gave shape {scores.shape} for {rows} rows; "
-            f"return one score per sample, ({rows},)"
+            f"metric.callable: gave shape {scores.shape}; return one score per sample, (samples,)"
         )
     return scores
 

@@ -28,8 +28,8 @@ def best_candidates(
     with connected(stores, must_exist=True) as client:
         board = find_leaderboard(client, experiment, pool)
         champion, problem = _champion(client, board.spec)
-    metric = metric_facts(board.spec.metric)
-    shown = _within(board.rows, max_drop, metric.loss)
+    metrics = [metric_facts(one) for one in board.spec.all_metrics.values()]
+    shown = _within(board.rows, max_drop, metrics[0].loss)
     return {
         "experiment": experiment,
         "run_id": board.run_id,
@@ -37,7 +37,8 @@ def best_candidates(
         "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
         "champion_problem": problem,
         "rows": [_row(one, champion) for one in shown[:limit]],
-        "metric": metric.model_dump(mode="json"),
+        "metric": metrics[0].model_dump(mode="json"),
+        "metrics": [one.model_dump(mode="json") for one in metrics],
         "best": board.best.recipe,
         "promote": None
         if champion and champion.sha256 == board.best.sha256

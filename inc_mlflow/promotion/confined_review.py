@@ -10,8 +10,8 @@ from scipy import optimize, stats  # noqa: F401 - loaded once, for every process
 
 from inc_mlflow.confined import more_time
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge_pools
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.measurements import evidence_job, find_pools, pools_of_job
 from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.measure.gate.rank import rank, rank_on_pool

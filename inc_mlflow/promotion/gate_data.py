@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from inc_mlflow.errors import (
     DataError,
@@ -16,21 +17,24 @@ from inc_mlflow.records import Frozen
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec import DataSpec, FileSplit, JobSpec, MetricSpec, PartsSpec
+from inc_mlflow.spec import DataSpec, FileSplit, JobMetric, JobSpec, MetricSpec, PartsSpec
 
+M = TypeVar("M", bound=MetricSpec)
 _CHOOSING = ("start", "stop", "samples")
 """Fields of a split that choose among the rows of its file."""
 
 
 class GateData(Frozen):
-    """Validation rows and metric of a job, read from the gate's files on this machine."""
+    """Validation rows and metrics of a job, read from the gate's files on this machine."""
 
     data: DataSpec
-    metric: MetricSpec
+    metric: MetricSpec | None
+    metrics: tuple[JobMetric, ...] | None
 
     def apply_to(self, job: JobSpec) -> JobSpec:
-        """Return the job with these rows and this metric in place of its own."""
-        return job.model_copy(update={"data": self.data, "metric": self.metric})
+        """Return the job with these rows and metrics in place of its own."""
+        own = {"data": self.data, "metric": self.metric, "metrics": self.metrics}
+        return job.model_copy(update=own)
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def sort_errors() -> Iterator[None]:
 
 
 def find_gate_data(job: JobSpec, data: str) -> GateData:
-    """Return validation rows and metric of a job with all files taken from below ``data``.
+    """Return validation rows and metrics of a job with all files taken from below ``data``.
 
     Remote files are fetched. Raises DataError where the job brings code for them, chooses among the rows, or
     names a file that is not below ``data``; StateError where ``data`` is no folder.
@@ -60,7 +64,12 @@ def find_gate_data(job: JobSpec, data: str) -> GateData:
     own = _paths_in_gate_data(split.option_files(), data, "data.validation.transform")
     transform = split.transform and split.transform.model_copy(update=own)
     here = split.model_copy(update={"path": path, "transform": transform})
-    return GateData(data=DataSpec(validation=here, group=job.data.group), metric=_metric(job.metric, data))
+    return GateData(
+        data=DataSpec(validation=here, group=job.data.group),
+        metric=job.metric and _metric("metric", job.metric, data),
+        metrics=job.metrics
+        and tuple(_metric(f"metrics[{number}]", one, data) for number, one in enumerate(job.metrics)),
+    )
 
 
 def require_whole_split(job: JobSpec) -> FileSplit:
@@ -71,7 +80,7 @@ def require_whole_split(job: JobSpec) -> FileSplit:
             f"recheck: the function {job.model.pipeline} that runs the model's parts is code of the job's, "
             "which a gate never runs; judge it by a policy without recheck"
         )
-    if not isinstance(split, FileSplit) or job.metric.function is not None:
+    if not isinstance(split, FileSplit) or any(one.function for one in job.all_metrics.values()):
         raise DataError(
             "recheck: the job's validation rows or metric are code of its own, which a gate never runs; "
             "use a file and a metric of `inc-mlflow list metrics`"
@@ -87,14 +96,14 @@ def require_whole_split(job: JobSpec) -> FileSplit:
     return split
 
 
-def _metric(metric: MetricSpec, data: str) -> MetricSpec:
+def _metric(field: str, metric: M, data: str) -> M:
     update = {}
     if metric.name is not None:
         own = METRICS.files(metric.name, metric.options)
-        update["options"] = metric.options | _paths_in_gate_data(own, data, "metric.options")
+        update["options"] = metric.options | _paths_in_gate_data(own, data, f"{field}.options")
     if metric.postprocess is not None:
         own = POSTPROCESS.files(metric.postprocess["name"], metric.postprocess)
-        update["postprocess"] = metric.postprocess | _paths_in_gate_data(own, data, "metric.postprocess")
+        update["postprocess"] = metric.postprocess | _paths_in_gate_data(own, data, f"{field}.postprocess")
     return metric.model_copy(update=update)
 
 

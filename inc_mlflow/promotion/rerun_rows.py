@@ -1,28 +1,35 @@
 """Run some validation rows again, drawn so that nobody could foresee which."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import SystemRandom
 
 import numpy as np
 
+from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
 from inc_mlflow.engines.engine import Engine, RunSettings
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.find_row_axes import row_axes_of
 from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.gate.evidence import Measured
-from inc_mlflow.measure.stats.outcomes import evaluate_rows, outcomes_of
-from inc_mlflow.measure.stats.scoring import check_outputs, classes_of, effective_rows_of, scoring_of
+from inc_mlflow.measure.gate.measured import Measured
+from inc_mlflow.measure.stats.outcomes import evaluate_metrics, outcomes_of
+from inc_mlflow.measure.stats.scoring import (
+    check_outputs,
+    classes_of,
+    effective_rows_of,
+    scoring_of,
+    scorings_of,
+)
 from inc_mlflow.metrics.metric import Metric
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.records import BASELINE, SplitFacts
 from inc_mlflow.records.measurements import CLASSES
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.spec import JobSpec, Layout
+from inc_mlflow.spec import JobSpec, Layout, gates_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,13 @@ class RerunRows:
     outcomes: dict[str, np.ndarray]
     """By label, one score for each of ``rows``; where the metric does not decompose, its value and then its
     values on the resamples."""
+    further: tuple["RerunRows", ...] = ()
+    """The same by the other metrics of the job that are judged."""
+
+    @property
+    def by_metric(self) -> tuple["RerunRows", ...]:
+        """The rows by each metric that is judged, the first one's first."""
+        return self, *self.further
 
     def claimed(self, measured: Measured, label: str) -> np.ndarray:
         """Return the outcomes that the evidence claims, in the shape of ``outcomes[label]``.
@@ -79,34 +93,49 @@ def rerun_rows(
     running = {label: ENGINES.get(engines[label]) for label in models}
     for label, path in models.items():
         _check_weights(running[label], path)
-    runners = {label: running[label].load(path, RunSettings()) for label, path in models.items()}
+    interface = running[BASELINE].interface(models[BASELINE])
+    axes = row_axes_of(interface, job.data.axes)
+    settings = RunSettings(axes=axes)  # a candidate cannot say that its rows are elsewhere
+    runners = {label: running[label].load(path, settings) for label, path in models.items()}
     check_outputs(runners)
-    metric, batch = (
-        resolve(job.metric, Path(), list(runners[BASELINE].outputs)),
-        Layout.parse(job.benchmark.layout).batch,
-    )
-    inputs = rows_first_specs(running[BASELINE].interface(models[BASELINE]).inputs)
-    data = Data(job.data, Path(), inputs)
-    drawn = _draw(data, batch, wanted, metric)
+    metrics, batch = _judged(job, list(runners[BASELINE].outputs)), Layout.parse(job.benchmark.layout).batch
+    data = Data(job.data, Path(), axes.specs(interface.inputs))
+    drawn = _draw(data, batch, wanted, metrics)
     share = Share(data, "validation", batch, drawn)
-    kept = evaluate_rows(runners, BASELINE, share.batches("recheck"), scoring_of(metric), len(usable_cores()))
-    groups = data.groups("validation")
-    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
-    rows = np.concatenate(list(_rows(share.sizes, drawn)))
-    return RerunRows(
-        metric=metric,
-        batch=batch,
-        facts=share.facts(),
-        classes=classes_of(metric, share.labels).get(CLASSES),
-        hangs_on=effective_rows_of(metric, kept[BASELINE], groups),
-        groups=groups,
-        rows=rows,
-        drawn=np.isin(rows, drawn.rows),
-        outcomes={
-            label: one.replicates if metric.decomposable else _value_and_resamples(*vars(one).values())
-            for label, one in outcomes.items()
-        },
+    kept = evaluate_metrics(
+        runners, BASELINE, share.batches("recheck"), scorings_of(metrics), len(usable_cores())
     )
+    groups = data.groups("validation")
+    rows = np.concatenate(list(_rows(share.sizes, drawn)))
+    first, *further = [
+        RerunRows(
+            metric=metric,
+            batch=batch,
+            facts=share.facts(),
+            classes=classes_of(metric, share.labels).get(CLASSES) if metric is metrics[0] else None,
+            hangs_on=effective_rows_of(metric, kept[metric.name][BASELINE], groups),
+            groups=groups,
+            rows=rows,
+            drawn=np.isin(rows, drawn.rows),
+            outcomes=_outcomes(metric, kept[metric.name], groups),
+        )
+        for metric in metrics
+    ]
+    return replace(first, further=tuple(further))
+
+
+def _judged(job: JobSpec, outputs: list[str]) -> list[Metric]:
+    metrics = resolve_metrics(job, Path(), outputs)
+    gates = gates_of(job.all_metrics.values(), job.gate)
+    return [metric for metric, gate in zip(metrics, gates, strict=True) if gate is not None]
+
+
+def _outcomes(metric: Metric, kept: Mapping[str, Arrays], groups: np.ndarray | None) -> dict[str, np.ndarray]:
+    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
+    return {
+        label: one.replicates if metric.decomposable else _value_and_resamples(*vars(one).values())
+        for label, one in outcomes.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -135,12 +164,13 @@ def _check_weights(engine: Engine, path: Path) -> None:
         )
 
 
-def _draw(data: Data, batch: int, wanted: int, metric: Metric) -> _Drawn:
+def _draw(data: Data, batch: int, wanted: int, metrics: Sequence[Metric]) -> _Drawn:
     """Draw rows, not batches: a job could put all forged rows into one large batch."""
     there = data.batches("validation", 1) or 0
-    if wanted < there and not metric.decomposable:
+    of_all = [metric.name for metric in metrics if not metric.decomposable]
+    if wanted < there and of_all:
         raise DataError(
-            f"recheck: {metric.name} is about all {there} rows together, not about {wanted}; raise recheck"
+            f"recheck: {of_all[0]} is about all {there} rows together, not about {wanted}; raise recheck"
         )
     rows = SystemRandom().sample(range(there), min(wanted, there))
     return _Drawn(rows, frozenset(row // batch for row in rows))

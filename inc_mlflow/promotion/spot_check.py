@@ -1,7 +1,7 @@
 """spot_check: the gate runs validation rows itself, since a pipeline can make outcomes up."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy as np
 from inc_mlflow.errors import DataError
 from inc_mlflow.formatting import percent
 from inc_mlflow.hardware.probe import host_facts
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.agreement import overclaimed
 from inc_mlflow.promotion.gate_data import require_whole_split, sort_errors
 from inc_mlflow.promotion.rerun_rows import RerunRows, rerun_rows
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
-from inc_mlflow.spec import CPU, JobSpec, PolicySpec
+from inc_mlflow.spec import CPU, GateSpec, JobSpec, PolicySpec
 
 _TOLERANCE = 1e-6
 """Relative and absolute, of outcomes that the same code gave on the same kind of hardware."""
@@ -54,7 +54,18 @@ def spot_check(
         rerun = rerun_rows(job, models, _engines(pools), policy.recheck or 0)
     for pool, measured in pools.items():
         if not measured.emulated:
-            _check(pool, measured, rerun, candidate, policy)
+            judged = [one for one in measured.by_metric if one.judged]
+            for one, again in _pairs(pool, judged, rerun):
+                _check(pool, one, again, candidate, one.limits(policy))
+
+
+def _pairs(pool: str, judged: list[Measured], rerun: RerunRows) -> list[tuple[Measured, RerunRows]]:
+    """Pair what is claimed with what was found by each metric; DataError where the metrics differ."""
+    if len(judged) != len(rerun.by_metric):
+        raise DataError(
+            f"recheck: pool {pool!r} was evaluated by other metrics than the job's; measure again"
+        )
+    return list(zip(judged, rerun.by_metric, strict=True))
 
 
 def _engines(pools: Mapping[str, Measured]) -> Mapping[str, str]:
@@ -69,17 +80,24 @@ def accuracy_protections(
 
     The last one says what "accuracy" is, which the job chose.
     """
-    real = {pool: one.evaluation for pool, one in pools.items() if not one.emulated}
+    real = {
+        pool: [by.evaluation for by in one.by_metric if by.judged]
+        for pool, one in pools.items()
+        if not one.emulated
+    }
     file = require_whole_split(job).path
     return (
-        *(_accuracy_protection(policy, pool, one, file) for pool, one in real.items()),
+        *(_accuracy_protection(policy, pool, records, file) for pool, records in real.items()),
         _definition_protection(next(iter(real.values()))),
     )
 
 
-def _accuracy_protection(policy: PolicySpec, pool: str, record: EvaluationRecord, file: str) -> Protection:
+def _accuracy_protection(
+    policy: PolicySpec, pool: str, records: Sequence[EvaluationRecord], file: str
+) -> Protection:
+    record, metrics = records[0], " and ".join(one.metric for one in records)
     rows = f"{min(policy.recheck or 0, record.rows)} of {record.rows} rows of {file}"
-    what, again = f"accuracy on {pool}", f"{rows}, scored by {record.metric}, were run again"
+    what, again = f"accuracy on {pool}", f"{rows}, scored by {metrics}, were run again"
     if _same_place(record):
         return Protection(
             what=what, holds="enforced", why=f"{again} on the same kind of hardware, and none differs"
@@ -88,17 +106,17 @@ def _accuracy_protection(policy: PolicySpec, pool: str, record: EvaluationRecord
     return Protection(what=what, holds="advisory", why=why)
 
 
-def _definition_protection(record: EvaluationRecord) -> Protection:
+def _definition_protection(records: Sequence[EvaluationRecord]) -> Protection:
     """A transform that blanks every row makes all models equally bad: only the value itself shows it."""
-    value = record.results[BASELINE].value
+    values = " and ".join(f"{one.metric} by them is {one.results[BASELINE].value:.4g}" for one in records)
     why = (
         "the job chose file, inputs, label, transform and metric; "
-        f"the baseline's {record.metric} by them is {value:.4g}, compare with your own"
+        f"the baseline's {values}, compare with your own"
     )
     return Protection(what="what accuracy is", holds="advisory", why=why)
 
 
-def _check(pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: PolicySpec) -> None:
+def _check(pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: GateSpec) -> None:
     _check_subject(pool, measured, rerun)
     if _same_place(measured.evaluation):
         _check_equal(pool, measured, rerun)
@@ -168,14 +186,13 @@ def _check_equal(pool: str, measured: Measured, rerun: RerunRows) -> None:
     for label, found in rerun.outcomes.items():
         if not np.allclose(rerun.claimed(measured, label), found, rtol=_TOLERANCE, atol=_TOLERANCE):
             raise DataError(
-                f"recheck: on pool {pool!r} {label} does not give the outcomes that the evidence claims, "
-                "on the same kind of hardware with the same versions; the evidence is not what was measured"
+                f"recheck: on pool {pool!r} {label} does not give the outcomes that the evidence claims "
+                f"by {rerun.metric.name}, on the same kind of hardware with the same versions; "
+                "the evidence is not what was measured"
             )
 
 
-def _check_claims(
-    pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: PolicySpec
-) -> None:
+def _check_claims(pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: GateSpec) -> None:
     allowed = _allowed(rerun, policy)
     excesses = _excesses(measured, rerun)
     for what, excess in _favourable_claims(excesses, rerun.metric.name, candidate).items():
@@ -192,7 +209,7 @@ def _check_claims(
             )
 
 
-def _allowed(rerun: RerunRows, policy: PolicySpec) -> float:
+def _allowed(rerun: RerunRows, policy: GateSpec) -> float:
     """Return the policy's allowed drop in units of the metric."""
     found = rerun.outcomes[BASELINE]
     baseline = float(found.mean() if rerun.metric.decomposable else found[0])
@@ -220,7 +237,7 @@ def _favourable_claims(
     return {f"{metric} of {candidate}": excesses[candidate]} | worse | against
 
 
-def _least(excess: np.ndarray, measured: Measured, rerun: RerunRows, policy: PolicySpec) -> float:
+def _least(excess: np.ndarray, measured: Measured, rerun: RerunRows, policy: GateSpec) -> float:
     """Return the lower bound of what is claimed too much.
 
     Of a metric of the whole split, it is the larger of the value's excess and the resamples' mean excess.

@@ -19,6 +19,7 @@ from inc_mlflow.records.candidates import (
     RejectedRecipe,
     SaturationReport,
     Trial,
+    TrialMetric,
 )
 from inc_mlflow.records.conditions import (
     Conditions,
@@ -29,6 +30,7 @@ from inc_mlflow.records.conditions import (
     cpu_list,
 )
 from inc_mlflow.records.facts import (
+    AppliedRewrite,
     CalibrationRecord,
     ChampionRecord,
     CollectedStatistics,
@@ -36,6 +38,7 @@ from inc_mlflow.records.facts import (
     HostFacts,
     ImportedBaseline,
     ImportRecord,
+    SharedInput,
     SplitFacts,
     TensorSpec,
 )
@@ -43,6 +46,7 @@ from inc_mlflow.records.judgements import (
     Decision,
     JudgementRecord,
     MetricFacts,
+    MetricResult,
     Outcome,
     PoolResult,
     PromotionRecord,
@@ -77,6 +81,7 @@ __all__ = [
     "SOURCE",
     "WHOLE",
     "AccuracyProtections",
+    "AppliedRewrite",
     "BenchmarkRecord",
     "CalibrationRecord",
     "CalibrationShardRecord",
@@ -103,6 +108,7 @@ __all__ = [
     "LayerSaturation",
     "Load",
     "MetricFacts",
+    "MetricResult",
     "Model",
     "Outcome",
     "Plan",
@@ -121,12 +127,14 @@ __all__ = [
     "ScoreRange",
     "Shard",
     "ShardRecord",
+    "SharedInput",
     "Slow",
     "Speed",
     "SplitFacts",
     "TensorSpec",
     "TrackingRecord",
     "Trial",
+    "TrialMetric",
     "Verdict",
     "baseline_label",
     "cpu_list",

@@ -1,5 +1,6 @@
 """Candidates, trials of a search, and the saturation of candidates."""
 
+import operator
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -57,6 +58,14 @@ class SaturationReport(Frozen):
     """What avoids it, in words that end a sentence."""
 
 
+class TrialMetric(Frozen):
+    """What a trial scored on the tuning split by one metric; the fields are as in ``Trial``."""
+
+    accuracy: float
+    relative_drop: Interval
+    max_relative_drop: float
+
+
 class Trial(Frozen):
     """One recipe that a search tried on the tuning split; numbers that were not needed are None."""
 
@@ -77,6 +86,8 @@ class Trial(Frozen):
     """Share of rows that only one of the models gets right; None where rows are not right or wrong."""
     max_relative_drop: float
     """The job's limit; an absolute limit is given as a share of the baseline's metric on tuning."""
+    further: Annotated[dict[Line, TrialMetric], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
+    """By the job's other metrics that are judged."""
     output_error: float | None
     """Root mean square of the difference to the baseline's outputs, relative to theirs."""
     rejected: str | None
@@ -85,6 +96,14 @@ class Trial(Frozen):
     """The whole text of a library that failed on it."""
     cpu_seconds: float
     seconds: float
+
+    @property
+    def losses(self) -> list[tuple[Interval, float]]:
+        """The drop and its limit by each metric that is judged; empty where nothing was scored."""
+        if self.relative_drop is None:
+            return []
+        further = [(one.relative_drop, one.max_relative_drop) for one in self.further.values()]
+        return [(self.relative_drop, self.max_relative_drop), *further]
 
 
 class CandidatesRecord(Record):

@@ -15,6 +15,10 @@ class TensorSpec(Frozen):
     shape: tuple[int | str | None, ...] | None
 
 
+class SharedInput(TensorSpec):
+    """A graph input of one value for the whole batch, as data has it: the first axis is free, for rows."""
+
+
 class HostFacts(Frozen):
     """The hardware and runtime that made a number."""
 
@@ -63,6 +67,18 @@ class DataFacts(Frozen):
     notes: tuple[str, ...]
 
 
+class AppliedRewrite(Frozen):
+    """One kind of change that made the baseline faster, and how far it moves outputs."""
+
+    name: str
+    places: int
+    largest_difference: float | None
+    """Of any output, between a baseline with the rewrite and one without, relative to its largest value.
+
+    None where it was not measured.
+    """
+
+
 class ImportedBaseline(Frozen):
     """One engine's baseline, and how far it is from the source."""
 
@@ -75,6 +91,8 @@ class ImportedBaseline(Frozen):
     """Largest absolute difference of all outputs of the rows compared; None where nothing was compared."""
     left_out: tuple[str, ...] = ()
     """The engine's rewrites without which it was made, since they would have changed outputs."""
+    rewritten: tuple[AppliedRewrite, ...] = ()
+    """What makes it faster than the source as the engine would run it."""
 
 
 class ImportRecord(Record):

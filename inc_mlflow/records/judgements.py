@@ -1,5 +1,6 @@
 """What was judged, logged, requested, decided and promoted."""
 
+import operator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +19,8 @@ class MetricFacts(Frozen):
 
     name: Line
     higher_is_better: bool
+    informative: Annotated[bool, Field(exclude_if=operator.not_)] = False
+    """It is shown, and decides nothing."""
 
     @property
     def loss(self) -> str:
@@ -25,13 +28,27 @@ class MetricFacts(Frozen):
         return "drop" if self.higher_is_better else "rise"
 
 
+class MetricResult(Frozen):
+    """One model by one of the job's metrics."""
+
+    accuracy: Interval | None
+    relative_drop: Interval | None
+    verdict: Verdict | None
+    """By this metric alone; None of a baseline, and of a metric that decides nothing."""
+
+
+ByMetric = Annotated[dict[Line, MetricResult], Field(exclude_if=operator.not_)]
+"""Results by metric, the job's first one among them; records from before there were several have none."""
+
+
 class PoolResult(Frozen):
-    """One model on one pool."""
+    """One model on one pool; ``accuracy`` and ``relative_drop`` are by the job's first metric."""
 
     accuracy: Interval | None
     relative_drop: Interval | None
     speedup: Interval | None
     verdict: Verdict
+    metrics: ByMetric = Field(default_factory=dict)
 
 
 class Row(Frozen):
@@ -52,6 +69,8 @@ class Row(Frozen):
     verdict: Verdict | None
     reasons: tuple[str, ...]
     per_pool: dict[str, PoolResult]
+    metrics: ByMetric = Field(default_factory=dict)
+    """Of each metric, the worst of the pools that count."""
 
 
 class JudgementRecord(Record):
@@ -70,6 +89,13 @@ class JudgementRecord(Record):
     confidence: float
     policy_sha256: str
     """Of the gate's limits in canonical form: judgements by other limits differ in it."""
+    metrics: Annotated[tuple[MetricFacts, ...], Field(exclude_if=operator.not_)] = ()
+    """All metrics in their order, ``metric`` first; empty in records from before there were several."""
+
+    @property
+    def all_metrics(self) -> tuple[MetricFacts, ...]:
+        """The metrics in their order, also of a record from before there were several."""
+        return self.metrics or (self.metric,)
 
     def best(self) -> Row:
         """Return the top row that is not a baseline; there is one unless every recipe was rejected."""

@@ -1,5 +1,9 @@
 """Measurements, and the evidence to which they are bound."""
 
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Annotated, TypeVar
+
 from pydantic import Field
 
 from inc_mlflow.records.base import BASELINE, Frozen, Interval, Line, Record
@@ -9,6 +13,7 @@ from inc_mlflow.registry.engines import Device
 
 CLASSES, GROUPS, CONSTANT = " classes", " groups", " constant"
 """Names among the outcomes that no model has: labels begin with no blank."""
+V = TypeVar("V")
 ScoreRange = tuple[float | None, float | None]
 """Least and largest score of a metric; None where the metric declares no such end."""
 
@@ -36,6 +41,51 @@ class Evaluated(Frozen):
     """Size of the model's files."""
 
 
+class FurtherMetric(Frozen):
+    """A metric beside the first one, computed in the same pass.
+
+    Its limits are those that the job gives it; None where it gives none.
+    """
+
+    higher_is_better: bool
+    decomposable: bool
+    score_range: ScoreRange
+    max_relative_drop: float | None
+    max_absolute_drop: float | None
+    informative: bool
+    """It is shown, and decides nothing."""
+
+
+class FurtherResults(Frozen):
+    """What an evaluation found by a further metric; the fields are as in ``EvaluationRecord``."""
+
+    results: dict[Line, Evaluated]
+    constant_score: float | None
+    hangs_on: float | None
+
+
+def joined_by_metric(parts: Sequence[Mapping[str, V]]) -> dict[str, V]:
+    """Join what metrics have under names that no model has; the first one's keep their names."""
+    return {
+        f"{_prefix(number)}{name}": value for number, part in enumerate(parts) for name, value in part.items()
+    }
+
+
+def split_by_metric(joined: Mapping[str, V], metrics: int) -> list[dict[str, V]]:
+    """Return the parts that ``joined_by_metric`` joined."""
+    starts = [_prefix(number) for number in range(1, metrics)]
+    first = {name: value for name, value in joined.items() if not name.startswith(tuple(starts))}
+    further = [
+        {name.removeprefix(start): value for name, value in joined.items() if name.startswith(start)}
+        for start in starts
+    ]
+    return [first, *further]
+
+
+def _prefix(number: int) -> str:
+    return f" {number} " if number else ""
+
+
 class Evaluation(Record):
     """The subject of an evaluation, of all rows or of one shard."""
 
@@ -53,6 +103,10 @@ class Evaluation(Record):
     """Rows at a time: the scale of dynamic INT8 depends on it."""
     emulated: dict[str, str] = Field(default_factory=dict)
     """Emulated instruction set -> identity of the record in the directory of that name."""
+    further: Annotated[dict[Line, FurtherMetric], Field(exclude_if=operator.not_)] = Field(
+        default_factory=dict
+    )
+    """The other metrics of the job by name, in their order."""
 
 
 class EvaluationRecord(Evaluation):
@@ -71,6 +125,10 @@ class EvaluationRecord(Evaluation):
     callable from the cost of spoilt rows.
     """
     outcomes_sha256: str
+    further_results: Annotated[dict[Line, FurtherResults], Field(exclude_if=operator.not_)] = Field(
+        default_factory=dict
+    )
+    """By the names of ``further``."""
 
 
 class Speed(Frozen):

@@ -1,10 +1,20 @@
 """The leaderboard, on the terminal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import percent, size, times
-from inc_mlflow.reports.table import COLOURS, WIDTH, interval, metric_of
+from inc_mlflow.formatting import size, times
+from inc_mlflow.records import MetricFacts
+from inc_mlflow.reports.table import (
+    COLOURS,
+    METRIC_WIDTH,
+    WIDTH,
+    interval,
+    metric_cells,
+    metric_columns,
+    metrics_of,
+)
 
 _WIDTH = WIDTH + 12
 
@@ -16,26 +26,25 @@ def print_best(result: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console(soft_wrap=True)
-    console.width = max(console.width, _WIDTH)
+    metrics = metrics_of(result)
+    console.width = max(console.width, _WIDTH + METRIC_WIDTH * len(metrics[1:]))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    metric = metric_of(result)
-    for name in ("recipe", metric.name, metric.loss, "speed-up", "p99", "size", "verdict", ""):
+    for name in ("recipe", *metric_columns(metrics), "speed-up", "p99", "size", "verdict", ""):
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for row in result["rows"]:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, metrics))
     console.print(table)
     for line in _after(result):
         console.print(one_line(line), markup=False, highlight=False)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], metrics: Sequence[MetricFacts]) -> list[str]:
     from rich.markup import escape
 
-    accuracy, verdict = row["accuracy"], row["verdict"]
+    verdict = row["verdict"]
     return [
         escape(one_line(row["recipe"])),
-        f"{accuracy['value']:.4f}" if accuracy else "no number",
-        interval(row["relative_drop"], percent),
+        *metric_cells(row, metrics, "no number"),
         interval(row["speedup"], times),
         "-" if row["p99_ms"] is None else f"{row['p99_ms']:.3g}\u00a0ms",
         size(row["size_bytes"]),

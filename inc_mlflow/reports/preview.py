@@ -9,12 +9,16 @@ from inc_mlflow.formatting import markdown_table, percent, size, times
 from inc_mlflow.records import (
     BenchmarkRecord,
     CandidatesRecord,
+    Evaluated,
     EvaluationRecord,
     Frozen,
     ImportRecord,
     Interval,
     JudgementRecord,
+    MetricFacts,
+    MetricResult,
     Record,
+    Row,
 )
 
 _NOTHING = "-"
@@ -66,7 +70,13 @@ def numbers(record: Record) -> dict[str, float]:
     """Return name -> number; what could not be measured has none."""
     match record:
         case EvaluationRecord():
-            return {label: one.value for label, one in record.results.items() if one.value is not None}
+            first = {label: one.value for label, one in record.results.items() if one.value is not None}
+            return first | {
+                f"{label} {metric}": one.value
+                for metric, found in record.further_results.items()
+                for label, one in found.results.items()
+                if one.value is not None
+            }
         case BenchmarkRecord():
             return {f"{label} speedup": one.value for label, one in record.speedup.items()}
         case JudgementRecord():
@@ -97,7 +107,8 @@ _STYLE = "body{font:14px sans-serif}th,td{text-align:left;padding:4px 12px;borde
 def _heading(record: Record) -> list[str]:
     match record:
         case EvaluationRecord():
-            return [f"{record.metric} on {record.rows:,} rows of {record.split}, pool {record.evidence.pool}"]
+            metrics = ", ".join([record.metric, *record.further])
+            return [f"{metrics} on {record.rows:,} rows of {record.split}, pool {record.evidence.pool}"]
         case BenchmarkRecord():
             where = f"layout {record.layout}, pool {record.evidence.pool}, {record.evidence.host.cpu}"
             return [where if record.valid else f"no numbers: {where}", *record.reasons]
@@ -114,22 +125,25 @@ def _table(record: Record) -> Table:
                 *([one.label, _NOTHING, one.reason] for one in record.rejected),
             ]
         case EvaluationRecord():
-            return ("model", record.metric, "size"), list(_evaluated(record))
+            return ("model", record.metric, *record.further, "size"), list(_evaluated(record))
         case BenchmarkRecord():
             return ("model", "samples/s", "p50 ms", "p99 ms", "speed-up"), list(_timed(record))
         case JudgementRecord():
-            numbers = record.metric.name, record.metric.loss, "speed-up"
-            return ("recipe", *numbers, "size", "verdict"), list(_judged(record))
+            metrics = record.all_metrics
+            numbers = [text for metric in metrics for text in (metric.name, metric.loss)]
+            return ("recipe", *numbers, "speed-up", "size", "verdict"), list(_judged(record, metrics))
     return (), []
 
 
 def _evaluated(record: EvaluationRecord) -> Iterator[list[str]]:
+    further = [found.results for found in record.further_results.values()]
     for label, one in record.results.items():
-        yield [
-            label,
-            f"{one.value:.4f}" if one.value is not None else one.reason or _NOTHING,
-            size(one.size_bytes),
-        ]
+        values = [by_label[label] for by_label in (record.results, *further)]
+        yield [label, *map(_value, values), size(one.size_bytes)]
+
+
+def _value(one: Evaluated) -> str:
+    return f"{one.value:.4f}" if one.value is not None else one.reason or _NOTHING
 
 
 def _timed(record: BenchmarkRecord) -> Iterator[list[str]]:
@@ -143,16 +157,17 @@ def _timed(record: BenchmarkRecord) -> Iterator[list[str]]:
         ]
 
 
-def _judged(record: JudgementRecord) -> Iterator[list[str]]:
+def _judged(record: JudgementRecord, metrics: Sequence[MetricFacts]) -> Iterator[list[str]]:
     for row in record.table:
+        results: list[Row | MetricResult] = [row, *(row.metrics[metric.name] for metric in metrics[1:])]
         cells = [
-            _shown(row.accuracy, "{:.4f}".format),
-            _shown(row.relative_drop, percent),
-            _shown(row.speedup, times),
+            text
+            for one in results
+            for text in (_shown(one.accuracy, "{:.4f}".format), _shown(one.relative_drop, percent))
         ]
-        yield [row.recipe, *cells, size(row.size_bytes), row.verdict or ""]
+        yield [row.recipe, *cells, _shown(row.speedup, times), size(row.size_bytes), row.verdict or ""]
     for one in record.rejected:
-        yield [one.label, *[_NOTHING] * 4, f"fail: {one.reason}"]
+        yield [one.label, *[_NOTHING] * (2 * len(metrics) + 2), f"fail: {one.reason}"]
 
 
 def _shown(interval: Interval | None, write: Any) -> str:

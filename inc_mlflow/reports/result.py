@@ -38,13 +38,14 @@ def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
         "tracking": links,
         "seconds": _seconds(state),
         "metric": judged.metric.model_dump(mode="json"),
+        "metrics": [one.model_dump(mode="json") for one in judged.all_metrics],
     }
 
 
 def _rejected(recipe: RejectedRecipe) -> dict[str, Any]:
     """Return the row of a recipe without a candidate: it has the keys of the others, and no numbers."""
     facts = {"recipe": recipe.label, "engine": recipe.engine, "verdict": "fail", "reasons": [recipe.reason]}
-    return dict.fromkeys(Row.model_fields) | facts | {"per_pool": {}}
+    return dict.fromkeys(Row.model_fields) | facts | {"per_pool": {}, "metrics": {}}
 
 
 def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:

@@ -1,11 +1,12 @@
 """What a search tried, on the terminal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.errors import one_line
 from inc_mlflow.formatting import percent, times
 from inc_mlflow.records import MetricFacts
-from inc_mlflow.reports.table import WIDTH, metric_of
+from inc_mlflow.reports.table import METRIC_WIDTH, WIDTH, metric_columns, metrics_of
 
 
 def print_search(found: dict[str, Any]) -> None:
@@ -13,9 +14,10 @@ def print_search(found: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(soft_wrap=True)
-    console.width = max(console.width, WIDTH)
+    metrics = [one for one in metrics_of(found) if not one.informative]
+    console.width = max(console.width, WIDTH + METRIC_WIDTH * len(metrics[1:]))
     chosen = [row["recipe"] for row in found["candidates"]]
-    console.print(_table(found["trials"], chosen, metric_of(found)))
+    console.print(_table(found["trials"], chosen, metrics))
     console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
@@ -28,15 +30,15 @@ def print_search(found: dict[str, Any]) -> None:
         console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
 
 
-def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]], metric: MetricFacts) -> Any:
+def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]], metrics: Sequence[MetricFacts]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", "speed-up", metric.name, metric.loss, "distance", "outcome"):
+    for name in ("recipe", "speed-up", *metric_columns(metrics), "distance", "outcome"):
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name not in {"recipe", "outcome"})
     for trial in trials:
-        table.add_row(escape(trial["label"]), *_numbers(trial), _outcome(trial, chosen))
+        table.add_row(escape(trial["label"]), *_numbers(trial, metrics), _outcome(trial, chosen))
     return table
 
 
@@ -48,13 +50,17 @@ def _outcome(trial: dict[str, Any], chosen: list[dict[str, Any]]) -> str:
     return "[green]candidate[/]" if trial["recipe"] in chosen else "beaten by a candidate"
 
 
-def _numbers(trial: dict[str, Any]) -> list[str]:
-    speed, accuracy, drop, error = (
-        trial[key] for key in ("speedup", "accuracy", "relative_drop", "output_error")
-    )
+def _numbers(trial: dict[str, Any], metrics: Sequence[MetricFacts]) -> list[str]:
+    speed, error = trial["speedup"], trial["output_error"]
+    further = trial.get("further", {})
+    results = [trial, *(further.get(metric.name, {}) for metric in metrics[1:])]
     return [
         times(speed["value"]) if speed else "",
-        f"{accuracy:.4f}" if accuracy is not None else "",
-        percent(drop["value"]) if drop else "",
+        *(cell for one in results for cell in _scored(one)),
         percent(error) if error is not None else "",
     ]
+
+
+def _scored(result: dict[str, Any]) -> tuple[str, str]:
+    accuracy, drop = result.get("accuracy"), result.get("relative_drop")
+    return f"{accuracy:.4f}" if accuracy is not None else "", percent(drop["value"]) if drop else ""

@@ -1,6 +1,6 @@
 """The table at the end of a run, on the terminal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import one_line
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 110
 """Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
-POOL_WIDTH = 12
+POOL_WIDTH, METRIC_WIDTH = 12, 30
+"""Further columns that each pool after the first, and each metric after the first, needs."""
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -33,8 +34,10 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     from rich.markup import escape
 
     console = Console(soft_wrap=True)
-    console.width = max(console.width, WIDTH + POOL_WIDTH * len(_pools(result["table"])))
-    console.print(_table(result["table"], metric_of(result)))
+    metrics, pools = metrics_of(result), _pools(result["table"])
+    wide = WIDTH + POOL_WIDTH * len(pools) + METRIC_WIDTH * len(metrics[1:])
+    console.width = max(console.width, wide)
+    console.print(_table(result["table"], metrics))
     colour = COLOURS[result["verdict"]]
     console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
     for reason in result["reasons"]:
@@ -54,22 +57,39 @@ def _is_rejected(row: dict[str, Any]) -> bool:
     return row["size_bytes"] is None
 
 
-def metric_of(result: dict[str, Any]) -> MetricFacts:
-    """Return the metric that a result names."""
-    return MetricFacts.model_validate(result["metric"])
+def metrics_of(result: dict[str, Any]) -> list[MetricFacts]:
+    """Return the metrics that a result names, the one that orders the rows first."""
+    return [MetricFacts.model_validate(one) for one in result["metrics"]]
 
 
-def _table(rows: list[dict[str, Any]], metric: MetricFacts) -> Any:
+def metric_columns(metrics: Sequence[MetricFacts]) -> list[str]:
+    """Return the headers of the columns that ``metric_cells`` fills."""
+    return [header for metric in metrics for header in (metric.name, metric.loss)]
+
+
+def metric_cells(row: dict[str, Any], metrics: Sequence[MetricFacts], missing: str) -> list[str]:
+    """Return a row's value and loss by each metric; ``missing`` stands where there is no value."""
+    results = [row, *(row.get("metrics", {}).get(metric.name, {}) for metric in metrics[1:])]
+    return [cell for one in results for cell in _metric_cells(one, missing)]
+
+
+def _metric_cells(result: dict[str, Any], missing: str) -> tuple[str, str]:
+    accuracy = result.get("accuracy")
+    value = f"{accuracy['value']:.4f}" if accuracy else missing
+    return value, interval(result.get("relative_drop"), percent)
+
+
+def _table(rows: list[dict[str, Any]], metrics: Sequence[MetricFacts]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", metric.name, metric.loss, "speed-up", "vs source", "size", "verdict"):
+    for name in ("recipe", *metric_columns(metrics), "speed-up", "vs source", "size", "verdict"):
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for name in _pools(rows):
-        table.add_column(f"{metric.loss} on {escape(name)}", overflow="fold")
+        table.add_column(f"{metrics[0].loss} on {escape(name)}", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row), *_drops(row, _pools(rows)))
+        table.add_row(*_cells(row, metrics), *_drops(row, _pools(rows)))
     return table
 
 
@@ -83,15 +103,13 @@ def _drops(row: dict[str, Any], pools: list[str]) -> list[str]:
     return [percent(drop["value"]).replace(" ", "\u00a0") if drop else "-" for drop in drops]
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], metrics: Sequence[MetricFacts]) -> list[str]:
     from rich.markup import escape
 
     verdict = row["verdict"]
-    accuracy = row["accuracy"]
     return [
         escape(one_line(row["recipe"])),
-        f"{accuracy['value']:.4f}" if accuracy else "-" if _is_rejected(row) else "no number",
-        interval(row["relative_drop"], percent),
+        *metric_cells(row, metrics, "-" if _is_rejected(row) else "no number"),
         interval(row["speedup"], times),
         times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
         "-" if _is_rejected(row) else size(row["size_bytes"]),

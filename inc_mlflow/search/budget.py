@@ -1,5 +1,6 @@
 """The budget of a search, counted over all of its runs."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,18 +30,35 @@ class Budget:
     used: Cost = field(default_factory=Cost)
     share: float = 1.0
     """Part of the limits that may be used now; the rest is reserved for the work at the end."""
+    _began: Cost | None = None
+    """The clocks at the start of the work that is being done."""
 
     @contextmanager
     def spending(self, expected: Cost) -> Iterator[Cost]:
         """Add the time of the block; raise Spent where ``expected`` more would exceed the limits."""
         if self._beyond(expected):
             raise Spent
-        cost, cpu, start = Cost(), time.process_time(), time.monotonic()
+        cost, self._began = Cost(), _clocks()
         try:
             yield cost
         finally:
-            cost.cpu_seconds, cost.seconds = time.process_time() - cpu, time.monotonic() - start
+            running = self._running()
+            cost.cpu_seconds, cost.seconds = running.cpu_seconds, running.seconds
             self.used += cost
+            self._began = None
+
+    def so_far(self) -> tuple[float, float]:
+        """Return the seconds used by now and their limit, by the clock that has one."""
+        now = self.used + self._running()
+        if math.isfinite(self.limit.seconds):
+            return now.seconds, self.limit.seconds
+        return now.cpu_seconds, self.limit.cpu_seconds
+
+    def _running(self) -> Cost:
+        if self._began is None:
+            return Cost()
+        now = _clocks()
+        return Cost(now.cpu_seconds - self._began.cpu_seconds, now.seconds - self._began.seconds)
 
     @contextmanager
     def part(self, share: float) -> Iterator[None]:
@@ -67,3 +85,7 @@ class Budget:
             total.cpu_seconds > self.limit.cpu_seconds * self.share
             or total.seconds > self.limit.seconds * self.share
         )
+
+
+def _clocks() -> Cost:
+    return Cost(time.process_time(), time.monotonic())

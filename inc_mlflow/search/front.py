@@ -76,16 +76,17 @@ def _speed(trial: Trial) -> float:
 
 
 def surely_within(trial: Trial) -> bool:
-    """Tell whether the drop is within the limit even at its upper bound."""
-    return trial.relative_drop is not None and trial.relative_drop.high <= trial.max_relative_drop
+    """Tell whether the drop is within the limit even at its upper bound, by every metric that is judged."""
+    return bool(trial.losses) and all(drop.high <= limit for drop, limit in trial.losses)
 
 
 def _loss(trial: Trial) -> tuple[float, float]:
     """Return a sort key: the proven drop in halves of the allowed one, then the distance of the outputs.
 
+    Of several metrics the one counts whose limit is nearest.
     One or two rows more or less are luck; the distance takes every row into account and is steadier.
     """
-    if trial.relative_drop is None or trial.output_error is None:
+    if not trial.losses or trial.output_error is None:
         return math.inf, math.inf
-    proven = max(0.0, trial.relative_drop.low) / max(trial.max_relative_drop / 2, 1e-3)
+    proven = max(max(0.0, drop.low) / max(limit / 2, 1e-3) for drop, limit in trial.losses)
     return math.floor(proven), round(math.log(max(trial.output_error, 1e-9), 1.1))

@@ -118,9 +118,9 @@ def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: Trials) -> N
 
 def _is_exact(trial: Trial) -> bool:
     """Tell whether neither the metric nor the outputs of a trial show a loss."""
-    if trial.relative_drop is None or trial.output_error is None:
+    if trial.output_error is None or not surely_within(trial):
         return False
-    return surely_within(trial) and trial.relative_drop.value <= 0 and trial.output_error <= _NEAR
+    return all(drop.value <= 0 for drop, _ in trial.losses) and trial.output_error <= _NEAR
 
 
 def _speed(trial: Trial | None) -> float:

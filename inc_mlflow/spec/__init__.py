@@ -5,8 +5,9 @@ from inc_mlflow.spec.benchmark import BenchmarkSpec, Scenario
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import CallableSplit, DataSpec, FileSplit, FormatOptions, Split
 from inc_mlflow.spec.gate import GateSpec
-from inc_mlflow.spec.job import Job, JobSpec
+from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.layout import Layout
+from inc_mlflow.spec.loaded_job import Job
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.parts import PartsSpec
 from inc_mlflow.spec.placement import (
@@ -21,6 +22,7 @@ from inc_mlflow.spec.placement import (
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import AnyRecipe, Recipe, parse_recipe
+from inc_mlflow.spec.several_metrics import JobMetric, gates_of
 from inc_mlflow.spec.tracking import TrackingSpec
 from inc_mlflow.spec.transform import ImageTransform, TextTransform
 
@@ -44,6 +46,7 @@ __all__ = [
     "ImageTransform",
     "Isa",
     "Job",
+    "JobMetric",
     "JobSpec",
     "Layout",
     "MetricSpec",
@@ -57,6 +60,7 @@ __all__ = [
     "Toleration",
     "TrackingSpec",
     "emulated_pool",
+    "gates_of",
     "parse_isa",
     "parse_recipe",
 ]

@@ -172,6 +172,14 @@ class DataSpec(SpecModel):
         ),
     ] = None
 
+    axes: Annotated[
+        dict[str, Annotated[int, Field(ge=0, lt=64)] | None] | None,
+        Field(
+            description="Input or output of the model -> its axis that counts rows, from 0; null where it "
+            "has one value for the whole batch. Needed where declared names and sizes do not tell."
+        ),
+    ] = None
+
     def splits(self) -> dict[str, FileSplit | CallableSplit]:
         """Return the splits that are given, by name."""
         given = {"calibration": self.calibration, "tuning": self.tuning, "validation": self.validation}

@@ -1,11 +1,12 @@
 """When a candidate passes: limits and confidence, in the job or in a policy file that many jobs share."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from inc_mlflow.errors import SpecError
 from inc_mlflow.files import canonical_json, sha256_text
 from inc_mlflow.spec.spec_model import SpecModel
 
@@ -22,8 +23,9 @@ def _distinct(limit: float | None) -> float | None:
     return limit
 
 
-_Share = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
-_Points = Annotated[float | None, Field(ge=0, le=1e12)]
+RelativeLimit = Annotated[float | None, Field(ge=0, lt=1), AfterValidator(_distinct)]
+AbsoluteLimit = Annotated[float | None, Field(ge=0, le=1e12)]
+"""Limits of a drop: as a share of the baseline's metric, and in the metric's own unit."""
 
 
 class PoolGate(SpecModel):
@@ -41,21 +43,22 @@ class PoolGate(SpecModel):
 class GateSpec(SpecModel):
     """When a candidate passes; the default limit on the drop is 1 % of the baseline's metric."""
 
-    max_relative_drop: Annotated[_Share, Field(description="Share of the baseline's metric it may lose.")] = (
-        None
-    )
-    max_absolute_drop: Annotated[_Points, Field(description="What it may lose in the metric's own unit.")] = (
-        None
-    )
+    max_relative_drop: Annotated[
+        RelativeLimit, Field(description="Share of the baseline's metric it may lose.")
+    ] = None
+    max_absolute_drop: Annotated[
+        AbsoluteLimit, Field(description="What it may lose in the metric's own unit.")
+    ] = None
     max_class_drop: Annotated[
-        _Share,
+        RelativeLimit,
         Field(
             description="What the worst class may lose of its share of right rows, as 0.05; "
             "for top1 and top5."
         ),
     ] = None
     max_pool_spread: Annotated[
-        _Share, Field(description="Share of its metric that a candidate may lose from one pool to another.")
+        RelativeLimit,
+        Field(description="Share of its metric that a candidate may lose from one pool to another."),
     ] = None
     min_speedup: Annotated[float, Field(ge=0.001, le=1000, description="Against the optimised baseline.")] = (
         1.0
@@ -103,6 +106,22 @@ class GateSpec(SpecModel):
             None if self.max_absolute_drop is None or not baseline else self.max_absolute_drop / abs(baseline)
         )
         return min(limit for limit in (self.max_relative_drop, absolute, 1.0) if limit is not None)
+
+    def of_further(self, metric: str, relative: float | None, absolute: float | None) -> Self:
+        """Return the gate for a metric that is not the first: its own limits, else this gate's share.
+
+        Raises SpecError where it has none and this gate has no share: a limit in the unit of the first metric
+        says nothing about another one.
+        """
+        if relative is None and absolute is None:
+            relative = self.max_relative_drop
+        if relative is None and absolute is None:
+            raise SpecError(
+                f"gate.max_absolute_drop: is in the unit of the first metric; give {metric} a limit of its "
+                "own (max_relative_drop or max_absolute_drop), or informative: true"
+            )
+        limits = {"max_relative_drop": relative, "max_absolute_drop": absolute, "max_class_drop": None}
+        return self.model_copy(update=limits)
 
     def sha256(self) -> str:
         """Return the digest that a judgement carries."""

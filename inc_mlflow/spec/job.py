@@ -1,7 +1,6 @@
 """The whole job: read from YAML or JSON, written as canonical JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,13 +19,11 @@ from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
-from inc_mlflow.remote import local_path
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
 from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
-from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.parts import PartsSpec, has_parts
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
@@ -35,6 +32,7 @@ from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
 from inc_mlflow.spec.recipes import Recipe, Recipes
 from inc_mlflow.spec.search import SearchSpec
+from inc_mlflow.spec.several_metrics import JobMetric, check_metrics, first_limit_in_gate
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
@@ -44,7 +42,10 @@ class JobSpec(SpecModel):
     """One INT8 job: model, data, metric, recipes, gate."""
 
     # Building the schema looks up the options of all engines; importing this module does not.
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(
+        defer_build=True,
+        json_schema_extra={"oneOf": [{"required": ["metric"]}, {"required": ["metrics"]}]},
+    )
 
     version: Annotated[Literal[1], Field(description="Version of this format.")]
     name: Annotated[
@@ -69,7 +70,17 @@ class JobSpec(SpecModel):
         ),
     ]
     data: DataSpec
-    metric: MetricSpec
+    metric: MetricSpec | None = None
+    metrics: Annotated[
+        tuple[JobMetric, ...] | None,
+        Field(
+            min_length=1,
+            max_length=20,
+            strict=False,
+            description="Instead of `metric`, several: the first orders the table, and the gate asks for all "
+            "that are not informative.",
+        ),
+    ] = None
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
     search: SearchSpec = SearchSpec()
     pools: Annotated[
@@ -92,16 +103,11 @@ class JobSpec(SpecModel):
     gate: GateSpec = GateSpec()
     tracking: TrackingSpec = TrackingSpec()
 
-    @field_validator("metric", mode="before")
-    @classmethod
-    def _metric_by_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
     @model_validator(mode="before")
     @classmethod
-    def _engines_of(cls, data: Any) -> Any:
-        """Replace ``auto`` by names of engines, and give each recipe the first engine with its method."""
-        return with_engines(data) if isinstance(data, Mapping) else data
+    def _in_full(cls, data: Any) -> Any:
+        """Write engines and recipes in full, and the limits of the first of several metrics into the gate."""
+        return first_limit_in_gate(with_engines(data)) if isinstance(data, Mapping) else data
 
     @field_validator("engines")
     @classmethod
@@ -123,6 +129,7 @@ class JobSpec(SpecModel):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        check_metrics(self.metric, self.metrics, self.gate)
         if self.recipes == "auto":
             self._searchable()
         for name in self.search.pools or ():
@@ -146,6 +153,13 @@ class JobSpec(SpecModel):
                     "that needs none"
                 )
         return self
+
+    @property
+    def all_metrics(self) -> dict[str, MetricSpec]:
+        """The metrics by the field that each stands in; the first orders the table."""
+        if self.metric is not None:
+            return {"metric": self.metric}
+        return {f"metrics[{number}]": metric for number, metric in enumerate(self.metrics or ())}
 
     @property
     def listed(self) -> tuple[Recipe, ...]:
@@ -244,49 +258,6 @@ class JobSpec(SpecModel):
     def to_text(self) -> str:
         """Return canonical JSON: equal jobs give equal bytes."""
         return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job, the directory of its relative paths (that of the job file), and the pool of this process."""
-
-    spec: JobSpec
-    root: Path
-    on: str | None = None
-    """Pool of this process; None where nothing is measured, or on the first pool."""
-
-    @classmethod
-    def load(cls, path: Path, placement: str | None = None) -> Self:
-        """Read a job file as ``JobSpec.load``, with the same errors."""
-        return cls(JobSpec.load(path, placement), path.resolve().parent)
-
-    @property
-    def pool(self) -> str:
-        """The pool to which the measurements of this process belong."""
-        return self.on or self.spec.pool
-
-    @property
-    def hardware(self) -> PoolSpec:
-        """Definition of that pool; raise SpecError where the job's text does not define it."""
-        if self.pool == LOCAL:
-            return PoolSpec()
-        if self.pool not in self.spec.placement:
-            raise SpecError(
-                f"placement: does not say what the pool {self.pool!r} is; load the job from its file"
-            )
-        return self.spec.placement[self.pool]
-
-    @property
-    def model(self) -> Path:
-        """Path of the source, which is fetched if it is remote; of a model of parts, of its description."""
-        if isinstance(self.spec.model, PartsSpec):
-            return self.spec.model.source(self.root)
-        return local_path(self.spec.model, self.root)
-
-    @property
-    def layout(self) -> Layout:
-        """The benchmark's layout; evaluation uses its batch size."""
-        return Layout.parse(self.spec.benchmark.layout)
 
 
 def _check_paths(data: Mapping[str, Any]) -> None:

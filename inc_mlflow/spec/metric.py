@@ -54,7 +54,9 @@ class MetricSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _callable_defaults(cls, data: Any) -> Any:
-        """Fill in what a callable left out, so that equal jobs give equal text."""
+        """Take a bare name; fill in what a callable left out, so that equal jobs give equal text."""
+        if isinstance(data, str):
+            return {"name": data}
         if isinstance(data, dict) and data.get("callable") is not None:
             given = {key: value for key, value in data.items() if value is not None}
             return {"higher_is_better": True, "decomposable": True} | given
@@ -109,6 +111,11 @@ class MetricSpec(SpecModel):
                 "a named metric knows its own"
             )
         return self
+
+    @property
+    def called(self) -> str:
+        """What records and tables call it: the name, or that of the function."""
+        return self.name or (self.function or "").rpartition(":")[2]
 
     def option_files(self) -> dict[str, str]:
         """Return field -> path, of the options of metric and postprocess that name a file."""

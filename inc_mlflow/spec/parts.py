@@ -40,7 +40,7 @@ class PartsSpec(SpecModel):
             description="What rows have: the part that has the same inputs, by default the first; "
             "or input -> NumPy type."
         ),
-    ]
+    ] = ""
     outputs: Annotated[
         tuple[str, ...],
         Field(strict=False, min_length=1, description="Names of what the function returns."),
@@ -123,9 +123,9 @@ def parts_job(data: Mapping[str, Any]) -> dict[str, Any]:
     ``{parts: {encoder: {method: …}}}`` gives each its own; parts without one stay FP32.
     """
     parts = data["model"].get("parts")
-    names = list(parts) if isinstance(parts, Mapping) else []
+    names = list(parts) if isinstance(parts, Mapping) else []  # what else it may be is refused as a field
     recipes = data.get("recipes")
-    if isinstance(recipes, Sequence) and not isinstance(recipes, str):
+    if names and isinstance(recipes, Sequence) and not isinstance(recipes, str):
         recipes = [_per_part(recipe, names) for recipe in recipes]
     return {**data, "engines": [PARTS]} | ({"recipes": recipes} if "recipes" in data else {})
 

@@ -11,8 +11,10 @@ def paths(spec: JobSpec) -> dict[str, str]:
     found = _of_model(spec.model)
     for name, split in spec.data.splits().items():
         found |= {f"data.{name}.{field}": path for field, path in _of_split(split).items()}
-    found |= {f"metric.{field}": path for field, path in spec.metric.option_files().items()}
-    return found | ({"metric.callable": _file(spec.metric.function)} if spec.metric.function else {})
+    for name, metric in spec.all_metrics.items():
+        found |= {f"{name}.{field}": path for field, path in metric.option_files().items()}
+        found |= {f"{name}.callable": _file(metric.function)} if metric.function else {}
+    return found
 
 
 def local_paths(spec: JobSpec) -> dict[str, str]:

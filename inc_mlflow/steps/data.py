@@ -1,7 +1,7 @@
 """The job's data, checked against the inputs of its source model."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,10 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import code_files, source_file
 from inc_mlflow.datasets.separate import Data
-from inc_mlflow.engines.engine import MethodData, Statistics
-from inc_mlflow.engines.fixed_batch import check_memory, fixed_batch
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.engine import Interface, MethodData, Statistics
+from inc_mlflow.engines.find_row_axes import row_axes_of
+from inc_mlflow.engines.fixed_batch import check_memory
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.stats.resample import draw_rows
@@ -24,11 +25,16 @@ from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
-    """Return the job's splits; raise DataError where the model cannot take the layout's batch."""
-    inputs = rows_first_specs(ENGINES.get(job.spec.engines[0]).interface(job.model).inputs)
-    if not inputs:
+    """Return the job's splits.
+
+    Raises DataError where the model cannot take the layout's batch, ModelError where it is not clear which
+    axis counts rows.
+    """
+    interface = ENGINES.get(job.spec.engines[0]).interface(job.model)
+    if not interface.inputs:
         raise DataError(f"{job.model}: the model has no inputs to feed")
-    fixed = fixed_batch(spec.shape for spec in inputs)
+    axes = _row_axes(job, interface)
+    fixed, inputs = axes.rows_at_a_time(interface.inputs), axes.specs(interface.inputs)
     check_memory(job.model, fixed or 1, sum(map(_row_bytes, inputs)))
     if fixed is not None and job.layout.batch > fixed:
         fitting = replace(job.layout, batch=fixed)
@@ -36,6 +42,17 @@ def open_data(job: Job) -> Data:
             f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}"
         )
     return Data(job.spec.data, job.root, inputs)
+
+
+def job_row_axes(job: Job) -> RowAxes:
+    """Return where the job's models have their rows; raise DataError or ModelError where it is not clear."""
+    return _row_axes(job, ENGINES.get(job.spec.engines[0]).interface(job.model))
+
+
+def _row_axes(job: Job, interface: Interface) -> RowAxes:
+    if job.spec.data.axes and ENGINES.get(job.spec.engines[0]).parts is not None:
+        raise DataError("data.axes: is for models of one graph; the function of several takes rows first")
+    return row_axes_of(interface, job.spec.data.axes)
 
 
 def _row_bytes(spec: TensorSpec) -> int:
@@ -55,20 +72,22 @@ def method_data(job: Job, statistics: Statistics | None) -> MethodData:
 
 
 class LabelCheck:
-    """Refuses labels that the metric cannot use, in the splits on which it will be computed."""
+    """Refuses labels that a metric cannot use, in the splits on which it will be computed."""
 
-    def __init__(self, job: Job, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self, job: Job, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self._foreseeing = [metric for metric in metrics if metric.foresees]
         self._judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
         self._seen: list[np.ndarray] = []
 
     def __call__(self, split: str, labels: np.ndarray | None) -> None:
-        """Check the labels of a batch; raise DataError where the metric cannot use them."""
+        """Check the labels of a batch; raise DataError where a metric cannot use them."""
         if split not in self._judged:
             return
         with _of(split):
-            self._metric.check_labels(labels)
-        if split == "validation" and self._metric.foresees:
+            for metric in self._metrics:
+                metric.check_labels(labels)
+        if split == "validation" and self._foreseeing:
             self._seen.append(np.asarray(labels))
 
     def finish(self) -> None:
@@ -76,9 +95,9 @@ class LabelCheck:
 
         They are resampled later. Raises DataError where a class is too rare for that.
         """
-        if self._seen:
+        for metric in self._foreseeing if self._seen else ():
             with _of("validation"):
-                draw_rows({"label": np.concatenate(self._seen)}, self._metric.missing)
+                draw_rows({"label": np.concatenate(self._seen)}, metric.missing)
 
 
 @contextmanager
@@ -95,8 +114,9 @@ def user_files(job: Job) -> list[Path]:
     references = [
         split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
     ]
-    references += [job.spec.metric.function] if job.spec.metric.function else []
-    options = [job.root / path for path in job.spec.metric.option_files().values()]
+    metrics = job.spec.all_metrics.values()
+    references += [metric.function for metric in metrics if metric.function]
+    options = [job.root / path for metric in metrics for path in metric.option_files().values()]
     return sorted(
         {file for one in references for file in code_files(source_file(one, job.root))}
         | {p.resolve() for p in options if p.is_file()}

@@ -18,7 +18,7 @@ from pathlib import Path
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.measure.gate.judge import BASELINE
 from inc_mlflow.measure.stats.outcomes import Scoring, evaluate_rows, outcomes_of
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
 
@@ -51,7 +51,7 @@ def bare(run: Runner, rows: list) -> None:
 
 def evaluate(job: Job, run: Runner) -> None:
     """Do what the evaluate step does."""
-    metric = resolve(job.spec.metric, job.root, run.outputs)
+    metric, *_ = resolve_metrics(job.spec, job.root, run.outputs)
     rows = ((inputs, labels) for inputs, labels, _ in open_data(job).rows("validation", size=1))
     scoring = Scoring(metric.keep, metric.score, metric.decomposable, metric.group)
     outcomes_of(

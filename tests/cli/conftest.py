@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.support.brief_benchmarks import brief
 from tests.support.paths import EXAMPLE
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
@@ -112,7 +113,7 @@ def program(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     }
     command = [str(PROGRAM), *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, env=clean | environment, timeout=300, check=False
+        command, capture_output=True, text=True, env=clean | brief() | environment, timeout=300, check=False
     )
 
 

@@ -30,7 +30,7 @@ GIVES = [
     ("yield image", ["yields ndarray", "(dict of input arrays, labels or None)"]),
     ("yield {}, label", ["yields tuple", "(dict of input arrays, labels or None)"]),
     ("yield {'image': image}, label, 1", ["yields tuple"]),
-    ("yield {'image': 1.0}, None", ["an input without rows"]),
+    ("yield {'image': 1.0}, None", ["input 'image' has no rows"]),
     ("yield {'pixels': image}, label", ["rows have the inputs pixels", "the model takes image"]),
     (
         "yield {'image': image, 'extra': image}, label",
@@ -127,7 +127,7 @@ METRICS = [
     ("return labels[0].nope", True, ["metric.py:3 in f", "AttributeError", "nope"]),
     ("return outputs['logit']", True, ["metric.py:3 in f", "KeyError: 'logit'"]),
     ("import sys; sys.exit(0)", True, ["metric.py:3 in f", "SystemExit"]),
-    ("return np.ones(3)", True, ["gave shape (3,) for 1 rows", "one score per sample, (1,)"]),
+    ("return np.ones(3)", True, ["gives scores of shape (3,) for 1 rows", "one per row"]),
     ("return 0.5", True, ["gave shape ()", "one score per sample"]),
     ("return None", True, ["one score per sample"]),
     ("return ['good']", True, ["one score per sample"]),

@@ -214,7 +214,7 @@ def test_it_reads_the_outputs_that_it_is_told(name, tmp_path):
         match=rf"^metric: no output of the model is called '{next(iter(outputs))}'; it has hidden, ",
     ):
         resolve(MetricSpec(name=name, options=options), tmp_path, list(renamed))
-    with pytest.raises(DataError, match=r"its first axis is rows$"):
+    with pytest.raises(DataError, match=r"its first axis is rows, or data: "):
         metric.keep(
             {role: array[1:] for role, array in renamed.items()}, labels
         ) if name != "agreement" else metric.keep(

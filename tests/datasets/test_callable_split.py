@@ -56,7 +56,7 @@ SPLIT = "import numpy as np\n\ndef f(split):\n    {}\n"
             DataError,
             "inputs and labels of different length ([2, 3])",
         ),
-        ("yield {'x': np.float64(3)}, None", DataError, "yields an input without rows"),
+        ("yield {'x': np.float64(3)}, None", DataError, "input 'x' has no rows; the first axis"),
         ("raise KeyError('k')", CallableError, "user.py:4 in f: KeyError: 'k'"),
         ("return 3", CallableError, "TypeError: 'int' object is not iterable"),
     ],

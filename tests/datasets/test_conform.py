@@ -88,7 +88,13 @@ def test_nan_and_infinity_are_refused(value, given):
 @pytest.mark.parametrize(
     ("values", "shape", "message"),
     [
-        ([[1.0]], (None,), "has rank 2, (1, 1); the model takes (any)"),
+        ([[[1.0]]], (None,), "has rank 3, (1, 1, 1); the model takes (any)"),
+        (
+            [[1.0]],
+            (None,),
+            "has rank 2, (1, 1); the model takes (any), the first axis being rows; data: {axes: …} says where "
+            "the model has its rows, if elsewhere",
+        ),
         ([1.0], (None, 3), "has rank 1, (1,); the model takes (any, 3)"),
         ([[1.0, 2.0]], ("batch", 3), "has shape (1, 2); the model takes (batch, 3)"),
     ],

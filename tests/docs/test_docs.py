@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from inc_mlflow.cli import app
@@ -74,3 +75,25 @@ def test_a_script_that_a_page_names_by_its_path_runs_by_its_path(page):
     assert as_modules == [], "write: python -m tests.benchmarks.NAME"
     modules = re.findall(r"-m (tests\.[\w.]+)", page.read_text())
     assert [name for name in modules if find_spec(name) is None] == []
+
+
+def test_the_job_of_several_graphs_is_a_job_and_its_function_runs():
+    page = (ROOT / "docs" / "parts.md").read_text()
+    job, recipes = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert JobSpec.from_text(job).model.outputs == ("phonemes",)
+    listed = JobSpec.from_text(job.replace("recipes: auto\n", recipes)).listed
+    assert [sorted(recipe.parts) for recipe in listed] == [
+        ["decoder", "encoder"],
+        ["decoder"],
+        ["decoder", "encoder"],
+    ]
+    code = next(one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "run.py" in one)
+    space = {}
+    exec(code, space)
+    said = iter([5, 7, 3])
+    parts = {
+        "encoder": lambda given: {"state": given["letters"].sum()},
+        "decoder": lambda _: {"logits": np.eye(9)[[next(said)]], "next": None},
+    }
+    found = space["pronounce"](parts, {"letters": np.array([[5, 3, 2, 0]])})["phonemes"]
+    assert found[0, :3].tolist() == [5, 7, 0]

@@ -54,6 +54,6 @@ def test_an_engine_has_one_function_and_one_constant_of_a_name(engine):
     for path in (ROOT / "inc_mlflow" / "engines" / engine).rglob("*.py"):
         for name in public_names(path):
             places[name].add(str(path.relative_to(ROOT)))
-    assert len(places) > 100
+    assert len(places) > 10
     twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
     assert {name: found for name, found in twice.items() if name not in ROLES} == {}

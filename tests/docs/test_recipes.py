@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from inc_mlflow.spec import JobSpec
+from tests.support.brief_benchmarks import brief
 from tests.support.installed_packages import install
 
 ROOT = Path(__file__).parents[2]
@@ -69,12 +70,11 @@ def program(site):
 
     def inner(*arguments):
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "INC_"))}
-        paths = os.pathsep.join([str(site), str(ROOT)])
         return subprocess.run(
             [*PROGRAM, *map(str, arguments)],
             capture_output=True,
             text=True,
-            env=clean | {"PYTHONPATH": paths},
+            env=clean | brief(site, ROOT),
             check=False,
         )
 

@@ -140,7 +140,7 @@ class Engine:
     name, model_name, flavor = "numpy", "model", "files"
     devices: ClassVar[dict[str, str]] = {}
     calibrator = Calibrator()
-    analysis = emulation = None
+    analysis = emulation = parts = None
     rewrites = ()
 
     def int8_operators(self, model):
@@ -164,7 +164,7 @@ class Engine:
         logits = TensorSpec(name="logits", dtype="float32", shape=(None, 10))
         return Interface((given,), (logits,), ("logits",))
 
-    def import_source(self, source, folder, without=()):
+    def import_source(self, source, folder, without=(), axes=None):
         target = folder / self.model_name
         target.mkdir(parents=True)
         if source.is_file():

@@ -6,36 +6,19 @@ import pytest
 from onnx import TensorProto, helper
 
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
-from inc_mlflow.engines.row_axes import RowAxes, input_axes, rows_first_specs
+from inc_mlflow.engines.row_axes import RowAxes, RowsFirst
 from inc_mlflow.errors import ModelError
-from inc_mlflow.records import TensorSpec
-
-
-@pytest.mark.parametrize(
-    ("inputs", "axes"),
-    [
-        ({"x": ["batch", 16], "state": [2, "batch", 128]}, [0, 1]),
-        ({"x": [None, None], "state": [2, None, 128], "rate": []}, [0, 1, None]),
-        ({"x": ["n", "t", 16], "y": ["t", "n"]}, [0, 1]),
-        ({"x": ["t", "n", 16]}, [0]),
-        ({"x": [4, 16], "y": [4, "n"]}, [0, 0]),
-        ({"nodes": ["n", 8], "edges": [2, "e"]}, [0, 0]),
-        ({"nodes": ["n", 8], "adjacency": ["n", "n"]}, [0, 0]),
-        ({"x": ["?", 3, "?"], "y": [7, "?"]}, [0, 0]),
-        ({"x": None, "y": [2, None]}, [0, 0]),
-        ({"x": [], "y": []}, [0, 0]),
-    ],
-)
-def test_the_axis_of_the_rows_is_told_by_names_or_by_what_is_free(inputs, axes):
-    assert list(input_axes(inputs).values()) == axes
+from inc_mlflow.records import SharedInput, TensorSpec
 
 
 def test_data_has_the_rows_first():
     specs = [
         TensorSpec(name=name, dtype="float32", shape=shape)
-        for name, shape in {"x": ("n", 16), "state": (2, "n", 128), "rate": ()}.items()
+        for name, shape in {"x": ("n", 16), "state": (2, "n", 128), "rate": (), "any": None}.items()
     ]
-    assert [spec.shape for spec in rows_first_specs(specs)] == [("n", 16), ("n", 2, 128), (None,)]
+    in_data = RowAxes({"x": 0, "state": 1, "rate": None}).specs(specs)
+    assert [spec.shape for spec in in_data] == [("n", 16), ("n", 2, 128), (None,), None]
+    assert [spec.name for spec in in_data if isinstance(spec, SharedInput)] == ["rate"]
 
 
 def stateful(folder):
@@ -74,13 +57,46 @@ def test_a_model_with_a_state_gives_each_row_its_own(tmp_path):
 
 
 def test_one_value_for_all_rows_cannot_differ_among_them():
-    axes = RowAxes({"x": ["n", 3], "rate": []}, {})
-    with pytest.raises(ModelError, match="'rate': is one value for all rows of a batch"):
-        axes.fed({"x": np.zeros((2, 3)), "rate": np.array([1, 2])})
+    rows = RowsFirst(RowAxes({"x": 0, "table": None}), None)
+    same = np.tile(np.arange(6).reshape(1, 2, 3), (2, 1, 1))
+    fed = rows.fed({"x": np.zeros((2, 3)), "table": same})
+    np.testing.assert_array_equal(fed["table"], same[0])
+    with pytest.raises(ModelError, match="'table': is one value for all rows of a batch"):
+        rows.fed({"x": np.zeros((2, 3)), "table": np.arange(12).reshape(2, 2, 3)})
+
+
+def test_an_output_of_the_whole_batch_is_that_of_its_only_row():
+    rows = RowsFirst(RowAxes({"x": 0}, {"boxes": None, "y": 2}), None)
+    assert rows.given("boxes", np.ones((7, 4)), 1).shape == (1, 7, 4)
+    assert rows.given("boxes", np.ones((7, 4)), 2).shape == (7, 4)
+    with pytest.raises(ModelError, match=r"'y': has shape \(3, 4\), so no axis 2"):
+        rows.given("y", np.ones((3, 4)), 3)
 
 
 def test_a_fixed_batch_of_rows_elsewhere_is_filled_up_and_cut():
-    axes = RowAxes({"x": [4, 3], "state": [4, 2]}, {"y": [4, 3]})
-    fed = axes.fed({"x": np.ones((1, 3)), "state": np.ones((1, 2))})
-    assert [array.shape for array in fed.values()] == [(4, 3), (4, 2)]
-    assert axes.given("y", np.ones((4, 3)), 1).shape == (1, 3)
+    axes = RowAxes({"x": 0, "state": 1}, {"y": 1})
+    specs = [
+        TensorSpec(name=name, dtype="float32", shape=shape)
+        for name, shape in {"x": (4, 3), "state": (2, 4)}.items()
+    ]
+    rows = RowsFirst(axes, axes.rows_at_a_time(specs))
+    fed = rows.fed({"x": np.ones((1, 3)), "state": np.ones((1, 2))})
+    assert [array.shape for array in fed.values()] == [(4, 3), (2, 4)]
+    assert rows.given("y", np.ones((5, 4)), 1).shape == (1, 5)
+
+
+def test_a_model_without_rows_takes_one_at_a_time():
+    spec = TensorSpec(name="x", dtype="float32", shape=("any", 3))
+    assert RowAxes({"x": None}).rows_at_a_time([spec]) == 1
+    assert RowAxes({"x": 0}).rows_at_a_time([spec]) is None
+
+
+def test_axes_are_read_as_they_were_written():
+    axes = RowAxes({"x": 0, "rate": None}, {"y": 1})
+    assert RowAxes.from_text(axes.to_text()) == axes
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"inputs": {"x": -1}, "outputs": {}}', "[" * 10**6])
+def test_other_texts_about_axes_are_refused(text):
+    with pytest.raises(ModelError, match="text about the axes of rows cannot be read"):
+        RowAxes.from_text(text)

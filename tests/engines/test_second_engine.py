@@ -14,6 +14,7 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.support.brief_benchmarks import brief
 from tests.support.installed_packages import install
 
 MODULE = Path(__file__).with_name("numpy_engine.py")
@@ -92,7 +93,7 @@ def program(package, tmp_path):
     def run(*arguments):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
         environment |= {"OPENBLAS_NUM_THREADS": "1"}  # a thread inside an operator, as the layout asks
-        environment["PYTHONPATH"] = os.pathsep.join([str(package), str(Path(__file__).parents[2])])
+        environment |= brief(package, Path(__file__).parents[2])
         command = [sys.executable, "-c", "from inc_mlflow.cli import main; main()", *map(str, arguments)]
         return subprocess.run(
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False

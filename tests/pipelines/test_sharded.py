@@ -1,6 +1,7 @@
 """The pipeline sharded on the example: what int8 finds, byte for byte, however many shards."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import yaml
 
 from inc_mlflow.pipelines.compiling import compile_package
 from inc_mlflow.spec import Job
+from tests.support.brief_benchmarks import brief
 from tests.support.paths import EXAMPLE
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
@@ -28,7 +30,11 @@ def record(directory):
 
 def run(job, *options):
     return subprocess.run(
-        [PROGRAM, "run", job, "--json", *options], capture_output=True, text=True, check=False
+        [PROGRAM, "run", job, "--json", *options],
+        env=os.environ | brief(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -39,6 +39,15 @@ def test_work_of_unknown_length_tells_what_is_done(lines):
     assert lines(work) == ["check\\nvalidation: 12 done"]
 
 
+def test_what_changes_while_work_goes_on_is_no_new_work(lines, monkeypatch):
+    monkeypatch.setattr(step_progress, "_FIRST_LINE", 0.6)
+    told = {"label": "search", "total": 42}
+    trials = [
+        {"progress.json": json.dumps(told | {"done": n, "detail": f", trial {n}; seconds"})} for n in (1, 2)
+    ]
+    assert lines(*trials) == ["search, trial 2; seconds: 2 of 42 done"]
+
+
 def test_quick_work_prints_nothing(lines, monkeypatch):
     monkeypatch.setattr(step_progress, "_FIRST_LINE", 10.0)
     assert lines({"benchmark.pid": "1"}) == []

@@ -6,6 +6,7 @@ import pytest
 
 from inc_mlflow.measure.gate.measurements import find_pools
 from inc_mlflow.records import BASELINE, CandidatesRecord, JudgementRecord
+from tests.support.brief_benchmarks import brief_benchmarks
 from tests.support.forged_evidence import copied, damaged, forged
 
 
@@ -35,7 +36,8 @@ def broken(measured, tmp_path_factory):
     made.model_copy(update={"candidates": (bad,)}).save(other / "candidates")
     models = other.of("baseline", "champion", "candidates")
     evaluate(other.job, other / "evaluation", **models)
-    benchmark(other.job, other / "benchmark", **models)
+    with brief_benchmarks():
+        benchmark(other.job, other / "benchmark", **models)
     gate(other.job, other / "honest", **models, records=[other / "evaluation", other / "benchmark"])
     assert JudgementRecord.load(other / "honest").verdict == "fail"
     evaluation = forged(other, other / "forged", copied(bad.label))

@@ -10,6 +10,7 @@ from mlflow.entities import Metric
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.promotion.best import best_candidates
+from inc_mlflow.records import MetricFacts
 from inc_mlflow.reports.best import print_best
 from inc_mlflow.tracking.runs import leaderboard
 from inc_mlflow.tracking.runs.leaderboard import find_leaderboard, latest_job, leaderboard_rows
@@ -18,8 +19,12 @@ from tests.support.leaderboards import JOB, SPEC, Careless, Runs
 ORDER = ("pass", "inconclusive", "fail")
 
 
+def metric(higher_is_better=True):
+    return MetricFacts(name="top1", higher_is_better=higher_is_better)
+
+
 def order(runs, pool=None, higher_is_better=True):
-    return [one.row.sha256 for one in leaderboard_rows(runs, JOB, pool, higher_is_better)]
+    return [one.row.sha256 for one in leaderboard_rows(runs, JOB, pool, [metric(higher_is_better)])]
 
 
 figures = st.fixed_dictionaries(
@@ -121,7 +126,10 @@ def test_a_row_has_the_numbers_of_all_pools_and_those_asked_for():
         runs.measurement("a", "intel", "pass", speedup=2.0, accuracy=0.95, p99_ms=1.0),
         runs.measurement("a", "x86-avx2 (emulated)", "fail", accuracy=0.9),
     ]
-    (whole,), (intel,) = leaderboard_rows(made, JOB, None, True), leaderboard_rows(made, JOB, "intel", True)
+    (whole,), (intel,) = (
+        leaderboard_rows(made, JOB, None, [metric()]),
+        leaderboard_rows(made, JOB, "intel", [metric()]),
+    )
     assert (whole.row.speedup.value, whole.p99_ms, intel.row.speedup.value, intel.p99_ms) == (
         1.1,
         3.0,
@@ -143,7 +151,7 @@ def test_a_pool_where_nothing_was_measured_is_named_with_those_that_were():
     with pytest.raises(
         TrackingError, match=r"^pool 'amd': run the job measured nothing there; it measured on intel$"
     ):
-        leaderboard_rows(made, JOB, "amd", True)
+        leaderboard_rows(made, JOB, "amd", [metric()])
 
 
 def test_runs_that_another_version_wrote_or_somebody_edited_are_no_candidates():
@@ -155,7 +163,7 @@ def test_runs_that_another_version_wrote_or_somebody_edited_are_no_candidates():
     with pytest.raises(
         TrackingError, match="has no candidates that this version can read; run the job again"
     ):
-        leaderboard_rows(made, JOB, None, True)
+        leaderboard_rows(made, JOB, None, [metric()])
 
 
 @pytest.fixture

@@ -166,6 +166,10 @@ def altered(measured, **fields):
         ({"data": {"validation": {"callable": "data.py:rows"}}}, "code of its own, which a gate never runs"),
         ({"metric": {"callable": "metric.py:score"}}, "code of its own, which a gate never runs"),
         (
+            {"model": {"parts": {"all": "fp32.onnx"}, "pipeline": "run.py:f"}},
+            "code of the job's, which a gate never runs",
+        ),
+        (
             {"data": {"validation": {"path": "dev.npz", "samples": 300}}},
             "the job chooses which rows of 'dev.npz' judge it",
         ),

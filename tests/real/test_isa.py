@@ -15,39 +15,12 @@ from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
+from tests.real.jobs import ULTRAFACE, remembered
 from tests.support.gate_measurements import save_benchmark
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-JOB = """
-version: 1
-name: ultraface
-model: {models}/ultraface/version-RFB-320.onnx
-data:
-  calibration: {{callable: "remembered.py:data"}}
-  validation: {{callable: "remembered.py:data"}}
-metric: {{callable: "remembered.py:agreement", decomposable: false}}
-recipes:
-- {{method: static}}
-pools: [local, {{emulate: x86-avx2}}]
-"""
-REMEMBERED = """
-import sys
-sys.path.insert(0, "{models}/ultraface")
-import callables
-from callables import agreement, data
-
-found, detect = {{}}, callables.detect
-
-def remembered(scores, boxes, threshold):
-    '''Detect the faces of a row once, not on each of 1,000 resamples.'''
-    key = float(scores.sum()), float(boxes.sum()), threshold
-    if key not in found:
-        found[key] = detect(scores, boxes, threshold)
-    return found[key]
-
-callables.detect = remembered
-"""
+JOB = ULTRAFACE + "pools: [local, {{emulate: x86-avx2}}]\n"
 POOL = "emulated x86-avx2"
 
 
@@ -61,8 +34,7 @@ def judged(models, tmp_path_factory):
     except MissingExtraError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("ultraface")
-    (folder / "remembered.py").write_text(REMEMBERED.format(models=models))
-    (folder / "job.yaml").write_text(JOB.format(models=models))
+    (folder / "job.yaml").write_text(remembered(JOB.format(models=models), models, folder))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(STATE, raising=False)
         patch.setitem(os.environ, "PYTHONDONTWRITEBYTECODE", "1")

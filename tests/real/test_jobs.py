@@ -7,7 +7,8 @@ import pytest
 from inc_mlflow.records import JudgementRecord
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps.judge.gate import gate
-from tests.real.jobs import DIGITS, SST2, ULTRAFACE, run
+from tests.real.jobs import DIGITS, SST2, ULTRAFACE, remembered, run
+from tests.support.brief_benchmarks import brief
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -21,7 +22,7 @@ def judged_again(tmp_path: Path, job: str) -> JudgementRecord:
 
 
 def test_sst2_passes_at_two_percent_and_is_inconclusive_at_one(models, tmp_path):
-    result = run(tmp_path, SST2.format(models=models, limit=0.02), 0)
+    result = run(tmp_path, SST2.format(models=models, limit=0.02), 0, **brief())
     baseline, best = result["table"]
     assert baseline["accuracy"]["value"] == pytest.approx(0.8891, abs=5e-4)
     assert best["accuracy"]["value"] == pytest.approx(0.8819, abs=2e-3)
@@ -33,7 +34,8 @@ def test_sst2_passes_at_two_percent_and_is_inconclusive_at_one(models, tmp_path)
 
 def test_ultraface_needs_no_manual_cleaning(models, tmp_path):
     # All operators in INT8 were 1.18x as fast as FP32 on an AMD Zen 4 and 0.95x on an Intel Sapphire Rapids.
-    result = run(tmp_path, ULTRAFACE.format(models=models), 0, 3, 4)
+    job = remembered(ULTRAFACE.format(models=models), models, tmp_path)
+    result = run(tmp_path, job, 0, 3, 4, **brief())
     baseline, best = result["table"]
     assert baseline["accuracy"]["value"] == 1.0
     assert best["accuracy"]["value"] >= 0.97

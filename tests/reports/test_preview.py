@@ -8,6 +8,7 @@ from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE, CalibrationRecord, Candidate, CandidatesRecord
 from inc_mlflow.reports.preview import as_html, as_markdown, facts, numbers, preview
 from tests.support.gate_measurements import FAIL, FAST, GATE, PASS, SLOW, benchmark, measured, model
+from tests.support.several_metrics import by_two
 
 MEASURED = measured({"good | <b>": PASS, "bad": FAIL}, {"good | <b>": FAST, "bad": SLOW})
 JUDGED = judge([model(BASELINE), model("good | <b>"), model("bad")], {"local": MEASURED}, GATE)
@@ -91,3 +92,16 @@ def test_other_records_have_facts_alone():
     record = CalibrationRecord(model_sha256="m", ranges_sha256=None, tensors=3, rows=2)
     assert numbers(record) == {}
     assert facts(record)["tensors"] == 3
+
+
+def test_every_metric_has_its_columns():
+    found = by_two({"int8": PASS}, {"int8": PASS}, {"int8": FAST})
+    judgement = judge([model(BASELINE), model("int8")], {"local": found}, GATE)
+    assert "| recipe | top1 | drop | exact_match | drop | speed-up | size | verdict |" in as_markdown(
+        judgement
+    )
+    assert as_markdown(found.evaluation).startswith(
+        "top1, exact_match on 2,000 rows of validation, pool local"
+    )
+    assert "| int8 | 0.9000 | 0.9000 | 100 B |" in as_markdown(found.evaluation)
+    assert numbers(found.evaluation)["int8 exact_match"] == 0.9

@@ -46,6 +46,7 @@ RESULT = {
     "verdict": "pass",
     "reasons": ["top1 drops by 0.8 %", "1.62x as fast"],
     "metric": {"name": "top1", "higher_is_better": True},
+    "metrics": [{"name": "top1", "higher_is_better": True}],
     "champion": INT8 | PROMOTED,
     "best": INT8,
     "table": [BASELINE, INT8, FAILED],
@@ -74,7 +75,7 @@ def test_every_row_is_shown_with_its_numbers(shown):
 
 
 def test_where_lower_is_better_the_column_of_losses_is_that_of_rises(shown):
-    lines = shown(metric={"name": "word_error_rate", "higher_is_better": False}).splitlines()
+    lines = shown(metrics=[{"name": "word_error_rate", "higher_is_better": False}]).splitlines()
     assert lines[0].split()[:3] == ["recipe", "word_error_rate", "rise"]
 
 
@@ -155,3 +156,17 @@ def test_what_no_server_has_yet_is_shown_without_links(shown):
     text = shown(champion=None, tracking=None)
     assert "static u8s8 per-channel" in text
     assert text.endswith("Nothing was promoted.\n")
+
+
+def test_every_metric_has_its_columns_and_what_has_no_number_says_so(shown):
+    names = [{"name": name, "higher_is_better": True} for name in ("top1", "exact_match")]
+    found = {"accuracy": INTERVAL, "relative_drop": INTERVAL, "verdict": "pass"}
+    table = [row | {"metrics": {"exact_match": found}} for row in RESULT["table"]]
+    table[-1]["metrics"] = {"exact_match": found | {"accuracy": None, "relative_drop": None}}
+    lines = shown(metrics=[*names], table=table).splitlines()
+    assert lines[0].split()[:5] == ["recipe", "top1", "drop", "exact_match", "drop"]
+    assert lines[1].split()[4:8] == ["0.5000", "50", "%", "[40,"]
+    assert any("no number" in line for line in lines)
+
+
+INTERVAL = {"value": 0.5, "low": 0.4, "high": 0.6}

@@ -72,3 +72,15 @@ def test_a_part_of_nothing_left_is_nothing():
     budget = Budget(Cost(100, 1000), Cost(90.0, 0.0), share=0.8)
     with budget.part(0.5), pytest.raises(Spent), budget.spending(Cost(0.0)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "seen"),
+    [(Cost(80.0, math.inf), [(5.0, 80.0), (8.0, 80.0)]), (Cost(math.inf, 9.0), [(2.0, 9.0), (3.0, 9.0)])],
+)
+def test_what_is_used_so_far_holds_the_work_that_is_being_done(monkeypatch, limit, seen):
+    monkeypatch.setattr(module, "time", Clock())
+    budget = Budget(limit, Cost(2.0, 1.0))
+    with budget.spending(Cost()):
+        assert [budget.so_far(), budget.so_far()] == seen
+    assert budget.so_far() == budget.so_far()

@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inc_mlflow.records import Interval
-from inc_mlflow.search.front import accepted, beaten_by, front, shortlist
+from inc_mlflow.records import Interval, TrialMetric
+from inc_mlflow.search.front import accepted, beaten_by, front, shortlist, surely_within
 from tests.support.toy_search import ToyRecipe, trial
 
 numbered = st.builds(
@@ -136,3 +136,15 @@ def test_a_trial_is_beaten_by_one_that_is_faster_beyond_noise_and_nearer():
     assert beaten_by(1.95, 0.02, [found], 0.05) is None, "as fast within noise"
     assert beaten_by(1.5, 0.005, [found], 0.05) is None, "nearer itself"
     assert beaten_by(1.5, 0.02, [trial(speed=2.0, rejected="drops")], 0.05) is None
+
+
+def scored(drop, limit=0.01):
+    return TrialMetric(accuracy=0.9, relative_drop=Interval.exact(drop), max_relative_drop=limit)
+
+
+def test_of_several_metrics_the_one_nearest_to_its_limit_counts():
+    plain = trial(ToyRecipe(), speed=1.5, drop=0.0, error=0.01)
+    worse = plain.model_copy(update={"further": {"exact_match": scored(0.009)}, "recipe": {"a": 1}})
+    assert surely_within(worse)
+    assert not surely_within(plain.model_copy(update={"further": {"exact_match": scored(0.011)}}))
+    assert front([worse, plain]) == [plain], "as fast, and exact by both"

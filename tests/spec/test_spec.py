@@ -54,4 +54,5 @@ def test_the_json_schema_refuses_unknown_fields_and_names_every_field():
     schema = JobSpec.model_json_schema()
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(JobSpec.model_fields)
-    assert {"version", "name", "model", "data", "metric", "recipes"} == set(schema["required"])
+    assert {"version", "name", "model", "data", "recipes"} == set(schema["required"])
+    assert schema["oneOf"] == [{"required": ["metric"]}, {"required": ["metrics"]}]

@@ -11,7 +11,7 @@ WRONG = [
         "modle",
         "x",
         "modle: unknown field, did you mean 'model'?; allowed are benchmark, bundle, data, engines, gate, "
-        "metric, model, name, placement, pools, recipes, search, tracking, version",
+        "metric, metrics, model, name, placement, pools, recipes, search, tracking, version",
     ),
     (
         "data.calibration.sampels",

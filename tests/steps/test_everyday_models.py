@@ -12,17 +12,10 @@ import pytest
 from onnxruntime.quantization import quantize_dynamic
 
 from inc_mlflow.errors import ModelError
-from inc_mlflow.records import ChampionRecord
-from inc_mlflow.reports.result import job_result
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.compress.quantize import quantize
-from inc_mlflow.steps.judge.gate import gate
-from inc_mlflow.steps.measure.benchmark import benchmark
-from inc_mlflow.steps.measure.evaluate import evaluate
-from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.check import check
-from inc_mlflow.steps.prepare.import_model import import_model
 from tests.support import everyday_models as models
+from tests.support.judged_jobs import judged
 
 pytestmark = pytest.mark.slow
 JOB = {
@@ -62,33 +55,9 @@ def prepare(folder, model):
     return Job.load(folder / "job.yaml")
 
 
-def judged(job, state):
-    """Run the steps of a job up to the judgement, and return its result."""
-
-    def of(*steps):
-        return {step: state / step for step in steps}
-
-    check(job)
-    import_model(job, state / "baseline")
-    ChampionRecord(reachable=True).save(state / "champion")
-    calibrate(job, state / "ranges", **of("baseline"))
-    quantize(job, state / "candidates", **of("baseline", "ranges"))
-    models = of("baseline", "champion", "candidates")
-    evaluate(job, state / "evaluation", **models)
-    benchmark(job, state / "benchmark", **models)
-    gate(job, state / "judgement", **models, records=[state / "evaluation", state / "benchmark"])
-    return job_result(state, None)
-
-
-@pytest.fixture
-def state(tmp_path):
-    for step in ("baseline", "champion", "ranges", "candidates", "evaluation", "benchmark", "judgement"):
-        (tmp_path / "state" / step).mkdir(parents=True)
-    return tmp_path / "state"
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_a_search_ends_with_a_verdict(name, tmp_path, state):
+def test_a_search_ends_with_a_verdict(name, tmp_path):
+    state = tmp_path / "state"
     result = judged(prepare(tmp_path, MODELS[name]()), state)
     baseline, *candidates = result["table"]
     assert baseline["accuracy"]["value"] == 1.0

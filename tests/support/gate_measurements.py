@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.measurements import LATENCIES
 from inc_mlflow.records import (
     BASELINE,

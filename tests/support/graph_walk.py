@@ -15,6 +15,7 @@ from inc_mlflow.spec import parse_recipe
 from inc_mlflow.steps.baselines import baseline_path
 from inc_mlflow.steps.compress.compare import Reference
 from inc_mlflow.steps.compress.make_candidate import make_candidate
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import import_baselines
 
 ENGINE = "onnxruntime"
@@ -62,7 +63,7 @@ def walk_batches(
 ) -> dict[str, Outcome]:
     """Return the same for batches by the names of the model's inputs, as they are fed."""
     try:
-        import_baselines(source, [ENGINE], folder, batches[:8])
+        import_baselines(source, [ENGINE], folder, Rows(batches[:8]))
     except IncError as error:
         return {"import": Outcome("refused", str(error))}
     baseline = baseline_path(folder, ENGINE, ENGINE)

@@ -10,6 +10,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 from inc_mlflow.records import ImportRecord
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import import_baselines
 
 
@@ -37,7 +38,7 @@ def imported(
     onnx.save(model, source)
     target = folder / "baseline"
     target.mkdir()
-    record = import_baselines(source, ["onnxruntime"], target, rows)
+    record = import_baselines(source, ["onnxruntime"], target, Rows(rows))
     assert record.baselines[0].left_out == ()
     return onnx.load(target / MODEL), record
 

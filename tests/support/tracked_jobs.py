@@ -15,6 +15,7 @@ import pytest
 from inc_mlflow.records import ChampionRecord, JudgementRecord, TrackingRecord
 from inc_mlflow.spec import Job
 from inc_mlflow.tracking.server.connection import Stores, connected
+from tests.support.brief_benchmarks import brief_benchmarks
 from tests.support.paths import EXAMPLE, ROOT
 
 JOB = """
@@ -84,7 +85,8 @@ class Measured:
         quantize(self.job, self / "candidates", **self.of("baseline", "ranges"))
         models = self.of("baseline", "champion", "candidates")
         evaluate(self.job, self / "evaluation", **models)
-        benchmark(self.job, self / "benchmark", **models)
+        with brief_benchmarks():
+            benchmark(self.job, self / "benchmark", **models)
         gate(self.job, self / "judgement", **models, records=[self / "evaluation", self / "benchmark"])
         return self
 

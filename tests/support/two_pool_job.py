@@ -6,6 +6,7 @@ import subprocess
 
 import yaml
 
+from tests.support.brief_benchmarks import brief
 from tests.support.pipeline_runs import PROGRAM, environment
 
 POOLS = ["here", "there"]
@@ -23,7 +24,7 @@ def stand_in(job_file, **changes):
 
 def run(job_file):
     command = [PROGRAM, "run", job_file, "--pipeline", "cross_hardware", "--json"]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment(**brief()), capture_output=True, text=True, check=False)
 
 
 def check(job_file, done):

@@ -16,6 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.support.brief_benchmarks import brief
 from tests.support.mlflow_server import mlflow_server
 from tests.support.paths import ROOT
 from tests.support.programs import leave_out
@@ -105,7 +106,11 @@ def result(site, tmp_path_factory):
     (folder / "job.yaml").write_text(yaml.safe_dump(job))
     command = [PROGRAM, "run", folder / "job.yaml", "--json"]
     done = subprocess.run(
-        command, env=environment(MLFLOW_TRACKING_URI=site), capture_output=True, text=True, check=False
+        command,
+        env=environment(MLFLOW_TRACKING_URI=site, **brief()),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode in (0, 3, 4), done.stderr[-3000:]
     return json.loads(done.stdout)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Imported, Interface, LoadedModel, RunSettings, SearchSpace, Statistics
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.hardware.isa import PROFILES
 from inc_mlflow.records import SaturationReport, Slow
 from inc_mlflow.spec import Device, Isa
@@ -118,6 +119,7 @@ class OnnxRuntime:
     calibrator = OnnxRuntimeCalibrator()
     analysis = OnnxRuntimeAnalysis()
     emulation = OnnxRuntimeEmulation()
+    parts = None
 
     def check_source(self, path: str) -> None:
         """Raise ValueError with a way to export the model where the name does not end with .onnx."""
@@ -160,15 +162,17 @@ class OnnxRuntime:
 
         return REWRITES
 
-    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
+    def import_source(
+        self, source: Path, folder: Path, without: Collection[str] = (), axes: RowAxes | None = None
+    ) -> Imported:
         """Write the baseline: current opset, constants and batch norm folded, shapes inferred.
 
         Raises ModelError where the source cannot be read or converted.
         """
         from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 
-        made = normalize(source, folder, without)
-        return Imported({"opset": made.opset}, made.precision, made.notes)
+        made = normalize(source, folder, without, axes)
+        return Imported({"opset": made.opset}, made.precision, made.notes, made.quickened)
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load a model in a session of one provider; no other provider takes its place.
@@ -177,7 +181,7 @@ class OnnxRuntime:
         """
         from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 
-        return Runner(model, settings.threads, settings.cpus, PROVIDERS[settings.device])
+        return Runner(model, settings.threads, settings.cpus, PROVIDERS[settings.device], settings.axes)
 
     def describe(self, cpus: Sequence[int], device: Device) -> dict[str, int | str | bool]:
         """Return the session's settings under ONNX Runtime's own names."""

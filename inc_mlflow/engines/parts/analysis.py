@@ -1,13 +1,14 @@
 """Why a candidate of parts is slow or wrong: the analysis of each part, on its calls in the baseline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Analysis, Engine, RunSettings
 from inc_mlflow.engines.parts.folder import PartsModel
 from inc_mlflow.engines.parts.options import in_part
-from inc_mlflow.engines.parts.pipeline import load_pipeline, spread_calls
+from inc_mlflow.engines.parts.pipeline import load_pipeline, spread, spread_calls
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_sha256
 from inc_mlflow.records import SaturationReport, Slow
@@ -25,19 +26,26 @@ class PartsAnalysis:
     def explain(
         self, baseline: Path, slow: Mapping[str, Path], batches: Sequence[Arrays], passes: int
     ) -> dict[str, Slow]:
-        """Explain each part that changed, on some of its calls; seconds are sums of one such call each."""
+        """Explain each part that changed, on some of its calls; seconds are of all calls of a batch.
+
+        The time of parts that did not change, and of the function, is not in them.
+        """
         found: dict[str, dict[str, Slow]] = {label: {} for label in slow}
-        calls = self._calls(baseline, batches)
-        for name, part in PartsModel.open(baseline).parts.items():
+        model = PartsModel.open(baseline)
+        pipeline = load_pipeline(model, self._engine, RunSettings())
+        each = [pipeline.calls(inputs) for inputs in batches]
+        for name, part in model.parts.items():
+            calls = [call for one in each for call in one[name]]
             changed = {
                 label: path
                 for label, folder in slow.items()
                 if _differs(part, path := PartsModel.open(folder).parts[name])
             }
-            for label, one in (
-                self._analysis.explain(part, changed, calls[name], passes).items() if changed else ()
-            ):
-                found[label][name] = one
+            if changed and calls:
+                times = len(calls) / len(each)
+                explained = self._analysis.explain(part, changed, spread(calls, _CALLS), passes)
+                for label, one in explained.items():
+                    found[label][name] = _times(one, times)
         return {label: _joined(parts) for label, parts in found.items() if parts}
 
     def slower_nodes(
@@ -82,7 +90,7 @@ class PartsAnalysis:
         """
         opened = PartsModel.open(model)
         pipeline = load_pipeline(opened, self._engine, RunSettings(threads=threads))
-        calls = spread_calls(pipeline, rows, most or _CALLS)
+        calls = spread_calls(pipeline, islice(rows, most or _CALLS), most or _CALLS)
         reports: dict[str, SaturationReport] = {}
         fault: ModelError | None = None
         for name, part in opened.parts.items():
@@ -111,11 +119,31 @@ def _differs(one: Path, other: Path) -> bool:
     return model_sha256(one) != model_sha256(other)
 
 
+def _times(one: Slow, times: float) -> Slow:
+    return one.model_copy(
+        update={"seconds": one.seconds * times, "baseline_seconds": one.baseline_seconds * times}
+    )
+
+
 def _joined(parts: Mapping[str, Slow]) -> Slow:
+    """Return the causes of all parts, their shares being of the time of these parts together."""
+    seconds = sum(one.seconds for one in parts.values())
+    causes = [
+        cause.model_copy(
+            update={
+                "what": f"{name}: {cause.what}",
+                "nodes": tuple(in_part(name, node) for node in cause.nodes),
+                "share": cause.share * one.seconds / seconds,
+                "fp32_share": cause.fp32_share * one.seconds / seconds,
+            }
+        )
+        for name, one in parts.items()
+        for cause in one.causes
+    ]
     return Slow(
-        seconds=sum(one.seconds for one in parts.values()),
+        seconds=seconds,
         baseline_seconds=sum(one.baseline_seconds for one in parts.values()),
-        causes=tuple(cause for one in parts.values() for cause in one.causes),
+        causes=tuple(sorted(causes, key=lambda cause: cause.fp32_share - cause.share)),
         summary="; ".join(f"{name}: {one.summary}" for name, one in parts.items()),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.engines.composed import Parts
 from inc_mlflow.engines.engine import (
     Analysis,
     Calibrator,
@@ -18,6 +19,7 @@ from inc_mlflow.engines.engine import (
     RunSettings,
     SearchSpace,
 )
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.spec import Device
@@ -38,6 +40,13 @@ class PartsEngine:
     def inner(self) -> Engine:
         """The engine of the parts."""
         return ENGINES.get(self._of)
+
+    @property
+    def parts(self) -> Parts:
+        """What steps ask about the parts of a model."""
+        from inc_mlflow.engines.parts.composition import Composition
+
+        return Composition(self.inner)
 
     @property
     def devices(self) -> Mapping[str, Device]:
@@ -103,33 +112,18 @@ class PartsEngine:
                 found[name] = found.get(name, 0) + count
         return found
 
-    def import_source(self, source: Path, folder: Path, without: Collection[str] = ()) -> Imported:
+    def import_source(
+        self, source: Path, folder: Path, without: Collection[str] = (), axes: RowAxes | None = None
+    ) -> Imported:
         """Write the folder of the baseline, every part without some of the rewrites."""
-        model, made = _open(source), {}
-        for name, path in model.parts.items():
-            place = self.part_folder(folder, name)
+        made = {}
+        for name, path in self.parts.of(source).items():
+            place = self.parts.place(folder, name)
             place.mkdir(parents=True, exist_ok=True)
             made[name] = self.inner.import_source(path, place, without)
-        self.add_code(source, folder)
+        self.parts.put_together(source, folder)
         notes = [f"{name}: {note}" for name, one in made.items() for note in one.notes]
         return Imported({"parts": len(made)}, notes=tuple(notes))
-
-    def check_function(self, source: Path) -> None:
-        """Raise FunctionError where the file with the function does not run, or has no such function."""
-        from inc_mlflow.engines.parts.pipeline import Pipeline
-
-        Pipeline(_open(source), {})
-
-    def part_folder(self, folder: Path, part: str) -> Path:
-        """Return where the model of a part is, in the model that a step's ``folder`` holds."""
-        return folder / self.model_name / part
-
-    def add_code(self, source: Path, folder: Path) -> None:
-        """Add the code and the description to a baseline whose parts are in their folders."""
-        model, target = _open(source), folder / self.model_name
-        model.copy_code(target)
-        placed = {name: self.part_folder(folder, name) / self.inner.model_name for name in model.parts}
-        model.describe(target, placed)
 
     def load(self, model: Path, settings: RunSettings) -> LoadedModel:
         """Load all parts and the function; raise what the parts' engine raises, ModelError of the code."""

@@ -1,6 +1,7 @@
 """A loaded model of parts: calls the user's function, which calls the parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,10 @@ FIELD = "model.pipeline"
 Part = Callable[[Arrays], Arrays]
 
 
-class FunctionError(ModelError):
-    """The function of the user's cannot be loaded, raises, or returns something else than it should."""
-
-
 class Pipeline:
     """The function of the user's and its loaded parts; several threads may call it at once.
 
-    Raises FunctionError where the function cannot be loaded.
+    Raises ModelError where the function cannot be loaded.
     """
 
     def __init__(self, model: PartsModel, parts: Mapping[str, LoadedModel]) -> None:
@@ -33,12 +30,12 @@ class Pipeline:
         try:
             self._function = load_callable(f"{model.code}:{model.about.function}", Path(), FIELD)
         except CallableError as error:
-            raise FunctionError(str(error)) from error
+            raise ModelError(str(error)) from error
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return what the function makes of one batch, rows first.
 
-        Raises FunctionError, with file and line where its code fails, and the ModelError of a part.
+        Raises ModelError: with file and line where its code fails, with the name of a part that fails.
         """
         return self._run(self._parts, inputs)
 
@@ -49,25 +46,26 @@ class Pipeline:
         return seen
 
     def _run(self, parts: Mapping[str, Part], inputs: Arrays) -> Arrays:
+        named = _Parts({name: _named(name, part, self._parts[name]) for name, part in parts.items()})
         try:
             with user_code(self._code, FIELD):
-                return self._checked(self._function(_Parts(parts), dict(inputs)), row_count(inputs))
+                return self._checked(self._function(named, dict(inputs)), row_count(inputs))
         except CallableError as error:
-            raise FunctionError(str(error)) from error
+            raise ModelError(str(error)) from error
 
     def _checked(self, found: Any, rows: int) -> Arrays:
-        """Return the declared outputs as arrays; raise FunctionError where one is missing or unfit."""
+        """Return the declared outputs as arrays; raise ModelError where one is missing or unfit."""
         given = found if isinstance(found, Mapping) else {self.outputs[0]: found}
         if missing := [name for name in self.outputs if name not in given]:
             names = ", ".join(map(str, given))
-            raise FunctionError(
+            raise ModelError(
                 f"{FIELD}: returns {names}, not {', '.join(missing)}; "
                 f"write what it returns as model.outputs: [{names}]"
             )
         outputs = {name: np.asarray(given[name]) for name in self.outputs}
         for name, value in outputs.items():
             if value.shape[:1] != (rows,) or value.dtype == object:
-                raise FunctionError(
+                raise ModelError(
                     f"{FIELD}: {name!r} has shape {value.shape} and type {value.dtype} for {rows} rows; "
                     "return an array whose first axis is the rows"
                 )
@@ -78,12 +76,16 @@ class _Parts(dict[str, Part]):
     """The parts by name."""
 
     def __missing__(self, name: str) -> Part:
-        raise FunctionError(f"{FIELD}: calls the part {name!r}; the model has {', '.join(self)}")
+        raise ModelError(f"{FIELD}: calls the part {name!r}; the model has {', '.join(self)}")
 
 
 def load_pipeline(model: PartsModel, engine: Engine, settings: RunSettings) -> Pipeline:
-    """Load all parts and the function; raise what the engine's ``load`` raises."""
-    return Pipeline(model, {name: engine.load(path, settings) for name, path in model.parts.items()})
+    """Load all parts, which say themselves where they have their rows, and the function.
+
+    Raises what the engine's ``load`` raises.
+    """
+    own = replace(settings, axes=None)
+    return Pipeline(model, {name: engine.load(path, own) for name, path in model.parts.items()})
 
 
 def calls_of(pipeline: Pipeline, rows: Iterable[Arrays], part: str) -> Iterator[Arrays]:
@@ -97,13 +99,27 @@ def spread_calls(pipeline: Pipeline, rows: Iterable[Arrays], most: int) -> dict[
     seen: dict[str, list[Arrays]] = {}
     for inputs in rows:
         for name, calls in pipeline.calls(inputs).items():
-            seen.setdefault(name, []).extend(_spread(calls, most))
-    return {name: _spread(calls, most) for name, calls in seen.items()}
+            seen.setdefault(name, []).extend(spread(calls, most))
+    return {name: spread(calls, most) for name, calls in seen.items()}
 
 
-def _spread(calls: list[Arrays], most: int) -> list[Arrays]:
+def spread(calls: list[Arrays], most: int) -> list[Arrays]:
+    """Return at most ``most`` of the calls, evenly spread, the first and the last among them."""
     places = np.unique(np.linspace(0, len(calls) - 1, min(most, len(calls))).round().astype(int))
     return [calls[place] for place in places]
+
+
+def _named(name: str, part: Part, loaded: LoadedModel) -> Part:
+    """Return a part whose errors name it by its field, not by a file that may be gone."""
+
+    def call(inputs: Arrays) -> Arrays:
+        try:
+            return part(inputs)
+        except ModelError as error:
+            text = str(error).removeprefix(f"{loaded.model}: ")
+            raise ModelError(f"model.parts.{name}: {text}", error.details) from error
+
+    return call
 
 
 def _recorded(part: Part, seen: list[Arrays]) -> Part:

@@ -10,8 +10,15 @@ import numpy as np
 from inc_mlflow.errors import DataError
 from inc_mlflow.formatting import percent, points
 from inc_mlflow.measure.gate.constant_answer import cannot_tell
-from inc_mlflow.measure.gate.criteria import Criteria, CriterionGroup, DropCriterion, SpeedCriterion
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.criteria import (
+    Criteria,
+    CriterionGroup,
+    CriterionResult,
+    DropCriterion,
+    MetricCriteria,
+    SpeedCriterion,
+)
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.measure.stats.paired import Bounds, Pair, absolute_drop, relative_drop
 from inc_mlflow.measure.stats.score_range import declares_worst
@@ -30,22 +37,36 @@ def build_criteria(
     benchmarks = {pool: pools[pool].benchmark for pool in fast}
     return Criteria(
         model,
-        {pool: _on_pool(model.label, measured, gate) for pool, measured in pools.items()},
-        _between_pools(model.label, pools, gate),
+        {
+            pool: [_of_metric(model.label, one, one.limits(gate)) for one in measured.by_metric if one.judged]
+            for pool, measured in pools.items()
+        },
+        dict(_by_metric_between_pools(model.label, pools, gate)),
         {pool: SpeedCriterion(model.label, one, gate.min_speedup) for pool, one in benchmarks.items() if one},
-        {pool: told for pool, measured in pools.items() if (told := cannot_tell(measured, gate))},
     )
 
 
-def _on_pool(label: str, measured: Measured, gate: GateSpec) -> list[CriterionGroup]:
-    pair = pair_outcomes(label, measured)
+def _of_metric(label: str, measured: Measured, gate: GateSpec) -> MetricCriteria:
+    metric, pair = measured.evaluation.metric, pair_outcomes(label, measured)
     if pair is None:
-        return []
+        reason = measured.evaluation.results[label].reason
+        return MetricCriteria(metric, [], CriterionResult("fail", f"{metric} is no number: {reason}"))
     groups: list[CriterionGroup] = [[criterion] for criterion in _overall(pair, measured, gate)]
-    return [*groups, _by_class(pair, measured, gate)] if gate.max_class_drop is not None else groups
+    if gate.max_class_drop is not None:
+        groups.append(_by_class(pair, measured, gate))
+    return MetricCriteria(metric, groups, cannot_tell(measured, gate))
 
 
-def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> list[CriterionGroup]:
+def _by_metric_between_pools(
+    label: str, pools: Mapping[str, Measured], gate: GateSpec
+) -> Iterator[tuple[str, CriterionGroup]]:
+    for by_metric in zip(*(measured.by_metric for measured in pools.values()), strict=True):
+        group = _between_pools(label, dict(zip(pools, by_metric, strict=True)), gate)
+        if by_metric[0].judged and group:
+            yield by_metric[0].evaluation.metric, group
+
+
+def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) -> CriterionGroup:
     """Compare each pool with each other one: the rows are the same, so they pair up."""
     scores = {pool: measured.scored(label) for pool, measured in pools.items()}
     # From a pool where the metric is 0 nothing can drop; the way back to it fails.
@@ -69,7 +90,7 @@ def _between_pools(label: str, pools: Mapping[str, Measured], gate: GateSpec) ->
                 higher_is_better=record.higher_is_better,
             )
         )
-    return [criteria] if criteria else []
+    return criteria
 
 
 def pair_outcomes(label: str, measured: Measured) -> Pair | None:

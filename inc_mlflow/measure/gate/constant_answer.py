@@ -4,7 +4,7 @@ import numpy as np
 
 from inc_mlflow.formatting import points
 from inc_mlflow.measure.gate.criteria import CriterionResult
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.power import allowed
 from inc_mlflow.records import BASELINE
 from inc_mlflow.spec import GateSpec

@@ -117,26 +117,43 @@ CriterionGroup = Sequence[DropCriterion]
 
 
 @dataclass(frozen=True)
+class MetricCriteria:
+    """The criteria of one metric on one pool."""
+
+    metric: str
+    groups: list[CriterionGroup]
+    """Empty where a model's metric is no number."""
+    settled: CriterionResult | None = None
+    """What keeps it from passing whatever the losses are: no number, or a metric that cannot tell."""
+
+    def results(self, confidence: float, to_pass: float) -> list[CriterionResult]:
+        """Judge each group, see ``judge_group``; one result at least."""
+        found = [judge_group(group, confidence, to_pass) for group in self.groups]
+        return found if self.settled is None else [*found, self.settled]
+
+
+@dataclass(frozen=True)
 class Criteria:
     """All criteria for one candidate: of its losses on each pool and between pools, and of its speed."""
 
     model: Model
-    on_pool: dict[str, list[CriterionGroup]]
-    between_pools: list[CriterionGroup]
+    on_pool: dict[str, list[MetricCriteria]]
+    """By pool, of each metric that is judged."""
+    between_pools: dict[str, CriterionGroup]
+    """By metric."""
     speed: dict[str, SpeedCriterion]
-    untold: dict[str, CriterionResult]
-    """Of the pools on which the metric cannot tell models apart."""
 
     def passes(self, confidence: float) -> bool:
-        """Tell whether all pass, on every pool.
+        """Tell whether all pass, by every metric on every pool.
 
         That is an intersection-union test, whose parts need no correction. Raises DataError where the
         baseline is so small that no share of it is a number.
         """
-        if self.untold:
+        by_metric = [one for metrics in self.on_pool.values() for one in metrics]
+        if not all(self.on_pool.values()) or any(one.settled for one in by_metric):
             return False
-        groups = [*(group for groups in self.on_pool.values() for group in groups), *self.between_pools]
-        near = all(self.on_pool.values()) and all(one.passes(confidence) for group in groups for one in group)
+        groups = [*(group for one in by_metric for group in one.groups), *self.between_pools.values()]
+        near = all(one.passes(confidence) for group in groups for one in group)
         return near and all(one.passes(confidence) for one in self.speed.values())
 
 

@@ -1,11 +1,11 @@
-"""What a pool measured, and checks that it is about these models, the same rows and one kind of hardware."""
+"""Checks that what pools measured is about these models, the same rows and one kind of hardware."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
 from inc_mlflow.records import (
     BASELINE,
@@ -15,8 +15,7 @@ from inc_mlflow.records import (
     Model,
     is_baseline,
 )
-from inc_mlflow.spec import Layout
-from inc_mlflow.spec.pools import is_emulated
+from inc_mlflow.spec import GateSpec, Layout
 
 _ROUNDING = 1e-9
 _FASTEST = 1e6
@@ -24,42 +23,13 @@ _FASTEST = 1e6
 _LEAST_CONFIDENCE = 0.5
 
 
-@dataclass(frozen=True)
-class Measured:
-    """All that one pool measured.
-
-    ``outcomes`` are the evaluation's replicates by model, see ``Outcomes``.
-    """
-
-    evaluation: EvaluationRecord
-    outcomes: Mapping[str, np.ndarray]
-    benchmark: BenchmarkRecord | None
-    """None where there is no speed, as on an emulated pool."""
-    classes: np.ndarray | None = None
-    """Class of each row, shape (n,), where the metric's labels are classes."""
-    groups: np.ndarray | None = None
-    """Number of each row's group, shape (n,), where the job draws rows in groups."""
-    constant: np.ndarray | None = None
-    """Replicates of one answer for all rows; its metric alone, shape (1,), where that does not decompose."""
-
-    @property
-    def emulated(self) -> bool:
-        """Tell whether the pool is emulated."""
-        return is_emulated(self.evaluation.evidence.pool)
-
-    def scored(self, label: str) -> Outcomes | None:
-        """Return one model's metric and outcomes; None where it is no number."""
-        value = self.evaluation.results[label].value
-        return None if value is None else Outcomes(value, self.outcomes[label])
-
-
 def check_evidence(
-    models: list[Model], pools: Mapping[str, Measured], needs_size: bool, alone: bool = False
+    models: list[Model], pools: Mapping[str, Measured], gate: GateSpec, alone: bool = False
 ) -> None:
     """Raise DataError where records are not about these models, rows and hardware, or are not credible.
 
-    ``needs_size``: the baseline's metric must not be 0, since a share of it is limited. ``alone``: there may
-    be no candidate beside the baseline.
+    Where ``gate`` limits a share of the baseline's metric, that must not be 0. ``alone``: there may be no
+    candidate beside the baseline.
     """
     labels = [model.label for model in models]
     candidates = [label for label in labels if not is_baseline(label)]
@@ -71,9 +41,12 @@ def check_evidence(
     for pool, measured in pools.items():
         _check_subject(models, pool, measured)
         _check_place(pool, measured)
-        _check_numbers(pool, measured)
-        _check_outcomes(models, pool, measured)
-        _check_baseline(measured.evaluation, needs_size)
+        _check_speed(pool, measured)
+        for one in measured.by_metric:
+            _check_numbers(pool, one)
+            _check_outcomes(models, pool, one)
+            if one.judged:
+                _check_baseline(one.evaluation, one.limits(gate).max_relative_drop is not None)
     alike = len({_rows(measured.evaluation) for measured in pools.values()}) == 1
     if not alike or not _same_groups(list(pools.values())):
         raise DataError(
@@ -83,7 +56,7 @@ def check_evidence(
 
 def _rows(record: EvaluationRecord) -> tuple[object, ...]:
     metric = record.metric, record.higher_is_better, record.decomposable, record.score_range
-    return record.evidence.data_sha256, *metric, record.group
+    return record.evidence.data_sha256, *metric, record.group, *record.further.items()
 
 
 def _same_groups(pools: list[Measured]) -> bool:
@@ -162,6 +135,9 @@ def _check_numbers(pool: str, measured: Measured) -> None:
             f"gate: the outcomes of a constant answer on pool {pool!r} are not those of its score; "
             "evaluate again"
         )
+
+
+def _check_speed(pool: str, measured: Measured) -> None:
     if measured.benchmark is not None and not _credible(measured.benchmark):
         raise DataError(
             f"gate: the speed-ups on pool {pool!r} are no ratios with their bounds; benchmark again"

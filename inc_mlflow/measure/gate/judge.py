@@ -6,20 +6,23 @@ It fails closed: what is missing, or no number, never passes.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.build_criteria import build_criteria, pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.build_criteria import build_criteria
 from inc_mlflow.measure.gate.criteria import (
     Criteria,
-    CriterionResult,
     SpeedCriterion,
     judge_group,
     worst_verdict,
 )
-from inc_mlflow.measure.gate.evidence import Measured, check_evidence
+from inc_mlflow.measure.gate.evidence import check_evidence
+from inc_mlflow.measure.gate.measured import Measured
+from inc_mlflow.measure.gate.metric_results import (
+    pool_result,
+    results_by_metric,
+    with_verdict,
+    worst_of_pools,
+)
 from inc_mlflow.measure.gate.order import SLOWEST, in_order
-from inc_mlflow.measure.stats import paired
 from inc_mlflow.measure.stats.holm import holm
 from inc_mlflow.records import (
     BASELINE,
@@ -64,7 +67,7 @@ def judge(
     Raises DataError where records are not about these models or not about the same rows, or no real pool is
     required.
     """
-    check_evidence(models, pools, gate.max_relative_drop is not None, alone=bool(rejected))
+    check_evidence(models, pools, gate, alone=bool(rejected))
     required = _required(pools, gate)
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     candidates = [model for model in models if not is_baseline(model.label)]
@@ -74,17 +77,25 @@ def judge(
     rows = [
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
-    about = next(iter(pools.values())).evaluation
-    table = in_order(rows, about.higher_is_better)
+    metrics = tuple(map(_facts, next(iter(pools.values())).by_metric))
+    table = in_order(rows, metrics[0].higher_is_better)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",
         reasons=(*reasons, *notes),
-        metric=MetricFacts(name=about.metric, higher_is_better=about.higher_is_better),
+        metric=metrics[0],
+        metrics=metrics,
         table=(*baselines, *table),
         rejected=rejected,
         confidence=gate.confidence,
         policy_sha256=gate.sha256(),
+    )
+
+
+def _facts(measured: Measured) -> MetricFacts:
+    about = measured.evaluation
+    return MetricFacts(
+        name=about.metric, higher_is_better=about.higher_is_better, informative=not measured.judged
     )
 
 
@@ -109,12 +120,11 @@ def _baseline(model: Model, pools: Mapping[str, Measured], gate: GateSpec) -> Ro
 
     def result(measured: Measured) -> PoolResult:
         reference = model.label == BASELINE
-        return PoolResult(
-            accuracy=_accuracy(model, measured, gate),
-            relative_drop=Interval.exact(0.0) if reference else _relative_drop(model, measured, gate),
-            speedup=_speedup(model, measured.benchmark, gate) if measured.benchmark else None,
-            verdict="pass",
-        )
+        by_metric = results_by_metric(model, measured, gate, {})
+        if reference:
+            exact = {"relative_drop": Interval.exact(0.0)}
+            by_metric = {name: one.model_copy(update=exact) for name, one in by_metric.items()}
+        return pool_result(measured, by_metric, _speedup(model, measured.benchmark, gate), "pass")
 
     judged = {pool: _OnPool(gate.role(pool, one.emulated), result(one), ()) for pool, one in pools.items()}
     return _row(model, pools, judged)
@@ -124,13 +134,20 @@ def _candidate(
     model: Model, pools: Mapping[str, Measured], gate: GateSpec, criteria: Criteria, level: float
 ) -> Row:
     judged = {pool: _on_pool(criteria, pool, measured, gate, level) for pool, measured in pools.items()}
-    between = [judge_group(group, gate.confidence, level) for group in criteria.between_pools]
+    between = {
+        metric: judge_group(group, gate.confidence, level) for metric, group in criteria.between_pools.items()
+    }
     verdicts = [one.result.verdict for one in judged.values() if one.role != "informative"]
     row = _row(model, pools, judged)
+    metrics = {
+        name: with_verdict(one, between[name].verdict) if name in between else one
+        for name, one in row.metrics.items()
+    }
     return row.model_copy(
         update={
-            "verdict": worst_verdict([*verdicts, *(one.verdict for one in between)]),
-            "reasons": (*_reasons(judged), *(one.reason for one in between)),
+            "verdict": worst_verdict([*verdicts, *(one.verdict for one in between.values())]),
+            "reasons": (*_reasons(judged), *(one.reason for one in between.values())),
+            "metrics": metrics,
         }
     )
 
@@ -139,7 +156,11 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
     """Put one line of the table together: of what counts, the worst of all pools."""
     counting = {pool: one for pool, one in judged.items() if one.role != "informative"}
     fast = [pool for pool, one in judged.items() if one.role == "required"]
-    least_accurate = max((one.result for one in counting.values()), key=_lost)
+    by_metric = {
+        name: worst_of_pools([one.result.metrics[name] for one in counting.values()])
+        for name in next(iter(judged.values())).result.metrics
+    }
+    first = next(iter(by_metric.values()))
     sources = [
         benchmark.source_speedup.get(model.label) for pool in fast if (benchmark := pools[pool].benchmark)
     ]
@@ -148,8 +169,8 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         engine=next(iter(pools.values())).evaluation.evidence.engines.get(model.label, DEFAULT_ENGINE),
         path=model.path,
         sha256=model.sha256,
-        accuracy=least_accurate.accuracy,
-        relative_drop=least_accurate.relative_drop,
+        accuracy=first.accuracy,
+        relative_drop=first.relative_drop,
         speedup=min((judged[pool].result for pool in fast), key=_slowness).speedup,
         source_speedup=min(
             (one for one in sources if one is not None), key=lambda one: one.low, default=None
@@ -158,6 +179,7 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         verdict=None,
         reasons=(),
         per_pool={pool: one.result for pool, one in judged.items()},
+        metrics=by_metric,
     )
 
 
@@ -171,68 +193,35 @@ def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
     return tuple(f"on {names[pool]}: {reason}" for pool, one in judged.items() for reason in one.reasons)
 
 
-def _lost(result: PoolResult) -> float:
-    return result.relative_drop.value if result.relative_drop else np.inf
-
-
 def _slowness(result: PoolResult) -> float:
     return result.speedup.low if result.speedup else SLOWEST
 
 
 def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, level: float) -> _OnPool:
-    model, role, benchmark = criteria.model, gate.role(pool, measured.emulated), measured.benchmark
+    model, role = criteria.model, gate.role(pool, measured.emulated)
     if role == "informative":
         criteria, level = build_criteria(model, {pool: measured}, [pool], gate), gate.confidence
-    results = [judge_group(group, gate.confidence, level) for group in criteria.on_pool[pool]]
-    results = results or [_no_number(model, measured)]
-    if pool in criteria.untold:
-        results.append(criteria.untold[pool])
+    by_metric = {one.metric: one.results(gate.confidence, level) for one in criteria.on_pool[pool]}
+    results = [one for found in by_metric.values() for one in found]
     if pool in criteria.speed:
         results.append(criteria.speed[pool].result(gate.confidence, level))
-    numbers = PoolResult(
-        accuracy=_accuracy(model, measured, gate),
-        relative_drop=_relative_drop(model, measured, gate),
-        speedup=_speedup(model, benchmark, gate) if benchmark else None,
-        verdict=worst_verdict(one.verdict for one in results),
+    verdicts = {name: worst_verdict(one.verdict for one in found) for name, found in by_metric.items()}
+    numbers = results_by_metric(model, measured, gate, verdicts)
+    verdict, speedup = (
+        worst_verdict(one.verdict for one in results),
+        _speedup(model, measured.benchmark, gate),
     )
-    slow = benchmark.slow.get(model.label) if benchmark else None
+    slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
     reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
-    return _OnPool(role, numbers, tuple(reasons))
+    return _OnPool(role, pool_result(measured, numbers, speedup, verdict), tuple(reasons))
 
 
-def _speedup(model: Model, benchmark: BenchmarkRecord, gate: GateSpec) -> Interval | None:
+def _speedup(model: Model, benchmark: BenchmarkRecord | None, gate: GateSpec) -> Interval | None:
+    if benchmark is None:
+        return None
     if model.label == benchmark.against:
         return Interval.exact(1.0)
     return SpeedCriterion(model.label, benchmark, gate.min_speedup).at(gate.confidence)
-
-
-def _relative_drop(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
-    """Return the relative drop for the table.
-
-    None where a model has no number, or the baseline nothing to lose.
-    """
-    pair = pair_outcomes(model.label, measured)
-    return relative_drop_of(pair, gate)(gate.confidence) if pair and pair.baseline.value else None
-
-
-def _accuracy(model: Model, measured: Measured, gate: GateSpec) -> Interval | None:
-    scored = measured.scored(model.label)
-    record = measured.evaluation
-    rest = (
-        record.decomposable,
-        gate.confidence,
-        record.score_range,
-        measured.groups,
-        record.rows,
-        record.hangs_on,
-    )
-    return paired.accuracy(scored, *rest) if scored else None
-
-
-def _no_number(model: Model, measured: Measured) -> CriterionResult:
-    record = measured.evaluation
-    reason = record.results[model.label].reason
-    return CriterionResult("fail", f"{record.metric} is no number: {reason}")
 
 
 def judge_pools(pools: dict[str, Measured], gate: GateSpec) -> JudgementRecord:

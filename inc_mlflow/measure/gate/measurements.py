@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.evidence import Measured
-from inc_mlflow.metrics.resolve import score_range
+from inc_mlflow.measure.gate.measured import Measured
+from inc_mlflow.metrics.resolve import further_metrics, score_range
 from inc_mlflow.records import RECORD, BenchmarkRecord, EvaluationRecord
-from inc_mlflow.records.measurements import CLASSES, CONSTANT, GROUPS
+from inc_mlflow.records.measurements import CLASSES, CONSTANT, GROUPS, split_by_metric
 from inc_mlflow.records.sealed_arrays import load_raw, unpacked_bytes
 from inc_mlflow.spec import ISAS, Isa, JobSpec, emulated_pool
 
@@ -70,13 +70,20 @@ def pools_of_job(job: JobSpec, found: dict[str, Measured]) -> dict[str, Measured
         raise DataError(
             f"gate: the job asks for the pools {', '.join(expected)}; there are records of {', '.join(found)}"
         )
-    between, group = score_range(job.metric), job.data.group
+    first, group = next(iter(job.all_metrics.values())), job.data.group
+    between, further = score_range(first), further_metrics(job)
     for pool, one in found.items():
         record = one.evaluation
         if (record.score_range, record.group) != (between, group):
             raise DataError(
                 f"gate: pool {pool!r} was evaluated with scores in {list(record.score_range)} and groups of "
                 f"{record.group}; the job says {list(between)} and {group}; evaluate again"
+            )
+        if list(record.further.items()) != list(further.items()):
+            names = ", ".join([record.metric, *record.further])
+            raise DataError(
+                f"gate: pool {pool!r} was evaluated by {names}; the job says "
+                f"{', '.join([first.called, *further])}, or gives them other limits; evaluate again"
             )
     return {pool: found[pool] for pool in expected}
 
@@ -110,9 +117,16 @@ def evidence_job(evidence: Path) -> JobSpec:
 
 def load_measured(directory: Path, record: EvaluationRecord, benchmark: BenchmarkRecord | None) -> Measured:
     """Join an evaluation with its outcomes by model. Raises DataError where they changed since."""
+    if list(record.further) != list(record.further_results):
+        raise DataError(f"{directory}: has not the results of its metrics; evaluate again")
     arrays = load_raw(directory / OUTCOMES, record, record.outcomes_sha256)
-    classes, groups, constant = (arrays.pop(name, None) for name in (CLASSES, GROUPS, CONSTANT))
-    return Measured(record, arrays, benchmark, classes, groups, constant)
+    first, *others = split_by_metric(arrays, 1 + len(record.further))
+    classes, groups, constant = (first.pop(name, None) for name in (CLASSES, GROUPS, CONSTANT))
+    further = [
+        Measured.by_further(record, name, outcomes, groups)
+        for name, outcomes in zip(record.further, others, strict=True)
+    ]
+    return Measured(record, first, benchmark, classes, groups, constant, tuple(further))
 
 
 def load_emulated(directory: Path, record: EvaluationRecord, isa: Isa) -> EvaluationRecord:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from inc_mlflow.files import canonical_json, sha256_text
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.records import BASELINE, PoolResult, Row, is_baseline
 from inc_mlflow.records.ledger import Rank
 from inc_mlflow.spec import GateSpec
@@ -13,7 +13,11 @@ def rank(row: Row, pools: Mapping[str, Measured], gate: GateSpec) -> Rank:
     """Return the rank of a whole row: speed on the worst required pool, accuracy on the worst that counts."""
     counting = {pool: one for pool, one in pools.items() if gate.role(pool, one.emulated) != "informative"}
     worst = PoolResult(
-        accuracy=row.accuracy, relative_drop=row.relative_drop, speedup=row.speedup, verdict="pass"
+        accuracy=row.accuracy,
+        relative_drop=row.relative_drop,
+        speedup=row.speedup,
+        verdict="pass",
+        metrics=row.metrics,
     )
     return _rank(worst, row.size_bytes, counting, gate)
 
@@ -44,7 +48,7 @@ def _conditions(measured: Measured) -> dict[str, object]:
     return {
         "baseline": baselines if len(baselines) > 1 else baselines[BASELINE],
         "data": evaluated.evidence.data_sha256,
-        "metric": evaluated.metric,
+        "metric": [evaluated.metric, *evaluated.further] if evaluated.further else evaluated.metric,
         "host": [host.cpu, list(host.isa), host.gpu, host.instance_type],
         "runtime": host.runtime,
         "provider": evaluated.evidence.provider,

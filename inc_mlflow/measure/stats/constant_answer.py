@@ -36,17 +36,13 @@ def _repeated(array: np.ndarray, rows: int) -> np.ndarray:
 
 
 def constant_answer(
-    baseline: RunModel,
-    rows: Iterable[tuple[Arrays, np.ndarray | None]],
-    scoring: Scoring,
-    higher_is_better: bool,
+    given: tuple[list[Arrays], list[np.ndarray | None]], scoring: Scoring, higher_is_better: bool
 ) -> ConstantAnswer | None:
-    """Return the baseline's answer to that of some rows that scores best as the answer to all of them.
+    """Return that of ``first_answers`` which scores best as the answer to all of their rows.
 
-    ``rows`` are batches of one row. Of answers that the metric takes for no other row, the first is returned;
-    None without rows.
+    Of answers that the metric takes for no other row, the first is returned; None without rows.
     """
-    answers, labels = _answers(baseline, rows)
+    answers, labels = given
     reference = [scoring.keep(*pair) for pair in zip(answers, labels, strict=True)]
     best = None
     most = -math.inf
@@ -58,10 +54,13 @@ def constant_answer(
     return None if best is None else ConstantAnswer(best)
 
 
-def _answers(
+def first_answers(
     baseline: RunModel, rows: Iterable[tuple[Arrays, np.ndarray | None]]
 ) -> tuple[list[Arrays], list[np.ndarray | None]]:
-    """Return the outputs and labels of rows, as many as memory should hold."""
+    """Return the baseline's outputs and the labels of batches of one row, as many as memory should hold.
+
+    One run is for all metrics.
+    """
     answers, labels, held = list[Arrays](), list[np.ndarray | None](), 0
     for inputs, label in rows:
         answers.append(baseline(inputs))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from inc_mlflow.measure.stats.resample import Missing, resample
 from inc_mlflow.measure.stats.seed import SEED
 
 RunModel = Callable[[Arrays], Arrays]
-_Kept = tuple[int, dict[str, Arrays], Arrays | None]
-"""Of one batch: its rows, what is kept of each model, and of the optional one unless that is refused."""
+_Kept = tuple[int, dict[str, dict[str, Arrays]], dict[str, Arrays | None]]
+"""Of one batch: its rows, and by metric what is kept of each model, and of the optional one if accepted."""
 OPTIONAL = " optional"
 """Name of the optional model; labels begin with no blank."""
+_ELSEWHERE = ", or say in data: {axes: {<output>: 1}} which one does, null where it is of the whole batch"
 SCORE = "score"
 """Name of the scores of rows among what is kept, where the metric decomposes."""
 
@@ -97,25 +99,58 @@ def evaluate_rows(
     workers: int,
     optional: RunModel | None = None,
 ) -> dict[str, Arrays]:
-    """Return by model what outcomes are made from: arrays of shape (rows, ...).
+    """Return what ``evaluate_metrics`` does of one metric."""
+    found = evaluate_metrics(models, baseline, rows, {"": scoring}, workers, {"": optional})
+    return found[""]
+
+
+def evaluate_metrics(
+    models: Mapping[str, RunModel],
+    baseline: str,
+    rows: Iterable[tuple[Arrays, np.ndarray | None]],
+    scorings: Mapping[str, Scoring],
+    workers: int,
+    optional: Mapping[str, RunModel | None] = MappingProxyType({}),
+) -> dict[str, dict[str, Arrays]]:
+    """Return by metric and model what outcomes are made from: arrays of shape (rows, ...).
 
     That is one score per row where the metric decomposes, else what it keeps of all rows. Every model sees
-    the very same batches, ``workers`` of them at a time. ``optional`` is one more model, under ``OPTIONAL``:
-    it is left out where the metric refuses its outputs. Raises DataError where there are no rows, where the
-    metric does not give one score per row, or where outputs differ in shape between batches.
+    the very same batches once, whatever the number of metrics, ``workers`` of them at a time. ``optional`` is
+    one more model of each metric, under ``OPTIONAL``: it is left out where the metric refuses its outputs.
+    Raises DataError where there are no rows, where a metric does not give one score per row, or where outputs
+    differ in shape between batches.
     """
-    parts: dict[str, list[Arrays]] = {name: [] for name in models}
-    extra: list[Arrays | None] = []
-    for count, kept, more in _run(models, rows, scoring, workers, optional):
-        for name, part in parts.items():
-            part.append(_reduced(kept[name], kept[baseline], scoring, count))
-        extra.append(more and _unless_refused(partial(_reduced, more, kept[baseline], scoring, count)))
-    if not all(parts.values()):
-        raise DataError("data: the split has no rows to evaluate on; give it some")
-    joined = {name: join_batches(part) for name, part in parts.items()}
-    accepted = [one for one in extra if one]
-    whole = _unless_refused(partial(join_batches, accepted)) if len(accepted) == len(extra) else None
-    return joined if whole is None else joined | {OPTIONAL: whole}
+    joining = {metric: _Joining(scoring, baseline) for metric, scoring in scorings.items()}
+    for count, kept, more in _run(models, rows, scorings, workers, optional):
+        for metric, one in joining.items():
+            one.add(count, kept[metric], more[metric])
+    return {metric: one.joined() for metric, one in joining.items()}
+
+
+class _Joining:
+    """Collects what one metric keeps of batches."""
+
+    def __init__(self, scoring: Scoring, baseline: str) -> None:
+        self._scoring, self._baseline = scoring, baseline
+        self._parts: dict[str, list[Arrays]] = {}
+        self._extra: list[Arrays | None] = []
+
+    def add(self, rows: int, kept: Mapping[str, Arrays], more: Arrays | None) -> None:
+        """Reduce and add a batch; ``more`` is of the optional model."""
+        reference = kept[self._baseline]
+        for name, one in kept.items():
+            self._parts.setdefault(name, []).append(_reduced(one, reference, self._scoring, rows))
+        self._extra.append(more and _unless_refused(partial(_reduced, more, reference, self._scoring, rows)))
+
+    def joined(self) -> dict[str, Arrays]:
+        """Return the arrays of all rows by model; raise DataError where there are none."""
+        if not self._parts:
+            raise DataError("data: the split has no rows to evaluate on; give it some")
+        joined = {name: join_batches(part) for name, part in self._parts.items()}
+        accepted = [one for one in self._extra if one]
+        complete = len(accepted) == len(self._extra)
+        whole = _unless_refused(partial(join_batches, accepted)) if complete else None
+        return joined if whole is None else joined | {OPTIONAL: whole}
 
 
 def _unless_refused(work: Callable[[], Arrays]) -> Arrays | None:
@@ -129,14 +164,25 @@ def _unless_refused(work: Callable[[], Arrays]) -> Arrays | None:
 def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring, rows: int) -> Arrays:
     """Return the scores of a batch, shape (rows,), or what the metric keeps of it."""
     if not scoring.decomposable:
+        _check_counts(kept, rows)
         return kept
     scores = np.asarray(scoring.score(kept, reference))
     if scores.shape[:1] != (rows,):
         raise DataError(
             f"metric: gives scores of shape {scores.shape} for {rows} rows; it must give one per row: "
-            "choose an output whose first axis counts the rows"
+            f"choose an output whose first axis counts the rows{_ELSEWHERE}"
         )
     return {SCORE: scores}
+
+
+def _check_counts(kept: Arrays, rows: int) -> None:
+    """Raise DataError where something is kept that has not one value per row: it cannot be resampled."""
+    for name, array in kept.items():
+        if array.shape[:1] != (rows,):
+            raise DataError(
+                f"metric: output {name!r} has shape {array.shape} for {rows} rows; its first axis must count "
+                f"them{_ELSEWHERE}"
+            )
 
 
 def join_shards(shards: Sequence[Mapping[str, Arrays]], batch: int) -> dict[str, Arrays]:
@@ -174,18 +220,23 @@ def outcomes_of(
 def _run(
     models: Mapping[str, RunModel],
     rows: Iterable[tuple[Arrays, np.ndarray | None]],
-    scoring: Scoring,
+    scorings: Mapping[str, Scoring],
     workers: int,
-    optional: RunModel | None,
+    optional: Mapping[str, RunModel | None],
 ) -> Iterator[_Kept]:
     """Yield what is kept of every model of each batch, in the order of the rows."""
 
     def run(inputs: Arrays, label: np.ndarray | None) -> _Kept:
-        rows = len(next(iter(inputs.values())))
-        kept = {name: scoring.keep(model(inputs), label) for name, model in models.items()}
-        if optional is None:
-            return rows, kept, None
-        return rows, kept, _unless_refused(lambda: scoring.keep(optional(inputs), label))
+        kept: dict[str, dict[str, Arrays]] = {metric: {} for metric in scorings}
+        for name, model in models.items():
+            outputs = model(inputs)
+            for metric, scoring in scorings.items():
+                kept[metric][name] = scoring.keep(outputs, label)
+        more = {
+            metric: _extra(optional.get(metric), scoring, inputs, label)
+            for metric, scoring in scorings.items()
+        }
+        return len(next(iter(inputs.values()))), kept, more
 
     waiting: deque[Future[_Kept]] = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -194,6 +245,12 @@ def _run(
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)
+
+
+def _extra(
+    model: RunModel | None, scoring: Scoring, inputs: Arrays, label: np.ndarray | None
+) -> Arrays | None:
+    return None if model is None else _unless_refused(lambda: scoring.keep(model(inputs), label))
 
 
 def _in_turn(shards: Sequence[Arrays], batch: int) -> Iterator[Arrays]:

@@ -1,6 +1,6 @@
 """What statistics need of a metric, and of rows besides their scores: class, group, weight."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from inc_mlflow.records.measurements import CLASSES, GROUPS
 def scoring_of(metric: Metric) -> Scoring:
     """Return the part of a metric that outcomes are made by."""
     return Scoring(metric.keep, metric.score, metric.decomposable, metric.group, metric.missing)
+
+
+def scorings_of(metrics: Iterable[Metric]) -> dict[str, Scoring]:
+    """Return the same of several metrics, by name."""
+    return {metric.name: scoring_of(metric) for metric in metrics}
 
 
 def classes_of(metric: Metric, labels: list[np.ndarray | None]) -> dict[str, np.ndarray]:

@@ -29,12 +29,14 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
 from inc_mlflow.measure.timing.instance import Call
 from inc_mlflow.registry.engines import ENGINES
 
 ANY = "any"
+_AXES = "axes"
 _STATUS = Path("/proc/self/status")
 _AWAKE = 0.0005
 """Seconds before a given time that a sleeping thread begins to look at the clock: it may be woken that much
@@ -50,8 +52,8 @@ def main(engine: str, model: str, batches: str, places: str) -> int:
         os.sched_setaffinity(0, cpus)
     gc.disable()  # calls make no cycles, and a collection among them would be the longest call
     try:
-        settings = RunSettings(max(1, len(cpus)), cpus)
-        loaded, rows = ENGINES.get(engine).load(Path(model), settings), load_batches(Path(batches))
+        rows, axes = load_batches(Path(batches))
+        loaded = ENGINES.get(engine).load(Path(model), RunSettings(max(1, len(cpus)), cpus, axes=axes))
         if cpus:
             os.sched_setaffinity(0, cpus[:1])  # the other threads are bound by now
         following = cycle(rows)
@@ -75,23 +77,32 @@ def _parent_is_gone() -> bool:
     return bool(inputs.poll(0))
 
 
-def save_batches(path: Path, batches: list[Arrays]) -> None:
-    """Write batches for instances to read; input names may hold characters that file names may not."""
+def save_batches(path: Path, batches: list[Arrays], axes: RowAxes | None = None) -> None:
+    """Write batches for instances to read, and where models have their rows.
+
+    Input names may hold characters that file names may not.
+    """
     arrays = {
         f"{index}/{name}": array for index, batch in enumerate(batches) for name, array in batch.items()
     }
+    if axes is not None:
+        arrays[_AXES] = np.array(axes.to_text())
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub takes **kwds for allow_pickle
 
 
-def load_batches(path: Path) -> list[Arrays]:
+def load_batches(path: Path) -> tuple[list[Arrays], RowAxes | None]:
     """Read what ``save_batches`` wrote."""
     batches: dict[int, Arrays] = {}
+    axes = None
     with np.load(path, allow_pickle=False) as archive:
         for key in archive.files:
             index, _, name = key.partition("/")
-            batches.setdefault(int(index), {})[name] = archive[key]
-    return [batches[index] for index in sorted(batches)]
+            if key == _AXES:
+                axes = RowAxes.from_text(str(archive[key]))
+            else:
+                batches.setdefault(int(index), {})[name] = archive[key]
+    return [batches[index] for index in sorted(batches)], axes
 
 
 def _due(request: dict[str, Any], batches: int) -> Iterator[float | None]:

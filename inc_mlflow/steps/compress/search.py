@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.engines.plan import LEAST_GAIN, Plan
 from inc_mlflow.errors import DataError, SpecError
@@ -23,8 +24,9 @@ from inc_mlflow.search.planned import explore_with_plan
 from inc_mlflow.search.strategy import protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
-from inc_mlflow.steps.compress.trial_runner import ANALYSES, TrialRunner
+from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
 from inc_mlflow.steps.prepare.calibrate import calibrator
@@ -110,10 +112,11 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     budget.used += _used(journal, folder)
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
-    budget.share = _EXPLORING
-    explored = _finishes(lambda: explore_with_plan(space, runner))
-    budget.share = 1.0
-    protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
+    with progress.overall(runner.progress) as runner.show:
+        budget.share = _EXPLORING
+        explored = _finishes(lambda: explore_with_plan(space, runner))
+        budget.share = 1.0
+        protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)
@@ -173,10 +176,8 @@ def _limit(job: Job, settings: dict[str, float]) -> Cost:
 
 def _used(journal: Journal, folder: Path) -> Cost:
     """Return the cost of earlier runs of this search."""
-    analyses = filter(None, map(read_sealed, (folder / ANALYSES).glob("*.json")))
-    costs = [Cost(trial.cpu_seconds, trial.seconds) for trial in journal.trials]
-    costs += [Cost(analysis["cpu_seconds"], analysis["seconds"]) for analysis in analyses]
-    return sum(costs, Cost())
+    trials = [Cost(trial.cpu_seconds, trial.seconds) for trial in journal.trials]
+    return sum(trials, answers_cost(folder / ANSWERS))
 
 
 def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str, float]:

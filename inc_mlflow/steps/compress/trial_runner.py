@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings, SearchSpace
 from inc_mlflow.engines.plan import Plan, Planning
@@ -17,20 +18,18 @@ from inc_mlflow.files import (
     canonical_json,
     model_bytes,
     model_sha256,
-    read_sealed,
-    sha256_text,
-    write_sealed,
     write_text,
 )
-from inc_mlflow.formatting import percent, times
+from inc_mlflow.formatting import times
 from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
 from inc_mlflow.measure.timing.in_process import time_in_process
-from inc_mlflow.records import Trial
+from inc_mlflow.records import Trial, TrialMetric
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.answers import ANSWERS, Answers
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
@@ -43,7 +42,7 @@ _MARGIN = 0.05
 """Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
 _PLANNING = 0.5
 """Share of the time left for exploring that a plan may take."""
-BEST, ANALYSES = "best.json", "questions"
+BEST = "best.json"
 
 
 class TrialRunner:
@@ -64,13 +63,27 @@ class TrialRunner:
         self._engine = baseline.engine
         self._runner = self._engine.load(baseline.path, RunSettings())
         self._reference = reference_of(self._engine, baseline.path, compared)
-        self._limit = job.spec.gate.relative_limit(tuning.baseline)
+        self._limits = tuning.limits
+        self._limit = next(iter(self._limits.values()))
         self.folder = journal.path.parent
+        self._answers = Answers(self.folder / ANSWERS, budget)
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
         self.planned: Plan | None = None
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
+        self.show: Callable[[], None] = lambda: None
+        """Called when a trial begins."""
+
+    def progress(self) -> progress.Told:
+        """Tell which trial runs, the best one so far, and how much of the budget is used and left."""
+        used, limit = self._budget.so_far()
+        best = [
+            f", best {times(one.speedup.value)} {one.label}" for one in front(self.trials)[:1] if one.speedup
+        ]
+        left = max(0, round(limit - used))
+        detail = f", trial {len(self._journal.trials) + 1}{''.join(best)}, at most {left} s left; seconds"
+        return progress.Told("search", round(used), round(limit), detail)
 
     def trial(self, recipe: Recipe) -> Trial:
         """Return the trial of a recipe, from the journal or made now.
@@ -87,6 +100,7 @@ class TrialRunner:
 
     def _run(self, recipe: Recipe) -> Trial:
         with self._budget.spending(self._expected()) as spent:
+            self.show()
             trial = self._try(recipe)
         trial = trial.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
         if trial.sha256 is not None:
@@ -155,21 +169,23 @@ class TrialRunner:
         return self._score(trial, runner)
 
     def _score(self, trial: Trial, runner: LoadedModel) -> Trial:
-        tuned = self._tuning.score(runner, self._limit)
-        if not np.isfinite(tuned.accuracy):
-            return trial.model_copy(
-                update={"rows": tuned.rows, "rejected": "the metric gave NaN or infinity"}
-            )
-        metric, worse, allowed = self._tuning.metric, percent(tuned.drop.value), percent(self._limit)
+        tuned = self._tuning.score(runner)
+        unknown = [name for name, one in tuned.by_metric.items() if not np.isfinite(one.accuracy)]
+        if unknown:
+            said = unknown[0] if len(self._limits) > 1 else "the metric"
+            return trial.model_copy(update={"rows": tuned.rows, "rejected": f"{said} gave NaN or infinity"})
+        first, *others = [
+            TrialMetric(accuracy=one.accuracy, relative_drop=one.drop, max_relative_drop=self._limits[name])
+            for name, one in tuned.by_metric.items()
+        ]
         return trial.model_copy(
             update={
                 "rows": tuned.rows,
-                "accuracy": tuned.accuracy,
-                "relative_drop": tuned.drop,
-                "disagreement": tuned.disagreement,
-                "rejected": f"{metric.name} {metric.loss}s by {worse}, allowed is {allowed}"
-                if tuned.drop.value > self._limit
-                else None,
+                "accuracy": first.accuracy,
+                "relative_drop": first.relative_drop,
+                "disagreement": tuned.first.disagreement,
+                "further": dict(zip(list(self._limits)[1:], others, strict=True)),
+                "rejected": "; ".join(self._tuning.beyond(tuned)) or None,
             }
         )
 
@@ -209,25 +225,14 @@ class TrialRunner:
         if not isinstance(space, Planning):
             return None
         with suppress(ModelError, Spent), self._budget.part(_PLANNING):
-            self.planned = space.plan(self._data, self._tuning.batches[:TIMED], self._recall)
+            self.planned = space.plan(self._data, self._tuning.batches[:TIMED], self._answers)
         return self.planned
 
     def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
         """Analyse a recipe once; where an engine cannot analyse a model, the search goes on without."""
         text = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
-        nodes: list[str] = self._recall(f"{kind} {text}", lambda: _names(analyse, recipe))
+        nodes: list[str] = self._answers(f"{kind} {text}", lambda: _names(analyse, recipe))
         return nodes
-
-    def _recall(self, question: str, work: Callable[[], Any]) -> Any:
-        """Answer a question once and keep that: after a kill the search must take the same way again."""
-        kind, digest = question.split(maxsplit=1)[0], sha256_text(question)[:16]
-        path = self.folder / ANALYSES / f"{kind}-{digest}.json"
-        known = read_sealed(path)
-        if known is None:
-            with self._budget.spending(Cost()) as spent:
-                known = {"answer": work()}
-            write_sealed(path, known | vars(spent))
-        return known["answer"]
 
     def _sensitive(self, recipe: Recipe) -> list[str]:
         if (analysis := self._engine.analysis) is None:

@@ -1,6 +1,6 @@
 """The tuning split in a search: rows and the baseline's outputs in memory, so a trial runs one model only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,12 +14,11 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
-from inc_mlflow.measure.stats.outcomes import Outcomes, join_batches
-from inc_mlflow.measure.stats.paired import Pair, relative_drop
-from inc_mlflow.metrics.resolve import metric_facts, resolve
-from inc_mlflow.records import Interval, SplitFacts
-from inc_mlflow.spec import Job
+from inc_mlflow.metrics.resolve import resolve_metrics
+from inc_mlflow.records import SplitFacts
+from inc_mlflow.spec import Job, gates_of
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.tuning_metric import MetricScore, TuningMetric
 from inc_mlflow.steps.data import open_data
 
 COMPARED = 64
@@ -33,41 +32,50 @@ HELD_BYTES = 2**30
 _FIRST = 0.25
 """Share of the rows after which a hopeless trial ends."""
 _Batch = TypeVar("_Batch")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
 class TuningScore:
-    """Score of one model on tuning rows; the drop has no bounds where the metric does not decompose."""
+    """Score of one model on tuning rows, by each metric that is judged."""
 
     rows: int
-    accuracy: float
-    drop: Interval
-    disagreement: float | None = None
-    """Share of rows that only one of the models gets right; None where scores are not right or wrong."""
+    by_metric: dict[str, MetricScore]
+
+    @property
+    def first(self) -> MetricScore:
+        """The score by the metric that orders the table."""
+        return next(iter(self.by_metric.values()))
 
 
 class Tuning:
     """At most ``limit`` rows in memory, with the outputs of the baseline.
 
-    Raises DataError where there are too few rows, or the baseline's metric is zero or no number.
+    Raises DataError where there are too few rows, or the baseline's metric is zero or no number. Metrics that
+    decide nothing are left out.
     """
 
     def __init__(self, job: Job, baseline: Baseline, limit: int) -> None:
-        self._confidence = job.spec.gate.confidence
         runner = baseline.engine.load(baseline.path, RunSettings())
-        self._metric = resolve(job.spec.metric, job.root, list(runner.outputs))
-        self.metric = metric_facts(job.spec.metric)
+        gates = gates_of(job.spec.all_metrics.values(), job.spec.gate)
+        metrics = resolve_metrics(job.spec, job.root, list(runner.outputs))
+        judged = [(one, gate) for one, gate in zip(metrics, gates, strict=True) if gate is not None]
+        self._judged = [metric for metric, _ in judged]
         self.batches: list[Arrays] = []
         self._labels: list[np.ndarray | None] = []
         self.facts = self._read(job, max(TIMED * job.layout.batch, limit))
         self._exact = _run(runner, self.batches[: max(1, COMPARED // job.layout.batch)], "compare outputs")
-        self._reference = self._outputs(runner, 0, len(self.batches))
-        self.baseline = self._tuned(self._reference, 0.0).accuracy
-        """The baseline's metric."""
-        if self.baseline == 0 or not np.isfinite(self.baseline):
-            raise DataError(
-                f"data.tuning: the baseline's metric there is {self.baseline}; check data, labels and metric"
-            )
+        reference = self._outputs(runner, 0, len(self.batches))
+        self._sizes = [len(next(iter(batch.values()))) for batch in self.batches]
+        self._metrics = {
+            metric.name: TuningMetric(metric, gate, [batch[metric.name] for batch in reference], self._sizes)
+            for metric, gate in judged
+        }
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The allowed drops by metric, each as a share of the baseline's; the first metric's comes first."""
+        return {name: metric.limit for name, metric in self._metrics.items()}
 
     def _read(self, job: Job, limit: int) -> SplitFacts:
         content, held = Content(), 0
@@ -102,67 +110,48 @@ class Tuning:
         floats = [pair for pair in pairs if np.issubdtype(pair[0].dtype, np.floating)]
         return relative_error(floats) if floats else float(np.mean([np.mean(a != b) for a, b in pairs]))
 
-    def score(self, runner: LoadedModel, limit: float) -> TuningScore:
-        """Return the score; a quarter of the rows is enough if they prove a drop beyond ``limit``."""
-        first = max(1, int(len(self.batches) * _FIRST)) if self._metric.decomposable else len(self.batches)
+    def score(self, runner: LoadedModel) -> TuningScore:
+        """Return the score; a quarter of the rows is enough if they prove a drop beyond a limit."""
+        decomposable = all(one.decomposable for one in self._metrics.values())
+        first = max(1, int(len(self.batches) * _FIRST)) if decomposable else len(self.batches)
         outputs = self._outputs(runner, 0, first)
-        tuned = self._tuned(outputs, limit)
-        hopeless = np.isfinite(tuned.drop.low) and tuned.drop.low > limit
-        if first == len(self.batches) or not np.isfinite(tuned.accuracy) or hopeless:
+        tuned = self._tuned(outputs)
+        if first == len(self.batches) or self._hopeless(tuned):
             return tuned
-        return self._tuned([*outputs, *self._outputs(runner, first, len(self.batches))], limit)
+        return self._tuned([*outputs, *self._outputs(runner, first, len(self.batches))])
 
-    def _outputs(self, runner: LoadedModel, start: int, end: int) -> list[Arrays]:
-        def keep(batch: tuple[Arrays, np.ndarray | None]) -> Arrays:
-            return self._metric.keep(runner(batch[0]), batch[1])
+    def beyond(self, tuned: TuningScore) -> list[str]:
+        """Return a line for each metric whose drop is beyond its limit."""
+        return [line for name, one in tuned.by_metric.items() if (line := self._metrics[name].beyond(one))]
+
+    def _hopeless(self, tuned: TuningScore) -> bool:
+        """Tell whether by some metric the rest of the rows cannot help."""
+        return any(
+            not np.isfinite(one.accuracy)
+            or (np.isfinite(one.drop.low) and one.drop.low > self._metrics[name].limit)
+            for name, one in tuned.by_metric.items()
+        )
+
+    def _outputs(self, runner: LoadedModel, start: int, end: int) -> list[dict[str, Arrays]]:
+        """Return by batch and metric what is kept of a model's outputs."""
+
+        def keep(batch: tuple[Arrays, np.ndarray | None]) -> dict[str, Arrays]:
+            outputs = runner(batch[0])
+            return {metric.name: metric.keep(outputs, batch[1]) for metric in self._judged}
 
         batches = list(zip(self.batches, self._labels, strict=True))[start:end]
         return _run(keep, batches, "evaluate on tuning")
 
-    def _tuned(self, outputs: Sequence[Arrays], limit: float) -> TuningScore:
-        reference = self._reference[: len(outputs)]
-        rows = sum(len(next(iter(batch.values()))) for batch in self.batches[: len(outputs)])
-        if self._metric.decomposable:
-            return self._paired(
-                rows, self._scores(reference, reference), self._scores(outputs, reference), limit
-            )
-        true, outcome = (self._metric.group(join_batches(parts)) for parts in (reference, outputs))
-        base, value = (float(self._metric.score(one, true)) for one in (true, outcome))
-        return TuningScore(rows, value, _exact(self._sign * (base - value), base))
-
-    def _scores(self, outputs: Sequence[Arrays], reference: Sequence[Arrays]) -> np.ndarray:
-        return np.concatenate(
-            [np.asarray(self._metric.score(*pair)) for pair in zip(outputs, reference, strict=True)]
-        )
-
-    def _paired(self, rows: int, base: np.ndarray, scores: np.ndarray, limit: float) -> TuningScore:
-        """Compare row by row; the drop has no bounds where these rows allow none."""
-        true, value = float(base.mean()), float(scores.mean())
-        if not np.isfinite(value) or true == 0:
-            return TuningScore(rows, value, _exact(self._sign * (true - value), true))
-        of = True, self._metric.higher_is_better, rows, self._metric.score_range
-        pair = Pair(Outcomes(true, base), Outcomes(value, scores), *of)
-        drop = relative_drop(pair, limit)(self._confidence)
-        return TuningScore(
-            rows,
-            value,
-            drop,
-            float((base != scores).mean()) if pair.binary and pair.higher_is_better else None,
-        )
-
-    @property
-    def _sign(self) -> float:
-        return 1.0 if self._metric.higher_is_better else -1.0
+    def _tuned(self, outputs: Sequence[Mapping[str, Arrays]]) -> TuningScore:
+        by_metric = {
+            name: metric.score([batch[name] for batch in outputs]) for name, metric in self._metrics.items()
+        }
+        return TuningScore(sum(self._sizes[: len(outputs)]), by_metric)
 
 
-def _run(model: Callable[[_Batch], Arrays], batches: Sequence[_Batch], label: str) -> list[Arrays]:
+def _run(model: Callable[[_Batch], _Kept], batches: Sequence[_Batch], label: str) -> list[_Kept]:
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         return list(progress.track(pool.map(model, batches), label, len(batches)))
-
-
-def _exact(lost: float, base: float) -> Interval:
-    """Return a relative drop without bounds; zero where the baseline is zero or the metric is no number."""
-    return Interval.exact(lost / abs(base) if base and np.isfinite(lost / base) else 0.0)
 
 
 def same_size(true: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """evaluate: compute the metric of all models on the same rows, with the outcomes for paired statistics."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +16,8 @@ from inc_mlflow.hardware.expect import confirm_pool
 from inc_mlflow.hardware.gpu import gpu_of
 from inc_mlflow.hardware.probe import host_facts, usable_cores
 from inc_mlflow.measure.gate.measurements import OUTCOMES
-from inc_mlflow.measure.stats.constant_answer import TRIED, constant_answer, plain_outcomes
-from inc_mlflow.measure.stats.outcomes import OPTIONAL, Outcomes, evaluate_rows, outcomes_of
+from inc_mlflow.measure.stats.constant_answer import TRIED, constant_answer, first_answers, plain_outcomes
+from inc_mlflow.measure.stats.outcomes import OPTIONAL, Outcomes, evaluate_metrics, outcomes_of
 from inc_mlflow.measure.stats.resample import RESAMPLES
 from inc_mlflow.measure.stats.scoring import (
     check_outputs,
@@ -25,9 +25,10 @@ from inc_mlflow.measure.stats.scoring import (
     effective_rows_of,
     groups_of,
     scoring_of,
+    scorings_of,
 )
 from inc_mlflow.metrics.metric import Metric
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import further_metrics, resolve_metrics
 from inc_mlflow.records import (
     BASELINE,
     WHOLE,
@@ -38,11 +39,11 @@ from inc_mlflow.records import (
     Model,
     Shard,
 )
-from inc_mlflow.records.measurements import CONSTANT, GROUPS
+from inc_mlflow.records.measurements import CONSTANT, GROUPS, FurtherResults, joined_by_metric
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.data import job_row_axes, open_data
 from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
@@ -78,7 +79,7 @@ def evaluate_models(
     """
     run = run_models(job, models, split, emulated)
     sizes = {model.label: model.size_bytes for model in models}
-    return score_and_record(run.about, run.metric, run.reduced, sizes, run.of_rows, target)
+    return score_and_record(run.about, run.metrics, run.reduced, sizes, run.of_rows, target)
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ class ShardRun:
 
     about: Evaluation
     """The evaluation of the whole split."""
-    metric: Metric
+    metrics: tuple[Metric, ...]
     outputs: list[str]
     """Names of the baseline's outputs."""
-    reduced: dict[str, Arrays]
-    """Label of the model -> what the metric needs of its rows; ``OPTIONAL`` is the constant answer."""
+    reduced: dict[str, dict[str, Arrays]]
+    """Metric -> label of the model -> what it needs of its rows; ``OPTIONAL`` is the constant answer."""
     rows: int
     of_rows: dict[str, np.ndarray]
     """Classes and groups of all rows of the split, if rows have any."""
@@ -106,17 +107,21 @@ def run_models(
     """
     pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
-    settings = RunSettings(device=provider)
+    settings = RunSettings(device=provider, axes=job_row_axes(job))
     runners = {model.label: ENGINES.get(model.engine).load(Path(model.path), settings) for model in models}
     check_outputs(runners)
     outputs = list(runners[BASELINE].outputs)
-    metric = resolve(job.spec.metric, job.root, outputs)
+    metrics = resolve_metrics(job.spec, job.root, outputs)
     data = open_data(job)
-    share, scoring = Share(data, split, job.layout.batch, shard), scoring_of(metric)
+    share, scorings = Share(data, split, job.layout.batch, shard), scorings_of(metrics)
     share.check()  # before any model runs
-    constant = constant_answer(runners[BASELINE], data.drawn(split, TRIED), scoring, metric.higher_is_better)
+    given = first_answers(runners[BASELINE], data.drawn(split, TRIED))
+    constants = {
+        one.name: constant_answer(given, scorings[one.name], one.higher_is_better) for one in metrics
+    }
     batches = share.batches(f"evaluate on {split}")
-    reduced = evaluate_rows(runners, BASELINE, batches, scoring, len(usable_cores()), constant)
+    reduced = evaluate_metrics(runners, BASELINE, batches, scorings, len(usable_cores()), constants)
+    metric = metrics[0]
     facts, digests = share.facts(), {model.label: model.sha256 for model in models}
     engines = {model.label: model.engine for model in models}
     about = Evaluation(
@@ -132,36 +137,56 @@ def run_models(
         rows=facts.rows,
         batch=job.layout.batch,
         emulated=dict(emulated),
+        further=further_metrics(job.spec),
     )
     of_rows = classes_of(metric, share.labels) | groups_of(data.groups(split))
-    return ShardRun(about, metric, outputs, reduced, share.rows, of_rows)
+    return ShardRun(about, metrics, outputs, reduced, share.rows, of_rows)
 
 
 def score_and_record(
     about: Evaluation,
-    metric: Metric,
-    reduced: Mapping[str, Arrays],
+    metrics: Sequence[Metric],
+    reduced: Mapping[str, Mapping[str, Arrays]],
     sizes: Mapping[str, int],
     of_rows: Arrays,
     target: Path,
 ) -> EvaluationRecord:
     """Score the reduced rows of all models, write the outcomes, and return the record."""
-    groups, scoring = of_rows.get(GROUPS), scoring_of(metric)
+    groups = of_rows.get(GROUPS)
+    first, *others = [_score(metric, reduced[metric.name], sizes, groups) for metric in metrics]
+    record = EvaluationRecord(
+        **dict(about),
+        **dict(first.found),
+        outcomes_sha256="",
+        further_results={metric.name: one.found for metric, one in zip(metrics[1:], others, strict=True)},
+    )
+    arrays = joined_by_metric([first.arrays | of_rows, *(one.arrays for one in others)])
+    digest = save_raw(target / OUTCOMES, record, arrays)
+    return record.model_copy(update={"outcomes_sha256": digest})
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What one metric found, and the replicates of all models and of the constant answer by name."""
+
+    found: FurtherResults
+    arrays: Arrays
+
+
+def _score(
+    metric: Metric, reduced: Mapping[str, Arrays], sizes: Mapping[str, int], groups: np.ndarray | None
+) -> _Scored:
+    scoring = scoring_of(metric)
     models = {label: kept for label, kept in reduced.items() if label != OPTIONAL}
     outcomes = outcomes_of(models, BASELINE, scoring, len(usable_cores()), _shown, groups)
     constant = plain_outcomes(reduced.get(OPTIONAL), reduced[BASELINE], scoring)
-    results = {label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()}
-    record = EvaluationRecord(
-        **dict(about),
-        results=results,
+    found = FurtherResults(
+        results={label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()},
         constant_score=constant and constant.value,
         hangs_on=effective_rows_of(metric, reduced[BASELINE], groups),
-        outcomes_sha256="",
     )
     arrays = {label: scores.replicates for label, scores in outcomes.items()}
-    arrays |= of_rows if constant is None else of_rows | {CONSTANT: constant.replicates}
-    digest = save_raw(target / OUTCOMES, record, arrays)
-    return record.model_copy(update={"outcomes_sha256": digest})
+    return _Scored(found, arrays if constant is None else arrays | {CONSTANT: constant.replicates})
 
 
 def _shown(replicates: Iterable[list[float]]) -> Iterable[list[float]]:

@@ -9,9 +9,9 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import canonical_json, sha256_file, sha256_text
 from inc_mlflow.hardware.expect import confirm_pool
 from inc_mlflow.measure.stats.outcomes import join_shards
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.records import Evaluation, EvaluationRecord, EvaluationShardRecord, Model, Shard
-from inc_mlflow.records.measurements import CLASSES, GROUPS
+from inc_mlflow.records.measurements import CLASSES, GROUPS, joined_by_metric, split_by_metric
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
@@ -65,7 +65,8 @@ def reduce_shard(
         sizes={model.label: model.size_bytes for model in models},
         kept_sha256="",
     )
-    digest = save_raw(target / KEPT, record, pack_ragged(run.reduced, run.rows) | run.of_rows)
+    kept = pack_ragged(joined_by_metric(list(run.reduced.values())), run.rows)
+    digest = save_raw(target / KEPT, record, kept | run.of_rows)
     return record.model_copy(update={"kept_sha256": digest})
 
 
@@ -107,8 +108,10 @@ def _merge(
     of_rows = [_of_rows(arrays) for arrays in raw]
     reduced = join_shards([unpack_ragged(arrays) for arrays in raw], first.batch)
     about = Evaluation(**first.model_dump(include=_WHOLE), emulated=dict(emulated))
-    metric = resolve(job.spec.metric, job.root, list(first.outputs))
-    return score_and_record(about, metric, reduced, first.sizes, of_rows[0], target)
+    metrics = resolve_metrics(job.spec, job.root, list(first.outputs))
+    parts = split_by_metric(reduced, len(metrics))
+    by_metric = {metric.name: part for metric, part in zip(metrics, parts, strict=True)}
+    return score_and_record(about, metrics, by_metric, first.sizes, of_rows[0], target)
 
 
 def _of_rows(arrays: Arrays) -> Arrays:
@@ -118,5 +121,6 @@ def _of_rows(arrays: Arrays) -> Arrays:
 
 def _metric_sha256(job: Job) -> str:
     """Return a digest of the job's metric, including the user's code."""
-    metric = job.spec.metric.model_dump(mode="json", exclude_none=True)
+    several = [one.model_dump(mode="json", exclude_none=True) for one in job.spec.all_metrics.values()]
+    metric = several[0] if job.spec.metrics is None else several
     return sha256_text(canonical_json([metric, [sha256_file(file) for file in user_files(job)]]))

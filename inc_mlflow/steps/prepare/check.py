@@ -1,6 +1,6 @@
 """check: find what is wrong with a job before any work is spent on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +9,6 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.engines.emulating import check_emulation
 from inc_mlflow.engines.int8_source import check_fp32
-from inc_mlflow.engines.parts.engine import PartsEngine
 from inc_mlflow.errors import DataError, ModelError, SpecError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.planner import plan_layout
@@ -17,12 +16,12 @@ from inc_mlflow.hardware.topology import topology
 from inc_mlflow.measure.gate.power import split_power, split_power_at_best
 from inc_mlflow.measure.stats.score_range import declares_worst
 from inc_mlflow.metrics.metric import Metric
-from inc_mlflow.metrics.resolve import resolve
+from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.records import DataFacts
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.search.front import SHORTLIST
-from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.spec import GateSpec, Job, gates_of
 from inc_mlflow.steps.data import LabelCheck, open_data
 from inc_mlflow.steps.prepare.common_label import CommonLabel
 
@@ -49,12 +48,12 @@ def check(job: Job) -> CheckResult:
         METHODS.get(method_name(recipe.engine, recipe.method)).check(recipe)
     engine = ENGINES.get(job.spec.engines[0])
     check_fp32(engine, job.model)
-    if isinstance(engine, PartsEngine):
-        engine.check_function(job.model)
+    if engine.parts is not None:
+        engine.parts.check(job.model)
     interface = engine.interface(job.model)
     _check_readable(job, interface.other_outputs)
-    metric = resolve(job.spec.metric, job.root, list(interface.output_names))
-    labels, common = LabelCheck(job, metric), CommonLabel(job)
+    metrics = resolve_metrics(job.spec, job.root, list(interface.output_names))
+    labels, common = LabelCheck(job, metrics), CommonLabel(job)
 
     def see(split: str, given: np.ndarray | None) -> None:
         labels(split, given)
@@ -64,17 +63,22 @@ def check(job: Job) -> CheckResult:
     groups = data.groups("validation")
     facts = data.survey(progress.track, see)
     labels.finish()
-    _check_classes(job, metric, facts)
-    notes = (*facts.notes, where.text(), *_range(metric), *common.notes(job.spec.gate))
-    return CheckResult(facts, (*notes, _plan(job, metric, facts, groups)))
+    _check_classes(job, metrics[0], facts)
+    ranges = [note for metric in metrics for note in _range(metric)]
+    notes = (*facts.notes, where.text(), *ranges, *common.notes(job.spec.gate))
+    return CheckResult(facts, (*notes, *_plans(job, metrics, facts, groups)))
 
 
 def _check_readable(job: Job, others: Sequence[str]) -> None:
     """Raise DataError where the metric reads an output that is no tensor."""
-    read = [job.spec.metric.output, *dict(job.spec.metric.outputs).values()]
+    read = {
+        name: field
+        for field, metric in job.spec.all_metrics.items()
+        for name in (metric.output, *dict(metric.outputs).values())
+    }
     if unreadable := [name for name in read if name in others]:
         raise DataError(
-            f"metric: the model's output {unreadable[0]!r} is a sequence, map or optional; "
+            f"{read[unreadable[0]]}: the model's output {unreadable[0]!r} is a sequence, map or optional; "
             "choose one that is a tensor, or export the model without that conversion"
         )
 
@@ -99,13 +103,21 @@ def _check_classes(job: Job, metric: Metric, facts: DataFacts) -> None:
         )
 
 
-def _plan(job: Job, metric: Metric, facts: DataFacts, groups: np.ndarray | None) -> str:
+def _plans(job: Job, metrics: Sequence[Metric], facts: DataFacts, groups: np.ndarray | None) -> Iterator[str]:
+    """Say what the split can decide, by each metric that is judged."""
+    for metric, gate in zip(metrics, gates_of(job.spec.all_metrics.values(), job.spec.gate), strict=True):
+        if gate is not None:
+            plan = _plan(job, metric, gate, facts, groups)
+            yield f"by {metric.name}: {plan}" if len(metrics) > 1 else plan
+
+
+def _plan(job: Job, metric: Metric, gate: GateSpec, facts: DataFacts, groups: np.ndarray | None) -> str:
     rows, candidates = facts.splits["validation"].rows, len(job.spec.listed) or SHORTLIST
     if groups is not None:
-        return plan_groups(job, job.spec.gate, groups, candidates, whole=not metric.decomposable)
+        return plan_groups(job, gate, groups, candidates, whole=not metric.decomposable)
     if metric.binary:
-        return split_power(rows, job.spec.gate, candidates)
-    return split_power_at_best(rows, job.spec.gate, candidates, whole=not metric.decomposable)
+        return split_power(rows, gate, candidates)
+    return split_power_at_best(rows, gate, candidates, whole=not metric.decomposable)
 
 
 def plan_groups(job: Job, gate: GateSpec, groups: np.ndarray, candidates: int, whole: bool = False) -> str:

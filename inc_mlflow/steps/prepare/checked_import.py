@@ -1,13 +1,14 @@
 """Import a source so that its outputs are kept: a rewrite that changes them is left out."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.engine import Engine, Imported, LoadedModel, RunSettings
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.engine import Engine, Imported, Interface, LoadedModel, RunSettings
+from inc_mlflow.engines.find_row_axes import row_axes_of
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_files
 from inc_mlflow.steps.prepare.compare_outputs import (
@@ -29,6 +30,10 @@ class Rows:
     generated: bool = False
     missing: str | None = None
     """Why there are none."""
+    axes: RowAxes | None = None
+    """Where the models have their rows; None leaves that to the models."""
+    kept: RowAxes | None = None
+    """What the baseline shall say of itself, where its shapes would not say the same."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,17 @@ class CheckedImport:
 
 def rows_for(engine: Engine, source: Path, count: int) -> Rows:
     """Return generated rows that the source takes, where there are no data."""
-    inputs = rows_first_specs(engine.interface(source).inputs)
-    if not inputs:
+    interface = engine.interface(source)
+    if not interface.inputs:
         return Rows((), missing="the model has no inputs")
+    axes = _found_or_none(interface)
+    inputs = axes.specs(interface.inputs)
     try:
-        model = engine.load(source, RunSettings())
+        model = engine.load(source, RunSettings(axes=axes))
         for size in SIZES:
             rows = generated_rows(inputs, size, count)
             if _runs(model, rows[0]):
-                return Rows(rows, generated=True)
+                return Rows(rows, generated=True, axes=axes)
     except ModelError as error:
         return Rows((), missing=str(error))
     return Rows(
@@ -62,18 +69,29 @@ def rows_for(engine: Engine, source: Path, count: int) -> Rows:
     )
 
 
+def _found_or_none(interface: Interface) -> RowAxes:
+    """Return the axes of rows; where they are not clear, one call stands for a row."""
+    try:
+        return row_axes_of(interface)
+    except ModelError:
+        return RowAxes({spec.name: None for spec in interface.inputs}, dict.fromkeys(interface.output_names))
+
+
 def checked_import(engine: Engine, source: Path, folder: Path, rows: Rows) -> CheckedImport:
     """Write the baseline into ``folder`` and compare its outputs with the source's.
 
     Where they differ, or an import fails that the engine does not need to run the source, each rewrite alone
-    is left out, then all together. Raises ModelError with the fault of the whole import where none is right.
+    is left out, then all that were counted, then all. Raises ModelError with the fault of the whole import
+    where none is right.
     """
     reference = _Reference(engine, source, rows)
     faults: list[ModelError] = []
-    for without in _attempts(engine):
+    counts: dict[str, int] = {}
+    for without in _attempts(engine, counts):
         path = folder / engine.model_name
         try:
-            imported = engine.import_source(source, folder, without)
+            imported = engine.import_source(source, folder, without, rows.kept)
+            counts |= {name: imported.rewritten[name] for name in imported.rewritten if name not in counts}
             difference = reference.compare(path, imported)
         except ModelError as error:
             _remove(path)
@@ -89,7 +107,7 @@ class _Reference:
     """The source's outputs on some rows; ``error`` says why it does not run, None where it does."""
 
     def __init__(self, engine: Engine, source: Path, rows: Rows) -> None:
-        self._engine, self._source, self._rows = engine, source, rows.rows
+        self._engine, self._source, self._rows, self._axes = engine, source, rows.rows, rows.axes
         self._outputs: list[Arrays] = []
         self.error: str | None = None
         try:
@@ -115,12 +133,12 @@ class _Reference:
 
     def _of_source(self, rows: Sequence[Arrays]) -> list[Arrays]:
         """Return the source's outputs; the source does not stay in memory beside its baseline."""
-        model = self._engine.load(self._source, RunSettings())
+        model = self._engine.load(self._source, RunSettings(axes=self._axes))
         return [model(row) for row in rows]
 
     def _run(self, baseline: Path) -> list[Arrays]:
         try:
-            model = self._engine.load(baseline, RunSettings())
+            model = self._engine.load(baseline, RunSettings(axes=self._axes))
             outputs = [model(row) for row in self._rows]
         except ModelError as error:
             text = str(error).replace(str(baseline), f"{self._source}, as imported")
@@ -142,9 +160,13 @@ class _Reference:
             )
 
 
-def _attempts(engine: Engine) -> Iterator[tuple[str, ...]]:
+def _attempts(engine: Engine, counts: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Yield what to leave out; ``counts`` are filled meanwhile: what found nothing need not be left out."""
     yield ()
-    yield from ((name,) for name in engine.rewrites)
+    names = [name for name in engine.rewrites if counts.get(name, 1)]
+    yield from ((name,) for name in names)
+    if len(applied := tuple(name for name in names if name in counts)) > 1:
+        yield applied
     if len(engine.rewrites) > 1:
         yield tuple(engine.rewrites)
 

@@ -80,6 +80,16 @@ def compare_outputs(
     return Comparison(absolute, faults[0] if faults else None)
 
 
+def relative_difference(before: Sequence[Arrays], after: Sequence[Arrays]) -> float | None:
+    """Return the largest difference of any output, relative to its largest value; None where shapes differ.
+
+    Of outputs that are no floats it is the share of unequal values.
+    """
+    found = [_difference(name, before, after) for name in before[0]]
+    sizes = [one.size / (one.scale or 1.0) for one in found if not isinstance(one, str)]
+    return max(sizes, default=0.0) if len(sizes) == len(found) else None
+
+
 def nan_output(outputs: Sequence[Arrays]) -> str | None:
     """Return the name of an output with NaN; None where there is none."""
     found = (

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
-from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine
 from inc_mlflow.engines.int8_source import already_int8, check_fp32
 from inc_mlflow.errors import ModelError
@@ -15,7 +14,8 @@ from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
-from inc_mlflow.steps.data import open_data
+from inc_mlflow.steps.data import job_row_axes, open_data
+from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.prepare.import_parts import import_checked
@@ -36,7 +36,7 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     """
     check_fp32(ENGINES.get(job.spec.engines[0]), job.model)
     rows = _first_rows(job)
-    save_example(target, rows[0])
+    save_example(target, rows.rows[0])
     record = import_baselines(job.model, job.spec.engines, target, rows)
     reference = job.spec.engines[0]
     return record.model_copy(
@@ -56,11 +56,11 @@ def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder) / made_by.model_name
         with errors_name(f"the baseline of {job.model}", baseline):
-            import_checked(made_by, job.model, Path(folder), Rows(_first_rows(job)))
+            import_checked(made_by, job.model, Path(folder), _first_rows(job))
             yield baseline
 
 
-def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: list[Arrays]) -> ImportRecord:
+def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: Rows) -> ImportRecord:
     """Write a baseline for each engine; without ``rows`` they are compared on generated ones.
 
     Raises ModelError as ``import_model``.
@@ -69,7 +69,7 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
     files, interface = reference.source_files(source), reference.interface(source)
     if not interface.output_names:
         raise ModelError(f"{source}: none of its outputs is a tensor; export it with one")
-    compared = Rows(rows) if rows else rows_for(reference, source, COMPARED)
+    compared = rows if rows.rows else rows_for(reference, source, COMPARED)
     int8 = [f"{source.name}: {already_int8(found)}"] if (found := reference.int8_operators(source)) else []
     made = [_import(source, ENGINES.get(name), reference, target, compared) for name in engines]
     return ImportRecord(
@@ -80,7 +80,8 @@ def import_baselines(source: Path, engines: Sequence[str], target: Path, rows: l
         rows_generated=compared.generated,
         not_compared=interface.other_outputs,
         baselines=tuple(
-            _baseline(name, one, target, engines[0]) for name, one in zip(engines, made, strict=True)
+            _baseline(source, name, one, target, engines[0], compared)
+            for name, one in zip(engines, made, strict=True)
         ),
         notes=tuple(dict.fromkeys(chain(int8, *(_notes(source, one, compared) for one in made)))),
     )
@@ -92,7 +93,9 @@ def _import(source: Path, engine: Engine, reference: Engine, target: Path, rows:
     return import_checked(engine, source, folder, rows)
 
 
-def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> ImportedBaseline:
+def _baseline(
+    source: Path, name: str, made: CheckedImport, target: Path, reference: str, rows: Rows
+) -> ImportedBaseline:
     path = baseline_path(target, name, reference)
     return ImportedBaseline(
         engine=name,
@@ -101,6 +104,7 @@ def _baseline(name: str, made: CheckedImport, target: Path, reference: str) -> I
         facts=dict(made.imported.facts),
         largest_difference=made.difference,
         left_out=made.left_out,
+        rewritten=applied_rewrites(ENGINES.get(name), source, path, made, rows),
     )
 
 
@@ -110,6 +114,9 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
     if made.left_out:
         left_out = ", ".join(made.left_out)
         yield f"{source.name}: imported without the rewrites {left_out}, which would fail or change outputs"
+    if applied := {name: count for name, count in made.imported.rewritten.items() if count}:
+        places = ", ".join(f"{name} {count}" for name, count in applied.items())
+        yield f"{source.name}: rewritten for speed, computing the same: {places}"
     if rows.generated:
         yield (
             f"{source.name}: compared with its baseline on {len(rows.rows)} generated rows, for want of data"
@@ -118,6 +125,9 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
         yield f"{source.name}: not compared with its baseline: {rows.missing}"
 
 
-def _first_rows(job: Job) -> list[Arrays]:
+def _first_rows(job: Job) -> Rows:
     split = "calibration" if job.spec.data.calibration is not None else "validation"
-    return [inputs for inputs, *_ in islice(open_data(job).rows(split, size=1), COMPARED)]
+    rows = [inputs for inputs, *_ in islice(open_data(job).rows(split, size=1), COMPARED)]
+    axes = job_row_axes(job)
+    plain = axes.first_everywhere and not job.spec.data.axes
+    return Rows(rows, axes=axes, kept=None if plain else axes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.files import sha256_file, sha256_text, write_text
-from inc_mlflow.measure.gate.evidence import Measured
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.measurements import JOB, evidence_files, load_pools, pools_of_job
 from inc_mlflow.records import (
     RECORD,
@@ -30,7 +30,7 @@ from inc_mlflow.tracking.registry.versions import model_id_of_digest
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE
 from inc_mlflow.tracking.runs.execution import Execution
 from inc_mlflow.tracking.runs.jobs import log_job
-from inc_mlflow.tracking.runs.numbers import own_name
+from inc_mlflow.tracking.runs.numbers import own_names
 from inc_mlflow.tracking.runs.saved_views import write_views
 from inc_mlflow.tracking.server.connection import Server, connected
 
@@ -68,7 +68,9 @@ def track(
         logged = log_job(
             client, server, execution, {TRADEOFF: picture, **_artifacts(baseline, candidates, evidence)}
         )
-        no_views = write_views(client, logged.experiment_id, (own_name(judged.metric.name),))
+        no_views = write_views(
+            client, logged.experiment_id, own_names([one.name for one in judged.all_metrics])
+        )
     return TrackingRecord(
         tracking_uri=server.tracking_uri,
         experiment_id=logged.experiment_id,

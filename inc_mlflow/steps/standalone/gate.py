@@ -14,6 +14,5 @@ def judge_records(directories: list[Path], gate: GateSpec) -> dict[str, Any]:
     Raises DataError where records are missing or do not belong together.
     """
     judged = judge_pools(find_pools(directories), gate)
-    kept = {"verdict", "reasons", "metric", "table", "policy_sha256"}
-    kept = {"verdict", "reasons", "metric", "table", "policy_sha256"}
+    kept = {"verdict", "reasons", "metric", "metrics", "table", "policy_sha256"}
     return judged.model_dump(mode="json", include=kept) | {"best": judged.best().model_dump(mode="json")}

@@ -60,6 +60,7 @@ def evaluate_one(
     return {
         "metric": result.metric,
         "value": evaluated.value,
+        **_further(result),
         "n": result.rows,
         "model_sha256": result.evidence.models[CANDIDATE],
         "data_sha256": result.evidence.data_sha256,
@@ -138,6 +139,14 @@ def _save(record: Record, folder: Path, start: float) -> None:
 
 def _record_path(target: Path | None) -> dict[str, str]:
     return {"record": str(target)} if target else {}
+
+
+def _further(result: EvaluationRecord) -> dict[str, Any]:
+    """Return the values by the job's other metrics; null where one is no number."""
+    if not result.further:
+        return {}
+    values = {name: found.results[CANDIDATE].value for name, found in result.further_results.items()}
+    return {"metrics": {result.metric: result.results[CANDIDATE].value} | values}
 
 
 def _emulated(isa: Isa, result: EvaluationRecord) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.conform import conform
-from inc_mlflow.engines.row_axes import rows_first_specs
+from inc_mlflow.engines.find_row_axes import row_axes_of
 from inc_mlflow.errors import DataError
 from inc_mlflow.registry.datasets import DATASETS
 from inc_mlflow.registry.engines import ENGINES
@@ -18,7 +18,8 @@ def npz_rows(model: Path, data: Path, limit: int) -> Iterator[Arrays]:
 
     Raises DataError where it has no rows, or its arrays do not fit the inputs.
     """
-    inputs = rows_first_specs(engine_taking(model, list(ENGINES)).interface(model).inputs)
+    interface = engine_taking(model, list(ENGINES)).interface(model)
+    inputs = row_axes_of(interface).specs(interface.inputs)
     source = DATASETS.get("npz")(FileSplit(path=str(data.resolve())), Path(), "--data", inputs)
     if not source.rows:
         raise DataError(f"--data: {data} has no rows; give some")

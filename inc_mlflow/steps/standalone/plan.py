@@ -1,22 +1,25 @@
 """The plan command: what a validation split can decide, before any work."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.measure.gate.build_criteria import pair_outcomes, relative_drop_of
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.measurements import load_measured
 from inc_mlflow.measure.gate.power import DISAGREEMENTS, split_power, split_power_by_spread, strictest
 from inc_mlflow.records import BASELINE
 from inc_mlflow.search.front import SHORTLIST
-from inc_mlflow.spec import GateSpec, Job
+from inc_mlflow.spec import GateSpec, Job, gates_of
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
 from inc_mlflow.steps.prepare.check import independent, plan_groups
 from inc_mlflow.steps.prepare.common_label import CommonLabel
 from inc_mlflow.steps.prepare.import_model import imported_baseline
+from inc_mlflow.steps.prepare.try_metric import try_metric
 
 
 def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str, Any]:
@@ -31,29 +34,41 @@ def plan_rows(rows: int, gate: GateSpec, disagreement: float | None) -> dict[str
 def plan_job(
     job: Job, gate: GateSpec | None, candidate: Path | None, disagreement: float | None
 ) -> dict[str, Any]:
-    """Return what the job's validation split can decide.
+    """Return what the job's validation split can decide, by each metric that is judged.
 
     The disagreement of a given candidate is measured on the tuning split. For rows in groups it is only what
     they can show at best, since tuning rows have no groups; ``groups`` is their number.
-    Raises SpecError where the tuning split is missing.
+    Raises SpecError where the tuning split is missing, and the IncError of a metric that does not take the
+    model's outputs.
     """
     gate = gate or job.spec.gate
     data, common = open_data(job), CommonLabel(job)
+    try_metric(job)
     rows, groups = data.survey(check_labels=common).splits["validation"].rows, data.groups("validation")
     candidates = len(job.spec.listed) or SHORTLIST
     if groups is not None:
-        text = plan_groups(job, gate, groups, candidates)
+        texts = _by_metric(job, gate, lambda _, limits: plan_groups(job, limits, groups, candidates))
     elif candidate is not None:
-        text = _plan_measured(job, gate, candidate, rows, candidates)
+        texts = _plan_measured(job, gate, candidate, rows, candidates)
     else:
-        text = split_power(
-            rows, gate, candidates, (disagreement,) if disagreement is not None else DISAGREEMENTS
-        )
+        shares = (disagreement,) if disagreement is not None else DISAGREEMENTS
+        texts = _by_metric(job, gate, lambda _, limits: split_power(rows, limits, candidates, shares))
     counted = {"rows": rows} | ({} if groups is None else {"groups": independent(groups)})
-    return {"plan": "; ".join([text, *common.notes(gate)]), **counted, "candidates": candidates}
+    return {"plan": "; ".join([*texts, *common.notes(gate)]), **counted, "candidates": candidates}
 
 
-def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> str:
+def _by_metric(job: Job, gate: GateSpec, plan: Callable[[int, GateSpec], str]) -> list[str]:
+    """Return the plan by each metric that is judged, of its number and its limits."""
+    metrics = job.spec.all_metrics.values()
+    judged = [
+        (metric.called, plan(number, limits))
+        for number, (metric, limits) in enumerate(zip(metrics, gates_of(metrics, gate), strict=True))
+        if limits is not None
+    ]
+    return [text if len(judged) == 1 else f"by {name}: {text}" for name, text in judged]
+
+
+def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candidates: int) -> list[str]:
     if "tuning" not in job.spec.data.splits():
         raise SpecError(
             "data.tuning: a candidate's disagreement is measured there; give the split, or --disagreement"
@@ -64,6 +79,14 @@ def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candida
             model_at(CANDIDATE, candidate, job.spec.engines),
         ]
         tuned = load_measured(Path(folder), evaluate_models(job, models, "tuning", Path(folder)), None)
+
+    def plan(number: int, limits: GateSpec) -> str:
+        return _by_outcomes(candidate, tuned.by_metric[number], limits, rows, candidates)
+
+    return _by_metric(job, gate, plan)
+
+
+def _by_outcomes(candidate: Path, tuned: Measured, gate: GateSpec, rows: int, candidates: int) -> str:
     pair = pair_outcomes(CANDIDATE, tuned)
     if pair is None:
         raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")

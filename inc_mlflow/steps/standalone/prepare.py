@@ -17,6 +17,7 @@ from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
@@ -29,7 +30,7 @@ def write_baseline(source: Path, target: Path, data: Path | None) -> dict[str, A
     engine = engine_taking(source, list(ENGINES))
     with writable(target):
         target.mkdir(parents=True, exist_ok=True)
-        rows = list(npz_rows(source, data, COMPARED)) if data else []
+        rows = Rows(list(npz_rows(source, data, COMPARED)) if data else [])
         record = import_baselines(source, [engine.name], target, rows)
     record.save(target)
     baseline = record.baselines[0]

@@ -21,6 +21,7 @@ from inc_mlflow.steps.compress.search import JOURNAL, search_recipes
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.prepare.calibrate import collect_statistics, needed_kinds
 from inc_mlflow.steps.prepare.import_model import imported_baseline
+from inc_mlflow.steps.prepare.try_metric import try_metric
 
 LOCK = ".lock"
 
@@ -36,6 +37,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
     if "calibration" not in job.spec.data.splits() or "tuning" not in job.spec.data.splits():
         raise DataError("data: a search needs the splits calibration and tuning; give both")
+    try_metric(job)
     with _claimed(target), imported_baseline(job) as path, tempfile.TemporaryDirectory() as folder:
         result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
         if not result.shortlist:
@@ -49,6 +51,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
             baseline_sha256=result.baseline_sha256, candidates=candidates, trials=trials
         )
         record.save(target)
+    metrics = [metric_facts(one).model_dump(mode="json") for one in job.spec.all_metrics.values()]
     chosen = zip(result.shortlist, candidates, strict=True)
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
@@ -59,7 +62,8 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
         "planned": result.planned,
-        "metric": metric_facts(job.spec.metric).model_dump(mode="json"),
+        "metric": metrics[0],
+        "metrics": metrics,
     }
 
 
@@ -82,7 +86,8 @@ def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
-    return split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    plan = split_power(rows, job.spec.gate, len(shortlist), sorted(set(shares)), right)
+    return f"by {next(iter(job.spec.all_metrics.values())).called}: {plan}" if first.further else plan
 
 
 @contextmanager
@@ -118,6 +123,7 @@ _COLUMNS = {
     "label",
     "accuracy",
     "relative_drop",
+    "further",
     "speedup",
     "output_error",
     "size_bytes",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.engines.parts.engine import ENGINE
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, reason
 from inc_mlflow.registry.engines import engine_packages
 from inc_mlflow.tracking.flavors.files import FLAVOR_NAME, add_flavor, check_files, flavors_of, log_files
 from inc_mlflow.tracking.flavors.flavor import LoggedInterface
@@ -62,11 +62,11 @@ class PartsFlavor:
         right = set(flavors) == {FLAVOR_NAME, _PYFUNC} and _is_ours(flavors[_PYFUNC])
         check_files(folder, model_id, right, (_REQUIREMENTS, _ENVIRONMENT))
         known = {*_PACKAGES, *engine_packages()}
-        for line in (folder / _REQUIREMENTS).read_text().splitlines():
+        for line in _text(folder / _REQUIREMENTS, model_id).splitlines():
             found = _LINE.fullmatch(line)
             if found is None or found[1] not in known:
                 raise DataError(f"logged model {model_id}: {_REQUIREMENTS} installs {line!r}; it was altered")
-        if not _is_environment((folder / _ENVIRONMENT).read_text()):
+        if not _is_environment(_text(folder / _ENVIRONMENT, model_id)):
             raise DataError(
                 f"logged model {model_id}: {_ENVIRONMENT} is not that of inc-mlflow; it was altered"
             )
@@ -89,6 +89,15 @@ class _Served:
 def _load_pyfunc(path: str) -> _Served:
     """Load a model of parts; MLflow calls this by its name, with the path of the folder."""
     return _Served(ENGINE.load(Path(path), RunSettings(threads=0)))
+
+
+def _text(file: Path, model_id: str) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"logged model {model_id}: {file.name} cannot be read ({reason(error)}); log it again"
+        ) from error
 
 
 def _is_ours(flavor: Any) -> bool:

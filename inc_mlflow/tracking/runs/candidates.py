@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.records import RejectedRecipe, Row
 from inc_mlflow.tracking.flavors.logged_models import ensure_model, find_logged
 from inc_mlflow.tracking.runs.execution import ExecutionLog
+from inc_mlflow.tracking.runs.metric_verdicts import verdict_tag
 from inc_mlflow.tracking.runs.notes import row_note
 from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
@@ -105,13 +106,17 @@ def _on_pools(log: ExecutionLog, row: Row) -> dict[str, float]:
 def _tags(log: ExecutionLog, row: Row) -> dict[str, str]:
     note = row_note(log.execution.judgement, row, log.parent)
     verdict = {} if row.verdict is None else {VERDICT: row.verdict}
-    return {
-        ROLE: _role(row),
-        RECIPE: row.recipe,
-        ENGINE: row.engine,
-        DIGEST: row.sha256,
-        NOTE: note,
-    } | verdict
+    return (
+        {
+            ROLE: _role(row),
+            RECIPE: row.recipe,
+            ENGINE: row.engine,
+            DIGEST: row.sha256,
+            NOTE: note,
+        }
+        | verdict
+        | verdict_tag(row.metrics)
+    )
 
 
 def _role(row: Row) -> str:

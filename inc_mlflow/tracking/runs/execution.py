@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from inc_mlflow.measure.gate.evidence import Measured
+    from inc_mlflow.measure.gate.measured import Measured
     from inc_mlflow.tracking.flavors.flavor import LoggedInterface
 
 
@@ -50,7 +50,8 @@ class Execution:
         """Return the params that all metrics of a pool depend on; by default of the first pool."""
         evaluation = (self.pools[pool] if pool else next(iter(self.pools.values()))).evaluation
         digests = {f"inc.{name}_sha256": digest for name, digest in self.digests.items()}
-        return {"inc.metric": evaluation.metric} | _host(evaluation.evidence.host) | digests
+        further = {"inc.further_metrics": ", ".join(evaluation.further)} if evaluation.further else {}
+        return {"inc.metric": evaluation.metric} | further | _host(evaluation.evidence.host) | digests
 
     def standing(self, row: Row, pool: str = "") -> float | None:
         """Return the key that sorts a row by its place in the table, or by that among a pool's numbers.

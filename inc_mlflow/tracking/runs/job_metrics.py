@@ -1,16 +1,18 @@
 """The metrics of the jobs in an experiment, as their runs name them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from inc_mlflow.tracking.runs.numbers import own_name
+from inc_mlflow.tracking.runs.numbers import own_names
 from inc_mlflow.tracking.runs.tagged_runs import JOB, METRICS, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+_ANY = re.compile(r"accuracy|metric_\d{1,2}")
 METRIC = "inc.metric"
 """Param with the name of the job's first metric."""
 
@@ -26,13 +28,13 @@ def _metrics(run: "Run") -> tuple[str, ...]:
     try:
         names = json.loads(run.data.tags[METRICS])
     except (KeyError, ValueError):
-        names = [own_name(run.data.params[METRIC])] if METRIC in run.data.params else []
+        names = list(own_names([run.data.params[METRIC]])) if METRIC in run.data.params else []
     return tuple(filter(_is_shown, names)) if isinstance(names, list) else ()
 
 
 def _is_shown(name: object) -> bool:
     """Tell whether a tag, which anybody may write, names a metric that a job of ours can have."""
-    return isinstance(name, str) and (name == "accuracy" or own_name(name) == name)
+    return isinstance(name, str) and bool(_ANY.fullmatch(name) or own_names([name]) == (name,))
 
 
 def _jobs(client: "MlflowClient", experiment_id: str) -> Iterator["Run"]:

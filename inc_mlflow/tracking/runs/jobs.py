@@ -12,7 +12,7 @@ from inc_mlflow.tracking.runs.experiments import ensure_experiment, given_run
 from inc_mlflow.tracking.runs.leftovers import end_runs
 from inc_mlflow.tracking.runs.measurements import log_measurement
 from inc_mlflow.tracking.runs.notes import job_note
-from inc_mlflow.tracking.runs.numbers import own_name, row_metrics
+from inc_mlflow.tracking.runs.numbers import own_names, row_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
     JOB,
     METRICS,
@@ -80,7 +80,7 @@ def _describe(log: ExecutionLog, parent: "Run", files: Mapping[str, Path]) -> No
         SESSION: execution.key,
         VERDICT: execution.judgement.verdict,
         NOTE: job_note(execution.judgement, log.parent),
-        METRICS: json.dumps([own_name(execution.judgement.metric.name)]),
+        METRICS: json.dumps(own_names([one.name for one in execution.judgement.all_metrics])),
     }
     best = next(iter(execution.judgement.candidates), None)
     numbers = (

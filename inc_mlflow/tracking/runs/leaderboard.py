@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, get_args
 from inc_mlflow.errors import TrackingError
 from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.metrics.resolve import metric_facts
-from inc_mlflow.records import Interval, PoolResult, Row, Verdict
+from inc_mlflow.records import Interval, MetricFacts, MetricResult, PoolResult, Row, Verdict
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec import JobSpec
 from inc_mlflow.tracking.runs.artifacts import EVIDENCE, fetch_artifact
+from inc_mlflow.tracking.runs.metric_verdicts import read_verdicts
+from inc_mlflow.tracking.runs.numbers import drop_name, own_names
 from inc_mlflow.tracking.runs.tagged_runs import (
     CANDIDATE,
     DIGEST,
@@ -74,8 +76,8 @@ def find_leaderboard(client: "MlflowClient", experiment: str, pool: str | None =
         raise TrackingError(f"experiment {experiment!r}: no job has measured anything in it yet; run one")
     spec = _spec(client, job)
     children = list(_runs(client, str(found.experiment_id), f"tags.`{PARENT}` = '{job}'"))
-    higher_is_better = metric_facts(spec.metric).higher_is_better
-    whole, on_pool = (leaderboard_rows(children, job, one, higher_is_better) for one in (None, pool))
+    metrics = [metric_facts(one) for one in spec.all_metrics.values()]
+    whole, on_pool = (leaderboard_rows(children, job, one, metrics) for one in (None, pool))
     return Leaderboard(job, spec, on_pool, whole[0].row)
 
 
@@ -86,9 +88,11 @@ def latest_job(runs: Iterable["Run"]) -> str | None:
 
 
 def leaderboard_rows(
-    runs: Iterable["Run"], job: str, pool: str | None, higher_is_better: bool
+    runs: Iterable["Run"], job: str, pool: str | None, metrics: Sequence[MetricFacts]
 ) -> tuple[LeaderboardRow, ...]:
     """Return a job's candidates, best first; ``runs`` may hold other runs, in any order.
+
+    ``metrics`` are the job's, the first of which orders the rows.
 
     Raises TrackingError where there is none, or the pool measured nothing.
     """
@@ -103,13 +107,17 @@ def leaderboard_rows(
         raise TrackingError(
             f"pool {pool!r}: run {job} measured nothing there; it measured on {', '.join(measured)}"
         )
-    found = [_leaderboard_row(run, measured, pool) for run in candidates.values()]
+    found = [_leaderboard_row(run, measured, pool, metrics) for run in candidates.values()]
     by_digest = {one.row.sha256: one for one in found}
-    return tuple(by_digest[row.sha256] for row in in_order([one.row for one in found], higher_is_better))
+    ordered = in_order([one.row for one in found], metrics[0].higher_is_better)
+    return tuple(by_digest[row.sha256] for row in ordered)
 
 
 def _leaderboard_row(
-    candidate: "Run", measured: Mapping[str, Mapping[str, "Run"]], pool: str | None
+    candidate: "Run",
+    measured: Mapping[str, Mapping[str, "Run"]],
+    pool: str | None,
+    metrics: Sequence[MetricFacts],
 ) -> LeaderboardRow:
     """Return a candidate's row.
 
@@ -131,19 +139,36 @@ def _leaderboard_row(
         size_bytes=round(candidate.data.metrics[_SIZE] * 1e6),
         verdict=tags[VERDICT],
         reasons=(),
-        per_pool={name: _result(run) for name, run in on.items()},
+        per_pool={name: _result(run, metrics) for name, run in on.items()},
+        metrics=_by_metric(shown, metrics) if shown else {},
     )
     return LeaderboardRow(row, _finite(numbers, "p99_ms"))
 
 
-def _result(run: "Run") -> PoolResult:
+def _result(run: "Run", metrics: Sequence[MetricFacts]) -> PoolResult:
     numbers = run.data.metrics
     return PoolResult(
         accuracy=_interval(numbers, "accuracy"),
         relative_drop=_interval(numbers, "relative_drop"),
         speedup=_interval(numbers, "speedup"),
         verdict=run.data.tags[VERDICT],
+        metrics=_by_metric(run, metrics),
     )
+
+
+def _by_metric(run: "Run", metrics: Sequence[MetricFacts]) -> dict[str, MetricResult]:
+    """Return a run's results by metric; a run from before there were several says no verdict of each."""
+    numbers, names = run.data.metrics, [metric.name for metric in metrics]
+    keys = [("accuracy", "relative_drop"), *((name, drop_name(name)) for name in own_names(names)[1:])]
+    verdicts = read_verdicts(run.data.tags)
+    return {
+        name: MetricResult(
+            accuracy=_interval(numbers, value),
+            relative_drop=_interval(numbers, drop),
+            verdict=verdicts.get(name),
+        )
+        for name, (value, drop) in zip(names, keys, strict=True)
+    }
 
 
 def _interval(numbers: Mapping[str, float], name: str) -> Interval | None:

@@ -2,6 +2,7 @@
 
 from inc_mlflow.records import Row
 from inc_mlflow.tracking.runs.execution import ExecutionLog
+from inc_mlflow.tracking.runs.metric_verdicts import verdict_tag
 from inc_mlflow.tracking.runs.notes import pool_note
 from inc_mlflow.tracking.runs.numbers import pool_metrics
 from inc_mlflow.tracking.runs.tagged_runs import (
@@ -26,7 +27,8 @@ def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> No
     if is_run_finished(run):
         return
     measured, facts = log.execution.pools[pool], log.execution.facts(pool)
-    verdict = {VERDICT: row.verdict, _ON_POOL: row.per_pool[pool].verdict} if row.verdict else {}
+    result = row.per_pool[pool]
+    verdict = {VERDICT: row.verdict, _ON_POOL: result.verdict} if row.verdict else {}
     layout = {"inc.layout": measured.benchmark.layout} if measured.benchmark else {}
     about = {RECIPE: row.recipe, POOL: pool, DIGEST: row.sha256} | verdict
     note = pool_note(log.execution.judgement, row, pool, log.parent, measured.benchmark)
@@ -36,6 +38,6 @@ def log_measurement(log: ExecutionLog, row: Row, pool: str, model_id: str) -> No
         run,
         params=facts | layout | about,
         numbers=numbers,
-        tags=about | {MODEL_ID: model_id, NOTE: note},
+        tags=about | {MODEL_ID: model_id, NOTE: note} | verdict_tag(result.metrics),
     )
     log.client.set_terminated(run.info.run_id, "FINISHED")

@@ -1,34 +1,51 @@
 """Notes on runs and models: the verdict, the command that would promote the model, and a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from inc_mlflow.formatting import markdown_table, percent, size, times
-from inc_mlflow.records import BenchmarkRecord, Interval, JudgementRecord, MetricFacts, PoolResult, Row
+from inc_mlflow.records import (
+    BenchmarkRecord,
+    Interval,
+    JudgementRecord,
+    MetricFacts,
+    MetricResult,
+    PoolResult,
+    Row,
+)
 from inc_mlflow.spec.pools import is_emulated
 
 _NOTHING = "-"
+_Numbers = Row | PoolResult | MetricResult
 
 
 def job_note(judgement: JudgementRecord, run_id: str) -> str:
     """Return a job's note: its best candidate, and the whole table."""
-    rows = [[row.recipe, *_cells(row), size(row.size_bytes), row.verdict or ""] for row in judgement.table]
-    rows += [[one.label, *[_NOTHING] * 4, "fail"] for one in judgement.rejected]
-    table = markdown_table(("recipe", *_names(judgement.metric), "size", "verdict"), rows)
+    metrics = judgement.all_metrics
+    rows = [
+        [row.recipe, *_cells(row, metrics), size(row.size_bytes), row.verdict or ""]
+        for row in judgement.table
+    ]
+    names = _names(metrics)
+    rows += [[one.label, *[_NOTHING] * len(names), _NOTHING, "fail"] for one in judgement.rejected]
+    table = markdown_table(("recipe", *names, "size", "verdict"), rows)
     reasons = tuple(one.reason for one in judgement.rejected)
     if not judgement.candidates:
         return _note(judgement.headline(), "No recipe gave a candidate.", table, judgement.reasons)
     best = judgement.best()
-    said = f"{judgement.headline()}, {_figures(best, judgement.metric)}"
+    said = f"{judgement.headline()}, {_figures(best, metrics)}"
     command = promotion_command(judgement, best, run_id)
     return _note(said, command, table, (*judgement.reasons, *reasons))
 
 
 def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     """Return a model's note: its results on each pool."""
-    rows = [[pool, *_cells(one), one.verdict if row.verdict else ""] for pool, one in row.per_pool.items()]
-    table = markdown_table(("pool", *_names(judgement.metric), "verdict"), rows)
-    metric = judgement.metric
-    said = f"{row.verdict}: {_figures(row, metric)}" if row.verdict else _reference(row, metric)
+    metrics = judgement.all_metrics
+    rows = [
+        [pool, *_cells(one, metrics), one.verdict if row.verdict else ""]
+        for pool, one in row.per_pool.items()
+    ]
+    table = markdown_table(("pool", *_names(metrics), "verdict"), rows)
+    said = f"{row.verdict}: {_figures(row, metrics)}" if row.verdict else _reference(row, metrics)
     return _note(said, promotion_command(judgement, row, run_id), table, row.reasons)
 
 
@@ -36,11 +53,11 @@ def pool_note(
     judgement: JudgementRecord, row: Row, pool: str, run_id: str, benchmark: BenchmarkRecord | None
 ) -> str:
     """Return a measurement's note: one model on one pool; an emulated pool has no benchmark."""
-    result = row.per_pool[pool]
+    result, metrics = row.per_pool[pool], judgement.all_metrics
     said = (
-        f"{result.verdict}: {_loss(result, judgement.metric)}, {_speed(pool, result.speedup)}"
+        f"{result.verdict}: {', '.join(_losses(result, metrics))}, {_speed(pool, result.speedup)}"
         if row.verdict
-        else f"{_reference(row, judgement.metric)} on {pool}"
+        else f"{_reference(row, metrics)} on {pool}"
     )
     speed = benchmark.models.get(row.recipe) if benchmark else None
     timed = (
@@ -48,13 +65,18 @@ def pool_note(
         if speed
         else [_NOTHING] * 3
     )
-    header = (*_names(judgement.metric), "samples/s", "p50 ms", "p99 ms", "size", "layout")
-    cells = [*_cells(result), *timed, size(row.size_bytes), benchmark.layout if benchmark else _NOTHING]
+    header = (*_names(metrics), "samples/s", "p50 ms", "p99 ms", "size", "layout")
+    cells = [
+        *_cells(result, metrics),
+        *timed,
+        size(row.size_bytes),
+        benchmark.layout if benchmark else _NOTHING,
+    ]
     return _note(said, promotion_command(judgement, row, run_id), markdown_table(header, [cells]), ())
 
 
-def _names(metric: MetricFacts) -> tuple[str, str, str]:
-    return metric.name, metric.loss, "speed-up"
+def _names(metrics: Sequence[MetricFacts]) -> list[str]:
+    return [*(text for metric in metrics for text in (metric.name, metric.loss)), "speed-up"]
 
 
 def promotion_command(judgement: JudgementRecord, row: Row, run_id: str) -> str:
@@ -89,16 +111,35 @@ def _on_pools(judgement: JudgementRecord, row: Row, command: str) -> str:
     return f" {command} gives it the alias of {', '.join(passed)} where it is the fastest that passes there."
 
 
-def _reference(row: Row, metric: MetricFacts) -> str:
-    return f"baseline: {metric.name} {_cells(row)[0]}, {size(row.size_bytes)}"
+def _reference(row: Row, metrics: Sequence[MetricFacts]) -> str:
+    values = [f"{name} {_value(one)}" for name, one in _by_metric(row, metrics)]
+    return f"baseline: {', '.join(values)}, {size(row.size_bytes)}"
 
 
-def _figures(row: Row, metric: MetricFacts) -> str:
+def _figures(row: Row, metrics: Sequence[MetricFacts]) -> str:
     speeds = [_speed(pool, one.speedup) for pool, one in row.per_pool.items() if not is_emulated(pool)]
-    return ", ".join([_loss(row, metric), *speeds])
+    return ", ".join([*_losses(row, metrics), *speeds])
 
 
-def _loss(result: Row | PoolResult, metric: MetricFacts) -> str:
+def _by_metric(result: Row | PoolResult, metrics: Sequence[MetricFacts]) -> list[tuple[str, _Numbers]]:
+    """Pair the names of metrics with their numbers; those of the first are the row's own."""
+    further = [(metric.name, result.metrics[metric.name]) for metric in metrics[1:]]
+    return [(metrics[0].name, result), *further]
+
+
+def _losses(result: Row | PoolResult, metrics: Sequence[MetricFacts]) -> list[str]:
+    """Write the loss by each metric, which is named where there are several."""
+    found = [
+        _loss(one, metric) for (_, one), metric in zip(_by_metric(result, metrics), metrics, strict=True)
+    ]
+    return (
+        found
+        if len(metrics) == 1
+        else [f"{metric.name} {text}" for metric, text in zip(metrics, found, strict=True)]
+    )
+
+
+def _loss(result: _Numbers, metric: MetricFacts) -> str:
     drop = result.relative_drop
     if drop is None:
         return "no number" if result.accuracy is None else f"no relative {metric.loss}"
@@ -109,10 +150,17 @@ def _speed(pool: str, speedup: Interval | None) -> str:
     return f"{times(speedup.value)} on {pool}" if speedup else f"no speed on {pool}"
 
 
-def _cells(result: Row | PoolResult) -> list[str]:
-    accuracy = f"{result.accuracy.value:.4f}" if result.accuracy else _NOTHING
-    drop = percent(result.relative_drop.value) if result.relative_drop else _NOTHING
-    return [accuracy, drop, _bounded(result.speedup)]
+def _cells(result: Row | PoolResult, metrics: Sequence[MetricFacts]) -> list[str]:
+    cells = [
+        text
+        for _, one in _by_metric(result, metrics)
+        for text in (_value(one), percent(one.relative_drop.value) if one.relative_drop else _NOTHING)
+    ]
+    return [*cells, _bounded(result.speedup)]
+
+
+def _value(result: _Numbers) -> str:
+    return f"{result.accuracy.value:.4f}" if result.accuracy else _NOTHING
 
 
 def _bounded(speedup: Interval | None) -> str:

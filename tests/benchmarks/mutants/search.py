@@ -93,7 +93,7 @@ SEARCH = (
             "or trial.recipe not in protected]",
             "or True]",
         ),
-        ("a drop within the limit counts as sure", "relative_drop.high <=", "relative_drop.value <="),
+        ("a drop within the limit counts as sure", "drop.high <= limit", "drop.value <= limit"),
         (
             "the least bad trial is the fastest",
             "(_speed(trial) < 1, *_loss(trial), -_speed(trial))",
@@ -101,8 +101,8 @@ SEARCH = (
         ),
         (
             "luck on a few rows decides",
-            "max(0.0, trial.relative_drop.low)",
-            "max(0.0, trial.relative_drop.value)",
+            "max(0.0, drop.low)",
+            "max(0.0, drop.value)",
         ),
     ),
     *changes_of(

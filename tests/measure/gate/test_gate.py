@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.gate.evidence import Measured
 from inc_mlflow.measure.gate.judge import judge
+from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.binary import relative_bounds
 from inc_mlflow.records import BASELINE, Evaluated, Interval, Slow
 from inc_mlflow.spec import GateSpec

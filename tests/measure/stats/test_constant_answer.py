@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inc_mlflow.errors import DataError
-from inc_mlflow.measure.stats.constant_answer import constant_answer, plain_outcomes
+from inc_mlflow.measure.stats.constant_answer import constant_answer, first_answers, plain_outcomes
 from inc_mlflow.measure.stats.outcomes import OPTIONAL, SCORE, Scoring, evaluate_rows
 
 LABELS = np.r_[np.full(3, 1), np.full(7, 2), np.full(10, 0)]
@@ -27,17 +27,17 @@ def perfect(inputs):
 
 @pytest.mark.parametrize("scoring", [BY_ROW, WHOLE])
 def test_the_best_answer_of_some_rows_is_that_for_all(scoring):
-    answer = constant_answer(perfect, rows(), scoring, higher_is_better=True)
+    answer = constant_answer(first_answers(perfect, rows()), scoring, higher_is_better=True)
     given = answer({"x": np.zeros((4, 1))})
     assert given["y"].tolist() == [[1, 0, 0]] * 4
     assert given["version"] == 7  # an output without rows stays as it is
-    worst = constant_answer(perfect, rows(), scoring, higher_is_better=False)
+    worst = constant_answer(first_answers(perfect, rows()), scoring, higher_is_better=False)
     assert worst({"x": np.zeros((1, 1))})["y"].tolist() == [[0, 1, 0]]
 
 
 @pytest.mark.parametrize(("scoring", "replicates"), [(BY_ROW, 20), (WHOLE, 1)])
 def test_it_is_scored_beside_the_models_without_resamples(scoring, replicates):
-    answer = constant_answer(perfect, rows(), scoring, higher_is_better=True)
+    answer = constant_answer(first_answers(perfect, rows()), scoring, higher_is_better=True)
     kept = evaluate_rows({"baseline": perfect}, "baseline", rows(6), scoring, 2, answer)
     found = plain_outcomes(kept[OPTIONAL], kept["baseline"], scoring)
     assert (found.value, found.replicates.shape) == (0.5, (replicates,))
@@ -64,7 +64,7 @@ def refusing(stage):
 @pytest.mark.parametrize("stage", ["keep", "score"])
 def test_a_metric_that_refuses_it_measures_the_models_all_the_same(stage):
     scoring = refusing(stage)
-    answer = constant_answer(perfect, rows(), scoring, higher_is_better=True)
+    answer = constant_answer(first_answers(perfect, rows()), scoring, higher_is_better=True)
     kept = evaluate_rows({"baseline": perfect}, "baseline", rows(), scoring, 1, answer)
     assert set(kept) == {"baseline"}
     assert kept["baseline"][SCORE].mean() == 1

@@ -21,6 +21,7 @@ from inc_mlflow.spec import Job, parse_recipe
 from inc_mlflow.steps.compress.quantize import quantize
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import import_baselines, import_model
 from inc_mlflow.tracking.runs.notes import job_note
 from tests.support.gate_measurements import FAST, GATE, PASS, measured, model
@@ -129,7 +130,9 @@ def test_an_int8_baseline_of_somebody_elses_is_refused_by_each_recipe(tmp_path):
 def test_importing_an_int8_model_alone_says_that_it_is_one(tmp_path):
     made(tmp_path, linear(), "{method: dynamic}")
     (tmp_path / "again").mkdir()
-    record = import_baselines(tmp_path / "candidates/1/model.onnx", ["onnxruntime"], tmp_path / "again", [])
+    record = import_baselines(
+        tmp_path / "candidates/1/model.onnx", ["onnxruntime"], tmp_path / "again", Rows([])
+    )
     assert "model.onnx: already INT8: 1 MatMulInteger; give the FP32 model it came from" in record.notes
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from inc_mlflow.errors import SpecError
-from inc_mlflow.spec import parse_recipe
-from inc_mlflow.spec.job import Job, JobSpec
+from inc_mlflow.spec import Job, JobSpec, parse_recipe
 from inc_mlflow.steps.prepare.calibrate import needed_kinds
 
 

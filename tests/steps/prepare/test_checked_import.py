@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 
 from inc_mlflow.engines.onnxruntime.graph import normalize
 from inc_mlflow.errors import ModelError
+from inc_mlflow.steps.prepare.checked_import import Rows
 from inc_mlflow.steps.prepare.import_model import import_baselines
 from tests.support.graphs import linear
 from tests.support.imports import graph_of, imported, normal
@@ -30,7 +31,7 @@ def replaced(monkeypatch):
     """Put another function in the place of a rewrite."""
 
     def put(name, apply):
-        for stage in ("_BEFORE", "_AFTER"):
+        for stage in ("_BEFORE", "_FOLDED", "_AFTER"):
             rewrites = getattr(normalize, stage)
             changed = tuple(replace(one, apply=apply) if one.name == name else one for one in rewrites)
             monkeypatch.setattr(normalize, stage, changed)
@@ -40,7 +41,7 @@ def replaced(monkeypatch):
 
 def _import(model, folder, rows=ROWS):
     onnx.save(model, folder / "source.onnx")
-    return import_baselines(folder / "source.onnx", ["onnxruntime"], folder, list(rows))
+    return import_baselines(folder / "source.onnx", ["onnxruntime"], folder, Rows(list(rows)))
 
 
 @pytest.mark.parametrize("name", ["opset", "gemm"])

@@ -11,8 +11,9 @@ from inc_mlflow.records import BASELINE, Interval, JudgementRecord, MetricFacts,
 from inc_mlflow.reports.tradeoff import draw_tradeoff
 from inc_mlflow.spec import GateSpec, emulated_pool
 from inc_mlflow.tracking.runs.notes import job_note, pool_note, promotion_command, row_note
-from inc_mlflow.tracking.runs.numbers import pool_metrics, row_metrics, standing_metrics
+from inc_mlflow.tracking.runs.numbers import own_names, pool_metrics, row_metrics, standing_metrics
 from tests.support.gate_measurements import FAIL, FAST, PASS, SLOW, UNSURE, measured, model
+from tests.support.several_metrics import by_two
 
 TOP1 = MetricFacts(name="top1", higher_is_better=True)
 MODELS = [model(BASELINE), model("best"), model("good"), model("unsure"), model("bad")]
@@ -190,3 +191,31 @@ def test_faster_lies_further_right_and_a_larger_drop_further_down(speed):
     )
     assert one[0] > baseline[0]
     assert baseline[1] < one[1] < other[1]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        (["top1"], ("top1",)),
+        (["f1", "exact_match"], ("f1", "exact_match")),
+        (["speedup", "p99_ms", "größe"], ("accuracy", "metric_2", "metric_3")),
+        (["f1", "f1_low"], ("f1", "metric_2")),
+        (["f1_relative_drop", "f1"], ("f1_relative_drop", "metric_2")),
+        (["a", "metric_2"], ("a", "metric_2")),
+    ],
+)
+def test_numbers_of_several_metrics_have_names_that_no_other_number_has(metrics, names):
+    assert own_names(metrics) == names
+
+
+def test_notes_and_numbers_have_every_metric():
+    found = by_two(ACCURACY, dict.fromkeys(ACCURACY, PASS), SPEED)
+    judgement, rows, _ = judged(local=found)
+    numbers = row_metrics(rows["best"], found)
+    assert {numbers[f"exact_match{end}"] for end in ("", "_low", "_high")} >= {0.9}
+    assert numbers["exact_match_relative_drop_high"] == rows["best"].metrics["exact_match"].relative_drop.high
+    note = job_note(judgement, "r")
+    assert note.startswith("pass: best, top1 drop 0 %, exact_match drop 0 %, 2.00x on local")
+    assert "| recipe | top1 | drop | exact_match | drop | speed-up | size | verdict |" in note
+    assert row_note(judgement, rows[BASELINE], "r").startswith("baseline: top1 0.9000, exact_match 0.9000, ")
+    assert "exact_match drop 0 %" in pool_note(judgement, rows["best"], "local", "r", None)

@@ -17,7 +17,7 @@ from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs, read_s
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
-from inc_mlflow.engines.row_axes import RowAxes
+from inc_mlflow.engines.row_axes import RowsFirst
 from inc_mlflow.files import model_sha256
 
 QUANTIZABLE = frozenset(QDQRegistry) | frozenset(QLinearOpsRegistry)
@@ -57,7 +57,7 @@ def collect(
 
 
 def _activations(
-    session: TimedSession, axes: RowAxes, names: list[str], inputs: dict[str, np.ndarray]
+    session: TimedSession, axes: RowsFirst, names: list[str], inputs: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Run one batch; raise ModelError with ONNX Runtime's complaint in one line."""
     if not names:  # given no names, a session returns every output

@@ -1,5 +1,6 @@
 """Values of initialisers, which may be in a file beside the model."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,18 @@ def tensor_bytes(tensor: onnx.TensorProto) -> int:
     if not uses_external_data(tensor):
         return int(tensor.ByteSize())
     return int(np.prod(tensor.dims)) * np_dtype(tensor.data_type, f"tensor {tensor.name!r}").itemsize
+
+
+def is_small(tensor: onnx.TensorProto) -> bool:
+    """Tell whether a tensor takes up to ``SMALL`` bytes, by its shape where that says it.
+
+    protobuf counts the bytes of a message by writing it: that takes a second for 100 MB.
+    """
+    width = _WIDTHS.get(tensor.data_type)
+    return (tensor_bytes(tensor) if width is None else math.prod(tensor.dims) * width) <= SMALL
+
+
+_WIDTHS: dict[int, int] = {onnx.TensorProto.FLOAT: 4, onnx.TensorProto.INT32: 4, onnx.TensorProto.INT64: 8}
 
 
 def move_out(model: onnx.ModelProto, folder: Path, file: Path) -> None:

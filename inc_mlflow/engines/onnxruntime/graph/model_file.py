@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from inc_mlflow.engines.engine import Interface
+from inc_mlflow.engines.onnxruntime.graph.kept_row_axes import kept_row_axes
 from inc_mlflow.errors import ModelError
 from inc_mlflow.records import TensorSpec
 
@@ -95,6 +96,7 @@ def interface(path: Path) -> Interface:
         output_signature(model),
         tuple(output.name for output in outputs if _is_tensor(output)),
         tuple(output.name for output in outputs if not _is_tensor(output)),
+        kept_row_axes(model),
     )
 
 

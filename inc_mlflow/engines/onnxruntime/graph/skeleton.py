@@ -4,7 +4,7 @@ from typing import Any
 
 import onnx
 
-from inc_mlflow.engines.onnxruntime.graph.initializers import SMALL, tensor_bytes
+from inc_mlflow.engines.onnxruntime.graph.initializers import is_small
 from inc_mlflow.engines.onnxruntime.graph.model_file import graph_inputs
 
 
@@ -16,23 +16,19 @@ def skeleton(model: onnx.ModelProto) -> onnx.ModelProto:
     own = onnx.ModelProto()
     _copy_fields(model, own, "graph")
     _copy_fields(model.graph, own.graph, "initializer")
-    own.graph.initializer.extend(
-        tensor for tensor in model.graph.initializer if tensor_bytes(tensor) <= SMALL
-    )
+    own.graph.initializer.extend(tensor for tensor in model.graph.initializer if is_small(tensor))
     listed = {value.name for value in model.graph.input}
     own.graph.input.extend(
         onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
         for tensor in model.graph.initializer
-        if tensor_bytes(tensor) > SMALL and tensor.name not in listed
+        if not is_small(tensor) and tensor.name not in listed
     )
     return own
 
 
 def with_weights(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
     """Put the large initialisers of ``model`` into ``changed``, which was made from its skeleton."""
-    changed.graph.initializer.extend(
-        tensor for tensor in model.graph.initializer if tensor_bytes(tensor) > SMALL
-    )
+    changed.graph.initializer.extend(tensor for tensor in model.graph.initializer if not is_small(tensor))
     drop_initializers_from_inputs(changed)
     return changed
 

@@ -10,6 +10,7 @@ from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import CPU, open_file, options
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import ModelError
 
 _TENSOR = "tensor("
@@ -18,15 +19,18 @@ _TENSOR = "tensor("
 class LoadedSession:
     """A model in an existing session: returns all tensors it gives, for batches whose rows come first.
 
-    Outputs that are sequences, maps or optional are not fetched. ``model`` names the model in errors.
+    Outputs that are sequences, maps or optional are not fetched. ``model`` names the model in errors; without
+    ``axes`` it says itself where it has its rows. Raises ModelError where it does not.
     """
 
-    def __init__(self, model: Path | str, session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, model: Path | str, session: onnxruntime.InferenceSession, axes: RowAxes | None = None
+    ) -> None:
         self.model = model
         self._session = TimedSession(session, model)
         self.outputs = [output.name for output in session.get_outputs() if output.type.startswith(_TENSOR)]
         self._inputs = {value.name for value in session.get_inputs()}
-        self._axes = row_axes(session)
+        self._axes = row_axes(session, axes)
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return all tensors that one batch gives, by name.
@@ -53,5 +57,12 @@ class Runner(LoadedSession):
     cannot be loaded, HardwareError where the provider is missing.
     """
 
-    def __init__(self, model: Path, threads: int, cpus: Sequence[int] = (), provider: str = CPU) -> None:
-        super().__init__(model, open_file(model, options(threads, cpus=cpus), provider))
+    def __init__(
+        self,
+        model: Path,
+        threads: int,
+        cpus: Sequence[int] = (),
+        provider: str = CPU,
+        axes: RowAxes | None = None,
+    ) -> None:
+        super().__init__(model, open_file(model, options(threads, cpus=cpus), provider), axes)
