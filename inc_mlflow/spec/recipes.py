@@ -20,6 +20,7 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, engine_of, method_names
+from inc_mlflow.spec.parts import PER_PART
 from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
@@ -118,13 +119,13 @@ def _check_method(data: Any) -> Any:
     if engine is not None and (not isinstance(engine, str) or engine not in ENGINES):
         there_are = f"there are {', '.join(ENGINES)}"
         raise ValueError(f"no engine {short(engine)}{did_you_mean(str(engine), ENGINES)}; {there_are}")
-    there = method_names(engine)
+    there = [name for name in method_names(engine) if name != PER_PART]  # jobs say `parts`
     names = ", ".join(map(repr, there))
     if not isinstance(data, Mapping):
         raise ValueError(f"expected a mapping with 'method', got {short(data)}; 'method' is one of {names}")
     if "method" not in data:
         raise ValueError(f"the field 'method' is missing; it is one of {names}")
     method = str(data["method"])
-    if method not in there:
+    if method not in (*there, PER_PART):
         raise ValueError(f"no method {short(method)}{did_you_mean(method, there)}; there are {names}")
     return data

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import onnx
 
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
 from inc_mlflow.engines.onnxruntime.graph.captured import captured_tensors
 from inc_mlflow.engines.onnxruntime.graph.network import Network
 from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind, Units
@@ -198,11 +199,3 @@ def hard_sigmoid(node: onnx.NodeProto) -> tuple[float, float]:
 def channel_axis(node: onnx.NodeProto) -> int:
     """Return the axis of output channels in the weights of a Conv, Gemm or MatMul."""
     return 0 if node.op_type == "Conv" or attribute(node, "transB", 0) else 1
-
-
-def attribute(node: onnx.NodeProto, name: str, default: float) -> float:
-    """Return a number among the attributes of a node."""
-    for one in node.attribute:
-        if one.name == name:
-            return float(one.f) if one.type == onnx.AttributeProto.FLOAT else float(one.i)
-    return default

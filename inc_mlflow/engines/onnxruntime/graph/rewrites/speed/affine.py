@@ -7,7 +7,7 @@ import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 
-KINDS = ("Add", "Div", "Mul", "Neg", "Sub")
+AFFINE = ("Add", "Div", "Mul", "Neg", "Sub")
 _SMALLEST, _LARGEST = 1e-12, 1e12
 """Other factors could bring weights beyond the range of float32."""
 
@@ -41,7 +41,7 @@ def read_affine(graph: EditedGraph, node: onnx.NodeProto) -> Affine | None:
     """Return what a node computes; None where it has no constant, or one that makes its result larger."""
     if node.op_type == "Neg":
         return Affine(node, node.input[0], np.array(-1.0), np.array(0.0))
-    if node.op_type not in KINDS:
+    if node.op_type not in AFFINE:
         return None
     for position in (1, 0):
         x, name = node.input[1 - position], node.input[position]

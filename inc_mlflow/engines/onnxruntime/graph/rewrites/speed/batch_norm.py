@@ -7,7 +7,8 @@ no kernel for the operator itself: its input and output would be float.
 import numpy as np
 import onnx
 
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
 _RANK = 4

@@ -11,7 +11,7 @@ import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.linear import Linear
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
-    KINDS,
+    AFFINE,
     Affine,
     channel_values,
     read_affine,
@@ -19,10 +19,10 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.gelu import is_unscaled_gelu
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import (
-    channel_axis,
     is_finite,
     is_padded,
     layer,
+    rank_and_channel_axis,
     shift_inputs,
     store,
 )
@@ -30,7 +30,7 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
 
 def _apply(graph: EditedGraph) -> int:
-    return sum(_fold(graph, node) or _swap(graph, node) for node in graph.nodes(*KINDS))
+    return sum(_fold(graph, node) or _swap(graph, node) for node in graph.nodes(*AFFINE))
 
 
 def _fold(graph: EditedGraph, node: onnx.NodeProto) -> bool:
@@ -51,7 +51,7 @@ def _swap(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     shift = read_affine(graph, node)
     if shift is None or not shift.shifts or graph.only_use(shift.x) is None:
         return False
-    before = graph.maker(shift.x, *KINDS)
+    before = graph.maker(shift.x, *AFFINE)
     scale = read_affine(graph, before) if before is not None else None
     if scale is None or not scale.scales or not scale.factor.all():
         return False
@@ -80,9 +80,10 @@ def _readers(graph: EditedGraph, name: str) -> Sequence[Linear]:
 def _folded(graph: EditedGraph, step: Affine, linear: Linear) -> bool:
     """Put factor and offset into a layer; return whether it can hold them."""
     kind = linear.node.op_type
-    if not step.scales and (kind == "MatMul" or (kind == "Conv" and is_padded(linear.node))):
+    padded = kind == "Conv" and is_padded(linear.node, linear.weights.shape[2:])
+    if not step.scales and (kind == "MatMul" or padded):
         return False
-    place = channel_axis(graph, linear, step.x)
+    place = rank_and_channel_axis(graph, linear, step.x)
     if place is None:
         return False
     factors, offsets = (channel_values(v, *place, linear.inputs) for v in (step.factor, step.offset))

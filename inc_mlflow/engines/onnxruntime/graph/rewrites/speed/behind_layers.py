@@ -8,20 +8,18 @@ import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.linear import Linear
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
-    KINDS,
+    AFFINE,
     Affine,
     channel_values,
     read_affine,
 )
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import (
-    KINDS as LAYERS,
-)
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import (
+    LAYERS,
     add_to_bias,
-    channel_axis,
     is_finite,
     layer,
+    rank_and_channel_axis,
     store,
 )
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
@@ -29,7 +27,7 @@ from inc_mlflow.engines.onnxruntime.graph.uses import Use
 
 
 def _apply(graph: EditedGraph) -> int:
-    return sum(_fold(graph, node) for node in graph.nodes(*KINDS))
+    return sum(_fold(graph, node) for node in graph.nodes(*AFFINE))
 
 
 def _fold(graph: EditedGraph, node: onnx.NodeProto) -> bool:
@@ -53,7 +51,7 @@ def _folded(graph: EditedGraph, step: Affine, linear: Linear) -> bool:
     """Put factor and offset into a layer; return whether it can hold them."""
     if linear.node.op_type == "MatMul" and not step.scales:
         return False
-    place = channel_axis(graph, linear, step.x)
+    place = rank_and_channel_axis(graph, linear, step.x)
     if place is None:
         return False
     factors, offsets = (channel_values(v, *place, linear.outputs) for v in (step.factor, step.offset))

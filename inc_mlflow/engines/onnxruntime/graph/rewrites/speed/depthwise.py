@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
-    KINDS,
+    AFFINE,
     Affine,
     channel_values,
     read_affine,
@@ -32,7 +32,7 @@ def _join(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     shift = read_affine(graph, node)
     if shift is None or not shift.shifts or graph.only_use(shift.x) is None:
         return False
-    before = graph.maker(shift.x, *KINDS)
+    before = graph.maker(shift.x, *AFFINE)
     scale = read_affine(graph, before) if before is not None else None
     if scale is None or not scale.scales or scale.factor.size == 1:
         return False

@@ -218,12 +218,6 @@ _FEW = 64
 """Elements of a constant that may be a list of axes, or a shape."""
 
 
-def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    """Return the value of an attribute of a node."""
-    found = next((one for one in node.attribute if one.name == name), None)
-    return default if found is None else onnx.helper.get_attribute_value(found)
-
-
 def _key(node: onnx.NodeProto) -> str:
     return str(next(name for name in node.output if name))
 

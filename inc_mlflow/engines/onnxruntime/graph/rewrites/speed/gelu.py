@@ -8,7 +8,7 @@ import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.polynomial import (
-    KINDS,
+    POLYNOMIAL,
     Polynomial,
     alike,
     polynomial,
@@ -55,7 +55,7 @@ def _before(graph: EditedGraph, name: str) -> list[str]:
     """Return the tensors of which the argument of a bend may be a polynomial."""
     found = [name]
     for one in found:
-        node = graph.maker(one, *KINDS)
+        node = graph.maker(one, *POLYNOMIAL)
         inputs = (
             [] if node is None else [given for given in node.input if graph.constant_shape(given) is None]
         )

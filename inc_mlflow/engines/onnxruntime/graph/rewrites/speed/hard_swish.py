@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import KINDS, read_affine
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import AFFINE, read_affine
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
@@ -53,7 +53,7 @@ def _clipped(graph: EditedGraph, node: onnx.NodeProto) -> _Clipped | None:
         return None
     x, slope, offset = node.input[0], 1.0, 0.0
     # What others read as well is left to the rules that fold it into a layer.
-    while graph.only_use(x) is not None and (before := graph.maker(x, *KINDS)) is not None:
+    while graph.only_use(x) is not None and (before := graph.maker(x, *AFFINE)) is not None:
         step = read_affine(graph, before)
         if step is None or not step.is_scalar:
             break

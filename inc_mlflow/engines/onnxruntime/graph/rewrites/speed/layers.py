@@ -1,15 +1,17 @@
 """Conv, Gemm and MatMul whose weights and bias a rule may change."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
 from inc_mlflow.engines.onnxruntime.graph.linear import Linear, as_linear
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.uses import Use
 
-KINDS = ("Conv", "Gemm", "MatMul")
+LAYERS = ("Conv", "Gemm", "MatMul")
 _SHARED = 1 << 16
 """Elements up to which weights that others read too may be copied."""
 _WEIGHTS, _BIAS = 1, 2
@@ -17,14 +19,14 @@ _WEIGHTS, _BIAS = 1, 2
 
 def layer(graph: EditedGraph, node: onnx.NodeProto) -> Linear | None:
     """Return a layer with copies of its constants; None where they are not its own, or no float32."""
-    if node.op_type not in KINDS or not _plain(node) or not _own(graph, node.input[_WEIGHTS]):
+    if node.op_type not in LAYERS or not _plain(node) or not _own(graph, node.input[_WEIGHTS]):
         return None
     bias = node.input[_BIAS] if len(node.input) > _BIAS else ""
     weights = graph.floats(node.input[_WEIGHTS])
     return as_linear(node, weights, graph.floats(bias) if bias else None)
 
 
-def channel_axis(graph: EditedGraph, linear: Linear, tensor: str) -> tuple[int, int] | None:
+def rank_and_channel_axis(graph: EditedGraph, linear: Linear, tensor: str) -> tuple[int, int] | None:
     """Return rank and axis of the channels of a layer's input or output; None where the rank is unknown."""
     if linear.node.op_type == "Conv":
         return linear.weights.ndim, 1
@@ -34,10 +36,12 @@ def channel_axis(graph: EditedGraph, linear: Linear, tensor: str) -> tuple[int, 
     return (len(shape), len(shape) - 1) if shape else None
 
 
-def is_padded(node: onnx.NodeProto) -> bool:
-    """Tell whether a Conv or pool reads zeros beyond its input."""
+def is_padded(node: onnx.NodeProto, kernel: Sequence[int]) -> bool:
+    """Tell whether a Conv or pool reads zeros beyond its input; automatic padding of one element is none."""
     automatic = attribute(node, "auto_pad", b"NOTSET") not in {b"NOTSET", b"VALID"}
-    return automatic or any(attribute(node, "pads", ()))
+    if automatic:
+        return any(length > 1 for length in kernel)
+    return any(attribute(node, "pads", ()))
 
 
 def shift_inputs(linear: Linear, offsets: np.ndarray) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
 _INTEGERS: dict[int, type[np.integer]] = {TensorProto.INT32: np.int32, TensorProto.INT64: np.int64}

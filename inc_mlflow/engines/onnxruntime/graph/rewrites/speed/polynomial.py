@@ -7,7 +7,7 @@ import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 
-KINDS = ("Add", "Div", "Mul", "Neg", "Pow", "Sub")
+POLYNOMIAL = ("Add", "Div", "Mul", "Neg", "Pow", "Sub")
 _DEPTH = 8
 _HIGHEST = 3
 Polynomial = Mapping[int, float]
@@ -20,7 +20,7 @@ def polynomial(graph: EditedGraph, name: str, x: str, depth: int = _DEPTH) -> Po
         return {1: 1.0}
     if (number := graph.number(name)) is not None:
         return {0: number} if number else {}
-    node = graph.maker(name, *KINDS) if depth else None
+    node = graph.maker(name, *POLYNOMIAL) if depth else None
     if node is None:
         return None
     parts = [polynomial(graph, one, x, depth - 1) for one in node.input]

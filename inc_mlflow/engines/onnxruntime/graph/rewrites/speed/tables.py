@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
 from inc_mlflow.engines.onnxruntime.graph.rewrites.opset import OPSET
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 from inc_mlflow.engines.onnxruntime.runtime.session import open_proto, options
 

@@ -7,9 +7,10 @@ the layer on, so that reshaping and joining do not part them.
 import numpy as np
 import onnx
 
+from inc_mlflow.engines.onnxruntime.graph.attributes import attribute
 from inc_mlflow.engines.onnxruntime.graph.linear import Linear
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph, attribute
-from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import KINDS, is_finite, layer, store
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.layers import LAYERS, is_finite, layer, store
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
 
 
@@ -35,12 +36,12 @@ def _layers(graph: EditedGraph, name: str) -> list[Linear] | None:
     shape = graph.shape(name)
     if not shape or not shape[-1] or shape[-1] % 2 or graph.only_use(name) is None:
         return None
-    node = graph.maker(name, *KINDS, "Concat", "Flatten", "Reshape", "Transpose")
+    node = graph.maker(name, *LAYERS, "Concat", "Flatten", "Reshape", "Transpose")
     if node is None:
         return None
     if node.op_type == "Transpose":
         return _channels_last(graph, node)
-    if node.op_type in KINDS:
+    if node.op_type in LAYERS:
         linear = layer(graph, node) if node.op_type != "Conv" else None
         return None if linear is None else [linear]
     if node.op_type != "Concat":
