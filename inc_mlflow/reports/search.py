@@ -22,8 +22,8 @@ def print_search(found: dict[str, Any]) -> None:
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
     console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
-    if found["ended"]:
-        console.print(f"{found['ended'][0].upper()}{found['ended'][1:]}", markup=False, highlight=False)
+    for note in filter(None, (found["ended"], found["planned"])):
+        console.print(f"{note[0].upper()}{note[1:]}", markup=False, highlight=False)
     if found["plan"]:
         console.print(f"Ahead: {found['plan']}", markup=False, highlight=False)
     if all(row["rejected"] for row in found["candidates"]):

@@ -60,6 +60,25 @@ class Budget:
         now = _clocks()
         return Cost(now.cpu_seconds - self._began.cpu_seconds, now.seconds - self._began.seconds)
 
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """Let the block use only this share of what may still be used now."""
+        before = self.share
+        ratios = (
+            used / limit
+            for used, limit in (
+                (self.used.cpu_seconds, self.limit.cpu_seconds),
+                (self.used.seconds, self.limit.seconds),
+            )
+            if limit
+        )
+        done = min(before, max(ratios, default=before))
+        self.share = done + share * (before - done)
+        try:
+            yield
+        finally:
+            self.share = before
+
     def _beyond(self, expected: Cost) -> bool:
         total = self.used + expected
         return (

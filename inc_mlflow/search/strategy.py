@@ -47,13 +47,13 @@ def explore(space: SearchSpace, runner: Trials) -> None:
     """Try recipes until nothing promising is left; raise Spent when the budget is spent."""
     for recipe in space.first():
         runner.trial(recipe)
-    for base in _promising(runner.trials, space.methods):
+    for base in promising(runner.trials, space.methods):
         _leave_slower_nodes(base, space, runner)
     for refine in space.refinements():
-        for base in _promising(runner.trials, space.methods):
+        for base in promising(runner.trials, space.methods):
             for recipe in refine(parse_recipe(base.recipe)):
                 runner.trial(recipe)
-    for base in _promising(runner.trials, space.methods):
+    for base in promising(runner.trials, space.methods):
         _leave_sensitive_nodes(base, space, runner)
 
 
@@ -72,7 +72,7 @@ def protect(space: SearchSpace, runner: Trials, everywhere: bool) -> None:
                 runner.trial(recipe)
 
 
-def _promising(trials: Sequence[Trial], methods: Sequence[str]) -> list[Trial]:
+def promising(trials: Sequence[Trial], methods: Sequence[str]) -> list[Trial]:
     """Return the fastest accepted trial of each method if it is nearly the fastest of all.
 
     Without any, return the shortlist.

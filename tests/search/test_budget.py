@@ -1,6 +1,7 @@
 """How much a search may spend."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_what_is_done_counts_and_also_what_fails(monkeypatch):
         raise ValueError("broken")
     assert budget.used == Cost(6.0, 2.0)
     with pytest.raises(Spent), budget.spending(Cost(3.0)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("used", "more", "spent"), [(0.0, 39.0, False), (0.0, 41.0, True), (60.0, 7.0, False), (60.0, 11.0, True)]
+)
+def test_a_part_is_a_share_of_what_is_left(used, more, spent):
+    budget = Budget(Cost(100, 1000), Cost(used, 0.0), share=0.8)
+    with budget.part(0.5), pytest.raises(Spent) if spent else nullcontext(), budget.spending(Cost(more)):
+        pass
+    assert budget.share == 0.8
+
+
+def test_a_part_of_nothing_left_is_nothing():
+    budget = Budget(Cost(100, 1000), Cost(90.0, 0.0), share=0.8)
+    with budget.part(0.5), pytest.raises(Spent), budget.spending(Cost(0.0)):
         pass
 
 

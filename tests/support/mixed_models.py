@@ -1,6 +1,7 @@
 """Mixed models made of small graphs: written, run beside their baseline, and looked into."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,18 @@ class Imported:
     rows: list[dict[str, np.ndarray]]
 
     @classmethod
-    def of(cls, graph: onnx.ModelProto, rows: list[dict[str, np.ndarray]], folder: Path) -> "Imported":
-        """Import a graph and calibrate it."""
+    def of(
+        cls,
+        graph: onnx.ModelProto,
+        rows: list[dict[str, np.ndarray]],
+        folder: Path,
+        without: Collection[str] = (),
+    ) -> "Imported":
+        """Import a graph, without some of the rewrites, and calibrate it."""
         plain, baseline = folder / "source.onnx", folder / "baseline"
         baseline.mkdir()
         onnx.save(graph, plain)
-        normalize(plain, baseline)
+        normalize(plain, baseline, without)
         ranges = collect(baseline / MODEL, rows, 1)
         return cls(folder, UnitGraph.of(baseline / MODEL, ranges, "minmax"), rows)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from inc_mlflow.engines.plan import Plan
 from inc_mlflow.records import Interval, Trial
 from inc_mlflow.search import strategy
 from inc_mlflow.spec import Recipe
@@ -77,8 +78,13 @@ class ToyRunner:
         sensitive: Callable[[ToyRecipe], Sequence[str]] = lambda _: (),
     ) -> None:
         self.trials: list[Trial] = []
+        self.planned: Plan | None = None
         self.tried: list[ToyRecipe] = []
         self._answer, self.slower_nodes, self.sensitive_nodes = answer, slower, sensitive
+
+    def plan(self, space: ToySpace) -> Plan | None:
+        """Return what was given as the plan."""
+        return self.planned
 
     def trial(self, recipe: ToyRecipe) -> Trial:
         """Return the trial of a recipe; a new one is added to the trials."""

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.analysis.quantizable_nodes import QuantizableNodes, find_quantizable
-from inc_mlflow.engines.onnxruntime.options import Dynamic, OnnxRuntimeRecipe, Static
+from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.mixed.plan import Planner
+from inc_mlflow.engines.onnxruntime.options import Dynamic, Mixed, OnnxRuntimeRecipe, Static
+from inc_mlflow.engines.plan import Plan, Recall
 from inc_mlflow.spec import Recipe
 
 _DENSE = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -19,17 +25,32 @@ _SMOOTH = 0.5
 """Exponent of SmoothQuant: activations and weights share the outliers equally (Xiao et al. 2023, eq. 4)."""
 
 
+_PROBED, _PROFILED = 8, 3
+"""Calibration batches on which errors are probed, and batches that are profiled."""
+_MIXED_CALIBRATIONS = ("percentile", "mse")
+"""Beside MinMax; entropy was never the best one of mixed models."""
+
+
 @dataclass(frozen=True)
 class OnnxRuntimeSpace:
     """The recipes worth trying on one baseline."""
 
     graph: QuantizableNodes
-    methods: tuple[str, ...] = ("static", "dynamic")
+    baseline: Path | None = None
+    methods: tuple[str, ...] = ("static", "dynamic", "mixed")
 
     @classmethod
     def of(cls, baseline: Path) -> Self:
         """Read the structure of a baseline; raise ModelError where it cannot be read."""
-        return cls(find_quantizable(baseline))
+        return cls(find_quantizable(baseline), baseline)
+
+    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> Plan | None:
+        """Return mixed recipes that cost and error of their units promise; None without statistics."""
+        ranges = data.statistics
+        if self.baseline is None or not isinstance(ranges, Ranges):
+            return None
+        rows = list(islice(data.rows(), _PROBED))
+        return Planner(self.baseline, ranges, rows, batches[:_PROFILED], recall).plan()
 
     def first(self) -> Iterator[Recipe]:
         """Yield recipes that differ in what is quantised and how; those that usually win come first."""
@@ -54,9 +75,9 @@ class OnnxRuntimeSpace:
         A dynamic recipe can only narrow all of its weights, which costs accuracy on other CPUs. So it is
         protected only where the job is judged on a CPU without VNNI (``everywhere``).
         """
-        if not isinstance(recipe, OnnxRuntimeRecipe) or recipe.reduce_range:
+        if not isinstance(recipe, OnnxRuntimeRecipe | Mixed) or recipe.reduce_range:
             return None
-        if isinstance(recipe, Static):
+        if isinstance(recipe, Static) or (isinstance(recipe, Mixed) and recipe.int8 != ()):
             return recipe.model_copy(update={"reduce_range": "saturating"})
         return recipe.model_copy(update={"reduce_range": True}) if everywhere else None
 
@@ -93,6 +114,9 @@ class OnnxRuntimeSpace:
     def _calibrations(self, recipe: Recipe) -> Iterator[Recipe]:
         if isinstance(recipe, Static):
             for method in ("percentile", "entropy", "mse"):
+                yield recipe.model_copy(update={"calibrate_method": method})
+        if isinstance(recipe, Mixed) and recipe.int8 != ():
+            for method in _MIXED_CALIBRATIONS:
                 yield recipe.model_copy(update={"calibrate_method": method})
 
     def _recoveries(self, recipe: Recipe) -> Iterator[Recipe]:

@@ -41,7 +41,7 @@ def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> Candida
     if job.spec.recipes == "auto":
         results = [_search(job, engine, ranges, target) for engine in baselines.values()]
         candidates, rejected, trials = write_shortlists(job, results, target)
-        notes = tuple(_with_engine(one.ended, one, results) for one in results if one.ended)
+        notes = tuple(_with_engine(note, one, results) for one in results for note in one.notes())
     else:
         candidates, rejected = _listed(job, baselines, ranges, target)
         trials, notes = (), ()

@@ -2,27 +2,31 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
+from inc_mlflow.engines.plan import LEAST_GAIN, Plan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
-from inc_mlflow.formatting import rounded_up
+from inc_mlflow.formatting import rounded_up, times
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.records import RejectedRecipe, Trial
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
-from inc_mlflow.search.strategy import explore, protect
+from inc_mlflow.search.planned import explore_with_plan
+from inc_mlflow.search.strategy import protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
-from inc_mlflow.steps.compress.trial_runner import ANALYSES, TrialRunner
+from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
 from inc_mlflow.steps.prepare.calibrate import calibrator
@@ -60,6 +64,12 @@ class SearchResult:
     engine: str
     ended: str | None
     """That the budget ended it, and the field to raise; None where nothing promising was left."""
+    planned: str | None
+    """What the engine's plan says of the best candidate, or why there is none to find."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a verdict on the candidates should say too."""
+        return tuple(filter(None, (self.ended, self.planned)))
 
     def rejected(self) -> list[RejectedRecipe]:
         """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
@@ -104,7 +114,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with progress.overall(runner.progress) as runner.show:
         budget.share = _EXPLORING
-        explored = _finishes(lambda: explore(space, runner))
+        explored = _finishes(lambda: explore_with_plan(space, runner))
         budget.share = 1.0
         protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)
@@ -117,8 +127,27 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         trials=tuple(runner.trials),
         cpu_seconds=budget.used.cpu_seconds,
         engine=baseline.engine.name,
+        planned=_planned(runner.planned, chosen),
         ended=None if explored and protected else _ended(budget.limit, len(runner.trials)),
     )
+
+
+def _planned(plan: Plan | None, chosen: Sequence[Trial]) -> str | None:
+    """Say what the plan knows of the first candidate that it planned, or that nothing could gain."""
+    if plan is None:
+        return None
+    if plan.gain < LEAST_GAIN:
+        reasons = [f": {one.reason}" for one in plan.planned[:1]]
+        return f"INT8 can bring {times(plan.gain)} at most on this CPU, keep FP32{''.join(reasons)}"
+    recipes = [one.recipe.model_dump(mode="json", exclude_none=True) for one in plan.planned]
+    known = {_parts(recipe): one.reason for recipe, one in zip(recipes, plan.planned, strict=True)}
+    return known.get(_parts(chosen[0].recipe)) if chosen else None
+
+
+def _parts(recipe: dict[str, Any]) -> str:
+    """Return a recipe's method and its lists of names, which its variants share."""
+    names = {option: value for option, value in recipe.items() if isinstance(value, list)}
+    return canonical_json({"method": recipe["method"], **names})
 
 
 def _finishes(work: Callable[[], None]) -> bool:
@@ -147,10 +176,8 @@ def _limit(job: Job, settings: dict[str, float]) -> Cost:
 
 def _used(journal: Journal, folder: Path) -> Cost:
     """Return the cost of earlier runs of this search."""
-    analyses = filter(None, map(read_sealed, (folder / ANALYSES).glob("*.json")))
-    costs = [Cost(trial.cpu_seconds, trial.seconds) for trial in journal.trials]
-    costs += [Cost(analysis["cpu_seconds"], analysis["seconds"]) for analysis in analyses]
-    return sum(costs, Cost())
+    trials = [Cost(trial.cpu_seconds, trial.seconds) for trial in journal.trials]
+    return sum(trials, answers_cost(folder / ANSWERS))
 
 
 def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,26 +11,25 @@ import numpy as np
 
 from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings
+from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings, SearchSpace
+from inc_mlflow.engines.plan import Plan, Planning
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import (
     canonical_json,
     model_bytes,
     model_sha256,
-    read_sealed,
-    sha256_text,
-    write_sealed,
     write_text,
 )
 from inc_mlflow.formatting import times
 from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
 from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.records import Trial, TrialMetric
-from inc_mlflow.search.budget import Budget, Cost
+from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
+from inc_mlflow.steps.compress.answers import ANSWERS, Answers
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
@@ -40,7 +40,9 @@ _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
 """Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
-BEST, ANALYSES = "best.json", "questions"
+_PLANNING = 0.5
+"""Share of the time left for exploring that a plan may take."""
+BEST = "best.json"
 
 
 class TrialRunner:
@@ -64,8 +66,10 @@ class TrialRunner:
         self._limits = tuning.limits
         self._limit = next(iter(self._limits.values()))
         self.folder = journal.path.parent
+        self._answers = Answers(self.folder / ANSWERS, budget)
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
+        self.planned: Plan | None = None
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
         self.show: Callable[[], None] = lambda: None
@@ -213,19 +217,21 @@ class TrialRunner:
             if trial.directory not in needed:
                 _remove(self.folder / trial.directory)
 
-    def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
-        """Analyse a recipe once and keep the result: after a kill the search must take the same way again.
+    def plan(self, space: SearchSpace) -> Plan | None:
+        """Return the space's plan, made within its share of the budget.
 
-        Where an engine cannot analyse a model, the search goes on without.
+        None where the space cannot plan, or the budget or a model's failure ends it: the search goes on.
         """
+        if not isinstance(space, Planning):
+            return None
+        with suppress(ModelError, Spent), self._budget.part(_PLANNING):
+            self.planned = space.plan(self._data, self._tuning.batches[:TIMED], self._answers)
+        return self.planned
+
+    def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
+        """Analyse a recipe once; where an engine cannot analyse a model, the search goes on without."""
         text = canonical_json(recipe.model_dump(mode="json", exclude_none=True))
-        path = self.folder / ANALYSES / f"{kind}-{sha256_text(text)[:12]}.json"
-        analysis = read_sealed(path)
-        if analysis is None:
-            with self._budget.spending(Cost()) as spent:
-                analysis = {"names": _names(analyse, recipe)}
-            write_sealed(path, analysis | vars(spent))
-        nodes: list[str] = analysis["names"]
+        nodes: list[str] = self._answers(f"{kind} {text}", lambda: _names(analyse, recipe))
         return nodes
 
     def _sensitive(self, recipe: Recipe) -> list[str]:

@@ -61,6 +61,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
+        "planned": result.planned,
         "metric": metrics[0],
         "metrics": metrics,
     }

@@ -69,6 +69,17 @@ SEARCH = (
         ("products of activations are always INT8", "if graph.products:", "if False:"),
     ),
     *changes_of(
+        "search/planned",
+        "search/test_planned",
+        ("nothing is too little to search for", "plan.gain < LEAST_GAIN", "plan.gain < 0"),
+        ("what is planned is not tried", "(*space.first(), *planned)", "tuple(space.first())"),
+        ("the first recipes are not tried", "(*space.first(), *planned)", "planned"),
+        ("every promising recipe is refined", "key=_speed)[-1:]", "key=_speed)"),
+        ("fast and wrong recipes are dropped", "    _mend(space, runner)\n    for", "    for"),
+        ("all forms of a mended recipe are tried", "if any(runner", "if all(runner"),
+        ("wrong and slow recipes are mended", "if _speed(one) > best * _FASTER]", "]"),
+    ),
+    *changes_of(
         "search/front",
         "search/test_front",
         ("noise in speed decides", "NOISE = 0.02", "NOISE = 0.0"),

@@ -1,7 +1,7 @@
 """A few mixed recipes that are worth a trial: profiles, probes and cuts say which."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from inc_mlflow.engines.onnxruntime.mixed.errors import KnownErrors
 from inc_mlflow.engines.onnxruntime.mixed.kernels import without_integer_kernel
 from inc_mlflow.engines.onnxruntime.mixed.observation import Observation, borders, observed
 from inc_mlflow.engines.onnxruntime.mixed.probes import Probes, Tensors, compared_tensors, relative_squares
+from inc_mlflow.engines.onnxruntime.mixed.reasons import Reasons
 from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment, write_mixed
@@ -26,9 +27,8 @@ from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_file, open_proto, options
+from inc_mlflow.engines.plan import LEAST_GAIN, Plan, Planned, Recall
 
-Recall = Callable[[str, Callable[[], Any]], Any]
-"""Answers a question from the journal, or by the work that is given, which returns plain data."""
 PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
 _PASSES = 12
@@ -38,9 +38,12 @@ _VERIFIED = 4
 _SOLUTIONS = 12
 """Largest number of times that all prices are solved with new probes."""
 _RECIPES = 4
-LEAST_GAIN = 1.03
-"""Below this predicted speed-up no round is worth its time."""
+_WORTH = 0.5
+"""A recipe with less than this share of the best one's gain is no choice."""
 _BASELINE = "baseline"
+_INSTANT = 1e-9
+_GAINING = frozenset({"Attention", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul"})
+"""Operators that other methods may make faster where this one does not cover them."""
 _Item = TypeVar("_Item")
 
 
@@ -51,18 +54,6 @@ class MeasuredAssignment:
     assignment: Assignment
     seconds: float
     error: float
-
-
-@dataclass(frozen=True)
-class MixedPlan:
-    """What is worth a trial; ``gain`` is the largest speed-up predicted, whatever the error.
-
-    ``limit`` is the speed-up with the fastest kernel for each unit and no conversion.
-    """
-
-    recipes: tuple[Mixed, ...]
-    gain: float
-    limit: float
 
 
 class Planner:
@@ -89,12 +80,12 @@ class Planner:
         self._fp32 = 0.0
         self.verified: list[MeasuredAssignment] = []
 
-    def plan(self) -> MixedPlan | None:
-        """Return the plan; None where nothing can be in INT8.
+    def plan(self) -> Plan | None:
+        """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
 
         Raises ModelError where a model does not run, and what ``recall`` raises when there is no time left.
         """
-        names = set(self._recall("able", self._names_with_kernels))
+        names = set(self._recall("able units", self._names_with_kernels))
         self._able = [unit for unit in self.graph.units.units if unit.name in names]
         dynamic = frozenset(unit.name for unit in self.graph.units.units if unit.dynamic)
         if not self._able and not dynamic:
@@ -102,15 +93,23 @@ class Planner:
         linear = frozenset(unit.name for unit in self._able if unit.kind is UnitKind.LINEAR)
         first = [Assignment(frozenset(names)), Assignment(linear), Assignment(dynamic=dynamic)]
         self._measure([one for one in dict.fromkeys(first) if one.int8 or one.dynamic])
-        fastest = self._cut(0.0)
-        seconds, _ = self._predicted(fastest)
-        gain, limit = self._fp32 / seconds, self._fp32 / self.costs.fastest(self.graph.units)
-        if gain < LEAST_GAIN:
-            return MixedPlan((self._recipe(fastest),) if fastest.int8 or fastest.dynamic else (), gain, limit)
-        for _round in range(_ROUNDS):
-            new = [one for one in self._solved() if one not in [done.assignment for done in self.verified]]
-            self._measure(_spread(new, _VERIFIED))
-        return MixedPlan(self._chosen(), gain, limit)
+        gain = self._gain(self._predicted(self._cut(0.0))[0])
+        if gain >= LEAST_GAIN:
+            for _round in range(_ROUNDS):
+                known = [done.assignment for done in self.verified]
+                self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
+            gain = min(gain, self._gain(min(one.seconds for one in self.verified)))
+        limit = self._fp32 / max(self.costs.fastest(self.graph.units), _INSTANT)
+        return Plan(self._chosen(), gain, limit)
+
+    def _gain(self, seconds: float) -> float:
+        """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
+        uncovered = [
+            self.costs.fp32.get(unit.name, 0.0)
+            for unit in self.graph.units.units
+            if unit.kind is UnitKind.OTHER and unit.first.op_type in _GAINING
+        ]
+        return self._fp32 / max(seconds - sum(uncovered), _INSTANT)
 
     def _names_with_kernels(self) -> list[str]:
         """Return the units that ONNX Runtime runs in integer kernels where all that can be are in INT8."""
@@ -218,13 +217,19 @@ class Planner:
     def _predicted(self, assignment: Assignment) -> tuple[float, float]:
         return predicted(self.graph.units, self.costs, self._errors.errors(), assignment)
 
-    def _chosen(self) -> tuple[Mixed, ...]:
-        """Return recipes of the front of time and error, fastest first."""
+    def _chosen(self) -> tuple[Planned, ...]:
+        """Return the front of time and error, fastest first, without what gains little."""
         front: list[MeasuredAssignment] = []
         for one in sorted(self.verified, key=lambda one: (one.seconds, one.error)):
-            if one.seconds < self._fp32 and (not front or one.error < front[-1].error):
+            gained = self._fp32 - one.seconds
+            worth = gained >= _WORTH * (self._fp32 - front[0].seconds) if front else True
+            if worth and (not front or one.error < front[-1].error):
                 front.append(one)
-        return tuple(self._recipe(one.assignment) for one in _spread(front, _RECIPES))
+        reasons = Reasons(self.graph, self.costs, self._cut(0.0))
+        return tuple(
+            Planned(self._recipe(one.assignment), reasons.line(one.assignment, self._fp32, one.seconds))
+            for one in _spread(front, _RECIPES)
+        )
 
     def _recipe(self, assignment: Assignment) -> Mixed:
         order = [unit.name for unit in self.graph.units.units]

@@ -9,7 +9,8 @@ from onnx import helper
 from inc_mlflow.engines.engine import MethodData
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
-from inc_mlflow.engines.onnxruntime.mixed.plan import LEAST_GAIN, Planner
+from inc_mlflow.engines.onnxruntime.mixed.plan import Planner
+from inc_mlflow.engines.plan import LEAST_GAIN
 from tests.support.graphs import model
 from tests.support.mixed_models import Imported
 from tests.support.onnx_candidates import compress
@@ -63,12 +64,13 @@ def planner(baseline, recall):
 def test_a_plan_gives_recipes_that_can_be_made(baseline, tmp_path):
     recall = Recorded()
     plan = planner(baseline, recall).plan()
-    assert plan.recipes
+    assert plan.planned
     assert plan.gain > 0
     assert plan.limit >= plan.gain
     data = MethodData(lambda: ROWS, collect(baseline, ROWS, 1), 1)
-    for recipe in plan.recipes:
-        compress(baseline, recipe, data, tmp_path / MODEL)
+    for one in plan.planned:
+        assert one.reason.startswith(f"{len(one.recipe.int8)} of 4 units in INT8")
+        compress(baseline, one.recipe, data, tmp_path / MODEL)
     assert any(question.startswith("probe") for question in recall.worked) or plan.gain < LEAST_GAIN
 
 
@@ -105,7 +107,7 @@ def test_where_int8_gains_nothing_no_round_is_run(baseline):
                 break
     second = Recorded(slow)
     plan = planner(baseline, second).plan()
-    assert plan.recipes == ()
+    assert plan.planned == ()
     assert plan.gain == pytest.approx(1)
     assert second.worked == []
 

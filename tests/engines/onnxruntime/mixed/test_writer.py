@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rules import SPEED
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment, write_mixed
 from tests.support.graphs import model
 from tests.support.mixed_models import Imported
@@ -39,7 +40,7 @@ def imported(tmp_path):
         graph = model(
             list(nodes), {name: WEIGHTS[name] for name in sorted(used)}, {"x": shape}, {output: shape}, 17
         )
-        return Imported.of(graph, rows, tmp_path)
+        return Imported.of(graph, rows, tmp_path, SPEED)  # numbers are not folded away
 
     return make
 

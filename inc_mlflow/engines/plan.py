@@ -1,0 +1,50 @@
+"""What an engine that can predict time and error would try: given to a search before its first trial."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.engine import MethodData
+from inc_mlflow.spec import Recipe
+
+Recall = Callable[[str, Callable[[], Any]], Any]
+"""Returns the journal's answer to a question, or that of the work, plain data, which is written down first.
+
+After a kill the same questions get the same answers. It raises what ends a search that has no time left.
+"""
+
+
+LEAST_GAIN = 1.03
+"""Below this speed-up nothing is worth a search: it is within the noise of two measurements."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One recipe, and in one line what stays FP32 in it and why."""
+
+    recipe: Recipe
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The recipes worth a trial, fastest first."""
+
+    planned: tuple[Planned, ...]
+    gain: float
+    """The largest speed-up that any recipe can bring, as far as was measured, whatever its error."""
+    limit: float
+    """The speed-up with the fastest kernel for everything and no conversion: this CPU can do no more."""
+
+
+@runtime_checkable
+class Planning(Protocol):
+    """A search space that can plan."""
+
+    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> Plan | None:
+        """Return the plan from a few measurements; None where nothing can be compressed.
+
+        ``batches`` are what trials are timed on. Raises ModelError where a model does not run.
+        """
+        ...
