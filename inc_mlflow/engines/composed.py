@@ -8,6 +8,7 @@ from inc_mlflow.arrays import Arrays
 
 if TYPE_CHECKING:
     from inc_mlflow.engines.engine import Engine
+    from inc_mlflow.engines.row_axes import RowAxes
 
 
 class Parts(Protocol):
@@ -31,6 +32,10 @@ class Parts(Protocol):
 
         Raises ModelError where the model does not run.
         """
+        ...
+
+    def axes(self, part: Path) -> "RowAxes":
+        """Return the axes of rows by which a part is called: its arrays are as it declares them."""
         ...
 
     def place(self, folder: Path, part: str) -> Path:

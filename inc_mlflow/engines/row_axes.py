@@ -26,6 +26,8 @@ class RowAxes:
 
     inputs: Mapping[str, int | None]
     outputs: Mapping[str, int | None] = field(default_factory=dict)
+    declared: bool = False
+    """Arrays are as the model declares them, with rows or without: none is filled up."""
 
     @property
     def first_everywhere(self) -> bool:
@@ -38,20 +40,24 @@ class RowAxes:
 
     def rows_at_a_time(self, inputs: Sequence[TensorSpec]) -> int | None:
         """Return how many rows the model takes at a time; None where it takes any number."""
+        if self.declared:
+            return None
         if inputs and all(self.inputs.get(spec.name, 0) is None for spec in inputs):
             return 1
         return fixed_batch(spec.shape for spec in self.specs(inputs))
 
     def to_text(self) -> str:
         """Return the axes as JSON; equal axes give equal text."""
-        return json.dumps({"inputs": dict(self.inputs), "outputs": dict(self.outputs)}, sort_keys=True)
+        axes: dict[str, object] = {"inputs": dict(self.inputs), "outputs": dict(self.outputs)}
+        return json.dumps(axes | ({_DECLARED: True} if self.declared else {}), sort_keys=True)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read what ``to_text`` wrote; raise ModelError for anything else."""
         try:
             found = json.loads(text)
-            return cls(*({str(name): _axis(axis) for name, axis in found[key].items()} for key in _KEYS))
+            inputs, outputs = ({str(name): _axis(axis) for name, axis in found[key].items()} for key in _KEYS)
+            return cls(inputs, outputs, declared=found.get(_DECLARED, False) is True)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(
                 "model: its text about the axes of rows cannot be read; import it again"
@@ -59,6 +65,7 @@ class RowAxes:
 
 
 _KEYS = ("inputs", "outputs")
+_DECLARED = "declared"
 
 
 def _axis(value: object) -> int | None:

@@ -180,6 +180,14 @@ class DataSpec(SpecModel):
         ),
     ] = None
 
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """Take the numbers that some exporters give as names, and YAML reads as numbers."""
+        if not isinstance(value, Mapping):
+            return value
+        return {str(key) if type(key) is int else key: axis for key, axis in value.items()}
+
     def splits(self) -> dict[str, FileSplit | CallableSplit]:
         """Return the splits that are given, by name."""
         given = {"calibration": self.calibration, "tuning": self.tuning, "validation": self.validation}

@@ -69,3 +69,11 @@ def test_equal_callable_metrics_give_equal_text(metric):
 def test_canonical_text_of_any_job_reads_back(old, new):
     job = JobSpec.from_text(JOB.replace(old, new))
     assert JobSpec.from_text(job.to_text()) == job
+
+
+def test_axes_are_kept_with_null_and_with_names_that_are_numbers():
+    job = JobSpec.from_text(JOB.replace("data: {", "data: {axes: {387: 1, rate: null}, "))
+    assert job.data.axes == {"387": 1, "rate": None}
+    assert JobSpec.from_text(job.to_text()) == job
+    assert "axes" not in JobSpec.from_text(JOB).to_text()
+    assert "data.axes" in refused(JOB.replace("data: {", "data: {axes: {x: -1}, "))

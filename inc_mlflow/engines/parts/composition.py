@@ -7,7 +7,8 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.engines.parts.folder import MODEL, PartsModel
 from inc_mlflow.engines.parts.options import PerPart
-from inc_mlflow.engines.parts.pipeline import Pipeline, load_pipeline, spread_calls
+from inc_mlflow.engines.parts.pipeline import Pipeline, declared_axes, load_pipeline, spread_calls
+from inc_mlflow.engines.row_axes import RowAxes
 
 
 class Composition:
@@ -29,6 +30,10 @@ class Composition:
         opened = PartsModel.open(model)
         none: dict[str, list[Arrays]] = {name: [] for name in opened.parts}
         return none | spread_calls(load_pipeline(opened, self.inner, RunSettings()), rows, most)
+
+    def axes(self, part: Path) -> RowAxes:
+        """Return the axes of rows by which a part is called: its arrays are as it declares them."""
+        return declared_axes(self.inner, part)
 
     def place(self, folder: Path, part: str) -> Path:
         """Return the folder of a part, in the model that a step's ``folder`` holds."""

@@ -102,7 +102,8 @@ class PartsEngine:
             inputs = tuple(
                 TensorSpec(name=name, dtype=dtype, shape=None) for name, dtype in about.inputs.items()
             )
-        return Interface(inputs, (), about.outputs)
+        axes = RowAxes({spec.name: 0 for spec in inputs}, dict.fromkeys(about.outputs, 0))
+        return Interface(inputs, (), about.outputs, row_axes=axes)
 
     def int8_operators(self, model: Path) -> Mapping[str, int]:
         """Return how many operators of all parts work in INT8, by name."""
@@ -115,12 +116,18 @@ class PartsEngine:
     def import_source(
         self, source: Path, folder: Path, without: Collection[str] = (), axes: RowAxes | None = None
     ) -> Imported:
-        """Write the folder of the baseline, every part without some of the rewrites."""
+        """Write the folder of the baseline, without rewrites of all parts, or of one as "part/rewrite".
+
+        The function takes rows first whatever ``axes`` say.
+        """
+        from inc_mlflow.engines.parts.options import nodes_of
+
         made = {}
         for name, path in self.parts.of(source).items():
             place = self.parts.place(folder, name)
             place.mkdir(parents=True, exist_ok=True)
-            made[name] = self.inner.import_source(path, place, without)
+            own = {*without, *nodes_of(name, tuple(without))} & {*self.rewrites}
+            made[name] = self.inner.import_source(path, place, own, self.parts.axes(path))
         self.parts.put_together(source, folder)
         notes = [f"{name}: {note}" for name, one in made.items() for note in one.notes]
         return Imported({"parts": len(made)}, notes=tuple(notes))

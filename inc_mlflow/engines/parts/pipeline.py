@@ -12,6 +12,7 @@ from inc_mlflow.callables import load_callable, user_code
 from inc_mlflow.engines.engine import Engine, LoadedModel, RunSettings
 from inc_mlflow.engines.fixed_batch import row_count
 from inc_mlflow.engines.parts.folder import PartsModel
+from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import CallableError, ModelError
 
 FIELD = "model.pipeline"
@@ -80,12 +81,21 @@ class _Parts(dict[str, Part]):
 
 
 def load_pipeline(model: PartsModel, engine: Engine, settings: RunSettings) -> Pipeline:
-    """Load all parts, which say themselves where they have their rows, and the function.
+    """Load all parts and the function; raise what the engine's ``load`` raises."""
+    return Pipeline(
+        model,
+        {
+            name: engine.load(path, replace(settings, axes=declared_axes(engine, path)))
+            for name, path in model.parts.items()
+        },
+    )
 
-    Raises what the engine's ``load`` raises.
-    """
-    own = replace(settings, axes=None)
-    return Pipeline(model, {name: engine.load(path, own) for name, path in model.parts.items()})
+
+def declared_axes(engine: Engine, part: Path) -> RowAxes:
+    """Return axes by which no array is turned: a part is called with arrays as its graph declares them."""
+    interface = engine.interface(part)
+    inputs = {spec.name: 0 for spec in interface.inputs}
+    return RowAxes(inputs, dict.fromkeys(interface.output_names, 0), declared=True)
 
 
 def calls_of(pipeline: Pipeline, rows: Iterable[Arrays], part: str) -> Iterator[Arrays]:

@@ -19,7 +19,6 @@ _Kept = tuple[int, dict[str, dict[str, Arrays]], dict[str, Arrays | None]]
 """Of one batch: its rows, and by metric what is kept of each model, and of the optional one if accepted."""
 OPTIONAL = " optional"
 """Name of the optional model; labels begin with no blank."""
-_ELSEWHERE = ", or say in data: {axes: {<output>: 1}} which one does, null where it is of the whole batch"
 SCORE = "score"
 """Name of the scores of rows among what is kept, where the metric decomposes."""
 
@@ -170,9 +169,16 @@ def _reduced(kept: Arrays, reference: Arrays, scoring: Scoring, rows: int) -> Ar
     if scores.shape[:1] != (rows,):
         raise DataError(
             f"metric: gives scores of shape {scores.shape} for {rows} rows; it must give one per row: "
-            f"choose an output whose first axis counts the rows{_ELSEWHERE}"
+            f"choose an output whose first axis counts the rows{_elsewhere(kept, rows)}"
         )
     return {SCORE: scores}
+
+
+def _elsewhere(kept: Arrays, rows: int) -> str:
+    """Return the line that says where an output has its rows, for one that has them not in front."""
+    found = [name for name, array in kept.items() if name and array.shape[:1] != (rows,)]
+    name = found[0] if found else "<output>"
+    return f", or say in data: {{axes: {{{name}: 1}}}} which one does, null where it is of the whole batch"
 
 
 def _check_counts(kept: Arrays, rows: int) -> None:
@@ -181,7 +187,7 @@ def _check_counts(kept: Arrays, rows: int) -> None:
         if array.shape[:1] != (rows,):
             raise DataError(
                 f"metric: output {name!r} has shape {array.shape} for {rows} rows; its first axis must count "
-                f"them{_ELSEWHERE}"
+                f"them{_elsewhere(kept, rows)}"
             )
 
 

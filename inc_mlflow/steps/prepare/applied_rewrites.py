@@ -37,7 +37,7 @@ def applied_rewrites(
 def _without(engine: Engine, source: Path, without: tuple[str, ...], rows: Rows) -> list[Arrays] | None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            engine.import_source(source, Path(folder), without)
+            engine.import_source(source, Path(folder), without, rows.kept)
             return _outputs(engine, Path(folder) / engine.model_name, rows)
         except ModelError:  # the rewrite is what lets it run
             return None

@@ -22,7 +22,9 @@ def import_checked(engine: Engine, source: Path, folder: Path, rows: Rows) -> Ch
     for name, part in engine.parts.of(source).items():
         place = engine.parts.place(folder, name)
         place.mkdir(parents=True, exist_ok=True)
-        made[name] = checked_import(engine.parts.inner, part, place, Rows(calls[name]))
+        axes = engine.parts.axes(part)
+        own = Rows(calls[name], axes=axes, kept=axes)
+        made[name] = checked_import(engine.parts.inner, part, place, own)
     engine.parts.put_together(source, folder)
     try:
         baseline = engine.load(folder / engine.model_name, RunSettings())
@@ -49,8 +51,13 @@ def _calls(
 def _all(made: Mapping[str, CheckedImport], fault: ModelError | None) -> CheckedImport:
     differences = [one.difference for one in made.values() if one.difference is not None]
     notes = (f"{name}: {note}" for name, one in made.items() for note in one.imported.notes)
+    rewritten = {
+        f"{name}/{rewrite}": count
+        for name, one in made.items()
+        for rewrite, count in one.imported.rewritten.items()
+    }
     return CheckedImport(
-        Imported({"parts": len(made)}, notes=tuple(notes)),
+        Imported({"parts": len(made)}, notes=tuple(notes), rewritten=rewritten),
         left_out=tuple(f"{name}/{rewrite}" for name, one in made.items() for rewrite in one.left_out),
         difference=max(differences, default=None),
         source_error=None if fault is None else str(fault),

@@ -183,3 +183,16 @@ def test_the_source_digest_is_of_parts_and_code_but_not_of_places(job, tmp_path)
     here = ENGINE.source_files(job.model)
     assert {file.name for file in here} == {"encoder.onnx", "decoder.onnx", "run.py", "rules.py"}
     assert isinstance(job, Job)
+
+
+def test_a_rewrite_is_left_out_of_all_parts_or_of_one(job, tmp_path, monkeypatch):
+    first, second, *_ = ENGINE.rewrites
+    seen, whole = {}, type(ENGINE.inner).import_source
+
+    def spied(self, source, folder, without=(), axes=None):
+        seen[source.stem] = set(without)
+        return whole(self, source, folder, without, axes)
+
+    monkeypatch.setattr(type(ENGINE.inner), "import_source", spied)
+    ENGINE.import_source(job.model, tmp_path, (first, f"decoder/{second}"))
+    assert seen == {"encoder": {first}, "decoder": {first, second}}

@@ -151,3 +151,11 @@ def test_a_metric_that_gives_no_score_per_row_is_refused(scores):
     scoring = Scoring(**KEEP, score=lambda *_: scores, decomposable=True)
     with pytest.raises(DataError, match="it must give one per row: choose an output whose first axis counts"):
         collect(MODELS, "baseline", batches(), scoring, 1)
+
+
+def test_a_metric_that_keeps_no_value_per_row_is_refused_with_the_output():
+    scoring = Scoring(
+        keep=lambda outputs, _: {"y": np.ones((7, 4))}, score=lambda *_: 1.0, decomposable=False
+    )
+    with pytest.raises(DataError, match=r"output 'y' has shape \(7, 4\) .* data: \{axes: \{y: 1\}\}"):
+        collect(MODELS, "baseline", batches(), scoring, 1)

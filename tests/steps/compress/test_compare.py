@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.errors import ModelError
-from inc_mlflow.steps.compress.compare import Reference
+from inc_mlflow.steps.compress.compare import ROWS as COMPARED
+from inc_mlflow.steps.compress.compare import Reference, compared_rows
+from tests.support.graphs import linear
+from tests.support.job_texts import rows_job
 
 BASELINE, CANDIDATE = Path("baseline"), Path("candidate")
 GENERATOR = np.random.default_rng(0)
@@ -62,6 +66,10 @@ def noisy(x, size):
 @pytest.mark.parametrize("size", [0.0, 0.02, 0.3, 0.5])
 def test_the_noise_of_eight_bits_passes(size):
     assert problem(both, lambda x: both(x) | {"scores": noisy(x, size)}) is None
+
+
+def test_an_output_with_less_than_a_bit_of_signal_is_ruined():
+    assert "is off by" in (problem(both, lambda x: both(x) | {"scores": noisy(x, 0.8)}) or "")
 
 
 @pytest.mark.parametrize("name", ["scores", "boxes"])
@@ -127,6 +135,7 @@ def test_what_selects_may_swap_near_ties_and_give_more_or_fewer_rows():
 
     assert problem(top, other) is not None
     assert problem(top, other, Analysis(selected=["y"])) is None
+    assert problem(top, lambda x: {"y": top(x)["y"][:, :5]}, Analysis(selected=["y"])) is None
     assert problem(top, lambda x: {"y": other(x)["y"] * 3}, Analysis(selected=["y"])) is not None
 
 
@@ -158,3 +167,12 @@ def test_a_refusal_does_not_name_the_file_that_goes_with_the_candidate():
     with pytest.raises(ModelError) as raised:
         Reference(Engine(both, broken), BASELINE, ROWS).check(CANDIDATE, "static")
     assert str(raised.value).endswith("choose another recipe: onnxruntime cannot run it")
+
+
+def test_sixteen_rows_are_compared_one_at_a_time(tmp_path):
+    rows = np.arange(8 * 40, dtype="f4").reshape(40, 8)
+    np.savez(tmp_path / "rows.npz", x=rows, label=np.zeros(40, int))
+    onnx.save(linear(), tmp_path / "model.onnx")
+    found = compared_rows(rows_job(tmp_path, "top1"))
+    assert COMPARED == 16
+    assert np.array_equal([row["x"] for row in found], rows[:16, None])

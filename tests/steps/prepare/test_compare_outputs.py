@@ -7,6 +7,7 @@ from inc_mlflow.steps.prepare.compare_outputs import (
     nan_output,
     nudged,
     own_noise,
+    relative_difference,
     tolerance_of,
 )
 
@@ -113,3 +114,18 @@ def test_a_nudge_changes_floats_by_one_rounding():
 def test_nan_is_found_by_name():
     assert nan_output([{"a": np.ones(2), "b": np.array([1, np.nan])}]) == "b"
     assert nan_output([{"a": np.array(["text"], object), "b": np.ones(1)}]) is None
+
+
+def test_the_absolute_difference_is_of_floats_alone():
+    before = [{"scores": np.array([1.0, 2.0]), "labels": np.array([0, 1])}]
+    after = [{"scores": np.array([1.0, 2.25]), "labels": np.array([9, 9])}]
+    assert compare_outputs(before, after, TOLERANCE).absolute == 0.25
+
+
+def test_the_largest_relative_difference_of_all_outputs():
+    before = [{"a": np.array([10.0, 0.0]), "b": np.array([1, 2, 3, 4])}]
+    nearer = [{"a": np.array([10.0, 1.0]), "b": np.array([1, 2, 3, 9])}]
+    assert relative_difference(before, nearer) == pytest.approx(0.25)
+    assert relative_difference(before, [nearer[0] | {"b": before[0]["b"]}]) == pytest.approx(0.1)
+    assert relative_difference(before, before) == 0
+    assert relative_difference(before, [before[0] | {"a": np.zeros(3)}]) is None

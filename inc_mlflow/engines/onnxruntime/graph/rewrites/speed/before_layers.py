@@ -80,7 +80,8 @@ def _readers(graph: EditedGraph, name: str) -> Sequence[Linear]:
 def _folded(graph: EditedGraph, step: Affine, linear: Linear) -> bool:
     """Put factor and offset into a layer; return whether it can hold them."""
     kind = linear.node.op_type
-    if not step.scales and (kind == "MatMul" or (kind == "Conv" and is_padded(linear.node))):
+    padded = kind == "Conv" and is_padded(linear.node, linear.weights.shape[2:])
+    if not step.scales and (kind == "MatMul" or padded):
         return False
     place = rank_and_channel_axis(graph, linear, step.x)
     if place is None:

@@ -1,5 +1,7 @@
 """Move a Mul, Div, Add or Sub with a constant behind the pool that alone reads it: there is less to compute.
 
+One number moves behind a Transpose before convolutions too: they can hold it.
+
 Averages commute with factors, and with offsets where no zeros of a padding are averaged; maxima commute with
 positive factors and all offsets.
 """
@@ -27,12 +29,12 @@ def _apply(graph: EditedGraph) -> int:
 
 
 def _move(graph: EditedGraph, node: onnx.NodeProto) -> bool:
-    pool = graph.reader(node.output[0], *_AVERAGES, *_MAXIMA)
+    pool = graph.reader(node.output[0], *_AVERAGES, *_MAXIMA, "Transpose")
     step = read_affine(graph, node) if pool is not None else None
     if pool is None or step is None or len(pool.output) > 1 or not _commutes(graph, pool, step):
         return False
     shape = graph.shape(step.x)
-    if shape is None or len(shape) < 3 or _spatial(step, shape[1], len(shape)):
+    if shape is None or (not step.is_scalar and _spatial(step, shape[1], len(shape))):
         return False
     kept = {one.name: onnx.helper.get_attribute_value(one) for one in pool.attribute}
     pooled = graph.add(
@@ -44,13 +46,18 @@ def _move(graph: EditedGraph, node: onnx.NodeProto) -> bool:
 
 
 def _commutes(graph: EditedGraph, pool: onnx.NodeProto, step: Affine) -> bool:
+    if pool.op_type == "Transpose":
+        return step.is_scalar and all(
+            use.node.op_type in ("Conv", *AFFINE) for use in graph.uses(pool.output[0])
+        )
     if pool.op_type in _MAXIMA:
         before = graph.maker(step.x, *AFFINE)
         pair = read_affine(graph, before) if before is not None else None
         # An offset stays with its factor: both together become one operator.
         both = (step, pair) if pair is not None and not pair.is_scalar else (step,)
         return all(bool((one.factor > 0).all()) for one in both)
-    averages_zeros = is_padded(pool) and bool(attribute(pool, "count_include_pad", 0))
+    kernel = attribute(pool, "kernel_shape", ())
+    averages_zeros = is_padded(pool, kernel) and bool(attribute(pool, "count_include_pad", 0))
     return step.scales or not averages_zeros
 
 

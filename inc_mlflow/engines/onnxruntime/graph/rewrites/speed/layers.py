@@ -1,6 +1,7 @@
 """Conv, Gemm and MatMul whose weights and bias a rule may change."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -35,10 +36,12 @@ def rank_and_channel_axis(graph: EditedGraph, linear: Linear, tensor: str) -> tu
     return (len(shape), len(shape) - 1) if shape else None
 
 
-def is_padded(node: onnx.NodeProto) -> bool:
-    """Tell whether a Conv or pool reads zeros beyond its input."""
+def is_padded(node: onnx.NodeProto, kernel: Sequence[int]) -> bool:
+    """Tell whether a Conv or pool reads zeros beyond its input; automatic padding of one element is none."""
     automatic = attribute(node, "auto_pad", b"NOTSET") not in {b"NOTSET", b"VALID"}
-    return automatic or any(attribute(node, "pads", ()))
+    if automatic:
+        return any(length > 1 for length in kernel)
+    return any(attribute(node, "pads", ()))
 
 
 def shift_inputs(linear: Linear, offsets: np.ndarray) -> None:
