@@ -32,7 +32,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecipePlan:
     """The recipes worth a trial, fastest first."""
 
     planned: tuple[Planned, ...]
@@ -46,7 +46,7 @@ class Plan:
 class Planning(Protocol):
     """A search space that can plan."""
 
-    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> Plan | None:
+    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> RecipePlan | None:
         """Return the plan from a few measurements; None where nothing can be compressed.
 
         ``batches`` are what trials are timed on. Without time for all of it, the plan is of what was measured

@@ -5,7 +5,7 @@ from itertools import chain, islice
 from typing import Protocol
 
 from inc_mlflow.engines.engine import SearchSpace
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import accepted
 from inc_mlflow.search.strategy import Trials, explore, promising
@@ -20,7 +20,7 @@ _FASTER = 1.01
 class PlannedTrials(Trials, Protocol):
     """Trials of an engine that may plan."""
 
-    def plan(self, space: SearchSpace) -> Plan | None:
+    def plan(self, space: SearchSpace) -> RecipePlan | None:
         """Return the space's plan; None where it cannot plan, or the time for that was not enough."""
         ...
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan, Planned
+from inc_mlflow.engines.plan import LEAST_GAIN, Planned, RecipePlan
 from inc_mlflow.search import planned, strategy
 from tests.support.toy_search import ToyRecipe, ToyRunner, ToySpace, trial
 
@@ -14,7 +14,7 @@ def explored(monkeypatch, runner, gain=2.0, recipes=PLANNED):
     """Search the toy space with a plan and return the recipes in the order in which they were tried."""
     for module in (planned, strategy):
         monkeypatch.setattr(module, "parse_recipe", ToyRecipe.model_validate)
-    runner.planned = Plan(tuple(Planned(recipe, "why") for recipe in recipes), gain, limit=3.0)
+    runner.planned = RecipePlan(tuple(Planned(recipe, "why") for recipe in recipes), gain, limit=3.0)
     planned.explore_with_plan(ToySpace(), runner)
     return runner.tried
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -133,7 +133,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     )
 
 
-def _planned(plan: Plan | None, chosen: Sequence[Trial]) -> str | None:
+def _planned(plan: RecipePlan | None, chosen: Sequence[Trial]) -> str | None:
     """Say what the plan knows of the first candidate that it planned, or that nothing could gain."""
     if plan is None:
         return None

@@ -28,7 +28,7 @@ from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_file, open_proto, options
-from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Plan, Planned, Recall
+from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Planned, Recall, RecipePlan
 
 PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
@@ -81,7 +81,7 @@ class Planner:
         self._fp32 = 0.0
         self.verified: list[MeasuredAssignment] = []
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> RecipePlan | None:
         """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
 
         Raises ModelError where a model does not run, and NoTime where there is none for the first profiles.
@@ -104,7 +104,7 @@ class Planner:
             gain = min(gain, self._gain(min(one.seconds for one in self.verified)))
             fastest = self._cut(0.0)
         limit = self._fp32 / max(self.costs.fastest(self.graph.units), _INSTANT)
-        return Plan(self._chosen(fastest), gain, limit)
+        return RecipePlan(self._chosen(fastest), gain, limit)
 
     def _gain(self, seconds: float) -> float:
         """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
