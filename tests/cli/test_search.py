@@ -35,7 +35,17 @@ def searched(tmp_path_factory, make_work, run_program):
 
 def test_gives_at_most_three_candidates_and_all_trials(searched):
     _, out, found = searched
-    assert list(found) == ["candidates", "picture", "trials", "cpu_seconds", "plan", "ended", "planned", "metric", "metrics"]
+    assert list(found) == [
+        "candidates",
+        "picture",
+        "trials",
+        "cpu_seconds",
+        "plan",
+        "ended",
+        "planned",
+        "metric",
+        "metrics",
+    ]
     assert 1 <= len(found["candidates"]) <= 3
     assert found["plan"].startswith("500 validation rows, allowed drop 1 %")
     assert all(set(trial) == TRIAL for trial in found["trials"])

@@ -40,7 +40,7 @@ _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
 """Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
-_PLANNING = 0.5
+_PLANNING = 0.4
 """Share of the time left for exploring that a plan may take."""
 BEST = "best.json"
 
