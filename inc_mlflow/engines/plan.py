@@ -11,8 +11,12 @@ from inc_mlflow.spec import Recipe
 Recall = Callable[[str, Callable[[], Any]], Any]
 """Returns the journal's answer to a question, or that of the work, plain data, which is written down first.
 
-After a kill the same questions get the same answers. It raises what ends a search that has no time left.
+After a kill the same questions get the same answers. Raises NoTime where none is left for the work.
 """
+
+
+class NoTime(Exception):  # noqa: N818 - the ordinary end of a search, no error
+    """There is no time for more work; what is known until then is the answer."""
 
 
 LEAST_GAIN = 1.03
@@ -28,7 +32,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecipePlan:
     """The recipes worth a trial, fastest first."""
 
     planned: tuple[Planned, ...]
@@ -42,9 +46,10 @@ class Plan:
 class Planning(Protocol):
     """A search space that can plan."""
 
-    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> Plan | None:
+    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> RecipePlan | None:
         """Return the plan from a few measurements; None where nothing can be compressed.
 
-        ``batches`` are what trials are timed on. Raises ModelError where a model does not run.
+        ``batches`` are what trials are timed on. Without time for all of it, the plan is of what was measured
+        until then. Raises ModelError where a model does not run, and NoTime where nothing was measured.
         """
         ...

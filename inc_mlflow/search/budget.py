@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from inc_mlflow.engines.plan import NoTime
 
-class Spent(Exception):  # noqa: N818 - the ordinary end of a search, no error
+
+class Spent(NoTime):
     """The budget is not enough for another trial."""
 
 

@@ -1,11 +1,11 @@
 """The order of a search whose engine can plan: its plan stands in for leaving nodes out one by one."""
 
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Protocol
 
 from inc_mlflow.engines.engine import SearchSpace
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import accepted
 from inc_mlflow.search.strategy import Trials, explore, promising
@@ -20,13 +20,13 @@ _FASTER = 1.01
 class PlannedTrials(Trials, Protocol):
     """Trials of an engine that may plan."""
 
-    def plan(self, space: SearchSpace) -> Plan | None:
+    def plan(self, space: SearchSpace) -> RecipePlan | None:
         """Return the space's plan; None where it cannot plan, or the time for that was not enough."""
         ...
 
 
 def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
-    """Try what is planned beside the first recipes, then refine the best one.
+    """Try what is planned between the first recipes, then refine the best one.
 
     Where the plan says that nothing can gain, one recipe shows it. Without a plan, the search goes from
     recipe to recipe. Raises Spent when the budget is spent.
@@ -35,11 +35,11 @@ def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
     if plan is None:
         explore(space, runner)
         return
-    planned = [one.recipe for one in plan.planned]
+    planned, first = [one.recipe for one in plan.planned], list(space.first())
     if plan.gain < LEAST_GAIN:
-        _try(runner, (planned or list(islice(space.first(), 1)))[:1])
+        _try(runner, (planned or first)[:1])
         return
-    _try(runner, (*space.first(), *planned))
+    _try(runner, (*first[:1], *planned, *first[1:]))
     _mend(space, runner)
     for refine in space.refinements():
         for base in sorted(promising(runner.trials, space.methods), key=_speed)[-1:]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan, Planned
+from inc_mlflow.engines.plan import LEAST_GAIN, Planned, RecipePlan
 from inc_mlflow.search import planned, strategy
 from tests.support.toy_search import ToyRecipe, ToyRunner, ToySpace, trial
 
@@ -14,7 +14,7 @@ def explored(monkeypatch, runner, gain=2.0, recipes=PLANNED):
     """Search the toy space with a plan and return the recipes in the order in which they were tried."""
     for module in (planned, strategy):
         monkeypatch.setattr(module, "parse_recipe", ToyRecipe.model_validate)
-    runner.planned = Plan(tuple(Planned(recipe, "why") for recipe in recipes), gain, limit=3.0)
+    runner.planned = RecipePlan(tuple(Planned(recipe, "why") for recipe in recipes), gain, limit=3.0)
     planned.explore_with_plan(ToySpace(), runner)
     return runner.tried
 
@@ -25,8 +25,8 @@ def speeds(recipe, **more):
     return trial(recipe, speed={7: 2.6, 8: 2.5}.get(recipe.number, other), **more)
 
 
-def test_what_is_planned_is_tried_behind_the_first_recipes(monkeypatch):
-    assert explored(monkeypatch, ToyRunner(speeds))[:4] == [COARSE, FINE, *PLANNED]
+def test_what_is_planned_is_tried_behind_the_first_recipe(monkeypatch):
+    assert explored(monkeypatch, ToyRunner(speeds))[:4] == [COARSE, *PLANNED, FINE]
 
 
 def test_only_the_fastest_is_refined_and_no_node_is_left_out(monkeypatch):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from inc_mlflow.engines.plan import Plan
+from inc_mlflow.engines.plan import RecipePlan
 from inc_mlflow.records import Interval, Trial
 from inc_mlflow.search import strategy
 from inc_mlflow.spec import Recipe
@@ -78,11 +78,11 @@ class ToyRunner:
         sensitive: Callable[[ToyRecipe], Sequence[str]] = lambda _: (),
     ) -> None:
         self.trials: list[Trial] = []
-        self.planned: Plan | None = None
+        self.planned: RecipePlan | None = None
         self.tried: list[ToyRecipe] = []
         self._answer, self.slower_nodes, self.sensitive_nodes = answer, slower, sensitive
 
-    def plan(self, space: ToySpace) -> Plan | None:
+    def plan(self, space: ToySpace) -> RecipePlan | None:
         """Return what was given as the plan."""
         return self.planned
 

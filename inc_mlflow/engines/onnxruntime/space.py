@@ -12,7 +12,7 @@ from inc_mlflow.engines.onnxruntime.analysis.quantizable_nodes import Quantizabl
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
 from inc_mlflow.engines.onnxruntime.mixed.plan import Planner
 from inc_mlflow.engines.onnxruntime.options import Dynamic, Mixed, OnnxRuntimeRecipe, Static
-from inc_mlflow.engines.plan import Plan, Recall
+from inc_mlflow.engines.plan import Recall, RecipePlan
 from inc_mlflow.spec import Recipe
 
 _DENSE = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -44,7 +44,7 @@ class OnnxRuntimeSpace:
         """Read the structure of a baseline; raise ModelError where it cannot be read."""
         return cls(find_quantizable(baseline), baseline)
 
-    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> Plan | None:
+    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> RecipePlan | None:
         """Return mixed recipes that cost and error of their units promise; None without statistics."""
         ranges = data.statistics
         if self.baseline is None or not isinstance(ranges, Ranges):

@@ -10,7 +10,7 @@ from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -21,7 +21,7 @@ from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.planned import explore_with_plan
-from inc_mlflow.search.strategy import protect
+from inc_mlflow.search.strategy import explore, protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
@@ -112,9 +112,10 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     budget.used += _used(journal, folder)
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
+    order = explore_with_plan if job.spec.search.plan else explore
     with progress.overall(runner.progress) as runner.show:
         budget.share = _EXPLORING
-        explored = _finishes(lambda: explore_with_plan(space, runner))
+        explored = _finishes(lambda: order(space, runner))
         budget.share = 1.0
         protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)
@@ -132,7 +133,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     )
 
 
-def _planned(plan: Plan | None, chosen: Sequence[Trial]) -> str | None:
+def _planned(plan: RecipePlan | None, chosen: Sequence[Trial]) -> str | None:
     """Say what the plan knows of the first candidate that it planned, or that nothing could gain."""
     if plan is None:
         return None

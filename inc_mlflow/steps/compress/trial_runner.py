@@ -12,7 +12,7 @@ import numpy as np
 from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import LoadedModel, MethodData, RunSettings, SearchSpace
-from inc_mlflow.engines.plan import Plan, Planning
+from inc_mlflow.engines.plan import Planning, RecipePlan
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import (
     canonical_json,
@@ -40,7 +40,7 @@ _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
 """Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
-_PLANNING = 0.5
+_PLANNING = 0.4
 """Share of the time left for exploring that a plan may take."""
 BEST = "best.json"
 
@@ -69,7 +69,7 @@ class TrialRunner:
         self._answers = Answers(self.folder / ANSWERS, budget)
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
-        self.planned: Plan | None = None
+        self.planned: RecipePlan | None = None
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
         self.show: Callable[[], None] = lambda: None
@@ -217,7 +217,7 @@ class TrialRunner:
             if trial.directory not in needed:
                 _remove(self.folder / trial.directory)
 
-    def plan(self, space: SearchSpace) -> Plan | None:
+    def plan(self, space: SearchSpace) -> RecipePlan | None:
         """Return the space's plan, made within its share of the budget.
 
         None where the space cannot plan, or the budget or a model's failure ends it: the search goes on.

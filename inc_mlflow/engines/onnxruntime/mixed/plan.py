@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,13 +28,13 @@ from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
 from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
 from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
 from inc_mlflow.engines.onnxruntime.runtime.session import open_file, open_proto, options
-from inc_mlflow.engines.plan import LEAST_GAIN, Plan, Planned, Recall
+from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Planned, Recall, RecipePlan
 
 PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
 _PASSES = 12
 _ROUNDS = 2
-_VERIFIED = 4
+_VERIFIED = 3
 """Assignments that are built and profiled in a round."""
 _SOLUTIONS = 12
 """Largest number of times that all prices are solved with new probes."""
@@ -80,10 +81,10 @@ class Planner:
         self._fp32 = 0.0
         self.verified: list[MeasuredAssignment] = []
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> RecipePlan | None:
         """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
 
-        Raises ModelError where a model does not run, and what ``recall`` raises when there is no time left.
+        Raises ModelError where a model does not run, and NoTime where there is none for the first profiles.
         """
         names = set(self._recall("able units", self._names_with_kernels))
         self._able = [unit for unit in self.graph.units.units if unit.name in names]
@@ -94,13 +95,16 @@ class Planner:
         first = [Assignment(frozenset(names)), Assignment(linear), Assignment(dynamic=dynamic)]
         self._measure([one for one in dict.fromkeys(first) if one.int8 or one.dynamic])
         gain = self._gain(self._predicted(self._cut(0.0))[0])
+        fastest = Assignment()
         if gain >= LEAST_GAIN:
-            for _round in range(_ROUNDS):
-                known = [done.assignment for done in self.verified]
-                self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
+            with suppress(NoTime):
+                for _round in range(_ROUNDS):
+                    known = [done.assignment for done in self.verified]
+                    self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
             gain = min(gain, self._gain(min(one.seconds for one in self.verified)))
+            fastest = self._cut(0.0)
         limit = self._fp32 / max(self.costs.fastest(self.graph.units), _INSTANT)
-        return Plan(self._chosen(), gain, limit)
+        return RecipePlan(self._chosen(fastest), gain, limit)
 
     def _gain(self, seconds: float) -> float:
         """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
@@ -217,7 +221,7 @@ class Planner:
     def _predicted(self, assignment: Assignment) -> tuple[float, float]:
         return predicted(self.graph.units, self.costs, self._errors.errors(), assignment)
 
-    def _chosen(self) -> tuple[Planned, ...]:
+    def _chosen(self, fastest: Assignment) -> tuple[Planned, ...]:
         """Return the front of time and error, fastest first, without what gains little."""
         front: list[MeasuredAssignment] = []
         for one in sorted(self.verified, key=lambda one: (one.seconds, one.error)):
@@ -225,7 +229,7 @@ class Planner:
             worth = gained >= _WORTH * (self._fp32 - front[0].seconds) if front else True
             if worth and (not front or one.error < front[-1].error):
                 front.append(one)
-        reasons = Reasons(self.graph, self.costs, self._cut(0.0))
+        reasons = Reasons(self.graph, self.costs, fastest)
         return tuple(
             Planned(self._recipe(one.assignment), reasons.line(one.assignment, self._fp32, one.seconds))
             for one in _spread(front, _RECIPES)
