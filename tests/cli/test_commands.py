@@ -237,7 +237,8 @@ def test_schema(call):
     assert {"version", "name", "model", "data", "metric", "recipes", "pools", "gate", "tracking"} <= set(
         schema["properties"]
     )
-    assert {"version", "name", "model", "data", "metric", "recipes"} == set(schema["required"])
+    assert {"version", "name", "model", "data", "recipes"} == set(schema["required"])
+    assert schema["oneOf"] == [{"required": ["metric"]}, {"required": ["metrics"]}]
 
 
 def test_a_benchmark_shows_a_person_a_ratio_and_a_row_per_model(call, work):
