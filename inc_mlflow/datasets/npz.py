@@ -10,7 +10,7 @@ from inc_mlflow.archive import Archive
 from inc_mlflow.datasets.conform import given_once
 from inc_mlflow.datasets.source import Batch, Source
 from inc_mlflow.errors import DataError
-from inc_mlflow.records import TensorSpec
+from inc_mlflow.records import SharedInput, TensorSpec
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.spec import FileSplit
 
@@ -25,7 +25,8 @@ def read(split: FileSplit, root: Path, where: str, inputs: tuple[TensorSpec, ...
     archive = Archive(root / split.path, where)
     _check_inputs(split, where, inputs)
     keys = {spec.name: _key(archive, split.inputs.get(spec.name, spec.name), spec) for spec in inputs}
-    once = {spec.name for spec in inputs if given_once(len(archive.head(keys[spec.name]).shape), spec)}
+    shared = [spec for spec in inputs if isinstance(spec, SharedInput)]  # others need no header here
+    once = {spec.name for spec in shared if given_once(len(archive.head(keys[spec.name]).shape), spec)}
     label = split.label if split.label in archive else None
     array = cache(archive.array)
 

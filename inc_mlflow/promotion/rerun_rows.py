@@ -16,7 +16,8 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.measured import Measured
-from inc_mlflow.measure.stats.outcomes import evaluate_metrics, outcomes_of
+from inc_mlflow.measure.stats.constant_answer import TRIED, constant_answer, first_answers, plain_outcomes
+from inc_mlflow.measure.stats.outcomes import OPTIONAL, evaluate_metrics, outcomes_of
 from inc_mlflow.measure.stats.scoring import (
     check_outputs,
     classes_of,
@@ -51,6 +52,8 @@ class RerunRows:
     outcomes: dict[str, np.ndarray]
     """By label, one score for each of ``rows``; where the metric does not decompose, its value and then its
     values on the resamples."""
+    constant: np.ndarray | None
+    """The same of the constant answer, without resamples; None where the metric takes no such answer."""
     further: tuple["RerunRows", ...] = ()
     """The same by the other metrics of the job that are judged."""
 
@@ -72,6 +75,11 @@ class RerunRows:
                 "the evidence was made up"
             )
         return claims
+
+    def claimed_constant(self, measured: Measured) -> np.ndarray | None:
+        """Return what the evidence claims of the constant answer, in the shape of ``constant``."""
+        claims = measured.constant
+        return claims[self.rows] if claims is not None and self.metric.decomposable else claims
 
     def sample(self, outcomes: np.ndarray) -> np.ndarray:
         """Return the outcomes of drawn rows alone, which are independent.
@@ -102,9 +110,12 @@ def rerun_rows(
     data = Data(job.data, Path(), axes.specs(interface.inputs))
     drawn = _draw(data, batch, wanted, metrics)
     share = Share(data, "validation", batch, drawn)
-    kept = evaluate_metrics(
-        runners, BASELINE, share.batches("recheck"), scorings_of(metrics), len(usable_cores())
-    )
+    scorings, given = scorings_of(metrics), first_answers(runners[BASELINE], data.drawn("validation", TRIED))
+    constants = {
+        one.name: constant_answer(given, scorings[one.name], one.higher_is_better) for one in metrics
+    }
+    batches = share.batches("recheck")
+    kept = evaluate_metrics(runners, BASELINE, batches, scorings, len(usable_cores()), constants)
     groups = data.groups("validation")
     rows = np.concatenate(list(_rows(share.sizes, drawn)))
     first, *further = [
@@ -118,6 +129,7 @@ def rerun_rows(
             rows=rows,
             drawn=np.isin(rows, drawn.rows),
             outcomes=_outcomes(metric, kept[metric.name], groups),
+            constant=_constant(metric, kept[metric.name]),
         )
         for metric in metrics
     ]
@@ -131,11 +143,17 @@ def _judged(job: JobSpec, outputs: list[str]) -> list[Metric]:
 
 
 def _outcomes(metric: Metric, kept: Mapping[str, Arrays], groups: np.ndarray | None) -> dict[str, np.ndarray]:
-    outcomes = outcomes_of(kept, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
+    models = {label: one for label, one in kept.items() if label != OPTIONAL}
+    outcomes = outcomes_of(models, BASELINE, scoring_of(metric), len(usable_cores()), groups=groups)
     return {
         label: one.replicates if metric.decomposable else _value_and_resamples(*vars(one).values())
         for label, one in outcomes.items()
     }
+
+
+def _constant(metric: Metric, kept: Mapping[str, Arrays]) -> np.ndarray | None:
+    found = plain_outcomes(kept.get(OPTIONAL), kept[BASELINE], scoring_of(metric))
+    return None if found is None else found.replicates
 
 
 @dataclass(frozen=True)

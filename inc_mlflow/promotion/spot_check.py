@@ -44,7 +44,7 @@ def spot_check(
       the outcomes, 200 rows of 20,000 show 5 % too much in 81 of 100 cases, and 1,000 rows show 2 % in 67
       (`tests/statistics/test_recheck.py`). A forger may name other hardware, and change many rows both ways
       so that the few that count are lost among them: so no model may differ by more than ``FLIPS`` on
-      average.
+      average. The same holds for the answer that is one for all rows.
     - Emulated pools are left out: none can be required. Speed is not measured again.
 
     Raises DataError where the evidence is refused, or the job's models or metric cannot be run; TrackingError
@@ -118,6 +118,7 @@ def _definition_protection(records: Sequence[EvaluationRecord]) -> Protection:
 
 def _check(pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: GateSpec) -> None:
     _check_subject(pool, measured, rerun)
+    _check_constant(pool, measured, rerun)
     if _same_place(measured.evaluation):
         _check_equal(pool, measured, rerun)
     else:
@@ -159,6 +160,25 @@ def _check_subject(pool: str, measured: Measured, rerun: RerunRows) -> None:
     ):
         raise DataError(
             f"recheck: {metric.name} cannot give the outcomes of pool {pool!r}; the evidence was made up"
+        )
+
+
+def _check_constant(pool: str, measured: Measured, rerun: RerunRows) -> None:
+    """Raise DataError where one answer for all rows scores other than claimed: it tells whether a metric can.
+
+    Where it is refused on some rows alone, as where rows differ in shape, the drawn ones may not show that.
+    """
+    claimed, found = rerun.claimed_constant(measured), rerun.constant
+    if claimed is None or found is None:
+        same = claimed is found
+    elif _same_place(measured.evaluation):
+        same = np.allclose(claimed, found, rtol=_TOLERANCE, atol=_TOLERANCE)
+    else:
+        same = bool(np.abs(rerun.sample(claimed - found)).mean() <= FLIPS)
+    if not same:
+        raise DataError(
+            f"recheck: on pool {pool!r} one answer for all rows does not score by {rerun.metric.name} what "
+            "the evidence claims; the evidence is not what was measured"
         )
 
 

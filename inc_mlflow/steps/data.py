@@ -25,7 +25,12 @@ from inc_mlflow.spec import CallableSplit, Job
 
 
 def open_data(job: Job) -> Data:
-    """Return the job's splits.
+    """Return the job's splits; raise as ``open_rows``."""
+    return open_rows(job)[0]
+
+
+def open_rows(job: Job) -> tuple[Data, RowAxes]:
+    """Return the job's splits, and where its models have the rows; the model's structure is read once.
 
     Raises DataError where the model cannot take the layout's batch, ModelError where it is not clear which
     axis counts rows.
@@ -41,12 +46,7 @@ def open_data(job: Job) -> Data:
         raise DataError(
             f"benchmark.layout: the model takes {fixed} rows at a time, not {job.layout.batch}; use {fitting}"
         )
-    return Data(job.spec.data, job.root, inputs)
-
-
-def job_row_axes(job: Job) -> RowAxes:
-    """Return where the job's models have their rows; raise DataError or ModelError where it is not clear."""
-    return _row_axes(job, ENGINES.get(job.spec.engines[0]).interface(job.model))
+    return Data(job.spec.data, job.root, inputs), axes
 
 
 def _row_axes(job: Job, interface: Interface) -> RowAxes:

@@ -14,7 +14,7 @@ from inc_mlflow.promotion.rerun_rows import rerun_rows
 from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.spot_check import accuracy_protections
 from inc_mlflow.records import BASELINE
-from inc_mlflow.records.measurements import CLASSES
+from inc_mlflow.records.measurements import CLASSES, CONSTANT
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
 from tests.support.forged_evidence import claiming, forged
@@ -59,6 +59,23 @@ def test_a_few_made_up_rows_are_refused(store, measured, trusted, tmp_path, righ
     evaluation = forged(measured, tmp_path / "forged", claiming(right, label))
     decision = answer(store, measured, policy(tmp_path, trusted), evaluation)
     refused(store, decision, f"{label} does not give the outcomes that the evidence claims")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda arrays: arrays[CONSTANT].fill(0), lambda arrays: arrays.pop(CONSTANT)],
+    ids=["made worse", "taken away"],
+)
+def test_a_constant_answer_that_was_changed_is_refused(store, measured, trusted, tmp_path, change):
+    """It is what shows that a metric cannot tell a good model from any other."""
+
+    def write(arrays):
+        arrays.update({CONSTANT: arrays[CONSTANT].copy()})
+        change(arrays)
+
+    evaluation = forged(measured, tmp_path / "forged", write)
+    decision = answer(store, measured, policy(tmp_path, trusted), evaluation)
+    refused(store, decision, "one answer for all rows does not score by top1 what the evidence claims")
 
 
 def test_classes_that_were_exchanged_are_refused(store, measured, trusted, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 from inc_mlflow.files import model_sha256
 from inc_mlflow.measure.gate.measurements import OUTCOMES
 from inc_mlflow.records import BASELINE, EvaluationRecord
+from inc_mlflow.records.measurements import CONSTANT
 from inc_mlflow.records.sealed_arrays import load_raw, save_raw
 
 
@@ -33,7 +34,8 @@ def forged(measured, folder, change):
         label: one.model_copy(update={"value": float(arrays[label].mean())})
         for label, one in record.results.items()
     }
-    record = record.model_copy(update={"results": values})
+    constant = float(arrays[CONSTANT].mean()) if CONSTANT in arrays else None
+    record = record.model_copy(update={"results": values, "constant_score": constant})
     folder.mkdir()
     digest = save_raw(folder / OUTCOMES, record, arrays)
     record.model_copy(update={"outcomes_sha256": digest}).save(folder)

@@ -4,6 +4,7 @@ import itertools
 import os
 import platform
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -238,7 +239,18 @@ def two_pools(measured: Measured, tmp_path_factory: pytest.TempPathFactory) -> S
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow takes seconds to make its tables: they are made once and copied."""
+    _leave_the_disk_alone()
     return Store(tmp_path_factory.mktemp("store")).folder / "mlflow.db"
+
+
+def _leave_the_disk_alone() -> None:
+    """Let SQLite in this process not wait until the disk has what it commits; only a power cut would show."""
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def connected_to(connection: Any, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture

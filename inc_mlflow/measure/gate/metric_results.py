@@ -43,7 +43,8 @@ def pool_result(
 def worst_of_pools(results: list[MetricResult]) -> MetricResult:
     """Return the numbers of the pool with the largest drop, and the verdict of all."""
     least_accurate, verdicts = max(results, key=_lost), [one.verdict for one in results if one.verdict]
-    return with_verdict(least_accurate, worst_verdict(verdicts)) if verdicts else least_accurate
+    verdict = worst_verdict(verdicts) if verdicts else None
+    return least_accurate.model_copy(update={"verdict": verdict})
 
 
 def with_verdict(result: MetricResult, verdict: Verdict) -> MetricResult:

@@ -22,7 +22,7 @@ from inc_mlflow.records import SOURCE, BenchmarkRecord, Evidence, ImportRecord, 
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.data import job_row_axes, open_data
+from inc_mlflow.steps.data import open_data, open_rows
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
@@ -56,7 +56,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "batches.npz"
-        save_batches(rows, batches, job_row_axes(job))
+        save_batches(rows, batches, open_rows(job)[1])
         speeds = _measure(job, where)(job, where, models, rows)
     record = BenchmarkRecord(
         evidence=Evidence(

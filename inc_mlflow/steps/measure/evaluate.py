@@ -43,7 +43,7 @@ from inc_mlflow.records.measurements import CONSTANT, GROUPS, FurtherResults, jo
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.data import job_row_axes, open_data
+from inc_mlflow.steps.data import open_rows
 from inc_mlflow.steps.measure.emulate import evaluate_emulated
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
@@ -107,12 +107,12 @@ def run_models(
     """
     pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
-    settings = RunSettings(device=provider, axes=job_row_axes(job))
+    data, axes = open_rows(job)
+    settings = RunSettings(device=provider, axes=axes)
     runners = {model.label: ENGINES.get(model.engine).load(Path(model.path), settings) for model in models}
     check_outputs(runners)
     outputs = list(runners[BASELINE].outputs)
     metrics = resolve_metrics(job.spec, job.root, outputs)
-    data = open_data(job)
     share, scorings = Share(data, split, job.layout.batch, shard), scorings_of(metrics)
     share.check()  # before any model runs
     given = first_answers(runners[BASELINE], data.drawn(split, TRIED))

@@ -14,7 +14,7 @@ from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
-from inc_mlflow.steps.data import job_row_axes, open_data
+from inc_mlflow.steps.data import open_rows
 from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
@@ -127,7 +127,7 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
 
 def _first_rows(job: Job) -> Rows:
     split = "calibration" if job.spec.data.calibration is not None else "validation"
-    rows = [inputs for inputs, *_ in islice(open_data(job).rows(split, size=1), COMPARED)]
-    axes = job_row_axes(job)
+    data, axes = open_rows(job)
+    rows = [inputs for inputs, *_ in islice(data.rows(split, size=1), COMPARED)]
     plain = axes.first_everywhere and not job.spec.data.axes
     return Rows(rows, axes=axes, kept=None if plain else axes)

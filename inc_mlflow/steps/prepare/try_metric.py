@@ -11,7 +11,7 @@ from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.records import BASELINE
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
-from inc_mlflow.steps.data import job_row_axes, open_data
+from inc_mlflow.steps.data import open_rows
 
 ROWS = 16
 """Rows of a metric that does not decompose, which may be undefined on one."""
@@ -24,12 +24,12 @@ def try_metric(job: Job) -> None:
     are elsewhere, labels that do not fit, a function that raises or gives another number of scores. A source
     that the engine does not run as it is tells nothing; its import does.
     """
-    engine, axes = ENGINES.get(job.spec.engines[0]), job_row_axes(job)
+    data, axes = open_rows(job)
     try:
-        model = engine.load(job.model, RunSettings(axes=axes))
+        model = ENGINES.get(job.spec.engines[0]).load(job.model, RunSettings(axes=axes))
         metrics = resolve_metrics(job.spec, job.root, list(model.outputs))
         single = all(metric.decomposable for metric in metrics)
-        batches = open_data(job).rows("validation", job.layout.batch)
+        batches = data.rows("validation", job.layout.batch)
         rows = [(inputs, labels) for inputs, labels, _ in islice(batches, 1 if single else _batches(job))]
         outputs = {id(inputs): model(inputs) for inputs, _ in rows}
     except ModelError:

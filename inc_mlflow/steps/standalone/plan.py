@@ -9,10 +9,17 @@ from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.measure.gate.build_criteria import pair_outcomes, relative_drop_of
 from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.gate.measurements import load_measured
-from inc_mlflow.measure.gate.power import DISAGREEMENTS, split_power, split_power_by_spread, strictest
+from inc_mlflow.measure.gate.power import (
+    DISAGREEMENTS,
+    split_power,
+    split_power_at_best,
+    split_power_by_spread,
+    strictest,
+)
 from inc_mlflow.records import BASELINE
+from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.search.front import SHORTLIST
-from inc_mlflow.spec import GateSpec, Job, gates_of
+from inc_mlflow.spec import GateSpec, Job, MetricSpec, gates_of
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.measure.evaluate import evaluate_models
 from inc_mlflow.steps.measure.models import CANDIDATE, model_at
@@ -51,10 +58,21 @@ def plan_job(
     elif candidate is not None:
         texts = _plan_measured(job, gate, candidate, rows, candidates)
     else:
-        shares = (disagreement,) if disagreement is not None else DISAGREEMENTS
-        texts = _by_metric(job, gate, lambda _, limits: split_power(rows, limits, candidates, shares))
+        specs = list(job.spec.all_metrics.values())
+        texts = _by_metric(
+            job, gate, lambda n, limits: _ahead(specs[n], limits, rows, candidates, disagreement)
+        )
     counted = {"rows": rows} | ({} if groups is None else {"groups": independent(groups)})
     return {"plan": "; ".join([*texts, *common.notes(gate)]), **counted, "candidates": candidates}
+
+
+def _ahead(metric: MetricSpec, gate: GateSpec, rows: int, candidates: int, disagreement: float | None) -> str:
+    """Return what can be said before any measurement; a callable is taken to be right or wrong per row."""
+    named = METRICS.get(metric.name) if metric.name is not None else None
+    if disagreement is None and named is not None and not named.binary:
+        return split_power_at_best(rows, gate, candidates, whole=not named.decomposable)
+    shares = DISAGREEMENTS if disagreement is None else (disagreement,)
+    return split_power(rows, gate, candidates, shares)
 
 
 def _by_metric(job: Job, gate: GateSpec, plan: Callable[[int, GateSpec], str]) -> list[str]:

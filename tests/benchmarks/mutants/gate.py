@@ -54,8 +54,8 @@ GATE = (
         ("the most accurate pool stands for all", "= max(results, key", "= min(results, key"),
         (
             "a metric's verdict is that of one pool",
-            "worst_verdict(verdicts)) if verdicts",
-            "verdicts[0]) if verdicts",
+            "worst_verdict(verdicts) if verdicts",
+            "verdicts[0] if verdicts",
         ),
     ),
     *changes_of(

@@ -14,6 +14,7 @@ from inc_mlflow.spec import JobSpec
 from inc_mlflow.steps.measure.evaluate import evaluate
 from inc_mlflow.steps.measure.evaluate_shards import merge_evaluations
 from inc_mlflow.steps.prepare.check import check
+from inc_mlflow.steps.standalone.plan import plan_job
 from tests.support.paths import EXAMPLE
 from tests.support.sharded_steps import WHOLE_SPLIT, evaluated, said
 
@@ -123,3 +124,11 @@ def test_what_the_split_can_decide_is_said_of_each_metric_that_is_judged(several
     notes = check(several()).notes
     plans = [note.partition(":")[0] for note in notes if note.startswith("by ")]
     assert plans == ["by top1", "by spread", "by F1"]
+
+
+def test_the_plan_says_of_each_judged_metric_what_is_known_of_it_beforehand(several):
+    plan = plan_job(several(), None, None, None)["plan"]
+    assert "by top1: 30 validation rows, allowed drop 1 %" in plan
+    assert "by spread: 30 validation rows, allowed drop 5 %" in plan
+    assert "by F1: 30 validation rows, allowed drop 1 %: even an unchanged model" in plan
+    assert "by top5" not in plan
