@@ -198,8 +198,8 @@ def test_compile(run_program, work):
 
 
 NAMES = {
-    "engines": ["onnxruntime"],
-    "methods": ["dynamic", "static"],
+    "engines": ["onnxruntime", "parts"],
+    "methods": ["dynamic", "mixed", "static", "per_part"],
     "metrics": list(METRICS),
     "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],
