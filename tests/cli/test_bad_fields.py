@@ -131,12 +131,15 @@ def test_field(refused, work, field, value, holds):
     refused("run", work.job, "--json", holds=holds)
 
 
-@pytest.mark.parametrize(
-    "field", ["version", "name", "model", "data", "metric", "recipes", "data.validation"]
-)
+@pytest.mark.parametrize("field", ["version", "name", "model", "data", "recipes", "data.validation"])
 def test_required_field(refused, work, field):
     work.unset(field)
     refused("run", work.job, holds=(f"{field}: required field is missing",))
+
+
+def test_a_job_needs_a_metric(refused, work):
+    work.unset("metric")
+    refused("run", work.job, holds=("job: give either 'metric', or several as 'metrics'",))
 
 
 def test_static_recipe_without_calibration(refused, work):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
-KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds", "metric"]
+KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds", "metric", "metrics"]
 ROW = [
     "recipe",
     "path",
@@ -76,9 +76,15 @@ def test_table(result):
     assert (baseline["recipe"], baseline["verdict"], baseline["reasons"]) == ("baseline", None, [])
     assert rows[0] == result["best"]
     for row in result["table"]:
-        assert list(row) == ["recipe", "engine", *ROW[1:], "per_pool"]
+        assert list(row) == ["recipe", "engine", *ROW[1:], "per_pool", "metrics"]
         assert list(row["per_pool"]) == ["local"]
-        assert list(row["per_pool"]["local"]) == ["accuracy", "relative_drop", "speedup", "verdict"]
+        assert list(row["per_pool"]["local"]) == [
+            "accuracy",
+            "relative_drop",
+            "speedup",
+            "verdict",
+            "metrics",
+        ]
         for name in ("accuracy", "relative_drop", "speedup", "source_speedup"):
             interval = row[name]
             assert list(interval) == ["value", "low", "high"]

@@ -9,7 +9,9 @@ import numpy as np
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import MethodData, RunSettings
-from inc_mlflow.errors import IncError
+from inc_mlflow.engines.find_row_axes import row_axes_of
+from inc_mlflow.engines.row_axes import RowAxes
+from inc_mlflow.errors import DataError, IncError, ModelError
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import parse_recipe
 from inc_mlflow.steps.baselines import baseline_path
@@ -62,15 +64,27 @@ def walk_batches(
     source: Path, batches: list[Arrays], folder: Path, limit: float, recipes: list[str]
 ) -> dict[str, Outcome]:
     """Return the same for batches by the names of the model's inputs, as they are fed."""
+    axes = _said_axes(source)
     try:
-        import_baselines(source, [ENGINE], folder, Rows(batches[:8]))
+        import_baselines(source, [ENGINE], folder, Rows(batches[:8], axes=axes, kept=axes))
     except IncError as error:
         return {"import": Outcome("refused", str(error))}
     baseline = baseline_path(folder, ENGINE, ENGINE)
-    outcomes = {"import": _judged(_run(source, batches), _run(baseline, batches), EXACT, np.max)}
+    outcomes = {"import": _judged(_run(source, batches, axes), _run(baseline, batches), EXACT, np.max)}
     for name in recipes:
         outcomes[name] = _candidate(baseline, name, batches, folder / name, limit)
     return outcomes
+
+
+def _said_axes(source: Path) -> RowAxes | None:
+    """Return what a job would have to say of the axes; None where the model is clear, or cannot be read."""
+    try:
+        row_axes_of(ENGINES.get(ENGINE).interface(source))
+    except ModelError as error:
+        return RowAxes({}, declared=True) if "data: {axes" in str(error) else None
+    except DataError:
+        return RowAxes({}, declared=True)
+    return None
 
 
 def _candidate(baseline: Path, name: str, rows: list[Arrays], folder: Path, limit: float) -> Outcome:
@@ -90,10 +104,10 @@ def _candidate(baseline: Path, name: str, rows: list[Arrays], folder: Path, limi
     return _judged(_run(baseline, rows), _run(target, rows), limit, np.mean)
 
 
-def _run(model: Path, rows: list[Arrays]) -> list[Arrays] | None:
+def _run(model: Path, rows: list[Arrays], axes: RowAxes | None = None) -> list[Arrays] | None:
     """Return the outputs of each row; None where ONNX Runtime cannot run the model."""
     try:
-        loaded = ENGINES.get(ENGINE).load(model, RunSettings())
+        loaded = ENGINES.get(ENGINE).load(model, RunSettings(axes=axes))
         return [loaded(row) for row in rows]
     except IncError:
         return None

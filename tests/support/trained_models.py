@@ -107,11 +107,11 @@ def network(nodes, weights):
     return model(nodes, weights, {"x": ["n", 64]}, {"logits": ["n", 10]}, 17)
 
 
-def candidate(graph: onnx.ModelProto, folder: Path, recipe) -> Path:
-    """Compress a network of digits the way a job does."""
+def candidate(graph: onnx.ModelProto, folder: Path, recipe, without=()) -> Path:
+    """Compress a network of digits the way a job does, imported without some rewrites."""
     folder.mkdir()
     onnx.save(graph, folder / "source.onnx")
-    normalize(folder / "source.onnx", folder)
+    normalize(folder / "source.onnx", folder, without)
     batches = np.split(digits()[0][:CALIBRATION], 8)
     ranges = collect(folder / MODEL, [{"x": batch} for batch in batches], threads=1)
     compress(

@@ -36,7 +36,8 @@ class EditedGraph:
         self._new: dict[str, np.ndarray] = {}
         self._types, self._shapes = _stated(model)
         for node in model.graph.node:
-            self._enter(node)
+            if any(node.output):  # without one it computes nothing
+                self._enter(node)
 
     def nodes(self, *kinds: str) -> Iterator[onnx.NodeProto]:
         """Yield the standard operators of these kinds that are still there when their turn comes."""
