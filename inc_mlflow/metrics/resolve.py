@@ -1,7 +1,5 @@
 """The metric of a job, ready to be computed on the outputs of a model."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +9,8 @@ from pydantic import ValidationError
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
-from inc_mlflow.errors import CallableError, DataError, IncError, SpecError
+from inc_mlflow.errors import CallableError, DataError, SpecError
+from inc_mlflow.metrics.field import errors_of_field
 from inc_mlflow.metrics.metric import Metric, NamedMetric
 from inc_mlflow.metrics.postprocess.postprocess import Postprocess
 from inc_mlflow.records import MetricFacts, ScoreRange
@@ -22,7 +21,6 @@ from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.spec import JobMetric, JobSpec, MetricSpec
 from inc_mlflow.spec.spec_model import spec_error
 
-_FIELD = "metric"
 LABELS = ""
 """Name under which the labels of a callable are kept with its outputs; no output has that name."""
 _Options = TypeVar("_Options", NamedMetric, Postprocess)
@@ -37,26 +35,13 @@ def resolve_metrics(job: JobSpec, root: Path, outputs: list[str]) -> tuple[Metri
 
 
 def _resolved(field: str, spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
-    with _of_field(field):
-        metric = resolve(spec, root, outputs)
+    metric = errors_of_field(field, resolve)(spec, root, outputs)
     return replace(
         metric,
-        keep=_of_field(field)(metric.keep),
-        score=_of_field(field)(metric.score),
-        check_labels=_of_field(field)(metric.check_labels),
+        keep=errors_of_field(field, metric.keep),
+        score=errors_of_field(field, metric.score),
+        check_labels=errors_of_field(field, metric.check_labels),
     )
-
-
-@contextmanager
-def _of_field(field: str) -> Iterator[None]:
-    """Name one of several metrics in an error, whose text begins with the field of a single one."""
-    try:
-        yield
-    except IncError as error:
-        text = str(error)
-        if text.startswith(_FIELD) and field != _FIELD:
-            error.args = (field + text.removeprefix(_FIELD), *error.args[1:])
-        raise
 
 
 def resolve(spec: MetricSpec, root: Path, outputs: list[str]) -> Metric:
