@@ -43,7 +43,8 @@ def start(temporary):
 
     def begin(text, ignored=None, **options):
         def heed():
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell lets its background jobs ignore it
+            for number in (signal.SIGINT, signal.SIGHUP):  # a shell or nohup lets background jobs ignore them
+                signal.signal(number, signal.SIG_DFL)
             if ignored:
                 signal.signal(ignored, signal.SIG_IGN)
 

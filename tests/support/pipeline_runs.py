@@ -59,8 +59,9 @@ def environment(**more):
 
 
 def heeding():
-    """Heed Ctrl-C, which a shell lets its background jobs ignore, these tests among them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Heed Ctrl-C and a hang-up, which a shell or nohup lets background jobs ignore, these tests among them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Run:
