@@ -80,6 +80,12 @@ def source_kind(model: object) -> str | None:
     return next((name for name in SOURCES if name in model), None)
 
 
+def image_of(model: object) -> str | None:
+    """Return the image of the task that imports a framework's model; None for that of its pool."""
+    kind = source_kind(model)
+    return None if kind is None else source_entry(kind).image
+
+
 def with_source(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's data with a mapping for a path that no engine of the job takes and a source does."""
     model, engines = data.get("model"), data.get("engines", [DEFAULT_ENGINE])
