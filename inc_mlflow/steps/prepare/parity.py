@@ -98,7 +98,7 @@ def _first_parting(made: Conversion, engine: Engine, rows: Rows) -> str:
     found = output_differences([_of(theirs[0], known)], ours)
     first = next((name for name, one in found.items() if not one <= PARITY), None)
     if first is None:
-        return f"none of the {len(known)} layers compared parts by itself"
+        return f"they are alike up to the layer {known[-1]!r}" if known else "where they part is not known"
     return f"they part first at the layer {first!r} ({_apart(found[first])})"
 
 
