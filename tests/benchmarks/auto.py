@@ -83,7 +83,9 @@ def labels(models: list[Model]) -> list[str]:
 
 
 def found(out: Path, name: str) -> list[Model]:
-    """Return the models that a search left, the name of the search before each recipe's."""
+    """Return the models that a search left, the name of the search before each recipe's; none if it found none."""
+    if "error" in spent(out):
+        return []
     return [model(f"{name}: {one.label}", out / one.path) for one in CandidatesRecord.load(out).candidates]
 
 
@@ -99,26 +101,27 @@ def failed(folders: list[Path]) -> dict[str, str]:
     return {name: why for file in files for name, why in json.loads(file.read_text()).items()}
 
 
-def search(job: Path, out: Path) -> dict[str, float]:
+def search(job: Path, out: Path) -> dict[str, object]:
     """Search where no search has finished, and return what it cost: as it counts itself, and what the system
-    counts."""
+    counts. A search that ends without a model leaves what it said as ``error``."""
     if not (out / COST).exists():
+        out.mkdir(parents=True, exist_ok=True)
         before = children()
         subprocess.run([sys.executable, "-c", "import inc_mlflow.steps.standalone.search"], check=True)
         start = children() - before
         done = subprocess.run(
-            [PROGRAM, "search", job, "-o", out, "--json"], stdout=subprocess.PIPE, check=True
+            [PROGRAM, "search", job, "-o", out, "--json"], capture_output=True, text=True, check=False
         )
-        cost = {
-            "own_cpu_seconds": json.loads(done.stdout)["cpu_seconds"],
-            "cpu_seconds": children() - before - 2 * start,
-            "process_start_cpu_seconds": start,
-        }
+        cost = {"cpu_seconds": children() - before - 2 * start, "process_start_cpu_seconds": start}
+        if done.returncode == 0:
+            cost["own_cpu_seconds"] = json.loads(done.stdout)["cpu_seconds"]
+        else:
+            cost["error"] = done.stderr.strip()
         (out / COST).write_text(json.dumps(cost))
     return spent(out)
 
 
-def spent(out: Path) -> dict[str, float]:
+def spent(out: Path) -> dict[str, object]:
     """Return what a finished search cost."""
     return dict(json.loads((out / COST).read_text()))
 
@@ -217,7 +220,7 @@ def arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     given = arguments()
     if given.search_only:
-        answer: dict[str, object] = dict(search(given.job, given.out))
+        answer = search(given.job, given.out)
     else:
         others = {name: Path(out) for name, _, out in (one.partition("=") for one in given.against)}
         answer = main(given.job, given.out, given.folders, others)
