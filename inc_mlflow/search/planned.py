@@ -21,21 +21,23 @@ class PlannedTrials(Trials, Protocol):
 
 
 def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
-    """Try what is planned between the first recipes, mend what is fast and wrong, then refine the best one.
+    """Try the first recipe, plan, try what is planned, mend what is fast and wrong, then refine the best one.
 
-    Where the plan says that nothing can gain, one recipe shows it. Where another recipe is faster than all
-    that are planned, its slower nodes go back as without a plan. Without one, the search goes from recipe to
-    recipe. Raises Spent when the budget is spent.
+    Where the plan says that nothing can gain, its best recipe shows it. Where another recipe is faster than
+    all that are planned, its slower nodes go back as without a plan. Without one, the search goes from recipe
+    to recipe. Raises Spent when the budget is spent.
     """
+    first = list(space.first())
+    _try(runner, first[:1])  # before the plan, which may take all the time of a small budget
     plan = runner.plan(space)
     if plan is None:
         explore(space, runner)
         return
-    planned, first = [one.recipe for one in plan.planned], list(space.first())
+    planned = [one.recipe for one in plan.planned]
     if plan.gain < LEAST_GAIN:
-        _try(runner, (planned or first)[:1])
+        _try(runner, planned[:1])
         return
-    _try(runner, (*first[:1], *planned, *first[1:]))
+    _try(runner, (*planned, *first[1:]))
     mend(space, runner)
     methods = {recipe.method for recipe in planned}
     for base in _fastest(space, runner):

@@ -80,8 +80,8 @@ SEARCH = (
         "search/planned",
         "search/test_planned",
         ("nothing is too little to search for", "plan.gain < LEAST_GAIN", "plan.gain < 0"),
-        ("what is planned is not tried", "(*first[:1], *planned, *first[1:])", "first"),
-        ("the first recipes are not tried", "(*first[:1], *planned, *first[1:])", "planned"),
+        ("what is planned is not tried", "(*planned, *first[1:])", "first"),
+        ("the first recipes are not tried", "(*planned, *first[1:])", "planned"),
         ("every promising recipe is refined", "key=speed)[-1:]", "key=speed)"),
         ("fast and wrong recipes are dropped", "    mend(space, runner)\n", ""),
         (
