@@ -128,11 +128,9 @@ def named_source(text: str, root: Path) -> SourceSpec | None:
 
 def told_from_files(model: object, root: Path) -> object:
     """Return a mapping for a local path whose kind only its files tell, as a folder's."""
-    if not isinstance(model, str) or is_remote(model) or "\0" in model:
+    if not isinstance(model, str) or is_remote(model) or "\0" in model or _is_taken(model, [DEFAULT_ENGINE]):
         return model
     path = root / model
-    if path.is_file():
-        return model
     for kind in SOURCES:
         entry = source_entry(kind)
         inside = path.is_dir() and any(True for mark in entry.marks for _ in path.glob(mark))
