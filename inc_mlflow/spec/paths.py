@@ -4,6 +4,7 @@ from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import CallableSplit, FileSplit
 from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.parts import PartsSpec
+from inc_mlflow.spec.source import SourceSpec
 
 
 def paths(spec: JobSpec) -> dict[str, str]:
@@ -32,10 +33,13 @@ def path_name(path: str) -> str:
     return "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
-def _of_model(model: str | PartsSpec) -> dict[str, str]:
+def _of_model(model: str | PartsSpec | SourceSpec) -> dict[str, str]:
     """Return the model's own paths."""
     if isinstance(model, str):
         return {"model": model}
+    if isinstance(model, SourceSpec):
+        code = {field: _file(function) for field, function in model.functions().items()}
+        return {f"model.{field}": path for field, path in (model.paths() | code).items()}
     parts = {f"model.parts.{name}": path for name, path in model.parts.items()}
     files = {f"model.files[{index}]": path for index, path in enumerate(model.files)}
     return parts | {"model.pipeline": model.code} | files

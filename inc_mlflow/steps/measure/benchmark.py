@@ -41,7 +41,7 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
     """
     imported = ImportRecord.load(baseline)
     models = models_under_test(baseline, champion, candidates)
-    if imported.source_error is None:
+    if imported.source_error is None and imported.framework_source is None:
         models.append(_source(job, imported))
     return benchmark_models(job, models, target, explained=True)
 

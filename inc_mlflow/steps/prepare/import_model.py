@@ -19,6 +19,7 @@ from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.prepare.import_parts import import_checked
+from inc_mlflow.steps.prepare.parity import with_parity
 from inc_mlflow.steps.prepare.tell_apart import untold_notes
 from inc_mlflow.steps.step import step
 
@@ -30,14 +31,15 @@ COMPARED = 8
 def import_model(job: Job, target: Path) -> ImportRecord:
     """Write the baselines into ``target``, with one real row as example, and compare them with the source.
 
-    A note says where the metric cannot tell the baseline from a model that ignores its input. Raises
-    ModelError where the source is INT8, or a baseline does not run or differs from it, and the IncError of a
-    metric that does not take its outputs.
+    A framework's model is converted before, and the reference baseline is compared with the framework too. A
+    note says where the metric cannot tell the baseline from a model that ignores its input. Raises ModelError
+    where the source is INT8, or a baseline does not run or differs from it, and the IncError of a metric that
+    does not take its outputs.
     """
     check_fp32(ENGINES.get(job.spec.engines[0]), job.model)
     rows = _first_rows(job)
     save_example(target, rows.rows[0])
-    record = import_baselines(job.model, job.spec.engines, target, rows)
+    record = with_parity(job, import_baselines(job.model, job.spec.engines, target, rows), target, rows)
     reference = job.spec.engines[0]
     return record.model_copy(
         update={"notes": (*record.notes, *untold_notes(job, baseline_path(target, reference, reference)))}

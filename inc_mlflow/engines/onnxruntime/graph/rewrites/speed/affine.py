@@ -54,6 +54,16 @@ def read_affine(graph: EditedGraph, node: onnx.NodeProto) -> Affine | None:
     return None
 
 
+def read_scaled_and_shifted(graph: EditedGraph, node: onnx.NodeProto) -> tuple[Affine, Affine] | None:
+    """Return the factor and then the offset that give a node's output; None where it is not s x + b."""
+    shift = read_affine(graph, node)
+    if shift is None or not shift.shifts or graph.only_use(shift.x) is None:
+        return None
+    before = graph.maker(shift.x, *AFFINE)
+    scale = read_affine(graph, before) if before is not None else None
+    return (scale, shift) if scale is not None and scale.scales else None
+
+
 def channel_values(values: np.ndarray, rank: int, axis: int, channels: int) -> np.ndarray | None:
     """Return one value per channel, (channels,); None where they differ along another axis.
 

@@ -15,6 +15,7 @@ from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
     Affine,
     channel_values,
     read_affine,
+    read_scaled_and_shifted,
 )
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.gelu import is_unscaled_gelu
@@ -48,13 +49,10 @@ def _fold(graph: EditedGraph, node: onnx.NodeProto) -> bool:
 
 def _swap(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     """Write s x + b before padded convolutions as x + b / s, and fold s."""
-    shift = read_affine(graph, node)
-    if shift is None or not shift.shifts or graph.only_use(shift.x) is None:
+    found = read_scaled_and_shifted(graph, node)
+    if found is None or not found[0].factor.all():
         return False
-    before = graph.maker(shift.x, *AFFINE)
-    scale = read_affine(graph, before) if before is not None else None
-    if scale is None or not scale.scales or not scale.factor.all():
-        return False
+    scale, shift = found
     layers = _readers(graph, node.output[0])
     alone = Affine(node, node.output[0], scale.factor, np.array(0.0))
     with np.errstate(over="ignore"):

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.affine import (
-    AFFINE,
     Affine,
     channel_values,
     read_affine,
+    read_scaled_and_shifted,
 )
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.edited_graph import EditedGraph
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rule import Rule
@@ -29,13 +29,10 @@ def _apply(graph: EditedGraph) -> int:
 
 def _join(graph: EditedGraph, node: onnx.NodeProto) -> bool:
     """Write s x + b where s differs between channels."""
-    shift = read_affine(graph, node)
-    if shift is None or not shift.shifts or graph.only_use(shift.x) is None:
+    found = read_scaled_and_shifted(graph, node)
+    if found is None or found[0].factor.size == 1:
         return False
-    before = graph.maker(shift.x, *AFFINE)
-    scale = read_affine(graph, before) if before is not None else None
-    if scale is None or not scale.scales or scale.factor.size == 1:
-        return False
+    scale, shift = found
     return _write(graph, Affine(node, scale.x, scale.factor, shift.offset))
 
 
