@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
+    from inc_mlflow.engines.engine import LoadedModel, RunSettings
     from inc_mlflow.sources.source import ModelSource
 
+_TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "numpy")
+"""What decides how a TensorFlow graph is converted."""
 _CONVERSION = "inc_mlflow.sources.conversion"
+_FRAMEWORK_MODEL = "inc_mlflow.sources.framework_model"
+BUILT = "torch"
+"""The kind of a function that stands alone on a command line, as model.py:build."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class SourceEntry(Entry):
 SOURCES: "Registry[ModelSource]" = Registry(
     "sources",
     {
-        "torch": SourceEntry(
+        BUILT: SourceEntry(
             "inc_mlflow.sources.pytorch.source:SOURCE",
             "PyTorch: a function that returns (module, example inputs), or a folder of Hugging Face's",
             extra="torch",
@@ -45,6 +51,58 @@ SOURCES: "Registry[ModelSource]" = Registry(
             packages=("torch", "onnxscript", "onnx", "transformers"),
             marks=("config.json",),
             image="pytorch",
+        ),
+        "saved_model": SourceEntry(
+            "inc_mlflow.sources.tensorflow.source:SAVED_MODEL",
+            "TensorFlow: a SavedModel's folder",
+            extra="tensorflow",
+            needs=("tensorflow", "tf2onnx"),
+            options="inc_mlflow.sources.tensorflow.options:SavedModel",
+            packages=_TENSORFLOW,
+            marks=("saved_model.pb",),
+            image="tensorflow",
+        ),
+        "graph": SourceEntry(
+            "inc_mlflow.sources.tensorflow.source:FROZEN_GRAPH",
+            "TensorFlow: a frozen graph, .pb",
+            extra="tensorflow",
+            needs=("tensorflow", "tf2onnx"),
+            options="inc_mlflow.sources.tensorflow.options:FrozenGraphFile",
+            suffixes=(".pb",),
+            packages=_TENSORFLOW,
+            image="tensorflow",
+        ),
+        "checkpoint": SourceEntry(
+            "inc_mlflow.sources.tensorflow.source:CHECKPOINT",
+            "TensorFlow 1: a checkpoint with its graph, .meta",
+            extra="tensorflow",
+            needs=("tensorflow", "tf2onnx"),
+            options="inc_mlflow.sources.tensorflow.options:Checkpoint",
+            suffixes=(".index", ".meta"),
+            packages=_TENSORFLOW,
+            marks=("*.index",),
+            beside=(".index",),
+            image="tensorflow",
+        ),
+        "keras": SourceEntry(
+            "inc_mlflow.sources.keras.source:SOURCE",
+            "Keras: .keras, .h5 and .hdf5, whole models or the weights of one that a function builds",
+            extra="tensorflow",
+            needs=("tensorflow", "keras", "tf2onnx"),
+            options="inc_mlflow.sources.keras.options:KerasModel",
+            suffixes=(".keras", ".h5", ".hdf5"),
+            packages=(*_TENSORFLOW, "keras"),
+            image="tensorflow",
+        ),
+        "tflite": SourceEntry(
+            "inc_mlflow.sources.tflite.source:SOURCE",
+            "TFLite: a .tflite file",
+            extra="tensorflow",
+            needs=("tensorflow", "tf2onnx", "ai_edge_litert"),
+            options="inc_mlflow.sources.tflite.options:LiteModel",
+            suffixes=(".tflite",),
+            packages=(*_TENSORFLOW, "ai-edge-litert"),
+            image="tensorflow",
         ),
     },
 )
@@ -56,6 +114,13 @@ def source_entry(kind: str) -> SourceEntry:
     if not isinstance(entry, SourceEntry):
         raise TypeError(f"sources: {kind!r} is {type(entry).__name__}; it must be a SourceEntry")
     return entry
+
+
+def framework_loader() -> "Callable[[Path, RunSettings], LoadedModel]":
+    """Import and return ``load_framework`` of sources/framework_model.py."""
+    loader: Callable[[Path, RunSettings], LoadedModel]
+    loader = importlib.import_module(_FRAMEWORK_MODEL).load_framework
+    return loader
 
 
 def converter() -> Callable[[Any, Path], Path]:
