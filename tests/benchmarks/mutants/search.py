@@ -45,6 +45,8 @@ SEARCH = (
         ("wrong and slow recipes are mended", "if speed(one) > best * _FASTER]", "]"),
         ("all forms of a mended recipe are tried", "                return\n", "                pass\n"),
         ("everything wrong is mended", "[:_MENDED]", ""),
+        ("wrong outputs are not mended", " or one.departed]", "]"),
+        ("wrong outputs are refined", "if not wrong.departed:", "if True:"),
         ("sensitive nodes of a wrong recipe stay INT8", "yield space.without(recipe, nodes)", "return"),
     ),
     *changes_of(
