@@ -30,12 +30,13 @@ from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.spec.recipes import Recipe, Recipes
+from inc_mlflow.spec.recipes import Recipe, Recipes, check_trainable
 from inc_mlflow.spec.search import SearchSpec
 from inc_mlflow.spec.several_metrics import JobMetric, check_metrics, first_limit_in_gate
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
+from inc_mlflow.spec.training import TrainingSpec
 
 
 class JobSpec(SpecModel):
@@ -81,6 +82,9 @@ class JobSpec(SpecModel):
             "that are not informative.",
         ),
     ] = None
+    training: Annotated[TrainingSpec, Field(exclude_if=lambda given: given == TrainingSpec())] = (
+        TrainingSpec()
+    )
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
     search: SearchSpec = SearchSpec()
     pools: Annotated[
@@ -152,6 +156,7 @@ class JobSpec(SpecModel):
                     f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
                     "that needs none"
                 )
+            check_trainable(recipe, self.data)
         return self
 
     @property
