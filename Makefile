@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
+TF_VENV := .venv-tensorflow
+TF_DEV := $(TF_VENV)/.dev
+TF_TESTS := tests/sources tests/real/test_tensorflow.py
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
@@ -21,17 +24,26 @@ $(DEV): $(BASE)
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# TensorFlow and PyTorch are never loaded in one process: its tests have an environment of their own.
+$(TF_DEV): pyproject.toml constraints.txt
+	test -x $(TF_VENV)/bin/python || $(PYTHON) -m venv $(TF_VENV)
+	$(TF_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	    --editable '.[tensorflow]' hypothesis pytest
+	touch $@
+
 demo: $(BASE)  ## a real model, from FP32 to a promoted INT8 champion
 	$(BIN)/inc-mlflow run examples/digits/job.yaml
 
-test: $(DEV)  ## everything but the long tests
+test: $(DEV) $(TF_DEV)  ## everything but the long tests
 	tests/servers/install.sh
-	$(BIN)/python -m pytest -m "not long and not quiet" -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(TF_VENV)/bin/python -m pytest -m "tensorflow and not long" -rs $(TF_TESTS)
+	$(BIN)/python -m pytest -m "not long and not quiet and not tensorflow" -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "quiet and not long" -rs
 
-test-long: $(DEV)  ## what takes longer than CI may
+test-long: $(DEV) $(TF_DEV)  ## what takes longer than CI may
 	tests/servers/install.sh
-	$(BIN)/python -m pytest -m long --numprocesses 2
+	$(TF_VENV)/bin/python -m pytest -m "tensorflow and long" -rs $(TF_TESTS)
+	$(BIN)/python -m pytest -m "long and not tensorflow" --numprocesses 2
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -66,4 +78,4 @@ docs: $(BASE)  ## generated files: the job's schema, the command-line reference,
 	$(BIN)/python docs/components.py components/yaml
 
 clean:
-	rm -rf $(VENV) dist build *.egg-info
+	rm -rf $(VENV) $(TF_VENV) dist build *.egg-info

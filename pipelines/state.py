@@ -13,7 +13,6 @@ from inc_mlflow.errors import StateError
 from inc_mlflow.files import canonical_json, files_sha256, sha256_file, sha256_text, writable, write_text
 from inc_mlflow.hardware.probe import versions
 from inc_mlflow.records import RECORD, DataFacts
-from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import user_files
 from inc_mlflow.steps.finished import FINISHED_MARK, is_damaged
@@ -32,7 +31,7 @@ def state_folder(job: Job, facts: DataFacts, pipeline: str) -> Path:
     content = {
         "pipeline": pipeline,
         "spec": job.spec.to_text(),
-        "model": files_sha256(ENGINES.get(job.spec.engines[0]).source_files(job.model)),
+        "model": files_sha256(job.source_files),
         "data": {name: split.sha256 for name, split in facts.splits.items()},
         "code": {os.path.relpath(file, job.root): sha256_file(file) for file in user_files(job)},
         "versions": versions(),

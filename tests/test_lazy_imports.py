@@ -31,7 +31,7 @@ def test_importing_loads_no_framework(module):
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("table", ["datasets", "engines", "methods", "metrics", "postprocess"])
+@pytest.mark.parametrize("table", ["datasets", "engines", "methods", "metrics", "postprocess", "sources"])
 def test_a_table_lists_its_names_without_importing_what_they_stand_for(table):
     code = (
         f"import sys; from inc_mlflow.registry.{table} import {table.upper()} as table; assert list(table); "

@@ -108,11 +108,14 @@ def ui(
 @app.command("list", rich_help_panel=START)
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="KIND", help="engines, methods, metrics, postprocess, datasets or pools.")
+        str,
+        typer.Argument(
+            metavar="KIND", help="sources, engines, methods, metrics, postprocess, datasets or pools."
+        ),
     ],
     as_json: JSON = False,
 ) -> None:
-    """List what a job can name: engines, methods, metrics, postprocess, datasets or pools."""
+    """List what a job can name: sources, engines, methods, metrics, postprocess, datasets or pools."""
     from inc_mlflow.reports.catalogue import catalogue
 
     emit(catalogue(what), as_json)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.composed import Parts
 from inc_mlflow.engines.emulating import Emulation
 from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.engines.trainable import Trainable, TrainingData
-from inc_mlflow.records import SaturationReport, Slow, TensorSpec
+from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import Device, Recipe
 
 
@@ -169,46 +170,6 @@ class SearchSpace(Protocol):
         ``everywhere`` says that the job is judged on such a CPU. None where the recipe is safe already, or
         where protection is only worth its cost ``everywhere``.
         """
-        ...
-
-
-class Analysis(Protocol):
-    """Why a candidate is slow or wrong."""
-
-    def explain(
-        self, baseline: Path, slow: Mapping[str, Path], batches: Sequence[Arrays], passes: int
-    ) -> dict[str, Slow]:
-        """Profile the baseline and the slow models; return by label where the time of each goes.
-
-        Raises ModelError where a model does not run.
-        """
-        ...
-
-    def slower_nodes(
-        self, baseline: Path, candidate: Path, batches: Sequence[Arrays], passes: int
-    ) -> list[str]:
-        """Return the baseline's nodes that are not faster in the candidate, the slowest first."""
-        ...
-
-    def node_errors(self, baseline: Path, candidate: Path, batches: Iterable[Arrays]) -> dict[str, float]:
-        """Return the noise that each node adds, relative to the mean square of its output, largest first."""
-        ...
-
-    def first_departure(self, baseline: Path, candidate: Path, rows: Iterable[Arrays]) -> str | None:
-        """Return the first of the baseline's nodes whose output is far from the candidate's.
-
-        None where the engine cannot tell. Raises ModelError where a model does not run.
-        """
-        ...
-
-    def selected_outputs(self, baseline: Path) -> frozenset[str]:
-        """Return the outputs that choose or order by value, in which a near tie moves whole rows."""
-        ...
-
-    def saturation(
-        self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None
-    ) -> SaturationReport:
-        """Predict on ``most`` rows (None: the default) which layers saturate on x86 CPUs without VNNI."""
         ...
 
 

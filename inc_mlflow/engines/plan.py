@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import MethodData
-from inc_mlflow.spec import Recipe
+from inc_mlflow.spec import Recipe, parse_recipe
 
 Recall = Callable[[str, Callable[[], Any]], Any]
 """Returns the journal's answer to a question, or that of the work, plain data, which is written down first.
@@ -41,15 +41,32 @@ class RecipePlan:
     limit: float
     """The speed-up with the fastest kernel for everything and no conversion: this CPU can do no more."""
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for ``from_plain``."""
+        planned = [
+            {"recipe": one.recipe.model_dump(mode="json", exclude_none=True), "reason": one.reason}
+            for one in self.planned
+        ]
+        return {"planned": planned, "gain": self.gain, "limit": self.limit}
+
+    @classmethod
+    def from_plain(cls, data: dict[str, Any]) -> Self:
+        """Read plain data."""
+        planned = tuple(Planned(parse_recipe(one["recipe"]), one["reason"]) for one in data["planned"])
+        return cls(planned, data["gain"], data["limit"])
+
 
 @runtime_checkable
 class Planning(Protocol):
     """A search space that can plan."""
 
-    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> RecipePlan | None:
+    def plan(
+        self, data: MethodData, batches: Sequence[Arrays], recall: Recall, seconds: float
+    ) -> RecipePlan | None:
         """Return the plan from a few measurements; None where nothing can be compressed.
 
-        ``batches`` are what trials are timed on. Without time for all of it, the plan is of what was measured
-        until then. Raises ModelError where a model does not run, and NoTime where nothing was measured.
+        ``batches`` are what trials are timed on, ``seconds`` the time that it should take. Without time for
+        all of it, the plan is of what was measured until then. Raises ModelError
+        where a model does not run, and NoTime where nothing was measured.
         """
         ...

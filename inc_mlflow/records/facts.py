@@ -95,6 +95,29 @@ class ImportedBaseline(Frozen):
     """What makes it faster than the source as the engine would run it."""
 
 
+class OutputParity(Frozen):
+    """How far one output of the baseline is from the framework's."""
+
+    name: str
+    relative_difference: float
+    """Largest difference of any row, by its largest value; of integers the share of unequal ones."""
+
+
+class FrameworkSource(Frozen):
+    """A framework's model as it was given, and how far the reference baseline is from it."""
+
+    kind: str
+    framework: Line
+    """Name and version of what ran it."""
+    file: str
+    """The ONNX file made of it, in the folder of the step."""
+    sha256: str
+    """Digest of that file."""
+    rows: int
+    """Number of rows on which both ran."""
+    parity: tuple[OutputParity, ...]
+
+
 class ImportRecord(Record):
     """From source to baselines, the reference first."""
 
@@ -110,6 +133,8 @@ class ImportRecord(Record):
     """Outputs that are no tensors."""
     notes: tuple[str, ...] = ()
     """What a user should know about the baselines, one line each."""
+    framework_source: FrameworkSource | None = None
+    """None where the source is what the engine takes. Else the digest above is of all files of the model."""
 
     @property
     def model_sha256(self) -> str:

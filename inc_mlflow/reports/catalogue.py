@@ -11,11 +11,13 @@ from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.registry.methods import METHODS
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.registry.postprocess import POSTPROCESS
+from inc_mlflow.registry.sources import SOURCES
 
 
 def catalogue(what: str) -> dict[str, str]:
     """Return name -> summary; UnknownNameError lists the kinds."""
     kinds: dict[str, Callable[[], dict[str, str]]] = {
+        "sources": lambda: _summaries(SOURCES),
         "engines": lambda: _summaries(ENGINES),
         "methods": _methods,
         "metrics": lambda: _summaries(METRICS, _facts),

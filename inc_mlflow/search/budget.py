@@ -23,6 +23,13 @@ class Cost:
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.cpu_seconds + other.cpu_seconds, self.seconds + other.seconds)
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.cpu_seconds - other.cpu_seconds, self.seconds - other.seconds)
+
+    def beyond(self, limit: "Cost") -> bool:
+        """Tell whether it is more than a limit by one of the clocks."""
+        return self.cpu_seconds > limit.cpu_seconds or self.seconds > limit.seconds
+
 
 @dataclass
 class Budget:
@@ -32,22 +39,26 @@ class Budget:
     used: Cost = field(default_factory=Cost)
     share: float = 1.0
     """Part of the limits that may be used now; the rest is reserved for the work at the end."""
-    _began: Cost | None = None
-    """The clocks at the start of the work that is being done."""
+    _began: tuple[Cost, Cost] | None = None
+    """The clocks, and what was used, at the start of the work that is being done."""
 
     @contextmanager
     def spending(self, expected: Cost) -> Iterator[Cost]:
-        """Add the time of the block; raise Spent where ``expected`` more would exceed the limits."""
+        """Add the time of the block; raise Spent where ``expected`` more would exceed the limits.
+
+        A block inside another one is counted once: the outer one's cost is what remains.
+        """
         if self._beyond(expected):
             raise Spent
-        cost, self._began = Cost(), _clocks()
+        cost, start, outer = Cost(), (_clocks(), self.used), self._began
+        self._began = outer or start
         try:
             yield cost
         finally:
-            running = self._running()
+            running = self._since(start)
             cost.cpu_seconds, cost.seconds = running.cpu_seconds, running.seconds
             self.used += cost
-            self._began = None
+            self._began = outer
 
     def so_far(self) -> tuple[float, float]:
         """Return the seconds used by now and their limit, by the clock that has one."""
@@ -57,36 +68,19 @@ class Budget:
         return now.cpu_seconds, self.limit.cpu_seconds
 
     def _running(self) -> Cost:
-        if self._began is None:
-            return Cost()
-        now = _clocks()
-        return Cost(now.cpu_seconds - self._began.cpu_seconds, now.seconds - self._began.seconds)
+        """Return what the work that is being done has taken, and nobody has counted yet."""
+        return Cost() if self._began is None else self._since(self._began)
 
-    @contextmanager
-    def part(self, share: float) -> Iterator[None]:
-        """Let the block use only this share of what may still be used now."""
-        before = self.share
-        ratios = (
-            used / limit
-            for used, limit in (
-                (self.used.cpu_seconds, self.limit.cpu_seconds),
-                (self.used.seconds, self.limit.seconds),
-            )
-            if limit
-        )
-        done = min(before, max(ratios, default=before))
-        self.share = done + share * (before - done)
-        try:
-            yield
-        finally:
-            self.share = before
+    def _since(self, start: tuple[Cost, Cost]) -> Cost:
+        clocks, used = start
+        return _clocks() - clocks - (self.used - used)
+
+    def part(self, share: float) -> Cost:
+        """Return a share of the limits, infinite where there is none."""
+        return Cost(self.limit.cpu_seconds * share, self.limit.seconds * share)
 
     def _beyond(self, expected: Cost) -> bool:
-        total = self.used + expected
-        return (
-            total.cpu_seconds > self.limit.cpu_seconds * self.share
-            or total.seconds > self.limit.seconds * self.share
-        )
+        return (self.used + self._running() + expected).beyond(self.part(self.share))
 
 
 def _clocks() -> Cost:

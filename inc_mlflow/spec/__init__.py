@@ -23,6 +23,7 @@ from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import ISAS, Emulated, Isa, emulated_pool, parse_isa
 from inc_mlflow.spec.recipes import AnyRecipe, Recipe, parse_recipe
 from inc_mlflow.spec.several_metrics import JobMetric, gates_of
+from inc_mlflow.spec.source import SourceSpec
 from inc_mlflow.spec.tracking import TrackingSpec
 from inc_mlflow.spec.transform import ImageTransform, TextTransform
 
@@ -55,6 +56,7 @@ __all__ = [
     "PoolSpec",
     "Recipe",
     "Scenario",
+    "SourceSpec",
     "Split",
     "TextTransform",
     "Toleration",

@@ -7,7 +7,8 @@ from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.registry.methods import engine_of
-from inc_mlflow.spec.parts import parts_job
+from inc_mlflow.spec.parts import has_parts, parts_job
+from inc_mlflow.spec.source import CONVERTED, source_kind
 
 _AUTO = "auto"
 _ANY_OF_PARTS = (_AUTO, [DEFAULT_ENGINE], [PARTS])
@@ -16,7 +17,7 @@ _ANY_OF_PARTS = (_AUTO, [DEFAULT_ENGINE], [PARTS])
 
 def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's data with names of engines for ``auto``, and an engine in each recipe without one."""
-    if isinstance(data.get("model"), Mapping) and data.get("engines", _AUTO) in _ANY_OF_PARTS:
+    if has_parts(data.get("model")) and data.get("engines", _AUTO) in _ANY_OF_PARTS:
         data = parts_job(data)
     engines = data.get("engines", [DEFAULT_ENGINE])
     if engines == _AUTO:
@@ -45,7 +46,7 @@ def _takes(engine: str, source: object) -> bool:
     """Tell whether an engine is installed and takes a source of that name."""
     try:
         ENGINES.check_packages(engine)
-        ENGINES.get(engine).check_source(str(source))
+        ENGINES.get(engine).check_source(CONVERTED if source_kind(source) else str(source))
     except (MissingExtraError, ValueError):
         return False
     return True

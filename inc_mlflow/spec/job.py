@@ -30,13 +30,28 @@ from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.spec.recipes import Recipe, Recipes, check_trainable
+from inc_mlflow.spec.recipes import Recipe, Recipes, check_recipe
 from inc_mlflow.spec.search import SearchSpec
 from inc_mlflow.spec.several_metrics import JobMetric, check_metrics, first_limit_in_gate
+from inc_mlflow.spec.source import (
+    CONVERTED,
+    AnySource,
+    SourceSpec,
+    image_of,
+    source_kind,
+    told_from_files,
+    with_source,
+)
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
 from inc_mlflow.spec.training import TrainingSpec
+
+
+def _form_of_model(model: object) -> str:
+    if source_kind(model):
+        return "source_"
+    return "several_" if has_parts(model) else "one_"
 
 
 class JobSpec(SpecModel):
@@ -63,10 +78,13 @@ class JobSpec(SpecModel):
         ),
     ] = (DEFAULT_ENGINE,)
     model: Annotated[
-        Annotated[RemotePath, Tag("one_")] | Annotated[PartsSpec, Tag("several_")],
-        Discriminator(lambda model: "several_" if has_parts(model) else "one_"),
+        Annotated[RemotePath, Tag("one_")]
+        | Annotated[PartsSpec, Tag("several_")]
+        | Annotated[AnySource, Tag("source_")],
+        Discriminator(_form_of_model),
         Field(
             description="The source, as an .onnx file, relative to the job file or s3://bucket/path; "
+            "a framework's model, as {torch: model.py:build, weights: w.safetensors} (list sources); "
             "or the parts of a model of several graphs, and the function that runs them."
         ),
     ]
@@ -110,8 +128,8 @@ class JobSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _in_full(cls, data: Any) -> Any:
-        """Write engines and recipes in full, and the limits of the first of several metrics into the gate."""
-        return first_limit_in_gate(with_engines(data)) if isinstance(data, Mapping) else data
+        """Write source, engines and recipes in full, and the limits of a first of several metrics."""
+        return first_limit_in_gate(with_engines(with_source(data))) if isinstance(data, Mapping) else data
 
     @field_validator("engines")
     @classmethod
@@ -120,14 +138,16 @@ class JobSpec(SpecModel):
 
     @field_validator("model")
     @classmethod
-    def _taken(cls, model: str | PartsSpec, info: ValidationInfo) -> str | PartsSpec:
+    def _taken(
+        cls, model: str | PartsSpec | SourceSpec, info: ValidationInfo
+    ) -> str | PartsSpec | SourceSpec:
         for engine in info.data.get("engines", ()):
             if isinstance(model, PartsSpec) != (engine == PARTS):
                 raise ValueError(
                     f"{engine} takes no such model: {PARTS} is for models of several parts; "
                     "leave `engines` out"
                 )
-            for path in model.parts.values() if isinstance(model, PartsSpec) else (model,):
+            for path in _graphs(model):
                 ENGINES.get(engine).check_source(path)
         return model
 
@@ -146,17 +166,7 @@ class JobSpec(SpecModel):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
         for recipe in self.listed:
-            if recipe.engine not in self.engines:
-                raise ValueError(
-                    f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are "
-                    f"{', '.join(self.engines)}"
-                )
-            if recipe.statistics and self.data.calibration is None:
-                raise ValueError(
-                    f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
-                    "that needs none"
-                )
-            check_trainable(recipe, self.data)
+            check_recipe(recipe, self.engines, self.data)
         return self
 
     @property
@@ -190,7 +200,7 @@ class JobSpec(SpecModel):
     def images(self) -> tuple[str, ...]:
         """The images of the tasks on a cluster."""
         used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
-        return tuple(sorted(used))
+        return tuple(sorted(used | {image_of(self.model) or PoolSpec().image}))
 
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool is measured, to be judged or shown."""
@@ -235,6 +245,7 @@ class JobSpec(SpecModel):
             _check_paths(data)
             if isinstance(data.get("gate"), str):
                 data["gate"] = PolicySpec.load(path.parent / data["gate"]).limits
+            data["model"] = told_from_files(data.get("model"), path.parent)
             source = placement or data.get("placement")
             whole = source if isinstance(source, dict) else {}
             known = {} if whole else definitions(source, path.parent)
@@ -263,6 +274,13 @@ class JobSpec(SpecModel):
     def to_text(self) -> str:
         """Return canonical JSON: equal jobs give equal bytes."""
         return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _graphs(model: str | PartsSpec | SourceSpec) -> tuple[str, ...]:
+    """Return the paths that an engine has to take."""
+    if isinstance(model, PartsSpec):
+        return tuple(model.parts.values())
+    return (CONVERTED,) if isinstance(model, SourceSpec) else (model,)
 
 
 def _check_paths(data: Mapping[str, Any]) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Self
 
 from inc_mlflow.errors import SpecError
+from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.sources import converter
 from inc_mlflow.remote import local_path
 from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.parts import PartsSpec
 from inc_mlflow.spec.placement import LOCAL, PoolSpec
+from inc_mlflow.spec.source import SourceSpec
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class Job:
     root: Path
     on: str | None = None
     """Pool of this process; None where nothing is measured, or on the first pool."""
+    converted: Path | None = None
+    """ONNX file that the import made of a framework's model; None before, and for other models."""
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
@@ -44,10 +49,24 @@ class Job:
 
     @property
     def model(self) -> Path:
-        """Path of the source, which is fetched if it is remote; of a model of parts, of its description."""
+        """Path of the source, which is fetched if it is remote; of a model of parts, of its description.
+
+        A framework's model is converted, in a process of its own, where no step has done that: it is the ONNX
+        file then. Raises MissingExtraError where the framework is not installed, ModelError where it does not
+        convert.
+        """
         if isinstance(self.spec.model, PartsSpec):
             return self.spec.model.source(self.root)
+        if isinstance(self.spec.model, SourceSpec):
+            return self.converted or converter()(self.spec.model, self.root)
         return local_path(self.spec.model, self.root)
+
+    @property
+    def source_files(self) -> list[Path]:
+        """All files of the source as it was given."""
+        if isinstance(self.spec.model, SourceSpec):
+            return self.spec.model.files(self.root)
+        return ENGINES.get(self.spec.engines[0]).source_files(self.model)
 
     @property
     def layout(self) -> Layout:

@@ -12,6 +12,7 @@ from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import PARTS
 from inc_mlflow.remote import cache_folder, local_path
 from inc_mlflow.spec.data import Function, LocalPath, RemotePath
+from inc_mlflow.spec.source import source_kind
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_text, reading
 
@@ -131,8 +132,8 @@ def parts_job(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def has_parts(model: object) -> bool:
-    """Tell whether a job's model is given as a mapping: one of several parts."""
-    return isinstance(model, Mapping | PartsSpec)
+    """Tell whether a job's model is given as a mapping that is no framework's model: one of several parts."""
+    return isinstance(model, Mapping | PartsSpec) and source_kind(model) is None
 
 
 def _per_part(recipe: Any, names: Sequence[str]) -> Any:

@@ -1,9 +1,12 @@
 """The paths that a job names, by field."""
 
+from collections.abc import Set
+
 from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import CallableSplit, FileSplit
 from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.parts import PartsSpec
+from inc_mlflow.spec.source import SourceSpec
 
 
 def paths(spec: JobSpec) -> dict[str, str]:
@@ -21,6 +24,8 @@ def paths(spec: JobSpec) -> dict[str, str]:
 def local_paths(spec: JobSpec) -> dict[str, str]:
     """Return the paths that only this machine sees: not remote, and not in the job's bundle."""
     bundled = {name.rstrip("/") for name in spec.bundle.files} if spec.bundle else set()
+    if bundled and isinstance(spec.model, SourceSpec):  # its files stand in the bundle, not their folder
+        bundled |= {path_name(path) for path in _of_model(spec.model).values() if _holds(path, bundled)}
     return {
         field: path
         for field, path in paths(spec).items()
@@ -28,15 +33,23 @@ def local_paths(spec: JobSpec) -> dict[str, str]:
     }
 
 
+def _holds(path: str, names: Set[str]) -> bool:
+    """Tell whether names are those of files in a folder, or begin with a common beginning of names."""
+    return any(name.startswith((f"{path_name(path)}/", f"{path_name(path)}.")) for name in names)
+
+
 def path_name(path: str) -> str:
     """Return the name of a path in a bundle: one of many ways to write it."""
     return "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
-def _of_model(model: str | PartsSpec) -> dict[str, str]:
+def _of_model(model: str | PartsSpec | SourceSpec) -> dict[str, str]:
     """Return the model's own paths."""
     if isinstance(model, str):
         return {"model": model}
+    if isinstance(model, SourceSpec):
+        code = {field: _file(function) for field, function in model.functions().items()}
+        return {f"model.{field}": path for field, path in (model.paths() | code).items()}
     parts = {f"model.parts.{name}": path for name, path in model.parts.items()}
     files = {f"model.files[{index}]": path for index, path in enumerate(model.files)}
     return parts | {"model.pipeline": model.code} | files

@@ -1,6 +1,6 @@
 """Recipes: a method with its options. The engine of a method defines its options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -55,8 +55,17 @@ class Recipe(SpecModel):
         return None
 
 
-def check_trainable(recipe: Recipe, data: DataSpec) -> None:
-    """Raise ValueError where a recipe trains, and the job lacks rows to learn from or to choose by."""
+def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec) -> None:
+    """Raise ValueError where a recipe is for another engine, or the job lacks a split that it needs."""
+    if recipe.engine not in engines:
+        raise ValueError(
+            f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are {', '.join(engines)}"
+        )
+    if recipe.statistics and data.calibration is None:
+        raise ValueError(
+            f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
+            "that needs none"
+        )
     for name, what in (("training", "learn from"), ("tuning", "choose the best epoch by")):
         if recipe.trains and name not in data.splits():
             raise ValueError(f"data.{name}: a {recipe.method} recipe needs rows to {what}; give the split")

@@ -8,6 +8,9 @@ from inc_mlflow.engines.engine import Engine
 from inc_mlflow.records import ImportRecord, baseline_label
 from inc_mlflow.registry.engines import ENGINES
 
+CONVERTED_FOLDER = "source"
+"""Folder of an import step with the ONNX file that a framework's model became."""
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -34,6 +37,15 @@ def load_baselines(directory: Path) -> dict[str, Baseline]:
         )
         for place, baseline in enumerate(imported)
     }
+
+
+def converted_file(directory: Path) -> Path | None:
+    """Return the ONNX file in the directory of an import step; None where no framework's model was converted.
+
+    Raises StateError where the directory has no readable record.
+    """
+    source = ImportRecord.load(directory).framework_source
+    return None if source is None else directory / source.file
 
 
 def baseline_path(directory: Path, engine: str, reference: str) -> Path:

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -13,8 +14,9 @@ from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.files import errors_name, sync_entry, writable, write_text
 from inc_mlflow.records import Record
 from inc_mlflow.remote import unpack
-from inc_mlflow.spec import LOCAL, Job, JobSpec
+from inc_mlflow.spec import LOCAL, Job, JobSpec, SourceSpec
 from inc_mlflow.steps import failure
+from inc_mlflow.steps.baselines import converted_file
 from inc_mlflow.steps.finished import FINISHED_MARK, finished, mark_finished
 from inc_mlflow.tracking.plugins.step_context import step_context
 
@@ -47,7 +49,7 @@ def step(
     def decorate(work: Callable[Concatenate[Job, Path, P], R]) -> Callable[Concatenate[Job, Path, P], R]:
         def marked(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
             with step_context(name, job.on):
-                return work(job, target, *args, **kwargs)
+                return work(_with_converted(job, kwargs.get("baseline")), target, *args, **kwargs)
 
         @wraps(work)
         def run(job: Job, target: Path, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -99,6 +101,13 @@ def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) 
         return kind.load(directory).settled()
     except StateError:
         return False  # damaged: work again
+
+
+def _with_converted(job: Job, imported: Any) -> Job:
+    """Return the job with the ONNX file that the import made: no other step needs the source's framework."""
+    if not isinstance(job.spec.model, SourceSpec) or not isinstance(imported, Path):
+        return job
+    return replace(job, converted=converted_file(imported))
 
 
 def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: Any) -> R:

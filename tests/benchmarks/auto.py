@@ -1,19 +1,24 @@
-"""Print, as JSON, how the models that `recipes: auto` finds compare with those of other tools, all measured in one run.
+"""Print, as JSON, how the models that `recipes: auto` finds compare with those of other tools and of another version of
+this project, all measured in one run.
 
-Every model is evaluated on the job's validation split and timed in turns with the others: CPU time, one
-thread. A row holds the metric with the standard error of its difference to the baseline (paired: the same
-rows), the speed against the file as shipped and against the baseline, and the gate's verdict; ``champion`` is
-what the gate would promote. A model of another tool ``beats`` one of ours where it is better by more than one
-standard error of their difference and also faster by more than 5 %.
+Every model, the file as shipped among them, is evaluated on the job's validation split and timed in turns with the
+others: CPU time, one thread. A row holds the metric with the standard error of its difference to the baseline
+(paired: the same rows), the speed against the file as shipped and against the baseline, and the gate's verdict.
+``handed_over`` is what the search ends with: the first of its models that the gate does not refuse, else the
+baseline. ``better`` names for each model of another tool or version those of ours that it is better than, in the
+sense of `comparison.py`; ``better_than_handed_over`` is the short list. What could not be made, loaded or run stands
+in ``not_measured`` with its reason.
 
 ``search`` compares the CPU time of the search, all threads, with and without what a process takes to start,
 with what it may use: the larger of 60 s and 15 default static quantisations by onnxruntime on the same
-samples.
+samples; and with that of each other version.
 
-``.venv/bin/python tests/benchmarks/auto.py JOB OUT [FOLDER ...]``: searches in OUT where no finished search
-is, and compares with the .onnx files below each FOLDER, as ``peers/make.py`` writes them.
+``.venv/bin/python -m tests.benchmarks.auto JOB OUT [FOLDER ...] [--against NAME=OUT ...]``: searches in OUT where no finished
+search is (``--search-only`` ends there), and compares with the .onnx files below each FOLDER, as ``peers/make.py`` writes
+them, and with what another version, called NAME, left in its OUT.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -24,7 +29,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from inc_mlflow.arrays import Arrays
@@ -35,39 +39,35 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.files import model_bytes, model_sha256
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.measure.gate.measurements import load_measured
-from inc_mlflow.records import BASELINE, CandidatesRecord, Model, Row
+from inc_mlflow.records import BASELINE, SOURCE, CandidatesRecord, Model
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_data
-from inc_mlflow.steps.measure.benchmark import SOURCE, benchmark_models
+from inc_mlflow.steps.measure.benchmark import benchmark_models
 from inc_mlflow.steps.measure.evaluate import evaluate_models
+from tests.benchmarks.comparison import Comparison
 
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-COST = "cost.json"
+COST, FAILED = "cost.json", "failed.json"
 LEAST, TIMES = 60.0, 15
-FASTER = 1.05
+SHIPPED = "shipped"
 
 
-def main(path: Path, out: Path, folders: list[Path]) -> dict[str, object]:
+def main(path: Path, out: Path, folders: list[Path], others: dict[str, Path]) -> dict[str, object]:
     """Search, then measure everything side by side."""
     job = Job.load(path)
-    cost = search(path, out)
+    cost = search(path, out) | allowed(job)
+    ours, older = found(out, "auto"), [one for name, other in others.items() for one in found(other, name)]
+    theirs, broken = loadable(job, [*peers(folders), *older])
+    shipped, _ = loadable(job, [model(SHIPPED, job.model)])
     with tempfile.TemporaryDirectory() as scratch:
         normalize(job.model, Path(scratch))
-        ours = [model(f"auto: {one.label}", out / one.path) for one in CandidatesRecord.load(out).candidates]
-        peers, broken = loadable(job, [file for folder in folders for file in sorted(folder.rglob("*.onnx"))])
-        models = [model(BASELINE, Path(scratch) / MODEL), *ours, *peers]
-        rows, outcomes = measured(job, models, Path(scratch))
-        return {
-            "search": cost | allowed(job),
-            "champion": next(
-                (row.recipe for row in rows if row.recipe in labels(ours) and row.verdict == "pass"), None
-            ),
-            "models": [told(row, outcomes) for row in rows],
-            "do_not_load": broken,
-            "beats": {
-                row.recipe: beaten(row, rows, outcomes, ours) for row in rows if row.recipe in labels(peers)
-            },
-        }
+        baseline = model(BASELINE, Path(scratch) / MODEL)
+        compared = measured(job, [baseline, *ours, *shipped, *theirs], Path(scratch))
+    return {
+        "search": cost | {name: spent(other) for name, other in others.items()},
+        **told(compared, labels(ours), labels(theirs)),
+        "not_measured": failed(folders) | broken,
+    }
 
 
 def model(label: str, path: Path) -> Model:
@@ -77,28 +77,53 @@ def model(label: str, path: Path) -> Model:
     )
 
 
-def labels(models: list[Model]) -> set[str]:
+def labels(models: list[Model]) -> list[str]:
     """Return their labels."""
-    return {one.label for one in models}
+    return [one.label for one in models]
 
 
-def search(job: Path, out: Path) -> dict[str, float]:
+def found(out: Path, name: str) -> list[Model]:
+    """Return the models that a search left, the name of the search before each recipe's; none if it found none."""
+    if "error" in spent(out):
+        return []
+    return [model(f"{name}: {one.label}", out / one.path) for one in CandidatesRecord.load(out).candidates]
+
+
+def peers(folders: list[Path]) -> list[Model]:
+    """Return all models below the folders, named by their folder and file."""
+    files = [file for folder in folders for file in sorted(folder.rglob("*.onnx"))]
+    return [model(f"{file.parent.name}/{file.stem}", file) for file in files]
+
+
+def failed(folders: list[Path]) -> dict[str, str]:
+    """Return what other tools could not make, and why."""
+    files = [folder / FAILED for folder in folders if (folder / FAILED).exists()]
+    return {name: why for file in files for name, why in json.loads(file.read_text()).items()}
+
+
+def search(job: Path, out: Path) -> dict[str, object]:
     """Search where no search has finished, and return what it cost: as it counts itself, and what the system
-    counts."""
+    counts. A search that ends without a model leaves what it said as ``error``."""
     if not (out / COST).exists():
+        out.mkdir(parents=True, exist_ok=True)
         before = children()
         subprocess.run([sys.executable, "-c", "import inc_mlflow.steps.standalone.search"], check=True)
         start = children() - before
         done = subprocess.run(
-            [PROGRAM, "search", job, "-o", out, "--json"], stdout=subprocess.PIPE, check=True
+            [PROGRAM, "search", job, "-o", out, "--json"], capture_output=True, text=True, check=False
         )
-        cost = {
-            "own_cpu_seconds": json.loads(done.stdout)["cpu_seconds"],
-            "cpu_seconds": children() - before - 2 * start,
-            "process_start_cpu_seconds": start,
-        }
+        cost = {"cpu_seconds": children() - before - 2 * start, "process_start_cpu_seconds": start}
+        if done.returncode == 0:
+            cost["own_cpu_seconds"] = json.loads(done.stdout)["cpu_seconds"]
+        else:
+            cost["error"] = done.stderr.strip()
         (out / COST).write_text(json.dumps(cost))
-    return json.loads((out / COST).read_text())
+    return spent(out)
+
+
+def spent(out: Path) -> dict[str, object]:
+    """Return what a finished search cost."""
+    return dict(json.loads((out / COST).read_text()))
 
 
 def children() -> float:
@@ -120,75 +145,83 @@ class Reader(CalibrationDataReader):
 
 def allowed(job: Job) -> dict[str, float]:
     """Time one default static quantisation by onnxruntime, on one core: its idle threads would count as
-    work."""
+    work. Where it cannot quantise the model, the least is allowed."""
     rows = [inputs for inputs, *_ in open_data(job).rows("calibration", 1)]
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         start = time.process_time()
-        quantize_static(job.model, Path(folder) / MODEL, Reader(rows))
+        with contextlib.suppress(Exception):  # any of a library's
+            quantize_static(job.model, Path(folder) / MODEL, Reader(rows))
         seconds = time.process_time() - start
     os.sched_setaffinity(0, cores)
     return {"default_quantisation_cpu_seconds": seconds, "allowed_cpu_seconds": max(LEAST, TIMES * seconds)}
 
 
-def loadable(job: Job, files: list[Path]) -> tuple[list[Model], dict[str, str]]:
+def loadable(job: Job, models: list[Model]) -> tuple[list[Model], dict[str, str]]:
     """Return the models that run, and why the others do not."""
     inputs = next(iter(open_data(job).rows("validation", job.layout.batch)))[0]
-    models, broken = [], {}
-    for file in files:
-        label = f"{file.parent.name}/{file.stem}"
+    running, broken = [], {}
+    for one in models:
         try:
-            Runner(file, threads=1)(inputs)
-            models.append(model(label, file))
+            Runner(Path(one.path), threads=1)(inputs)
+            running.append(one)
         except ModelError as error:
-            broken[label] = str(error)
-    return models, broken
+            broken[one.label] = str(error)
+    return running, broken
 
 
-def measured(job: Job, models: list[Model], folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
+def measured(job: Job, models: list[Model], folder: Path) -> Comparison:
     """Return the gate's rows, the baseline's first, and each model's outcomes."""
     evaluation = evaluate_models(job, models, "validation", folder)
     benchmark = benchmark_models(job, [*models, model(SOURCE, job.model)], folder)
-    measured = load_measured(folder, evaluation, benchmark)
-    table = judge(models, {job.spec.pool: measured}, job.spec.gate).table
-    return list(table), dict(measured.outcomes) | {"decomposable": np.array(evaluation.decomposable)}
+    of_pool = load_measured(folder, evaluation, benchmark)
+    table = judge(models, {job.spec.pool: of_pool}, job.spec.gate).table
+    return Comparison({row.recipe: row for row in table}, of_pool.outcomes, evaluation.decomposable)
 
 
-def told(row: Row, outcomes: dict[str, np.ndarray]) -> dict[str, object]:
-    """Write a row short."""
+def told(compared: Comparison, ours: list[str], theirs: list[str]) -> dict[str, object]:
+    """Write all rows short, and who is better than whom."""
+    handed_over = compared.best(ours, BASELINE)
+    mine = [*ours, BASELINE] if handed_over == BASELINE else ours
+    better = {one: [other for other in mine if compared.better(one, than=other)] for one in theirs}
     return {
-        "model": row.recipe,
+        "handed_over": handed_over,
+        "better_than_handed_over": [one for one, than in better.items() if handed_over in than],
+        "better": better,
+        "models": [line(name, compared) for name in compared.rows],
+    }
+
+
+def line(name: str, compared: Comparison) -> dict[str, object]:
+    """Write a row short."""
+    row = compared.rows[name]
+    return {
+        "model": name,
         "accuracy": round(row.accuracy.value, 4) if row.accuracy else None,
-        "se": round(standard_error(row.recipe, BASELINE, outcomes), 4),
+        "se": round(compared.standard_error(name, BASELINE), 4),
         "source_speedup": round(row.source_speedup.value, 3) if row.source_speedup else None,
         "speedup": round(row.speedup.value, 3) if row.speedup else None,
         "verdict": row.verdict,
     }
 
 
-def standard_error(one: str, other: str, outcomes: dict[str, np.ndarray]) -> float:
-    """Return the standard error of the difference of two models' metrics, from the same rows or the same
-    resamples."""
-    difference = outcomes[one] - outcomes[other]
-    return float(difference.std(ddof=1) / (np.sqrt(len(difference)) if outcomes["decomposable"] else 1))
-
-
-def beaten(peer: Row, rows: list[Row], outcomes: dict[str, np.ndarray], ours: list[Model]) -> list[str]:
-    """Return those of our models that a peer's is better than, in both."""
-    return [row.recipe for row in rows if row.recipe in labels(ours) and beats(peer, row, outcomes)]
-
-
-def beats(peer: Row, our: Row, outcomes: dict[str, np.ndarray]) -> bool:
-    """Tell whether a peer is better beyond noise and also faster by more than 5 %.
-
-    The metric must be better where higher.
-    """
-    gain = peer.accuracy.value - our.accuracy.value
-    noise = standard_error(peer.recipe, our.recipe, outcomes)
-    return gain > noise and peer.speedup.value > FASTER * our.speedup.value
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("job", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--against", nargs="+", default=[], metavar="NAME=OUT")
+    parser.add_argument("--search-only", action="store_true")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    job, out, *folders = map(Path, sys.argv[1:])
-    print(json.dumps(main(job, out, folders), indent=1))
+    given = arguments()
+    if given.search_only:
+        answer = search(given.job, given.out)
+    else:
+        others = {name: Path(out) for name, _, out in (one.partition("=") for one in given.against)}
+        answer = main(given.job, given.out, given.folders, others)
+    print(json.dumps(answer, indent=1))

@@ -8,7 +8,13 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ENGINE = ("inc_mlflow/engines/onnxruntime/", "inc_mlflow/sources/onnx/", "inc_mlflow/training/operators/")
+ENGINE = (
+    "inc_mlflow/engines/onnxruntime/",
+    "inc_mlflow/sources/onnx/",
+    "inc_mlflow/sources/tensorflow/",
+    "inc_mlflow/training/operators/",
+)
+"""ONNX Runtime's own room, and those of others whose operators have the same names."""
 WORDS = re.compile(
     r"QUInt8|QInt8|QDQ|QOperator|op_types_to_quantize|nodes_to_exclude|quant_format|calibrate_method"
     r"|reduce_range|smooth_quant|\w+ExecutionProvider|model\.onnx|onnxruntime"

@@ -1,7 +1,6 @@
 """How much a search may spend."""
 
 import math
-from contextlib import nullcontext
 
 import pytest
 
@@ -58,19 +57,27 @@ def test_what_is_done_counts_and_also_what_fails(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize(
-    ("used", "more", "spent"), [(0.0, 39.0, False), (0.0, 41.0, True), (60.0, 7.0, False), (60.0, 11.0, True)]
-)
-def test_a_part_is_a_share_of_what_is_left(used, more, spent):
-    budget = Budget(Cost(100, 1000), Cost(used, 0.0), share=0.8)
-    with budget.part(0.5), pytest.raises(Spent) if spent else nullcontext(), budget.spending(Cost(more)):
-        pass
-    assert budget.share == 0.8
+def test_a_part_is_a_share_of_the_limits():
+    assert Budget(Cost(100.0, math.inf)).part(0.25) == Cost(25.0, math.inf)
+    assert Budget(Cost(math.inf, 8.0)).part(0.25) == Cost(math.inf, 2.0)
 
 
-def test_a_part_of_nothing_left_is_nothing():
-    budget = Budget(Cost(100, 1000), Cost(90.0, 0.0), share=0.8)
-    with budget.part(0.5), pytest.raises(Spent), budget.spending(Cost(0.0)):
+def test_work_inside_other_work_counts_once(monkeypatch):
+    monkeypatch.setattr(module, "time", Clock())
+    budget = Budget(Cost(100.0, math.inf))
+    with budget.spending(Cost()) as outer:
+        with budget.spending(Cost()) as inner:
+            pass
+        assert inner == Cost(3.0, 1.0)
+        assert budget.used == inner
+    assert budget.used == outer + inner
+    assert budget.used == Cost(12.0, 4.0)
+
+
+def test_work_that_has_begun_is_heeded_by_what_it_asks_for(monkeypatch):
+    monkeypatch.setattr(module, "time", Clock())
+    budget = Budget(Cost(5.0, math.inf))
+    with budget.spending(Cost()), pytest.raises(Spent), budget.spending(Cost(3.0)):
         pass
 
 

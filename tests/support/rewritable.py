@@ -1,9 +1,8 @@
-"""Random small graphs of what the rules that make graphs faster look for, in any order, read once or twice."""
+"""Random small graphs of what the rules that make graphs faster look for in images, in any order, read once or twice."""
 
 import numpy as np
-import onnx
-from onnx import helper
 
+from tests.support.drawing import Drawing, powers_of_two
 from tests.support.imports import graph_of
 
 CHANNELS, LENGTH, STEPS = 8, 8, 12
@@ -11,14 +10,12 @@ EXTRA_OUTPUT = 0.08
 """Chance that a tensor is an output of the graph as well."""
 
 
-class Drawn:
-    """Graph ``number``: a chain of steps on images, some of which read an earlier tensor of equal shape."""
+class Drawn(Drawing):
+    """A chain of steps on images, some of which read an earlier tensor of equal shape."""
 
-    def __init__(self, number: int) -> None:
-        self.rng = np.random.default_rng([16, number])
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, np.ndarray] = {}
-        self.shapes = {"x": (1, CHANNELS, LENGTH, LENGTH)}
+    def __init__(self, number: int, exact: bool = False) -> None:
+        super().__init__(number, exact)
+        self.shapes["x"] = (1, CHANNELS, LENGTH, LENGTH)
         last = "x"
         for _ in range(int(self.rng.integers(3, STEPS))):
             last = getattr(self, str(self.rng.choice(STEP_KINDS)))(last)
@@ -26,17 +23,6 @@ class Drawn:
         extra = [name for name in self.shapes if name not in "xy" and self.rng.random() < EXTRA_OUTPUT]
         declared = {"y": None} | dict.fromkeys(extra)
         self.model = graph_of(self.nodes, self.constants, {"x": self.shapes["x"]}, declared)
-
-    def add(self, kind, inputs, shape, name=None, **attributes):
-        out = name or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [out], **attributes))
-        self.shapes[out] = tuple(shape)
-        return out
-
-    def constant(self, values):
-        name = f"c{len(self.constants)}"
-        self.constants[name] = np.asarray(values, None if np.asarray(values).dtype == np.int64 else "f4")
-        return name
 
     def affine(self, given):
         channels = self.shapes[given][1]
@@ -85,8 +71,11 @@ class Drawn:
         channels = self.shapes[given][1]
         scale = self.rng.uniform(0.5, 1.5, channels) * self.rng.choice([1, 1, -1])
         shift, mean = self.rng.standard_normal((2, channels))
-        values = (scale, shift, mean, self.rng.uniform(0.5, 2, channels))
-        return self.add("BatchNormalization", [given, *map(self.constant, values)], self.shapes[given])
+        variance = self.rng.uniform(0.5, 2, channels)
+        given_by = (scale, shift, mean, powers_of_two(variance, 4.0) if self.exact else variance)
+        epsilon = {"epsilon": 0.0} if self.exact else {}
+        inputs = [given, *map(self.constant, given_by)]
+        return self.add("BatchNormalization", inputs, self.shapes[given], **epsilon)
 
     def pool(self, given):
         _, channels, height, width = self.shapes[given]
@@ -107,10 +96,6 @@ class Drawn:
 
     def twice(self, given):
         return self.add("Add", [given, self.other(given)], self.shapes[given])
-
-    def other(self, given):
-        equal = [name for name, shape in self.shapes.items() if shape == self.shapes[given] and name != given]
-        return str(self.rng.choice(equal)) if equal else given
 
 
 STEP_KINDS = [

@@ -72,6 +72,14 @@ class OnnxRuntimeAnalysis:
 
         return first_departure(baseline, candidate, rows)
 
+    def tensor_values(self, model: Path, rows: Iterable[Arrays], names: Sequence[str]) -> Iterator[Arrays]:
+        """Yield for each row the values of tensors inside a model."""
+        from inc_mlflow.engines.onnxruntime.graph.model_file import read_structure
+        from inc_mlflow.engines.onnxruntime.runtime.intermediate_values import intermediate_values
+
+        values = intermediate_values(read_structure(model), model.parent, rows, list(names), threads=1)
+        return (tensors for _, tensors in values)
+
     def selected_outputs(self, baseline: Path) -> frozenset[str]:
         """Return the outputs behind an operator that chooses or orders by value."""
         from inc_mlflow.engines.onnxruntime.analysis.departure import selected_outputs

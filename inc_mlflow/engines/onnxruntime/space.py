@@ -25,8 +25,8 @@ _SMOOTH = 0.5
 """Exponent of SmoothQuant: activations and weights share the outliers equally (Xiao et al. 2023, eq. 4)."""
 
 
-_PROBED, _PROFILED = 8, 3
-"""Calibration batches on which errors are probed, and batches that are profiled."""
+_PROBED = 8
+"""Calibration batches on which errors are probed at most."""
 _MIXED_CALIBRATIONS = ("percentile", "mse")
 """Beside MinMax; entropy was never the best one of mixed models."""
 
@@ -44,13 +44,15 @@ class OnnxRuntimeSpace:
         """Read the structure of a baseline; raise ModelError where it cannot be read."""
         return cls(find_quantizable(baseline), baseline)
 
-    def plan(self, data: MethodData, batches: Sequence[Arrays], recall: Recall) -> RecipePlan | None:
+    def plan(
+        self, data: MethodData, batches: Sequence[Arrays], recall: Recall, seconds: float
+    ) -> RecipePlan | None:
         """Return mixed recipes that cost and error of their units promise; None without statistics."""
         ranges = data.statistics
         if self.baseline is None or not isinstance(ranges, Ranges):
             return None
         rows = list(islice(data.rows(), _PROBED))
-        return Planner(self.baseline, ranges, rows, batches[:_PROFILED], recall).plan()
+        return Planner(self.baseline, ranges, rows, batches, recall, seconds).plan()
 
     def first(self) -> Iterator[Recipe]:
         """Yield recipes that differ in what is quantised and how; those that usually win come first."""

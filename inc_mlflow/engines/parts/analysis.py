@@ -5,7 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.engine import Analysis, Engine, RunSettings
+from inc_mlflow.engines.analysis import Analysis
+from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.engines.parts.folder import PartsModel
 from inc_mlflow.engines.parts.options import in_part
 from inc_mlflow.engines.parts.pipeline import load_pipeline, spread, spread_calls
@@ -76,6 +77,10 @@ class PartsAnalysis:
             if (node := self._analysis.first_departure(part, changed, calls[name])) is not None:
                 return in_part(name, node)
         return None
+
+    def tensor_values(self, model: Path, rows: Iterable[Arrays], names: Sequence[str]) -> Iterator[Arrays]:
+        """Yield nothing: the parts have no graph in common."""
+        return iter(())
 
     def selected_outputs(self, baseline: Path) -> frozenset[str]:
         """Return all outputs: the function may choose by value, as a decoder its next token."""

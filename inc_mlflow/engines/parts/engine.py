@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.composed import Parts
 from inc_mlflow.engines.emulating import Emulation
 from inc_mlflow.engines.engine import (
-    Analysis,
     Calibrator,
     Engine,
     Imported,

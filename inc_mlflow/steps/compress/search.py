@@ -10,7 +10,7 @@ from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
+from inc_mlflow.engines.plan import LEAST_GAIN
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -26,6 +26,7 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
+from inc_mlflow.steps.compress.recorded_plan import RecordedPlan
 from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
@@ -133,10 +134,11 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     )
 
 
-def _planned(plan: RecipePlan | None, chosen: Sequence[Trial]) -> str | None:
-    """Say what the plan knows of the first candidate that it planned, or that nothing could gain."""
+def _planned(recorded: RecordedPlan, chosen: Sequence[Trial]) -> str | None:
+    """Say what the plan knows of the first candidate that it planned, or why there is no plan or gain."""
+    plan = recorded.plan
     if plan is None:
-        return None
+        return recorded.failure and f"the search had no plan: {recorded.failure}"
     if plan.gain < LEAST_GAIN:
         reasons = [f": {one.reason}" for one in plan.planned[:1]]
         return f"INT8 can bring {times(plan.gain)} at most on this CPU, keep FP32{''.join(reasons)}"

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from inc_mlflow.formatting import times
 from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
 from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.records import Trial, TrialMetric
-from inc_mlflow.search.budget import Budget, Cost, Spent
+from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
@@ -32,6 +31,7 @@ from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, Answers
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
+from inc_mlflow.steps.compress.recorded_plan import RecordedPlan, recorded_plan
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
 
 _SENSITIVITY_BATCHES = 8
@@ -40,8 +40,6 @@ _PASSES = 12
 """Passes of a profile."""
 _MARGIN = 0.05
 """Smaller differences in speed count as none: repeated measurements differ by 1 to 2 %."""
-_PLANNING = 0.4
-"""Share of the time left for exploring that a plan may take."""
 BEST = "best.json"
 
 
@@ -69,7 +67,7 @@ class TrialRunner:
         self._answers = Answers(self.folder / ANSWERS, budget)
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
-        self.planned: RecipePlan | None = None
+        self.planned = RecordedPlan(None, None)
         self.trials: list[Trial] = []
         """Trials of this run: after a kill the same recipes come in the same order."""
         self.show: Callable[[], None] = lambda: None
@@ -218,15 +216,15 @@ class TrialRunner:
                 _remove(self.folder / trial.directory)
 
     def plan(self, space: SearchSpace) -> RecipePlan | None:
-        """Return the space's plan, made within its share of the budget.
+        """Return the space's plan, made within its share of the budget; after a kill the same one.
 
         None where the space cannot plan, or the budget or a model's failure ends it: the search goes on.
         """
         if not isinstance(space, Planning):
             return None
-        with suppress(ModelError, Spent), self._budget.part(_PLANNING):
-            self.planned = space.plan(self._data, self._tuning.batches[:TIMED], self._answers)
-        return self.planned
+        batches = self._tuning.batches[:TIMED]
+        self.planned = recorded_plan(space, self._data, batches, self._answers, self._budget)
+        return self.planned.plan
 
     def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:
         """Analyse a recipe once; where an engine cannot analyse a model, the search goes on without."""

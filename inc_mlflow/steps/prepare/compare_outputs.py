@@ -90,6 +90,18 @@ def relative_difference(before: Sequence[Arrays], after: Sequence[Arrays]) -> fl
     return max(sizes, default=0.0) if len(sizes) == len(found) else None
 
 
+def output_differences(before: Sequence[Arrays], after: Sequence[Arrays]) -> dict[str, float]:
+    """Return how far each output of ``before`` is apart, as ``relative_difference`` of it alone.
+
+    Infinite where shapes, types, or places of NaN and infinity differ, or the output is missing.
+    """
+    found = {}
+    for name in before[0]:
+        one = relative_difference([{name: row[name]} for row in before], after)
+        found[name] = inf if one is None else one
+    return found
+
+
 def nan_output(outputs: Sequence[Arrays]) -> str | None:
     """Return the name of an output with NaN; None where there is none."""
     found = (

@@ -108,8 +108,9 @@ SEARCH = (
     *changes_of(
         "search/budget",
         "search/test_budget",
-        ("nothing is kept for the end", "self.limit.cpu_seconds * self.share", "self.limit.cpu_seconds"),
-        ("no seconds are kept for the end", "self.limit.seconds * self.share", "self.limit.seconds"),
+        ("nothing is kept for the end", "self.part(self.share)", "self.limit"),
+        ("a part of the seconds is all of them", "self.limit.seconds * share", "self.limit.seconds"),
+        ("work inside other work counts twice", "- (self.used - used)", ""),
         ("what was spent does not count", "self.used += cost", "pass"),
         ("a trial may go beyond the budget", "if self._beyond(expected):", "if self._beyond(Cost()):"),
     ),

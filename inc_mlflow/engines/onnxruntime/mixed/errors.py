@@ -11,38 +11,44 @@ from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.units import channel_axis
 from inc_mlflow.engines.onnxruntime.mixed.weights import quantised
+from inc_mlflow.engines.plan import NoTime
 
-MOST_PROBES = 100
 _TINY = 1e-30
+_LARGEST = 1e3
+"""Outputs that are off by more, or whose shape changes, are of no use either way."""
 _GATE = 0.5
 """A HardSwish rounds its gate to 255 steps beside its input: about half of that one's error on top."""
 
 
 class KnownErrors:
-    """Asks ``probe`` for the error of a tensor where it is needed, at most a hundred times.
+    """Asks ``probe`` for the error of a tensor where it is needed, at most ``most`` times.
 
     What rounded weights add is taken from a probe of the unit's output: that shows how much noise there
     counts at the outputs of the model, and weights make noise there too, of a relative size that is known.
     """
 
-    def __init__(self, graph: UnitGraph, tensors: Tensors, probe: Callable[[str], float]) -> None:
-        self._graph, self._tensors, self._probe = graph, tensors, probe
+    def __init__(self, graph: UnitGraph, tensors: Tensors, probe: Callable[[str], float], most: int) -> None:
+        self._graph, self._tensors, self._probe, self._most = graph, tensors, probe, most
         self._known: dict[str, float] = {}
         self._rounding = {
             unit.name: self._weight_noise(unit) for unit in graph.units.units if unit.kind is UnitKind.LINEAR
         }
 
     def learn(self, wanted: Iterable[str]) -> bool:
-        """Probe those tensors, in their order, as far as the number allows; tell whether any was new."""
+        """Probe those tensors, in their order, as far as number and time allow; tell whether any was new."""
         before = len(self._known)
         for tensor in wanted:
-            if tensor not in self._known and len(self._known) < MOST_PROBES and tensor in self._graph.ranges:
-                self._known[tensor] = self._probe(tensor)
+            if tensor in self._known or tensor not in self._graph.ranges or len(self._known) >= self._most:
+                continue
+            try:
+                self._known[tensor] = min(self._probe(tensor), _LARGEST)
+            except NoTime:
+                self._most = len(self._known)
         return len(self._known) > before
 
     def errors(self) -> Errors:
         """Return all errors; a tensor without a probe has none, and the mean once no probe is left."""
-        spent = len(self._known) >= MOST_PROBES
+        spent = self._known and len(self._known) >= self._most
         rest = float(np.mean(list(self._known.values()))) if spent else 0.0
         units = self._graph.units
         tensors = {name: self._known.get(name, rest) for name in units.tensors()}

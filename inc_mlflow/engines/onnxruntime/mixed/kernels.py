@@ -33,12 +33,17 @@ def optimised_graph(model: Path) -> onnx.GraphProto:
 
 
 def without_integer_kernel(model: Path, int8: Iterable[Unit]) -> list[Unit]:
-    """Return those of the units in INT8 that ONNX Runtime computes in FP32 all the same.
+    """Return those of the units in INT8 that ONNX Runtime computes in FP32 all the same."""
+    return computed_in_float(optimised_graph(model), int8)
 
-    It fuses a group only if everything about it fits, and says nothing where it does not.
+
+def computed_in_float(optimised: onnx.GraphProto, int8: Iterable[Unit]) -> list[Unit]:
+    """Return those of the units in INT8 that have no integer kernel in an optimised graph.
+
+    ONNX Runtime fuses a group only if everything about it fits, and says nothing where it does not.
     """
     kernels: dict[str, list[onnx.NodeProto]] = {}
-    for node in optimised_graph(model).node:
+    for node in optimised.node:
         for name in {node.name, _ADDED.sub("", node.name)}:
             kernels.setdefault(name, []).append(node)
     return [unit for unit in int8 if not _computes_integers(unit, kernels)]

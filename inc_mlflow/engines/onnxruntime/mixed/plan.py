@@ -1,39 +1,34 @@
 """A few mixed recipes that are worth a trial: profiles, probes and cuts say which."""
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import onnx
+from typing import TypeVar
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.analysis.profile import profile
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
-from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, with_outputs
-from inc_mlflow.engines.onnxruntime.graph.network import save_beside
 from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
 from inc_mlflow.engines.onnxruntime.mixed.cut import best_assignment, predicted
+from inc_mlflow.engines.onnxruntime.mixed.effort import Effort, seconds_per_batch
 from inc_mlflow.engines.onnxruntime.mixed.errors import KnownErrors
-from inc_mlflow.engines.onnxruntime.mixed.kernels import without_integer_kernel
-from inc_mlflow.engines.onnxruntime.mixed.observation import Observation, borders, observed
-from inc_mlflow.engines.onnxruntime.mixed.probes import Probes, Tensors, compared_tensors, relative_squares
+from inc_mlflow.engines.onnxruntime.mixed.observation import Observation, borders
+from inc_mlflow.engines.onnxruntime.mixed.probes import Probes, Tensors
+from inc_mlflow.engines.onnxruntime.mixed.profiled_models import ProfiledModels
 from inc_mlflow.engines.onnxruntime.mixed.reasons import Reasons
-from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind
+from inc_mlflow.engines.onnxruntime.mixed.unit import UnitKind
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
-from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment, write_mixed
+from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
-from inc_mlflow.engines.onnxruntime.runtime.call_timeout import TimedSession
-from inc_mlflow.engines.onnxruntime.runtime.rows import row_axes
-from inc_mlflow.engines.onnxruntime.runtime.session import open_file, open_proto, options
 from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Planned, Recall, RecipePlan
 
 PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
-_PASSES = 12
+_SIZED = 2
+"""Batches of calibration rows on which the sizes of tensors are taken."""
 _ROUNDS = 2
+_FASTER = 1.02
+"""A round that brings less speed than this is the last one."""
 _VERIFIED = 3
 """Assignments that are built and profiled in a round."""
 _SOLUTIONS = 12
@@ -41,7 +36,6 @@ _SOLUTIONS = 12
 _RECIPES = 4
 _WORTH = 0.5
 """A recipe with less than this share of the best one's gain is no choice."""
-_BASELINE = "baseline"
 _INSTANT = 1e-9
 _GAINING = frozenset({"Attention", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul"})
 """Operators that other methods may make faster where this one does not cover them."""
@@ -55,10 +49,15 @@ class MeasuredAssignment:
     assignment: Assignment
     seconds: float
     error: float
+    whole: bool = True
+    """Every unit in INT8 has an integer kernel: a recipe may name it."""
 
 
 class Planner:
-    """Finds assignments for one baseline with the ranges of one calibration method."""
+    """Finds assignments for one baseline with the ranges of one calibration method.
+
+    ``seconds`` is the CPU time that the plan should take; it sizes what is measured.
+    """
 
     def __init__(
         self,
@@ -67,44 +66,57 @@ class Planner:
         rows: Sequence[Arrays],
         batches: Sequence[Arrays],
         recall: Recall,
+        seconds: float,
         method: CalibrateMethod = "minmax",
     ) -> None:
-        self._baseline, self._rows, self._batches, self._recall = baseline, rows, batches, recall
-        self._method, self._ranges = method, ranges
+        self._baseline, self._recall, self._method = baseline, recall, method
+        speed = float(recall("speed", lambda: seconds_per_batch(baseline, batches[0])))
+        self._effort = Effort.of(seconds, speed)
+        self._rows = rows[: self._effort.rows]
         self.graph = UnitGraph.of(baseline, ranges, method)
-        self._tensors = Tensors.of(self.graph, baseline, rows)
+        self._tensors = Tensors.of(self.graph, baseline, self._rows[:_SIZED])
+        self._models = ProfiledModels(self.graph, baseline, self._rows, batches, self._effort)
         self.costs = Costs(self._tensors.sizes)
         self._probes: Probes | None = None
-        self._errors = KnownErrors(self.graph, self._tensors, self._probe)
-        self._reference: list[list[Any]] = []
-        self._able: list[Unit] = []
+        self._errors = KnownErrors(self.graph, self._tensors, self._probe, self._effort.probes)
+        self._able = self.graph.able()
         self._fp32 = 0.0
-        self.verified: list[MeasuredAssignment] = []
+        self.measured: list[MeasuredAssignment] = []
 
     def plan(self) -> RecipePlan | None:
         """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
 
         Raises ModelError where a model does not run, and NoTime where there is none for the first profiles.
         """
-        names = set(self._recall("able units", self._names_with_kernels))
-        self._able = [unit for unit in self.graph.units.units if unit.name in names]
-        dynamic = frozenset(unit.name for unit in self.graph.units.units if unit.dynamic)
-        if not self._able and not dynamic:
-            return None
+        every = frozenset(unit.name for unit in self._able)
         linear = frozenset(unit.name for unit in self._able if unit.kind is UnitKind.LINEAR)
-        first = [Assignment(frozenset(names)), Assignment(linear), Assignment(dynamic=dynamic)]
-        self._measure([one for one in dict.fromkeys(first) if one.int8 or one.dynamic])
+        dynamic = frozenset(unit.name for unit in self.graph.units.units if unit.dynamic)
+        first = [Assignment(every), Assignment(linear), Assignment(dynamic=dynamic)]
+        first = [one for one in dict.fromkeys(first) if one.int8 or one.dynamic]
+        if not first:
+            return None
+        self._measure(first)
         gain = self._gain(self._predicted(self._cut(0.0))[0])
         fastest = Assignment()
         if gain >= LEAST_GAIN:
             with suppress(NoTime):
-                for _round in range(_ROUNDS):
-                    known = [done.assignment for done in self.verified]
-                    self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
-            gain = min(gain, self._gain(min(one.seconds for one in self.verified)))
+                self._improve()
+            gain = min(gain, self._gain(self._least_seconds()))
             fastest = self._cut(0.0)
-        limit = self._fp32 / max(self.costs.fastest(self.graph.units), _INSTANT)
-        return RecipePlan(self._chosen(fastest), gain, limit)
+        limit = min(self.costs.fastest(self.graph.units), self._least_seconds())
+        chosen = self._chosen(Reasons(self.graph, fastest, self._fp32, limit))
+        return RecipePlan(chosen, gain, self._fp32 / max(limit, _INSTANT))
+
+    def _improve(self) -> None:
+        """Build the best assignments and learn from them, as long as that brings speed."""
+        for _round in range(_ROUNDS):
+            before, known = self._least_seconds(), [done.assignment for done in self.measured]
+            self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
+            if self._least_seconds() * _FASTER > before:
+                return
+
+    def _least_seconds(self) -> float:
+        return min((one.seconds for one in self.measured if one.whole), default=self._fp32)
 
     def _gain(self, seconds: float) -> float:
         """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
@@ -115,67 +127,23 @@ class Planner:
         ]
         return self._fp32 / max(seconds - sum(uncovered), _INSTANT)
 
-    def _names_with_kernels(self) -> list[str]:
-        """Return the units that ONNX Runtime runs in integer kernels where all that can be are in INT8."""
-        able = self.graph.able()
-        with tempfile.TemporaryDirectory() as folder:
-            while able:
-                path = self._write(Assignment(frozenset(unit.name for unit in able)), Path(folder))
-                left = without_integer_kernel(path, able)
-                if not left:
-                    break
-                able = [unit for unit in able if unit not in left]
-        return [unit.name for unit in able]
-
     def _measure(self, assignments: Sequence[Assignment]) -> None:
         """Build models, profile them in turns with the baseline, and take what they show into the costs."""
         if not assignments:
             return
         question = f"profile {[_plain(one) for one in assignments]}"
-        answer = self._recall(question, lambda: self._profiled(assignments))
+        answer = self._recall(question, lambda: self._models.measured(assignments))
         baseline = Observation(**answer["baseline"])
         factor = (self._fp32 or baseline.seconds) / baseline.seconds
         if not self._fp32:
             self._fp32 = baseline.seconds
             self.costs.learn(self.graph.units.units, Assignment(), baseline)
-        for assignment, seen, error in zip(assignments, answer["models"], answer["errors"], strict=True):
+        models = zip(assignments, answer["models"], answer["errors"], answer["floats"], strict=True)
+        for assignment, seen, error, floats in models:
             observation = _scaled(Observation(**seen), factor)
             self.costs.learn(self.graph.units.units, assignment, observation)
-            self.verified.append(MeasuredAssignment(assignment, observation.seconds, error))
-
-    def _profiled(self, assignments: Sequence[Assignment]) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory() as folder:
-            paths = {_BASELINE: self._baseline}
-            for number, assignment in enumerate(assignments):
-                place = Path(folder) / str(number)
-                place.mkdir()
-                paths[str(number)] = self._write(assignment, place)
-            profiles = profile(paths, self._batches, _PASSES)
-            seen = [
-                observed(self.graph, assignment, profiles[str(number)])
-                for number, assignment in enumerate(assignments)
-            ]
-            errors = [self._error(paths[str(number)]) for number in range(len(assignments))]
-        own = observed(self.graph, Assignment(), profiles[_BASELINE])
-        return {"baseline": asdict(own), "models": [asdict(one) for one in seen], "errors": errors}
-
-    def _write(self, assignment: Assignment, folder: Path) -> Path:
-        path = folder / MODEL
-        graph = self.graph
-        save_beside(write_mixed(graph.network, graph.units, graph.ranges, assignment), self._baseline, path)
-        return path
-
-    def _error(self, model: Path) -> float:
-        if not self._reference:
-            self._reference = self._outputs(self._baseline)
-        return relative_squares(self._reference, self._outputs(model))
-
-    def _outputs(self, path: Path) -> list[list[Any]]:
-        names = compared_tensors(self.graph.network.model)
-        axes = row_axes(open_file(self._baseline, options(1)), inside=True)
-        session = open_proto(with_outputs(onnx.load(path), names), path.parent, options(1))
-        timed = TimedSession(session, path)
-        return [timed.run(names, axes.fed(row), "calibration rows") for row in self._rows]
+            self.measured.append(MeasuredAssignment(assignment, observation.seconds, error, not floats))
+            self._able = [unit for unit in self._able if unit.name not in floats]
 
     def _probe(self, tensor: str) -> float:
         return float(self._recall(f"probe {self._method} {tensor}", lambda: self._probed(tensor)))
@@ -221,17 +189,17 @@ class Planner:
     def _predicted(self, assignment: Assignment) -> tuple[float, float]:
         return predicted(self.graph.units, self.costs, self._errors.errors(), assignment)
 
-    def _chosen(self, fastest: Assignment) -> tuple[Planned, ...]:
+    def _chosen(self, reasons: Reasons) -> tuple[Planned, ...]:
         """Return the front of time and error, fastest first, without what gains little."""
         front: list[MeasuredAssignment] = []
-        for one in sorted(self.verified, key=lambda one: (one.seconds, one.error)):
+        whole = [one for one in self.measured if one.whole]
+        for one in sorted(whole, key=lambda one: (one.seconds, one.error)):
             gained = self._fp32 - one.seconds
             worth = gained >= _WORTH * (self._fp32 - front[0].seconds) if front else True
             if worth and (not front or one.error < front[-1].error):
                 front.append(one)
-        reasons = Reasons(self.graph, self.costs, fastest)
         return tuple(
-            Planned(self._recipe(one.assignment), reasons.line(one.assignment, self._fp32, one.seconds))
+            Planned(self._recipe(one.assignment), reasons.line(one.assignment, one.seconds))
             for one in _spread(front, _RECIPES)
         )
 

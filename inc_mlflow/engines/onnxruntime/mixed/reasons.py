@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.formatting import times
@@ -12,13 +11,15 @@ _NAMED = 3
 
 
 class Reasons:
-    """What ``fastest``, the best assignment if error has no price, has in INT8 stays out for its error."""
+    """What ``fastest``, the best assignment if error has no price, has in INT8 stays out for its error.
 
-    def __init__(self, graph: UnitGraph, costs: Costs, fastest: Assignment) -> None:
-        self._graph, self._fastest = graph, fastest
-        self._limit = costs.fastest(graph.units)
+    ``fp32`` and ``limit`` are seconds: of the baseline, and the least that this CPU could take.
+    """
 
-    def line(self, assignment: Assignment, fp32: float, seconds: float) -> str:
+    def __init__(self, graph: UnitGraph, fastest: Assignment, fp32: float, limit: float) -> None:
+        self._graph, self._fastest, self._fp32, self._limit = graph, fastest, fp32, limit
+
+    def line(self, assignment: Assignment, seconds: float) -> str:
         """Say how many units are in INT8, why the others are not, and how far the limit of this CPU is."""
         units, state = self._graph.units.units, assignment.int8 | assignment.dynamic
         why = Counter(self._why(unit.name) for unit in units if unit.name not in state)
@@ -28,10 +29,10 @@ class Reasons:
         stay = f"; FP32 stay {', '.join(parts)}" if parts else ""
         covered = f" ({names})" if why["uncovered"] and names else ""
         dynamic = f" and {len(assignment.dynamic)} with dynamic scales" if assignment.dynamic else ""
-        limit = times(fp32 / max(self._limit, 1e-9))
+        speed, limit = (times(self._fp32 / max(one, 1e-9)) for one in (seconds, self._limit))
         return (
             f"{len(assignment.int8)} of {len(units)} units in INT8{dynamic}{stay}{covered}; "
-            f"{times(fp32 / seconds)} of at most {limit} with the fastest kernel for each and no conversion"
+            f"{speed} of at most {limit} with the fastest kernel for each and no conversion"
         )
 
     def _why(self, name: str) -> str:

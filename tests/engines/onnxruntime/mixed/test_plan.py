@@ -58,7 +58,7 @@ class Recorded:
 
 
 def planner(baseline, recall):
-    return Planner(baseline, collect(baseline, ROWS, 1), ROWS, ROWS[:2], recall)
+    return Planner(baseline, collect(baseline, ROWS, 1), ROWS, ROWS[:2], recall, seconds=10.0)
 
 
 def test_a_plan_gives_recipes_that_can_be_made(baseline, tmp_path):

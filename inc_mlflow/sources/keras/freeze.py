@@ -1,0 +1,51 @@
+"""Turn a Keras model in memory into a frozen graph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from inc_mlflow.errors import ModelError
+from inc_mlflow.sources.source import framework_call
+from inc_mlflow.sources.tensorflow.frozen_graph import FrozenGraph
+
+
+def frozen_model(where: str, model: Any) -> FrozenGraph:
+    """Return a Keras model, as at inference, as a frozen graph under its own names.
+
+    Raises ModelError where the model has no inputs, or TensorFlow cannot trace it.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    inputs = list(getattr(model, "inputs", None) or ())
+    if not inputs:
+        raise ModelError(f"{where}: says nothing of its inputs; build it with an Input layer")
+
+    def call(*given: Any) -> Mapping[str, Any]:
+        packed = tf.nest.pack_sequence_as(model.input, list(given))
+        return _named(model, model(packed, training=False))
+
+    with framework_call(f"{where}: TensorFlow cannot trace it"):
+        concrete = tf.function(call).get_concrete_function(
+            *(tf.TensorSpec(one.shape, one.dtype) for one in inputs)
+        )
+        frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    names = [one.name for one in inputs]
+    outputs = sorted(concrete.structured_outputs)  # as TensorFlow flattens a mapping
+    return FrozenGraph(
+        frozen.graph.as_graph_def(),
+        dict(zip(names, (tensor.name for tensor in frozen.inputs), strict=True)),
+        dict(zip(outputs, (tensor.name for tensor in frozen.outputs), strict=True)),
+    )
+
+
+def _named(model: Any, outputs: Any) -> Mapping[str, Any]:
+    """Return a model's outputs by name: its own keys, else the layers' names, else numbers."""
+    import tensorflow as tf
+
+    if isinstance(outputs, Mapping):
+        return outputs
+    flat = tf.nest.flatten(outputs)
+    names = list(getattr(model, "output_names", ()))
+    if len(set(names)) != len(flat):
+        names = [f"output_{number}" for number in range(len(flat))]
+    return dict(zip(names, flat, strict=True))

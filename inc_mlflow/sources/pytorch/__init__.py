@@ -1,0 +1,1 @@
+"""PyTorch: modules that a user's function builds, and folders as Hugging Face writes them."""

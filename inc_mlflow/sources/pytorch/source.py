@@ -1,0 +1,84 @@
+"""The source of PyTorch models: opens, exports and runs a module on the CPU, in eval mode."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.callables import load_callable, source_file, user_code
+from inc_mlflow.errors import CallableError
+from inc_mlflow.remote import local_path
+from inc_mlflow.sources.pytorch.examples import Examples, examples_of
+from inc_mlflow.sources.pytorch.layers import layer_values
+from inc_mlflow.sources.pytorch.options import TorchModel
+from inc_mlflow.sources.pytorch.outputs import named_outputs
+from inc_mlflow.sources.pytorch.weights import read_weights
+from inc_mlflow.sources.source import Converted, OpenedSource, framework_call
+
+if TYPE_CHECKING:
+    import torch
+
+_WHERE = "model.torch"
+
+
+class TorchSource:
+    """Opens what ``TorchModel`` names."""
+
+    def open(self, spec: TorchModel, root: Path) -> OpenedSource:
+        """Load the module with its weights."""
+        if not spec.functions():
+            from inc_mlflow.sources.pytorch.pretrained import open_pretrained
+
+            module, examples = open_pretrained(local_path(spec.torch, root))
+        else:
+            module, examples = _built(spec, root)
+        return OpenedModule(module.eval().requires_grad_(False), examples)
+
+
+class OpenedModule:
+    """A module and its example inputs."""
+
+    def __init__(self, module: "torch.nn.Module", examples: Examples) -> None:
+        self._module, self._examples = module, examples
+
+    def convert(self, target: Path) -> Converted:
+        """Export the module; see ``OpenedSource``."""
+        from inc_mlflow.sources.pytorch.export import export_module
+
+        return export_module(self._module, self._examples, target)
+
+    def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
+        """Call the module; layers are modules inside it. See ``OpenedSource``."""
+        import torch
+
+        given = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self._examples.names}
+        with (
+            torch.inference_mode(),
+            layer_values(self._module, layers) as values,
+            framework_call("model: PyTorch cannot run it"),
+        ):
+            returned = self._module(**given) if self._examples.by_name else self._module(*given.values())
+        return {
+            name: value.detach().numpy() for name, value in (values | named_outputs(returned, _WHERE)).items()
+        }
+
+
+def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":
+    import torch
+
+    build, file = load_callable(spec.torch, root, _WHERE), source_file(spec.torch, root)
+    with user_code(file, _WHERE):
+        made = build()
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], torch.nn.Module)):
+        raise CallableError(f"{_WHERE}: {spec.torch} returns no (module, example inputs); return both")
+    module, given = made
+    if spec.weights is not None:
+        state = read_weights(local_path(spec.weights, root))
+        with framework_call("model.weights: do not fit the module; give those that were saved of it"):
+            module.load_state_dict(state)
+    return module, examples_of(module, given, _WHERE)
+
+
+SOURCE = TorchSource()

@@ -1,0 +1,1 @@
+"""TensorFlow's own forms of a model: SavedModel, frozen graph, checkpoint."""

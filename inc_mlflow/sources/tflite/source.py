@@ -1,0 +1,47 @@
+"""The source of TFLite files: converted by tf2onnx, run by LiteRT."""
+
+from collections.abc import Collection
+from importlib.metadata import version
+from pathlib import Path
+
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.remote import local_path
+from inc_mlflow.sources.source import Converted, OpenedSource, framework_call
+from inc_mlflow.sources.tensorflow.environment import prepare_tensorflow
+from inc_mlflow.sources.tflite.interpreter import LiteInterpreter
+from inc_mlflow.sources.tflite.options import LiteModel
+
+
+class LiteSource:
+    """Opens what ``LiteModel`` names."""
+
+    def open(self, spec: LiteModel, root: Path) -> OpenedSource:
+        """Load the file in LiteRT."""
+        path = local_path(spec.tflite, root)
+        return OpenedLite(path, LiteInterpreter(path, spec.signature))
+
+
+class OpenedLite:
+    """A TFLite model in memory; see ``OpenedSource``."""
+
+    def __init__(self, path: Path, interpreter: LiteInterpreter) -> None:
+        self._path, self._interpreter = path, interpreter
+
+    def convert(self, target: Path) -> Converted:
+        """Write the ONNX file."""
+        prepare_tensorflow()
+        from inc_mlflow.sources.tensorflow.to_onnx import converted_graph, refuse_unknown, written_model
+
+        inputs, outputs = self._interpreter.inputs, self._interpreter.outputs
+        with framework_call(f"model: {self._path}: it cannot be converted to ONNX"):
+            model = written_model(converted_graph(None, inputs, outputs, str(self._path)))
+        refuse_unknown(f"model: {self._path}", model.graph)
+        target.write_bytes(model.SerializeToString())
+        return Converted(f"ai-edge-litert {version('ai-edge-litert')}")
+
+    def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
+        """Run the file; no layer is known: LiteRT reuses the memory of what lies inside."""
+        return self._interpreter(inputs)
+
+
+SOURCE = LiteSource()
