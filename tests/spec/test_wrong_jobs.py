@@ -66,7 +66,11 @@ WRONG = [
         "statik",
         "recipes[0]: no method 'statik', did you mean 'static'?; there are 'dynamic', 'mixed', 'qat', 'static'",
     ),
-    ("recipes", [{"method": "x"}], "recipes[0]: no method 'x'; there are 'dynamic', 'mixed', 'qat', 'static'"),
+    (
+        "recipes",
+        [{"method": "x"}],
+        "recipes[0]: no method 'x'; there are 'dynamic', 'mixed', 'qat', 'static'",
+    ),
     (
         "recipes.0",
         {"per_channel": True},
