@@ -56,7 +56,7 @@ def _exported(module: "torch.nn.Module", examples: Examples, batch: bool) -> "to
     args, kwargs = ((), traced) if examples.by_name else (tuple(traced.values()), {})
     with torch.inference_mode(), framework_call("model: PyTorch cannot run it on its example"):
         returned = module(*args, **kwargs)
-    with _quiet(), framework_call("model: cannot be exported to ONNX"):
+    with framework_call("model: cannot be exported to ONNX"), _quiet(), _with_causes():
         program = torch.onnx.export(
             module,
             args,
@@ -108,6 +108,17 @@ def _without_traces(model: Any) -> None:
     for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
         value.metadata_props.clear()
     model.metadata_props.clear()
+
+
+@contextmanager
+def _with_causes() -> Iterator[None]:
+    """Raise what an error of the exporter is about: its own text is advice for all modules."""
+    import torch
+
+    try:
+        yield
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise error.__cause__ or error from None
 
 
 @contextmanager

@@ -60,15 +60,16 @@ class OpenedModule:
             framework_call("model: PyTorch cannot run it"),
         ):
             returned = self._module(**given) if self._examples.by_name else self._module(*given.values())
-        return {
-            name: value.detach().numpy() for name, value in (values | named_outputs(returned, _WHERE)).items()
-        }
+        values |= named_outputs(returned, _WHERE)
+        with framework_call("model: what PyTorch computes is no array of NumPy's; return floats of 32 bits"):
+            return {name: value.detach().numpy() for name, value in values.items()}
 
 
 def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":
     import torch
 
     build, file = load_callable(spec.torch, root, _WHERE), source_file(spec.torch, root)
+    torch.manual_seed(0)  # weights that the function draws are the same in every process
     with user_code(file, _WHERE):
         made = build()
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], torch.nn.Module)):

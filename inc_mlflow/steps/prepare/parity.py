@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, RunSettings
 from inc_mlflow.engines.find_row_axes import row_axes_of
@@ -16,7 +18,7 @@ from inc_mlflow.sources.process import run_apart
 from inc_mlflow.spec import SourceSpec
 from inc_mlflow.steps.baselines import CONVERTED_FOLDER, baseline_path
 from inc_mlflow.steps.prepare.checked_import import Rows
-from inc_mlflow.steps.prepare.compare_outputs import output_differences
+from inc_mlflow.steps.prepare.compare_outputs import output_differences, tolerance_of
 
 PARITY = 1e-4
 """Largest difference of an output from the framework's, relative to its largest value.
@@ -76,7 +78,7 @@ def _parity(made: Conversion, engine_name: str, target: Path, rows: Rows) -> dic
     baseline = engine.load(baseline_path(target, engine_name, engine_name), RunSettings(axes=axes))
     ours = [baseline(row) for row in rows.rows]
     found = output_differences([_of(row, interface.output_names) for row in theirs], ours)
-    if wrong := [name for name, one in found.items() if not one <= PARITY]:
+    if wrong := [name for name, one in found.items() if not one <= _limit(theirs[0][name].dtype)]:
         where = _first_parting(made, engine, replace(rows, axes=axes))
         raise ModelError(
             f"model: {made.spec.where}: the baseline's output {wrong[0]!r} is {_apart(found[wrong[0]])} from "
@@ -100,6 +102,11 @@ def _first_parting(made: Conversion, engine: Engine, rows: Rows) -> str:
     if first is None:
         return f"they are alike up to the layer {known[-1]!r}" if known else "where they part is not known"
     return f"they part first at the layer {first!r} ({_apart(found[first])})"
+
+
+def _limit(dtype: np.dtype) -> float:
+    """Return the limit for an output of that type: the baseline computes in float32 what had 16 bits."""
+    return max(PARITY, tolerance_of(dtype.name)) if dtype == np.float16 else PARITY
 
 
 def _of(row: Arrays, names: Sequence[str]) -> Arrays:

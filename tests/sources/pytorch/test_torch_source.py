@@ -139,3 +139,20 @@ def test_the_process_of_the_job_never_loads_pytorch(folder):
     )
     (folder / "job.json").write_text(job(folder).spec.to_text())
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_weights_that_the_function_draws_are_the_same_in_every_process(folder):
+    text = (folder / "net.py").read_text().replace("    torch.manual_seed(0)\n", "")
+    (folder / "net.py").write_text(text)
+    import_model(job(folder, weights=None), folder / "baseline")
+    assert ImportRecord.load(folder / "baseline").framework_source.largest < 1e-5
+
+
+def test_a_module_of_16_bits_may_differ_by_their_roundings(folder):
+    text = (folder / "net.py").read_text().replace("return Net(), (", "return Net().half(), (")
+    (folder / "net.py").write_text(text.replace("torch.zeros(1, 1, 8, 8)", "torch.zeros(1, 1, 8, 8).half()"))
+    for name in ("calibration.npz", "rows.npz"):
+        arrays = dict(np.load(folder / name))
+        np.savez(folder / name, **arrays | {"image": arrays["image"].astype("f2")})
+    import_model(job(folder, weights=None), folder / "baseline")
+    assert 1e-5 < ImportRecord.load(folder / "baseline").framework_source.largest < 1e-2
