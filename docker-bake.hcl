@@ -7,7 +7,7 @@ variable "PYTHON_IMAGE" { default = "python:3.11-slim-bookworm" }
 variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
 
 group "default" {
-  targets = ["onnxruntime", "cuda", "mlflow"]
+  targets = ["onnxruntime", "cuda", "mlflow", "pytorch"]
 }
 
 target "_common" {
@@ -33,6 +33,14 @@ target "cuda" {
   args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
   contexts   = { onnxruntime = "target:onnxruntime" }
   tags       = ["${REGISTRY}/cuda:${VERSION}"]
+}
+
+target "pytorch" {
+  dockerfile = "components/images/pytorch.Dockerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  contexts   = { onnxruntime = "target:onnxruntime" }
+  tags       = ["${REGISTRY}/pytorch:${VERSION}"]
 }
 
 target "mlflow" {

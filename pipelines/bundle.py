@@ -10,7 +10,7 @@ from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.remote import FILES, Address, Store, is_remote, open_store, upload, upload_text
-from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec
+from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec, SourceSpec
 from inc_mlflow.spec.paths import local_paths, path_name, paths
 
 LARGEST = 256 << 20
@@ -54,16 +54,28 @@ def is_pinned(spec: JobSpec) -> bool:
 def local_files(job: Job) -> dict[str, Path]:
     """Return the local files of a job by their names in the bundle; a folder's name ends with "/"."""
     found: dict[str, Path] = {}
+    model = job.spec.model
     for field, path in local_paths(job.spec).items():
-        found |= _files(job, field, path)
+        if isinstance(model, SourceSpec) and field.startswith("model."):
+            _check_inside(field, path)
+            found |= _of_source(job, model)
+        else:
+            found |= _files(job, field, path)
     return found
 
 
+def _of_source(job: Job, model: SourceSpec) -> dict[str, Path]:
+    """Return all local files of a framework's model; a remote one is in no bundle."""
+    inside = job.root.resolve()
+    files = [file.resolve() for file in model.files(job.root)]
+    for file in files:
+        if not file.exists():
+            raise DataError(f"model: no file {file}; give a path relative to the job file")
+    return {file.relative_to(inside).as_posix(): file for file in files if file.is_relative_to(inside)}
+
+
 def _files(job: Job, field: str, path: str) -> dict[str, Path]:
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise SpecError(
-            f"{field}: {path} is outside the job's folder; move it there, or upload it and write s3://bucket/path"
-        )
+    _check_inside(field, path)
     file = job.root / path
     if file.is_dir():
         return {f"{path_name(path)}/": file}
@@ -72,6 +84,13 @@ def _files(job: Job, field: str, path: str) -> dict[str, Path]:
     if field == "model" or field.startswith("model.parts."):
         return _with_weights(_engine_of_graphs(job), file, path_name(path))
     return _with_imported(file, path_name(path)) if field.endswith(_CODE) else {path_name(path): file}
+
+
+def _check_inside(field: str, path: str) -> None:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise SpecError(
+            f"{field}: {path} is outside the job's folder; move it there, or upload it and write s3://bucket/path"
+        )
 
 
 def _engine_of_graphs(job: Job) -> Engine:

@@ -14,6 +14,10 @@ from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.pipelines.kubernetes_settings import apply_settings
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
+from inc_mlflow.spec.source import image_of
+
+OF_THE_SOURCE = ("import_model",)
+"""Steps that run the framework of the job's model; all others take what it became."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ class Tasks:
         """Add a task on a pool; it gets job, root, tracking URI and pool where its component takes them."""
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
+        image = image_of(spec.model) if step in OF_THE_SOURCE else None
         made = (
             COMPONENTS.get(step)
             if inline
-            else container(step, reference(hardware.image, self.graph.registry))
+            else container(step, reference(image or hardware.image, self.graph.registry))
         )
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)

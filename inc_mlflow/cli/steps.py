@@ -21,7 +21,13 @@ Pool = Annotated[
 
 @app.command("import", rich_help_panel=STEPS)
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="The ONNX model as it was given.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="The model as it was given: a path, model.py:build, or a mapping as a job has it.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the baseline and its record.")],
     data: Annotated[
         Path | None,
@@ -31,7 +37,11 @@ def import_(
     ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Normalise a model: opset 17 or newer, float32, constants and batch norm folded, shapes inferred."""
+    """Normalise a model: opset 17 or newer, float32, constants and batch norm folded, shapes inferred.
+
+    A framework's model (list sources) is converted to ONNX first, and compared with what the framework
+    computes.
+    """
     from inc_mlflow.steps.standalone.prepare import write_baseline
 
     emit(write_baseline(source, out, data), as_json)

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, cast
 from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
+    from inc_mlflow.engines.engine import LoadedModel, RunSettings
     from inc_mlflow.sources.source import ModelSource
 
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "numpy")
 """What decides how a TensorFlow graph is converted."""
 _CONVERSION = "inc_mlflow.sources.conversion"
+_FRAMEWORK_MODEL = "inc_mlflow.sources.framework_model"
+BUILT = "torch"
+"""The kind of a function that stands alone on a command line, as model.py:build."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class SourceEntry(Entry):
 SOURCES: "Registry[ModelSource]" = Registry(
     "sources",
     {
-        "torch": SourceEntry(
+        BUILT: SourceEntry(
             "inc_mlflow.sources.pytorch.source:SOURCE",
             "PyTorch: a function that returns (module, example inputs), or a folder of Hugging Face's",
             extra="torch",
@@ -110,6 +114,13 @@ def source_entry(kind: str) -> SourceEntry:
     if not isinstance(entry, SourceEntry):
         raise TypeError(f"sources: {kind!r} is {type(entry).__name__}; it must be a SourceEntry")
     return entry
+
+
+def framework_loader() -> "Callable[[Path, RunSettings], LoadedModel]":
+    """Import and return ``load_framework`` of sources/framework_model.py."""
+    loader: Callable[[Path, RunSettings], LoadedModel]
+    loader = importlib.import_module(_FRAMEWORK_MODEL).load_framework
+    return loader
 
 
 def converter() -> Callable[[Any, Path], Path]:

@@ -93,6 +93,10 @@ class Registry(Generic[T]):
             if find_spec(package) is None:
                 raise self._missing(name, entry, package)
 
+    def has_packages(self, name: str) -> bool:
+        """Tell whether the modules that ``name`` imports late are installed; raise what ``entry`` raises."""
+        return all(find_spec(package) is not None for package in self.entry(name).needs)
+
     def options(self, name: str) -> "type[BaseModel] | None":
         """Import and return the model of the options that ``name`` takes; None where it takes none.
 

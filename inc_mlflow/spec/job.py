@@ -37,6 +37,7 @@ from inc_mlflow.spec.source import (
     CONVERTED,
     AnySource,
     SourceSpec,
+    image_of,
     source_kind,
     told_from_files,
     with_source,
@@ -204,7 +205,7 @@ class JobSpec(SpecModel):
     def images(self) -> tuple[str, ...]:
         """The images of the tasks on a cluster."""
         used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
-        return tuple(sorted(used))
+        return tuple(sorted(used | {image_of(self.model) or PoolSpec().image}))
 
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool is measured, to be judged or shown."""

@@ -1,5 +1,7 @@
 """The paths that a job names, by field."""
 
+from collections.abc import Set
+
 from inc_mlflow.remote import is_remote
 from inc_mlflow.spec.data import CallableSplit, FileSplit
 from inc_mlflow.spec.job import JobSpec
@@ -21,11 +23,18 @@ def paths(spec: JobSpec) -> dict[str, str]:
 def local_paths(spec: JobSpec) -> dict[str, str]:
     """Return the paths that only this machine sees: not remote, and not in the job's bundle."""
     bundled = {name.rstrip("/") for name in spec.bundle.files} if spec.bundle else set()
+    if bundled and isinstance(spec.model, SourceSpec):  # its files stand in the bundle, not their folder
+        bundled |= {path_name(path) for path in _of_model(spec.model).values() if _holds(path, bundled)}
     return {
         field: path
         for field, path in paths(spec).items()
         if not is_remote(path) and path_name(path) not in bundled
     }
+
+
+def _holds(path: str, names: Set[str]) -> bool:
+    """Tell whether names are those of files in a folder, or begin with a common beginning of names."""
+    return any(name.startswith((f"{path_name(path)}/", f"{path_name(path)}.")) for name in names)
 
 
 def path_name(path: str) -> str:

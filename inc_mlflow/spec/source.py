@@ -1,20 +1,23 @@
 """The model of a job as a framework has it: one mapping per kind, told from a path where that says it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from inc_mlflow.callables import code_files
-from inc_mlflow.errors import MissingExtraError
+from inc_mlflow.errors import MissingExtraError, SpecError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
-from inc_mlflow.registry.sources import SOURCES, source_entry
+from inc_mlflow.registry.sources import BUILT, SOURCES, source_entry
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec.spec_model import SOURCE_TAG, SpecModel
+from inc_mlflow.spec.spec_model import SOURCE_TAG, SpecModel, spec_error
+from inc_mlflow.spec.text import read_mapping
 
+_FUNCTION = re.compile(r"^.+\.py:\w+$")
 CONVERTED = "source.onnx"
 """What engines are asked about a source that becomes an ONNX file."""
 
@@ -77,6 +80,12 @@ def source_kind(model: object) -> str | None:
     return next((name for name in SOURCES if name in model), None)
 
 
+def image_of(model: object) -> str | None:
+    """Return the image of the task that imports a framework's model; None for that of its pool."""
+    kind = source_kind(model)
+    return None if kind is None else source_entry(kind).image
+
+
 def with_source(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's data with a mapping for a path that no engine of the job takes and a source does."""
     model, engines = data.get("model"), data.get("engines", [DEFAULT_ENGINE])
@@ -84,6 +93,26 @@ def with_source(data: Mapping[str, Any]) -> dict[str, Any]:
         return dict(data)
     kind = SOURCES.named_by(model)
     return {**data, "model": {kind: model} if kind else model}
+
+
+def named_source(text: str, root: Path) -> SourceSpec | None:
+    """Return the framework's model that a command line names; None where it is a path that an engine takes.
+
+    The text is a path, a function as model.py:build, or a mapping as in a job. Raises SpecError where it is
+    neither.
+    """
+    given = read_mapping(text) if text.lstrip().startswith("{") else told_from_files(text, root)
+    if isinstance(given, str) and _FUNCTION.match(given):
+        given = {BUILT: given}
+    model = with_source({"model": given, "engines": list(ENGINES)})["model"]
+    if isinstance(model, str):
+        return None
+    if source_kind(model) is None:
+        raise SpecError(f"model: {text}: no source of that kind; there are {', '.join(SOURCES)}")
+    try:
+        return TypeAdapter[SourceSpec](AnySource).validate_python(model)
+    except ValidationError as error:
+        raise SpecError(f"model.{spec_error(error)}") from error
 
 
 def told_from_files(model: object, root: Path) -> object:

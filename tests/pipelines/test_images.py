@@ -110,7 +110,9 @@ BUILT = st.fixed_dictionaries(
 )
 
 
-@given(built=st.dictionaries(st.sampled_from(["onnxruntime", "cuda", "mlflow"]), BUILT, min_size=1))
+@given(
+    built=st.dictionaries(st.sampled_from(["onnxruntime", "cuda", "mlflow", "pytorch"]), BUILT, min_size=1)
+)
 def test_what_was_pushed_is_what_packages_name(lock, tmp_path_factory, built):
     """The metadata file has the form that `docker buildx bake --metadata-file` writes."""
     metadata = {"buildx.build.warnings": []} | {
@@ -192,6 +194,10 @@ def needed(requirement):
     return {name for name, _ in found}
 
 
+def lines_of(path):
+    return {line for line in path.read_text().splitlines() if not line.startswith("#")}
+
+
 def pinned(path):
     lines = [re.split(r"\s*#", line)[0].strip() for line in path.read_text().splitlines()]
     exact = [re.fullmatch(r"([A-Za-z0-9._-]+)==[^*]+", line) for line in lines]
@@ -201,6 +207,10 @@ def pinned(path):
 def test_everything_that_the_images_install_is_pinned():
     constraints = pinned(ROOT / "constraints.txt")
     assert needed("inc-mlflow[vision,text,detection,language]") - {"inc-mlflow"} <= constraints
+    extra = needed("torch") | needed("onnxscript") | needed("safetensors")
+    base = needed("inc-mlflow[vision,text,detection,language]")
+    assert extra - base == pinned(IMAGES / "pytorch.txt")
+    assert lines_of(IMAGES / "pytorch.txt") <= lines_of(ROOT / "constraints.txt")
     assert needed("mlflow") | needed("boto3") <= constraints | pinned(IMAGES / "mlflow.txt")
     lines = [line for line in (IMAGES / "cuda.txt").read_text().splitlines() if not line.startswith("#")]
     assert len(pinned(IMAGES / "cuda.txt")) == len(lines)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from inc_mlflow.engines.plan import RecipePlan
 from inc_mlflow.records import Interval, Trial
-from inc_mlflow.search import strategy
+from inc_mlflow.search import mending, planned, strategy
 from inc_mlflow.spec import Recipe
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -127,15 +127,21 @@ def trial(
     )
 
 
+def know_toys(monkeypatch) -> None:
+    """Let a search read these recipes, which no registry has."""
+    for module in (mending, planned, strategy):
+        monkeypatch.setattr(module, "parse_recipe", ToyRecipe.model_validate)
+
+
 def explore(runner: ToyRunner, monkeypatch, space: ToySpace | None = None) -> list[ToyRecipe]:
     """Search the toy space and return the recipes in the order in which they were tried."""
-    monkeypatch.setattr(strategy, "parse_recipe", ToyRecipe.model_validate)
+    know_toys(monkeypatch)
     strategy.explore(space or ToySpace(), runner)
     return runner.tried
 
 
 def protect(runner: ToyRunner, monkeypatch, everywhere: bool) -> list[ToyRecipe]:
     """Protect what the gate would get and return the recipes in the order in which they were tried."""
-    monkeypatch.setattr(strategy, "parse_recipe", ToyRecipe.model_validate)
+    know_toys(monkeypatch)
     strategy.protect(ToySpace(), runner, everywhere)
     return runner.tried

@@ -51,7 +51,7 @@ def conditions(
     neighbours: Sequence[float | None] | None = None,
 ) -> Conditions:
     """Return the conditions of a job's benchmark, for its record."""
-    engines = dict.fromkeys(model.engine for model in models)
+    engines = dict.fromkeys(model.engine for model in models if model.engine in ENGINES)
     settings = {name: ENGINES.get(name).describe(plan.cpus[0], CPU) for name in engines}
     return Conditions(
         plan=plan,

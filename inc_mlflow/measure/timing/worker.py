@@ -34,6 +34,7 @@ from inc_mlflow.errors import IncError
 from inc_mlflow.guard import end_with_parent
 from inc_mlflow.measure.timing.instance import Call
 from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.sources import framework_loader
 
 ANY = "any"
 _AXES = "axes"
@@ -53,7 +54,7 @@ def main(engine: str, model: str, batches: str, places: str) -> int:
     gc.disable()  # calls make no cycles, and a collection among them would be the longest call
     try:
         rows, axes = load_batches(Path(batches))
-        loaded = ENGINES.get(engine).load(Path(model), RunSettings(max(1, len(cpus)), cpus, axes=axes))
+        loaded = _loaded(engine, Path(model), RunSettings(max(1, len(cpus)), cpus, axes=axes))
         if cpus:
             os.sched_setaffinity(0, cpus[:1])  # the other threads are bound by now
         following = cycle(rows)
@@ -65,6 +66,13 @@ def main(engine: str, model: str, batches: str, places: str) -> int:
     except IncError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
     return 0
+
+
+def _loaded(engine: str, model: Path, settings: RunSettings) -> LoadedModel:
+    """Load an engine's model, or that of a framework, which has the name of a kind of source."""
+    if engine in ENGINES:
+        return ENGINES.get(engine).load(model, settings)
+    return framework_loader()(model, settings)
 
 
 def _parent_is_gone() -> bool:

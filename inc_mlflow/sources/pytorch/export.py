@@ -1,7 +1,7 @@
-"""Exports a module to ONNX by torch.export, and gives the values of the layers that both have."""
+"""Exports a module to ONNX by torch.export."""
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,35 +27,12 @@ def export_module(module: "torch.nn.Module", examples: Examples, target: Path) -
     import torch
 
     program, note = _program(module, examples)
+    layers = tuple(_named_layers(program))
     _without_traces(program.model)
     weights = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
     with framework_call("model: its export cannot be written"):
         program.save(target, external_data=weights >= _EXTERNAL)
-    return Converted(f"torch {torch.__version__}", tuple(_layers(program)), note)
-
-
-def layer_values(
-    module: "torch.nn.Module",
-    examples: Examples,
-    inputs: "Mapping[str, torch.Tensor]",
-    layers: Collection[str],
-) -> "dict[str, torch.Tensor]":
-    """Return the values of layers by the names that the ONNX file has for them."""
-    import torch
-
-    program, _ = _program(module, examples)
-    found: dict[str, torch.Tensor] = {}
-
-    class Recorder(torch.fx.Interpreter):
-        def run_node(self, n: torch.fx.Node) -> Any:
-            value = super().run_node(n)
-            if n.name in layers and isinstance(value, torch.Tensor):
-                found[n.name] = value
-            return value
-
-    with torch.inference_mode(), framework_call("model: PyTorch cannot run its export"):
-        Recorder(_exported_module(program).module()).run(*inputs.values())
-    return found
+    return Converted(f"torch {torch.__version__}", layers, note)
 
 
 def _program(
@@ -97,11 +74,25 @@ def _exported(module: "torch.nn.Module", examples: Examples, batch: bool) -> "to
     return program
 
 
-def _layers(program: "torch.onnx.ONNXProgram") -> Iterator[str]:
-    """Yield the tensors of the file that are named as nodes of the exported module."""
-    known = {node.name for node in _exported_module(program).graph.nodes if node.op == "call_function"}
-    for node in program.model.graph:
-        yield from (str(value.name) for value in node.outputs if value.name in known)
+def _named_layers(program: "torch.onnx.ONNXProgram") -> Iterator[str]:
+    """Give outputs of layers the layer's path in the module as name, and yield these names in their order.
+
+    A layer is a module without modules inside; its last operation in its first call gives its output.
+    """
+    last: dict[str, str] = {}
+    for node in _exported_module(program).graph.nodes:
+        stack = node.meta.get("nn_module_stack") or {}
+        if node.op == "call_function" and stack:
+            last[next(reversed(stack.values()))[0]] = node.name
+    paths = {name: path for path, name in last.items() if path}
+    graph = program.model.graph
+    kept = {value.name for value in (*graph.inputs, *graph.outputs)} | graph.initializers.keys()
+    for value in [value for node in graph for value in node.outputs]:
+        path = paths.get(str(value.name))
+        if path is not None and not {value.name, path} & kept:
+            value.name = path
+            kept.add(path)
+            yield path
 
 
 def _exported_module(program: "torch.onnx.ONNXProgram") -> "torch.export.ExportedProgram":

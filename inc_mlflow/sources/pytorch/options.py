@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from inc_mlflow.spec.data import RemotePath, possible_path
+from inc_mlflow.spec.data import LocalPath, RemotePath, possible_path
 from inc_mlflow.spec.source import SourceSpec
 
 _FUNCTION = re.compile(r"^.+\.py:\w+$")
@@ -35,6 +35,11 @@ class TorchModel(SourceSpec):
         Field(description="Its state dict: .safetensors, or what torch.save wrote of tensors alone."),
     ] = None
 
+    reads: Annotated[
+        tuple[LocalPath, ...],
+        Field(strict=False, description="Files that the function reads: they are part of the model."),
+    ] = ()
+
     @field_validator("torch")
     @classmethod
     def _a_program(cls, given: str) -> str:
@@ -54,6 +59,7 @@ class TorchModel(SourceSpec):
         return {"torch": self.torch} if _FUNCTION.match(self.torch) else {}
 
     def paths(self) -> dict[str, str]:
-        """Return the weights, or the folder."""
+        """Return the weights and what the function reads, or the folder."""
         weights = {"weights": self.weights} if self.weights is not None else {}
-        return weights if self.functions() else {"torch": self.torch}
+        read = {f"reads[{place}]": path for place, path in enumerate(self.reads)}
+        return (weights if self.functions() else {"torch": self.torch}) | read

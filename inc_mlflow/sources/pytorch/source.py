@@ -11,6 +11,7 @@ from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.errors import CallableError
 from inc_mlflow.remote import local_path
 from inc_mlflow.sources.pytorch.examples import Examples, examples_of
+from inc_mlflow.sources.pytorch.layers import layer_values
 from inc_mlflow.sources.pytorch.options import TorchModel
 from inc_mlflow.sources.pytorch.outputs import named_outputs
 from inc_mlflow.sources.pytorch.weights import read_weights
@@ -49,18 +50,19 @@ class OpenedModule:
         return export_module(self._module, self._examples, target)
 
     def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
-        """Call the module, and for ``layers`` its export besides; see ``OpenedSource``."""
+        """Call the module; layers are modules inside it. See ``OpenedSource``."""
         import torch
 
         given = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self._examples.names}
-        with torch.inference_mode(), framework_call("model: PyTorch cannot run it"):
+        with (
+            torch.inference_mode(),
+            layer_values(self._module, layers) as values,
+            framework_call("model: PyTorch cannot run it"),
+        ):
             returned = self._module(**given) if self._examples.by_name else self._module(*given.values())
-        values = named_outputs(returned, _WHERE)
-        if layers:
-            from inc_mlflow.sources.pytorch.export import layer_values
-
-            values |= layer_values(self._module, self._examples, given, layers)
-        return {name: value.detach().numpy() for name, value in values.items()}
+        return {
+            name: value.detach().numpy() for name, value in (values | named_outputs(returned, _WHERE)).items()
+        }
 
 
 def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":

@@ -1,6 +1,7 @@
 """Reads the state dict of a module; no code that a file may hold is run."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,10 @@ def _loaded(path: Path) -> object:
     import torch
 
     try:
-        with framework_call(f"model.weights: {path} cannot be read; save it with torch.save"):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            framework_call(f"model.weights: {path} cannot be read; save it with torch.save"),
+        ):
             return torch.load(path, map_location="cpu", weights_only=True)
     except ModelError as error:
         if isinstance(error.__cause__, pickle.UnpicklingError):

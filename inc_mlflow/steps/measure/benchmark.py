@@ -21,7 +21,9 @@ from inc_mlflow.measure.timing.worker import save_batches
 from inc_mlflow.records import SOURCE, BenchmarkRecord, Evidence, ImportRecord, Model, Plan, Slow, is_baseline
 from inc_mlflow.records.sealed_arrays import save_raw
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.spec import Job
+from inc_mlflow.registry.sources import SOURCES
+from inc_mlflow.sources.framework_model import describe_framework
+from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.steps.data import open_data, open_rows
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
@@ -41,8 +43,8 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
     """
     imported = ImportRecord.load(baseline)
     models = models_under_test(baseline, champion, candidates)
-    if imported.source_error is None and imported.framework_source is None:
-        models.append(_source(job, imported))
+    if (source := _source(job, imported)) is not None:
+        models.append(source)
     return benchmark_models(job, models, target, explained=True)
 
 
@@ -135,10 +137,18 @@ def _passes(record: BenchmarkRecord) -> int:
     return max(4, min(100, round(PROFILED_SECONDS / (PROFILED_BATCHES * slowest))))
 
 
-def _source(job: Job, imported: ImportRecord) -> Model:
+def _source(job: Job, imported: ImportRecord) -> Model | None:
+    """Return the source as it was given, run by its framework; None where nothing here can run it."""
     sha256, size_bytes = imported.source_sha256, imported.source_bytes
-    engine = job.spec.engines[0]
-    return Model(label=SOURCE, engine=engine, path=str(job.model), sha256=sha256, size_bytes=size_bytes)
+    engine, path = job.spec.engines[0], job.model
+    if isinstance(job.spec.model, SourceSpec):
+        inputs = ENGINES.get(engine).interface(job.model).inputs
+        engine, path = job.spec.model.kind, describe_framework(job.spec.model, job.root, inputs)
+        if not SOURCES.has_packages(engine):
+            return None
+    elif imported.source_error is not None:
+        return None
+    return Model(label=SOURCE, engine=engine, path=str(path), sha256=sha256, size_bytes=size_bytes)
 
 
 def _batches(job: Job) -> tuple[list[Arrays], Content]:

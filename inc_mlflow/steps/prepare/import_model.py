@@ -12,14 +12,14 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.files import errors_name, files_sha256, model_bytes, model_sha256
 from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.spec import Job
+from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.steps.baselines import baseline_path, engine_folder
 from inc_mlflow.steps.data import open_rows
 from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
 from inc_mlflow.steps.prepare.example import save_example
 from inc_mlflow.steps.prepare.import_parts import import_checked
-from inc_mlflow.steps.prepare.parity import with_parity
+from inc_mlflow.steps.prepare.parity import Conversion, with_parity
 from inc_mlflow.steps.prepare.tell_apart import untold_notes
 from inc_mlflow.steps.step import step
 
@@ -39,8 +39,11 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     check_fp32(ENGINES.get(job.spec.engines[0]), job.model)
     rows = _first_rows(job)
     save_example(target, rows.rows[0])
-    record = with_parity(job, import_baselines(job.model, job.spec.engines, target, rows), target, rows)
     reference = job.spec.engines[0]
+    record = import_baselines(job.model, job.spec.engines, target, rows)
+    if isinstance(job.spec.model, SourceSpec):
+        conversion = Conversion(job.spec.model, job.root, job.model)
+        record = with_parity(conversion, record, target, rows)
     return record.model_copy(
         update={"notes": (*record.notes, *untold_notes(job, baseline_path(target, reference, reference)))}
     )

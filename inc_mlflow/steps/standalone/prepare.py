@@ -10,28 +10,37 @@ from inc_mlflow.errors import ModelError, SpecError
 from inc_mlflow.files import copy_model, errors_name, model_bytes, model_sha256, writable
 from inc_mlflow.records import Shard
 from inc_mlflow.registry.engines import ENGINES
+from inc_mlflow.registry.sources import converter
 from inc_mlflow.spec import Job, Recipe, parse_recipe
+from inc_mlflow.spec.source import named_source
 from inc_mlflow.steps.baselines import engine_taking
 from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import calibrator, collect_statistics, needed_kinds
-from inc_mlflow.steps.prepare.checked_import import Rows
+from inc_mlflow.steps.prepare.checked_import import Rows, rows_for
 from inc_mlflow.steps.prepare.import_model import COMPARED, import_baselines, imported_baseline
+from inc_mlflow.steps.prepare.parity import Conversion, with_parity
 from inc_mlflow.steps.standalone.npz_rows import npz_rows
 
 
-def write_baseline(source: Path, target: Path, data: Path | None) -> dict[str, Any]:
+def write_baseline(source: str, target: Path, data: Path | None) -> dict[str, Any]:
     """Write the baseline of ``source`` into ``target``, and compare both on the rows of ``data`` if given.
 
-    Raises ModelError where the source cannot be imported.
+    A framework's model, as ``named_source`` takes it, is compared with the framework as well. Raises
+    SpecError where the source has no known kind, ModelError where it cannot be imported.
     """
-    engine = engine_taking(source, list(ENGINES))
+    spec = named_source(source, Path())
+    file = Path(source) if spec is None else converter()(spec, Path())
+    engine = engine_taking(file, list(ENGINES))
     with writable(target):
         target.mkdir(parents=True, exist_ok=True)
-        rows = Rows(list(npz_rows(source, data, COMPARED)) if data else [])
-        record = import_baselines(source, [engine.name], target, rows)
+        given = Rows(list(npz_rows(file, data, COMPARED)) if data else [])
+        rows = given if data else rows_for(engine, file, COMPARED)
+        record = import_baselines(file, [engine.name], target, rows)
+        if spec is not None:
+            record = with_parity(Conversion(spec, Path(), file), record, target, rows)
     record.save(target)
     baseline = record.baselines[0]
     facts = record.model_dump(mode="json", exclude={"schema_version", "seconds", "baselines"})

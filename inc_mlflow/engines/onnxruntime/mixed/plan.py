@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
 from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
 from inc_mlflow.engines.onnxruntime.mixed.cut import best_assignment, predicted
@@ -16,7 +17,7 @@ from inc_mlflow.engines.onnxruntime.mixed.observation import Observation, border
 from inc_mlflow.engines.onnxruntime.mixed.probes import Probes, Tensors
 from inc_mlflow.engines.onnxruntime.mixed.profiled_models import ProfiledModels
 from inc_mlflow.engines.onnxruntime.mixed.reasons import Reasons
-from inc_mlflow.engines.onnxruntime.mixed.unit import UnitKind
+from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
@@ -38,7 +39,7 @@ _WORTH = 0.5
 """A recipe with less than this share of the best one's gain is no choice."""
 _INSTANT = 1e-9
 _GAINING = frozenset({"Attention", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul"})
-"""Operators that other methods may make faster where this one does not cover them."""
+"""Operators that may be faster in INT8: without any nothing is, and other methods cover more of them."""
 _Item = TypeVar("_Item")
 
 
@@ -84,7 +85,7 @@ class Planner:
         self.measured: list[MeasuredAssignment] = []
 
     def plan(self) -> RecipePlan | None:
-        """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
+        """Return the plan, without a round where INT8 gains too little; None where nothing can gain.
 
         Raises ModelError where a model does not run, and NoTime where there is none for the first profiles.
         """
@@ -93,18 +94,19 @@ class Planner:
         dynamic = frozenset(unit.name for unit in self.graph.units.units if unit.dynamic)
         first = [Assignment(every), Assignment(linear), Assignment(dynamic=dynamic)]
         first = [one for one in dict.fromkeys(first) if one.int8 or one.dynamic]
-        if not first:
+        gaining = any(unit.first.op_type in _GAINING for unit in self._able)
+        if not gaining and not dynamic:
             return None
         self._measure(first)
-        gain = self._gain(self._predicted(self._cut(0.0))[0])
-        fastest = Assignment()
+        gain, fastest = self._promised(), Assignment()
         if gain >= LEAST_GAIN:
             with suppress(NoTime):
                 self._improve()
-            gain = min(gain, self._gain(self._least_seconds()))
+            best = min(self.measured, key=lambda one: one.seconds)
+            gain = min(gain, self._gain(best.seconds, best.assignment))
             fastest = self._cut(0.0)
         limit = min(self.costs.fastest(self.graph.units), self._least_seconds())
-        chosen = self._chosen(Reasons(self.graph, fastest, self._fp32, limit))
+        chosen = self._chosen(Reasons(self.graph, fastest, self.costs, self._fp32, limit))
         return RecipePlan(chosen, gain, self._fp32 / max(limit, _INSTANT))
 
     def _improve(self) -> None:
@@ -118,14 +120,31 @@ class Planner:
     def _least_seconds(self) -> float:
         return min((one.seconds for one in self.measured if one.whole), default=self._fp32)
 
-    def _gain(self, seconds: float) -> float:
-        """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
-        uncovered = [
-            self.costs.fp32.get(unit.name, 0.0)
-            for unit in self.graph.units.units
-            if unit.kind is UnitKind.OTHER and unit.first.op_type in _GAINING
+    def _promised(self) -> float:
+        """Return the gain of the best assignment if error has no price."""
+        fastest = self._cut(0.0)
+        return self._gain(self._predicted(fastest)[0], fastest)
+
+    def _gain(self, seconds: float, assignment: Assignment) -> float:
+        """Return the speed-up if all that only other methods cover took no time, and no conversion around."""
+        elsewhere = 0.0
+        for unit in self.graph.units.units:
+            if unit.kind is not UnitKind.OTHER:
+                continue
+            if unit.first.op_type in _GAINING:
+                elsewhere += self.costs.fp32.get(unit.name, 0.0)
+            if unit.first.op_type in QUANTIZABLE:
+                elsewhere += self._conversions(unit, assignment)
+        return self._fp32 / max(seconds - elsewhere, _INSTANT)
+
+    def _conversions(self, unit: Unit, assignment: Assignment) -> float:
+        """Return the seconds of the conversions around a unit that is not covered."""
+        units, names = self.graph.units, assignment.int8
+        before = [name for name in unit.inputs if (made := units.producers.get(name)) and made.name in names]
+        behind = [
+            name for name in unit.first.output if any(reader.name in names for reader in units.readers(name))
         ]
-        return self._fp32 / max(seconds - sum(uncovered), _INSTANT)
+        return sum(map(self.costs.dequantize, before)) + sum(map(self.costs.quantize, behind))
 
     def _measure(self, assignments: Sequence[Assignment]) -> None:
         """Build models, profile them in turns with the baseline, and take what they show into the costs."""

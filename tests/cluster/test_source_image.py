@@ -1,0 +1,54 @@
+"""On a cluster a framework's model is imported in that framework's image; its files travel with the job."""
+
+from dataclasses import replace
+
+import pytest
+
+from inc_mlflow.pipelines.bundle import bundle, is_pinned
+from inc_mlflow.pipelines.images import LOCK
+from inc_mlflow.spec.paths import local_paths
+from tests.support.changed_jobs import change
+from tests.support.compiled_packages import FLEET_JOB, NAMES, bundled, compiled, documents, step_of, tasks
+
+MODEL = {"torch": "net.py:build", "weights": "w.safetensors"}
+
+
+@pytest.fixture
+def torch_job(digits):
+    """The digits' job with a model of PyTorch's, of which nothing is run here."""
+    folder = digits.parent
+    (folder / "net.py").write_text("from layers import Layer\n")
+    (folder / "layers.py").write_text("class Layer: ...\n")
+    (folder / "w.safetensors").write_bytes(b"weights")
+    return change(digits, model=MODEL)
+
+
+def images(package):
+    spec = documents(package)[0]
+    executors = spec["deploymentSpec"]["executors"]
+    found = {}
+    for task in tasks(spec).values():
+        label = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        found.setdefault(step_of(spec, task), set()).add(
+            executors[label]["container"]["image"].partition("@")[0]
+        )
+    return found
+
+
+@pytest.mark.parametrize("pipeline", NAMES)
+def test_the_import_alone_runs_in_the_image_of_the_framework(pipeline, torch_job, tmp_path, monkeypatch):
+    monkeypatch.delenv(LOCK, raising=False)
+    (tmp_path / "torch").mkdir()
+    fleet = bundled(FLEET_JOB)
+    plain = images(compiled(tmp_path, pipeline, fleet))
+    spec = fleet.spec.model_copy(update={"model": torch_job.spec.model})
+    with_torch = images(compiled(tmp_path / "torch", pipeline, replace(fleet, spec=spec)))
+    assert plain["import_model"] == {"inc-mlflow/onnxruntime"}
+    assert with_torch == plain | {"import_model": {"inc-mlflow/pytorch"}}
+    assert "pytorch" in spec.images and "pytorch" not in fleet.spec.images
+
+
+def test_the_model_travels_with_all_its_files(torch_job, tmp_path):
+    sent = bundle(torch_job, f"file://{tmp_path}/store", lambda _: None)
+    assert {"net.py", "layers.py", "w.safetensors"} <= set(sent.spec.bundle.files)
+    assert local_paths(sent.spec) == {} and is_pinned(sent.spec)
