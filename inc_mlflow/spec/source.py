@@ -91,7 +91,7 @@ def with_source(data: Mapping[str, Any]) -> dict[str, Any]:
     model, engines = data.get("model"), data.get("engines", [DEFAULT_ENGINE])
     if not isinstance(model, str) or _is_taken(model, engines if isinstance(engines, Sequence) else ()):
         return dict(data)
-    kind = SOURCES.named_by(model)
+    kind = BUILT if _FUNCTION.match(model) else SOURCES.named_by(model)
     return {**data, "model": {kind: model} if kind else model}
 
 
@@ -102,8 +102,6 @@ def named_source(text: str, root: Path) -> SourceSpec | None:
     neither.
     """
     given = read_mapping(text) if text.lstrip().startswith("{") else told_from_files(text, root)
-    if isinstance(given, str) and _FUNCTION.match(given):
-        given = {BUILT: given}
     model = with_source({"model": given, "engines": list(ENGINES)})["model"]
     if isinstance(model, str):
         return None
