@@ -1,8 +1,9 @@
-"""What may recover the accuracy of a recipe that is fast and loses too much, before it is dropped."""
+"""What may recover the accuracy of a recipe that is fast and loses too much, or whose outputs are wrong."""
 
 from collections.abc import Iterator, Sequence
 
 from inc_mlflow.engines.engine import SearchSpace
+from inc_mlflow.records import Trial
 from inc_mlflow.search.front import accepted
 from inc_mlflow.search.trials import Trials, speed
 from inc_mlflow.spec import Recipe, parse_recipe
@@ -32,16 +33,22 @@ def most_sensitive(recipe: Recipe, runner: Trials) -> Iterator[Sequence[str]]:
     yield from (nodes[:count] for count in _FALLBACKS if count <= len(nodes) // 2)
 
 
-def _faster_and_wrong(runner: Trials) -> list[Recipe]:
+def _faster_and_wrong(runner: Trials) -> list[Trial]:
     best = max(map(speed, accepted(runner.trials)), default=0.0)
-    wrong = [one for one in runner.trials if one.rejected is not None and one.relative_drop is not None]
+    refused = [one for one in runner.trials if one.rejected is not None]
+    wrong = [one for one in refused if one.relative_drop is not None or one.departed]
     faster = [one for one in wrong if speed(one) > best * _FASTER]
-    return [parse_recipe(one.recipe) for one in sorted(faster, key=speed, reverse=True)]
+    return sorted(faster, key=speed, reverse=True)
 
 
-def _forms(recipe: Recipe, space: SearchSpace, runner: Trials) -> Iterator[Recipe]:
-    """Yield the recipe refined, and then without its most sensitive nodes."""
-    for refine in space.refinements():
-        yield from refine(recipe)
+def _forms(wrong: Trial, space: SearchSpace, runner: Trials) -> Iterator[Recipe]:
+    """Yield the recipe refined, and then without its most sensitive nodes.
+
+    Where its outputs are not the baseline's at all, no refinement makes up for that.
+    """
+    recipe = parse_recipe(wrong.recipe)
+    if not wrong.departed:
+        for refine in space.refinements():
+            yield from refine(recipe)
     for nodes in most_sensitive(recipe, runner):
         yield space.without(recipe, nodes)

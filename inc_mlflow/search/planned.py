@@ -23,9 +23,10 @@ class PlannedTrials(Trials, Protocol):
 def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
     """Try the first recipe, plan, try what is planned, mend what is fast and wrong, then refine the best one.
 
-    Where the plan says that nothing can gain, its best recipe shows it. Where another recipe is faster than
-    all that are planned, its slower nodes go back as without a plan. Without one, the search goes from recipe
-    to recipe. Raises Spent when the budget is spent.
+    Where the plan says that nothing can gain, its best recipe shows it, and only what was fast and wrong is
+    mended: it may be of nodes that a plan does not cover. Where another recipe is faster than all that are
+    planned, its slower nodes go back as without a plan. Without one, the search goes from recipe to recipe.
+    Raises Spent when the budget is spent.
     """
     first = list(space.first())
     _try(runner, first[:1])  # before the plan, which may take all the time of a small budget
@@ -36,6 +37,7 @@ def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
     planned = [one.recipe for one in plan.planned]
     if plan.gain < LEAST_GAIN:
         _try(runner, planned[:1])
+        mend(space, runner)
         return
     _try(runner, (*planned, *first[1:]))
     mend(space, runner)

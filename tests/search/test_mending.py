@@ -53,6 +53,26 @@ def test_they_go_back_until_a_form_is_accepted(monkeypatch):
     assert found[-1].fp32 == NODES[:2]
 
 
+def departed(recipe, speed=3.0):
+    """Its outputs are not the baseline's: it has a speed and no score."""
+    return trial(recipe, speed=speed, drop=None, rejected="off by 90 %", sha256=None)
+
+
+def test_of_a_recipe_whose_outputs_are_wrong_nodes_go_back_and_nothing_is_refined(monkeypatch):
+    def answer(recipe):
+        return trial(recipe) if recipe == SLOW or len(recipe.fp32) == 2 else departed(recipe)
+
+    assert mended(monkeypatch, answer) == [FAST.model_copy(update={"fp32": NODES[:n]}) for n in (1, 2)]
+
+
+def test_a_recipe_without_speed_or_score_is_not_mended(monkeypatch):
+    def answer(recipe):
+        slow = departed(recipe).model_copy(update={"speedup": None})
+        return trial(recipe) if recipe == SLOW else slow
+
+    assert mended(monkeypatch, answer) == []
+
+
 @pytest.mark.parametrize("fast", [1.2, 1.505])
 def test_what_is_not_faster_than_an_accepted_one_is_not_mended(monkeypatch, fast):
     assert mended(monkeypatch, wrong_unless(lambda _: False, fast)) == []

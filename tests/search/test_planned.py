@@ -43,6 +43,18 @@ def test_where_nothing_can_gain_the_best_recipe_shows_it(monkeypatch, gain, trie
     assert (len(found) == 2) == (tried == 2)
 
 
+def test_where_the_plan_gains_nothing_what_was_fast_and_wrong_is_mended(monkeypatch):
+    """The plan does not cover the nodes of the first recipe; without the worst of them it is right."""
+
+    def answer(recipe):
+        wrong = recipe == COARSE
+        return trial(recipe, drop=None if wrong else 0.0, rejected="off" if wrong else None, sha256=None)
+
+    runner = ToyRunner(answer, sensitive=lambda _: ("a", "b", "c"))
+    found = explored(monkeypatch, runner, gain=1.0, recipes=())
+    assert found == [COARSE, COARSE.model_copy(update={"fp32": ("a",)})]
+
+
 def test_without_anything_planned_the_first_recipe_shows_it(monkeypatch):
     assert explored(monkeypatch, ToyRunner(speeds), gain=1.0, recipes=()) == [COARSE]
 

@@ -98,13 +98,13 @@ def trial(
     recipe: Recipe | None = None,
     *,
     speed: float = 1.5,
-    drop: float = 0.0,
+    drop: float | None = 0.0,
     high: float | None = None,
     error: float = 0.01,
     rejected: str | None = None,
     sha256: str | None = "a" * 64,
 ) -> Trial:
-    """Make up a trial; ``high`` is the upper bound of its drop, 1 % is allowed."""
+    """Make up a trial; ``high`` is the upper bound of its drop, 1 % is allowed; without a drop it has no score."""
     recipe = recipe or ToyRecipe()
     plain = recipe.unprotected()
     return Trial(
@@ -116,8 +116,8 @@ def trial(
         size_bytes=1,
         speedup=Interval.exact(speed),
         rows=100,
-        accuracy=1 - drop,
-        relative_drop=Interval(value=drop, low=drop, high=drop if high is None else high),
+        accuracy=None if drop is None else 1 - drop,
+        relative_drop=None if drop is None else Interval(value=drop, low=drop, high=high or drop),
         disagreement=None,
         max_relative_drop=0.01,
         output_error=error,

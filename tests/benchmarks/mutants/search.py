@@ -45,6 +45,8 @@ SEARCH = (
         ("wrong and slow recipes are mended", "if speed(one) > best * _FASTER]", "]"),
         ("all forms of a mended recipe are tried", "                return\n", "                pass\n"),
         ("everything wrong is mended", "[:_MENDED]", ""),
+        ("wrong outputs are not mended", " or one.departed]", "]"),
+        ("wrong outputs are refined", "if not wrong.departed:", "if True:"),
         ("sensitive nodes of a wrong recipe stay INT8", "yield space.without(recipe, nodes)", "return"),
     ),
     *changes_of(
@@ -124,5 +126,17 @@ SEARCH = (
         ("work inside other work counts twice", "- (self.used - used)", ""),
         ("what was spent does not count", "self.used += cost", "pass"),
         ("a trial may go beyond the budget", "if self._beyond(expected):", "if self._beyond(Cost()):"),
+    ),
+    *changes_of(
+        "engines/onnxruntime/mixed/choice",
+        "engines/onnxruntime/mixed/test_choice",
+        ("outputs that are far off are a choice", "USABLE = 0.36", "USABLE = 36"),
+        ("what was further off than predicted is expected as predicted", "max(1.0, median(ratios))", "1.0"),
+        ("what lacks a kernel is a choice", "return self.whole and", "return"),
+        (
+            "without anything of use nothing is built",
+            "or [assignment for assignment, _ in solved[-_BUILT:]]",
+            "",
+        ),
     ),
 )

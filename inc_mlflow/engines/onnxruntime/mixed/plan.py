@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.mixed.choice import (
+    MeasuredAssignment,
+    to_build,
+    underestimated,
+    worth_a_trial,
+)
 from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
 from inc_mlflow.engines.onnxruntime.mixed.cut import best_assignment, predicted
 from inc_mlflow.engines.onnxruntime.mixed.effort import Effort, seconds_per_batch
@@ -23,35 +27,20 @@ from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
 from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Planned, Recall, RecipePlan
 
-PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
+PRICES = (0.0, *(10.0 ** (-5 + 0.25 * step) for step in range(33)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
 _SIZED = 2
 """Batches of calibration rows on which the sizes of tensors are taken."""
+_COARSE = 4
+"""Every so many of the prices are solved to find what is to be probed."""
 _ROUNDS = 2
 _FASTER = 1.02
 """A round that brings less speed than this is the last one."""
-_VERIFIED = 3
-"""Assignments that are built and profiled in a round."""
-_SOLUTIONS = 12
-"""Largest number of times that all prices are solved with new probes."""
-_RECIPES = 4
-_WORTH = 0.5
-"""A recipe with less than this share of the best one's gain is no choice."""
+_SOLUTIONS = 6
+"""Largest number of times that prices are solved with new probes."""
 _INSTANT = 1e-9
 _GAINING = frozenset({"Attention", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul"})
 """Operators that may be faster in INT8: without any nothing is, and other methods cover more of them."""
-_Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True)
-class MeasuredAssignment:
-    """An assignment that was built: its measured seconds per batch, and the error of its outputs."""
-
-    assignment: Assignment
-    seconds: float
-    error: float
-    whole: bool = True
-    """Every unit in INT8 has an integer kernel: a recipe may name it."""
 
 
 class Planner:
@@ -106,19 +95,30 @@ class Planner:
             gain = min(gain, self._gain(best.seconds, best.assignment))
             fastest = self._cut(0.0)
         limit = min(self.costs.fastest(self.graph.units), self._least_seconds())
-        chosen = self._chosen(Reasons(self.graph, fastest, self.costs, self._fp32, limit))
-        return RecipePlan(chosen, gain, self._fp32 / max(limit, _INSTANT))
+        reasons = Reasons(self.graph, fastest, self.costs, self._fp32, limit)
+        planned = tuple(
+            Planned(self._recipe(one.assignment), reasons.line(one.assignment, one.seconds))
+            for one in worth_a_trial(self.measured, self._fp32)
+        )
+        return RecipePlan(planned, gain, self._fp32 / max(limit, _INSTANT))
 
     def _improve(self) -> None:
-        """Build the best assignments and learn from them, as long as that brings speed."""
+        """Build the best assignments and learn from them, while that brings speed or shows a false hope."""
         for _round in range(_ROUNDS):
             before, known = self._least_seconds(), [done.assignment for done in self.measured]
-            self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
-            if self._least_seconds() * _FASTER > before:
+            expected = [(one, self._expected_error(one)) for one in self._solved() if one not in known]
+            self._measure(to_build(expected))
+            built = self.measured[len(known) :]
+            if all(one.usable for one in built) and self._least_seconds() * _FASTER > before:
                 return
 
+    def _expected_error(self, assignment: Assignment) -> float:
+        """Return the predicted error, larger where models that were built have larger ones than predicted."""
+        seen = ((self._predicted(one.assignment)[1], one.error) for one in self.measured)
+        return self._predicted(assignment)[1] * underestimated(seen)
+
     def _least_seconds(self) -> float:
-        return min((one.seconds for one in self.measured if one.whole), default=self._fp32)
+        return min((one.seconds for one in self.measured if one.usable), default=self._fp32)
 
     def _promised(self) -> float:
         """Return the gain of the best assignment if error has no price."""
@@ -178,10 +178,9 @@ class Planner:
     def _solved(self) -> list[Assignment]:
         """Return the distinct best assignments of all prices, once what they quantise is probed."""
         for _solution in range(_SOLUTIONS):
-            found = list(dict.fromkeys(map(self._cut, PRICES)))
-            if not self._errors.learn(self._wanted(found)):
+            if not self._errors.learn(self._wanted(self._cuts(PRICES[::_COARSE]))):
                 break
-        return [one for one in found if one.int8 or one.dynamic]
+        return [one for one in self._cuts(PRICES) if one.int8 or one.dynamic]
 
     def _wanted(self, assignments: Iterable[Assignment]) -> list[str]:
         """Return the tensors that any of these quantises; those around the largest gains come first."""
@@ -203,24 +202,17 @@ class Planner:
         return sorted(quantized & gains.keys(), key=lambda name: (-gains[name], name))
 
     def _cut(self, price: float) -> Assignment:
-        return best_assignment(self.graph.units, self._able, self.costs, self._errors.errors(), price)
+        return self._cuts([price])[0]
+
+    def _cuts(self, prices: Sequence[float]) -> list[Assignment]:
+        """Return the distinct best assignments of some prices."""
+        units, errors = self.graph.units, self._errors.errors()
+        return list(
+            dict.fromkeys(best_assignment(units, self._able, self.costs, errors, one) for one in prices)
+        )
 
     def _predicted(self, assignment: Assignment) -> tuple[float, float]:
         return predicted(self.graph.units, self.costs, self._errors.errors(), assignment)
-
-    def _chosen(self, reasons: Reasons) -> tuple[Planned, ...]:
-        """Return the front of time and error, fastest first, without what gains little."""
-        front: list[MeasuredAssignment] = []
-        whole = [one for one in self.measured if one.whole]
-        for one in sorted(whole, key=lambda one: (one.seconds, one.error)):
-            gained = self._fp32 - one.seconds
-            worth = gained >= _WORTH * (self._fp32 - front[0].seconds) if front else True
-            if worth and (not front or one.error < front[-1].error):
-                front.append(one)
-        return tuple(
-            Planned(self._recipe(one.assignment), reasons.line(one.assignment, one.seconds))
-            for one in _spread(front, _RECIPES)
-        )
 
     def _recipe(self, assignment: Assignment) -> Mixed:
         order = [unit.name for unit in self.graph.units.units]
@@ -242,10 +234,3 @@ def _scaled(seen: Observation, factor: float) -> Observation:
         for part in (seen.units, seen.quantize, seen.dequantize)
     ]
     return Observation(parts[0], parts[1], parts[2], seen.seconds * factor)
-
-
-def _spread(items: Sequence[_Item], count: int) -> list[_Item]:
-    """Return at most ``count`` of the items, the first and the last among them, evenly spread."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
