@@ -7,7 +7,7 @@ variable "PYTHON_IMAGE" { default = "python:3.11-slim-bookworm" }
 variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
 
 group "default" {
-  targets = ["onnxruntime", "cuda", "mlflow", "pytorch"]
+  targets = ["onnxruntime", "cuda", "mlflow", "pytorch", "tensorflow"]
 }
 
 target "_common" {
@@ -41,6 +41,14 @@ target "pytorch" {
   args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
   contexts   = { onnxruntime = "target:onnxruntime" }
   tags       = ["${REGISTRY}/pytorch:${VERSION}"]
+}
+
+target "tensorflow" {
+  dockerfile = "components/images/tensorflow.Dockerfile"
+  platforms  = ["linux/amd64"]
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  contexts   = { onnxruntime = "target:onnxruntime" }
+  tags       = ["${REGISTRY}/tensorflow:${VERSION}"]
 }
 
 target "mlflow" {

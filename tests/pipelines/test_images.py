@@ -111,7 +111,9 @@ BUILT = st.fixed_dictionaries(
 
 
 @given(
-    built=st.dictionaries(st.sampled_from(["onnxruntime", "cuda", "mlflow", "pytorch"]), BUILT, min_size=1)
+    built=st.dictionaries(
+        st.sampled_from(["onnxruntime", "cuda", "mlflow", "pytorch", "tensorflow"]), BUILT, min_size=1
+    )
 )
 def test_what_was_pushed_is_what_packages_name(lock, tmp_path_factory, built):
     """The metadata file has the form that `docker buildx bake --metadata-file` writes."""
@@ -210,6 +212,7 @@ def test_everything_that_the_images_install_is_pinned():
     extra = needed("torch") | needed("onnxscript") | needed("safetensors")
     base = needed("inc-mlflow[vision,text,detection,language]")
     assert extra - base == pinned(IMAGES / "pytorch.txt")
+    assert lines_of(IMAGES / "tensorflow.txt") <= lines_of(ROOT / "constraints.txt")
     assert lines_of(IMAGES / "pytorch.txt") <= lines_of(ROOT / "constraints.txt")
     assert needed("mlflow") | needed("boto3") <= constraints | pinned(IMAGES / "mlflow.txt")
     lines = [line for line in (IMAGES / "cuda.txt").read_text().splitlines() if not line.startswith("#")]
