@@ -101,6 +101,11 @@ class Trial(Frozen):
     seconds: float
 
     @property
+    def departed(self) -> bool:
+        """Tell whether it was fast enough, but no candidate: its outputs were not those of the baseline."""
+        return self.speedup is not None and self.sha256 is None
+
+    @property
     def losses(self) -> list[tuple[Interval, float]]:
         """The drop and its limit by each metric that is judged; empty where nothing was scored."""
         if self.relative_drop is None:

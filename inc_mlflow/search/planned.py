@@ -1,20 +1,15 @@
 """The order of a search whose engine can plan: its plan stands in for leaving nodes out one by one."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Protocol
 
 from inc_mlflow.engines.engine import SearchSpace
 from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.records import Trial
-from inc_mlflow.search.front import accepted
-from inc_mlflow.search.strategy import Trials, explore, promising
+from inc_mlflow.search.mending import mend
+from inc_mlflow.search.strategy import explore, leave_slower_nodes, promising
+from inc_mlflow.search.trials import Trials, speed
 from inc_mlflow.spec import Recipe, parse_recipe
-
-_MENDED = 2
-"""Fast and wrong recipes that are refined: more of them fail alike."""
-_FASTER = 1.01
-"""A smaller ratio of speeds is noise."""
 
 
 class PlannedTrials(Trials, Protocol):
@@ -26,42 +21,40 @@ class PlannedTrials(Trials, Protocol):
 
 
 def explore_with_plan(space: SearchSpace, runner: PlannedTrials) -> None:
-    """Try what is planned between the first recipes, then refine the best one.
+    """Try the first recipe, plan, try what is planned, mend what is fast and wrong, then refine the best one.
 
-    Where the plan says that nothing can gain, one recipe shows it. Without a plan, the search goes from
-    recipe to recipe. Raises Spent when the budget is spent.
+    Where the plan says that nothing can gain, its best recipe shows it, and only what was fast and wrong is
+    mended: it may be of nodes that a plan does not cover. Where another recipe is faster than all that are
+    planned, its slower nodes go back as without a plan. Without one, the search goes from recipe to recipe.
+    Raises Spent when the budget is spent.
     """
+    first = list(space.first())
+    _try(runner, first[:1])  # before the plan, which may take all the time of a small budget
     plan = runner.plan(space)
     if plan is None:
         explore(space, runner)
         return
-    planned, first = [one.recipe for one in plan.planned], list(space.first())
+    planned = [one.recipe for one in plan.planned]
     if plan.gain < LEAST_GAIN:
-        _try(runner, (planned or first)[:1])
+        _try(runner, planned[:1])
+        mend(space, runner)
         return
-    _try(runner, (*first[:1], *planned, *first[1:]))
-    _mend(space, runner)
+    _try(runner, (*planned, *first[1:]))
+    mend(space, runner)
+    methods = {recipe.method for recipe in planned}
+    for base in _fastest(space, runner):
+        if base.recipe["method"] not in methods:
+            leave_slower_nodes(base, space, runner)
     for refine in space.refinements():
-        for base in sorted(promising(runner.trials, space.methods), key=_speed)[-1:]:
+        for base in _fastest(space, runner):
             _try(runner, tuple(refine(parse_recipe(base.recipe))))
+
+
+def _fastest(space: SearchSpace, runner: Trials) -> list[Trial]:
+    """Return the fastest of the promising trials, in a list; an empty one without any."""
+    return sorted(promising(runner.trials, space.methods), key=speed)[-1:]
 
 
 def _try(runner: Trials, recipes: Sequence[Recipe]) -> None:
     for recipe in recipes:
         runner.trial(recipe)
-
-
-def _mend(space: SearchSpace, runner: Trials) -> None:
-    """Refine recipes that are faster than any accepted one and lose too much, the fastest first."""
-    best = max(map(_speed, accepted(runner.trials)), default=0.0)
-    wrong = [one for one in runner.trials if one.rejected is not None and one.relative_drop is not None]
-    faster = [one for one in wrong if _speed(one) > best * _FASTER]
-    for trial in sorted(faster, key=_speed, reverse=True)[:_MENDED]:
-        recipe = parse_recipe(trial.recipe)
-        variants = chain.from_iterable(refine(recipe) for refine in space.refinements())
-        if any(runner.trial(variant).rejected is None for variant in variants):
-            return
-
-
-def _speed(trial: Trial) -> float:
-    return trial.speedup.value if trial.speedup is not None else 0.0

@@ -1,15 +1,14 @@
-"""The order of a search: structure, slow nodes, the engine's refinements, sensitive nodes, protection."""
+"""The order of a search: structure, mending, slow nodes, refinements, sensitive nodes, protection."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from inc_mlflow.engines.engine import SearchSpace
 from inc_mlflow.records import Trial
 from inc_mlflow.search.front import accepted, front, shortlist, surely_within
-from inc_mlflow.spec import Recipe, parse_recipe
+from inc_mlflow.search.mending import mend, most_sensitive
+from inc_mlflow.search.trials import Trials, speed
+from inc_mlflow.spec import parse_recipe
 
-_FALLBACKS = (1, 2, 4, 8, 16)
-"""Numbers of the most sensitive nodes that are tried in FP32."""
 _ROUNDS = 3
 _PATIENCE = 2
 """Trials in a row without a gain before a search stops: one FP32 node between two INT8 nodes costs
@@ -22,33 +21,13 @@ _GAIN = 0.01
 """A smaller relative gain in speed is noise."""
 
 
-class Trials(Protocol):
-    """Makes and measures trials; a recipe that was tried before comes from the journal."""
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """All trials so far."""
-        ...
-
-    def trial(self, recipe: Recipe) -> Trial:
-        """Make, measure and record one recipe; raise Spent where the budget is not enough."""
-        ...
-
-    def sensitive_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes of a recipe that add error, worst first; none where the engine has no analysis."""
-        ...
-
-    def slower_nodes(self, recipe: Recipe) -> Sequence[str]:
-        """Return the nodes that a recipe makes no faster, slowest first; none without an analysis."""
-        ...
-
-
 def explore(space: SearchSpace, runner: Trials) -> None:
     """Try recipes until nothing promising is left; raise Spent when the budget is spent."""
     for recipe in space.first():
         runner.trial(recipe)
+    mend(space, runner)
     for base in promising(runner.trials, space.methods):
-        _leave_slower_nodes(base, space, runner)
+        leave_slower_nodes(base, space, runner)
     for refine in space.refinements():
         for base in promising(runner.trials, space.methods):
             for recipe in refine(parse_recipe(base.recipe)):
@@ -79,11 +58,11 @@ def promising(trials: Sequence[Trial], methods: Sequence[str]) -> list[Trial]:
     """
     by_method = [[trial for trial in trials if trial.recipe["method"] == method] for method in methods]
     best = [trial for of_method in by_method for trial in front(of_method)[:1]]
-    fastest = max(map(_speed, best), default=0.0)
-    return [trial for trial in best if _speed(trial) >= _WORTH * fastest] or shortlist(trials)
+    fastest = max(map(speed, best), default=0.0)
+    return [trial for trial in best if speed(trial) >= _WORTH * fastest] or shortlist(trials)
 
 
-def _leave_slower_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
+def leave_slower_nodes(base: Trial, space: SearchSpace, runner: Trials) -> None:
     """Leave nodes in FP32 that INT8 makes no faster; repeat while that brings speed."""
     for _round in range(_ROUNDS):
         better = _fewer(base, space, runner)
@@ -98,7 +77,7 @@ def _fewer(base: Trial, space: SearchSpace, runner: Trials) -> Trial:
     nodes = [name for name in runner.slower_nodes(recipe) if name not in recipe.kept_fp32]
     for count in range(1, len(nodes) + 1):
         trial = runner.trial(space.without(recipe, nodes[:count]))
-        better = _speed(trial) > _speed(best) * (1 + _GAIN)
+        better = speed(trial) > speed(best) * (1 + _GAIN)
         best, misses = (trial, 0) if better else (best, misses + 1)
         if misses == _PATIENCE:
             break
@@ -110,9 +89,8 @@ def _leave_sensitive_nodes(base: Trial, space: SearchSpace, runner: Trials) -> N
     if _is_exact(base):
         return
     recipe = parse_recipe(base.recipe)
-    nodes = [name for name in runner.sensitive_nodes(recipe) if name not in recipe.kept_fp32]
-    for count in (count for count in _FALLBACKS if count <= len(nodes) // 2):
-        if _speed(runner.trial(space.without(recipe, nodes[:count]))) < _WORTH * _speed(base):
+    for nodes in most_sensitive(recipe, runner):
+        if speed(runner.trial(space.without(recipe, nodes))) < _WORTH * speed(base):
             return
 
 
@@ -121,7 +99,3 @@ def _is_exact(trial: Trial) -> bool:
     if trial.output_error is None or not surely_within(trial):
         return False
     return all(drop.value <= 0 for drop, _ in trial.losses) and trial.output_error <= _NEAR
-
-
-def _speed(trial: Trial | None) -> float:
-    return trial.speedup.value if trial is not None and trial.speedup is not None else 0.0

@@ -251,7 +251,7 @@ class JobSpec(SpecModel):
             _check_paths(data)
             if isinstance(data.get("gate"), str):
                 data["gate"] = PolicySpec.load(path.parent / data["gate"]).limits
-            data["model"] = told_from_files(data.get("model"), path.parent)
+            data |= {key: told_from_files(data[key], path.parent) for key in ("model",) if key in data}
             source = placement or data.get("placement")
             whole = source if isinstance(source, dict) else {}
             known = {} if whole else definitions(source, path.parent)

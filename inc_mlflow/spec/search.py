@@ -18,12 +18,6 @@ class SearchSpec(SpecModel):
             description="Seconds it may take; by default what a dozen default quantisations cost.",
         ),
     ] = None
-    plan: Annotated[
-        bool,
-        Field(
-            description="Begin with a plan: what time and error of parts promise, or that nothing can gain."
-        ),
-    ] = False
     pools: Annotated[
         tuple[str, ...] | None,
         Field(min_length=1, strict=False, description="Pools to search on; the first by default."),

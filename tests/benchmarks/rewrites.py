@@ -1,5 +1,5 @@
 """Print as JSON what each model gains by the rules for speed: thread CPU time of the shipped file, and of the baseline
-imported without these rules and with them.
+imported without these rules, with them, and with all but one (``by_rule``: what the others do not make up for).
 
 ``.venv/bin/python -m tests.benchmarks.rewrites MODEL.onnx INPUT=1x3x48x192 ... [MODEL.onnx ...]``. One thread, the
 rows that the shapes name (values normal, integers 0 or 1), models interleaved, tenth percentile of the rounds.
@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from inc_mlflow.arrays import Arrays
-from inc_mlflow.engines.onnxruntime.graph.model_file import interface
+from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL, interface
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
 from inc_mlflow.engines.onnxruntime.graph.rewrites.speed.rules import SPEED
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
@@ -42,28 +42,37 @@ def main(arguments: list[str]) -> None:
 def measure(source: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, object]:
     """Return milliseconds per row, ratios, the time of the import and how often each rule was applied."""
     with tempfile.TemporaryDirectory() as folder:
-        plain, fast = Path(folder) / "plain", Path(folder) / "fast"
-        plain.mkdir()
-        fast.mkdir()
-        normalize(source, plain, SPEED)
         start = time.process_time()
-        counts = normalize(source, fast).quickened
+        counts, fast = imported(source, Path(folder) / "fast", ())
         seconds = time.process_time() - start
-        models = [Runner(path, threads=1) for path in (source, plain / "model.onnx", fast / "model.onnx")]
+        applied = {name: count for name, count in counts.items() if count}
+        without = [(name, (name,)) for name in applied]
+        others = [
+            imported(source, Path(folder) / name, left_out)[1]
+            for name, left_out in (("plain", SPEED), *without)
+        ]
+        models = [Runner(path, threads=1) for path in (source, fast, *others)]
         rows = rows_of(source, shapes)
-        outputs = [[model(row) for row in rows] for model in models]
-        shipped, without, with_rules = timed(models, rows)
+        outputs = [[model(row) for row in rows] for model in models[:2]]
+        shipped, with_rules, without_rules, *without_one = timed(models, rows)
     return {
         "model": str(source),
         "shipped_ms": shipped * 1e3,
-        "without_rules_ms": without * 1e3,
+        "without_rules_ms": without_rules * 1e3,
         "with_rules_ms": with_rules * 1e3,
         "against_shipped": shipped / with_rules,
-        "by_the_rules": without / with_rules,
-        "largest_relative_difference": largest(outputs[0], outputs[2]),
+        "by_the_rules": without_rules / with_rules,
+        "by_rule": {name: one / with_rules for name, one in zip(applied, without_one, strict=True)},
+        "largest_relative_difference": largest(*outputs),
         "import_seconds": seconds,
-        "applied": {name: count for name, count in counts.items() if count},
+        "applied": applied,
     }
+
+
+def imported(source: Path, folder: Path, without: tuple[str, ...]) -> tuple[dict[str, int], Path]:
+    """Import a model without some rules; return how often each was applied, and the file."""
+    folder.mkdir()
+    return dict(normalize(source, folder, without).quickened), folder / MODEL
 
 
 def rows_of(source: Path, shapes: dict[str, tuple[int, ...]]) -> list[Arrays]:

@@ -15,7 +15,7 @@ FIELDS = [
     ("gate.max_relative_drop", float("nan"), ["gate.max_relative_drop", "finite"]),
     ("version", 2, ["version", "expected 1", "got 2"]),
     ("name", "a/b", ["name", "match"]),
-    ("model", "model.pt", ["model", "'model.pt' is not an .onnx file", "torch.onnx.export"]),
+    ("model", "model.pt", ["model.torch", "model.pt", "give a function that builds the module"]),
     ("model", "none.onnx", ["model: no file", "none.onnx", "relative to the job file"]),
     ("metric", "top2", ["metric", "no 'top2'", "did you mean", "token_accuracy, top1, top5"]),
     (

@@ -63,12 +63,13 @@ def test_only_the_fastest_recipe_of_a_method_is_refined(monkeypatch):
     assert [one.number for one in refined] == [1]
 
 
-def test_where_nothing_is_accepted_the_least_bad_is_refined(monkeypatch):
-    runner = ToyRunner(
-        lambda recipe: trial(recipe, drop=0.2 if recipe.method == "coarse" else 0.1, rejected="drops")
-    )
-    refined = {one.method for one in explore(runner, monkeypatch) if one.ranges == "narrow"}
-    assert refined == {"fine"}
+def test_where_all_are_too_slow_the_least_bad_gives_up_its_slower_nodes(monkeypatch):
+    def answer(recipe):
+        slow = trial(recipe, speed=0.9 if recipe.method == "coarse" else 0.8, rejected="slow")
+        return slow.model_copy(update={"relative_drop": None, "accuracy": None})
+
+    tried = explore(ToyRunner(answer, slower=lambda _: ("a",)), monkeypatch)
+    assert {one.method for one in tried if one.fp32} == {"coarse"}
 
 
 def test_slower_nodes_are_left_out_one_more_at_a_time_while_that_gains(monkeypatch):

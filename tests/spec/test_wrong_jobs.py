@@ -66,7 +66,11 @@ WRONG = [
         "statik",
         "recipes[0]: no method 'statik', did you mean 'static'?; there are 'dynamic', 'mixed', 'qat', 'static'",
     ),
-    ("recipes", [{"method": "x"}], "recipes[0]: no method 'x'; there are 'dynamic', 'mixed', 'qat', 'static'"),
+    (
+        "recipes",
+        [{"method": "x"}],
+        "recipes[0]: no method 'x'; there are 'dynamic', 'mixed', 'qat', 'static'",
+    ),
     (
         "recipes.0",
         {"per_channel": True},
@@ -204,14 +208,14 @@ WRONG = [
     (
         "model",
         "m.pt",
-        "model: 'm.pt' is not an .onnx file; other formats are not supported yet. Export it with "
-        "torch.onnx.export(model, example, 'model.onnx', dynamo=True)",
+        "model.torch: m.pt: the file holds weights at best, and a pickled module may run code, which is not "
+        "done; give a function that builds the module, and its weights: {torch: model.py:build, weights: "
+        "w.safetensors}",
     ),
     (
         "model",
-        "m.pb",
-        "model: 'm.pb' is not an .onnx file; other formats are not supported yet. Export it: python -m "
-        "tf2onnx.convert --opset 17 --output model.onnx, with --saved-model or --graphdef",
+        "m.pbtxt",
+        "model: 'm.pbtxt' is not an .onnx file; give one, or a model of a kind that `list sources` names",
     ),
 ]
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from inc_mlflow.engines.plan import RecipePlan
 from inc_mlflow.records import Interval, Trial
-from inc_mlflow.search import strategy
+from inc_mlflow.search import mending, planned, strategy
 from inc_mlflow.spec import Recipe
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -98,13 +98,13 @@ def trial(
     recipe: Recipe | None = None,
     *,
     speed: float = 1.5,
-    drop: float = 0.0,
+    drop: float | None = 0.0,
     high: float | None = None,
     error: float = 0.01,
     rejected: str | None = None,
     sha256: str | None = "a" * 64,
 ) -> Trial:
-    """Make up a trial; ``high`` is the upper bound of its drop, 1 % is allowed."""
+    """Make up a trial; ``high`` is the upper bound of its drop, 1 % is allowed; without a drop it has no score."""
     recipe = recipe or ToyRecipe()
     plain = recipe.unprotected()
     return Trial(
@@ -116,8 +116,8 @@ def trial(
         size_bytes=1,
         speedup=Interval.exact(speed),
         rows=100,
-        accuracy=1 - drop,
-        relative_drop=Interval(value=drop, low=drop, high=drop if high is None else high),
+        accuracy=None if drop is None else 1 - drop,
+        relative_drop=None if drop is None else Interval(value=drop, low=drop, high=high or drop),
         disagreement=None,
         max_relative_drop=0.01,
         output_error=error,
@@ -127,15 +127,21 @@ def trial(
     )
 
 
+def know_toys(monkeypatch) -> None:
+    """Let a search read these recipes, which no registry has."""
+    for module in (mending, planned, strategy):
+        monkeypatch.setattr(module, "parse_recipe", ToyRecipe.model_validate)
+
+
 def explore(runner: ToyRunner, monkeypatch, space: ToySpace | None = None) -> list[ToyRecipe]:
     """Search the toy space and return the recipes in the order in which they were tried."""
-    monkeypatch.setattr(strategy, "parse_recipe", ToyRecipe.model_validate)
+    know_toys(monkeypatch)
     strategy.explore(space or ToySpace(), runner)
     return runner.tried
 
 
 def protect(runner: ToyRunner, monkeypatch, everywhere: bool) -> list[ToyRecipe]:
     """Protect what the gate would get and return the recipes in the order in which they were tried."""
-    monkeypatch.setattr(strategy, "parse_recipe", ToyRecipe.model_validate)
+    know_toys(monkeypatch)
     strategy.protect(ToySpace(), runner, everywhere)
     return runner.tried

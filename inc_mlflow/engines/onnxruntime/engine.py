@@ -13,7 +13,6 @@ from inc_mlflow.spec import Device, Isa
 
 _MODEL, _BASELINE = "model.onnx", "baseline"
 PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-_TORCH = (".pt", ".pth")
 
 
 class OnnxRuntimeCalibrator:
@@ -155,16 +154,11 @@ class OnnxRuntime:
     trainable = OnnxRuntimeTrainable()
 
     def check_source(self, path: str) -> None:
-        """Raise ValueError with a way to export the model where the name does not end with .onnx."""
-        if path.endswith(".onnx"):
-            return
-        export = (
-            "Export it with torch.onnx.export(model, example, 'model.onnx', dynamo=True)"
-            if path.endswith(_TORCH)
-            else "Export it: python -m tf2onnx.convert --opset 17 --output model.onnx, "
-            "with --saved-model or --graphdef"
-        )
-        raise ValueError(f"{path!r} is not an .onnx file; other formats are not supported yet. {export}")
+        """Raise ValueError where the name does not end with .onnx."""
+        if not path.endswith(".onnx"):
+            raise ValueError(
+                f"{path!r} is not an .onnx file; give one, or a model of a kind that `list sources` names"
+            )
 
     def source_files(self, source: Path) -> list[Path]:
         """Return the file and all files with external weights; raise ModelError where one is missing."""

@@ -29,6 +29,12 @@ _TEXT = "USO"
 """Kinds of arrays of texts, whose types NumPy may tell apart by the length of the longest."""
 ROWS = 16
 """Rows that are compared, one at a time; more of them change the second digit."""
+NAMED = 2
+"""Rows on which the departing node is looked for: there all tensors of both models are compared."""
+
+
+class DepartedError(ModelError):
+    """A candidate runs, and its outputs are not those of the baseline by more than INT8 explains."""
 
 
 class Reference:
@@ -48,8 +54,9 @@ class Reference:
         Outputs must have the baseline's types and shapes, be finite where the baseline's are, and be near
         them where they are floats; integers, booleans and texts may differ. Outputs that select or order by
         value are compared in sorted order, since a near tie may fall the other way, and their sizes may
-        differ. Outputs that are no tensors are left out. Raises ModelError with the name of the output and,
-        where the engine can tell, of the first node that departs.
+        differ. Outputs that are no tensors are left out. Raises ModelError where the candidate does not run,
+        and DepartedError with the name of the output and, where the engine can tell, of the first node that
+        departs.
         """
         try:
             loaded = self._engine.load(candidate, RunSettings())
@@ -62,7 +69,7 @@ class Reference:
             ) from error
         problem = _first_problem(self._outputs, found, self._sorted)
         if problem:
-            raise ModelError(
+            raise DepartedError(
                 f"recipe {label!r}: {problem} on calibration rows, which INT8 does not explain"
                 f"{self._departure(candidate)}; choose another recipe"
             )
@@ -73,7 +80,7 @@ class Reference:
         if self._engine.analysis is None:
             return ""
         try:
-            node = self._engine.analysis.first_departure(self.baseline, candidate, self._rows)
+            node = self._engine.analysis.first_departure(self.baseline, candidate, self._rows[:NAMED])
         except ModelError as error:
             return f" (no node could be named: {reason(error)})"
         return f": it departs at node {node!r}" if node else ""

@@ -21,7 +21,7 @@ from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.planned import explore_with_plan
-from inc_mlflow.search.strategy import explore, protect
+from inc_mlflow.search.strategy import protect
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
@@ -113,10 +113,9 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     budget.used += _used(journal, folder)
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
-    order = explore_with_plan if job.spec.search.plan else explore
     with progress.overall(runner.progress) as runner.show:
         budget.share = _EXPLORING
-        explored = _finishes(lambda: order(space, runner))
+        explored = _finishes(lambda: explore_with_plan(space, runner))
         budget.share = 1.0
         protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
     chosen = shortlist(runner.trials)

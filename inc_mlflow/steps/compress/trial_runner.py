@@ -20,8 +20,6 @@ from inc_mlflow.files import (
     write_text,
 )
 from inc_mlflow.formatting import times
-from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
-from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.records import Trial, TrialMetric
 from inc_mlflow.search.budget import Budget, Cost
 from inc_mlflow.search.front import beaten_by, front, shortlist
@@ -29,6 +27,7 @@ from inc_mlflow.search.journal import Journal
 from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, Answers
+from inc_mlflow.steps.compress.compare import DepartedError
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.recorded_plan import RecordedPlan, recorded_plan
@@ -59,7 +58,6 @@ class TrialRunner:
         self._job, self._baseline, self._data, self._tuning = job, baseline, data, tuning
         self._journal, self._budget = journal, budget
         self._engine = baseline.engine
-        self._runner = self._engine.load(baseline.path, RunSettings())
         self._reference = reference_of(self._engine, baseline.path, compared)
         self._limits = tuning.limits
         self._limit = next(iter(self._limits.values()))
@@ -135,6 +133,8 @@ class TrialRunner:
             self._clear()
             runner = make_candidate(recipe, self._data, self._made_model, self._reference)
             runner(self._tuning.batches[0])
+        except DepartedError as error:
+            return self._departed(trial.model_copy(update={"rejected": str(error)}))
         except ModelError as error:
             return trial.model_copy(update={"rejected": str(error), "details": error.details})
         model = self._made_model
@@ -146,11 +146,17 @@ class TrialRunner:
             )
         return self._measure(trial, runner)
 
+    def _departed(self, trial: Trial) -> Trial:
+        """Return the trial of a model whose outputs are wrong with its speed-up, if that is worth mending."""
+        try:
+            speed = self._tuning.speedup(self._engine.load(self._made_model, RunSettings()))
+        except ModelError:
+            return trial
+        fast = speed.low >= self._job.spec.gate.min_speedup
+        return trial.model_copy(update={"speedup": speed}) if fast else trial
+
     def _measure(self, trial: Trial, runner: LoadedModel) -> Trial:
-        speed = cpu_time_speedup(
-            *time_in_process(self._runner, runner, self._tuning.batches[:TIMED]),
-            self._job.spec.gate.confidence,
-        )
+        speed = self._tuning.speedup(runner)
         trial = trial.model_copy(update={"speedup": speed})
         needed = self._job.spec.gate.min_speedup
         if speed.low < needed:  # the gate could not pass it either

@@ -14,8 +14,10 @@ from inc_mlflow.datasets.rows import Content
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.errors import DataError
 from inc_mlflow.hardware.probe import usable_cores
+from inc_mlflow.measure.timing.cpu_time import cpu_time_speedup
+from inc_mlflow.measure.timing.in_process import time_in_process
 from inc_mlflow.metrics.resolve import resolve_metrics
-from inc_mlflow.records import SplitFacts
+from inc_mlflow.records import Interval, SplitFacts
 from inc_mlflow.spec import Job, gates_of
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.tuning_metric import MetricScore, TuningMetric
@@ -56,7 +58,8 @@ class Tuning:
     """
 
     def __init__(self, job: Job, baseline: Baseline, limit: int) -> None:
-        runner = baseline.engine.load(baseline.path, RunSettings())
+        self._runner = runner = baseline.engine.load(baseline.path, RunSettings())
+        self._confidence = job.spec.gate.confidence
         gates = gates_of(job.spec.all_metrics.values(), job.spec.gate)
         metrics = resolve_metrics(job.spec, job.root, list(runner.outputs))
         judged = [(one, gate) for one, gate in zip(metrics, gates, strict=True) if gate is not None]
@@ -94,6 +97,11 @@ class Tuning:
                 f"data.tuning: a search needs {needed} rows that validation does not hold; give it more"
             )
         return content.facts()
+
+    def speedup(self, runner: LoadedModel) -> Interval:
+        """Time a model and the baseline in turns."""
+        times = time_in_process(self._runner, runner, self.batches[:TIMED])
+        return cpu_time_speedup(*times, self._confidence)
 
     def output_error(self, runner: LoadedModel) -> float:
         """Return the distance of the outputs from the baseline's.

@@ -42,6 +42,8 @@ class Execution:
     """Text artifacts of candidates: sha256 of the model -> file name -> text."""
     training: Mapping[str, TrainingFacts] = field(default_factory=dict)
     """Sha256 of the model -> how it was trained, of those that were."""
+    framework: Mapping[str, str] = field(default_factory=dict)
+    """The framework of the source, and how near the baseline is to it; empty for an ONNX file."""
     ended: tuple[str, ...] = ()
     """Keys of earlier executions that cannot be alive any more."""
 
@@ -53,8 +55,10 @@ class Execution:
         """Return the params that all metrics of a pool depend on; by default of the first pool."""
         evaluation = (self.pools[pool] if pool else next(iter(self.pools.values()))).evaluation
         digests = {f"inc.{name}_sha256": digest for name, digest in self.digests.items()}
+        framework = {f"inc.source_{name}": text for name, text in self.framework.items()}
         further = {"inc.further_metrics": ", ".join(evaluation.further)} if evaluation.further else {}
-        return {"inc.metric": evaluation.metric} | further | _host(evaluation.evidence.host) | digests
+        host = _host(evaluation.evidence.host)
+        return {"inc.metric": evaluation.metric} | further | host | digests | framework
 
     def standing(self, row: Row, pool: str = "") -> float | None:
         """Return the key that sorts a row by its place in the table, or by that among a pool's numbers.

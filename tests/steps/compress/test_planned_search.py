@@ -11,9 +11,7 @@ from tests.support.paths import EXAMPLE
 def planned_job(folder):
     for file in [*EXAMPLE.glob("*.npz"), EXAMPLE / "fp32.onnx", EXAMPLE / "auto.yaml"]:
         shutil.copyfile(file, folder / file.name)
-    job = Job.load(folder / "auto.yaml")
-    search = job.spec.search.model_copy(update={"plan": True})
-    return Job(job.spec.model_copy(update={"search": search}), job.root)
+    return Job.load(folder / "auto.yaml")
 
 
 def test_a_planned_search_goes_on_with_the_same_answers_and_trials(tmp_path):

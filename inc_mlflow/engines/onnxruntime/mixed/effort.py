@@ -8,7 +8,7 @@ from typing import Self
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.onnxruntime.runtime.runner import Runner
 
-_PROFILES, _PROBES = 0.2, 0.3
+_PROFILES, _PROBES = 0.12, 0.2
 """Shares of the time: of the profiles of one round, and of all probes."""
 _MODELS = 4
 """Models in a round, each taken to be as slow as the baseline."""

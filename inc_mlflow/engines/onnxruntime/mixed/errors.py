@@ -47,9 +47,9 @@ class KnownErrors:
         return len(self._known) > before
 
     def errors(self) -> Errors:
-        """Return all errors; a tensor without a probe has none, and the mean once no probe is left."""
+        """Return all errors; a tensor without a probe has none, and the median once no probe is left."""
         spent = self._known and len(self._known) >= self._most
-        rest = float(np.mean(list(self._known.values()))) if spent else 0.0
+        rest = float(np.median(list(self._known.values()))) if spent else 0.0
         units = self._graph.units
         tensors = {name: self._known.get(name, rest) for name in units.tensors()}
         weights, dynamic = dict[str, float](), dict[str, float]()

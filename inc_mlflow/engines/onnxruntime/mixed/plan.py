@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.onnxruntime.calibration.collect import QUANTIZABLE
 from inc_mlflow.engines.onnxruntime.calibration.ranges import Ranges
+from inc_mlflow.engines.onnxruntime.mixed.choice import (
+    MeasuredAssignment,
+    to_build,
+    underestimated,
+    worth_a_trial,
+)
 from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
 from inc_mlflow.engines.onnxruntime.mixed.cut import best_assignment, predicted
 from inc_mlflow.engines.onnxruntime.mixed.effort import Effort, seconds_per_batch
@@ -16,41 +21,26 @@ from inc_mlflow.engines.onnxruntime.mixed.observation import Observation, border
 from inc_mlflow.engines.onnxruntime.mixed.probes import Probes, Tensors
 from inc_mlflow.engines.onnxruntime.mixed.profiled_models import ProfiledModels
 from inc_mlflow.engines.onnxruntime.mixed.reasons import Reasons
-from inc_mlflow.engines.onnxruntime.mixed.unit import UnitKind
+from inc_mlflow.engines.onnxruntime.mixed.unit import Unit, UnitKind
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.engines.onnxruntime.options import CalibrateMethod, Mixed
 from inc_mlflow.engines.plan import LEAST_GAIN, NoTime, Planned, Recall, RecipePlan
 
-PRICES = (0.0, *(10.0 ** (-5 + 0.5 * step) for step in range(17)))
+PRICES = (0.0, *(10.0 ** (-5 + 0.25 * step) for step in range(33)))
 """Seconds that an error of one is worth, from nothing to all of the time of any model."""
 _SIZED = 2
 """Batches of calibration rows on which the sizes of tensors are taken."""
+_COARSE = 4
+"""Every so many of the prices are solved to find what is to be probed."""
 _ROUNDS = 2
 _FASTER = 1.02
 """A round that brings less speed than this is the last one."""
-_VERIFIED = 3
-"""Assignments that are built and profiled in a round."""
-_SOLUTIONS = 12
-"""Largest number of times that all prices are solved with new probes."""
-_RECIPES = 4
-_WORTH = 0.5
-"""A recipe with less than this share of the best one's gain is no choice."""
+_SOLUTIONS = 6
+"""Largest number of times that prices are solved with new probes."""
 _INSTANT = 1e-9
 _GAINING = frozenset({"Attention", "Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul"})
-"""Operators that other methods may make faster where this one does not cover them."""
-_Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True)
-class MeasuredAssignment:
-    """An assignment that was built: its measured seconds per batch, and the error of its outputs."""
-
-    assignment: Assignment
-    seconds: float
-    error: float
-    whole: bool = True
-    """Every unit in INT8 has an integer kernel: a recipe may name it."""
+"""Operators that may be faster in INT8: without any nothing is, and other methods cover more of them."""
 
 
 class Planner:
@@ -84,7 +74,7 @@ class Planner:
         self.measured: list[MeasuredAssignment] = []
 
     def plan(self) -> RecipePlan | None:
-        """Return the plan, without a round where INT8 gains too little; None where nothing can be in INT8.
+        """Return the plan, without a round where INT8 gains too little; None where nothing can gain.
 
         Raises ModelError where a model does not run, and NoTime where there is none for the first profiles.
         """
@@ -93,39 +83,68 @@ class Planner:
         dynamic = frozenset(unit.name for unit in self.graph.units.units if unit.dynamic)
         first = [Assignment(every), Assignment(linear), Assignment(dynamic=dynamic)]
         first = [one for one in dict.fromkeys(first) if one.int8 or one.dynamic]
-        if not first:
+        gaining = any(unit.first.op_type in _GAINING for unit in self._able)
+        if not gaining and not dynamic:
             return None
         self._measure(first)
-        gain = self._gain(self._predicted(self._cut(0.0))[0])
-        fastest = Assignment()
+        gain, fastest = self._promised(), Assignment()
         if gain >= LEAST_GAIN:
             with suppress(NoTime):
                 self._improve()
-            gain = min(gain, self._gain(self._least_seconds()))
+            best = min(self.measured, key=lambda one: one.seconds)
+            gain = min(gain, self._gain(best.seconds, best.assignment))
             fastest = self._cut(0.0)
         limit = min(self.costs.fastest(self.graph.units), self._least_seconds())
-        chosen = self._chosen(Reasons(self.graph, fastest, self._fp32, limit))
-        return RecipePlan(chosen, gain, self._fp32 / max(limit, _INSTANT))
+        reasons = Reasons(self.graph, fastest, self.costs, self._fp32, limit)
+        planned = tuple(
+            Planned(self._recipe(one.assignment), reasons.line(one.assignment, one.seconds))
+            for one in worth_a_trial(self.measured, self._fp32)
+        )
+        return RecipePlan(planned, gain, self._fp32 / max(limit, _INSTANT))
 
     def _improve(self) -> None:
-        """Build the best assignments and learn from them, as long as that brings speed."""
+        """Build the best assignments and learn from them, while that brings speed or shows a false hope."""
         for _round in range(_ROUNDS):
             before, known = self._least_seconds(), [done.assignment for done in self.measured]
-            self._measure(_spread([one for one in self._solved() if one not in known], _VERIFIED))
-            if self._least_seconds() * _FASTER > before:
+            expected = [(one, self._expected_error(one)) for one in self._solved() if one not in known]
+            self._measure(to_build(expected))
+            built = self.measured[len(known) :]
+            if all(one.usable for one in built) and self._least_seconds() * _FASTER > before:
                 return
 
-    def _least_seconds(self) -> float:
-        return min((one.seconds for one in self.measured if one.whole), default=self._fp32)
+    def _expected_error(self, assignment: Assignment) -> float:
+        """Return the predicted error, larger where models that were built have larger ones than predicted."""
+        seen = ((self._predicted(one.assignment)[1], one.error) for one in self.measured)
+        return self._predicted(assignment)[1] * underestimated(seen)
 
-    def _gain(self, seconds: float) -> float:
-        """Return the speed-up of a model if all that this writer does not cover took no time in INT8."""
-        uncovered = [
-            self.costs.fp32.get(unit.name, 0.0)
-            for unit in self.graph.units.units
-            if unit.kind is UnitKind.OTHER and unit.first.op_type in _GAINING
+    def _least_seconds(self) -> float:
+        return min((one.seconds for one in self.measured if one.usable), default=self._fp32)
+
+    def _promised(self) -> float:
+        """Return the gain of the best assignment if error has no price."""
+        fastest = self._cut(0.0)
+        return self._gain(self._predicted(fastest)[0], fastest)
+
+    def _gain(self, seconds: float, assignment: Assignment) -> float:
+        """Return the speed-up if all that only other methods cover took no time, and no conversion around."""
+        elsewhere = 0.0
+        for unit in self.graph.units.units:
+            if unit.kind is not UnitKind.OTHER:
+                continue
+            if unit.first.op_type in _GAINING:
+                elsewhere += self.costs.fp32.get(unit.name, 0.0)
+            if unit.first.op_type in QUANTIZABLE:
+                elsewhere += self._conversions(unit, assignment)
+        return self._fp32 / max(seconds - elsewhere, _INSTANT)
+
+    def _conversions(self, unit: Unit, assignment: Assignment) -> float:
+        """Return the seconds of the conversions around a unit that is not covered."""
+        units, names = self.graph.units, assignment.int8
+        before = [name for name in unit.inputs if (made := units.producers.get(name)) and made.name in names]
+        behind = [
+            name for name in unit.first.output if any(reader.name in names for reader in units.readers(name))
         ]
-        return self._fp32 / max(seconds - sum(uncovered), _INSTANT)
+        return sum(map(self.costs.dequantize, before)) + sum(map(self.costs.quantize, behind))
 
     def _measure(self, assignments: Sequence[Assignment]) -> None:
         """Build models, profile them in turns with the baseline, and take what they show into the costs."""
@@ -159,10 +178,9 @@ class Planner:
     def _solved(self) -> list[Assignment]:
         """Return the distinct best assignments of all prices, once what they quantise is probed."""
         for _solution in range(_SOLUTIONS):
-            found = list(dict.fromkeys(map(self._cut, PRICES)))
-            if not self._errors.learn(self._wanted(found)):
+            if not self._errors.learn(self._wanted(self._cuts(PRICES[::_COARSE]))):
                 break
-        return [one for one in found if one.int8 or one.dynamic]
+        return [one for one in self._cuts(PRICES) if one.int8 or one.dynamic]
 
     def _wanted(self, assignments: Iterable[Assignment]) -> list[str]:
         """Return the tensors that any of these quantises; those around the largest gains come first."""
@@ -184,24 +202,17 @@ class Planner:
         return sorted(quantized & gains.keys(), key=lambda name: (-gains[name], name))
 
     def _cut(self, price: float) -> Assignment:
-        return best_assignment(self.graph.units, self._able, self.costs, self._errors.errors(), price)
+        return self._cuts([price])[0]
+
+    def _cuts(self, prices: Sequence[float]) -> list[Assignment]:
+        """Return the distinct best assignments of some prices."""
+        units, errors = self.graph.units, self._errors.errors()
+        return list(
+            dict.fromkeys(best_assignment(units, self._able, self.costs, errors, one) for one in prices)
+        )
 
     def _predicted(self, assignment: Assignment) -> tuple[float, float]:
         return predicted(self.graph.units, self.costs, self._errors.errors(), assignment)
-
-    def _chosen(self, reasons: Reasons) -> tuple[Planned, ...]:
-        """Return the front of time and error, fastest first, without what gains little."""
-        front: list[MeasuredAssignment] = []
-        whole = [one for one in self.measured if one.whole]
-        for one in sorted(whole, key=lambda one: (one.seconds, one.error)):
-            gained = self._fp32 - one.seconds
-            worth = gained >= _WORTH * (self._fp32 - front[0].seconds) if front else True
-            if worth and (not front or one.error < front[-1].error):
-                front.append(one)
-        return tuple(
-            Planned(self._recipe(one.assignment), reasons.line(one.assignment, one.seconds))
-            for one in _spread(front, _RECIPES)
-        )
 
     def _recipe(self, assignment: Assignment) -> Mixed:
         order = [unit.name for unit in self.graph.units.units]
@@ -223,10 +234,3 @@ def _scaled(seen: Observation, factor: float) -> Observation:
         for part in (seen.units, seen.quantize, seen.dequantize)
     ]
     return Observation(parts[0], parts[1], parts[2], seen.seconds * factor)
-
-
-def _spread(items: Sequence[_Item], count: int) -> list[_Item]:
-    """Return at most ``count`` of the items, the first and the last among them, evenly spread."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]

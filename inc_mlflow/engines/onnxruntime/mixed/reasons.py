@@ -1,13 +1,22 @@
-"""Why units of an assignment stay FP32, in a line."""
+"""Which units of an assignment stay FP32 and why, in a line."""
 
-from collections import Counter
+from enum import StrEnum
 
+from inc_mlflow.engines.onnxruntime.mixed.costs import Costs
+from inc_mlflow.engines.onnxruntime.mixed.unit import Unit
 from inc_mlflow.engines.onnxruntime.mixed.unit_graph import UnitGraph
 from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 from inc_mlflow.formatting import times
 
 _NAMED = 3
-"""Operators that are named as not covered."""
+"""Units of a kind that are named: those that take most time."""
+_INSTANT = 1e-9
+
+
+class _Why(StrEnum):
+    TIME = "where INT8 is no faster"
+    ERROR = "for their error"
+    UNCOVERED = "without an integer kernel"
 
 
 class Reasons:
@@ -16,34 +25,34 @@ class Reasons:
     ``fp32`` and ``limit`` are seconds: of the baseline, and the least that this CPU could take.
     """
 
-    def __init__(self, graph: UnitGraph, fastest: Assignment, fp32: float, limit: float) -> None:
-        self._graph, self._fastest, self._fp32, self._limit = graph, fastest, fp32, limit
+    def __init__(
+        self, graph: UnitGraph, fastest: Assignment, costs: Costs, fp32: float, limit: float
+    ) -> None:
+        self._graph, self._fastest, self._costs = graph, fastest, costs
+        self._fp32, self._limit = fp32, limit
 
     def line(self, assignment: Assignment, seconds: float) -> str:
-        """Say how many units are in INT8, why the others are not, and how far the limit of this CPU is."""
+        """Say how many units are in INT8, which are not and why, and how far the limit of this CPU is."""
         units, state = self._graph.units.units, assignment.int8 | assignment.dynamic
-        why = Counter(self._why(unit.name) for unit in units if unit.name not in state)
-        uncovered = Counter(unit.first.op_type for unit in units if self._graph.lacks(unit) is not None)
-        names = ", ".join(name for name, _ in uncovered.most_common(_NAMED))
-        parts = [f"{why[word]} {text}" for word, text in _TEXTS.items() if why[word]]
-        stay = f"; FP32 stay {', '.join(parts)}" if parts else ""
-        covered = f" ({names})" if why["uncovered"] and names else ""
+        floats = [unit for unit in units if unit.name not in state]
         dynamic = f" and {len(assignment.dynamic)} with dynamic scales" if assignment.dynamic else ""
-        speed, limit = (times(self._fp32 / max(one, 1e-9)) for one in (seconds, self._limit))
+        stay = ", ".join(text for why in _Why if (text := self._told(why, floats)))
+        fp32_units = f"; FP32 are {stay}" if stay else ""
+        speed, limit = (times(self._fp32 / max(one, _INSTANT)) for one in (seconds, self._limit))
         return (
-            f"{len(assignment.int8)} of {len(units)} units in INT8{dynamic}{stay}{covered}; "
-            f"{speed} of at most {limit} with the fastest kernel for each and no conversion"
+            f"{len(assignment.int8)} of {len(units)} units in INT8{dynamic}{fp32_units}; "
+            f"{speed} as fast by the profile, at most {limit} with the fastest kernel for each unit"
         )
 
-    def _why(self, name: str) -> str:
-        unit = self._graph.units.named(name)
-        if unit is None or (self._graph.lacks(unit) is not None and not unit.dynamic):
-            return "uncovered"
-        return "error" if name in self._fastest.int8 | self._fastest.dynamic else "time"
+    def _told(self, why: _Why, floats: list[Unit]) -> str:
+        found = [unit for unit in floats if self._why(unit) is why]
+        found.sort(key=lambda unit: -self._costs.fp32.get(unit.name, 0.0))  # stable: then in graph order
+        names = [unit.name if why is not _Why.UNCOVERED else unit.first.op_type for unit in found]
+        named = list(dict.fromkeys(names))[:_NAMED]
+        more = ", ..." if len(dict.fromkeys(names)) > _NAMED else ""
+        return f"{len(found)} {why} ({', '.join(named)}{more})" if found else ""
 
-
-_TEXTS = {
-    "time": "since INT8 is no faster there",
-    "error": "for their error",
-    "uncovered": "without an integer kernel",
-}
+    def _why(self, unit: Unit) -> _Why:
+        if self._graph.lacks(unit) is not None and not unit.dynamic:
+            return _Why.UNCOVERED
+        return _Why.ERROR if unit.name in self._fastest.int8 | self._fastest.dynamic else _Why.TIME
