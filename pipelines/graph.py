@@ -18,6 +18,15 @@ from inc_mlflow.spec.source import image_of
 
 OF_THE_SOURCE = ("import_model",)
 """Steps that run the framework of the job's model; all others take what it became."""
+OF_THE_RECIPES = ("quantize",)
+"""Steps that make candidates, some of them by a framework of their own."""
+
+
+def _own_image(step: str, spec: JobSpec) -> str | None:
+    """Return the image of a step that runs what its pool's image lacks; None for that of the pool."""
+    if step in OF_THE_SOURCE:
+        return image_of(spec.model)
+    return spec.image_of_recipes if step in OF_THE_RECIPES else None
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Tasks:
         """Add a task on a pool; it gets job, root, tracking URI and pool where its component takes them."""
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
-        image = image_of(spec.model) if step in OF_THE_SOURCE else None
+        image = _own_image(step, spec)
         made = (
             COMPONENTS.get(step)
             if inline

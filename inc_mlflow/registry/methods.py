@@ -1,6 +1,7 @@
 """Registry of methods of compression: "engine.method" -> a ``Method`` of engines/engine.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
@@ -8,6 +9,15 @@ from inc_mlflow.registry.table import Entry, Registry
 
 if TYPE_CHECKING:
     from inc_mlflow.engines.engine import Method
+
+
+@dataclass(frozen=True)
+class MethodEntry(Entry):
+    """One method of an engine that needs more than the engine."""
+
+    image: str | None = None
+    """The image, in images.lock, of the task that makes its candidates; None for that of the pool."""
+
 
 METHODS: "Registry[Method]" = Registry(
     "methods",
@@ -27,11 +37,12 @@ METHODS: "Registry[Method]" = Registry(
             "Any set of units (what runs in one kernel) in INT8, the others dynamic or FP32.",
             options="inc_mlflow.engines.onnxruntime.options:Mixed",
         ),
-        "onnxruntime.qat": Entry(
+        "onnxruntime.qat": MethodEntry(
             "inc_mlflow.training.qat.method:METHOD",
             "A candidate of another method, trained; needs data.training and data.tuning, and torch.",
             extra="torch",
             options="inc_mlflow.training.options:Qat",
+            image="pytorch",
         ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
@@ -51,6 +62,12 @@ def method_names(engine: str | None = None) -> list[str]:
     """Return the names that a recipe's ``method`` may have, of one engine or of all."""
     names = (name.split(".", 1) for name in METHODS)
     return sorted({method for of, method in names if engine in (None, of)})
+
+
+def image_of_methods(names: Iterable[str]) -> str | None:
+    """Return the image of a task that runs methods, given as in this registry; None for that of its pool."""
+    entries = (METHODS.entry(name) for name in names)
+    return next((one.image for one in entries if isinstance(one, MethodEntry) and one.image), None)
 
 
 def engine_of(method: str, engines: Sequence[str] = ()) -> str | None:

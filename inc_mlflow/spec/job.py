@@ -19,6 +19,7 @@ from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
+from inc_mlflow.registry.methods import image_of_methods, method_name
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
@@ -200,7 +201,12 @@ class JobSpec(SpecModel):
     def images(self) -> tuple[str, ...]:
         """The images of the tasks on a cluster."""
         used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
-        return tuple(sorted(used | {image_of(self.model) or PoolSpec().image}))
+        return tuple(sorted(used | {*filter(None, (image_of(self.model), self.image_of_recipes))}))
+
+    @property
+    def image_of_recipes(self) -> str | None:
+        """The image of the task that makes candidates; None for that of its pool."""
+        return image_of_methods(method_name(recipe.engine, recipe.method) for recipe in self.listed)
 
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool is measured, to be judged or shown."""

@@ -6,6 +6,7 @@ import pytest
 
 from inc_mlflow.pipelines.bundle import bundle, is_pinned
 from inc_mlflow.pipelines.images import LOCK
+from inc_mlflow.spec import parse_recipe
 from inc_mlflow.spec.paths import local_paths
 from tests.support.changed_jobs import change
 from tests.support.compiled_packages import FLEET_JOB, NAMES, bundled, compiled, documents, step_of, tasks
@@ -46,6 +47,14 @@ def test_the_import_alone_runs_in_the_image_of_the_framework(pipeline, torch_job
     assert plain["import_model"] == {"inc-mlflow/onnxruntime"}
     assert with_torch == plain | {"import_model": {"inc-mlflow/pytorch"}}
     assert "pytorch" in spec.images and "pytorch" not in fleet.spec.images
+
+
+def test_candidates_that_are_trained_are_made_in_the_image_with_torch(tmp_path, monkeypatch):
+    monkeypatch.delenv(LOCK, raising=False)
+    fleet = bundled(FLEET_JOB)
+    spec = fleet.spec.model_copy(update={"recipes": (parse_recipe({"method": "qat"}),)})
+    assert images(compiled(tmp_path, "int8", replace(fleet, spec=spec)))["quantize"] == {"inc-mlflow/pytorch"}
+    assert "pytorch" in spec.images
 
 
 def test_the_model_travels_with_all_its_files(torch_job, tmp_path):
