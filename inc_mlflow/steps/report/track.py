@@ -148,6 +148,7 @@ def _execution(
         ),
         interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
+        framework=_framework(baseline),
         files=files,
         logged={
             sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
@@ -187,6 +188,14 @@ def _interfaces(baseline: Path, pools: Mapping[str, Measured]) -> dict[str, Logg
             devices=tuple(devices),
         )
     return interfaces
+
+
+def _framework(baseline: Path) -> dict[str, str]:
+    """Return what the import says of the framework whose model it is; empty where there is none."""
+    source = ImportRecord.load(baseline).framework_source
+    if source is None:
+        return {}
+    return {"kind": source.kind, "framework": source.framework, "parity": f"{source.largest:.2g}"}
 
 
 def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:
