@@ -9,7 +9,7 @@ from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 
 USABLE = 0.36
 """Largest error of the outputs: where none is off by more than 60 % of its root mean square."""
-_WORTH = 0.5
+_WORTH = 0.3
 """A recipe with less than this share of the best one's gain is no choice."""
 _NEAR = 1.03
 """Profiles differ by about so much: one that is nearly the fastest may be it."""
