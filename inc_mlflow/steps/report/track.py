@@ -157,6 +157,11 @@ def _execution(
             *(slow_texts(pool.benchmark) for pool in pools.values() if pool.benchmark),
             saturation_texts(_candidate_files(candidates)),
         ),
+        training={
+            one.sha256: one.training
+            for one in CandidatesRecord.load(candidates).candidates
+            if one.training is not None
+        },
         ended=tuple(os.environ.get(ENDED, "").split()),
     )
 

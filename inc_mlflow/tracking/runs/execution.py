@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inc_mlflow.files import sha256_text
 from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.records import HostFacts, Interval, JudgementRecord, PoolResult, Row
+from inc_mlflow.records.training import TrainingFacts
 from inc_mlflow.tracking.runs.numbers import standing_metrics
 from inc_mlflow.tracking.runs.tagged_runs import PARENT, ROLE, ensure_run
 
@@ -41,6 +42,8 @@ class Execution:
     """Text artifacts of candidates: sha256 of the model -> file name -> text."""
     framework: Mapping[str, str] = field(default_factory=dict)
     """The framework of the source, and how near the baseline is to it; empty for an ONNX file."""
+    training: Mapping[str, TrainingFacts] = field(default_factory=dict)
+    """Sha256 of the model -> how it was trained, of those that were."""
     ended: tuple[str, ...] = ()
     """Keys of earlier executions that cannot be alive any more."""
 
