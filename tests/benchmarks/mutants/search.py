@@ -85,7 +85,7 @@ SEARCH = (
         ("what is planned is not tried", "(*planned, *first[1:])", "first"),
         ("the first recipes are not tried", "(*planned, *first[1:])", "planned"),
         ("every promising recipe is refined", "key=speed)[-1:]", "key=speed)"),
-        ("fast and wrong recipes are dropped", "    mend(space, runner)\n", ""),
+        ("fast and wrong recipes are dropped", "    mend(space, runner)\n    methods", "    methods"),
         (
             "what is faster than the plan keeps its slower nodes in INT8",
             "            leave_slower_nodes(base, space, runner)\n",

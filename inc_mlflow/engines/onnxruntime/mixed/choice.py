@@ -9,8 +9,10 @@ from inc_mlflow.engines.onnxruntime.mixed.writer import Assignment
 
 USABLE = 0.36
 """Largest error of the outputs: where none is off by more than 60 % of its root mean square."""
-_WORTH = 0.5
+_WORTH = 0.3
 """A recipe with less than this share of the best one's gain is no choice."""
+_NEAR = 1.03
+"""Profiles differ by about so much: one that is nearly the fastest may be it."""
 _RECIPES = 4
 _BUILT = 3
 """Assignments that are built and profiled in a round."""
@@ -52,11 +54,15 @@ def to_build(solved: Sequence[tuple[Assignment, float]]) -> list[Assignment]:
 
 
 def worth_a_trial(measured: Iterable[MeasuredAssignment], fp32: float) -> list[MeasuredAssignment]:
-    """Return the front of time and error, fastest first, without what gains little of ``fp32`` seconds."""
+    """Return the front of time and error, fastest first, and what is nearly as fast as the fastest.
+
+    What gains little of ``fp32`` seconds beside the fastest is left out.
+    """
     front: list[MeasuredAssignment] = []
     for one in sorted((one for one in measured if one.usable), key=lambda one: (one.seconds, one.error)):
         worth = not front or fp32 - one.seconds >= _WORTH * (fp32 - front[0].seconds)
-        if worth and (not front or one.error < front[-1].error):
+        exact = all(one.error < other.error for other in front)
+        if worth and (exact or one.seconds <= front[0].seconds * _NEAR):
             front.append(one)
     return _spread(front, _RECIPES)
 

@@ -42,4 +42,9 @@ def test_without_anything_of_use_the_most_exact_are_built():
 def test_the_front_holds_neither_what_is_far_off_nor_what_has_no_kernel():
     found = measured((1.0, 0.8), (1.2, 0.1), (1.3, 0.2), (1.4, 0.01), (1.9, 0.001))
     floats = MeasuredAssignment(assignment(9), 1.0, 0.0, whole=False)
-    assert worth_a_trial([*found, floats], 2.0) == [found[1], found[3]]
+    assert worth_a_trial([*found, floats], 2.0) == [found[1], found[3]], "the last gains little"
+
+
+def test_what_is_nearly_the_fastest_is_tried_too():
+    found = measured((1.0, 0.1), (1.02, 0.1), (1.04, 0.1))
+    assert worth_a_trial(found, 2.0) == found[:2]
