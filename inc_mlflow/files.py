@@ -70,11 +70,16 @@ def model_bytes(model: Path) -> int:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all, also where the process is killed half-way."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file as ``write_text`` does."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_text(text)
+            partial.write_bytes(data)
             _sync(partial)
             partial.replace(path)
             sync_entry(path)

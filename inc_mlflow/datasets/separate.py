@@ -21,7 +21,7 @@ Shown = Callable[[Iterable[Batch], str, int | None], Iterator[Batch]]
 CheckLabels = Callable[[str, np.ndarray | None], None]
 """Takes the name of a split and the labels of a batch of it."""
 LIMIT = 0.01
-"""Share of the validation rows that may stand in calibration or tuning too: real data has duplicates."""
+"""Share of the validation rows that may stand in other splits too: real data has duplicates."""
 
 
 class Data:
@@ -47,7 +47,7 @@ class Data:
         splits: dict[str, SplitFacts] = {}
         left_out: dict[str, int] = {}
         shared: set[bytes] = set()
-        for name in ("validation", "calibration", "tuning"):
+        for name in ("validation", "training", "calibration", "tuning"):
             if name in self._readers:
                 splits[name], overlap, left_out[name] = self._survey(name, shown, check_labels)
                 shared |= overlap

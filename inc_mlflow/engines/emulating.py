@@ -1,11 +1,27 @@
 """Emulate a CPU for all engines that one process runs."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
-from inc_mlflow.engines.engine import Emulation
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Isa
+
+
+class Emulation(Protocol):
+    """Runs the engine in a process that sees a CPU with fewer instructions."""
+
+    def check(self, isa: Isa) -> None:
+        """Raise MissingExtraError with a list of what this machine lacks for it."""
+        ...
+
+    def prepare(self, isa: Isa) -> dict[str, str]:
+        """Return the environment variables of such a process."""
+        ...
+
+    def confirm(self, isa: Isa) -> None:
+        """Raise HardwareError unless this process really is the emulated CPU that its environment names."""
+        ...
 
 
 def check_emulation(engines: Iterable[str], isa: Isa) -> None:

@@ -12,9 +12,11 @@ from typing import Any, Protocol, Self
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.composed import Parts
+from inc_mlflow.engines.emulating import Emulation
 from inc_mlflow.engines.row_axes import RowAxes
+from inc_mlflow.engines.trainable import Trainable, TrainingData
 from inc_mlflow.records import TensorSpec
-from inc_mlflow.spec import Device, Isa, Recipe
+from inc_mlflow.spec import Device, Recipe
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class MethodData:
     statistics: Statistics | None
     """Statistics of the baseline; None where no recipe needs them."""
     threads: int
+    training: TrainingData | None = None
+    """None where nothing is trained."""
 
 
 class Method(Protocol):
@@ -169,22 +173,6 @@ class SearchSpace(Protocol):
         ...
 
 
-class Emulation(Protocol):
-    """Runs the engine in a process that sees a CPU with fewer instructions."""
-
-    def check(self, isa: Isa) -> None:
-        """Raise MissingExtraError with a list of what this machine lacks for it."""
-        ...
-
-    def prepare(self, isa: Isa) -> dict[str, str]:
-        """Return the environment variables of such a process."""
-        ...
-
-    def confirm(self, isa: Isa) -> None:
-        """Raise HardwareError unless this process really is the emulated CPU that its environment names."""
-        ...
-
-
 @dataclass(frozen=True)
 class Imported:
     """Result of an import; ``facts`` describe the form of the baseline, as the version of its format."""
@@ -213,6 +201,8 @@ class Engine(Protocol):
     emulation: Emulation | None
     parts: Parts | None
     """None where a model is one graph."""
+    trainable: Trainable | None
+    """None where no candidate can be trained."""
 
     @property
     def rewrites(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Interval, Line, Record
+from inc_mlflow.records.training import TrainingFacts
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 
 
@@ -18,6 +19,8 @@ class Candidate(Frozen):
     path: str
     sha256: str
     size_bytes: int
+    training: Annotated[TrainingFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
+    """None of a candidate that was not trained."""
 
 
 class RejectedRecipe(Frozen):

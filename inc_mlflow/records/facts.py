@@ -117,6 +117,11 @@ class FrameworkSource(Frozen):
     """Number of rows on which both ran."""
     parity: tuple[OutputParity, ...]
 
+    @property
+    def largest(self) -> float:
+        """The largest relative difference of any output; 0 where none was compared."""
+        return max((one.relative_difference for one in self.parity), default=0.0)
+
 
 class ImportRecord(Record):
     """From source to baselines, the reference first."""

@@ -27,6 +27,12 @@ METHODS: "Registry[Method]" = Registry(
             "Any set of units (what runs in one kernel) in INT8, the others dynamic or FP32.",
             options="inc_mlflow.engines.onnxruntime.options:Mixed",
         ),
+        "onnxruntime.qat": Entry(
+            "inc_mlflow.training.qat.method:METHOD",
+            "A candidate of another method, trained; needs data.training and data.tuning, and torch.",
+            extra="torch",
+            options="inc_mlflow.training.options:Qat",
+        ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
             "Models of several graphs: each part by a recipe of its own, or left in FP32.",

@@ -57,6 +57,8 @@ def facts(record: Record) -> dict[str, str | float]:
     found = _plain(record)
     if isinstance(record, ImportRecord):
         found |= _plain(record.baselines[0]) | record.baselines[0].facts
+        if (source := record.framework_source) is not None:
+            found |= {"framework": source.framework, "parity": source.largest}
     if isinstance(record, EvaluationRecord | BenchmarkRecord):
         found |= {"pool": record.evidence.pool, "cpu": record.evidence.host.cpu}
     return found

@@ -156,13 +156,16 @@ Split = Annotated[
 
 
 class DataSpec(SpecModel):
-    """The three splits, kept apart by content."""
+    """The splits, kept apart by content."""
 
+    training: Annotated[
+        Split | None, Field(description="What methods that train learn from; its labels, where it has some.")
+    ] = None
     calibration: Annotated[
         Split | None, Field(description="Ranges of activations; static recipes need it.")
     ] = None
     tuning: Annotated[Split | None, Field(description="For choosing; never judges.")] = None
-    validation: Annotated[Split, Field(description="Judges; no row of it may stand in the other two.")]
+    validation: Annotated[Split, Field(description="Judges; no row of it may stand in the others.")]
     group: Annotated[
         str | None,
         Field(
@@ -190,5 +193,6 @@ class DataSpec(SpecModel):
 
     def splits(self) -> dict[str, FileSplit | CallableSplit]:
         """Return the splits that are given, by name."""
-        given = {"calibration": self.calibration, "tuning": self.tuning, "validation": self.validation}
+        names = ("training", "calibration", "tuning", "validation")
+        given = {name: getattr(self, name) for name in names}
         return {name: split for name, split in given.items() if split is not None}

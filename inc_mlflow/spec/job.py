@@ -30,7 +30,7 @@ from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
 from inc_mlflow.spec.policy import PolicySpec
 from inc_mlflow.spec.pools import Emulated, Isa, Pool, check_pools
 from inc_mlflow.spec.presets import definitions
-from inc_mlflow.spec.recipes import Recipe, Recipes
+from inc_mlflow.spec.recipes import Recipe, Recipes, check_recipe
 from inc_mlflow.spec.search import SearchSpec
 from inc_mlflow.spec.several_metrics import JobMetric, check_metrics, first_limit_in_gate
 from inc_mlflow.spec.source import (
@@ -45,6 +45,7 @@ from inc_mlflow.spec.source import (
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_json, read_mapping, read_text, reading
 from inc_mlflow.spec.tracking import TrackingSpec
+from inc_mlflow.spec.training import TrainingSpec
 
 
 def _form_of_model(model: object) -> str:
@@ -99,6 +100,9 @@ class JobSpec(SpecModel):
             "that are not informative.",
         ),
     ] = None
+    training: Annotated[TrainingSpec, Field(exclude_if=lambda given: given == TrainingSpec())] = (
+        TrainingSpec()
+    )
     recipes: Annotated[Recipes, Field(description="Candidates to make, or auto: search for the best ones.")]
     search: SearchSpec = SearchSpec()
     pools: Annotated[
@@ -162,16 +166,7 @@ class JobSpec(SpecModel):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
         for recipe in self.listed:
-            if recipe.engine not in self.engines:
-                raise ValueError(
-                    f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are "
-                    f"{', '.join(self.engines)}"
-                )
-            if recipe.statistics and self.data.calibration is None:
-                raise ValueError(
-                    f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
-                    "that needs none"
-                )
+            check_recipe(recipe, self.engines, self.data)
         return self
 
     @property

@@ -17,7 +17,8 @@ def paths(spec: JobSpec) -> dict[str, str]:
     for name, metric in spec.all_metrics.items():
         found |= {f"{name}.{field}": path for field, path in metric.option_files().items()}
         found |= {f"{name}.callable": _file(metric.function)} if metric.function else {}
-    return found
+    loss = spec.training.callable_loss
+    return found | ({"training.loss": _file(loss)} if loss else {})
 
 
 def local_paths(spec: JobSpec) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Recipes: a method with its options. The engine of a method defines its options."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +20,7 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, engine_of, method_names
+from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.parts import PER_PART
 from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
@@ -40,6 +41,11 @@ class Recipe(SpecModel):
         return frozenset()
 
     @property
+    def trains(self) -> bool:
+        """Whether the recipe needs training rows, and tuning rows to choose by; it does not by default."""
+        return False
+
+    @property
     def kept_fp32(self) -> tuple[str, ...]:
         """Names of baseline nodes that the recipe leaves in FP32."""
         return ()
@@ -47,6 +53,22 @@ class Recipe(SpecModel):
     def unprotected(self) -> Self | None:
         """Return the recipe whose protected form this one is; None where it is not protected."""
         return None
+
+
+def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec) -> None:
+    """Raise ValueError where a recipe is for another engine, or the job lacks a split that it needs."""
+    if recipe.engine not in engines:
+        raise ValueError(
+            f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are {', '.join(engines)}"
+        )
+    if recipe.statistics and data.calibration is None:
+        raise ValueError(
+            f"data.calibration: a {recipe.method} recipe needs it; give the split, or use a method "
+            "that needs none"
+        )
+    for name, what in (("training", "learn from"), ("tuning", "choose the best epoch by")):
+        if recipe.trains and name not in data.splits():
+            raise ValueError(f"data.{name}: a {recipe.method} recipe needs rows to {what}; give the split")
 
 
 def parse_recipe(data: Any) -> Recipe:

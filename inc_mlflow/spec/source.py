@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from inc_mlflow.callables import code_files
@@ -14,7 +15,7 @@ from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.registry.sources import BUILT, SOURCES, source_entry
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec.spec_model import SOURCE_TAG, SpecModel, spec_error
+from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping
 
 _FUNCTION = re.compile(r"^.+\.py:\w+$")
@@ -55,20 +56,32 @@ class SourceSpec(SpecModel):
 
 
 class _RegisteredSources:
-    """The options of every registered kind, told apart by the name of their first field."""
+    """The options of every registered kind, each imported when a job has a model of it."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = {
-            f"{SOURCE_TAG}{name}": handler.generate_schema(SOURCES.options(name))
-            for name in SOURCES
-            if SOURCES.options(name) is not None
-        }
-        return core_schema.tagged_union_schema(choices, discriminator=_tag)
+        return core_schema.no_info_plain_validator_function(_validated)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return a choice between all kinds."""
+        models = [SOURCES.options(name) for name in SOURCES]
+        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in models if model is not None]}
 
 
 AnySource = Annotated[SourceSpec, _RegisteredSources]
-"""A source of any kind. Its schema is made from the registry of sources when it is first used."""
+"""A source of any kind."""
+
+
+def _validated(model: Any) -> SourceSpec:
+    """Read a source by the options of its kind; raise ValidationError that names the field."""
+    kind = source_kind(model)
+    options = None if kind is None else SOURCES.options(kind)
+    if options is None or not issubclass(options, SourceSpec):
+        raise ValueError(f"no source of that kind; there are {', '.join(SOURCES)}")
+    return options.model_validate(model)
 
 
 def source_kind(model: object) -> str | None:
@@ -108,14 +121,14 @@ def named_source(text: str, root: Path) -> SourceSpec | None:
     if source_kind(model) is None:
         raise SpecError(f"model: {text}: no source of that kind; there are {', '.join(SOURCES)}")
     try:
-        return TypeAdapter[SourceSpec](AnySource).validate_python(model)
+        return _validated(model)
     except ValidationError as error:
         raise SpecError(f"model.{spec_error(error)}") from error
 
 
 def told_from_files(model: object, root: Path) -> object:
     """Return a mapping for a local path whose kind only its files tell, as a folder's."""
-    if not isinstance(model, str) or is_remote(model) or "\0" in model:
+    if not isinstance(model, str) or is_remote(model) or "\0" in model or _is_taken(model, [DEFAULT_ENGINE]):
         return model
     path = root / model
     for kind in SOURCES:
@@ -135,10 +148,6 @@ def _is_taken(path: str, engines: Iterable[Any]) -> bool:
             continue
         return True
     return False
-
-
-def _tag(data: Any) -> str:
-    return f"{SOURCE_TAG}{source_kind(data)}"
 
 
 def _all_files(path: Path) -> list[Path]:

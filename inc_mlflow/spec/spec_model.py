@@ -12,8 +12,6 @@ from inc_mlflow.registry import did_you_mean
 
 METHOD_TAG = "method:"
 """Begins what stands there for a recipe; its engine and method follow."""
-SOURCE_TAG = "source:"
-"""Begins what stands there for a source; its kind follows."""
 _TAGS = {"file", "callable_", "auto", "list", "named_", "emulated_", "one_", "several_", "source_"}
 """What pydantic puts into the place of an error for the members of unions; it is not the user's."""
 
@@ -87,7 +85,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     parts = [
         item
         for item in location
-        if not (isinstance(item, str) and (item in _TAGS or item.startswith((METHOD_TAG, SOURCE_TAG))))
+        if not (isinstance(item, str) and (item in _TAGS or item.startswith(METHOD_TAG)))
     ]
     text = ".".join(str(part) if isinstance(part, str) else f"[{part}]" for part in parts)
     return text.replace(".[", "[")

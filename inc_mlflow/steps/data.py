@@ -77,7 +77,8 @@ class LabelCheck:
     def __init__(self, job: Job, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
         self._foreseeing = [metric for metric in metrics if metric.foresees]
-        self._judged = {"validation"} | ({"tuning"} if job.spec.recipes == "auto" else set())
+        chooses = job.spec.recipes == "auto" or any(recipe.trains for recipe in job.spec.listed)
+        self._judged = {"validation"} | ({"tuning"} if chooses else set())
         self._seen: list[np.ndarray] = []
 
     def __call__(self, split: str, labels: np.ndarray | None) -> None:
@@ -116,6 +117,7 @@ def user_files(job: Job) -> list[Path]:
     ]
     metrics = job.spec.all_metrics.values()
     references += [metric.function for metric in metrics if metric.function]
+    references += [job.spec.training.callable_loss] if job.spec.training.callable_loss else []
     options = [job.root / path for metric in metrics for path in metric.option_files().values()]
     return sorted(
         {file for one in references for file in code_files(source_file(one, job.root))}

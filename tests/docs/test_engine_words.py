@@ -8,14 +8,19 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ENGINE = ("inc_mlflow/engines/onnxruntime/", "inc_mlflow/sources/onnx/", "inc_mlflow/sources/tensorflow/")
+ENGINE = (
+    "inc_mlflow/engines/onnxruntime/",
+    "inc_mlflow/sources/onnx/",
+    "inc_mlflow/sources/tensorflow/",
+    "inc_mlflow/training/operators/",
+)
 """ONNX Runtime's own room, and those of others whose operators have the same names."""
 WORDS = re.compile(
     r"QUInt8|QInt8|QDQ|QOperator|op_types_to_quantize|nodes_to_exclude|quant_format|calibrate_method"
     r"|reduce_range|smooth_quant|\w+ExecutionProvider|model\.onnx|onnxruntime"
 )
-PLAIN = {"Equal", "If", "Optional", "Round", "Size", "Split"}
-"""Operators whose names are words of Kubernetes, pipelines and S3, of Python's typing, and ours."""
+PLAIN = {"Adam", "Equal", "If", "Optional", "Round", "Size", "Split"}
+"""Operators whose names are words of Kubernetes, pipelines and S3, of torch, of Python's typing, and ours."""
 OPERATORS = {schema.name for schema in onnx.defs.get_all_schemas()} - PLAIN
 ALLOWED = {
     "inc_mlflow/registry/engines.py": {"onnxruntime"},  # the row of the table, and the default engine's name

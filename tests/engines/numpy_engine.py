@@ -140,7 +140,7 @@ class Engine:
     name, model_name, flavor = "numpy", "model", "files"
     devices: ClassVar[dict[str, str]] = {}
     calibrator = Calibrator()
-    analysis = emulation = parts = None
+    analysis = emulation = parts = trainable = None
     rewrites = ()
 
     def int8_operators(self, model):

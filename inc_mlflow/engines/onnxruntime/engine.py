@@ -6,6 +6,7 @@ from pathlib import Path
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Imported, Interface, LoadedModel, RunSettings, SearchSpace, Statistics
 from inc_mlflow.engines.row_axes import RowAxes
+from inc_mlflow.engines.trainable import TrainableGraph, TrainedValues
 from inc_mlflow.hardware.isa import PROFILES
 from inc_mlflow.records import SaturationReport, Slow
 from inc_mlflow.spec import Device, Isa
@@ -116,6 +117,29 @@ class OnnxRuntimeEmulation:
         emulation.confirm(PROFILES[isa], saturates())
 
 
+class OnnxRuntimeTrainable:
+    """Reads QDQ candidates as graphs of plain data, and writes them back."""
+
+    def read(self, candidate: Path, baseline: Path) -> TrainableGraph:
+        """Return a candidate's graph; raise ModelError where it has something that cannot be trained."""
+        from inc_mlflow.engines.onnxruntime.trainable.read import read_trainable
+
+        return read_trainable(candidate, baseline)
+
+    def exact(self, model: Path, batches: Iterable[Arrays]) -> Iterator[Arrays]:
+        """Yield the outputs of each batch, computed node by node: fused kernels round less often."""
+        from inc_mlflow.engines.onnxruntime.runtime.runner import LoadedSession
+        from inc_mlflow.engines.onnxruntime.runtime.session import BASIC, open_file, options
+
+        yield from map(LoadedSession(model, open_file(model, options(1, BASIC))), batches)
+
+    def write(self, candidate: Path, values: TrainedValues, target: Path) -> None:
+        """Write the candidate with other values into the same nodes."""
+        from inc_mlflow.engines.onnxruntime.trainable.write import write_trained
+
+        write_trained(candidate, values, target)
+
+
 class OnnxRuntime:
     """Runs and quantises ONNX files."""
 
@@ -127,6 +151,7 @@ class OnnxRuntime:
     analysis = OnnxRuntimeAnalysis()
     emulation = OnnxRuntimeEmulation()
     parts = None
+    trainable = OnnxRuntimeTrainable()
 
     def check_source(self, path: str) -> None:
         """Raise ValueError where the name does not end with .onnx."""

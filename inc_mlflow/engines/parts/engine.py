@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.composed import Parts
+from inc_mlflow.engines.emulating import Emulation
 from inc_mlflow.engines.engine import (
     Calibrator,
-    Emulation,
     Engine,
     Imported,
     Interface,
@@ -32,6 +32,7 @@ class PartsEngine:
     """Runs the user's function; ``of`` is the name of the engine that runs and compresses the parts."""
 
     model_name, flavor = "model.parts", "parts"
+    trainable = None
 
     def __init__(self, name: str, of: str) -> None:
         self.name, self._of = name, of

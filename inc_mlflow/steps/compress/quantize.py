@@ -4,9 +4,11 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow import progress
+from inc_mlflow.engines.engine import MethodData, Statistics
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import copy_model, model_bytes, model_sha256, write_text
 from inc_mlflow.hardware import pools
@@ -20,6 +22,7 @@ from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
+from inc_mlflow.steps.compress.training import training_data, training_facts
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
@@ -71,7 +74,7 @@ def _listed(
         statistics = load_statistics(ranges, recipe.engine, first) if recipe.statistics else None
         path = _place(target, len(made), recipe.engine)
         try:
-            make_candidate(recipe, method_data(job, statistics), path, references[recipe.engine])
+            make_candidate(recipe, _data(job, recipe, baselines, statistics), path, references[recipe.engine])
         except ModelError as error:
             rejected.append(_rejected(recipe, name, error))
             shutil.rmtree(path.parent)
@@ -79,6 +82,16 @@ def _listed(
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
     return tuple(made), tuple(rejected)
+
+
+def _data(
+    job: Job, recipe: Recipe, baselines: dict[str, Baseline], statistics: Statistics | None
+) -> MethodData:
+    """Return what a recipe may use: rows to train on are opened only for one that trains."""
+    data = method_data(job, statistics)
+    if not recipe.trains:
+        return data
+    return replace(data, training=training_data(job, baselines[recipe.engine]))
 
 
 def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:
@@ -157,4 +170,5 @@ def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate
         path=str(path.relative_to(target)),
         sha256=model_sha256(path),
         size_bytes=model_bytes(path),
+        training=training_facts(path),
     )

@@ -148,6 +148,7 @@ def _execution(
         ),
         interfaces=_interfaces(baseline, pools),
         digests=_digests(job, baseline, pools),
+        framework=_framework(baseline),
         files=files,
         logged={
             sha256: model_id_of_digest(client, Server.of(job).registered_model, sha256) for sha256 in others
@@ -156,6 +157,11 @@ def _execution(
             *(slow_texts(pool.benchmark) for pool in pools.values() if pool.benchmark),
             saturation_texts(_candidate_files(candidates)),
         ),
+        training={
+            one.sha256: one.training
+            for one in CandidatesRecord.load(candidates).candidates
+            if one.training is not None
+        },
         ended=tuple(os.environ.get(ENDED, "").split()),
     )
 
@@ -187,6 +193,14 @@ def _interfaces(baseline: Path, pools: Mapping[str, Measured]) -> dict[str, Logg
             devices=tuple(devices),
         )
     return interfaces
+
+
+def _framework(baseline: Path) -> dict[str, str]:
+    """Return what the import says of the framework whose model it is; empty where there is none."""
+    source = ImportRecord.load(baseline).framework_source
+    if source is None:
+        return {}
+    return {"kind": source.kind, "framework": source.framework, "parity": f"{source.largest:.2g}"}
 
 
 def _digests(job: Job, baseline: Path, pools: Mapping[str, Measured]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.records import RejectedRecipe, Row
 from inc_mlflow.tracking.flavors.logged_models import ensure_model, find_logged
+from inc_mlflow.tracking.runs.curves import log_curves
 from inc_mlflow.tracking.runs.execution import ExecutionLog
 from inc_mlflow.tracking.runs.metric_verdicts import verdict_tag
 from inc_mlflow.tracking.runs.notes import row_note
@@ -61,6 +62,8 @@ def _fill(log: ExecutionLog, run: "Run", row: Row) -> str:
         fill_run(log.client, run, params=params)
         others = _logged_before(log, run, row)
         model_id = others or _own_model(log, run, row, tags)
+        if row.sha256 in log.execution.training:
+            log_curves(log.client, run, log.execution.training[row.sha256])
         for name, text in log.execution.texts.get(row.sha256, {}).items():
             log.client.log_text(run.info.run_id, text, name)
         fill_run(

@@ -1,13 +1,14 @@
 """One execution of a job: what its runs in MLflow say, and the parent run that they stand below."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inc_mlflow.files import sha256_text
 from inc_mlflow.measure.gate.order import in_order
 from inc_mlflow.records import HostFacts, Interval, JudgementRecord, PoolResult, Row
+from inc_mlflow.records.training import TrainingFacts
 from inc_mlflow.tracking.runs.numbers import standing_metrics
 from inc_mlflow.tracking.runs.tagged_runs import PARENT, ROLE, ensure_run
 
@@ -39,6 +40,10 @@ class Execution:
     """Ids of models that were logged before, by sha256: the champion's."""
     texts: Mapping[str, Mapping[str, str]]
     """Text artifacts of candidates: sha256 of the model -> file name -> text."""
+    framework: Mapping[str, str] = field(default_factory=dict)
+    """The framework of the source, and how near the baseline is to it; empty for an ONNX file."""
+    training: Mapping[str, TrainingFacts] = field(default_factory=dict)
+    """Sha256 of the model -> how it was trained, of those that were."""
     ended: tuple[str, ...] = ()
     """Keys of earlier executions that cannot be alive any more."""
 
@@ -50,8 +55,10 @@ class Execution:
         """Return the params that all metrics of a pool depend on; by default of the first pool."""
         evaluation = (self.pools[pool] if pool else next(iter(self.pools.values()))).evaluation
         digests = {f"inc.{name}_sha256": digest for name, digest in self.digests.items()}
+        framework = {f"inc.source_{name}": text for name, text in self.framework.items()}
         further = {"inc.further_metrics": ", ".join(evaluation.further)} if evaluation.further else {}
-        return {"inc.metric": evaluation.metric} | further | _host(evaluation.evidence.host) | digests
+        host = _host(evaluation.evidence.host)
+        return {"inc.metric": evaluation.metric} | further | host | digests | framework
 
     def standing(self, row: Row, pool: str = "") -> float | None:
         """Return the key that sorts a row by its place in the table, or by that among a pool's numbers.

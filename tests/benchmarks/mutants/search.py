@@ -127,4 +127,16 @@ SEARCH = (
         ("what was spent does not count", "self.used += cost", "pass"),
         ("a trial may go beyond the budget", "if self._beyond(expected):", "if self._beyond(Cost()):"),
     ),
+    *changes_of(
+        "engines/onnxruntime/mixed/choice",
+        "engines/onnxruntime/mixed/test_choice",
+        ("outputs that are far off are a choice", "USABLE = 0.36", "USABLE = 36"),
+        ("what was further off than predicted is expected as predicted", "max(1.0, median(ratios))", "1.0"),
+        ("what lacks a kernel is a choice", "return self.whole and", "return"),
+        (
+            "without anything of use nothing is built",
+            "or [assignment for assignment, _ in solved[-_BUILT:]]",
+            "",
+        ),
+    ),
 )

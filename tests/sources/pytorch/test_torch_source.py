@@ -9,6 +9,7 @@ import pytest
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import files_sha256
 from inc_mlflow.records import ImportRecord
+from inc_mlflow.reports.preview import facts
 from inc_mlflow.spec import Job, JobSpec
 from inc_mlflow.steps.prepare.import_model import import_model
 
@@ -90,6 +91,7 @@ def test_the_baseline_computes_what_pytorch_does_and_the_record_says_how_near(fo
     assert source.kind == "torch" and source.framework.startswith("torch ")
     assert [one.name for one in source.parity] == ["logits"]
     assert 0 < source.parity[0].relative_difference < 1e-5
+    assert facts(record)["framework"] == source.framework and facts(record)["parity"] == source.largest
     assert source.rows == record.rows_compared == 8
     assert record.source_sha256 == files_sha256([folder / "weights.pt", folder / "net.py"])
     assert onnx.load(target / source.file).graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"

@@ -143,3 +143,19 @@ def test_what_the_profile_of_a_model_shows_is_all_of_its_time(baseline):
     everything = answer["models"][0]
     assert set(everything["quantize"]) == {"x", "t"}
     assert set(everything["dequantize"]) == {"c2", "y"}
+
+
+def test_models_whose_outputs_are_far_off_are_not_planned(baseline):
+    """The same answers, but the outputs of every model that was built are off."""
+    first = Recorded()
+    assert planner(baseline, first).plan().planned
+    for question, answer in first.answers.items():
+        if question.startswith("profile"):
+            answer["errors"] = [0.9] * len(answer["errors"])
+
+    def recall(question, work):
+        if question not in first.answers:
+            raise NoTime
+        return first.answers[question]
+
+    assert planner(baseline, recall).plan().planned == ()

@@ -1,0 +1,62 @@
+"""How methods that train do it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from inc_mlflow.spec.data import Function
+from inc_mlflow.spec.spec_model import SpecModel
+
+
+class LossFunction(SpecModel):
+    """The user's own loss."""
+
+    function: Annotated[Function, Field(alias="callable", description="file.py:function")]
+
+
+class TrainingSpec(SpecModel):
+    """How candidates are trained: `data.training` has the rows, and the best epoch on tuning is kept."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000, description="Passes over the rows at most.")] = 8
+    batch: Annotated[int, Field(ge=1, le=100_000, description="Rows per step.")] = 64
+    learning_rate: Annotated[
+        Annotated[float, Field(gt=0, le=1)] | Literal["auto"],
+        Field(description="Of Adam; auto: the best one of a few short trials."),
+    ] = "auto"
+    schedule: Annotated[
+        Literal["cosine", "constant"], Field(description="How the learning rate falls to zero, or stays.")
+    ] = "cosine"
+    patience: Annotated[
+        int, Field(ge=1, le=10_000, description="Epochs without a better one on tuning that end training.")
+    ] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="Of the order of rows.")] = 0
+    threads: Annotated[
+        int, Field(ge=1, le=1024, description="Threads of one operator; sums are rounded by it.")
+    ] = 1
+    checkpoint: Annotated[
+        int | None, Field(ge=1, description="Steps between two checkpoints; one per epoch by default.")
+    ] = None
+    loss: Annotated[
+        Literal["auto", "cross_entropy", "binary_cross_entropy", "mse", "distillation"] | LossFunction,
+        Field(
+            description="What is made small; auto: cross entropy where labels are classes, and closeness to "
+            "the baseline; distillation needs no labels. {callable: train.py:loss} is your own."
+        ),
+    ] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _function(cls, data: Any) -> Any:
+        """Read {callable: …} in place of the loss."""
+        if isinstance(data, Mapping) and "callable" in data:
+            if "loss" in data:
+                raise ValueError("loss and callable are both given; leave one out")
+            others = {key: value for key, value in data.items() if key != "callable"}
+            return {**others, "loss": {"callable": data["callable"]}}
+        return data
+
+    @property
+    def callable_loss(self) -> str | None:
+        """The user's loss as file.py:function; None where it is one of ours."""
+        return self.loss.function if isinstance(self.loss, LossFunction) else None

@@ -1,0 +1,1 @@
+"""Training of candidates and models: the room, beside sources, that knows torch."""

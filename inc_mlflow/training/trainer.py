@@ -1,0 +1,236 @@
+"""Trains a network: epochs of steps, a checkpoint after each, and a model to score behind each epoch."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inc_mlflow import progress
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.engines.trainable import TuningOutcome
+from inc_mlflow.errors import ModelError
+from inc_mlflow.records.training import TrainingPoint
+from inc_mlflow.spec.training import TrainingSpec
+from inc_mlflow.training.checkpoint import load_checkpoint, save_checkpoint
+from inc_mlflow.training.choice import choose_epoch
+from inc_mlflow.training.learning_rate import find_rate, rate_at
+from inc_mlflow.training.losses import Objective, OwnLoss, check_gradient
+from inc_mlflow.training.qat.network import TrainableNetwork, tensors_of
+from inc_mlflow.training.rows import Order, TrainingRows
+
+_TRIAL_STEPS, _HELD_STEPS = 20, 4
+"""Steps of a trial of a learning rate, and steps whose rows it leaves out to measure the loss on."""
+
+
+class Scorer(Protocol):
+    """Writes what has been trained so far, and returns its scores on tuning."""
+
+    def __call__(self, epoch: int) -> TuningOutcome:
+        """Return scores and distances."""
+        ...
+
+
+@dataclass
+class TrainingProgress:
+    """What a checkpoint holds beside the tensors."""
+
+    step: int = 0
+    rate: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    """Of the steps of this epoch."""
+    points: list[dict[str, Any]] = field(default_factory=list)
+    outcomes: list[tuple[list[float], list[float]]] = field(default_factory=list)
+    """Scores and distances of each epoch, the start's first."""
+
+    def tuned(self) -> list[TuningOutcome]:
+        """Return the outcome of each epoch on tuning."""
+        return [TuningOutcome(np.array(scores), np.array(far)) for scores, far in self.outcomes]
+
+
+class Trainer:
+    """One training; ``teacher`` gives the baseline's outputs, ``key`` names what the result depends on."""
+
+    def __init__(
+        self,
+        network: TrainableNetwork,
+        objective: Objective | OwnLoss,
+        rows: TrainingRows,
+        teacher: Callable[[Arrays], Arrays],
+        spec: TrainingSpec,
+        order: Order,
+        folder: Path,
+        key: str,
+    ) -> None:
+        self._network, self._objective, self._rows, self._teacher = network, objective, rows, teacher
+        self._spec, self._order, self._folder, self._key = spec, order, folder, key
+        self._tensors = network.parameters.tensors()
+        self._adam = self._optimizer()
+        self._state = TrainingProgress()
+        self.ended = f"all {spec.epochs} epochs are done"
+
+    def run(self, score: Scorer) -> tuple[list[TrainingPoint], int]:
+        """Train, and return all epochs and the number of the best; a killed training goes on.
+
+        Raises ModelError where the first loss is no number, or has no gradient.
+        """
+        self._resume()
+        if not self._state.outcomes:
+            self._scored(score, 0, None)
+            self._check_first_loss()
+            given = self._spec.learning_rate
+            self._state.rate = self._found_rate() if given == "auto" else given
+            self._save()
+        for epoch, pieces in progress.track(self._left(), "train", self._spec.epochs * self._order.steps):
+            if not self._step(pieces):
+                break
+            self._state.step += 1
+            if self._state.step % self._order.steps == 0:
+                self._scored(score, epoch + 1, float(np.mean(self._state.losses)))
+                self._state.losses = []
+                self._save()
+                if self._is_late():
+                    break
+            elif self._spec.checkpoint and self._state.step % self._spec.checkpoint == 0:
+                self._save()
+        points = [TrainingPoint.model_validate(point) for point in self._state.points]
+        return points, choose_epoch(self._state.tuned())
+
+    @property
+    def rate(self) -> float:
+        """The largest learning rate of the schedule."""
+        return self._state.rate
+
+    def _left(self) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Yield the steps that are left, as (epoch, rows of each piece), and the epoch's number from 0."""
+        first, within = divmod(self._state.step, self._order.steps)
+        if self._is_late():
+            return
+        for epoch in range(first, self._spec.epochs):
+            for number, pieces in enumerate(self._order.epoch(epoch)):
+                if epoch > first or number >= within:
+                    yield epoch, pieces
+
+    def _is_late(self) -> bool:
+        """Tell whether the best epoch is too long ago, and say so."""
+        tuned = self._state.tuned()
+        late = bool(tuned) and len(tuned) - 1 - choose_epoch(tuned) >= self._spec.patience
+        done = self._state.step >= self._spec.epochs * self._order.steps
+        if late and not done:
+            self.ended = f"{self._spec.patience} epochs brought nothing better on tuning"
+        return late
+
+    def _step(self, pieces: list[np.ndarray]) -> bool:
+        """Take a step; False where the loss is no number any more."""
+        state = self._state
+        rate = rate_at(state.step, self._spec.epochs * self._order.steps, state.rate, self._spec.schedule)
+        loss = self._update(self._adam, pieces, rate)
+        if not math.isfinite(loss):
+            self.ended = f"the loss is no number in step {state.step + 1}; lower training.learning_rate"
+            return False
+        state.losses.append(loss)
+        return True
+
+    def _update(self, adam: torch.optim.Adam, pieces: list[np.ndarray], rate: float) -> float:
+        """Move all tensors by one step of Adam and return the loss before it.
+
+        Where the loss is no number, nothing moves.
+        """
+        for group in adam.param_groups:
+            group["lr"] = rate
+        adam.zero_grad()
+        mean = 0.0
+        for piece in pieces:
+            loss = self._loss(piece) / len(pieces)
+            mean += float(loss.detach())
+            if not math.isfinite(mean):
+                return mean
+            check_gradient(loss)
+            loss.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+        return mean
+
+    def _loss(self, positions: np.ndarray) -> Tensor:
+        inputs, labels = self._rows.at(positions)
+        found = self._network(tensors_of(inputs), self._objective.wanted)
+        return self._objective(found, labels, self._teacher(inputs))
+
+    def _check_first_loss(self) -> None:
+        with torch.no_grad():
+            loss = float(np.mean([float(self._loss(piece)) for piece in next(self._order.epoch(0))]))
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"training: the loss is {loss} before the first step; correct training.loss, labels or rows"
+            )
+
+    def _scored(self, score: Scorer, epoch: int, loss: float | None) -> None:
+        found = score(epoch)
+        rate = self._adam.param_groups[0]["lr"] if epoch else None
+        self._state.outcomes.append((found.scores.tolist(), found.distances.tolist()))
+        self._state.points.append(
+            {
+                "epoch": epoch,
+                "step": self._state.step,
+                "loss": loss,
+                "learning_rate": rate,
+                "score": float(np.mean(found.scores)),
+                "distance": float(np.mean(found.distances)) if found.distances.size else None,
+            }
+        )
+
+    def _found_rate(self) -> float:
+        """Return the rate that a few trials find best; the tensors are as before."""
+        before = [tensor.detach().clone() for tensor in self._tensors]
+        steps = list(self._order.epoch(0))
+        held = steps[: min(_HELD_STEPS, max(1, len(steps) // 2))]
+        trained = steps[len(held) :] or held
+
+        def held_loss() -> float:
+            with torch.no_grad():
+                return float(np.mean([float(self._loss(piece)) for pieces in held for piece in pieces]))
+
+        def loss_after(rate: float) -> float:
+            self._restore(before)
+            adam, few = self._optimizer(), trained[:_TRIAL_STEPS]
+            for number, pieces in enumerate(few):
+                falling = rate_at(number, len(few), rate, "cosine")
+                if not math.isfinite(self._update(adam, pieces, falling)):
+                    return math.inf
+            return held_loss()
+
+        start = held_loss()
+        try:
+            return find_rate(loss_after, start)
+        finally:
+            self._restore(before)
+
+    def _restore(self, values: list[Tensor]) -> None:
+        with torch.no_grad():
+            for tensor, value in zip(self._tensors, values, strict=True):
+                tensor.copy_(value)
+
+    def _optimizer(self) -> torch.optim.Adam:
+        return torch.optim.Adam(self._tensors, lr=1.0, foreach=False)
+
+    def _save(self) -> None:
+        state = {
+            "tensors": [tensor.detach() for tensor in self._tensors],
+            "adam": self._adam.state_dict(),
+            "progress": copy.copy(vars(self._state)),
+        }
+        save_checkpoint(self._folder, self._key, state)
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self._folder, self._key)
+        if state is None:
+            return
+        if len(state["tensors"]) != len(self._tensors):
+            raise ModelError("training: a checkpoint of another graph; remove the state folder")
+        self._restore(state["tensors"])
+        self._adam.load_state_dict(state["adam"])
+        self._state = TrainingProgress(**state["progress"])
