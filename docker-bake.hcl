@@ -5,6 +5,8 @@ variable "REVISION" { default = "unknown" }
 variable "SOURCE" { default = "unknown" }
 variable "PYTHON_IMAGE" { default = "python:3.11-slim-bookworm" }
 variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
+# The index with PyTorch's builds without CUDA; without it, the image is some gigabytes larger.
+variable "TORCH_INDEX" { default = "" }
 
 group "default" {
   targets = ["onnxruntime", "cuda", "mlflow", "pytorch", "tensorflow"]
@@ -38,7 +40,7 @@ target "cuda" {
 target "pytorch" {
   dockerfile = "components/images/pytorch.Dockerfile"
   platforms  = ["linux/amd64", "linux/arm64"]
-  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime", TORCH_INDEX = TORCH_INDEX }
   contexts   = { onnxruntime = "target:onnxruntime" }
   tags       = ["${REGISTRY}/pytorch:${VERSION}"]
 }
