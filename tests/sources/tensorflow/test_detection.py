@@ -1,4 +1,6 @@
-"""A detector with its suppression in the graph, as a frozen graph and as a checkpoint."""
+"""A detector with its suppression in the graph, as a frozen graph and as a checkpoint, to a verdict of mAP."""
+
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +12,21 @@ from tests.support import ssd_graph
 from tests.support.tensorflow_graphs import parity
 
 pytestmark = pytest.mark.slow
+
+JOB = """
+version: 1
+name: ssd
+model: {model}
+data:
+  calibration: {{path: calib.npz}}
+  validation: {{path: test.npz}}
+metric:
+  name: coco_map50
+  outputs: {{boxes: detection_boxes, scores: detection_scores, classes: detection_classes}}
+  postprocess: {{name: ssd, box: yxyx}}
+recipes: [{{method: static}}]
+gate: {{max_relative_drop: 0.1}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +54,22 @@ def test_the_baseline_detects_what_tensorflow_detects(folder, kind, tmp_path):
     assert found.keys() == set(ssd_graph.MODEL)
     assert max(found.values()) < 1e-4
     assert opened(folder, kind).run(rows)["num_detections"].max() >= 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "model",
+    [
+        f"{{graph: ssd.pb, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}",
+        f"{{checkpoint: ssd.ckpt, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}",
+    ],
+    ids=["graph", "checkpoint"],
+)
+def test_a_job_ends_with_a_verdict_of_map(folder, model, call):
+    (folder / "job.yaml").write_text(JOB.format(model=model))
+    code, out, err = call("run", folder / "job.yaml", "--json")
+    assert code in (0, 3, 4), err
+    result = json.loads(out)
+    baseline, candidate = result["table"]
+    assert baseline["accuracy"]["value"] > 0.5
+    assert candidate["accuracy"]["value"] > 0.3
