@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from inc_mlflow.cli.app import JSON, STEPS, app, emit
+from inc_mlflow.cli.app import EXIT, JSON, STEPS, app, emit
 from inc_mlflow.cli.start import JobFile
 
 
@@ -24,8 +24,9 @@ def search(
     """Find the best recipes of a job on its tuning split, at most three, whatever recipes the job lists.
 
     The best so far is in best.json of the directory at every moment, all trials are in trials.jsonl.
+    Exit code: 0 where a candidate is good and faster on the tuning split, 3 where none is (keep FP32).
     """
-    from inc_mlflow.reports.search import print_search
+    from inc_mlflow.reports.search import keeps_baseline, print_search
     from inc_mlflow.spec import Job
     from inc_mlflow.steps.standalone.search import search_job
 
@@ -34,3 +35,5 @@ def search(
         emit(found, as_json)
     else:
         print_search(found)
+    if keeps_baseline(found):
+        raise typer.Exit(EXIT["fail"])

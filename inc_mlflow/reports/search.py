@@ -18,16 +18,26 @@ def print_search(found: dict[str, Any]) -> None:
     console.width = max(console.width, WIDTH + METRIC_WIDTH * len(metrics[1:]))
     chosen = [row["recipe"] for row in found["candidates"]]
     console.print(_table(found["trials"], chosen, metrics))
-    console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time; candidates:")
+    ending = "; candidates:" if chosen else ""
+    console.print(f"{len(found['trials'])} trials, {found['cpu_seconds']:.0f} s of CPU time{ending}")
     for row in found["candidates"]:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
-    console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
+    if found["picture"]:
+        console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
     for note in filter(None, (found["ended"], found["planned"])):
         console.print(f"{note[0].upper()}{note[1:]}", markup=False, highlight=False)
     if found["plan"]:
         console.print(f"Ahead: {found['plan']}", markup=False, highlight=False)
-    if all(row["rejected"] for row in found["candidates"]):
+    if not chosen:
+        reason = f"No recipe gives an INT8 model, keep FP32: {found['rejected']}"
+        console.print(reason, markup=False, highlight=False)
+    elif keeps_baseline(found):
         console.print("Nothing is both good and faster: keep FP32. What is listed is the least bad.")
+
+
+def keeps_baseline(found: dict[str, Any]) -> bool:
+    """Tell whether no candidate of a search is both good and faster."""
+    return all(row["rejected"] for row in found["candidates"])
 
 
 def _table(trials: list[dict[str, Any]], chosen: list[dict[str, Any]], metrics: Sequence[MetricFacts]) -> Any:

@@ -39,6 +39,7 @@ def test_gives_at_most_three_candidates_and_all_trials(searched):
         "candidates",
         "picture",
         "trials",
+        "rejected",
         "cpu_seconds",
         "plan",
         "ended",
@@ -147,9 +148,12 @@ def test_a_model_without_anything_to_quantise_stays_fp32(make_work, run_program,
         work.folder / "fp32.onnx",
     )
     done = run_program("search", work.job, "-o", work.folder / "out", "--json")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "keep FP32" in done.stderr
-    assert done.stderr.count("\n") == 1
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["candidates"], found["picture"]) == (3, [], None), done.stderr
+    assert found["rejected"] == "it has no operator that gains by INT8"
+    told = run_program("search", work.job, "-o", work.folder / "out")
+    assert told.returncode == 3
+    assert "keep FP32: it has no operator that gains by INT8" in told.stdout
 
 
 def test_a_job_that_leaves_its_recipes_to_the_search(make_work, run_program, tmp_path):

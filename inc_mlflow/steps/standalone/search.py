@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from inc_mlflow.errors import DataError, ModelError, StateError
+from inc_mlflow.errors import DataError, StateError
 from inc_mlflow.files import model_sha256, writable
 from inc_mlflow.measure.gate.power import split_power
 from inc_mlflow.metrics.resolve import metric_facts
@@ -29,9 +29,8 @@ LOCK = ".lock"
 def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     """Search with the job's first engine in ``target``, a new folder or that of a killed search.
 
-    Candidates go to the folders ``<n>``. Raises DataError where a split is missing, ModelError where no
-    recipe gives a model, StateError where
-    ``target`` has other files or another search works there.
+    Candidates go to the folders ``<n>``; there are none where no recipe gives a model. Raises DataError
+    where a split is missing, StateError where ``target`` has other files or another search works there.
     """
     search = job.spec.search.model_copy(update={"budget": budget or job.spec.search.budget})
     job = Job(job.spec.model_copy(update={"recipes": "auto", "search": search}), job.root)
@@ -40,10 +39,6 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     try_metric(job)
     with _claimed(target), imported_baseline(job) as path, tempfile.TemporaryDirectory() as folder:
         result = search_recipes(job, *_prepared(job, path, Path(folder)), target)
-        if not result.shortlist:
-            raise ModelError(
-                f"{job.model}: no recipe gives an INT8 model; keep FP32: {result.rejected()[0].reason}"
-            )
         for number in range(1, SHORTLIST + 1):
             shutil.rmtree(target / str(number), ignore_errors=True)  # an earlier run may have found others
         candidates, _, trials = write_shortlists(job, [result], target)
@@ -56,8 +51,9 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
     rows = [_row(trial, target / candidate.path) for trial, candidate in chosen]
     return {
         "candidates": rows,
-        "picture": str(target / PICTURE),
+        "picture": str(target / PICTURE) if rows else None,
         "trials": [_row(trial) for trial in result.trials],
+        "rejected": None if rows else result.rejected()[0].reason,
         "cpu_seconds": result.cpu_seconds,
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
@@ -81,8 +77,10 @@ def _prepared(job: Job, path: Path, folder: Path) -> tuple[Baseline, Path | None
 def _plan(job: Job, shortlist: Sequence[Trial]) -> str | None:
     """Return what validation can decide, from how often candidates and baseline disagree on tuning."""
     shares = [trial.disagreement for trial in shortlist if trial.disagreement is not None]
+    if not shares:
+        return None
     first = shortlist[0]
-    if not shares or not first.accuracy or first.relative_drop is None:
+    if not first.accuracy or first.relative_drop is None:
         return None
     right = first.accuracy / (1 - first.relative_drop.value)
     rows = open_data(job).judging().total()
