@@ -17,7 +17,7 @@ version: 1
 name: {name}
 model: {model}
 data:
-  calibration: {{{calib}, samples: {samples}}}
+  calibration: {{{calib}}}
   validation: {{{test}}}
 metric: {{callable: "metric.py:{metric}", range: [0, 1]}}
 recipes: [{recipe}]
@@ -65,7 +65,7 @@ def near(one, other):
 def judged(tmp_path, models, **fields):
     """Run a job on a model; return its table by recipe, and the largest difference from the framework."""
     (tmp_path / "metric.py").write_text(METRIC)
-    fields = {"samples": 50, "recipe": "{method: static}", "metric": "best"} | fields
+    fields = {"recipe": "{method: static}", "metric": "best"} | fields
     result = run(tmp_path, JOB.format(name="model", **fields).replace("MODELS", str(models)), 0, 3, 4)
     (record,) = tmp_path.glob(".inc-mlflow/*/baseline/record.json")
     parity = json.loads(record.read_text())["framework_source"]["parity"]
@@ -73,7 +73,8 @@ def judged(tmp_path, models, **fields):
 
 
 def rows(name, source):
-    return {split: f"path: MODELS/{name}/{split}.npz, inputs: {{{source}}}" for split in ("calib", "test")}
+    calib, test = (f"path: MODELS/{name}/{split}.npz, inputs: {{{source}}}" for split in ("calib", "test"))
+    return {"calib": f"{calib}, samples: 50", "test": test}
 
 
 @pytest.mark.long
@@ -140,7 +141,6 @@ def test_a_frozen_detector(models, tmp_path):
         metric="detections",
         calib="path: rows.npz",
         test="path: more.npz",
-        samples=12,
     )
     assert parity < 1e-4
     assert table[0]["accuracy"]["value"] == 1
