@@ -41,13 +41,5 @@ def load_weights(model: Any, path: Path) -> Any:
     if not path.exists():
         raise ModelError(f"model: {path}: no such file")
     with framework_call(f"model: {path}: its weights do not fit what `architecture` builds"):
-        if path.suffix == ".keras":
-            model.load_weights(path)
-        else:
-            _load_hdf5(model, path)
+        model.load_weights(path)
     return model
-
-
-def _load_hdf5(model: Any, path: Path) -> None:
-    """Load weights from HDF5, whatever version wrote them: Keras 3 tells its own by the file's name alone."""
-    model.load_weights(path)
