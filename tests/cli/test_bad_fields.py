@@ -8,7 +8,7 @@ FIELDS = [
     (
         "data.test",
         {"path": "dev.npz"},
-        ["data.test: unknown field", "calibration, group, tuning, validation"],
+        ["data.test: unknown field", "calibration, group, training, tuning, validation"],
     ),
     ("gate.min_speed", 2, ["gate.min_speed: unknown field", "did you mean 'min_speedup'"]),
     ("gate.max_relative_drop", 2.0, ["gate.max_relative_drop", "less than 1"]),
