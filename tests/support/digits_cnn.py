@@ -2,10 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
-ROWS = 1797
-
 
 def digits():
     """Return images (n, 8, 8, 1) of 0 to 1 and labels."""
@@ -56,8 +52,3 @@ def save_everywhere(model, folder: Path) -> dict[str, dict]:
         "graph": {"graph": "cnn.pb"},
         "tflite": {"tflite": "cnn.tflite"},
     }
-
-
-def one_input(values: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Return rows of a model with one input."""
-    return {name: values}

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 UNSAFE = frozenset(
     {
-        "EagerPyFunc",
-        "MatchingFiles",
-        "PrintV2",
-        "PyFunc",
-        "PyFuncStateless",
-        "ReadFile",
-        "WriteFile",
+        *("EagerPyFunc", "PyFunc", "PyFuncStateless"),
+        *("ImmutableConst", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2"),
+        *("LoadAndRemapMatrix", "MatchingFiles", "ReadFile"),
+        *("CreateSummaryDbWriter", "CreateSummaryFileWriter", "PrintV2", "WriteFile"),
+        *("MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2"),
+        *("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount", "DebugNumericSummary"),
     }
 )
+"""Operators that call Python, that read files, and that write them or to addresses."""
 UNSAFE_ENDINGS = ("Dataset", "DatasetV2", "DatasetV3", "Reader", "ReaderV2", "Summary", "SummaryWriter")
 """Operators that read records and images from files, or write summaries."""
 

@@ -26,6 +26,43 @@ def reads_a_file(target):
     return build
 
 
+def writes_a_checkpoint(target):
+    def build(tf):
+        x = tf.placeholder("float32", (None, 2), name="x")
+        saved = tf.raw_ops.SaveV2(
+            prefix=str(target), tensor_names=["a"], shape_and_slices=[""], tensors=[tf.constant(1.0)]
+        )
+        with tf.control_dependencies([saved]):
+            tf.identity(x, name="y")
+
+    return build
+
+
+def writes_events(target):
+    def build(tf):
+        x = tf.placeholder("float32", (None, 2), name="x")
+        created = tf.raw_ops.CreateSummaryFileWriter(
+            writer=tf.raw_ops.SummaryWriter(),
+            logdir=str(target),
+            max_queue=1,
+            flush_millis=1,
+            filename_suffix="",
+        )
+        with tf.control_dependencies([created]):
+            tf.identity(x, name="y")
+
+    return build
+
+
+def maps_a_file(target):
+    def build(tf):
+        x = tf.placeholder("float32", (None, 2), name="x")
+        read = tf.raw_ops.ImmutableConst(dtype="float32", shape=(2,), memory_region_name=str(target))
+        tf.identity(x + read, name="y")
+
+    return build
+
+
 def runs_python(target):
     def build(tf):
         x = tf.placeholder("float32", (None, 2), name="x")
@@ -35,7 +72,15 @@ def runs_python(target):
 
 
 @pytest.mark.parametrize(
-    ("build", "operator"), [(writes_a_file, "WriteFile"), (reads_a_file, "ReadFile"), (runs_python, "PyFunc")]
+    ("build", "operator"),
+    [
+        (writes_a_file, "WriteFile"),
+        (writes_a_checkpoint, "SaveV2"),
+        (writes_events, "(CreateSummaryFileWriter|SummaryWriter)"),
+        (reads_a_file, "ReadFile"),
+        (maps_a_file, "ImmutableConst"),
+        (runs_python, "PyFunc"),
+    ],
 )
 def test_it_is_named_and_does_not_run(tmp_path, build, operator):
     target = tmp_path / "written"
