@@ -167,7 +167,7 @@ class JobSpec(SpecModel):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
         for recipe in self.listed:
-            check_recipe(recipe, self.engines, self.data)
+            check_recipe(recipe, self.engines, self.data, self.model)
         return self
 
     @property
@@ -206,7 +206,8 @@ class JobSpec(SpecModel):
     @property
     def image_of_recipes(self) -> str | None:
         """The image of the task that makes candidates; None for that of its pool."""
-        return image_of_methods(method_name(recipe.engine, recipe.method) for recipe in self.listed)
+        last = [recipe.final for recipe in self.listed if recipe.final]
+        return image_of_methods(method_name(recipe.engine, recipe.method) for recipe in last)
 
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool is measured, to be judged or shown."""

@@ -53,7 +53,10 @@ class TrainingProgress:
 
 
 class Trainer:
-    """One training; ``key`` names what its result depends on, ``choose`` an epoch, None where none will do."""
+    """One training; ``key`` names what the result depends on.
+
+    ``choose`` returns the number of the epoch to hand over, None where none will do.
+    """
 
     def __init__(
         self,
