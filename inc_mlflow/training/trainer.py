@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +20,17 @@ from inc_mlflow.records.training import TrainingPoint
 from inc_mlflow.spec.training import TrainingSpec
 from inc_mlflow.training.checkpoint import load_checkpoint, save_checkpoint
 from inc_mlflow.training.choice import choose_epoch
-from inc_mlflow.training.learning_rate import find_rate, rate_at
+from inc_mlflow.training.learning_rate import TRIED, find_rate, rate_at
 from inc_mlflow.training.losses import Objective, OwnLoss, check_gradient
 from inc_mlflow.training.qat.network import TrainableNetwork, tensors_of
 from inc_mlflow.training.rows import Order, TrainingRows
 
 _TRIAL_STEPS, _HELD_STEPS = 20, 4
 """Steps of a trial of a learning rate, and steps whose rows it leaves out to measure the loss on."""
+
+
+_TIMED_ROWS = 16
+"""Rows of the steps that are timed; a step of more rows takes no more time for each."""
 
 
 class Scorer(Protocol):
@@ -100,6 +105,31 @@ class Trainer:
                 self._save()
         points = [TrainingPoint.model_validate(point) for point in self._state.points]
         return points, choose_epoch(self._state.tuned())
+
+    def step_seconds(self) -> float:
+        """Return the CPU time of a step, by steps of few rows; the tensors are as before.
+
+        Raises ModelError as ``run`` does.
+        """
+        self._check_first_loss()
+        before = [tensor.detach().clone() for tensor in self._tensors]
+        first, *_ = next(self._order.epoch(0))
+        few = first if self._order.piece else first[:_TIMED_ROWS]
+        adam, seconds = self._optimizer(), 0.0
+        try:
+            for _ in range(2):  # the first one also makes room
+                began = time.process_time()
+                self._update(adam, [few], TRIED[0])
+                seconds = time.process_time() - began
+        finally:
+            self._restore(before)
+        return seconds * self._order.size / len(few)
+
+    def steps_before(self) -> int:
+        """Return how many steps' time the search for a learning rate takes."""
+        if self._spec.learning_rate != "auto":
+            return 0
+        return len(TRIED) * (min(_TRIAL_STEPS, self._order.steps) + _HELD_STEPS)
 
     @property
     def rate(self) -> float:
