@@ -10,7 +10,7 @@ from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.engines.plan import LEAST_GAIN
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -22,6 +22,7 @@ from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.planned import explore_with_plan
 from inc_mlflow.search.strategy import protect
+from inc_mlflow.search.trials import speed
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
@@ -81,7 +82,7 @@ class SearchResult:
                 recipe=trial.recipe,
                 engine=self.engine,
                 label=trial.label,
-                reason=trial.rejected or "",
+                reason=trial.rejected or f"{times(speed(trial))} on tuning, no gain by INT8",
                 details=trial.details,
             )
             for trial in self.trials
@@ -92,9 +93,9 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
-    engine collects none. Without a recipe that gives a model the shortlist is empty. Raises DataError where
-    the job has no tuning split, SpecError where the engine offers no search, HardwareError where this machine
-    is not of the job's pool.
+    engine collects none. The shortlist is empty without a recipe that gives a model, and where nothing gains.
+    Raises DataError where the job has no tuning split, SpecError where the engine offers no search,
+    HardwareError where this machine is not of the job's pool.
     """
     pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
@@ -118,7 +119,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         explored = _finishes(lambda: explore_with_plan(space, runner))
         budget.share = 1.0
         protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
-    chosen = shortlist(runner.trials)
+    chosen = [] if nothing_gains(job, runner.planned.plan, runner.trials) else shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)
     return SearchResult(
@@ -131,6 +132,18 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         planned=_planned(runner.planned, chosen),
         ended=None if explored and protected else _ended(budget.limit, len(runner.trials)),
     )
+
+
+def nothing_gains(job: Job, plan: RecipePlan | None, trials: Sequence[Trial]) -> bool:
+    """Tell whether the plan promises too little, and no trial was faster than it promises: FP32 stays.
+
+    A gate would only find that a speed-up of about 1.0 is not decided. Where other pools judge too, or the
+    job allows slower models, which are still smaller, the gate has to see the candidates.
+    """
+    judged_otherwise = len(job.spec.pools) > 1 or job.spec.gate.min_speedup < 1
+    if plan is None or plan.gain >= LEAST_GAIN or judged_otherwise:
+        return False
+    return all(speed(trial) < LEAST_GAIN for trial in trials)
 
 
 def _planned(recorded: RecordedPlan, chosen: Sequence[Trial]) -> str | None:
