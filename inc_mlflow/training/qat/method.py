@@ -21,6 +21,7 @@ from inc_mlflow.training.determinism import deterministic
 from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.options import Qat
 from inc_mlflow.training.qat.agreement import check_agreement
+from inc_mlflow.training.qat.learner import QatLearner
 from inc_mlflow.training.qat.network import TrainableNetwork
 from inc_mlflow.training.qat.rounding import EIGHT_BITS
 from inc_mlflow.training.rows import Order, TrainingRows
@@ -117,9 +118,8 @@ class _Candidate:
         before = self._agreement(0)
         objective = self._objective()
         spec = self._training.spec
-        trainer = Trainer(
-            self._network, objective, self._rows, self._teacher, spec, self._order, self._folder, self._key
-        )
+        learner = QatLearner(self._network, objective, self._rows, self._teacher)
+        trainer = Trainer(learner, spec, self._order, self._folder, self._key)
         points, chosen = trainer.run(self._score)
         return TrainingFacts(
             rows=len(self._rows),
