@@ -109,7 +109,7 @@ def judged(models: Path, place: Path, name: str, model: str | None) -> list[dict
     if done.returncode not in (0, 3, 4):
         raise SystemExit(f"{name}: exit code {done.returncode}")
     (record,) = place.glob(".inc-mlflow/*/candidates/record.json")
-    training = {one["label"]: one["training"] for one in json.loads(record.read_text())["candidates"]}
+    training = {one["label"]: one.get("training") for one in json.loads(record.read_text())["candidates"]}
     return [
         {
             "recipe": row["recipe"],

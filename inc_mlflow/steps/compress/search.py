@@ -10,7 +10,7 @@ from typing import Any
 
 from inc_mlflow import progress
 from inc_mlflow.engines.engine import RunSettings, SearchSpace
-from inc_mlflow.engines.plan import LEAST_GAIN
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -23,6 +23,7 @@ from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.planned import explore_with_plan
 from inc_mlflow.search.strategy import protect
 from inc_mlflow.search.training import train
+from inc_mlflow.search.trials import speed
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
@@ -87,7 +88,7 @@ class SearchResult:
                 recipe=trial.recipe,
                 engine=self.engine,
                 label=trial.label,
-                reason=trial.rejected or "",
+                reason=trial.rejected or f"{times(speed(trial))} on tuning, no gain by INT8",
                 details=trial.details,
             )
             for trial in self.trials
@@ -98,9 +99,9 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
-    engine collects none. Without a recipe that gives a model the shortlist is empty. Raises DataError where
-    the job has no tuning split, SpecError where the engine offers no search, HardwareError where this machine
-    is not of the job's pool.
+    engine collects none. The shortlist is empty without a recipe that gives a model, and where nothing gains.
+    Raises DataError where the job has no tuning split, SpecError where the engine offers no search,
+    HardwareError where this machine is not of the job's pool.
     """
     pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
@@ -121,7 +122,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with progress.overall(runner.progress) as runner.show:
         ended = not _finish(job, baseline.engine.name, space, runner, budget)
-    chosen = shortlist(runner.trials)
+    chosen = [] if nothing_gains(job, runner.planned.plan, runner.trials) else shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)
     return SearchResult(
@@ -152,6 +153,18 @@ def _finish(job: Job, engine: str, space: SearchSpace, runner: TrialRunner, budg
         explored = explored or _finishes(lambda: explore_with_plan(space, runner))
     budget.share = 1.0
     return _finishes(lambda: protect(space, runner, everywhere)) and explored
+
+
+def nothing_gains(job: Job, plan: RecipePlan | None, trials: Sequence[Trial]) -> bool:
+    """Tell whether the plan promises too little, and no trial was faster than it promises: FP32 stays.
+
+    A gate would only find that a speed-up of about 1.0 is not decided. Where other pools judge too, or the
+    job allows slower models, which are still smaller, the gate has to see the candidates.
+    """
+    judged_otherwise = len(job.spec.pools) > 1 or job.spec.gate.min_speedup < 1
+    if plan is None or plan.gain >= LEAST_GAIN or judged_otherwise:
+        return False
+    return all(speed(trial) < LEAST_GAIN for trial in trials)
 
 
 def _planned(recorded: RecordedPlan, chosen: Sequence[Trial]) -> str | None:

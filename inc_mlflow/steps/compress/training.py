@@ -33,7 +33,7 @@ def training_folder(job: Job) -> Path | None:
 
 
 def training_data(
-    job: Job, baseline: Baseline, folder: Path | None, tuning_rows: int | None = None
+    job: Job, baseline: Baseline, folder: Path | None = None, tuning_rows: int | None = None
 ) -> TrainingData:
     """Return the training rows without those of validation, and how a candidate is scored.
 

@@ -168,7 +168,7 @@ class TrialRunner:
         needed = self._job.spec.gate.min_speedup
         if speed.low < needed:  # the gate could not pass it either
             return trial.model_copy(
-                update={"rejected": f"{times(speed.value)} as fast as FP32, needed is {times(needed)}"}
+                update={"rejected": f"{times(speed.value)} on tuning, not the {times(needed)} it needs"}
             )
         error = self._tuning.output_error(runner)
         if not np.isfinite(error):

@@ -29,6 +29,7 @@ from inc_mlflow.training.determinism import deterministic
 from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.options import Qat
 from inc_mlflow.training.qat.agreement import check_agreement
+from inc_mlflow.training.qat.learner import QatLearner
 from inc_mlflow.training.qat.network import TrainableNetwork
 from inc_mlflow.training.qat.rounding import EIGHT_BITS
 from inc_mlflow.training.rows import Order, TrainingRows
@@ -170,16 +171,8 @@ class _Candidate:
         return TrainingCost(once, self._order.steps * step + scoring)
 
     def _trainer(self, objective: Objective | OwnLoss) -> Trainer:
-        return Trainer(
-            self._network,
-            objective,
-            self._rows,
-            self._teacher,
-            self._training.spec,
-            self._order,
-            self._folder,
-            self._key,
-        )
+        learner = QatLearner(self._network, objective, self._rows, self._teacher)
+        return Trainer(learner, self._training.spec, self._order, self._folder, self._key)
 
     def _objective(self) -> Objective | OwnLoss:
         if self._training.loss is not None:
