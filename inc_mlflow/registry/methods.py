@@ -19,6 +19,9 @@ class MethodEntry(Entry):
     """The image, in images.lock, of the task that makes its candidates; None for that of the pool."""
     sources: tuple[str, ...] = ()
     """Kinds of sources whose module it changes before the import; none where it begins with a baseline."""
+    trains_candidates: bool = False
+    """Whether it trains another recipe's candidate: its options are ``start`` and ``epochs``, and its method
+    is a ``CandidateTrainer`` of engines/engine.py."""
 
 
 CHAIN = "chain"
@@ -49,6 +52,7 @@ METHODS: "Registry[Method]" = Registry(
             extra="torch",
             options="inc_mlflow.training.options:Qat",
             image="pytorch",
+            trains_candidates=True,
         ),
         "onnxruntime.chain": Entry(
             "inc_mlflow.training.chain:METHOD",
@@ -59,6 +63,7 @@ METHODS: "Registry[Method]" = Registry(
             "inc_mlflow.training.prune.method:METHOD",
             "Weights become zero in a pattern, or channels and heads go, while the module is trained.",
             extra="torch",
+            needs=("torch", "onnxscript", "safetensors", "torch_pruning"),
             options="inc_mlflow.training.prune.options:Prune",
             image="pytorch",
             sources=("torch",),
@@ -89,10 +94,21 @@ def sources_of(name: str) -> tuple[str, ...]:
     return entry.sources if isinstance(entry, MethodEntry) else ()
 
 
+def candidate_trainers(engine: str) -> list[str]:
+    """Return the methods that train a candidate of an engine, as a recipe names them."""
+    entries = ((method, METHODS.entry(method_name(engine, method))) for method in method_names(engine))
+    return [name for name, one in entries if isinstance(one, MethodEntry) and one.trains_candidates]
+
+
 def image_of_methods(names: Iterable[str]) -> str | None:
     """Return the image of a task that runs methods, given as in this registry; None for that of its pool."""
     entries = (METHODS.entry(name) for name in names)
     return next((one.image for one in entries if isinstance(one, MethodEntry) and one.image), None)
+
+
+def image_of_trainers(engines: Iterable[str]) -> str | None:
+    """Return the image of a task that may train any candidate of engines; None for that of its pool."""
+    return image_of_methods(method_name(one, name) for one in engines for name in candidate_trainers(one))
 
 
 def engine_of(method: str, engines: Sequence[str] = ()) -> str | None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ from inc_mlflow.training.rows import Order
 
 _TRIAL_STEPS, _HELD_STEPS = 20, 4
 """Steps of a trial of a learning rate, and steps whose rows it leaves out to measure the loss on."""
+
+
+_TIMED_ROWS = 16
+"""Rows of the steps that are timed; a step of more rows takes no more time for each."""
 
 
 class Scorer(Protocol):
@@ -53,10 +58,7 @@ class TrainingProgress:
 
 
 class Trainer:
-    """One training; ``key`` names what the result depends on.
-
-    ``choose`` returns the number of the epoch to hand over, None where none will do.
-    """
+    """One training. ``key`` names what its result depends on; ``choose`` gives an epoch, or None."""
 
     def __init__(
         self,
@@ -104,6 +106,32 @@ class Trainer:
         if chosen is None:
             raise ModelError(f"training: no epoch can be handed over: {self.ended}")
         return points, chosen
+
+    def step_seconds(self) -> float:
+        """Return the CPU time of a step, by steps of few rows; the tensors are as before.
+
+        Raises ModelError as ``run`` does.
+        """
+        self._check_first_loss()
+        before, state = [tensor.detach().clone() for tensor in self._tensors], self._learner.state()
+        first, *_ = next(self._order.epoch(0))
+        few = first if self._order.piece else first[:_TIMED_ROWS]
+        adam, seconds = self._optimizer(), 0.0
+        try:
+            for _ in range(2):  # the first one also makes room
+                began = time.process_time()
+                self._update(adam, [few], TRIED[0], None)
+                seconds = time.process_time() - began
+        finally:
+            self._restore(before)
+            self._learner.load_state(state)
+        return seconds * self._order.size / len(few)
+
+    def steps_before(self) -> int:
+        """Return how many steps' time the search for a learning rate takes."""
+        if self._spec.learning_rate != "auto":
+            return 0
+        return len(TRIED) * (min(_TRIAL_STEPS, self._order.steps) + _HELD_STEPS)
 
     @property
     def rate(self) -> float:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,13 @@ from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
-from inc_mlflow.steps.compress.training import training_data, training_facts
+from inc_mlflow.steps.compress.stage_notes import stage_notes
+from inc_mlflow.steps.compress.training import (
+    copy_training_facts,
+    training_data,
+    training_facts,
+    training_folder,
+)
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
@@ -52,7 +58,7 @@ def quantize(
         notes = tuple(_with_engine(note, one, results) for one in results for note in one.notes())
     else:
         candidates, rejected = _listed(job, beginnings(baseline, ranges, stages), target)
-        trials, notes = (), ()
+        trials, notes = (), tuple(note for one in stages for note in _stage_notes(one))
     return CandidatesRecord(
         baseline_sha256=ImportRecord.load(baseline).model_sha256,
         candidates=candidates,
@@ -60,6 +66,11 @@ def quantize(
         trials=trials,
         notes=notes,
     )
+
+
+def _stage_notes(stage: Path) -> Iterator[str]:
+    facts = ImportRecord.load(stage).stage
+    return stage_notes(facts) if facts else iter(())
 
 
 def _with_engine(note: str, result: SearchResult, results: Sequence[SearchResult]) -> str:
@@ -102,7 +113,7 @@ def _data(
     data = method_data(job, statistics)
     if recipe.final is None or not recipe.final.trains:
         return data
-    return replace(data, training=training_data(job, baselines[recipe.engine]))
+    return replace(data, training=training_data(job, baselines[recipe.engine], training_folder(job)))
 
 
 def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:
@@ -137,6 +148,7 @@ def write_shortlists(
     for (folder, _), recipe, name in zip(chosen, recipes, _labels(recipes), strict=True):
         path = _place(target, len(made), recipe.engine)
         copy_model(folder / path.name, path)
+        copy_training_facts(folder, path.parent)
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
     trials = tuple(trial for result in results for trial in result.trials)

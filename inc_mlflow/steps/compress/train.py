@@ -1,12 +1,10 @@
 """train: one stage of a chain changes the source's module, and its model is imported as any source is."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from inc_mlflow.files import sha256_text
-from inc_mlflow.formatting import percent
 from inc_mlflow.records import ImportRecord, StageFacts
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.sources import converter
@@ -16,6 +14,7 @@ from inc_mlflow.spec.source import parse_source
 from inc_mlflow.spec.stages import Stage, stages_of
 from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.compress.beginnings import STAGE_RANGES
+from inc_mlflow.steps.compress.stage_notes import stage_notes
 from inc_mlflow.steps.compress.training import stage_data
 from inc_mlflow.steps.prepare.calibrate import calibrate_stage
 from inc_mlflow.steps.prepare.import_model import first_rows, import_baselines
@@ -44,7 +43,7 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
     record = _imported(job, source, target)
     facts = _counted(job, one, facts, record, target)
     facts = facts.model_copy(update={"number": one.number})
-    record = record.model_copy(update={"stage": facts, "notes": (*_notes(facts), *record.notes)})
+    record = record.model_copy(update={"stage": facts, "notes": (*stage_notes(facts), *record.notes)})
     if one.ends:
         record.save(target)  # the calibration reads it
         calibrate_stage(job, target, target / STAGE_RANGES, one.number)
@@ -86,19 +85,3 @@ def _counted(job: Job, stage: Stage, facts: StageFacts, record: ImportRecord, ta
         return facts
     weights = list(analysis.layer_weights(target / source.file))
     return stage_method(stage.recipe).check_exported(stage.recipe, facts, target / MODULE, weights)
-
-
-def _notes(facts: StageFacts) -> Iterator[str]:
-    """Say what a stage brought."""
-    pruning = facts.pruning
-    if pruning is None:
-        return
-    smaller = f"packed, its weights have {percent(pruning.compressed)} of the dense ones' size"
-    if pruning.parameters_after < pruning.parameters_before:
-        left = pruning.parameters_after / pruning.parameters_before
-        yield f"{facts.label}: {percent(left)} of the parameters are left; {smaller}"
-    else:
-        yield (
-            f"{facts.label}: {percent(pruning.sparsity)} of the weights of {len(pruning.layers)} layers are "
-            f"zero, counted in the exported file; {smaller}; on this engine zeros are no faster"
-        )

@@ -1,8 +1,10 @@
 """What a method that trains gets from a job: rows, loss, and the score of a model on tuning rows."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +29,21 @@ _TRAINING = "training"
 _FIELD = "training.loss"
 
 
-def training_data(job: Job, baseline: Baseline) -> TrainingData:
+def training_folder(job: Job) -> Path | None:
+    """Return the folder for checkpoints in the job's state folder; None on a cluster, which has none."""
+    state = os.environ.get(STATE)
+    return Path(state) / directory_name(_TRAINING, job) if state else None
+
+
+def training_data(
+    job: Job, baseline: Baseline, folder: Path | None = None, tuning_rows: int | None = None
+) -> TrainingData:
     """Return the training rows without those of validation, and how a candidate is scored.
 
-    Checkpoints are in the job's state folder where there is one; on a cluster a task that is killed begins
-    again. Raises CallableError where the user's loss cannot be loaded.
+    Checkpoints are in ``folder``; without one a training that is killed begins again. ``tuning_rows`` says
+    how many rows score an epoch at most. Raises CallableError where the user's loss cannot be loaded.
     """
     _, axes = open_rows(job)
-    state = os.environ.get(STATE)
     return TrainingData(
         rows=partial(_rows, job),
         fixed_batch=axes.rows_at_a_time(baseline.engine.interface(baseline.path).inputs),
@@ -42,8 +51,8 @@ def training_data(job: Job, baseline: Baseline) -> TrainingData:
         spec=job.spec.training,
         loss=_loss(job),
         output=_read_output(job),
-        score=TuningScores(job, baseline),
-        state=Path(state) / directory_name(_TRAINING, job) if state else None,
+        score=TuningScores(job, baseline, tuning_rows),
+        state=folder,
     )
 
 
@@ -88,6 +97,12 @@ def training_facts(candidate: Path) -> TrainingFacts | None:
     return TrainingFacts.model_validate_json(file.read_text()) if file.exists() else None
 
 
+def copy_training_facts(folder: Path, target: Path) -> None:
+    """Copy what a folder says of the training of its model, if it says anything."""
+    if (folder / TRAINING_FACTS).exists():
+        shutil.copyfile(folder / TRAINING_FACTS, target / TRAINING_FACTS)
+
+
 def _read_output(job: Job) -> str | None:
     """Return the output that the first metric reads, where the job names it."""
     metric = next(iter(job.spec.all_metrics.values()))
@@ -109,10 +124,14 @@ def _loss(job: Job) -> Callable[..., Any] | None:
 
 
 class TuningScores:
-    """Scores models on all tuning rows by the job's first metric; the baseline's outputs are reduced once."""
+    """Scores models on tuning rows by the job's first metric; the baseline's outputs are reduced once.
 
-    def __init__(self, job: Job, baseline: Baseline) -> None:
+    ``limit`` is how many rows are used at most; None for all.
+    """
+
+    def __init__(self, job: Job, baseline: Baseline, limit: int | None = None) -> None:
         self._job, self._engine = job, baseline.engine
+        self._batches = None if limit is None else max(1, limit // job.layout.batch)
         model = self._engine.load(baseline.path, RunSettings())
         self._metric: Metric = resolve_metrics(job.spec, job.root, list(model.outputs))[0]
         self._outputs: list[Arrays] = []
@@ -141,7 +160,8 @@ class TuningScores:
         distances: list[float] = []
         first = not self._outputs
         held = 0
-        for inputs, labels, _ in open_data(self._job).rows("tuning", self._job.layout.batch):
+        rows = open_data(self._job).rows("tuning", self._job.layout.batch)
+        for inputs, labels, _ in islice(rows, self._batches):
             outputs = model(inputs)
             if first and held <= _HELD:
                 self._outputs.append(outputs)

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from inc_mlflow.records.stages import PruningFacts, StageFacts
-from inc_mlflow.registry.sources import BUILT, SOURCES
+from inc_mlflow.registry.methods import METHODS, method_name
 from inc_mlflow.sources.pytorch.changed import save_changed
 from inc_mlflow.sources.pytorch.source import SOURCE
 from inc_mlflow.sources.stage import StageData
@@ -35,7 +35,7 @@ class PruneMethod:
 
     def check(self, recipe: Prune) -> None:
         """Raise MissingExtraError where the framework is not installed."""
-        SOURCES.check_packages(BUILT)
+        METHODS.check_packages(method_name(recipe.engine, recipe.method))
 
     def train(self, recipe: Prune, data: StageData, folder: Path) -> StageFacts:
         """Write the pruned module; see ``StageMethod``."""
