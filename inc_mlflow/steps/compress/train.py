@@ -1,8 +1,10 @@
 """train: one stage of a chain changes the source's module, and its model is imported as any source is."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from inc_mlflow.files import sha256_text
 from inc_mlflow.records import ImportRecord, StageFacts
@@ -15,11 +17,11 @@ from inc_mlflow.spec.stages import Stage, stages_of
 from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.compress.beginnings import STAGE_RANGES
 from inc_mlflow.steps.compress.stage_notes import stage_notes
-from inc_mlflow.steps.compress.training import stage_data
+from inc_mlflow.steps.compress.training import stage_data, training_folder
 from inc_mlflow.steps.prepare.calibrate import calibrate_stage
 from inc_mlflow.steps.prepare.import_model import first_rows, import_baselines
 from inc_mlflow.steps.prepare.parity import Conversion, with_parity
-from inc_mlflow.steps.step import STATE, step
+from inc_mlflow.steps.step import step
 
 MODULE = "module"
 """Folder of a stage with the changed module."""
@@ -36,9 +38,9 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
     one = stages_of(job.spec.listed)[int(stage) - 1]
     dense = next(iter(load_baselines(baseline).values()))
     method = stage_method(one.recipe)
-    checkpoints = _checkpoints(target, one)
-    data = stage_data(job, dense, _source(job, previous), checkpoints)
-    facts = method.train(one.recipe, data, target / MODULE)
+    with _checkpoints(job, one) as folder:
+        data = stage_data(job, dense, _source(job, previous), folder)
+        facts = method.train(one.recipe, data, target / MODULE)
     source = parse_source(facts.source).changed((target / MODULE).resolve())
     record = _imported(job, source, target)
     facts = _counted(job, one, facts, record, target)
@@ -60,14 +62,17 @@ def _source(job: Job, previous: Path) -> SourceSpec:
     return job.spec.model
 
 
-def _checkpoints(target: Path, stage: Stage) -> Path:
-    """Return the folder of a stage's checkpoints: in the job's state, where there is one."""
-    state = os.environ.get(STATE)
-    folder = Path(state) / "training" if state else target / ".training"
-    name = sha256_text(stage.recipe.model_dump_json())[:12]
-    made = folder / f"{stage.number}-{name}"
+@contextmanager
+def _checkpoints(job: Job, stage: Stage) -> Iterator[Path]:
+    """Give the folder of a stage's checkpoints; one outside a state folder is removed."""
+    folder = training_folder(job)
+    if folder is None:
+        with TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    made = folder / f"{stage.number}-{sha256_text(stage.recipe.model_dump_json())[:12]}"
     made.mkdir(parents=True, exist_ok=True)
-    return made
+    yield made
 
 
 def _imported(job: Job, source: SourceSpec, target: Path) -> ImportRecord:
