@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.sources.pytorch.source import OpenedModule
-from inc_mlflow.training.prune.options import Attention, Prune
+from inc_mlflow.training.prune.options import AttentionNames, Prune
 from inc_mlflow.training.prune.selection import chosen_units
 
 _CLOSE = 1e-3
@@ -61,7 +61,7 @@ def _layer(module: nn.Module, path: str) -> nn.Linear:
     return layer
 
 
-def _heads(module: nn.Module, path: str, attention: Attention) -> int:
+def _heads(module: nn.Module, path: str, attention: AttentionNames) -> int:
     holder, name = _holder(module, path, attention.heads)
     count = getattr(holder, name, None)
     width = _layer(module, f"{path}.{attention.query}").out_features
@@ -77,7 +77,7 @@ def _holder(module: nn.Module, path: str, name: str) -> tuple[nn.Module, str]:
     return (module.get_submodule(inside), leaf) if _has(module, inside) else (module, "")
 
 
-def _costs(module: nn.Module, path: str, attention: Attention, scores: Mapping[str, Tensor]) -> Tensor:
+def _costs(module: nn.Module, path: str, attention: AttentionNames, scores: Mapping[str, Tensor]) -> Tensor:
     """Return what each head costs: the scores of its values and of the columns that read them."""
     heads = _heads(module, path, attention)
     value, output = scores[f"{path}.{attention.value}"], scores[f"{path}.{attention.output}"]
@@ -88,7 +88,7 @@ def _places(kept: Tensor, width: int) -> Tensor:
     return torch.nonzero(kept.repeat_interleave(width // len(kept))).flatten()
 
 
-def _remove(module: nn.Module, path: str, attention: Attention, kept: Tensor) -> None:
+def _remove(module: nn.Module, path: str, attention: AttentionNames, kept: Tensor) -> None:
     count = int(kept.sum())
     for name in (attention.query, attention.key, attention.value):
         layer = _layer(module, f"{path}.{name}")
@@ -106,7 +106,7 @@ def _remove(module: nn.Module, path: str, attention: Attention, kept: Tensor) ->
         setattr(*_holder(module, path, attention.width), len(places))
 
 
-def _silence(module: nn.Module, path: str, attention: Attention, kept: Tensor) -> None:
+def _silence(module: nn.Module, path: str, attention: AttentionNames, kept: Tensor) -> None:
     """Let what reads the heads ignore some."""
     output = _layer(module, f"{path}.{attention.output}")
     with torch.no_grad():

@@ -10,7 +10,7 @@ from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.spec.recipes import Recipe
 from inc_mlflow.spec.spec_model import SpecModel
 
-Score = Literal["magnitude", "snip_momentum", "gradient", "group_lasso"]
+WeightScore = Literal["magnitude", "snip_momentum", "gradient", "group_lasso"]
 Pattern = Literal["unstructured", "4x1", "2x1", "2:4", "1:2", "channel", "head"]
 OF_GROUPS = {"2:4": 0.5, "1:2": 0.5}
 """Patterns that fix how many of each few weights are zero."""
@@ -18,7 +18,7 @@ REMOVED = ("channel", "head")
 """Patterns that leave no zeros, but fewer weights."""
 
 
-class Attention(SpecModel):
+class AttentionNames(SpecModel):
     """How a module that attends is made: names of layers and of sizes, as paths from the module."""
 
     module: Annotated[str, Field(description="Modules that attend, as layers.*")]
@@ -37,7 +37,7 @@ class Prune(Recipe):
 
     engine: str = DEFAULT_ENGINE
     method: Literal["prune"] = "prune"
-    score: Annotated[Score, Field(description="What says how much a weight matters.")] = "snip_momentum"
+    score: Annotated[WeightScore, Field(description="What says how much a weight matters.")] = "snip_momentum"
     pattern: Annotated[
         Pattern,
         Field(
@@ -60,7 +60,7 @@ class Prune(Recipe):
         tuple[str, ...], Field(strict=False, description="Layers that stay as they are.")
     ] = ()
     attention: Annotated[
-        Attention | None, Field(description="Where heads are; the pattern head needs it.")
+        AttentionNames | None, Field(description="Where heads are; the pattern head needs it.")
     ] = None
     begin: Annotated[
         float, Field(ge=0, lt=1, description="Share of the steps before the first weights become zero.")
