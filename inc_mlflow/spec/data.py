@@ -35,7 +35,8 @@ def possible_path(path: str) -> str:
     return path
 
 
-def _supported(path: str) -> str:
+def supported_path(path: str) -> str:
+    """Return the path; raise ValueError for an address of no store, and as ``possible_path``."""
     if is_remote(path):
         try:
             Address.parse(path)
@@ -48,7 +49,7 @@ LocalPath = Annotated[str, AfterValidator(possible_path)]
 """A path relative to the job file."""
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$"), AfterValidator(possible_path)]
 """A function in a file of the user's, as file.py:function."""
-RemotePath = Annotated[str, AfterValidator(_supported)]
+RemotePath = Annotated[str, AfterValidator(supported_path)]
 """A path relative to the job file, or the address of a remote file."""
 
 
