@@ -80,7 +80,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(data)
-            _sync(partial)
+            sync_file(partial)
             partial.replace(path)
             sync_entry(path)
         finally:
@@ -117,15 +117,16 @@ def unsealed(text: bytes) -> dict[str, Any] | None:
 def sync(folder: Path) -> None:
     """Flush a folder and all files below it to disk."""
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
+        sync_file(path)
 
 
 def sync_entry(path: Path) -> None:
     """Flush the folder entry of a file or folder, so that its name outlives a power cut."""
-    _sync(path.parent)
+    sync_file(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Flush a file or folder to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -14,7 +14,7 @@ from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.composed import Parts
 from inc_mlflow.engines.emulating import Emulation
 from inc_mlflow.engines.row_axes import RowAxes
-from inc_mlflow.engines.trainable import Trainable, TrainingData
+from inc_mlflow.engines.trainable import Trainable, TrainingCost, TrainingData
 from inc_mlflow.records import TensorSpec
 from inc_mlflow.spec import Device, Recipe
 
@@ -138,6 +138,14 @@ class Method(Protocol):
 
         Raises ModelError where the recipe changes nothing.
         """
+        ...
+
+
+class CandidateTrainer(Method, Protocol):
+    """A method that trains the candidate of another recipe, which its recipe has as ``start``."""
+
+    def cost(self, baseline: Path, recipe: Any, data: MethodData) -> TrainingCost:
+        """Return what training would cost; raise what ``apply`` would before its first step."""
         ...
 
 

@@ -107,6 +107,14 @@ class Trainable(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TrainingCost:
+    """CPU seconds of a training: once, and for each epoch."""
+
+    once: float
+    epoch: float
+
+
 TRAINING_FACTS = "training.json"
 """File beside a trained candidate, which says how it was trained."""
 

@@ -17,6 +17,9 @@ class MethodEntry(Entry):
 
     image: str | None = None
     """The image, in images.lock, of the task that makes its candidates; None for that of the pool."""
+    trains_candidates: bool = False
+    """Whether it trains another recipe's candidate: its options are ``start`` and ``epochs``, and its method
+    is a ``CandidateTrainer`` of engines/engine.py."""
 
 
 METHODS: "Registry[Method]" = Registry(
@@ -43,6 +46,7 @@ METHODS: "Registry[Method]" = Registry(
             extra="torch",
             options="inc_mlflow.training.options:Qat",
             image="pytorch",
+            trains_candidates=True,
         ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
@@ -64,10 +68,21 @@ def method_names(engine: str | None = None) -> list[str]:
     return sorted({method for of, method in names if engine in (None, of)})
 
 
+def candidate_trainers(engine: str) -> list[str]:
+    """Return the methods that train a candidate of an engine, as a recipe names them."""
+    entries = ((method, METHODS.entry(method_name(engine, method))) for method in method_names(engine))
+    return [name for name, one in entries if isinstance(one, MethodEntry) and one.trains_candidates]
+
+
 def image_of_methods(names: Iterable[str]) -> str | None:
     """Return the image of a task that runs methods, given as in this registry; None for that of its pool."""
     entries = (METHODS.entry(name) for name in names)
     return next((one.image for one in entries if isinstance(one, MethodEntry) and one.image), None)
+
+
+def image_of_trainers(engines: Iterable[str]) -> str | None:
+    """Return the image of a task that may train any candidate of engines; None for that of its pool."""
+    return image_of_methods(method_name(one, name) for one in engines for name in candidate_trainers(one))
 
 
 def engine_of(method: str, engines: Sequence[str] = ()) -> str | None:

@@ -24,7 +24,7 @@ def print_search(found: dict[str, Any]) -> None:
         console.print(f"  {row['path']}  {row['label']}", markup=False, highlight=False)
     if found["picture"]:
         console.print(f"Picture: {found['picture']}", markup=False, highlight=False)
-    for note in filter(None, (found["ended"], found["planned"])):
+    for note in filter(None, (found["ended"], found["planned"], found["trained"])):
         console.print(f"{note[0].upper()}{note[1:]}", markup=False, highlight=False)
     if found["plan"]:
         console.print(f"Ahead: {found['plan']}", markup=False, highlight=False)

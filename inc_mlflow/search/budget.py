@@ -67,6 +67,11 @@ class Budget:
             return now.seconds, self.limit.seconds
         return now.cpu_seconds, self.limit.cpu_seconds
 
+    def left(self) -> float:
+        """Return the seconds that are left of the share that may be used now, by the clock that has fewer."""
+        rest = self.part(self.share) - self.used - self._running()
+        return min(rest.cpu_seconds, rest.seconds)
+
     def _running(self) -> Cost:
         """Return what the work that is being done has taken, and nobody has counted yet."""
         return Cost() if self._began is None else self._since(self._began)

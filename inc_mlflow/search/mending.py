@@ -21,7 +21,7 @@ def mend(space: SearchSpace, runner: Trials) -> None:
 
     The first form that is accepted is enough. Raises Spent when the budget is spent.
     """
-    for wrong in _faster_and_wrong(runner)[:_MENDED]:
+    for wrong in faster_and_wrong(runner)[:_MENDED]:
         for recipe in _forms(wrong, space, runner):
             if runner.trial(recipe).rejected is None:
                 return
@@ -33,7 +33,8 @@ def most_sensitive(recipe: Recipe, runner: Trials) -> Iterator[Sequence[str]]:
     yield from (nodes[:count] for count in _FALLBACKS if count <= len(nodes) // 2)
 
 
-def _faster_and_wrong(runner: Trials) -> list[Trial]:
+def faster_and_wrong(runner: Trials) -> list[Trial]:
+    """Return trials that are faster than any accepted one and lose too much, or depart; the fastest first."""
     best = max(map(speed, accepted(runner.trials)), default=0.0)
     refused = [one for one in runner.trials if one.rejected is not None]
     wrong = [one for one in refused if one.relative_drop is not None or one.departed]

@@ -2,36 +2,12 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import AfterValidator
+from typing import Any
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import sha256_text
 from inc_mlflow.remote import cache_folder
-from inc_mlflow.spec.data import possible_path, supported_path
-
-ARTIFACT = "artifact://"
-
-
-def in_artifact(path: str) -> bool:
-    """Tell whether a path is one inside the artifact."""
-    return path.startswith(ARTIFACT)
-
-
-def inside_artifact(path: str) -> str:
-    """Return a path inside the artifact; raise ValueError where it would lead out of it."""
-    if path.startswith(f"{ARTIFACT}/") or ".." in path.removeprefix(ARTIFACT).split("/"):
-        raise ValueError(f"{path} leaves the artifact; give a path inside it, as {ARTIFACT}NAME")
-    return possible_path(path)
-
-
-def _model_path(path: str) -> str:
-    return inside_artifact(path) if in_artifact(path) else supported_path(path)
-
-
-ModelPath = Annotated[str, AfterValidator(_model_path)]
-"""A path relative to the job file, the address of a remote file, or a path inside the artifact."""
+from inc_mlflow.spec.data import ARTIFACT, in_artifact
 
 
 def located(value: Any, artifact: Path) -> Any:

@@ -19,11 +19,10 @@ from inc_mlflow.errors import SpecError, UnknownNameError
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
-from inc_mlflow.registry.methods import image_of_methods, method_name
-from inc_mlflow.spec.artifact import ModelPath
+from inc_mlflow.registry.methods import image_of_methods, image_of_trainers, method_name
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
-from inc_mlflow.spec.data import DataSpec, possible_path
+from inc_mlflow.spec.data import DataSpec, ModelPath, possible_path
 from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.metric import MetricSpec
@@ -87,8 +86,7 @@ class JobSpec(SpecModel):
         Field(
             description="The source, as an .onnx file, relative to the job file or s3://bucket/path; "
             "a framework's model, as {torch: model.py:build, weights: w.safetensors} (list sources); "
-            "artifact://path in the model artifact of a task; "
-            "or the parts of a model of several graphs, and the function that runs them."
+            "artifact://path in a task's artifact; or the parts of a model of parts, and their function."
         ),
     ]
     data: DataSpec
@@ -207,7 +205,9 @@ class JobSpec(SpecModel):
 
     @property
     def image_of_recipes(self) -> str | None:
-        """The image of the task that makes candidates; None for that of its pool."""
+        """The image of the task that makes candidates, a search that may train too; None for its pool's."""
+        if self.recipes == "auto" and self.data.training is not None:
+            return image_of_trainers(self.engines)
         return image_of_methods(method_name(recipe.engine, recipe.method) for recipe in self.listed)
 
     def timed(self, pool: str) -> bool:

@@ -8,7 +8,8 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.sources import converter
 from inc_mlflow.remote import local_path
-from inc_mlflow.spec.artifact import ARTIFACT, check_artifact, located
+from inc_mlflow.spec.artifact import check_artifact, located
+from inc_mlflow.spec.data import ARTIFACT
 from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.parts import PartsSpec

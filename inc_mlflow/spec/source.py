@@ -15,7 +15,8 @@ from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.registry.sources import BUILT, SOURCES, source_entry
 from inc_mlflow.remote import is_remote, local_path
-from inc_mlflow.spec.artifact import in_artifact, located
+from inc_mlflow.spec.artifact import located
+from inc_mlflow.spec.data import in_artifact
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping
 

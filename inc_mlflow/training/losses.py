@@ -5,7 +5,7 @@ A loss reads the tensor before a last operator that makes probabilities: gradien
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,12 +14,31 @@ from torch.nn import functional
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import CallableError, DataError, ModelError
-from inc_mlflow.training.qat.network import OutputKind, TrainableNetwork
+from inc_mlflow.training.qat.network import OutputKind
 
-_TASK = 0.5
-"""Share of the task's loss where closeness to the baseline counts too."""
 _LEAST = 1e-6
 """Probabilities this close to 0 or 1 count as that."""
+
+
+class Readable(Protocol):
+    """A network whose outputs a loss can read."""
+
+    @property
+    def output_tensors(self) -> Mapping[str, str]:
+        """Name of each output -> the tensor that it is."""
+        ...
+
+    def before_probabilities(self, output: str) -> tuple[str, OutputKind]:
+        """Return the tensor that the loss of an output reads, and what the output makes of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """How closeness to the teacher counts: at a temperature, beside the task with ``weight`` of 1."""
+
+    temperature: float = 1.0
+    weight: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,13 +60,14 @@ class Objective:
 
     def __init__(
         self,
-        network: TrainableNetwork,
+        network: Readable,
         loss: str,
         output: str | None,
         sample: Arrays,
         labels: np.ndarray | None,
+        soft: SoftLabels = SoftLabels(),
     ) -> None:
-        floats = [name for name in network.graph.outputs if sample[name].dtype.kind == "f"]
+        floats = [name for name in network.output_tensors if sample[name].dtype.kind == "f"]
         if not floats:
             raise ModelError("training: no output of the model is a float, so nothing can be learned from it")
         self._outputs = [_described(network, name, sample[name]) for name in floats]
@@ -56,7 +76,8 @@ class Objective:
         self._task = _chosen(loss, fit, first, labels)
         self._first = first
         shared = loss == "auto" and self._task is not None
-        self._share = _TASK if shared else float(self._task is not None)
+        self._share = 1 - soft.weight if shared else float(self._task is not None)
+        self._temperature = soft.temperature
         self.name = f"{self._task} and distillation" if shared else self._task or "distillation"
         self.wanted = {one.tensor for one in self._outputs}
 
@@ -74,17 +95,25 @@ class Objective:
         """Return the distance of an output from the baseline's."""
         true = torch.from_numpy(np.ascontiguousarray(reference, np.float32)).reshape(found.shape)
         if one.kind == "values" and one is self._first and self._task == "cross_entropy":
-            return _divergence(found, true.log_softmax(1))
+            return _divergence(found, true.log_softmax(1), self._temperature)
         if one.kind in ("classes", "logarithms"):
-            return _divergence(found, true if one.kind == "logarithms" else true.clamp_min(_LEAST).log())
+            logarithms = true if one.kind == "logarithms" else true.clamp_min(_LEAST).log()
+            return _divergence(found, logarithms, self._temperature)
         if one.kind == "binary":
             return functional.binary_cross_entropy_with_logits(found, true.clamp(0, 1)) - _entropy(true)
         return ((found - true) ** 2).mean() / one.size
 
 
-def _divergence(found: Tensor, true: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of classes in axis 1, or in the only one; mean over all others."""
+def _divergence(found: Tensor, true: Tensor, temperature: float) -> Tensor:
+    """Kullback-Leibler divergence of classes in axis 1, or in the only one; mean over all others.
+
+    At a temperature it is multiplied with its square, so that gradients keep their size (Hinton et al.,
+    2015, section 2).
+    """
     axis = 1 if found.dim() > 1 else 0
+    if temperature != 1:
+        softer = _divergence(found / temperature, (true / temperature).log_softmax(axis), 1)
+        return softer * temperature**2
     each = (true.exp() * (true - found.log_softmax(axis))).sum(axis)
     return each.mean()
 
@@ -94,7 +123,7 @@ def _entropy(true: Tensor) -> Tensor:
     return -(sure * sure.log() + (1 - sure) * (1 - sure).log()).mean()
 
 
-def _described(network: TrainableNetwork, name: str, sample: np.ndarray) -> _Output:
+def _described(network: Readable, name: str, sample: np.ndarray) -> _Output:
     tensor, kind = network.before_probabilities(name)
     size = float(np.var(sample, dtype=np.float64)) or 1.0
     return _Output(name, tensor, kind, size)
@@ -159,8 +188,8 @@ class OwnLoss:
 
     name = "callable"
 
-    def __init__(self, function: Callable[..., Any], network: TrainableNetwork) -> None:
-        self._function, self._names = function, network.graph.outputs
+    def __init__(self, function: Callable[..., Any], network: Readable) -> None:
+        self._function, self._names = function, network.output_tensors
         self.wanted = set(self._names.values())
 
     def __call__(self, found: Mapping[str, Tensor], labels: np.ndarray | None, reference: Arrays) -> Tensor:

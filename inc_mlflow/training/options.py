@@ -31,6 +31,11 @@ class Qat(Recipe):
         Field(ge=2, le=8, description="Bits that weights of layers use of their 8; fewer are for study."),
     ] = 8
 
+    epochs: Annotated[
+        int | None,
+        Field(ge=1, le=10_000, description="Passes over the rows at most; those of training by default."),
+    ] = None
+
     @field_validator("start")
     @classmethod
     def _not_itself(cls, start: Recipe) -> Recipe:
@@ -39,9 +44,10 @@ class Qat(Recipe):
         return start
 
     def label(self) -> str:
-        """Name the recipe by its start, and its bits where they are fewer than eight."""
+        """Name the recipe by its start, and by bits and epochs where they are its own."""
         bits = [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
-        return " ".join([self.method, *bits, self.start.label()])
+        epochs = [f"{self.epochs} epochs"] if self.epochs else []
+        return " ".join([self.method, *bits, *epochs, self.start.label()])
 
     @property
     def trains(self) -> bool:

@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,20 +13,23 @@ import torch
 from torch import Tensor
 
 from inc_mlflow import progress
-from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.trainable import TuningOutcome
 from inc_mlflow.errors import ModelError
 from inc_mlflow.records.training import TrainingPoint
 from inc_mlflow.spec.training import TrainingSpec
 from inc_mlflow.training.checkpoint import load_checkpoint, save_checkpoint
 from inc_mlflow.training.choice import choose_epoch
-from inc_mlflow.training.learning_rate import find_rate, rate_at
-from inc_mlflow.training.losses import Objective, OwnLoss, check_gradient
-from inc_mlflow.training.qat.network import TrainableNetwork, tensors_of
-from inc_mlflow.training.rows import Order, TrainingRows
+from inc_mlflow.training.learner import Learner
+from inc_mlflow.training.learning_rate import TRIED, find_rate, rate_at
+from inc_mlflow.training.losses import check_gradient
+from inc_mlflow.training.rows import Order
 
 _TRIAL_STEPS, _HELD_STEPS = 20, 4
 """Steps of a trial of a learning rate, and steps whose rows it leaves out to measure the loss on."""
+
+
+_TIMED_ROWS = 16
+"""Rows of the steps that are timed; a step of more rows takes no more time for each."""
 
 
 class Scorer(Protocol):
@@ -54,22 +58,20 @@ class TrainingProgress:
 
 
 class Trainer:
-    """One training; ``teacher`` gives the baseline's outputs, ``key`` names what the result depends on."""
+    """One training. ``key`` names what its result depends on; ``choose`` gives an epoch, or None."""
 
     def __init__(
         self,
-        network: TrainableNetwork,
-        objective: Objective | OwnLoss,
-        rows: TrainingRows,
-        teacher: Callable[[Arrays], Arrays],
+        learner: Learner,
         spec: TrainingSpec,
         order: Order,
         folder: Path,
         key: str,
+        choose: Callable[[Sequence[TuningOutcome]], int | None] = choose_epoch,
     ) -> None:
-        self._network, self._objective, self._rows, self._teacher = network, objective, rows, teacher
+        self._learner, self._choose = learner, choose
         self._spec, self._order, self._folder, self._key = spec, order, folder, key
-        self._tensors = network.parameters.tensors()
+        self._tensors = learner.tensors
         self._adam = self._optimizer()
         self._state = TrainingProgress()
         self.ended = f"all {spec.epochs} epochs are done"
@@ -77,7 +79,8 @@ class Trainer:
     def run(self, score: Scorer) -> tuple[list[TrainingPoint], int]:
         """Train, and return all epochs and the number of the best; a killed training goes on.
 
-        Raises ModelError where the first loss is no number, or has no gradient.
+        Raises ModelError where the first loss is no number, or has no gradient, or training ended before an
+        epoch that can be handed over.
         """
         self._resume()
         if not self._state.outcomes:
@@ -99,7 +102,36 @@ class Trainer:
             elif self._spec.checkpoint and self._state.step % self._spec.checkpoint == 0:
                 self._save()
         points = [TrainingPoint.model_validate(point) for point in self._state.points]
-        return points, choose_epoch(self._state.tuned())
+        chosen = self._choose(self._state.tuned())
+        if chosen is None:
+            raise ModelError(f"training: no epoch can be handed over: {self.ended}")
+        return points, chosen
+
+    def step_seconds(self) -> float:
+        """Return the CPU time of a step, by steps of few rows; the tensors are as before.
+
+        Raises ModelError as ``run`` does.
+        """
+        self._check_first_loss()
+        before, state = [tensor.detach().clone() for tensor in self._tensors], self._learner.state()
+        first, *_ = next(self._order.epoch(0))
+        few = first if self._order.piece else first[:_TIMED_ROWS]
+        adam, seconds = self._optimizer(), 0.0
+        try:
+            for _ in range(2):  # the first one also makes room
+                began = time.process_time()
+                self._update(adam, [few], TRIED[0], None)
+                seconds = time.process_time() - began
+        finally:
+            self._restore(before)
+            self._learner.load_state(state)
+        return seconds * self._order.size / len(few)
+
+    def steps_before(self) -> int:
+        """Return how many steps' time the search for a learning rate takes."""
+        if self._spec.learning_rate != "auto":
+            return 0
+        return len(TRIED) * (min(_TRIAL_STEPS, self._order.steps) + _HELD_STEPS)
 
     @property
     def rate(self) -> float:
@@ -119,7 +151,8 @@ class Trainer:
     def _is_late(self) -> bool:
         """Tell whether the best epoch is too long ago, and say so."""
         tuned = self._state.tuned()
-        late = bool(tuned) and len(tuned) - 1 - choose_epoch(tuned) >= self._spec.patience
+        best = self._choose(tuned) if tuned else None
+        late = best is not None and len(tuned) - 1 - best >= self._spec.patience
         done = self._state.step >= self._spec.epochs * self._order.steps
         if late and not done:
             self.ended = f"{self._spec.patience} epochs brought nothing better on tuning"
@@ -129,40 +162,40 @@ class Trainer:
         """Take a step; False where the loss is no number any more."""
         state = self._state
         rate = rate_at(state.step, self._spec.epochs * self._order.steps, state.rate, self._spec.schedule)
-        loss = self._update(self._adam, pieces, rate)
+        loss = self._update(self._adam, pieces, rate, state.step)
         if not math.isfinite(loss):
             self.ended = f"the loss is no number in step {state.step + 1}; lower training.learning_rate"
             return False
         state.losses.append(loss)
         return True
 
-    def _update(self, adam: torch.optim.Adam, pieces: list[np.ndarray], rate: float) -> float:
+    def _update(
+        self, adam: torch.optim.Adam, pieces: list[np.ndarray], rate: float, step: int | None
+    ) -> float:
         """Move all tensors by one step of Adam and return the loss before it.
 
-        Where the loss is no number, nothing moves.
+        Where the loss is no number, nothing moves. ``step`` is None in a trial of a rate.
         """
+        self._learner.begin_step(step)
         for group in adam.param_groups:
             group["lr"] = rate
         adam.zero_grad()
         mean = 0.0
         for piece in pieces:
-            loss = self._loss(piece) / len(pieces)
+            loss = self._learner.loss(piece) / len(pieces)
             mean += float(loss.detach())
             if not math.isfinite(mean):
                 return mean
             check_gradient(loss)
             loss.backward()  # type: ignore[no-untyped-call]
+        self._learner.before_update(step)
         adam.step()
+        self._learner.after_update(step)
         return mean
-
-    def _loss(self, positions: np.ndarray) -> Tensor:
-        inputs, labels = self._rows.at(positions)
-        found = self._network(tensors_of(inputs), self._objective.wanted)
-        return self._objective(found, labels, self._teacher(inputs))
 
     def _check_first_loss(self) -> None:
         with torch.no_grad():
-            loss = float(np.mean([float(self._loss(piece)) for piece in next(self._order.epoch(0))]))
+            loss = float(np.mean([float(self._learner.loss(piece)) for piece in next(self._order.epoch(0))]))
         if not math.isfinite(loss):
             raise ModelError(
                 f"training: the loss is {loss} before the first step; correct training.loss, labels or rows"
@@ -186,28 +219,37 @@ class Trainer:
     def _found_rate(self) -> float:
         """Return the rate that a few trials find best; the tensors are as before."""
         before = [tensor.detach().clone() for tensor in self._tensors]
+        state = self._learner.state()
         steps = list(self._order.epoch(0))
         held = steps[: min(_HELD_STEPS, max(1, len(steps) // 2))]
         trained = steps[len(held) :] or held
 
         def held_loss() -> float:
             with torch.no_grad():
-                return float(np.mean([float(self._loss(piece)) for pieces in held for piece in pieces]))
+                return float(np.mean([float(self._learner.loss(piece)) for one in held for piece in one]))
+
+        def begin() -> None:
+            self._restore(before)
+            self._learner.load_state(state)
+            self._learner.begin_trial()
 
         def loss_after(rate: float) -> float:
-            self._restore(before)
+            begin()
             adam, few = self._optimizer(), trained[:_TRIAL_STEPS]
             for number, pieces in enumerate(few):
                 falling = rate_at(number, len(few), rate, "cosine")
-                if not math.isfinite(self._update(adam, pieces, falling)):
+                if not math.isfinite(self._update(adam, pieces, falling, None)):
                     return math.inf
             return held_loss()
 
-        start = held_loss()
         try:
-            return find_rate(loss_after, start)
+            if self._learner.repairs:
+                return min(TRIED, key=loss_after)
+            begin()
+            return find_rate(loss_after, held_loss())
         finally:
             self._restore(before)
+            self._learner.load_state(state)
 
     def _restore(self, values: list[Tensor]) -> None:
         with torch.no_grad():
@@ -221,6 +263,7 @@ class Trainer:
         state = {
             "tensors": [tensor.detach() for tensor in self._tensors],
             "adam": self._adam.state_dict(),
+            "learner": self._learner.state(),
             "progress": copy.copy(vars(self._state)),
         }
         save_checkpoint(self._folder, self._key, state)
@@ -233,4 +276,5 @@ class Trainer:
             raise ModelError("training: a checkpoint of another graph; remove the state folder")
         self._restore(state["tensors"])
         self._adam.load_state_dict(state["adam"])
+        self._learner.load_state(state["learner"])
         self._state = TrainingProgress(**state["progress"])

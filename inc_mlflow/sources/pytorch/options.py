@@ -5,8 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from inc_mlflow.spec.artifact import ModelPath, in_artifact, inside_artifact
-from inc_mlflow.spec.data import LocalPath, possible_path
+from inc_mlflow.spec.data import LocalPath, ModelPath, in_artifact, inside_artifact, possible_path
 from inc_mlflow.spec.source import SourceSpec
 
 _FUNCTION = re.compile(r"^.+\.py:\w+$")

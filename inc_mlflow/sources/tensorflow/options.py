@@ -7,7 +7,7 @@ from pydantic import Field
 
 from inc_mlflow.remote import local_path
 from inc_mlflow.sources.tensorflow.checkpoint_files import checkpoint_files
-from inc_mlflow.spec.artifact import ModelPath
+from inc_mlflow.spec.data import ModelPath
 from inc_mlflow.spec.source import SourceSpec
 
 _Tensors = Annotated[tuple[str, ...], Field(strict=False)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inc_mlflow.spec.artifact import ModelPath
+from inc_mlflow.spec.data import ModelPath
 from inc_mlflow.spec.source import SourceSpec
 
 

@@ -22,7 +22,12 @@ from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
-from inc_mlflow.steps.compress.training import training_data, training_facts
+from inc_mlflow.steps.compress.training import (
+    copy_training_facts,
+    training_data,
+    training_facts,
+    training_folder,
+)
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
@@ -91,7 +96,7 @@ def _data(
     data = method_data(job, statistics)
     if not recipe.trains:
         return data
-    return replace(data, training=training_data(job, baselines[recipe.engine]))
+    return replace(data, training=training_data(job, baselines[recipe.engine], training_folder(job)))
 
 
 def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:
@@ -126,6 +131,7 @@ def write_shortlists(
     for (folder, _), recipe, name in zip(chosen, recipes, _labels(recipes), strict=True):
         path = _place(target, len(made), recipe.engine)
         copy_model(folder / path.name, path)
+        copy_training_facts(folder, path.parent)
         _predict_saturation(job, recipe.engine, path)
         made.append(_candidate(recipe, name, path, target))
     trials = tuple(trial for result in results for trial in result.trials)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow import progress
-from inc_mlflow.engines.engine import RunSettings
-from inc_mlflow.engines.plan import LEAST_GAIN
+from inc_mlflow.engines.engine import RunSettings, SearchSpace
+from inc_mlflow.engines.plan import LEAST_GAIN, RecipePlan
 from inc_mlflow.errors import DataError, SpecError
 from inc_mlflow.files import canonical_json, model_sha256, read_sealed, sha256_file, sha256_text, write_sealed
 from inc_mlflow.formatting import rounded_up, times
@@ -22,11 +22,14 @@ from inc_mlflow.search.front import shortlist
 from inc_mlflow.search.journal import Journal
 from inc_mlflow.search.planned import explore_with_plan
 from inc_mlflow.search.strategy import protect
+from inc_mlflow.search.training import train
+from inc_mlflow.search.trials import speed
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.recorded_plan import RecordedPlan
+from inc_mlflow.steps.compress.search_training import trains_in_search
 from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
 from inc_mlflow.steps.data import method_data, open_data, user_files
@@ -44,6 +47,8 @@ _TUNING = 0.2
 """Share of the budget for the baseline's pass over the tuning rows, which bounds their number."""
 _EXPLORING = 0.8
 """Share of the budget for finding candidates; the rest protects the best ones."""
+_BEFORE_TRAINING = 0.5
+"""Share of the budget for finding candidates before one is trained, where there are rows to learn from."""
 _TIMED = 8
 _SLOWEST = 3600.0
 """Seconds per batch where there is no batch to time; the empty tuning split is refused later."""
@@ -67,10 +72,12 @@ class SearchResult:
     """That the budget ended it, and the field to raise; None where nothing promising was left."""
     planned: str | None
     """What the engine's plan says of the best candidate, or why there is none to find."""
+    trained: str | None
+    """Why nothing was trained, or not for long; None where there is nothing to say."""
 
     def notes(self) -> tuple[str, ...]:
         """Return what a verdict on the candidates should say too."""
-        return tuple(filter(None, (self.ended, self.planned)))
+        return tuple(filter(None, (self.ended, self.planned, self.trained)))
 
     def rejected(self) -> list[RejectedRecipe]:
         """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
@@ -81,7 +88,7 @@ class SearchResult:
                 recipe=trial.recipe,
                 engine=self.engine,
                 label=trial.label,
-                reason=trial.rejected or "",
+                reason=trial.rejected or f"{times(speed(trial))} on tuning, no gain by INT8",
                 details=trial.details,
             )
             for trial in self.trials
@@ -92,9 +99,9 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
-    engine collects none. Without a recipe that gives a model the shortlist is empty. Raises DataError where
-    the job has no tuning split, SpecError where the engine offers no search, HardwareError where this machine
-    is not of the job's pool.
+    engine collects none. The shortlist is empty without a recipe that gives a model, and where nothing gains.
+    Raises DataError where the job has no tuning split, SpecError where the engine offers no search,
+    HardwareError where this machine is not of the job's pool.
     """
     pools.proven_pool_for_speed(job.pool, job.hardware)
     if "tuning" not in job.spec.data.splits():
@@ -114,11 +121,8 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     data = method_data(job, collected)
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with progress.overall(runner.progress) as runner.show:
-        budget.share = _EXPLORING
-        explored = _finishes(lambda: explore_with_plan(space, runner))
-        budget.share = 1.0
-        protected = _finishes(lambda: protect(space, runner, everywhere=bool(job.spec.emulated)))
-    chosen = shortlist(runner.trials)
+        ended = not _finish(job, baseline.engine.name, space, runner, budget)
+    chosen = [] if nothing_gains(job, runner.planned.plan, runner.trials) else shortlist(runner.trials)
     for trial in chosen:
         runner.restore(trial)
     return SearchResult(
@@ -129,8 +133,38 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         cpu_seconds=budget.used.cpu_seconds,
         engine=baseline.engine.name,
         planned=_planned(runner.planned, chosen),
-        ended=None if explored and protected else _ended(budget.limit, len(runner.trials)),
+        trained=runner.training.note,
+        ended=_ended(budget.limit, len(runner.trials)) if ended else None,
     )
+
+
+def _finish(job: Job, engine: str, space: SearchSpace, runner: TrialRunner, budget: Budget) -> bool:
+    """Find candidates, train one where the fast ones lose too much, and protect the best.
+
+    Returns whether that came to its own end, not to that of the budget.
+    """
+    everywhere = bool(job.spec.emulated)
+    trains = trains_in_search(job, engine)
+    budget.share = _BEFORE_TRAINING if trains else _EXPLORING
+    explored = _finishes(lambda: explore_with_plan(space, runner))
+    budget.share = _EXPLORING
+    if trains:
+        _finishes(lambda: train(space, runner, everywhere))
+        explored = explored or _finishes(lambda: explore_with_plan(space, runner))
+    budget.share = 1.0
+    return _finishes(lambda: protect(space, runner, everywhere)) and explored
+
+
+def nothing_gains(job: Job, plan: RecipePlan | None, trials: Sequence[Trial]) -> bool:
+    """Tell whether the plan promises too little, and no trial was faster than it promises: FP32 stays.
+
+    A gate would only find that a speed-up of about 1.0 is not decided. Where other pools judge too, or the
+    job allows slower models, which are still smaller, the gate has to see the candidates.
+    """
+    judged_otherwise = len(job.spec.pools) > 1 or job.spec.gate.min_speedup < 1
+    if plan is None or plan.gain >= LEAST_GAIN or judged_otherwise:
+        return False
+    return all(speed(trial) < LEAST_GAIN for trial in trials)
 
 
 def _planned(recorded: RecordedPlan, chosen: Sequence[Trial]) -> str | None:

@@ -1,7 +1,9 @@
 """What a method that trains gets from a job: rows, loss, and the score of a model on tuning rows."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,25 @@ _TRAINING = "training"
 _FIELD = "training.loss"
 
 
-def training_data(job: Job, baseline: Baseline) -> TrainingData:
+def training_folder(job: Job) -> Path | None:
+    """Return the folder for checkpoints in the job's state folder; None on a cluster, which has none."""
+    state = os.environ.get(STATE)
+    return Path(state) / directory_name(_TRAINING, job) if state else None
+
+
+def training_data(
+    job: Job, baseline: Baseline, folder: Path | None = None, tuning_rows: int | None = None
+) -> TrainingData:
     """Return the training rows without those of validation, and how a candidate is scored.
 
-    Checkpoints are in the job's state folder where there is one; on a cluster a task that is killed begins
-    again. Raises CallableError where the user's loss cannot be loaded.
+    Checkpoints are in ``folder``; without one a training that is killed begins again. ``tuning_rows`` says
+    how many rows score an epoch at most. Raises CallableError where the user's loss cannot be loaded.
     """
 
     def rows() -> Iterator[tuple[Arrays, np.ndarray | None]]:
         return ((inputs, labels) for inputs, labels, _ in open_data(job).rows(_TRAINING, size=_READ))
 
     _, axes = open_rows(job)
-    state = os.environ.get(STATE)
     return TrainingData(
         rows=rows,
         fixed_batch=axes.rows_at_a_time(baseline.engine.interface(baseline.path).inputs),
@@ -43,8 +52,8 @@ def training_data(job: Job, baseline: Baseline) -> TrainingData:
         spec=job.spec.training,
         loss=_loss(job),
         output=_read_output(job),
-        score=TuningScores(job, baseline),
-        state=Path(state) / directory_name(_TRAINING, job) if state else None,
+        score=TuningScores(job, baseline, tuning_rows),
+        state=folder,
     )
 
 
@@ -58,6 +67,12 @@ def training_facts(candidate: Path) -> TrainingFacts | None:
     """Return how a candidate was trained; None where it was not."""
     file = candidate.parent / TRAINING_FACTS
     return TrainingFacts.model_validate_json(file.read_text()) if file.exists() else None
+
+
+def copy_training_facts(folder: Path, target: Path) -> None:
+    """Copy what a folder says of the training of its model, if it says anything."""
+    if (folder / TRAINING_FACTS).exists():
+        shutil.copyfile(folder / TRAINING_FACTS, target / TRAINING_FACTS)
 
 
 def _read_output(job: Job) -> str | None:
@@ -81,10 +96,14 @@ def _loss(job: Job) -> Callable[..., Any] | None:
 
 
 class TuningScores:
-    """Scores models on all tuning rows by the job's first metric; the baseline's outputs are reduced once."""
+    """Scores models on tuning rows by the job's first metric; the baseline's outputs are reduced once.
 
-    def __init__(self, job: Job, baseline: Baseline) -> None:
+    ``limit`` is how many rows are used at most; None for all.
+    """
+
+    def __init__(self, job: Job, baseline: Baseline, limit: int | None = None) -> None:
         self._job, self._engine = job, baseline.engine
+        self._batches = None if limit is None else max(1, limit // job.layout.batch)
         model = self._engine.load(baseline.path, RunSettings())
         self._metric: Metric = resolve_metrics(job.spec, job.root, list(model.outputs))[0]
         self._outputs: list[Arrays] = []
@@ -109,7 +128,8 @@ class TuningScores:
         distances: list[float] = []
         first = not self._outputs
         held = 0
-        for inputs, labels, _ in open_data(self._job).rows("tuning", self._job.layout.batch):
+        rows = open_data(self._job).rows("tuning", self._job.layout.batch)
+        for inputs, labels, _ in islice(rows, self._batches):
             outputs = model(inputs)
             if first and held <= _HELD:
                 self._outputs.append(outputs)

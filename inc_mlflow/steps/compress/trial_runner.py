@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,9 @@ from inc_mlflow.steps.compress.compare import DepartedError
 from inc_mlflow.steps.compress.compare_parts import reference_of
 from inc_mlflow.steps.compress.make_candidate import apply_recipe, make_candidate
 from inc_mlflow.steps.compress.recorded_plan import RecordedPlan, recorded_plan
+from inc_mlflow.steps.compress.search_training import SearchTraining
 from inc_mlflow.steps.compress.tuning import TIMED, Tuning
+from inc_mlflow.steps.compress.untried import untried
 
 _SENSITIVITY_BATCHES = 8
 """Calibration batches on which the error of nodes is measured."""
@@ -63,6 +64,9 @@ class TrialRunner:
         self._limit = next(iter(self._limits.values()))
         self.folder = journal.path.parent
         self._answers = Answers(self.folder / ANSWERS, budget)
+        self.training = SearchTraining(
+            job, baseline, data, self.folder, tuning.facts.rows, self._answers, budget
+        )
         self._partial = self.folder / ".trial.partial"
         self._made_model = self._partial / self._engine.model_name
         self.planned = RecordedPlan(None, None)
@@ -95,7 +99,7 @@ class TrialRunner:
         return trial
 
     def _run(self, recipe: Recipe) -> Trial:
-        with self._budget.spending(self._expected()) as spent:
+        with self._budget.spending(self._expected(recipe)) as spent:
             self.show()
             trial = self._try(recipe)
         trial = trial.model_copy(update={"cpu_seconds": spent.cpu_seconds, "seconds": spent.seconds})
@@ -104,8 +108,11 @@ class TrialRunner:
         self._journal.add(trial)
         return trial
 
-    def _expected(self) -> Cost:
-        recent = self._journal.trials[-3:]
+    def _expected(self, recipe: Recipe) -> Cost:
+        """Return what the dearest of the last trials has cost; a training is as long as the budget allows."""
+        if recipe.trains:
+            return Cost()
+        recent = [one for one in self._journal.trials if not parse_recipe(one.recipe).trains][-3:]
         return Cost(
             max((trial.cpu_seconds for trial in recent), default=0),
             max((trial.seconds for trial in recent), default=0),
@@ -128,10 +135,10 @@ class TrialRunner:
 
     def _try(self, recipe: Recipe) -> Trial:
         """Apply the cheapest test first: it can be made, is faster, has similar outputs, keeps the metric."""
-        trial = _untried(recipe, len(self._journal.trials) + 1, self._limit)
+        trial = untried(recipe, len(self._journal.trials) + 1, self._limit)
         try:
             self._clear()
-            runner = make_candidate(recipe, self._data, self._made_model, self._reference)
+            runner = make_candidate(recipe, self._for(recipe), self._made_model, self._reference)
             runner(self._tuning.batches[0])
         except DepartedError as error:
             return self._departed(trial.model_copy(update={"rejected": str(error)}))
@@ -161,7 +168,7 @@ class TrialRunner:
         needed = self._job.spec.gate.min_speedup
         if speed.low < needed:  # the gate could not pass it either
             return trial.model_copy(
-                update={"rejected": f"{times(speed.value)} as fast as FP32, needed is {times(needed)}"}
+                update={"rejected": f"{times(speed.value)} on tuning, not the {times(needed)} it needs"}
             )
         error = self._tuning.output_error(runner)
         if not np.isfinite(error):
@@ -196,8 +203,16 @@ class TrialRunner:
     def _make(self, recipe: Recipe) -> Path:
         """Write again the model of a recipe that was tried, and return its path."""
         self._clear()
-        apply_recipe(self._baseline.path, recipe, self._data, self._made_model)
+        apply_recipe(self._baseline.path, recipe, self._for(recipe), self._made_model)
         return self._made_model
+
+    def _for(self, recipe: Recipe) -> MethodData:
+        """Return what a recipe may use."""
+        return self.training.data if recipe.trains else self._data
+
+    def training_of(self, start: Recipe) -> Recipe | None:
+        """Return the recipe that trains a start, as long as the budget allows; None where that cannot be."""
+        return self.training.recipe_of(start)
 
     def _clear(self) -> None:
         """Make room for a model in place of the previous one."""
@@ -266,28 +281,3 @@ def _remove(folder: Path) -> None:
     if folder.exists():
         folder.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _plain(recipe: Recipe | None) -> dict[str, Any] | None:
-    return None if recipe is None else recipe.model_dump(mode="json", exclude_none=True)
-
-
-def _untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
-    return Trial(
-        recipe=recipe.model_dump(mode="json", exclude_none=True),
-        label=recipe.label(),
-        protects=_plain(recipe.unprotected()),
-        directory=f"trials/{number}",
-        sha256=None,
-        size_bytes=None,
-        speedup=None,
-        rows=0,
-        accuracy=None,
-        relative_drop=None,
-        disagreement=None,
-        max_relative_drop=max_relative_drop,
-        output_error=None,
-        rejected=None,
-        cpu_seconds=0.0,
-        seconds=0.0,
-    )

@@ -58,6 +58,7 @@ def search_job(job: Job, budget: float | None, target: Path) -> dict[str, Any]:
         "plan": _plan(job, result.shortlist),
         "ended": result.ended,
         "planned": result.planned,
+        "trained": result.trained,
         "metric": metrics[0],
         "metrics": metrics,
     }

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from inc_mlflow.errors import TrackingError, UnreachableError
 from inc_mlflow.files import FULL
 from inc_mlflow.spec import Job
+from inc_mlflow.tracking.server.create_store import create_store
 from inc_mlflow.tracking.server.loading import import_without_gc
 from inc_mlflow.tracking.server.refusals import explain_refusal
 from inc_mlflow.tracking.server.schema import check_database, check_file
@@ -160,7 +161,7 @@ def _prepare(server: Stores, must_exist: bool) -> None:
     _check_files(server, must_exist)
     for uri in {server.tracking_uri, server.registry_uri}:
         if (path := _sqlite(uri)) is not None:
-            _make_store(path)
+            create_store(path)
         elif uri.startswith(_DATABASES):
             check_database(uri, _without_credentials(uri), must_exist)
 
@@ -246,27 +247,6 @@ def _check_driver(uri: str) -> None:
 
 def _sqlite(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-
-
-def _make_store(path: Path) -> None:
-    """Let MLflow create its tables beside the final place: its migrations cannot go on after a kill."""
-    import filelock
-    import mlflow
-
-    if _is_there(path):
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        if _is_there(path):
-            return
-        for left in path.parent.glob(f"{partial.name}*"):
-            left.unlink()
-        mlflow.MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
-        partial.replace(path)
-
-
-def _is_there(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """The method ``qat``: a candidate of another method is trained, and written back into its own nodes."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +13,13 @@ import torch
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Engine, MethodData, RunSettings
-from inc_mlflow.engines.trainable import TRAINING_FACTS, Trainable, TrainingData, TuningOutcome
+from inc_mlflow.engines.trainable import (
+    TRAINING_FACTS,
+    Trainable,
+    TrainingCost,
+    TrainingData,
+    TuningOutcome,
+)
 from inc_mlflow.errors import ModelError
 from inc_mlflow.files import canonical_json, copy_model, model_sha256, sha256_text, write_text
 from inc_mlflow.records.training import TrainingFacts
@@ -21,6 +29,7 @@ from inc_mlflow.training.determinism import deterministic
 from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.options import Qat
 from inc_mlflow.training.qat.agreement import check_agreement
+from inc_mlflow.training.qat.learner import QatLearner
 from inc_mlflow.training.qat.network import TrainableNetwork
 from inc_mlflow.training.qat.rounding import EIGHT_BITS
 from inc_mlflow.training.rows import Order, TrainingRows
@@ -44,20 +53,37 @@ class QatMethod:
         or labels do not fit.
         """
         self.check(recipe)
-        if data.training is None:
-            raise ModelError(f"recipe {recipe.label()!r}: has no training rows; give the job data.training")
-        if not data.training.rows_first:
-            raise ModelError(
-                f"recipe {recipe.label()!r}: rows must be the first axis of all inputs and outputs to train"
-            )
-        with _folder(baseline, recipe, data.training) as folder, deterministic(data.training.spec.threads):
-            one = _Candidate(baseline, recipe, data, data.training, folder)
+        training = _training(recipe, data)
+        with _folder(baseline, recipe, training) as folder, deterministic(training.spec.threads):
+            one = _Candidate(baseline, recipe, data, training, folder)
             facts = one.train()
             copy_model(one.path(facts.chosen), target)
         write_text(target.parent / TRAINING_FACTS, facts.model_dump_json(indent=1))
 
+    def cost(self, baseline: Path, recipe: Qat, data: MethodData) -> TrainingCost:
+        """Return what training would cost, by a few rows of it; raises as ``apply``."""
+        self.check(recipe)
+        training = replace(_training(recipe, data), state=None)
+        began = time.process_time()
+        with _folder(baseline, recipe, training) as folder, deterministic(training.spec.threads):
+            return _Candidate(baseline, recipe, data, training, folder).cost(began)
+
 
 METHOD = QatMethod()
+
+
+def _training(recipe: Qat, data: MethodData) -> TrainingData:
+    """Return rows and settings of a training; raise ModelError where the rows do not allow one."""
+    training = data.training
+    if training is None:
+        raise ModelError(f"recipe {recipe.label()!r}: has no training rows; give the job data.training")
+    if not training.rows_first:
+        raise ModelError(
+            f"recipe {recipe.label()!r}: rows must be the first axis of all inputs and outputs to train"
+        )
+    if recipe.epochs is None:
+        return training
+    return replace(training, spec=training.spec.model_copy(update={"epochs": recipe.epochs}))
 
 
 @contextmanager
@@ -112,14 +138,11 @@ class _Candidate:
         return self._folder / str(epoch) / self._engine.model_name
 
     def train(self) -> TrainingFacts:
-        """Train, and compare torch with the file before it and behind it."""
+        """Train, after torch was compared with the file."""
         self._write(0)
-        before = self._agreement(0)
+        before, spec = self._agreement(0), self._training.spec
         objective = self._objective()
-        spec = self._training.spec
-        trainer = Trainer(
-            self._network, objective, self._rows, self._teacher, spec, self._order, self._folder, self._key
-        )
+        trainer = self._trainer(objective)
         points, chosen = trainer.run(self._score)
         return TrainingFacts(
             rows=len(self._rows),
@@ -133,6 +156,23 @@ class _Candidate:
             ended=trainer.ended,
             agreement=before,
         )
+
+    def cost(self, began: float) -> TrainingCost:
+        """Return what training would cost; ``began`` is the CPU time at which its preparation began."""
+        self._write(0)
+        self._agreement(0)
+        trainer = self._trainer(self._objective())
+        prepared = time.process_time() - began
+        step = trainer.step_seconds()
+        began = time.process_time()
+        self._score(0)
+        scoring = time.process_time() - began
+        once = prepared + scoring + trainer.steps_before() * step
+        return TrainingCost(once, self._order.steps * step + scoring)
+
+    def _trainer(self, objective: Objective | OwnLoss) -> Trainer:
+        learner = QatLearner(self._network, objective, self._rows, self._teacher)
+        return Trainer(learner, self._training.spec, self._order, self._folder, self._key)
 
     def _objective(self) -> Objective | OwnLoss:
         if self._training.loss is not None:

@@ -64,6 +64,11 @@ class TrainableNetwork:
             found = self(tensors_of(inputs), set(self.graph.outputs.values()))
         return {name: found[tensor].numpy() for name, tensor in self.graph.outputs.items()}
 
+    @property
+    def output_tensors(self) -> Mapping[str, str]:
+        """Name of each output -> the tensor that it is."""
+        return self.graph.outputs
+
     def before_probabilities(self, output: str) -> tuple[str, OutputKind]:
         """Return the tensor that the loss of an output reads, and what the output makes of it.
 

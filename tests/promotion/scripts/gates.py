@@ -10,6 +10,7 @@ import sys
 import warnings
 
 warnings.simplefilter("ignore")
+import mlflow  # noqa: F401 - loaded once, for all gates
 import requests
 
 from inc_mlflow.errors import IncError
