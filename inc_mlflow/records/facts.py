@@ -143,6 +143,8 @@ class ImportRecord(Record):
     """None where the source is what the engine takes. Else the digest above is of all files of the model."""
     stage: Annotated[StageFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
     """What made the source, where a stage of a chain did."""
+    kept_source: str | None = None
+    """Copy of the source in the step's folder, where it came as an artifact, which other steps do not see."""
 
     @property
     def model_sha256(self) -> str:

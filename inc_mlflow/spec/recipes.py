@@ -22,7 +22,7 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import CHAIN, METHODS, engine_of, method_name, method_names, sources_of
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.parts import PER_PART
-from inc_mlflow.spec.source import source_kind
+from inc_mlflow.spec.source import of_artifact, source_kind
 from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
@@ -73,6 +73,11 @@ class Recipe(SpecModel):
 
 def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec, model: object) -> None:
     """Raise ValueError where a recipe is for another engine or source, or lacks a split that it needs."""
+    if recipe.stages and of_artifact(model):
+        raise ValueError(
+            "recipes: a chain changes the module that a function builds, and the model is an artifact; give "
+            "it with paths of files"
+        )
     for stage in recipe.stages:
         taken = sources_of(method_name(stage.engine, stage.method))
         if source_kind(model) not in taken:

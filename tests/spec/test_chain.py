@@ -88,3 +88,8 @@ def test_a_chain_needs_rows_to_learn_from():
 def test_two_of_four_have_their_share():
     spec = JobSpec._from_mapping(job([{"method": "prune", "pattern": "2:4"}, STATIC]))
     assert spec.listed[0].stages[0].sparsity == 0.5
+
+
+def test_a_chain_does_not_begin_with_an_artifact():
+    model = {"torch": "model.py:build", "weights": "artifact://w.safetensors"}
+    assert "the model is an artifact; give it with paths of files" in refusal(PRUNE, model=model)
