@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from inc_mlflow.errors import LedgerError
 from inc_mlflow.files import canonical_json, sha256_text
@@ -38,7 +38,13 @@ class Rank(Frozen):
     """Upper end; None in entries from before it was kept: such a speed-up counts as exact."""
     accuracy: float
     """The metric, or its negative where lower is better."""
-    size_bytes: int
+    size_bytes: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.speedup_high is not None and self.speedup_high < self.speedup:
+            raise ValueError("speedup_high is below speedup, the lower end")
+        return self
 
 
 class LedgerEntry(Frozen):

@@ -38,7 +38,8 @@ def test_a_champion_since_under_the_same_conditions_stays_only_if_it_is_better(
     store, requested, faster, outcome
 ):
     ours = rank_of(store, requested)
-    store.promote("f" * 64, standing=ours.model_copy(update={"speedup": ours.speedup + faster}))
+    bounds = {"speedup": ours.speedup + faster, "speedup_high": ours.speedup_high + faster}
+    store.promote("f" * 64, standing=ours.model_copy(update=bounds))
     decision = process_untrusted_request(store.stores, requested, OWN)
     assert decision.outcome == outcome
     assert store.champion() == ("2" if outcome == "promoted" else "1")

@@ -5,7 +5,6 @@ tests of speeds and their bounds take the length that users get.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,18 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.at_start_of_programs import at_start
+
 CONSTANTS = {
     "inc_mlflow.measure.timing.cpu_time": {"GENERATIONS": 1, "SECONDS": 0.2},
     "inc_mlflow.steps.measure.benchmark": {"PROFILED_SECONDS": 0.2},
 }
-_HOOK = Path(__file__).with_name("changed_constants")
-"""Folder with the file by which a process that a test starts takes the constants."""
 
 
 def brief(*folders: Path) -> dict[str, str]:
     """Return the environment of a process whose benchmarks are short, with these folders to import from."""
-    paths = [str(_HOOK), *map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"PYTHONPATH": os.pathsep.join(paths), "TESTS_CHANGED_CONSTANTS": json.dumps(CONSTANTS)}
+    return at_start(*folders) | {"TESTS_CHANGED_CONSTANTS": json.dumps(CONSTANTS)}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.at_start_of_programs import at_start
 from tests.support.programs import Program, free_port, listens
 
 _CONFIG = """
@@ -40,7 +41,7 @@ class MlflowServer(Program):
         options += ["--backend-store-uri", backend_uri, "--artifacts-destination", artifacts]
         options += ["--app-name", "basic-auth"] if users else []
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_ABOUT_US)}
-        environment = plain | _environment(folder) | dict(more)
+        environment = plain | at_start() | _environment(folder) | dict(more)
         command = [sys.executable, "-m", "mlflow", "server", *options]
         super().__init__(command, folder / "server.log", lambda: listens(port), environment)
 

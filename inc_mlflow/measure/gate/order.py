@@ -79,9 +79,14 @@ def _ordered(places: Iterable[_Place]) -> list[_Place]:
 def _split(
     places: list[_Place], first: Callable[[list[_Place]], Callable[[_Place], bool]]
 ) -> Iterator[list[_Place]]:
-    """Yield the places that come first, then those of the rest, each in the order that they had."""
+    """Yield the places that come first, then those of the rest, each in the order that they had.
+
+    Raises ValueError where none comes first: bounds the wrong way round compare with nothing.
+    """
     while places:
         chosen = list(map(first(places), places))
+        if not any(chosen):
+            raise ValueError(f"no row comes first: {places[0]} is not itself within its bounds")
         yield list(compress(places, chosen))
         places = list(compress(places, map(not_, chosen)))
 

@@ -37,6 +37,13 @@ def shown_name(tensor: str) -> str:
     return tensor.removesuffix(":0")
 
 
+def keep_types(node: "NodeDef", types: Mapping[str, int]) -> None:
+    """Replace all attributes of a node by types."""
+    node.attr.clear()
+    for name, kind in types.items():
+        node.attr[name].type = kind
+
+
 def all_nodes(graph: "GraphDef") -> Iterator["NodeDef"]:
     """Yield the nodes of a graph and of its functions."""
     yield from graph.node

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from inc_mlflow.sources.source import framework_call
+from inc_mlflow.sources.tensorflow.harmless_operators import refuse_unsafe
 from inc_mlflow.sources.tensorflow.inline import inlined
 from inc_mlflow.sources.tensorflow.placeholders import Ends, fixed_placeholders
-from inc_mlflow.sources.tensorflow.unsafe_operators import refuse_unsafe
 
 if TYPE_CHECKING:
     from tensorflow.core.framework.graph_pb2 import GraphDef

@@ -8,6 +8,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.sources.source import Converted
 from inc_mlflow.sources.tensorflow.frozen_graph import FrozenGraph
 from inc_mlflow.sources.tensorflow.graph_session import GraphSession
+from inc_mlflow.sources.tensorflow.harmless_operators import refuse_unsafe
 from inc_mlflow.sources.tensorflow.to_onnx import CHANNELS_FIRST, OnnxGraph, to_onnx
 
 
@@ -15,6 +16,8 @@ class OpenedGraph:
     """A model in memory; see ``OpenedSource``."""
 
     def __init__(self, where: str, frozen: FrozenGraph) -> None:
+        """Raise ModelError where the graph is not known to stay inside the model, however it was made."""
+        refuse_unsafe(where, frozen.graph)
         self._where, self._frozen = where, frozen
 
     def convert(self, target: Path) -> Converted:

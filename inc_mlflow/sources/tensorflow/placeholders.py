@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import ModelError
 from inc_mlflow.sources.source import framework_call
-from inc_mlflow.sources.tensorflow.frozen_graph import node_name, shown_name, tensor_name
+from inc_mlflow.sources.tensorflow.frozen_graph import keep_types, node_name, shown_name, tensor_name
+from inc_mlflow.sources.tensorflow.shape_graph import keep_harmless
 from inc_mlflow.sources.tensorflow.sub_graph import ancestors, sub_graph
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def fixed_placeholders(where: str, graph: "GraphDef", ends: Ends) -> tuple["Grap
             continue
         if node.op == WITH_DEFAULT:
             node.op = "Identity"
-            _keep_attributes(node, {"T": node.attr["dtype"].type})
+            keep_types(node, {"T": node.attr["dtype"].type})
         elif node.op in PLACEHOLDERS:
             value = _fixed_at(node)
             if value is None:
@@ -112,7 +113,7 @@ def _fix(node: "NodeDef", value: bool | float) -> None:
 
     kind = node.attr["dtype"].type
     node.op = "Const"
-    _keep_attributes(node, {"dtype": kind})
+    keep_types(node, {"dtype": kind})
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype=kind))
 
 
@@ -130,21 +131,16 @@ def _cut(where: str, graph: "GraphDef", part: "GraphDef", inputs: Sequence[str])
         return
     import tensorflow as tf
 
+    before = sub_graph(graph, inside)
+    keep_harmless(where, before)
     with tf.Graph().as_default() as whole, framework_call(f"{where}: TensorFlow does not take its graph"):
-        tf.import_graph_def(sub_graph(graph, inside), name="")
+        tf.import_graph_def(before, name="")
     for name, node in inside.items():
         tensor = whole.get_tensor_by_name(f"{name}:0")
         node.op = "Placeholder"
         del node.input[:]
-        _keep_attributes(node, {"dtype": tensor.dtype.as_datatype_enum})
+        keep_types(node, {"dtype": tensor.dtype.as_datatype_enum})
         node.attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
-
-
-def _keep_attributes(node: "NodeDef", types: dict[str, Any]) -> None:
-    """Replace all attributes by types."""
-    node.attr.clear()
-    for name, kind in types.items():
-        node.attr[name].type = kind
 
 
 def _there_are(graph: "GraphDef") -> str:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from inc_mlflow.errors import ModelError
 from inc_mlflow.sources.source import framework_call
 from inc_mlflow.sources.tensorflow.frozen_graph import node_name
+from inc_mlflow.sources.tensorflow.harmless_operators import RESTORING, refuse_unsafe
 from inc_mlflow.sources.tensorflow.model_part import model_part
 from inc_mlflow.sources.tensorflow.placeholders import Ends
 from inc_mlflow.sources.tensorflow.sub_graph import sub_graph
-from inc_mlflow.sources.tensorflow.unsafe_operators import refuse_unsafe
 
 if TYPE_CHECKING:
     from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -32,9 +32,10 @@ def restored_graph(
             f"{where}: its graph has no saver, so its variables cannot be read; give a frozen graph"
         )
     part, notes = model_part(where, whole, ends)
-    _add_saver(part, sub_graph(whole, [saver.restore_op_name, saver.filename_tensor_name]))
+    restoring = sub_graph(whole, [saver.restore_op_name, saver.filename_tensor_name])
+    refuse_unsafe(where, restoring, besides=RESTORING)
+    _add_saver(part, restoring)
     _add_reads(part)
-    refuse_unsafe(where, part)
     outputs = list(dict.fromkeys(node_name(tensor) for tensor in ends.outputs))
     with (
         framework_call(f"{where}: TensorFlow cannot restore it"),
@@ -47,7 +48,7 @@ def restored_graph(
         frozen = tf.compat.v1.graph_util.convert_variables_to_constants(
             session, session.graph.as_graph_def(), outputs
         )
-    return frozen, notes
+    return sub_graph(frozen, ends.outputs), notes
 
 
 def _add_saver(part: "GraphDef", saver: "GraphDef") -> None:

@@ -71,6 +71,12 @@ def test_of_two_ranks_the_one_comes_first_that_does_so_in_a_table(one, two):
     assert found == ((False, False) if equal else (first == "one", first == "two"))
 
 
+@pytest.mark.parametrize("bounds", [(2.0, 1.9, 7, 0.9), (2.0, 2.1, -7, 0.9)])
+def test_bounds_the_wrong_way_round_end_with_an_error_and_not_never(bounds):
+    with pytest.raises(ValueError, match="no row comes first"):
+        in_order([row("one", *bounds)], True)
+
+
 def test_the_smaller_file_outranks_a_larger_one_that_is_not_shown_to_be_faster():
     small, large = ranked((2.80, 2.92, 17_000_000, 0.9)), ranked((2.85, 2.97, 53_000_000, 0.9))
     assert outranks(small, large)

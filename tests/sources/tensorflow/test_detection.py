@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 JOB = """
 version: 1
-name: ssd
+name: {name}
 model: {model}
 data:
   calibration: {{path: calib.npz}}
@@ -58,15 +58,14 @@ def test_the_baseline_detects_what_tensorflow_detects(folder, kind, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "model",
+    ("kind", "model"),
     [
-        f"{{graph: ssd.pb, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}",
-        f"{{checkpoint: ssd.ckpt, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}",
+        ("graph", f"{{graph: ssd.pb, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}"),
+        ("checkpoint", f"{{checkpoint: ssd.ckpt, outputs: [{', '.join(ssd_graph.MODEL[:3])}]}}"),
     ],
-    ids=["graph", "checkpoint"],
 )
-def test_a_job_ends_with_a_verdict_of_map(folder, model, call):
-    (folder / "job.yaml").write_text(JOB.format(model=model))
+def test_a_job_ends_with_a_verdict_of_map(folder, kind, model, call):
+    (folder / "job.yaml").write_text(JOB.format(name=f"ssd-{kind}", model=model))
     code, out, err = call("run", folder / "job.yaml", "--json")
     assert code in (0, 3, 4), err
     result = json.loads(out)

@@ -95,6 +95,14 @@ def test_what_is_no_entry_is_refused_in_one_line(text):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("forged", [{"speedup_high": 1.9}, {"size_bytes": -7}])
+def test_a_rank_that_compares_with_nothing_is_no_entry(forged):
+    rank = Rank(conditions="c", speedup=2.0, speedup_high=2.1, accuracy=0.9, size_bytes=7)
+    entry = chain(["faster"])[0].model_copy(update={"standing": rank.model_copy(update=forged)})
+    with pytest.raises(LedgerError, match="is no entry; it was altered"):
+        LedgerEntry.parse(entry.text())
+
+
 def test_an_entry_in_another_form_is_refused():
     with pytest.raises(LedgerError, match="not in its canonical form"):
         LedgerEntry.parse(" " + chain(["why"])[0].text())
