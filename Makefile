@@ -36,6 +36,7 @@ demo: $(BASE)  ## a real model, from FP32 to a promoted INT8 champion
 
 test: $(DEV) $(TF_DEV)  ## everything but the long tests
 	tests/servers/install.sh
+	$(BIN)/python tests/licences.py $(TF_VENV)/bin/python
 	$(TF_VENV)/bin/python -m pytest -m "tensorflow and not long" -rs $(TF_TESTS)
 	$(BIN)/python -m pytest -m "not long and not quiet and not tensorflow" -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "quiet and not long" -rs

@@ -1,5 +1,6 @@
 """Places a Kubeflow task on a pool: its nodes, and the resources that it gets there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import SpecError
@@ -51,6 +52,12 @@ def _choose_nodes(task: "PipelineTask", hardware: PoolSpec) -> None:
 
 
 def _give(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
+    # At each setting KFP reads the source of every caller up the stack: a new thread has hardly any.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_set_resources, task, hardware, cpu).result()
+
+
+def _set_resources(task: "PipelineTask", hardware: PoolSpec, cpu: int) -> "PipelineTask":
     # Requests equal to limits: no pod takes CPUs that another one was promised, and layouts are planned on
     # whole CPUs.
     task.set_cpu_request(str(cpu)).set_cpu_limit(str(cpu))

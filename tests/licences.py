@@ -1,4 +1,7 @@
-"""Refuse a dependency whose licence does not allow use in an Apache-2.0 project: copyleft or unknown."""
+"""Refuse a dependency whose licence does not allow use in an Apache-2.0 project: copyleft or unknown.
+
+Run as ``python tests/licences.py [PYTHON]``, where PYTHON is that of another environment to look at.
+"""
 
 import json
 import subprocess
@@ -6,7 +9,7 @@ import sys
 
 ALLOWED = ("apache", "bsd", "mit", "isc", "python software foundation", "psf", "mozilla public license 2.0", "mpl-2.0",
            "unlicense", "public domain", "hpnd", "cmu", "cc0", "zlib", "0bsd", "blueoak")  # fmt: skip
-KNOWN = {"huey": "MIT", "skops": "MIT"}
+KNOWN = {"huey": "MIT", "namex": "Apache-2.0", "skops": "MIT"}
 """Packages whose metadata names no licence -> the one in their licence file."""
 APART = {
     "psycopg2-binary": "LGPL: MLflow's server in tests/servers loads it, nothing of this project does or ships it"
@@ -20,6 +23,7 @@ def main() -> int:
         sys.executable,
         "-m",
         "piplicenses",
+        f"--python={sys.argv[1] if len(sys.argv) > 1 else sys.executable}",
         "--format=json",
         "--from=mixed",
         "--ignore-packages",

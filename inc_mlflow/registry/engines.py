@@ -1,6 +1,7 @@
 """Registry of engines, which run and compress models. Targets are ``Engine`` objects of engines/engine.py."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from inc_mlflow.registry.table import Entry, Registry
@@ -22,6 +23,8 @@ class EngineEntry(Entry):
 
     packages: tuple[str, ...] = ()
     """Distributions whose versions belong to the evidence, if they are installed."""
+    own_sources: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of models that it takes as they are, without a framework -> summary."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -31,6 +34,7 @@ ENGINES: "Registry[Engine]" = Registry(
             "inc_mlflow.engines.onnxruntime.engine:ENGINE",
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
+            own_sources={"onnx": "ONNX: an .onnx file, here or at s3://; its path alone"},
         ),
         PARTS: EngineEntry(
             "inc_mlflow.engines.parts.engine:ENGINE",

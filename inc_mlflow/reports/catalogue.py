@@ -17,7 +17,7 @@ from inc_mlflow.registry.sources import SOURCES
 def catalogue(what: str) -> dict[str, str]:
     """Return name -> summary; UnknownNameError lists the kinds."""
     kinds: dict[str, Callable[[], dict[str, str]]] = {
-        "sources": lambda: _summaries(SOURCES),
+        "sources": lambda: _own_sources() | _summaries(SOURCES),
         "engines": lambda: _summaries(ENGINES),
         "methods": _methods,
         "metrics": lambda: _summaries(METRICS, _facts),
@@ -30,6 +30,14 @@ def catalogue(what: str) -> dict[str, str]:
             f"list: no {what!r}{did_you_mean(what, list(kinds))}; there are {', '.join(kinds)}"
         )
     return kinds[what]()
+
+
+def _own_sources() -> dict[str, str]:
+    """Return the kinds of models that engines take as they are."""
+    found: dict[str, str] = {}
+    for name in ENGINES:
+        found |= getattr(ENGINES.entry(name), "own_sources", {})
+    return found
 
 
 def _methods() -> dict[str, str]:

@@ -58,10 +58,13 @@ def describe_framework(spec: SourceSpec, root: Path, inputs: Collection[TensorSp
 def load_framework(folder: Path, settings: RunSettings) -> FrameworkModel:
     """Load the model in this process, which must not have loaded a framework before: threads are set first.
 
+    It runs as the framework does by default.
+
     Raises MissingExtraError where the framework is not installed, and what opening the model raises.
     """
     os.environ |= dict.fromkeys(_THREADS, str(settings.threads)) | {_BETWEEN: "1"}
     request = Request.load(folder)
     SOURCES.check_packages(request.kind)
     opened = SOURCES.get(request.kind).open(request.spec, Path(request.root))
+    opened.use_default_speed(settings.threads)
     return FrameworkModel.of(opened, settings.axes or RowAxes({}), request.inputs, request.spec.where)

@@ -46,6 +46,13 @@ class OpenedSource(Protocol):
         """
         ...
 
+    def use_default_speed(self, threads: int) -> None:
+        """Run from now on as the framework does by default, on ``threads``.
+
+        What is timed is the framework as people run it, with fusions that are fast and not exact.
+        """
+        ...
+
 
 class ModelSource(Protocol):
     """Knows one kind of model."""

@@ -6,6 +6,7 @@ import pytest
 
 from inc_mlflow.search import budget as module
 from inc_mlflow.search.budget import Budget, Cost, Spent
+from tests.support.ticking_clock import TickingClock
 
 
 def test_a_budget_counts_what_earlier_runs_used_and_stops_before_it_is_exceeded():
@@ -30,22 +31,8 @@ def test_a_person_s_budget_is_in_seconds_and_knows_no_other_limit():
         pass
 
 
-class Clock:
-    """Work that takes a second of wall time and three of CPU time, each time one looks."""
-
-    def __init__(self):
-        self.looks = 0
-
-    def monotonic(self):
-        return float(self.looks)
-
-    def process_time(self):
-        self.looks += 1
-        return 3.0 * self.looks
-
-
 def test_what_is_done_counts_and_also_what_fails(monkeypatch):
-    monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(module, "time", TickingClock(cpu=3.0))
     budget = Budget(Cost(8.0, math.inf))
     with budget.spending(Cost()):
         pass
@@ -63,7 +50,7 @@ def test_a_part_is_a_share_of_the_limits():
 
 
 def test_work_inside_other_work_counts_once(monkeypatch):
-    monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(module, "time", TickingClock(cpu=3.0))
     budget = Budget(Cost(100.0, math.inf))
     with budget.spending(Cost()) as outer:
         with budget.spending(Cost()) as inner:
@@ -75,7 +62,7 @@ def test_work_inside_other_work_counts_once(monkeypatch):
 
 
 def test_work_that_has_begun_is_heeded_by_what_it_asks_for(monkeypatch):
-    monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(module, "time", TickingClock(cpu=3.0))
     budget = Budget(Cost(5.0, math.inf))
     with budget.spending(Cost()), pytest.raises(Spent), budget.spending(Cost(3.0)):
         pass
@@ -86,7 +73,7 @@ def test_work_that_has_begun_is_heeded_by_what_it_asks_for(monkeypatch):
     [(Cost(80.0, math.inf), [(5.0, 80.0), (8.0, 80.0)]), (Cost(math.inf, 9.0), [(2.0, 9.0), (3.0, 9.0)])],
 )
 def test_what_is_used_so_far_holds_the_work_that_is_being_done(monkeypatch, limit, seen):
-    monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(module, "time", TickingClock(cpu=3.0))
     budget = Budget(limit, Cost(2.0, 1.0))
     with budget.spending(Cost()):
         assert [budget.so_far(), budget.so_far()] == seen

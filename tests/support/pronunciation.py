@@ -10,36 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.arrays import Arrays
+from tests.support.greedy_decoding import decoder_job, decoding, score, write_files
 
 HIDDEN, LONGEST, PAD, WORD_END = 256, 20, 0, 2
 LETTERS = ["<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz"]
-RUN = f'''"""Greedy decoding, one word at a time."""
-
-import numpy as np
-
-START, END, LONGEST = 2, 3, {LONGEST}
-
-
-def pronounce(parts, inputs):
-    found = np.zeros((len(inputs["letters"]), LONGEST), np.int64)
-    for row, letters in enumerate(inputs["letters"]):
-        state = parts["encoder"]({{"letters": letters[letters > 0][None]}})["state"]
-        token = np.array([START])
-        for step in range(LONGEST):
-            out = parts["decoder"]({{"token": token, "state": state}})
-            token, state = out["logits"].argmax(axis=1), out["next"]
-            if token[0] == END:
-                break
-            found[row, step] = token[0]
-    return {{"phonemes": found}}
-'''
-METRIC = """def same(outputs, labels, reference):
-    return (outputs["phonemes"] == labels).all(axis=1).astype(float)
-"""
+CODE = {
+    "run.py": decoding("pronounce", "phonemes", 2, LONGEST),
+    "rules.py": "STOP = 3\n",
+    "metric.py": score("phonemes", "all"),
+}
 
 
 def wheel_file(package: str, file: str) -> Path | None:
@@ -63,11 +45,6 @@ def write_job(folder: Path, rows: dict[str, int], **changes: object) -> Path:
     """Write graphs, code, words and job into a folder; return the path of the job."""
     arrays = weights()
     assert arrays is not None
-    for name, graph in (("encoder", _encoder(arrays)), ("decoder", _decoder(arrays))):
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-        onnx.save(model, folder / f"{name}.onnx")
-    (folder / "run.py").write_text(RUN)
-    (folder / "metric.py").write_text(METRIC)
     drawn = _words()
     for name, count in rows.items():
         taken, drawn = drawn[:count], drawn[count:]
@@ -77,19 +54,9 @@ def write_job(folder: Path, rows: dict[str, int], **changes: object) -> Path:
             letters=letters,
             phonemes=np.array([_filled(sounds, LONGEST) for _, sounds in taken]),
         )
-    job = {
-        "version": 1,
-        "name": "pronunciation",
-        "model": {
-            "parts": {"encoder": "encoder.onnx", "decoder": "decoder.onnx"},
-            "pipeline": "run.py:pronounce",
-            "outputs": ["phonemes"],
-        },
-        "data": {name: {"path": f"{name}.npz", "label": "phonemes"} for name in rows},
-        "metric": {"callable": "metric.py:same", "range": [0, 1]},
-    }
-    (folder / "job.yaml").write_text(yaml.safe_dump(job | changes, sort_keys=False))
-    return folder / "job.yaml"
+    graphs = {"encoder": _encoder(arrays), "decoder": _decoder(arrays)}
+    job = decoder_job("pronunciation", "pronounce", "phonemes", rows) | changes
+    return write_files(folder, graphs, 18, CODE, job)
 
 
 def _words() -> list[tuple[list[int], list[int]]]:

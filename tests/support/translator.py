@@ -9,70 +9,34 @@ from typing import Any
 
 import numpy as np
 import onnx
-import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from inc_mlflow.spec import Job, JobSpec
+from tests.support.greedy_decoding import decoder_job, decoding, score, write_files
 
 LETTERS, TOKENS, WIDTH, LENGTH, STEPS = 40, 8, 64, 6, 5
 ROWS = {"calibration": 24, "tuning": 40, "validation": 120}
-RUN = f'''"""Greedy decoding."""
-
-import numpy as np
-from rules import STOP
-
-
-def translate(parts, inputs):
-    found = np.zeros((len(inputs["letters"]), {STEPS}), np.int64)
-    for row, letters in enumerate(inputs["letters"]):
-        state = parts["encoder"]({{"letters": letters[letters > 0][None]}})["state"]
-        token = np.array([0])
-        for step in range({STEPS}):
-            out = parts["decoder"]({{"token": token, "state": state}})
-            token, state = out["logits"].argmax(axis=1), out["next"]
-            if token[0] == STOP:
-                break
-            found[row, step] = token[0]
-    return {{"tokens": found}}
-'''
-METRIC = """def same(outputs, labels, reference):
-    return (outputs["tokens"] == labels).mean(axis=1)
-"""
+RUN = decoding("translate", "tokens", 0, STEPS)
 
 
 def write_job(folder: Path, **changes: Any) -> Path:
     """Write parts, code, rows and job into a folder; return the path of the job."""
-    folder.mkdir(exist_ok=True)
-    for name, graph in (("encoder", _encoder()), ("decoder", _decoder())):
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        onnx.save(model, folder / f"{name}.onnx")
-    (folder / "run.py").write_text(RUN)
-    (folder / "rules.py").write_text(f"STOP = {TOKENS - 1}\n")
-    (folder / "metric.py").write_text(METRIC)
-    (folder / "job.yaml").write_text(yaml.safe_dump(job_data() | changes, sort_keys=False))
+    code = {"run.py": RUN, "rules.py": f"STOP = {TOKENS - 1}\n", "metric.py": score("tokens", "mean")}
+    graphs = {"encoder": _encoder(), "decoder": _decoder()}
+    path = write_files(folder, graphs, 17, code, job_data() | changes)
     random = np.random.default_rng(5)
     for name, count in ROWS.items():
         letters = random.integers(1, LETTERS, (count, LENGTH))
         letters[np.arange(LENGTH) >= random.integers(4, LENGTH + 1, (count, 1))] = 0
         np.savez(folder / f"{name}.npz", letters=letters, tokens=np.zeros((count, STEPS), np.int64))
-    job = Job.load(folder / "job.yaml")
     for name in ROWS:
-        _label(job, folder / f"{name}.npz")
-    return folder / "job.yaml"
+        _label(Job.load(path), folder / f"{name}.npz")
+    return path
 
 
 def job_data() -> dict[str, Any]:
     """Return the job as plain data."""
-    return {
-        "version": 1,
-        "name": "translator",
-        "model": {
-            "parts": {"encoder": "encoder.onnx", "decoder": "decoder.onnx"},
-            "pipeline": "run.py:translate",
-            "outputs": ["tokens"],
-        },
-        "data": {name: {"path": f"{name}.npz", "label": "tokens"} for name in ROWS},
-        "metric": {"callable": "metric.py:same", "range": [0, 1]},
+    return decoder_job("translator", "translate", "tokens", ROWS) | {
         "recipes": [{"method": "dynamic"}, {"method": "static", "parts": ["decoder"]}],
         "gate": {"max_relative_drop": 0.3, "min_speedup": 0.01},
     }

@@ -64,6 +64,12 @@ class OpenedModule:
         with framework_call("model: what PyTorch computes is no array of NumPy's; return floats of 32 bits"):
             return {name: value.detach().numpy() for name, value in values.items()}
 
+    def use_default_speed(self, threads: int) -> None:
+        """Run on so many threads from now on; PyTorch is as fast as it is by default anyway."""
+        import torch
+
+        torch.set_num_threads(threads)
+
 
 def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":
     import torch

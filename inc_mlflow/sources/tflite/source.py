@@ -18,14 +18,16 @@ class LiteSource:
     def open(self, spec: LiteModel, root: Path) -> OpenedSource:
         """Load the file in LiteRT."""
         path = local_path(spec.tflite, root)
-        return OpenedLite(path, LiteInterpreter(path, spec.signature))
+        return OpenedLite(path, spec.signature)
 
 
 class OpenedLite:
     """A TFLite model in memory; see ``OpenedSource``."""
 
-    def __init__(self, path: Path, interpreter: LiteInterpreter) -> None:
-        self._path, self._interpreter = path, interpreter
+    def __init__(self, path: Path, signature: str | None = None) -> None:
+        """Raise ModelError where LiteRT does not take the file."""
+        self._path, self._signature = path, signature
+        self._interpreter = LiteInterpreter(path, signature)
 
     def convert(self, target: Path) -> Converted:
         """Write the ONNX file."""
@@ -42,6 +44,10 @@ class OpenedLite:
     def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
         """Run the file; no layer is known: LiteRT reuses the memory of what lies inside."""
         return self._interpreter(inputs)
+
+    def use_default_speed(self, threads: int) -> None:
+        """Run on so many threads from now on; LiteRT is as fast as it is by default anyway."""
+        self._interpreter = LiteInterpreter(self._path, self._signature, threads)
 
 
 SOURCE = LiteSource()

@@ -7,25 +7,12 @@ import pytest
 from inc_mlflow.search import budget as module
 from inc_mlflow.search.budget import Budget, Cost, Spent
 from inc_mlflow.steps.compress.answers import Answers, answers_cost
-
-
-class Clock:
-    """A second passes at each look."""
-
-    def __init__(self):
-        self.looks = 0
-
-    def monotonic(self):
-        return float(self.looks)
-
-    def process_time(self):
-        self.looks += 1
-        return float(self.looks)
+from tests.support.ticking_clock import TickingClock
 
 
 @pytest.fixture
 def budget(monkeypatch):
-    monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(module, "time", TickingClock())
     return Budget(Cost(1000.0, math.inf))
 
 
