@@ -6,7 +6,9 @@ from inc_mlflow.components._base import component
 
 
 @component
-def import_model(job: str, root: str, baseline: dsl.Output[dsl.Model]) -> None:
+def import_model(
+    job: str, root: str, baseline: dsl.Output[dsl.Model], model: dsl.Input[dsl.Model] = None
+) -> None:
     """Write the baseline: the source at a current opset, folded, checked against the source on real rows."""
     from pathlib import Path
 
@@ -14,4 +16,4 @@ def import_model(job: str, root: str, baseline: dsl.Output[dsl.Model]) -> None:
     from inc_mlflow.steps.prepare.import_model import import_model
     from inc_mlflow.steps.step import load_job
 
-    baseline.metadata.update(facts(import_model(load_job(job, root), Path(baseline.path))))
+    baseline.metadata.update(facts(import_model(load_job(job, root, artifact=model), Path(baseline.path))))

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kfp import dsl
-
 from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
 
@@ -15,20 +13,15 @@ def cross_hardware(graph: Graph) -> "GraphComponent":
     """Build the pipeline of one job: each pool of ``search.pools`` makes candidates, each measures all."""
     ending = promotion(graph)
 
-    @dsl.pipeline(
-        name="cross-hardware",
-        description="Find INT8 candidates on several kinds of hardware; judge them on all of them.",
-    )
-    def cross_hardware(job: str, root: str = ".", tracking_uri: str = "") -> None:
-        """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
-        tasks = graph.tasks(job, root, tracking_uri)
+    def body(tasks: Tasks) -> None:
         with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
             models = {"baseline": baseline, "champion": champion, "candidates": _candidates(tasks, baseline)}
             judge_and_promote(tasks, models, measure(tasks, models), ending)
 
-    return cross_hardware
+    says = "Find INT8 candidates on several kinds of hardware; judge them on all of them."
+    return graph.pipeline(body, "cross-hardware", says)
 
 
 def _candidates(tasks: Tasks, baseline: Any) -> Any:

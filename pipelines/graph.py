@@ -1,9 +1,9 @@
 """Makes the tasks of one job's pipeline: inline or in containers, each on its pool."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
 
@@ -14,7 +14,10 @@ from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.pipelines.kubernetes_settings import apply_settings
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
-from inc_mlflow.spec.source import image_of
+from inc_mlflow.spec.source import image_of, of_artifact
+
+if TYPE_CHECKING:
+    from kfp.dsl.graph_component import GraphComponent
 
 OF_THE_SOURCE = ("import_model",)
 """Steps that run the framework of the job's model; all others take what it became."""
@@ -41,10 +44,32 @@ class Graph:
     shards: int = SHARDS
     """Number of shards of calibration and evaluation in the pipeline ``sharded``."""
 
-    def tasks(self, job: Any, root: Any, tracking_uri: Any) -> "Tasks":
-        """Begin a pipeline's body; the arguments are its parameters."""
+    def tasks(self, job: Any, root: Any, tracking_uri: Any, model: Any = None) -> "Tasks":
+        """Begin a pipeline's body; the arguments are its parameters, and its input if it has one."""
         session = "" if self.inline else dsl.PIPELINE_JOB_ID_PLACEHOLDER
-        return Tasks(self, {"job": job, "root": root, "tracking_uri": tracking_uri, "session": session})
+        artifact = {} if model is None else {"model": model}
+        known = {"job": job, "root": root, "tracking_uri": tracking_uri, "session": session}
+        return Tasks(self, known | artifact)
+
+    def pipeline(self, body: Callable[["Tasks"], None], name: str, description: str) -> "GraphComponent":
+        """Return a pipeline whose tasks ``body`` adds.
+
+        Its parameters are ``job``, the job's canonical text, ``root``, where its relative paths start, and
+        ``tracking_uri``. Where the job's model is an artifact, that is its input ``model``.
+        """
+        if of_artifact(self.spec.model):
+
+            def trained(
+                job: str, model: dsl.Input[dsl.Model], root: str = ".", tracking_uri: str = ""
+            ) -> None:
+                body(self.tasks(job, root, tracking_uri, model))
+
+            return dsl.pipeline(trained, name=name, description=description)
+
+        def of_job(job: str, root: str = ".", tracking_uri: str = "") -> None:
+            body(self.tasks(job, root, tracking_uri))
+
+        return dsl.pipeline(of_job, name=name, description=description)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from kfp import dsl
-
 from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
-from inc_mlflow.pipelines.graph import Graph
+from inc_mlflow.pipelines.graph import Graph, Tasks
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -15,12 +13,8 @@ def int8(graph: Graph) -> "GraphComponent":
     """Build the pipeline of one job: candidates are made on its first pool and measured on all of them."""
     ending = promotion(graph)
 
-    @dsl.pipeline(
-        name="int8", description="Calibrate, quantise, evaluate, benchmark, judge and promote one model."
-    )
-    def int8(job: str, root: str = ".", tracking_uri: str = "") -> None:
-        """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
-        tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool
+    def body(tasks: Tasks) -> None:
+        pool = graph.spec.pool
         with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
@@ -29,4 +23,6 @@ def int8(graph: Graph) -> "GraphComponent":
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
             judge_and_promote(tasks, models, measure(tasks, models), ending)
 
-    return int8
+    return graph.pipeline(
+        body, "int8", "Calibrate, quantise, evaluate, benchmark, judge and promote one model."
+    )

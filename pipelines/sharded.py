@@ -16,10 +16,8 @@ def sharded(graph: Graph) -> "GraphComponent":
     """Build the pipeline of one job with the graph's number of shards."""
     ending = promotion(graph)
 
-    @dsl.pipeline(name="sharded", description="int8 with calibration and evaluation split over pods.")
-    def sharded(job: str, root: str = ".", tracking_uri: str = "") -> None:
-        """Run one job; ``job`` is its canonical text, ``root`` where its relative paths start."""
-        tasks, pool = graph.tasks(job, root, tracking_uri), graph.spec.pool
+    def body(tasks: Tasks) -> None:
+        pool = graph.spec.pool
         with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
@@ -29,7 +27,7 @@ def sharded(graph: Graph) -> "GraphComponent":
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
             judge_and_promote(tasks, models, measure(tasks, models, _evaluate), ending)
 
-    return sharded
+    return graph.pipeline(body, "sharded", "int8 with calibration and evaluation split over pods.")
 
 
 def _ranges(tasks: Tasks, pool: str, baseline: Any) -> Any:

@@ -18,6 +18,7 @@ from inc_mlflow.pipelines.endpoint import Endpoint
 from inc_mlflow.pipelines.images import not_published
 from inc_mlflow.pipelines.secrets import refuse_secrets
 from inc_mlflow.spec import Job, TrackingSpec
+from inc_mlflow.spec.source import of_artifact
 from inc_mlflow.spec.spec_model import spec_error
 from inc_mlflow.tracking.server.connection import Server
 
@@ -52,6 +53,7 @@ def submit(
     from inc_mlflow.pipelines.client import connected_cluster
 
     PIPELINES.get(pipeline)
+    _refuse_artifact(job)
     if missing := not_published(job.spec.images):
         raise ClusterError(missing)
     refuse_secrets(job.spec.to_text(), endpoint.token)
@@ -62,6 +64,14 @@ def submit(
         package = Path(folder) / "package.yaml"
         compile_package(job, pipeline, package, registry, shards)
         return start(package, endpoint, replace(options, run_name=options.run_name or _run_name(job)))
+
+
+def _refuse_artifact(job: Job) -> None:
+    if of_artifact(job.spec.model):
+        raise SpecError(
+            "model: an artifact is made by a task, and this job's pipeline has none that does; "
+            "compile it, and call it in a pipeline of yours (docs/sources.md)"
+        )
 
 
 def with_server(job: Job) -> Job:

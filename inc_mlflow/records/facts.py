@@ -140,6 +140,8 @@ class ImportRecord(Record):
     """What a user should know about the baselines, one line each."""
     framework_source: FrameworkSource | None = None
     """None where the source is what the engine takes. Else the digest above is of all files of the model."""
+    kept_source: str | None = None
+    """Copy of the source in the step's folder, where it came as an artifact, which other steps do not see."""
 
     @property
     def model_sha256(self) -> str:

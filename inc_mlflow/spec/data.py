@@ -26,6 +26,8 @@ LARGEST = 100_000
 """More pixels, or rows at a time, than memory holds: a larger number is a slip."""
 _ALWAYS_WRITTEN = {"layout": "NCHW", "color": "RGB"}
 """What job texts written by earlier versions say of every split, whatever its format."""
+ARTIFACT = "artifact://"
+"""What paths inside a model artifact begin with, which a task of a user's own pipeline makes."""
 
 
 def possible_path(path: str) -> str:
@@ -35,7 +37,8 @@ def possible_path(path: str) -> str:
     return path
 
 
-def _supported(path: str) -> str:
+def supported_path(path: str) -> str:
+    """Return the path; raise ValueError for an address of no store, and as ``possible_path``."""
     if is_remote(path):
         try:
             Address.parse(path)
@@ -44,12 +47,30 @@ def _supported(path: str) -> str:
     return possible_path(path)
 
 
+def in_artifact(path: str) -> bool:
+    """Tell whether a path is one inside the artifact."""
+    return path.startswith(ARTIFACT)
+
+
+def inside_artifact(path: str) -> str:
+    """Return a path inside the artifact; raise ValueError where it would lead out of it."""
+    if path.startswith(f"{ARTIFACT}/") or ".." in path.removeprefix(ARTIFACT).split("/"):
+        raise ValueError(f"{path} leaves the artifact; give a path inside it, as {ARTIFACT}NAME")
+    return possible_path(path)
+
+
+def _model_path(path: str) -> str:
+    return inside_artifact(path) if in_artifact(path) else supported_path(path)
+
+
 LocalPath = Annotated[str, AfterValidator(possible_path)]
 """A path relative to the job file."""
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$"), AfterValidator(possible_path)]
 """A function in a file of the user's, as file.py:function."""
-RemotePath = Annotated[str, AfterValidator(_supported)]
+RemotePath = Annotated[str, AfterValidator(supported_path)]
 """A path relative to the job file, or the address of a remote file."""
+ModelPath = Annotated[str, AfterValidator(_model_path)]
+"""A path relative to the job file, the address of a remote file, or a path inside the artifact."""
 
 
 class FormatOptions(SpecModel):

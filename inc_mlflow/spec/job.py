@@ -22,7 +22,7 @@ from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
 from inc_mlflow.registry.methods import image_of_methods, image_of_trainers, method_name
 from inc_mlflow.spec.benchmark import BenchmarkSpec
 from inc_mlflow.spec.bundle import Bundle
-from inc_mlflow.spec.data import DataSpec, RemotePath, possible_path
+from inc_mlflow.spec.data import DataSpec, ModelPath, possible_path
 from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
 from inc_mlflow.spec.metric import MetricSpec
@@ -79,14 +79,14 @@ class JobSpec(SpecModel):
         ),
     ] = (DEFAULT_ENGINE,)
     model: Annotated[
-        Annotated[RemotePath, Tag("one_")]
+        Annotated[ModelPath, Tag("one_")]
         | Annotated[PartsSpec, Tag("several_")]
         | Annotated[AnySource, Tag("source_")],
         Discriminator(_form_of_model),
         Field(
             description="The source, as an .onnx file, relative to the job file or s3://bucket/path; "
             "a framework's model, as {torch: model.py:build, weights: w.safetensors} (list sources); "
-            "or the parts of a model of several graphs, and the function that runs them."
+            "artifact://path in a task's artifact; or the parts of a model of parts, and their function."
         ),
     ]
     data: DataSpec

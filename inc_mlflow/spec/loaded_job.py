@@ -8,11 +8,13 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.sources import converter
 from inc_mlflow.remote import local_path
+from inc_mlflow.spec.artifact import check_artifact, located
+from inc_mlflow.spec.data import ARTIFACT
 from inc_mlflow.spec.job import JobSpec
 from inc_mlflow.spec.layout import Layout
 from inc_mlflow.spec.parts import PartsSpec
 from inc_mlflow.spec.placement import LOCAL, PoolSpec
-from inc_mlflow.spec.source import SourceSpec
+from inc_mlflow.spec.source import SourceSpec, of_artifact
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Job:
     on: str | None = None
     """Pool of this process; None where nothing is measured, or on the first pool."""
     converted: Path | None = None
-    """ONNX file that the import made of a framework's model; None before, and for other models."""
+    """ONNX file that the import kept of a framework's model or an artifact; None before, and for others."""
+    artifact: Path | None = None
+    """The model artifact that this process was given."""
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:
@@ -55,17 +59,39 @@ class Job:
         file then. Raises MissingExtraError where the framework is not installed, ModelError where it does not
         convert.
         """
-        if isinstance(self.spec.model, PartsSpec):
-            return self.spec.model.source(self.root)
-        if isinstance(self.spec.model, SourceSpec):
-            return self.converted or converter()(self.spec.model, self.root)
-        return local_path(self.spec.model, self.root)
+        if self.converted is not None:
+            return self.converted
+        source = self.source
+        if isinstance(source, PartsSpec):
+            return source.source(self.root)
+        if isinstance(source, SourceSpec):
+            return converter()(source, self.root)
+        return local_path(source, self.root)
+
+    @property
+    def source(self) -> str | PartsSpec | SourceSpec:
+        """The job's model, with local paths for those in an artifact.
+
+        Raises SpecError where this process has no artifact, ModelError where it is not what the job says.
+        """
+        model = self.spec.model
+        if not of_artifact(model) or isinstance(model, PartsSpec):
+            return model
+        if self.artifact is None:
+            raise SpecError(
+                f"model: {ARTIFACT}… is made by a task of a pipeline of yours, which runs this job; "
+                "see docs/sources.md, or give a path"
+            )
+        check_artifact(self.artifact)
+        if isinstance(model, SourceSpec):
+            return model.located(self.artifact)
+        return str(located(model, self.artifact))
 
     @property
     def source_files(self) -> list[Path]:
         """All files of the source as it was given."""
-        if isinstance(self.spec.model, SourceSpec):
-            return self.spec.model.files(self.root)
+        if isinstance(source := self.source, SourceSpec):
+            return source.files(self.root)
         return ENGINES.get(self.spec.engines[0]).source_files(self.model)
 
     @property

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -15,6 +15,8 @@ from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.registry.sources import BUILT, SOURCES, source_entry
 from inc_mlflow.remote import is_remote, local_path
+from inc_mlflow.spec.artifact import located
+from inc_mlflow.spec.data import in_artifact
 from inc_mlflow.spec.spec_model import SpecModel, spec_error
 from inc_mlflow.spec.text import read_mapping
 
@@ -45,10 +47,19 @@ class SourceSpec(SpecModel):
         return {self.kind: self.where}
 
     def files(self, root: Path) -> list[Path]:
-        """Return all files of the model, which its digest is of: of folders all, of code what it imports."""
-        found = [one for path in self.paths().values() for one in _all_files(local_path(path, root))]
-        code = (root / reference.rpartition(":")[0] for reference in self.functions().values())
+        """Return all files of the model, which its digest is of: of folders all, of code what it imports.
+
+        Those inside an artifact are none of them; see ``located``.
+        """
+        paths = (path for path in self.paths().values() if not in_artifact(path))
+        found = [one for path in paths for one in _all_files(local_path(path, root))]
+        functions = (one for one in self.functions().values() if not in_artifact(one))
+        code = (root / reference.rpartition(":")[0] for reference in functions)
         return list(dict.fromkeys([*found, *(one for file in code for one in code_files(file.resolve()))]))
+
+    def located(self, artifact: Path) -> Self:
+        """Return the model with local paths for those in the artifact; raise as ``located``."""
+        return self.model_validate(located(self.model_dump(mode="json", exclude_none=True), artifact))
 
     def to_text(self) -> str:
         """Return canonical JSON."""
@@ -91,6 +102,13 @@ def source_kind(model: object) -> str | None:
     if not isinstance(model, Mapping) or "parts" in model:
         return None
     return next((name for name in SOURCES if name in model), None)
+
+
+def of_artifact(model: object) -> bool:
+    """Tell whether a job's model is, in part or whole, the artifact of a task of a user's pipeline."""
+    if isinstance(model, SourceSpec):
+        return any(map(in_artifact, (*model.paths().values(), *model.functions().values())))
+    return isinstance(model, str) and in_artifact(model)
 
 
 def image_of(model: object) -> str | None:

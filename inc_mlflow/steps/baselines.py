@@ -9,7 +9,7 @@ from inc_mlflow.records import ImportRecord, baseline_label
 from inc_mlflow.registry.engines import ENGINES
 
 CONVERTED_FOLDER = "source"
-"""Folder of an import step with the ONNX file that a framework's model became."""
+"""Folder of an import step with the ONNX file that a framework's model became, or a copy of an artifact."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,13 @@ def load_baselines(directory: Path) -> dict[str, Baseline]:
 
 
 def converted_file(directory: Path) -> Path | None:
-    """Return the ONNX file in the directory of an import step; None where no framework's model was converted.
+    """Return the source in the directory of an import step: converted, or a copy of an artifact; else None.
 
     Raises StateError where the directory has no readable record.
     """
-    source = ImportRecord.load(directory).framework_source
-    return None if source is None else directory / source.file
+    record = ImportRecord.load(directory)
+    kept = record.framework_source.file if record.framework_source else record.kept_source
+    return None if kept is None else directory / kept
 
 
 def baseline_path(directory: Path, engine: str, reference: str) -> Path:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from inc_mlflow.errors import IncError, StateError
 from inc_mlflow.files import errors_name, sync_entry, writable, write_text
 from inc_mlflow.records import Record
 from inc_mlflow.remote import unpack
 from inc_mlflow.spec import LOCAL, Job, JobSpec, SourceSpec
+from inc_mlflow.spec.source import of_artifact
 from inc_mlflow.steps import failure
 from inc_mlflow.steps.baselines import converted_file
 from inc_mlflow.steps.finished import FINISHED_MARK, finished, mark_finished
@@ -74,7 +75,15 @@ def step(
     return decorate
 
 
-def load_job(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job:
+class Given(Protocol):
+    """An input artifact of a component."""
+
+    path: str
+
+
+def load_job(
+    job: str, root: str, pool: str = "", tracking_uri: str = "", artifact: Given | None = None
+) -> Job:
     """Return the job that a component got as text, with its bundle unpacked; empty arguments are ignored.
 
     Raises SpecError where the text is no job.
@@ -82,7 +91,8 @@ def load_job(job: str, root: str, pool: str = "", tracking_uri: str = "") -> Job
     spec = JobSpec.from_text(job)
     if tracking_uri:
         spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
-    return Job(spec, unpack(spec.bundle.uri, spec.bundle.files) if spec.bundle else Path(root), pool or None)
+    place = unpack(spec.bundle.uri, spec.bundle.files) if spec.bundle else Path(root)
+    return Job(spec, place, pool or None, artifact=Path(artifact.path) if artifact else None)
 
 
 def directory_name(step: str, job: Job, shard: str = "") -> str:
@@ -104,10 +114,9 @@ def is_finished(directory: Path, kind: type[Record], inputs: Mapping[str, str]) 
 
 
 def _with_converted(job: Job, imported: Any) -> Job:
-    """Return the job with the ONNX file that the import made: no other step needs the source's framework."""
-    if not isinstance(job.spec.model, SourceSpec) or not isinstance(imported, Path):
-        return job
-    return replace(job, converted=converted_file(imported))
+    """Return the job with the source that the import kept: no other step needs framework or artifact."""
+    kept = isinstance(job.spec.model, SourceSpec) or of_artifact(job.spec.model)
+    return replace(job, converted=converted_file(imported)) if kept and isinstance(imported, Path) else job
 
 
 def _work(work: Callable[..., R], job: Job, target: Path, *args: Any, **kwargs: Any) -> R:

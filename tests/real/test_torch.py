@@ -1,6 +1,7 @@
 """PyTorch models from a job file to a verdict: a CNN, a transformer, and an LSTM that is trained here."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.real.jobs import run
 from tests.support.brief_benchmarks import brief
+from tests.support.paths import ROOT
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.real, pytest.mark.long]
@@ -34,50 +36,6 @@ data:
 metric: top1
 recipes: [{{method: dynamic}}]
 gate: {{max_relative_drop: 0.02}}
-"""
-LSTM = """
-import sys
-from pathlib import Path
-
-import numpy as np
-import torch
-from torch import nn
-
-
-class Tagger(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(30522, 64)
-        self.lstm = nn.LSTM(64, 96, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(192, 2)
-
-    def forward(self, input_ids, attention_mask):
-        out, _ = self.lstm(self.embedding(input_ids))
-        seen = attention_mask.to(torch.float32)[:, :, None]
-        return self.head((out * seen).sum(1) / seen.sum(1))
-
-
-def build():
-    lengths = [torch.ones(1, length, dtype=torch.int64) for length in (32, 64)]
-    return Tagger(), [(one, one) for one in lengths]
-
-
-def train(rows, target):
-    torch.manual_seed(0)
-    module, _ = build()
-    data = np.load(rows)
-    ids, mask, label = (torch.from_numpy(data[name]) for name in ("input_ids", "attention_mask", "label"))
-    optimizer = torch.optim.Adam(module.parameters(), 3e-3)
-    for _ in range(4):
-        for batch in torch.randperm(len(ids)).split(50):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(module(ids[batch], mask[batch]), label[batch]).backward()
-            optimizer.step()
-    torch.save(module.state_dict(), target)
-
-
-if __name__ == "__main__":
-    train(*map(Path, sys.argv[1:]))
 """
 
 
@@ -109,10 +67,10 @@ def test_a_transformer_of_sentences(models, tmp_path):
 
 
 def test_an_lstm_of_sentences(models, tmp_path):
-    (tmp_path / "lstm.py").write_text(LSTM)
-    rows = models / "sst2-minilm" / "train1k.npz"
-    subprocess.run([sys.executable, tmp_path / "lstm.py", rows, tmp_path / "weights.pt"], check=True)
-    model = '{torch: "lstm.py:build", weights: weights.pt}'
+    shutil.copyfile(ROOT / "examples" / "sentences" / "lstm.py", tmp_path / "lstm.py")
+    rows, weights = models / "sst2-minilm" / "train1k.npz", tmp_path / "weights.safetensors"
+    subprocess.run([sys.executable, tmp_path / "lstm.py", rows, weights], check=True)
+    model = '{torch: "lstm.py:build", weights: weights.safetensors}'
     result = run(tmp_path, SENTENCES.format(models=models, model=model), 0, 3, 4, **brief())
     baseline, best = result["table"]
     assert baseline["accuracy"]["value"] > 0.6

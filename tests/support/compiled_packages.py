@@ -107,3 +107,32 @@ class Wiring:
         if inner not in self.graphs:
             return {self.graphs[holder]["tasks"][key]["taskInfo"]["name"]}
         return set().union(*(self._names(inner, one) for one in self.graphs[inner]["tasks"]))
+
+
+def trained_package(folder, pipeline):
+    """The package of the example whose model a task trains."""
+    job = Job.load(EXAMPLES / "trained.yaml")
+    files = {file: sha256_file(EXAMPLES / file) for file in ("net.py", "calib.npz", "dev.npz")}
+    bundle = Bundle(uri="s3://bucket/root", files=files)
+    return compiled(folder, pipeline, replace(job, spec=job.spec.model_copy(update={"bundle": bundle})))
+
+
+def training_pipeline(folder):
+    """The package of a user's pipeline: a task that trains, and the example's package as the task behind it."""
+    from kfp import compiler, components, dsl
+
+    int8 = components.load_component_from_file(str(trained_package(folder, "int8")))
+
+    @dsl.component(base_image="example.org/train@sha256:0", install_kfp_package=False)
+    def train(model: dsl.Output[dsl.Model]):
+        from pathlib import Path
+
+        Path(model.path).mkdir()
+
+    @dsl.pipeline(name="train-and-compress")
+    def train_and_compress():
+        int8(model=train().outputs["model"])
+
+    path = folder / "trained.yaml"
+    compiler.Compiler().compile(train_and_compress, str(path))
+    return path

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from inc_mlflow.spec.data import Function, RemotePath
+from inc_mlflow.spec.data import Function, ModelPath
 from inc_mlflow.spec.source import SourceSpec
 
 
 class KerasModel(SourceSpec):
     """A ``.keras``, ``.h5`` or ``.hdf5`` file: a whole model, or weights of one that a function builds."""
 
-    keras: Annotated[RemotePath, Field(description="A .keras, .h5 or .hdf5 file.")]
+    keras: Annotated[ModelPath, Field(description="A .keras, .h5 or .hdf5 file.")]
     architecture: Annotated[
         Function | None,
         Field(

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from inc_mlflow.spec.data import LocalPath, RemotePath, possible_path
+from inc_mlflow.spec.data import LocalPath, ModelPath, in_artifact, inside_artifact, possible_path
 from inc_mlflow.spec.source import SourceSpec
 
 _FUNCTION = re.compile(r"^.+\.py:\w+$")
@@ -31,7 +31,7 @@ class TorchModel(SourceSpec):
         ),
     ]
     weights: Annotated[
-        RemotePath | None,
+        ModelPath | None,
         Field(description="Its state dict: .safetensors, or what torch.save wrote of tensors alone."),
     ] = None
 
@@ -46,7 +46,7 @@ class TorchModel(SourceSpec):
         suffix = next((one for one in (*_SAVED, ".pt", ".pth", ".ckpt", ".bin") if given.endswith(one)), None)
         if suffix:
             raise ValueError(f"{given}: {_SAVED.get(suffix, _PICKLED)}")
-        return possible_path(given)
+        return inside_artifact(given) if in_artifact(given) else possible_path(given)
 
     @model_validator(mode="after")
     def _weights_of_a_function(self) -> Self:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from inc_mlflow.remote import local_path
 from inc_mlflow.sources.tensorflow.checkpoint_files import checkpoint_files
-from inc_mlflow.spec.data import RemotePath
+from inc_mlflow.spec.data import ModelPath
 from inc_mlflow.spec.source import SourceSpec
 
 _Tensors = Annotated[tuple[str, ...], Field(strict=False)]
@@ -16,7 +16,7 @@ _Tensors = Annotated[tuple[str, ...], Field(strict=False)]
 class SavedModel(SourceSpec):
     """A folder as ``tf.saved_model.save`` and ``model.export`` write it."""
 
-    saved_model: Annotated[RemotePath, Field(description="The folder with saved_model.pb.")]
+    saved_model: Annotated[ModelPath, Field(description="The folder with saved_model.pb.")]
     signature: Annotated[
         str | None, Field(description="Which signature; by default serving_default, or the only one.")
     ] = None
@@ -28,7 +28,7 @@ class SavedModel(SourceSpec):
 class FrozenGraphFile(SourceSpec):
     """A graph of constants in a ``.pb`` file."""
 
-    graph: Annotated[RemotePath, Field(description="The .pb file.")]
+    graph: Annotated[ModelPath, Field(description="The .pb file.")]
     inputs: Annotated[_Tensors, Field(description="Its inputs; by default the placeholders it needs.")] = ()
     outputs: Annotated[_Tensors, Field(description="Its outputs; by default the ends of the graph.")] = ()
 
@@ -37,7 +37,7 @@ class Checkpoint(SourceSpec):
     """A TensorFlow 1 checkpoint with its graph: ``.meta``, ``.index`` and ``.data-…`` of one prefix."""
 
     checkpoint: Annotated[
-        RemotePath,
+        ModelPath,
         Field(description="What the files' names begin with, or the folder of the only checkpoint."),
     ]
     inputs: Annotated[_Tensors, Field(description="Its inputs; by default the placeholders it needs.")] = ()

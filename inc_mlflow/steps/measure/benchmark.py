@@ -24,6 +24,7 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.sources import SOURCES
 from inc_mlflow.sources.framework_model import describe_framework
 from inc_mlflow.spec import Job, SourceSpec
+from inc_mlflow.spec.source import of_artifact
 from inc_mlflow.steps.data import open_data, open_rows
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
@@ -143,9 +144,9 @@ def _source(job: Job, imported: ImportRecord) -> Model | None:
     engine, path = job.spec.engines[0], job.model
     if isinstance(job.spec.model, SourceSpec):
         inputs = ENGINES.get(engine).interface(job.model).inputs
-        engine, path = job.spec.model.kind, describe_framework(job.spec.model, job.root, inputs)
-        if not SOURCES.has_packages(engine):
+        if of_artifact(job.spec.model) or not SOURCES.has_packages(job.spec.model.kind):
             return None
+        engine, path = job.spec.model.kind, describe_framework(job.spec.model, job.root, inputs)
     elif imported.source_error is not None:
         return None
     return Model(label=SOURCE, engine=engine, path=str(path), sha256=sha256, size_bytes=size_bytes)

@@ -1,5 +1,6 @@
 """import: turn the source into the baselines that INT8 must beat, one per engine of the job."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from inc_mlflow.files import errors_name, files_sha256, model_bytes, model_sha25
 from inc_mlflow.records import ImportedBaseline, ImportRecord
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job, SourceSpec
-from inc_mlflow.steps.baselines import baseline_path, engine_folder
+from inc_mlflow.spec.source import of_artifact
+from inc_mlflow.steps.baselines import CONVERTED_FOLDER, baseline_path, engine_folder
 from inc_mlflow.steps.data import open_rows
 from inc_mlflow.steps.prepare.applied_rewrites import applied_rewrites
 from inc_mlflow.steps.prepare.checked_import import CheckedImport, Rows, rows_for
@@ -41,12 +43,22 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     save_example(target, rows.rows[0])
     reference = job.spec.engines[0]
     record = import_baselines(job.model, job.spec.engines, target, rows)
-    if isinstance(job.spec.model, SourceSpec):
-        conversion = Conversion(job.spec.model, job.root, job.model)
-        record = with_parity(conversion, record, target, rows)
+    if isinstance(source := job.source, SourceSpec):
+        record = with_parity(Conversion(source, job.root, job.model), record, target, rows)
+    elif of_artifact(job.spec.model):
+        record = record.model_copy(update={"kept_source": _kept(job, target)})
     return record.model_copy(
         update={"notes": (*record.notes, *untold_notes(job, baseline_path(target, reference, reference)))}
     )
+
+
+def _kept(job: Job, target: Path) -> str:
+    """Copy the source beside its baseline, with the weights beside it, and return its place in ``target``."""
+    for file in job.source_files:
+        inside = target / CONVERTED_FOLDER / file.absolute().relative_to(job.model.parent.absolute())
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, inside)
+    return f"{CONVERTED_FOLDER}/{job.model.name}"
 
 
 @contextmanager

@@ -1,9 +1,13 @@
-"""Write the package that a person has looked at: python tests/pipelines/golden/make.py."""
+"""Write the packages that a person has looked at: python tests/pipelines/golden/make.py."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.support.compiled_packages import FLEET_JOB, bundled, compiled
+from tests.support.compiled_packages import FLEET_JOB, bundled, compiled, training_pipeline
 
 print(compiled(Path(__file__).parent, "int8", bundled(FLEET_JOB)))
+with tempfile.TemporaryDirectory() as folder:
+    made = training_pipeline(Path(folder)).read_text()
+(Path(__file__).parent / "trained.yaml").write_text(made)
