@@ -93,7 +93,9 @@ def module_data(
         root=folder,
         rows=lambda: iter([({name: x}, y if labels else None)]),
         fixed_batch=None,
-        spec=TrainingSpec.model_validate({"epochs": 4, "batch": 8, "learning_rate": 0.01, "loss": "cross_entropy", **training}),
+        spec=TrainingSpec.model_validate(
+            {"epochs": 4, "batch": 8, "learning_rate": 0.01, "loss": "cross_entropy", **training}
+        ),
         loss=None,
         output=None,
         score=score or tuned,
