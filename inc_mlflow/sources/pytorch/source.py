@@ -34,7 +34,7 @@ class TorchSource:
             module, examples = open_pretrained(local_path(spec.torch, root))
         else:
             module, examples = _built(spec, root)
-        return OpenedModule(module.eval().requires_grad_(False), examples)
+        return OpenedModule(_in_float32(module).eval().requires_grad_(False), examples)
 
 
 class OpenedModule:
@@ -59,8 +59,8 @@ class OpenedModule:
             layer_values(self._module, layers) as values,
             framework_call("model: PyTorch cannot run it"),
         ):
-            returned = self._module(**given) if self._examples.by_name else self._module(*given.values())
-        values |= named_outputs(returned, _WHERE)
+            returned = self._examples.call(self._module, given)
+        values |= named_outputs(returned, _WHERE, self._examples.names)
         with framework_call("model: what PyTorch computes is no array of NumPy's; return floats of 32 bits"):
             return {name: value.detach().numpy() for name, value in values.items()}
 
@@ -69,6 +69,14 @@ class OpenedModule:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def _in_float32(module: "torch.nn.Module") -> "torch.nn.Module":
+    """Return a module of bfloat16 with the same weights in float32, in which the baseline computes."""
+    import torch
+
+    tensors = (*module.parameters(), *module.buffers())
+    return module.float() if any(one.dtype == torch.bfloat16 for one in tensors) else module
 
 
 def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":
