@@ -173,7 +173,6 @@ def test_benchmark(answer, work):
     assert result["conditions"]["rounds"] is None
     assert result["layout"] == "1s1c1ins1bs"
     assert result["speedup"]["low"] <= result["speedup"]["value"] <= result["speedup"]["high"]
-    assert result["speedup"]["value"] == pytest.approx(1, abs=0.15)
 
 
 def test_compile(run_program, work):

@@ -44,6 +44,7 @@ def test_gives_at_most_three_candidates_and_all_trials(searched):
         "plan",
         "ended",
         "planned",
+        "trained",
         "metric",
         "metrics",
     ]

@@ -64,7 +64,7 @@ def test_what_a_server_refuses_is_one_line(submit, refused, kubeflow, tmp_path, 
     assert (tmp_path / "store").exists() == (path != "/healthz"), (
         "nothing is uploaded to a cluster that does not answer"
     )
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60, "and not after minutes"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_server_that_is_not_there_is_one_line_within_seconds(refused, digits, 
     begun = time.monotonic()
     line = refused("submit", digits, *options, holds=holds)
     assert "pw" not in line
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60, "and not after minutes"
 
 
 def test_the_program_prints_that_line_alone(digits):

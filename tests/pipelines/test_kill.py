@@ -70,7 +70,7 @@ def test_a_run_beside_another_is_refused_and_a_step_of_a_killed_one_ends_with_it
     assert "another run of this job is under way" in beside.err
     step = psutil.Process(int(note.read_text()))
     first.kill(group=False)
-    assert psutil.wait_procs([step], timeout=5)[1] == [], "the step outlives its parent"
+    assert psutil.wait_procs([step], timeout=30)[1] == [], "the step outlives its parent"
     second = start(job)
     check_end(job, second, undisturbed)
 

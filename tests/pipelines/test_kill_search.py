@@ -54,6 +54,12 @@ def check_best(out: Path, found: list[Trial]) -> None:
         assert (out / shortlist(found)[0].directory / "model.onnx").stat().st_size > 0
 
 
+def check_code(process, told, errors):
+    """What the seconds of its budget bought decides whether a search has a candidate; its code says the same."""
+    assert process.returncode in {0, 3}, errors
+    assert (process.returncode == 0) == bool(json.loads(told)["candidates"]), errors
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_killed_search_loses_at_most_what_is_in_flight(digits, tmp_path, seed):
     chance, out, before, known = random.Random(seed), tmp_path / "out", [], {}
@@ -69,8 +75,8 @@ def test_a_killed_search_loses_at_most_what_is_in_flight(digits, tmp_path, seed)
         assert known.items() <= answers(out).items()
         before, known = after, answers(out)
     process = start(digits, out)
-    told, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+    told, errors = process.communicate(timeout=300)
+    check_code(process, told, errors)
     assert trials(out)[: len(before)] == before
     assert known.items() <= answers(out).items(), "what was learnt is not asked again"
     recipes = [json.dumps(one.recipe, sort_keys=True) for one in trials(out)]
@@ -80,8 +86,8 @@ def test_a_killed_search_loses_at_most_what_is_in_flight(digits, tmp_path, seed)
     assert not (out / ".trial.partial").exists()
     end = trials(out)
     process = start(digits, out)
-    again, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+    again, errors = process.communicate(timeout=300)
+    check_code(process, again, errors)
     assert trials(out)[: len(end)] == end
     if json.loads(told)["ended"] is None:
         assert json.loads(again)["candidates"] == json.loads(told)["candidates"], (

@@ -45,6 +45,6 @@ def test_ultraface_needs_no_manual_cleaning(models, tmp_path):
 
 
 def test_digits_passes(models, tmp_path):
-    result = run(tmp_path, DIGITS.format(models=models), 0)
+    # Speed is not what is tested here: `tests/cli/test_benchmark.py` has a quiet machine for that.
+    result = run(tmp_path, DIGITS.format(models=models) + "gate: {min_speedup: 0.1}\n", 0, **brief())
     assert result["best"]["accuracy"]["value"] >= 0.99
-    assert result["best"]["speedup"]["low"] > 1.0

@@ -48,8 +48,9 @@ SEEDS = [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in ran
 POLL = 0.002
 PATIENCE = 240.0
 NEVER = -1
-ENDS = 5.0
-"""Seconds after which no process and no temporary file of a run that a signal ended may be left."""
+ENDS = 12.0
+"""Seconds after which no process and no temporary file of a run that a signal ended may be left, also on a busy
+machine; after 15 s the guard kills what hears nothing."""
 SCRIPTS = ROOT / "tests" / "pipelines" / "scripts"
 
 

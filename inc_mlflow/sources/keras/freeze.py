@@ -7,6 +7,9 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.sources.source import framework_call
 from inc_mlflow.sources.tensorflow.frozen_graph import FrozenGraph
 
+DROPOUT = ("dropout", "recurrent_dropout")
+"""Shares that a recurrent cell drops in training."""
+
 
 def frozen_model(where: str, model: Any) -> FrozenGraph:
     """Return a Keras model, as at inference, as a frozen graph under its own names.
@@ -19,6 +22,8 @@ def frozen_model(where: str, model: Any) -> FrozenGraph:
     inputs = list(getattr(model, "inputs", None) or ())
     if not inputs:
         raise ModelError(f"{where}: says nothing of its inputs; build it with an Input layer")
+
+    _drop_masks(model)
 
     def call(*given: Any) -> Mapping[str, Any]:
         packed = tf.nest.pack_sequence_as(model.input, list(given))
@@ -36,6 +41,17 @@ def frozen_model(where: str, model: Any) -> FrozenGraph:
         dict(zip(names, (tensor.name for tensor in frozen.inputs), strict=True)),
         dict(zip(outputs, (tensor.name for tensor in frozen.outputs), strict=True)),
     )
+
+
+def _drop_masks(model: Any) -> None:
+    """Set dropout to 0: recurrent cells draw their masks at inference too, where nothing uses them.
+
+    What they draw with is a variable that changes, which cannot be frozen.
+    """
+    for layer in model._flatten_layers():
+        if hasattr(layer, "get_dropout_mask"):
+            for name in DROPOUT:
+                setattr(layer, name, 0.0)
 
 
 def _named(model: Any, outputs: Any) -> Mapping[str, Any]:

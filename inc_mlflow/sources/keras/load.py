@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from inc_mlflow.errors import CallableError, ModelError
+from inc_mlflow.sources.keras.earlier_config import readable_file
 from inc_mlflow.sources.keras.layer_config import read_config, refuse_code
 from inc_mlflow.sources.source import framework_call
 
@@ -23,8 +24,8 @@ def load_keras(path: Path, allow_lambda: Collection[str] = ()) -> Any:
             "`architecture: model.py:build`, or a file of the whole model"
         )
     refuse_code(path, config, allow_lambda)
-    with framework_call(f"model: {path}: Keras cannot load it"):
-        return keras.saving.load_model(path, compile=False, safe_mode=not allow_lambda)
+    with readable_file(path, config) as file, framework_call(f"model: {path}: Keras cannot load it"):
+        return keras.saving.load_model(file, compile=False, safe_mode=not allow_lambda)
 
 
 def load_weights(model: Any, path: Path) -> Any:

@@ -8,6 +8,7 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.sources.source import framework_call
 from inc_mlflow.sources.tensorflow.erfc import write_by_erf
 from inc_mlflow.sources.tensorflow.frozen_graph import FrozenGraph, node_name
+from inc_mlflow.sources.tensorflow.placeholders import some
 
 if TYPE_CHECKING:
     from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -92,7 +93,7 @@ def refuse_unknown(where: str, graph: Any) -> None:
         if not node.domain and schemas.get_schema(node.op_type, OPSET, "") is None
     }
     if unknown:
-        found = ", ".join(f"{operator} (node {name!r})" for operator, name in unknown.items())
+        found = some([f"{operator} (node {name!r})" for operator, name in unknown.items()])
         raise ModelError(f"{where}: ONNX has no form of the operator {found}; export the model without it")
 
 

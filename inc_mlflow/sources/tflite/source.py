@@ -10,6 +10,7 @@ from inc_mlflow.sources.source import Converted, OpenedSource, framework_call
 from inc_mlflow.sources.tensorflow.environment import prepare_tensorflow
 from inc_mlflow.sources.tflite.interpreter import LiteInterpreter
 from inc_mlflow.sources.tflite.options import LiteModel
+from inc_mlflow.sources.tflite.sparse_weights import refuse_sparse
 
 
 class LiteSource:
@@ -34,6 +35,7 @@ class OpenedLite:
         prepare_tensorflow()
         from inc_mlflow.sources.tensorflow.to_onnx import converted_graph, refuse_unknown, written_model
 
+        refuse_sparse(self._path)
         inputs, outputs = self._interpreter.inputs, self._interpreter.outputs
         with framework_call(f"model: {self._path}: it cannot be converted to ONNX"):
             model = written_model(converted_graph(None, inputs, outputs, str(self._path)))

@@ -121,7 +121,7 @@ SEARCH = (
     *changes_of(
         "search/budget",
         "search/test_budget",
-        ("nothing is kept for the end", "self.part(self.share)", "self.limit"),
+        ("nothing is kept for the end", "beyond(self.part(self.share))", "beyond(self.limit)"),
         ("a part of the seconds is all of them", "self.limit.seconds * share", "self.limit.seconds"),
         ("work inside other work counts twice", "- (self.used - used)", ""),
         ("what was spent does not count", "self.used += cost", "pass"),

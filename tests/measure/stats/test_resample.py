@@ -49,4 +49,4 @@ def test_the_processes_end_with_a_killed_parent():
         workers = psutil.Process(parent.pid).children()
         assert len(workers) == 2
         parent.kill()
-        assert psutil.wait_procs(workers, timeout=5)[1] == []
+        assert psutil.wait_procs(workers, timeout=15)[1] == []

@@ -65,6 +65,59 @@ def test_an_lstm_is_converted(tmp_path):
     assert parity(opened(saved(tmp_path, ".keras", model)), rows, tmp_path)["tags"] < 1e-5
 
 
+def as_keras_2(config):
+    """Return what Keras 2 wrote of recurrent layers and of the layers inside others."""
+    if isinstance(config, list):
+        return [as_keras_2(one) for one in config]
+    if not isinstance(config, dict):
+        return config
+    dropped = ("module", "registered_name", "build_config")
+    found = {key: as_keras_2(value) for key, value in config.items() if key not in dropped}
+    if "recurrent_activation" in found and "return_sequences" in found:
+        found["time_major"] = False
+    return found if found.get("class_name") != "DTypePolicy" else found["config"]["name"]
+
+
+def nested_layers():
+    """A model with layers inside others, and with dropout in recurrent ones."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    words = keras.layers.Input((6,), dtype="int32", name="words")
+    x = keras.layers.Embedding(20, 6)(words)
+    inner = keras.layers.LSTM(7, return_sequences=True, dropout=0.2, recurrent_dropout=0.1)
+    x = keras.layers.Bidirectional(inner)(x)
+    x = keras.layers.GRU(5, dropout=0.1, return_sequences=True)(x)
+    x = keras.layers.TimeDistributed(keras.layers.Dense(3))(x)
+    return keras.Model(words, keras.layers.Flatten(name="tags")(x))
+
+
+def test_layers_inside_others_are_read_as_keras_2_wrote_them(tmp_path):
+    import h5py
+
+    model = nested_layers()
+    path = saved(tmp_path, ".h5", model)
+    with h5py.File(path, "r+") as file:
+        written = as_keras_2(json.loads(file.attrs["model_config"]))
+        file.attrs["model_config"] = json.dumps(written)
+    path.chmod(0o444)
+    given = opened(path)
+    rows = {"words": np.random.default_rng(0).integers(0, 20, (3, 6)).astype("i4")}
+    assert parity(given, rows, tmp_path)["tags"] < 1e-5
+    assert np.allclose(given.run(rows)["tags"], model(rows["words"], training=False), atol=1e-5)
+
+
+def test_steps_before_rows_are_refused(tmp_path):
+    import h5py
+
+    path = saved(tmp_path, ".h5", nested_layers())
+    with h5py.File(path, "r+") as file:
+        text = json.dumps(as_keras_2(json.loads(file.attrs["model_config"])))
+        file.attrs["model_config"] = text.replace('"time_major": false', '"time_major": true')
+    with pytest.raises(ModelError, match="steps before rows"):
+        load_keras(path)
+
+
 def test_a_file_of_keras_2_is_loaded_without_its_optimizer(tmp_path):
     import h5py
 

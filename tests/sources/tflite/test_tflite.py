@@ -52,6 +52,24 @@ def test_a_signature_that_is_not_there_is_refused(folder):
         SOURCE.open(LiteModel(tflite="one.tflite", signature="serve"), folder)
 
 
+def test_weights_without_their_zeros_are_named(tmp_path):
+    import tensorflow as tf
+
+    weights = np.random.default_rng(0).normal(size=(64, 64)).astype("f4")
+    weights *= np.random.default_rng(1).random((64, 64)) < 0.1
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 64), tf.float32, name="x")])
+    def product(x):
+        return x @ weights
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([product.get_concrete_function()])
+    converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    (tmp_path / "sparse.tflite").write_bytes(converter.convert())
+    opened = SOURCE.open(LiteModel(tflite="sparse.tflite"), tmp_path)
+    with pytest.raises(ModelError, match="are stored sparsely, which is not converted; write the file"):
+        opened.convert(tmp_path / "x.onnx")
+
+
 def test_bytes_that_are_no_model_are_refused_in_one_line(tmp_path):
     (tmp_path / "x.tflite").write_bytes(b"not a model")
     with pytest.raises(ModelError, match="LiteRT cannot load it") as refused:

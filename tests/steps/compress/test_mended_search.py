@@ -61,7 +61,7 @@ def test_outputs_that_are_wrong_are_mended(tmp_path):
     labels = np.array([model({"x": row[None]})["logits"].argmax() for row in rows])
     np.savez(tmp_path / "rows.npz", x=rows, label=labels)
     (tmp_path / "job.yaml").write_text(JOB)
-    found = search_job(Job.load(tmp_path / "job.yaml"), 40.0, tmp_path / "out")
+    found = search_job(Job.load(tmp_path / "job.yaml"), 400.0, tmp_path / "out")
     wrong = [one for one in found["trials"] if "does not explain" in (one["rejected"] or "")]
     assert wrong
     assert all(one["speedup"] is not None for one in wrong)

@@ -41,7 +41,7 @@ def test_a_loop_without_an_end_is_stopped(tmp_path, short, constant):
         match=rf"m\.onnx: one call took more than 0\.3 s, .* {VARIABLE} sets how long it may take$",
     ):
         runner({"x": ROW})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60, "the limit without the variable is ten minutes"
     with pytest.raises(ModelError, match="one call took more than"):
         runner({"x": -ROW})
 
