@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import CallableError
-from inc_mlflow.sources.pytorch.call import Call, call_of
+from inc_mlflow.sources.pytorch.module_call import ModuleCall, call_of
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ class Examples:
     """One or more examples with the same inputs, by name in the order of ``forward``."""
 
     inputs: "tuple[dict[str, torch.Tensor], ...]"
-    call: Call
+    call: ModuleCall
     """How the module is called with them."""
 
     @property
@@ -68,7 +68,9 @@ def examples_of(module: "torch.nn.Module", given: object, where: str) -> Example
     return Examples(tuple(made), calls[0][0])
 
 
-def _call(example: object, module: "torch.nn.Module", where: str) -> "tuple[Call, dict[str, torch.Tensor]]":
+def _call(
+    example: object, module: "torch.nn.Module", where: str
+) -> "tuple[ModuleCall, dict[str, torch.Tensor]]":
     import torch
 
     if isinstance(example, torch.Tensor):

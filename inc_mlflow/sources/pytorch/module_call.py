@@ -21,7 +21,7 @@ class _Tensor:
 
 
 @dataclass(frozen=True)
-class Call:
+class ModuleCall:
     """Arguments by place and by keyword, in which tensors have their names."""
 
     places: tuple[Any, ...]
@@ -35,7 +35,7 @@ class Call:
 
 def call_of(
     places: Mapping[str, Any], keywords: Mapping[str, Any], where: str
-) -> "tuple[Call, dict[str, torch.Tensor]]":
+) -> "tuple[ModuleCall, dict[str, torch.Tensor]]":
     """Return a call, and its tensors by name; raise CallableError for what is neither tensor nor constant.
 
     ``places`` are named arguments by place. A tensor inside an argument has the names on its way: pair_0.
@@ -43,7 +43,7 @@ def call_of(
     found: dict[str, torch.Tensor] = {}
     by_place = tuple(_taken(name, value, found, where) for name, value in places.items())
     by_name = {str(name): _taken(str(name), value, found, where) for name, value in keywords.items()}
-    return Call(by_place, by_name), found
+    return ModuleCall(by_place, by_name), found
 
 
 def _taken(name: str, value: Any, found: "dict[str, torch.Tensor]", where: str) -> Any:
