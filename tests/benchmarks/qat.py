@@ -9,6 +9,7 @@ rest judge. Prints JSON: accuracy of FP32, and for each number of bits that of t
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inc_mlflow.engines.engine import MethodData, RunSettings
+from inc_mlflow.engines.engine import MethodData, RunSettings, Statistics
 from inc_mlflow.engines.onnxruntime.calibration.collect import collect
 from inc_mlflow.engines.onnxruntime.engine import ENGINE
 from inc_mlflow.engines.onnxruntime.graph.model_file import MODEL
 from inc_mlflow.engines.onnxruntime.graph.normalize import normalize
-from inc_mlflow.engines.trainable import TrainingData, TuningOutcome
+from inc_mlflow.engines.trainable import TRAINING_FACTS, TrainingData, TuningOutcome
 from inc_mlflow.registry.methods import METHODS
 from inc_mlflow.spec import parse_recipe
 from inc_mlflow.spec.training import TrainingSpec
@@ -83,10 +84,54 @@ def logits(path: Path, x: np.ndarray) -> np.ndarray:
     return np.concatenate([model({"x": x[at : at + 50]})["z"] for at in range(0, len(x), 50)])
 
 
-def trained(baseline, statistics, rows, choosing, bits, seed, folder) -> tuple[Path, Path]:
-    """Return the start and the candidate."""
-    x, labels = choosing
-    true = logits(baseline, x)
+@dataclass(frozen=True)
+class Digits:
+    """The network as a baseline, and rows to train, to choose the epoch and to judge, each with labels."""
+
+    baseline: Path
+    statistics: Statistics
+    pictures: tuple[Tensor, Tensor]
+    choosing: tuple[np.ndarray, np.ndarray]
+    judging: tuple[np.ndarray, np.ndarray]
+
+    def hits(self, path: Path) -> np.ndarray:
+        """1 for each row to judge whose class is right."""
+        x, labels = self.judging
+        return (logits(path, x).argmax(1) == labels).astype(np.float64)
+
+
+def prepared(archive: str, folder: Path) -> Digits:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with np.load(archive) as file:
+        x = ((file["x"].astype("f4") / 255 - MEAN) / DEVIATION)[:, None].astype("f4")
+        labels = file["label"].astype("i8")
+    pictures = torch.tensor(x[:TRAINED]), torch.tensor(labels[:TRAINED])
+    program = torch.onnx.export(
+        fitted(*pictures),
+        (pictures[0][:1],),
+        input_names=["x"],
+        output_names=["z"],
+        dynamo=True,
+        opset_version=18,
+        dynamic_shapes=({0: torch.export.Dim("n")},),
+        verbose=False,
+    )
+    program.save(folder / "fp32.onnx")
+    (folder / "baseline").mkdir()
+    normalize(folder / "fp32.onnx", folder / "baseline")
+    baseline = folder / "baseline" / MODEL
+    statistics = collect(baseline, [{"x": x[at : at + 1]} for at in range(300)], 1)
+    choosing, judging = slice(CHOOSING.start, CHOOSING.stop), slice(CHOOSING.stop, None)
+    return Digits(
+        baseline, statistics, pictures, (x[choosing], labels[choosing]), (x[judging], labels[judging])
+    )
+
+
+def trained(digits: Digits, rows, bits: int, folder: Path, **settings) -> tuple[Path, Path, dict]:
+    """Return the start, the candidate, and how it was trained."""
+    x, labels = digits.choosing
+    true = logits(digits.baseline, x)
 
     def score(path):
         found = logits(path, x)
@@ -98,58 +143,32 @@ def trained(baseline, statistics, rows, choosing, bits, seed, folder) -> tuple[P
             ({"x": rows[0][at : at + 1000]}, rows[1][at : at + 1000]) for at in range(0, len(rows[0]), 1000)
         )
 
-    spec = TrainingSpec(epochs=1, seed=seed)
+    spec = TrainingSpec(**settings)
     data = TrainingData(batches, None, True, spec, None, None, score, folder / "state")
     recipe = parse_recipe({"method": "qat", "weight_bits": bits})
+    folder.mkdir()
     target = folder / MODEL
     METHODS.get("onnxruntime.qat").apply(
-        baseline, recipe, MethodData(lambda: iter(()), statistics, 1, data), target
+        digits.baseline, recipe, MethodData(lambda: iter(()), digits.statistics, 1, data), target
     )
-    return next((folder / "state").glob(f"*/0/{MODEL}")), target
+    facts = json.loads((folder / TRAINING_FACTS).read_text())
+    return next((folder / "state").glob(f"*/0/{MODEL}")), target, facts
 
 
 def main(archive: str, *bits: str) -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    with np.load(archive) as file:
-        x = ((file["x"].astype("f4") / 255 - MEAN) / DEVIATION)[:, None].astype("f4")
-        labels = file["label"].astype("i8")
-    parts = torch.tensor(x[:TRAINED]), torch.tensor(labels[:TRAINED])
-    model = fitted(*parts)
-    judging = x[CHOOSING.stop :], labels[CHOOSING.stop :]
-    choosing = x[CHOOSING.start : CHOOSING.stop], labels[CHOOSING.start : CHOOSING.stop]
-
-    def accuracy(path):
-        return float((logits(path, judging[0]).argmax(1) == judging[1]).mean())
-
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        batch = torch.export.Dim("n")
-        program = torch.onnx.export(
-            model,
-            (parts[0][:1],),
-            input_names=["x"],
-            output_names=["z"],
-            dynamo=True,
-            opset_version=18,
-            dynamic_shapes=({0: batch},),
-            verbose=False,
-        )
-        program.save(folder / "fp32.onnx")
-        rows = copies(*parts)
-        (folder / "baseline").mkdir()
-        normalize(folder / "fp32.onnx", folder / "baseline")
-        baseline = folder / "baseline" / MODEL
-        statistics = collect(baseline, [{"x": x[at : at + 1]} for at in range(300)], 1)
-        found = {"fp32": accuracy(baseline)}
+        digits = prepared(archive, folder)
+        rows = copies(*digits.pictures)
+        found = {"fp32": digits.hits(digits.baseline).mean()}
         for width in map(int, bits or ("4", "3")):
             after = []
             for seed in SEEDS:
-                own = folder / f"{width}-{seed}"
-                own.mkdir()
-                start, target = trained(baseline, statistics, rows, choosing, width, seed, own)
-                after.append(accuracy(target))
-            found[f"{width} bits"] = {"start": accuracy(start), "trained": after}
+                start, target, _ = trained(
+                    digits, rows, width, folder / f"{width}-{seed}", epochs=1, seed=seed
+                )
+                after.append(digits.hits(target).mean())
+            found[f"{width} bits"] = {"start": digits.hits(start).mean(), "trained": after}
         print(json.dumps(found, indent=1))
 
 

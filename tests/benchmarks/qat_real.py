@@ -80,7 +80,7 @@ CASES = {
         "tune": "dev",
         "samples": ", samples: 100",
         "training": "{{path: {folder}/train1k.npz}}",
-        "settings": "{epochs: 3, batch: 32}",
+        "settings": "{epochs: 2, batch: 32, learning_rate: 0.00003}",
     },
     "musicnn-ckpt": {
         "model": "{{checkpoint: {folder}/MTT_vgg, outputs: [model/Sigmoid]}}",
@@ -109,7 +109,9 @@ def judged(models: Path, place: Path, name: str, model: str | None) -> list[dict
     if done.returncode not in (0, 3, 4):
         raise SystemExit(f"{name}: exit code {done.returncode}")
     (record,) = place.glob(".inc-mlflow/*/candidates/record.json")
-    training = {one["label"]: one.get("training") for one in json.loads(record.read_text())["candidates"]}
+    made = json.loads(record.read_text())
+    training = {one["label"]: one.get("training") for one in made["candidates"]}
+    training |= {one["label"]: one["reason"] for one in made.get("rejected", ())}
     return [
         {
             "recipe": row["recipe"],

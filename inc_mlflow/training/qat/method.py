@@ -198,7 +198,8 @@ class _Candidate:
     def _agreement(self, epoch: int) -> float:
         batches = list(self._few())
         found = [self._network.outputs(batch) for batch in batches]
-        return check_agreement(found, list(self._trainable.exact(self.path(epoch), batches)))
+        file = list(self._trainable.exact(self.path(epoch), batches))
+        return check_agreement(found, file, [self._teacher(batch) for batch in batches])
 
     def _few(self) -> Iterator[Arrays]:
         """Yield some rows, as many at a time as the model takes."""
