@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import CallableError
+from inc_mlflow.sources.pytorch.module_call import ModuleCall, call_of
 
 if TYPE_CHECKING:
     import torch
@@ -20,8 +21,8 @@ class Examples:
     """One or more examples with the same inputs, by name in the order of ``forward``."""
 
     inputs: "tuple[dict[str, torch.Tensor], ...]"
-    by_name: bool
-    """Whether the module takes its inputs as keywords."""
+    call: ModuleCall
+    """How the module is called with them."""
 
     @property
     def names(self) -> list[str]:
@@ -56,42 +57,38 @@ class Examples:
 def examples_of(module: "torch.nn.Module", given: object, where: str) -> Examples:
     """Return the examples that a function gave; raise CallableError where they are none."""
     listed = given if isinstance(given, list) else [given]
-    names = _parameters(module)
-    made = [_named(one, names, where) for one in listed]
+    calls = [_call(one, module, where) for one in listed]
+    made = [tensors for _, tensors in calls]
     if not made or not made[0] or any(one.keys() != made[0].keys() for one in made):
         raise CallableError(f"{where}: the examples have no inputs, or different ones; {_GIVE}")
     if any(one[name].ndim != made[0][name].ndim for one in made for name in one):
         raise CallableError(f"{where}: the examples have inputs of different ranks; give the same rank")
-    return Examples(tuple(made), by_name=isinstance(listed[0], Mapping))
+    if any(call != calls[0][0] for call, _ in calls):
+        raise CallableError(f"{where}: the examples differ in more than their tensors; {_GIVE}")
+    return Examples(tuple(made), calls[0][0])
 
 
-def _named(example: object, names: Sequence[str], where: str) -> "dict[str, torch.Tensor]":
+def _call(
+    example: object, module: "torch.nn.Module", where: str
+) -> "tuple[ModuleCall, dict[str, torch.Tensor]]":
     import torch
 
     if isinstance(example, torch.Tensor):
         example = (example,)
     if isinstance(example, Mapping):
-        named = {str(name): value for name, value in example.items()}
-    elif isinstance(example, Sequence):
-        named = {
-            names[place] if place < len(names) else f"input_{place}": value
-            for place, value in enumerate(example)
-        }
-    else:
-        raise CallableError(f"{where}: the example is {type(example).__name__}; {_GIVE}")
-    for name, value in named.items():
-        if not isinstance(value, torch.Tensor):
-            raise CallableError(
-                f"{where}: the example's {name!r} is {type(value).__name__}, no tensor; {_GIVE}"
-            )
-    return named
+        return call_of({}, example, where)
+    if isinstance(example, Sequence) and not isinstance(example, str):
+        return call_of(dict(zip(_places(module, len(example)), example, strict=True)), {}, where)
+    raise CallableError(f"{where}: the example is {type(example).__name__}; {_GIVE}")
 
 
-def _parameters(module: "torch.nn.Module") -> list[str]:
-    """Return the names of what ``forward`` takes by place."""
+def _places(module: "torch.nn.Module", count: int) -> list[str]:
+    """Return names of so many arguments of ``forward``; those of ``*inputs`` are inputs_0, inputs_1, ..."""
     by_place = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     parameters = inspect.signature(module.forward).parameters.values()
-    return [one.name for one in parameters if one.kind in by_place]
+    names = [one.name for one in parameters if one.kind in by_place][:count]
+    more = next((one.name for one in parameters if one.kind is inspect.Parameter.VAR_POSITIONAL), "input")
+    return names + [f"{more}_{place}" for place in range(count - len(names))]
 
 
 def _rows(inputs: "Sequence[dict[str, torch.Tensor]]") -> tuple[int, ...]:

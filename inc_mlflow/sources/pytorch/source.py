@@ -35,6 +35,7 @@ class TorchSource:
             module, examples = open_pretrained(local_path(spec.torch, root))
         else:
             module, examples = _built(spec, root)
+        module = _in_float32(module)
         if spec.trained is not None:
             load_changed(module, local_path(spec.trained, root))
         return OpenedModule(module.eval().requires_grad_(False), examples)
@@ -54,10 +55,9 @@ class OpenedModule:
 
     def call(self, inputs: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
         """Return the outputs of one batch; raise ModelError where the module does not run."""
-        given = {name: inputs[name] for name in self.examples.names}
         with framework_call("model: PyTorch cannot run it"):
-            returned = self.module(**given) if self.examples.by_name else self.module(*given.values())
-        return named_outputs(returned, _WHERE)
+            returned = self.examples.call(self.module, inputs)
+        return named_outputs(returned, _WHERE, self.examples.names)
 
     def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
         """Call the module; layers are modules inside it. See ``OpenedSource``."""
@@ -75,6 +75,14 @@ class OpenedModule:
         import torch
 
         torch.set_num_threads(threads)
+
+
+def _in_float32(module: "torch.nn.Module") -> "torch.nn.Module":
+    """Return a module of bfloat16 with the same weights in float32, in which the baseline computes."""
+    import torch
+
+    tensors = (*module.parameters(), *module.buffers())
+    return module.float() if any(one.dtype == torch.bfloat16 for one in tensors) else module
 
 
 def _built(spec: TorchModel, root: Path) -> "tuple[torch.nn.Module, Examples]":

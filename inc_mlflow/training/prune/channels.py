@@ -74,10 +74,9 @@ def _group(opened: OpenedModule, path: str, places: Sequence[int] | None, exampl
     import torch_pruning
 
     layer = opened.module.get_submodule(path)
-    given = {name: example[name] for name in opened.examples.names}
     with warnings.catch_warnings(action="ignore"):
         graph = torch_pruning.DependencyGraph().build_dependency(
-            opened.module, example_inputs=given if opened.examples.by_name else tuple(given.values())
+            opened.module, example_inputs=example, forward_fn=opened.examples.call
         )
     pruner = graph.get_pruner_of_module(layer)
     count = pruner.get_out_channels(layer)
