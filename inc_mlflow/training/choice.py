@@ -6,16 +6,20 @@ import numpy as np
 
 from inc_mlflow.engines.trainable import TuningOutcome
 
-_MORE = 1.001
-"""One row more is exactly one standard error, and chance."""
+_NEARER = 1.001
+"""Standard errors by which outputs must be nearer; one row more is exactly one of them, and chance."""
+_BETTER = 2.0
+"""Standard errors by which a score must be better where outputs are not nearer. One is too few: of ten
+trainings at a rate that was far too high one was better by that on 500 rows, with outputs twice as far off,
+and worse on other rows."""
 
 
 def choose_epoch(outcomes: Sequence[TuningOutcome]) -> int:
     """Return the number of the epoch to hand over; ``outcomes[0]`` is that of the start.
 
     Among many epochs one is better than the start by chance. So an epoch must have no lower score, and
-    either a better score or outputs nearer to the baseline's by one standard error of the difference, row
-    by row. Of these the one with the best score is returned, of equal ones the nearest.
+    either outputs nearer to the baseline's by one standard error of the difference, row by row, or a score
+    better by two. Of these the one with the best score is returned, of equal ones the nearest.
     """
     start = outcomes[0]
     found = [number for number, one in enumerate(outcomes) if number and _is_better(one, start)]
@@ -31,13 +35,14 @@ def _is_better(one: TuningOutcome, start: TuningOutcome) -> bool:
         return False
     if one.scores.mean() < start.scores.mean():
         return False
-    return _exceeds(one.scores, start.scores) or _exceeds(-one.distances, -start.distances)
+    nearer = _exceeds(-one.distances, -start.distances, _NEARER)
+    return nearer or _exceeds(one.scores, start.scores, _BETTER)
 
 
-def _exceeds(found: np.ndarray, start: np.ndarray) -> bool:
-    """Tell whether values are larger by more than one standard error of their difference."""
+def _exceeds(found: np.ndarray, start: np.ndarray, errors: float) -> bool:
+    """Tell whether values are larger by more than so many standard errors of their difference."""
     difference = found - start
     if not difference.size:
         return False
     error = float(difference.std(ddof=1)) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
-    return bool(difference.mean() > _MORE * error)
+    return bool(difference.mean() > errors * error)
