@@ -29,6 +29,7 @@ COMPONENTS: "Registry[PythonComponent]" = Registry(
             "quantize",
             "request",
             "track",
+            "train",
         )
     },
 )

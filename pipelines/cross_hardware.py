@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
+from inc_mlflow.pipelines.stages import quantize, train_stages
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -28,9 +29,8 @@ def _candidates(tasks: Tasks, baseline: Any) -> Any:
     """Quantise on each of the pools, with ranges that the first one collected, and merge the candidates."""
     pools = tasks.graph.spec.searching_pools
     ranges = tasks("calibrate", pools[0], baseline=baseline).outputs["ranges"]
-    found = [
-        tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"] for pool in pools
-    ]
+    stages = train_stages(tasks, pools[0], baseline)
+    found = [quantize(tasks, pool, baseline, ranges, stages) for pool in pools]
     return (
         tasks.numbered("merge_candidates", "found", found).outputs["candidates"]
         if len(found) > 1

@@ -19,10 +19,14 @@ from inc_mlflow.spec.source import image_of, of_artifact
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
 
-OF_THE_SOURCE = ("import_model",)
+OF_THE_SOURCE = ("import_model", "train")
 """Steps that run the framework of the job's model; all others take what it became."""
 OF_THE_RECIPES = ("quantize",)
 """Steps that make candidates, some of them by a framework of their own."""
+
+
+_COUNTED = {"stage": "recipes"}
+"""What a job names fewer of where there are too many artifacts of a kind; else it is pools."""
 
 
 def _own_image(step: str, spec: JobSpec) -> str | None:
@@ -93,7 +97,9 @@ class Tasks:
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)
         return task if inline else apply_settings(task, step, pool, spec)
 
-    def numbered(self, step: str, name: str, artifacts: list[Any], **inputs: Any) -> dsl.PipelineTask:
+    def numbered(
+        self, step: str, name: str, artifacts: list[Any], pool: str = SYSTEM, **inputs: Any
+    ) -> dsl.PipelineTask:
         """Add a task that takes several artifacts of one kind, as ``<name>_1``, ``<name>_2`` and so on.
 
         Raises SpecError where the component has fewer inputs of that name.
@@ -102,10 +108,10 @@ class Tasks:
         taken = COMPONENTS.get(step).component_spec.inputs
         if missing := [slot for slot in slots if slot not in taken]:
             raise SpecError(
-                f"pools: {step} takes {len(slots) - len(missing)} {name}s at most, not {len(slots)}; "
-                "name fewer pools"
+                f"{_COUNTED.get(name, 'pools')}: {step} takes {len(slots) - len(missing)} {name}s at most, "
+                f"not {len(slots)}; name fewer {_COUNTED.get(name, 'pools')}"
             )
-        return self(step, **slots, **inputs)
+        return self(step, pool, **slots, **inputs)
 
     @contextmanager
     def closing_runs(self) -> Iterator[None]:

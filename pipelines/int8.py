@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.pipelines.common import judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
+from inc_mlflow.pipelines.stages import quantize, train_stages
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -19,7 +20,8 @@ def int8(graph: Graph) -> "GraphComponent":
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
             ranges = tasks("calibrate", pool, baseline=baseline).outputs["ranges"]
-            candidates = tasks("quantize", pool, baseline=baseline, ranges=ranges).outputs["candidates"]
+            stages = train_stages(tasks, pool, baseline)
+            candidates = quantize(tasks, pool, baseline, ranges, stages)
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
             judge_and_promote(tasks, models, measure(tasks, models), ending)
 

@@ -6,6 +6,7 @@ from kfp import dsl
 
 from inc_mlflow.pipelines.common import Models, judge_and_promote, measure, promotion
 from inc_mlflow.pipelines.graph import Graph, Tasks
+from inc_mlflow.pipelines.stages import quantize, train_stages
 from inc_mlflow.records import Shard
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ def sharded(graph: Graph) -> "GraphComponent":
         with tasks.closing_runs():
             baseline = tasks("import_model").outputs["baseline"]
             champion = tasks("fetch_champion").outputs["champion"]
-            candidates = tasks(
-                "quantize", pool, baseline=baseline, ranges=_ranges(tasks, pool, baseline)
-            ).outputs["candidates"]
+            ranges, stages = _ranges(tasks, pool, baseline), train_stages(tasks, pool, baseline)
+            candidates = quantize(tasks, pool, baseline, ranges, stages)
             models = {"baseline": baseline, "champion": champion, "candidates": candidates}
             judge_and_promote(tasks, models, measure(tasks, models, _evaluate), ending)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.records import SaturationReport, Slow
 
@@ -46,6 +48,10 @@ class Analysis(Protocol):
 
     def selected_outputs(self, baseline: Path) -> frozenset[str]:
         """Return the outputs that choose or order by value, in which a near tie moves whole rows."""
+        ...
+
+    def layer_weights(self, model: Path) -> Iterator[np.ndarray]:
+        """Yield the constant float weights of layers as (outputs, inputs, *kernel)."""
         ...
 
     def saturation(

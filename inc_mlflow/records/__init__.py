@@ -76,6 +76,7 @@ from inc_mlflow.records.shards import (
     Shard,
     ShardRecord,
 )
+from inc_mlflow.records.stages import PrunedLayer, PruningFacts, StageFacts
 
 __all__ = [
     "BASELINE",
@@ -121,6 +122,8 @@ __all__ = [
     "PromotionRecord",
     "Protection",
     "ProtectionLevel",
+    "PrunedLayer",
+    "PruningFacts",
     "Record",
     "RejectedRecipe",
     "RequestRecord",
@@ -135,6 +138,7 @@ __all__ = [
     "Slow",
     "Speed",
     "SplitFacts",
+    "StageFacts",
     "TensorSpec",
     "TrackingRecord",
     "Trial",

@@ -1,10 +1,11 @@
 """Facts about inputs: tensors, hosts, data, the source and the present champion."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
 from inc_mlflow.records.base import Frozen, Line, Record
+from inc_mlflow.records.stages import StageFacts
 
 
 class TensorSpec(Frozen):
@@ -140,6 +141,8 @@ class ImportRecord(Record):
     """What a user should know about the baselines, one line each."""
     framework_source: FrameworkSource | None = None
     """None where the source is what the engine takes. Else the digest above is of all files of the model."""
+    stage: Annotated[StageFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
+    """What made the source, where a stage of a chain did."""
     kept_source: str | None = None
     """Copy of the source in the step's folder, where it came as an artifact, which other steps do not see."""
 

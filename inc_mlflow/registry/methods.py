@@ -17,9 +17,15 @@ class MethodEntry(Entry):
 
     image: str | None = None
     """The image, in images.lock, of the task that makes its candidates; None for that of the pool."""
+    sources: tuple[str, ...] = ()
+    """Kinds of sources whose module it changes before the import; none where it begins with a baseline."""
     trains_candidates: bool = False
     """Whether it trains another recipe's candidate: its options are ``start`` and ``epochs``, and its method
     is a ``CandidateTrainer`` of engines/engine.py."""
+
+
+CHAIN = "chain"
+"""The method that a list of recipes stands for."""
 
 
 METHODS: "Registry[Method]" = Registry(
@@ -48,6 +54,20 @@ METHODS: "Registry[Method]" = Registry(
             image="pytorch",
             trains_candidates=True,
         ),
+        "onnxruntime.chain": Entry(
+            "inc_mlflow.training.chain:METHOD",
+            "Several methods one after the other, written as a list; what changes the module is first.",
+            options="inc_mlflow.spec.chain:Chain",
+        ),
+        "onnxruntime.prune": MethodEntry(
+            "inc_mlflow.training.prune.method:METHOD",
+            "Weights become zero in a pattern, or channels and heads go, while the module is trained.",
+            extra="torch",
+            needs=("torch", "onnxscript", "safetensors", "torch_pruning"),
+            options="inc_mlflow.training.prune.options:Prune",
+            image="pytorch",
+            sources=("torch",),
+        ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
             "Models of several graphs: each part by a recipe of its own, or left in FP32.",
@@ -66,6 +86,12 @@ def method_names(engine: str | None = None) -> list[str]:
     """Return the names that a recipe's ``method`` may have, of one engine or of all."""
     names = (name.split(".", 1) for name in METHODS)
     return sorted({method for of, method in names if engine in (None, of)})
+
+
+def sources_of(name: str) -> tuple[str, ...]:
+    """Return the kinds of sources whose module a method changes; none where it begins with a baseline."""
+    entry = METHODS.entry(name)
+    return entry.sources if isinstance(entry, MethodEntry) else ()
 
 
 def candidate_trainers(engine: str) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES, PARTS
-from inc_mlflow.registry.methods import engine_of
+from inc_mlflow.registry.methods import CHAIN, engine_of
+from inc_mlflow.spec.chain import with_chain
 from inc_mlflow.spec.parts import has_parts, parts_job
 from inc_mlflow.spec.source import CONVERTED, source_kind
 
@@ -24,7 +25,7 @@ def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
         engines = [name for name in ENGINES if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
     recipes = data.get("recipes")
     if isinstance(recipes, Sequence) and not isinstance(recipes, str) and isinstance(engines, Sequence):
-        recipes = [_with_engine(recipe, engines) for recipe in recipes]
+        recipes = [_with_engines(with_chain(recipe, engines), engines) for recipe in recipes]
     return {**data, "engines": engines} | ({"recipes": recipes} if "recipes" in data else {})
 
 
@@ -50,6 +51,15 @@ def _takes(engine: str, source: object) -> bool:
     except (MissingExtraError, ValueError):
         return False
     return True
+
+
+def _with_engines(recipe: Any, engines: Sequence[str]) -> Any:
+    """Name the engine of a recipe, and of each recipe of a chain."""
+    if isinstance(recipe, Mapping) and recipe.get("method") == CHAIN:
+        inside = recipe.get("recipes")
+        if isinstance(inside, Sequence) and not isinstance(inside, str):
+            return {**recipe, "recipes": [_with_engine(one, engines) for one in inside]}
+    return _with_engine(recipe, engines)
 
 
 def _with_engine(recipe: Any, engines: Sequence[str]) -> Any:

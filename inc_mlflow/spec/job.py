@@ -167,7 +167,7 @@ class JobSpec(SpecModel):
             twice = next(text for text in labels if labels.count(text) > 1)
             raise ValueError(f"recipes: {twice!r} stands twice")
         for recipe in self.listed:
-            check_recipe(recipe, self.engines, self.data)
+            check_recipe(recipe, self.engines, self.data, self.model)
         return self
 
     @property
@@ -208,7 +208,7 @@ class JobSpec(SpecModel):
         """The image of the task that makes candidates, a search that may train too; None for its pool's."""
         if self.recipes == "auto" and self.data.training is not None:
             return image_of_trainers(self.engines)
-        return image_of_methods(method_name(recipe.engine, recipe.method) for recipe in self.listed)
+        return image_of_methods(method_name(r.final.engine, r.final.method) for r in self.listed if r.final)
 
     def timed(self, pool: str) -> bool:
         """Tell whether the speed on a pool is measured, to be judged or shown."""

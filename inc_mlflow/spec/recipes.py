@@ -19,9 +19,10 @@ from pydantic_core import CoreSchema, core_schema
 from inc_mlflow.errors import SpecError
 from inc_mlflow.registry import did_you_mean
 from inc_mlflow.registry.engines import ENGINES
-from inc_mlflow.registry.methods import METHODS, engine_of, method_names
+from inc_mlflow.registry.methods import CHAIN, METHODS, engine_of, method_name, method_names, sources_of
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.parts import PER_PART
+from inc_mlflow.spec.source import of_artifact, source_kind
 from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
@@ -50,13 +51,40 @@ class Recipe(SpecModel):
         """Names of baseline nodes that the recipe leaves in FP32."""
         return ()
 
+    @property
+    def changes_module(self) -> bool:
+        """Whether it changes the source's module before the import, as pruning does."""
+        return False
+
+    @property
+    def stages(self) -> "tuple[Recipe, ...]":
+        """What a chain does to the source's module before its import, in order; nothing by default."""
+        return ()
+
+    @property
+    def final(self) -> "Recipe | None":
+        """What is done with the imported model: of a chain its last recipe, None where that is a stage."""
+        return self
+
     def unprotected(self) -> Self | None:
         """Return the recipe whose protected form this one is; None where it is not protected."""
         return None
 
 
-def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec) -> None:
-    """Raise ValueError where a recipe is for another engine, or the job lacks a split that it needs."""
+def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec, model: object) -> None:
+    """Raise ValueError where a recipe is for another engine or source, or lacks a split that it needs."""
+    if recipe.stages and of_artifact(model):
+        raise ValueError(
+            "recipes: a chain changes the module that a function builds, and the model is an artifact; give "
+            "it with paths of files"
+        )
+    for stage in recipe.stages:
+        taken = sources_of(method_name(stage.engine, stage.method))
+        if source_kind(model) not in taken:
+            raise ValueError(
+                f"recipes: {stage.method} changes the module of a framework; give the model as a source of "
+                f"{', '.join(taken)}, as {{torch: model.py:build}}"
+            )
     if recipe.engine not in engines:
         raise ValueError(
             f"recipes: {recipe.label()!r} is for {recipe.engine}; the job's engines are {', '.join(engines)}"
@@ -92,13 +120,19 @@ class _Registered:
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Let a recipe name parts of the model besides: it becomes a recipe of each when the job is read."""
+        """Let a recipe be a list, or name parts of the model: a job is read with what these stand for."""
         of_parts = {
             "type": "object",
             "required": ["parts"],
             "description": "Of a model of parts: {method: static, parts: [encoder]}.",
         }
-        return {"anyOf": [handler(schema), of_parts]}
+        chain = {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["method"]},
+            "description": "A chain: [{method: prune}, {method: static}].",
+        }
+        return {"anyOf": [handler(schema), of_parts, chain]}
 
 
 AnyRecipe = Annotated[Recipe, _Registered]
@@ -141,13 +175,13 @@ def _check_method(data: Any) -> Any:
     if engine is not None and (not isinstance(engine, str) or engine not in ENGINES):
         there_are = f"there are {', '.join(ENGINES)}"
         raise ValueError(f"no engine {short(engine)}{did_you_mean(str(engine), ENGINES)}; {there_are}")
-    there = [name for name in method_names(engine) if name != PER_PART]  # jobs say `parts`
+    there = [name for name in method_names(engine) if name not in (PER_PART, CHAIN)]  # jobs say otherwise
     names = ", ".join(map(repr, there))
     if not isinstance(data, Mapping):
         raise ValueError(f"expected a mapping with 'method', got {short(data)}; 'method' is one of {names}")
     if "method" not in data:
         raise ValueError(f"the field 'method' is missing; it is one of {names}")
     method = str(data["method"])
-    if method not in (*there, PER_PART):
+    if method not in (*there, PER_PART, CHAIN):
         raise ValueError(f"no method {short(method)}{did_you_mean(method, there)}; there are {names}")
     return data

@@ -57,6 +57,10 @@ class SourceSpec(SpecModel):
         code = (root / reference.rpartition(":")[0] for reference in functions)
         return list(dict.fromkeys([*found, *(one for file in code for one in code_files(file.resolve()))]))
 
+    def changed(self, folder: Path) -> "SourceSpec":
+        """Return the model as a stage left it in ``folder``; kinds that no method changes have none."""
+        raise TypeError(f"sources: {self.kind!r} cannot be changed by a method")
+
     def located(self, artifact: Path) -> Self:
         """Return the model with local paths for those in the artifact; raise as ``located``."""
         return self.model_validate(located(self.model_dump(mode="json", exclude_none=True), artifact))
@@ -93,6 +97,14 @@ def _validated(model: Any) -> SourceSpec:
     if options is None or not issubclass(options, SourceSpec):
         raise ValueError(f"no source of that kind; there are {', '.join(SOURCES)}")
     return options.model_validate(model)
+
+
+def parse_source(data: Any) -> SourceSpec:
+    """Read a source from plain data; raise SpecError that names the field."""
+    try:
+        return _validated(data)
+    except ValidationError as error:
+        raise SpecError(f"model.{spec_error(error)}") from error
 
 
 def source_kind(model: object) -> str | None:
@@ -138,10 +150,7 @@ def named_source(text: str, root: Path) -> SourceSpec | None:
         return None
     if source_kind(model) is None:
         raise SpecError(f"model: {text}: no source of that kind; there are {', '.join(SOURCES)}")
-    try:
-        return _validated(model)
-    except ValidationError as error:
-        raise SpecError(f"model.{spec_error(error)}") from error
+    return parse_source(model)
 
 
 def told_from_files(model: object, root: Path) -> object:

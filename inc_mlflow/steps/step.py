@@ -57,7 +57,9 @@ def step(
             state = os.environ.get(STATE)
             if state is None:
                 return _work(marked, job, target, *args, **kwargs)
-            directory = Path(state) / directory_name(name, job, str(kwargs.get("shard", "")))
+            directory = Path(state) / directory_name(
+                name, job, str(kwargs.get("shard") or kwargs.get("stage", ""))
+            )
             inputs = {key: _identities(value) for key, value in kwargs.items()} | {
                 "depends_on": depends_on(job)
             }
@@ -96,7 +98,7 @@ def load_job(
 
 
 def directory_name(step: str, job: Job, shard: str = "") -> str:
-    """Return the name of a step's folder in the state folder; every pool and every shard has its own."""
+    """Return the name of a step's folder in the state folder; every pool, shard and stage has its own."""
     place = step if job.on in (None, LOCAL) else f"{step}-{job.on}"
     # No pool has an underscore in its name.
     return f"{place}_{shard.replace('/', '-of-')}" if shard else place

@@ -1,6 +1,6 @@
 """Which epoch is handed over: the best on tuning, but the start unless one is better by more than chance."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,6 +24,23 @@ def choose_epoch(outcomes: Sequence[TuningOutcome]) -> int:
     start = outcomes[0]
     found = [number for number, one in enumerate(outcomes) if number and _is_better(one, start)]
     return max(found, key=lambda number: _rank(outcomes[number]), default=0)
+
+
+def best_from(first: int) -> Callable[[Sequence[TuningOutcome]], int | None]:
+    """Return what chooses the best epoch, by ``choose_epoch``'s order, among those from ``first`` on.
+
+    Epochs before are no choice: they are not what was asked for. None where there is no other yet.
+    """
+
+    def choose(outcomes: Sequence[TuningOutcome]) -> int | None:
+        found = [
+            number
+            for number, one in enumerate(outcomes)
+            if number >= first and np.isfinite(one.scores).all() and np.isfinite(one.distances).all()
+        ]
+        return max(found, key=lambda number: _rank(outcomes[number]), default=None)
+
+    return choose
 
 
 def _rank(one: TuningOutcome) -> tuple[float, float]:

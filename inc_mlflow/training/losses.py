@@ -81,6 +81,11 @@ class Objective:
         self.name = f"{self._task} and distillation" if shared else self._task or "distillation"
         self.wanted = {one.tensor for one in self._outputs}
 
+    @property
+    def is_closeness(self) -> bool:
+        """Whether closeness to the reference is all that counts."""
+        return self._task is None
+
     def __call__(self, found: Mapping[str, Tensor], labels: np.ndarray | None, reference: Arrays) -> Tensor:
         """Return the mean loss of a batch, by the network's tensors and the baseline's outputs."""
         loss = torch.zeros(())

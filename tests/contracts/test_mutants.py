@@ -1,4 +1,4 @@
-"""Each constant and phase of search, timing, gate and comparison is held by a test: changed, that test turns red."""
+"""Each constant and phase of search, timing, gate and training is held by a test: changed, that test turns red."""
 
 import pytest
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import Imported, Interface, LoadedModel, RunSettings, SearchSpace, Statistics
 from inc_mlflow.engines.row_axes import RowAxes
@@ -84,6 +86,12 @@ class OnnxRuntimeAnalysis:
         from inc_mlflow.engines.onnxruntime.analysis.departure import selected_outputs
 
         return selected_outputs(baseline)
+
+    def layer_weights(self, model: Path) -> Iterator[np.ndarray]:
+        """Yield the weights of layers."""
+        from inc_mlflow.engines.onnxruntime.analysis.layer_weights import layer_weights
+
+        return layer_weights(model)
 
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.analysis import Analysis
 from inc_mlflow.engines.engine import Engine, RunSettings
@@ -85,6 +87,11 @@ class PartsAnalysis:
     def selected_outputs(self, baseline: Path) -> frozenset[str]:
         """Return all outputs: the function may choose by value, as a decoder its next token."""
         return frozenset(PartsModel.open(baseline).about.outputs)
+
+    def layer_weights(self, model: Path) -> Iterator[np.ndarray]:
+        """Yield the weights of the layers of all parts."""
+        for part in PartsModel.open(model).parts.values():
+            yield from self._analysis.layer_weights(part)
 
     def saturation(
         self, model: Path, rows: Iterable[Arrays], threads: int, most: int | None

@@ -9,6 +9,8 @@ from inc_mlflow.sources.tensorflow.frozen_graph import FrozenGraph
 
 DROPOUT = ("dropout", "recurrent_dropout")
 """Shares that a recurrent cell drops in training."""
+INPUT = "input"
+"""What the input is called of a model that has no name for it."""
 
 
 def frozen_model(where: str, model: Any) -> FrozenGraph:
@@ -19,14 +21,12 @@ def frozen_model(where: str, model: Any) -> FrozenGraph:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    inputs = list(getattr(model, "inputs", None) or ())
-    if not inputs:
-        raise ModelError(f"{where}: says nothing of its inputs; build it with an Input layer")
-
+    structure = model.input if getattr(model, "inputs", None) else _built_input(where, model)
+    inputs = tf.nest.flatten(structure)
     _drop_masks(model)
 
     def call(*given: Any) -> Mapping[str, Any]:
-        packed = tf.nest.pack_sequence_as(model.input, list(given))
+        packed = tf.nest.pack_sequence_as(structure, list(given))
         return _named(model, model(packed, training=False))
 
     with framework_call(f"{where}: TensorFlow cannot trace it"):
@@ -41,6 +41,20 @@ def frozen_model(where: str, model: Any) -> FrozenGraph:
         dict(zip(names, (tensor.name for tensor in frozen.inputs), strict=True)),
         dict(zip(outputs, (tensor.name for tensor in frozen.outputs), strict=True)),
     )
+
+
+def _built_input(where: str, model: Any) -> Any:
+    """Return the input of a model of a class of its own: the array that it was called with, of any batch."""
+    import tensorflow as tf
+
+    built = (model.get_build_config() if getattr(model, "built", False) else None) or {}
+    shape = built.get("input_shape")
+    if not isinstance(shape, tuple | list) or not all(isinstance(size, int | None) for size in shape):
+        raise ModelError(
+            f"{where}: says nothing of its inputs; build it with an Input layer, or call a model of one "
+            "array once in the function that builds it"
+        )
+    return tf.TensorSpec((None, *shape[1:]), "float32", name=INPUT)
 
 
 def _drop_masks(model: Any) -> None:

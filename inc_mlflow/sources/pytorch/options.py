@@ -1,6 +1,7 @@
 """How a job names a PyTorch model."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -40,6 +41,11 @@ class TorchModel(SourceSpec):
         Field(strict=False, description="Files that the function reads: they are part of the model."),
     ] = ()
 
+    trained: Annotated[
+        LocalPath | None,
+        Field(description="Folder in which pruning or distillation left the module: its weights, and sizes."),
+    ] = None
+
     @field_validator("torch")
     @classmethod
     def _a_program(cls, given: str) -> str:
@@ -62,4 +68,9 @@ class TorchModel(SourceSpec):
         """Return the weights and what the function reads, or the folder."""
         weights = {"weights": self.weights} if self.weights is not None else {}
         read = {f"reads[{place}]": path for place, path in enumerate(self.reads)}
-        return (weights if self.functions() else {"torch": self.torch}) | read
+        trained = {"trained": self.trained} if self.trained is not None else {}
+        return (weights if self.functions() else {"torch": self.torch}) | read | trained
+
+    def changed(self, folder: Path) -> "TorchModel":
+        """Return the module as a stage left it in ``folder``."""
+        return self.model_copy(update={"trained": str(folder), "weights": None})

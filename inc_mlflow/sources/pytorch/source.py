@@ -1,8 +1,8 @@
 """The source of PyTorch models: opens, exports and runs a module on the CPU, in eval mode."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.errors import CallableError
 from inc_mlflow.remote import local_path
+from inc_mlflow.sources.pytorch.changed import load_changed
 from inc_mlflow.sources.pytorch.examples import Examples, examples_of
 from inc_mlflow.sources.pytorch.layers import layer_values
 from inc_mlflow.sources.pytorch.options import TorchModel
 from inc_mlflow.sources.pytorch.outputs import named_outputs
 from inc_mlflow.sources.pytorch.weights import read_weights
-from inc_mlflow.sources.source import Converted, OpenedSource, framework_call
+from inc_mlflow.sources.source import Converted, framework_call
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ _WHERE = "model.torch"
 class TorchSource:
     """Opens what ``TorchModel`` names."""
 
-    def open(self, spec: TorchModel, root: Path) -> OpenedSource:
+    def open(self, spec: Any, root: Path) -> "OpenedModule":
         """Load the module with its weights."""
         if not spec.functions():
             from inc_mlflow.sources.pytorch.pretrained import open_pretrained
@@ -34,6 +35,8 @@ class TorchSource:
             module, examples = open_pretrained(local_path(spec.torch, root))
         else:
             module, examples = _built(spec, root)
+        if spec.trained is not None:
+            load_changed(module, local_path(spec.trained, root))
         return OpenedModule(module.eval().requires_grad_(False), examples)
 
 
@@ -41,26 +44,29 @@ class OpenedModule:
     """A module and its example inputs."""
 
     def __init__(self, module: "torch.nn.Module", examples: Examples) -> None:
-        self._module, self._examples = module, examples
+        self.module, self.examples = module, examples
 
     def convert(self, target: Path) -> Converted:
         """Export the module; see ``OpenedSource``."""
         from inc_mlflow.sources.pytorch.export import export_module
 
-        return export_module(self._module, self._examples, target)
+        return export_module(self.module, self.examples, target)
+
+    def call(self, inputs: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+        """Return the outputs of one batch; raise ModelError where the module does not run."""
+        given = {name: inputs[name] for name in self.examples.names}
+        with framework_call("model: PyTorch cannot run it"):
+            returned = self.module(**given) if self.examples.by_name else self.module(*given.values())
+        return named_outputs(returned, _WHERE)
 
     def run(self, inputs: Arrays, layers: Collection[str] = ()) -> Arrays:
         """Call the module; layers are modules inside it. See ``OpenedSource``."""
         import torch
 
-        given = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self._examples.names}
-        with (
-            torch.inference_mode(),
-            layer_values(self._module, layers) as values,
-            framework_call("model: PyTorch cannot run it"),
-        ):
-            returned = self._module(**given) if self._examples.by_name else self._module(*given.values())
-        values |= named_outputs(returned, _WHERE)
+        given = {name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self.examples.names}
+        with torch.inference_mode(), layer_values(self.module, layers) as values:
+            found = self.call(given)
+        values |= found
         with framework_call("model: what PyTorch computes is no array of NumPy's; return floats of 32 bits"):
             return {name: value.detach().numpy() for name, value in values.items()}
 

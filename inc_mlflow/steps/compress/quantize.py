@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,15 @@ from inc_mlflow.records import Candidate, CandidatesRecord, ImportRecord, Reject
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.reports.trials import draw_trials
 from inc_mlflow.spec import Job, Recipe, parse_recipe
+from inc_mlflow.spec.stages import stage_number
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
+from inc_mlflow.steps.compress.beginnings import Beginning, beginnings
 from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
 from inc_mlflow.steps.compress.saturation import saturation_report
 from inc_mlflow.steps.compress.search import SearchResult, search_recipes
+from inc_mlflow.steps.compress.stage_notes import stage_notes
 from inc_mlflow.steps.compress.training import (
     copy_training_facts,
     training_data,
@@ -36,9 +39,12 @@ SEARCH, PICTURE = "search", "search.svg"
 
 
 @step("candidates", CandidatesRecord)
-def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> CandidatesRecord:
+def quantize(
+    job: Job, target: Path, *, baseline: Path, ranges: Path, stages: Sequence[Path] = ()
+) -> CandidatesRecord:
     """Write the n-th recipe's candidate into the folder ``<n>``, or the n-th of the search's shortlist.
 
+    ``stages`` are those that recipes begin with; a chain's candidate is made of the model of its last stage.
     A recipe that gives no model, or one that does not compute what the baseline does, is recorded as rejected
     and leaves the others alone.
     """
@@ -51,8 +57,8 @@ def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> Candida
         candidates, rejected, trials = write_shortlists(job, results, target)
         notes = tuple(_with_engine(note, one, results) for one in results for note in one.notes())
     else:
-        candidates, rejected = _listed(job, baselines, ranges, target)
-        trials, notes = (), ()
+        candidates, rejected = _listed(job, beginnings(baseline, ranges, stages), target)
+        trials, notes = (), tuple(note for one in stages for note in _stage_notes(one))
     return CandidatesRecord(
         baseline_sha256=ImportRecord.load(baseline).model_sha256,
         candidates=candidates,
@@ -62,24 +68,35 @@ def quantize(job: Job, target: Path, *, baseline: Path, ranges: Path) -> Candida
     )
 
 
+def _stage_notes(stage: Path) -> Iterator[str]:
+    facts = ImportRecord.load(stage).stage
+    return stage_notes(facts) if facts else iter(())
+
+
 def _with_engine(note: str, result: SearchResult, results: Sequence[SearchResult]) -> str:
     """Name the engine where several were searched."""
     return note if len(results) == 1 else f"{result.engine}: {note}"
 
 
 def _listed(
-    job: Job, baselines: dict[str, Baseline], ranges: Path, target: Path
+    job: Job, begins: Mapping[int, Beginning], target: Path
 ) -> tuple[tuple[Candidate, ...], tuple[RejectedRecipe, ...]]:
     """Make the candidate of each recipe; return them, and the recipes that gave none."""
     first, made, rejected = job.spec.engines[0], list[Candidate](), list[RejectedRecipe]()
     rows = compared_rows(job)
-    references = {name: reference_of(one.engine, one.path, rows) for name, one in baselines.items()}
+    references = {
+        (number, name): reference_of(one.engine, one.path, rows)
+        for number, begin in begins.items()
+        for name, one in begin.baselines.items()
+    }
     recipes = progress.track(job.spec.listed, "quantize", len(job.spec.listed))
     for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
-        statistics = load_statistics(ranges, recipe.engine, first) if recipe.statistics else None
+        number = stage_number(recipe, job.spec.listed)
+        begin, reference = begins[number], references[number, recipe.engine]
+        statistics = load_statistics(begin.ranges, recipe.engine, first) if recipe.statistics else None
         path = _place(target, len(made), recipe.engine)
         try:
-            make_candidate(recipe, _data(job, recipe, baselines, statistics), path, references[recipe.engine])
+            make_candidate(recipe, _data(job, recipe, begin.baselines, statistics), path, reference)
         except ModelError as error:
             rejected.append(_rejected(recipe, name, error))
             shutil.rmtree(path.parent)
@@ -94,7 +111,7 @@ def _data(
 ) -> MethodData:
     """Return what a recipe may use: rows to train on are opened only for one that trains."""
     data = method_data(job, statistics)
-    if not recipe.trains:
+    if recipe.final is None or not recipe.final.trains:
         return data
     return replace(data, training=training_data(job, baselines[recipe.engine], training_folder(job)))
 

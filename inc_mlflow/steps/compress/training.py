@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.callables import load_callable, source_file, user_code
 from inc_mlflow.engines.engine import LoadedModel, RunSettings
 from inc_mlflow.engines.trainable import TRAINING_FACTS, TrainingData, TuningOutcome
+from inc_mlflow.errors import ModelError
 from inc_mlflow.measure.stats.outcomes import join_batches
 from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import resolve_metrics
 from inc_mlflow.records.training import TrainingFacts
-from inc_mlflow.spec import Job
+from inc_mlflow.sources.stage import StageData
+from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.data import open_data, open_rows
 from inc_mlflow.steps.step import STATE, directory_name
@@ -40,13 +43,9 @@ def training_data(
     Checkpoints are in ``folder``; without one a training that is killed begins again. ``tuning_rows`` says
     how many rows score an epoch at most. Raises CallableError where the user's loss cannot be loaded.
     """
-
-    def rows() -> Iterator[tuple[Arrays, np.ndarray | None]]:
-        return ((inputs, labels) for inputs, labels, _ in open_data(job).rows(_TRAINING, size=_READ))
-
     _, axes = open_rows(job)
     return TrainingData(
-        rows=rows,
+        rows=partial(_rows, job),
         fixed_batch=axes.rows_at_a_time(baseline.engine.interface(baseline.path).inputs),
         rows_first=axes.first_everywhere,
         spec=job.spec.training,
@@ -55,6 +54,35 @@ def training_data(
         score=TuningScores(job, baseline, tuning_rows),
         state=folder,
     )
+
+
+def stage_data(job: Job, baseline: Baseline, source: SourceSpec, folder: Path) -> StageData:
+    """Return what a stage of a chain gets; it changes ``source``, and keeps its checkpoints in ``folder``.
+
+    Raises ModelError where rows are not the first axis everywhere, CallableError as ``training_data``.
+    """
+    if not isinstance(job.spec.model, SourceSpec):
+        raise TypeError("train: the job's model is no framework's")
+    _, axes = open_rows(job)
+    if not axes.first_everywhere:
+        raise ModelError("train: rows must be the first axis of all inputs and outputs to train")
+    return StageData(
+        source=source,
+        dense=job.spec.model,
+        root=job.root,
+        rows=partial(_rows, job),
+        fixed_batch=axes.rows_at_a_time(baseline.engine.interface(baseline.path).inputs),
+        spec=job.spec.training,
+        loss=_loss(job),
+        output=_read_output(job),
+        score=TuningScores(job, baseline).of,
+        state=folder,
+    )
+
+
+def _rows(job: Job) -> Iterator[tuple[Arrays, np.ndarray | None]]:
+    """Yield the training rows without those of validation."""
+    return ((inputs, labels) for inputs, labels, _ in open_data(job).rows(_TRAINING, size=_READ))
 
 
 _READ = 256
@@ -112,7 +140,11 @@ class TuningScores:
 
     def __call__(self, model: Path) -> TuningOutcome:
         """Return scores and distances of a model; raise ModelError where it does not run."""
-        kept, distances = self._run(self._engine.load(model, RunSettings()))
+        return self.of(self._engine.load(model, RunSettings()))
+
+    def of(self, model: LoadedModel) -> TuningOutcome:
+        """Return scores and distances of a loaded model."""
+        kept, distances = self._run(model)
         if self._metric.decomposable:
             pairs = zip(kept, self._reference, strict=True)
             scores = np.concatenate([np.atleast_1d(self._metric.score(*pair)) for pair in pairs])

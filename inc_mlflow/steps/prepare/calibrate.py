@@ -9,6 +9,7 @@ from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.records import WHOLE, CalibrationRecord, CollectedStatistics, Shard
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
+from inc_mlflow.spec.stages import stage_number
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.data import open_data
 from inc_mlflow.steps.step import step
@@ -20,17 +21,30 @@ def calibrate(job: Job, target: Path, *, baseline: Path) -> CalibrationRecord:
 
     Raises ModelError where a baseline does not run on the calibration rows.
     """
+    return _collected(job, baseline, target, stage=0)
+
+
+def calibrate_stage(job: Job, imported: Path, target: Path, stage: int) -> None:
+    """Write the statistics of a stage's model for the recipes that begin with it, and their record.
+
+    Raises ModelError as ``calibrate``.
+    """
+    target.mkdir()
+    _collected(job, imported, target, stage).save(target)
+
+
+def _collected(job: Job, baseline: Path, target: Path, stage: int) -> CalibrationRecord:
     reference = job.spec.engines[0]
     collected = {
-        name: save_statistics(collect_needed(job, model), name, model.sha256, target, reference)
+        name: save_statistics(collect_needed(job, model, stage), name, model.sha256, target, reference)
         for name, model in load_baselines(baseline).items()
     }
     return record_of(collected)
 
 
-def collect_needed(job: Job, baseline: Baseline) -> Statistics | None:
+def collect_needed(job: Job, baseline: Baseline, stage: int = 0) -> Statistics | None:
     """Collect the statistics that the job's recipes need from one engine; None where they need none."""
-    kinds = needed_kinds(job, baseline.engine.name)
+    kinds = needed_kinds(job, baseline.engine.name, stage)
     return collect_statistics(job, baseline.engine.name, baseline.path, kinds) if kinds else None
 
 
@@ -77,12 +91,19 @@ def calibrator(engine: str) -> Calibrator:
     return calibrates
 
 
-def needed_kinds(job: Job, engine: str) -> frozenset[str]:
-    """Return the kinds of statistics that the job's recipes need from an engine; a search may need all."""
+def needed_kinds(job: Job, engine: str, stage: int = 0) -> frozenset[str]:
+    """Return the kinds of statistics that the job's recipes need from an engine; a search may need all.
+
+    The recipes are those that begin with the model of a stage; 0 is the baseline.
+    """
     if job.spec.recipes == "auto":
         calibrates = ENGINES.get(engine).calibrator
         return calibrates.kinds if calibrates else frozenset()
-    recipes = [recipe for recipe in job.spec.listed if recipe.engine == engine]
+    recipes = [
+        recipe
+        for recipe in job.spec.listed
+        if recipe.engine == engine and stage_number(recipe, job.spec.listed) == stage
+    ]
     return frozenset().union(*(recipe.statistics for recipe in recipes))
 
 

@@ -39,7 +39,7 @@ def import_model(job: Job, target: Path) -> ImportRecord:
     does not take its outputs.
     """
     check_fp32(ENGINES.get(job.spec.engines[0]), job.model)
-    rows = _first_rows(job)
+    rows = first_rows(job)
     save_example(target, rows.rows[0])
     reference = job.spec.engines[0]
     record = import_baselines(job.model, job.spec.engines, target, rows)
@@ -73,7 +73,7 @@ def imported_baseline(job: Job, engine: str | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder) / made_by.model_name
         with errors_name(f"the baseline of {job.model}", baseline):
-            import_checked(made_by, job.model, Path(folder), _first_rows(job))
+            import_checked(made_by, job.model, Path(folder), first_rows(job))
             yield baseline
 
 
@@ -142,7 +142,8 @@ def _notes(source: Path, made: CheckedImport, rows: Rows) -> Iterator[str]:
         yield f"{source.name}: not compared with its baseline: {rows.missing}"
 
 
-def _first_rows(job: Job) -> Rows:
+def first_rows(job: Job) -> Rows:
+    """Return the rows on which a job's source and baseline are compared."""
     split = "calibration" if job.spec.data.calibration is not None else "validation"
     data, axes = open_rows(job)
     rows = [inputs for inputs, *_ in islice(data.rows(split, size=1), COMPARED)]

@@ -1,4 +1,4 @@
-"""Change search, timing, gate and comparison one by one, and say which test notices each change.
+"""Change search, timing, gate, comparison and training one by one, and say which test notices each change.
 
 Run in the repository as ``.venv/bin/python -m tests.benchmarks.mutants [WORD ...]``: all changes, or those
 that have one of the words in their title or file. Each is made in a copy of the tree and runs its own test
@@ -23,8 +23,9 @@ from tests.benchmarks.mutants.gate import GATE
 from tests.benchmarks.mutants.mutant import ROOT, Mutant
 from tests.benchmarks.mutants.search import SEARCH
 from tests.benchmarks.mutants.timing import TIMING
+from tests.benchmarks.mutants.training import TRAINING
 
-MUTANTS = (*SEARCH, *TIMING, *GATE, *COMPARISON)
+MUTANTS = (*SEARCH, *TIMING, *GATE, *COMPARISON, *TRAINING)
 FOLDERS = ("inc_mlflow", "components", "pipelines", "examples", "tests")
 MOST_SECONDS = 300
 _FAILED, _PASSED = 1, 0

@@ -1,6 +1,8 @@
 """Keras files become frozen graphs under their own names; no code of a file runs that the job does not name."""
 
+import importlib
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -116,6 +118,48 @@ def test_steps_before_rows_are_refused(tmp_path):
         file.attrs["model_config"] = text.replace('"time_major": false', '"time_major": true')
     with pytest.raises(ModelError, match="steps before rows"):
         load_keras(path)
+
+
+CLASS = """
+import keras
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2)
+
+    def call(self, x, training=False):
+        return self.second(self.first(x))
+
+
+def build():
+    model = Own()
+    {call}
+    return model
+"""
+
+
+def test_a_model_of_a_class_of_its_own_has_the_input_it_was_called_with(tmp_path):
+    (tmp_path / "own.py").write_text(CLASS.format(call="model(keras.ops.zeros((1, 5)))"))
+    sys.path.insert(0, str(tmp_path))
+    try:
+        model = importlib.import_module("own").build()
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("own", None)
+    model.save_weights(tmp_path / "w.weights.h5")
+    spec = KerasModel(keras="w.weights.h5", architecture="own.py:build")
+    given = SOURCE.open(spec, tmp_path)
+    assert parity(given, {"input": ROWS}, tmp_path)["output_0"] < 1e-6
+    assert np.allclose(given.run({"input": ROWS})["output_0"], model(ROWS), atol=1e-6)
+
+
+def test_a_model_that_says_nothing_of_its_input_is_refused():
+    import keras
+
+    with pytest.raises(ModelError, match="call a model of one array once"):
+        frozen_model("model", keras.Sequential([keras.layers.Dense(2)]))
 
 
 def test_a_file_of_keras_2_is_loaded_without_its_optimizer(tmp_path):
