@@ -23,7 +23,7 @@ def choose_epoch(outcomes: Sequence[TuningOutcome]) -> int:
     """
     start = outcomes[0]
     found = [number for number, one in enumerate(outcomes) if number and _is_better(one, start)]
-    return max(found, key=lambda number: _rank(outcomes[number]), default=0)
+    return _best(outcomes, found) or 0
 
 
 def best_from(first: int) -> Callable[[Sequence[TuningOutcome]], int | None]:
@@ -33,14 +33,19 @@ def best_from(first: int) -> Callable[[Sequence[TuningOutcome]], int | None]:
     """
 
     def choose(outcomes: Sequence[TuningOutcome]) -> int | None:
-        found = [
-            number
-            for number, one in enumerate(outcomes)
-            if number >= first and np.isfinite(one.scores).all() and np.isfinite(one.distances).all()
-        ]
-        return max(found, key=lambda number: _rank(outcomes[number]), default=None)
+        found = [number for number, one in enumerate(outcomes) if number >= first and _is_finite(one)]
+        return _best(outcomes, found)
 
     return choose
+
+
+def _best(outcomes: Sequence[TuningOutcome], found: Sequence[int]) -> int | None:
+    """Return the number with the best score, of equal ones the nearest; None where none was found."""
+    return max(found, key=lambda number: _rank(outcomes[number]), default=None)
+
+
+def _is_finite(one: TuningOutcome) -> bool:
+    return bool(np.isfinite(one.scores).all() and np.isfinite(one.distances).all())
 
 
 def _rank(one: TuningOutcome) -> tuple[float, float]:
@@ -48,7 +53,7 @@ def _rank(one: TuningOutcome) -> tuple[float, float]:
 
 
 def _is_better(one: TuningOutcome, start: TuningOutcome) -> bool:
-    if not (np.isfinite(one.scores).all() and np.isfinite(one.distances).all()):
+    if not _is_finite(one):
         return False
     if one.scores.mean() < start.scores.mean():
         return False
