@@ -6,20 +6,24 @@ import numpy as np
 
 from inc_mlflow.engines.trainable import TuningOutcome
 
-_MORE = 1.001
-"""One row more is exactly one standard error, and chance."""
+_NEARER = 1.001
+"""Standard errors by which outputs must be nearer; one row more is exactly one of them, and chance."""
+_BETTER = 2.0
+"""Standard errors by which a score must be better where outputs are not nearer. One is too few: of ten
+trainings at a rate that was far too high one was better by that on 500 rows, with outputs twice as far off,
+and worse on other rows."""
 
 
 def choose_epoch(outcomes: Sequence[TuningOutcome]) -> int:
     """Return the number of the epoch to hand over; ``outcomes[0]`` is that of the start.
 
     Among many epochs one is better than the start by chance. So an epoch must have no lower score, and
-    either a better score or outputs nearer to the baseline's by one standard error of the difference, row
-    by row. Of these the one with the best score is returned, of equal ones the nearest.
+    either outputs nearer to the baseline's by one standard error of the difference, row by row, or a score
+    better by two. Of these the one with the best score is returned, of equal ones the nearest.
     """
     start = outcomes[0]
     found = [number for number, one in enumerate(outcomes) if number and _is_better(one, start)]
-    return max(found, key=lambda number: _rank(outcomes[number]), default=0)
+    return _best(outcomes, found) or 0
 
 
 def best_from(first: int) -> Callable[[Sequence[TuningOutcome]], int | None]:
@@ -29,14 +33,19 @@ def best_from(first: int) -> Callable[[Sequence[TuningOutcome]], int | None]:
     """
 
     def choose(outcomes: Sequence[TuningOutcome]) -> int | None:
-        found = [
-            number
-            for number, one in enumerate(outcomes)
-            if number >= first and np.isfinite(one.scores).all() and np.isfinite(one.distances).all()
-        ]
-        return max(found, key=lambda number: _rank(outcomes[number]), default=None)
+        found = [number for number, one in enumerate(outcomes) if number >= first and _is_finite(one)]
+        return _best(outcomes, found)
 
     return choose
+
+
+def _best(outcomes: Sequence[TuningOutcome], found: Sequence[int]) -> int | None:
+    """Return the number with the best score, of equal ones the nearest; None where none was found."""
+    return max(found, key=lambda number: _rank(outcomes[number]), default=None)
+
+
+def _is_finite(one: TuningOutcome) -> bool:
+    return bool(np.isfinite(one.scores).all() and np.isfinite(one.distances).all())
 
 
 def _rank(one: TuningOutcome) -> tuple[float, float]:
@@ -44,17 +53,18 @@ def _rank(one: TuningOutcome) -> tuple[float, float]:
 
 
 def _is_better(one: TuningOutcome, start: TuningOutcome) -> bool:
-    if not (np.isfinite(one.scores).all() and np.isfinite(one.distances).all()):
+    if not _is_finite(one):
         return False
     if one.scores.mean() < start.scores.mean():
         return False
-    return _exceeds(one.scores, start.scores) or _exceeds(-one.distances, -start.distances)
+    nearer = _exceeds(-one.distances, -start.distances, _NEARER)
+    return nearer or _exceeds(one.scores, start.scores, _BETTER)
 
 
-def _exceeds(found: np.ndarray, start: np.ndarray) -> bool:
-    """Tell whether values are larger by more than one standard error of their difference."""
+def _exceeds(found: np.ndarray, start: np.ndarray, errors: float) -> bool:
+    """Tell whether values are larger by more than so many standard errors of their difference."""
     difference = found - start
     if not difference.size:
         return False
     error = float(difference.std(ddof=1)) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
-    return bool(difference.mean() > _MORE * error)
+    return bool(difference.mean() > errors * error)

@@ -70,7 +70,7 @@ CASES = {
         "model": "{{keras: {folder}/emotion_model.hdf5}}",
         "metric": AGREEMENT,
         "inputs": ", inputs: {input_1: x}",
-        "pictures": {"name": "x", "input": "input_1", "axes": (1, 2), "shift": 4, "copies": 40},
+        "pictures": {"name": "x", "input": "input_1", "axes": (1, 2), "shift": 4, "copies": 20},
         "settings": "{}",
     },
     "sst2-minilm": {

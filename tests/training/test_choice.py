@@ -21,6 +21,9 @@ def outcome(hits, distance=1.0, spread=0.0):
         ([outcome(80)], 0),
         ([outcome(80), outcome(79, 0.5)], 0),  # nearer, but a lower score
         ([outcome(80), outcome(81)], 0),  # one row more is chance
+        ([outcome(80), outcome(83, 2.0)], 0),  # 1.7 standard errors, with outputs further off
+        ([outcome(80), outcome(83, 0.5)], 1),
+        ([outcome(80), outcome(85, 2.0)], 1),  # 2.3 of them
         ([outcome(80), outcome(90)], 1),
         ([outcome(80), outcome(80, 0.5)], 1),  # the same score, but nearer
         ([outcome(80), outcome(90), outcome(85)], 1),

@@ -22,6 +22,9 @@ from inc_mlflow.errors import ModelError
 
 _TINY = 1e-12
 """Below it a channel of weights counts as zero and keeps its step."""
+_GAIN = 20.0
+"""Adam moves each parameter by about its rate, which is a far larger share of a weight, of some hundredths,
+than of a scale that is learned by its logarithm. With this gain both move by about the same share."""
 EIGHT_BITS = 8
 
 
@@ -99,10 +102,10 @@ class WeightParameter:
 
 
 class ScaleParameter:
-    """The scale of one or several activations, as its logarithm."""
+    """The scale of one or several activations, as its logarithm, divided by the gain."""
 
     def __init__(self, scale: ActivationScale) -> None:
-        self.value = torch.tensor(np.log(scale.step), dtype=torch.float32, requires_grad=True)
+        self.value = torch.tensor(np.log(scale.step) / _GAIN, dtype=torch.float32, requires_grad=True)
         self._first = (float(self.value.detach()), scale.step)
         self._zero, self._low, self._high = float(scale.zero_point), float(scale.low), float(scale.high)
 
@@ -110,11 +113,11 @@ class ScaleParameter:
         """Return the step as the file has it: exactly the given one until training moves it."""
         value, step = self._first
         found = float(self.value.detach())
-        return step if found == value else float(np.float32(np.exp(np.float64(found))))
+        return step if found == value else float(np.float32(np.exp(_GAIN * np.float64(found))))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Round an activation."""
-        exact = self.value.exp()
+        exact = (_GAIN * self.value).exp()
         # The value is that of the file, the gradient that of the logarithm.
         step = exact + (torch.tensor(self.step(), dtype=torch.float32) - exact).detach()
         damping = 1 / np.sqrt(x.numel() * max(1.0, self._high))

@@ -26,10 +26,11 @@ TRAINING = (
     *changes_of(
         "training/choice",
         "training/test_choice",
-        ("one row more is no chance", "_MORE = 1.001", "_MORE = 0.5"),
-        ("clearly better counts as chance", "_MORE = 1.001", "_MORE = 9.0"),
+        ("one row more is no chance", "_BETTER = 2.0", "_BETTER = 0.5"),
+        ("luck with outputs further off is handed over", "_BETTER = 2.0", "_BETTER = 1.0"),
+        ("clearly better counts as chance", "_BETTER = 2.0", "_BETTER = 9.0"),
         ("a lower score is handed over", "one.scores.mean() < start.scores.mean()", "False"),
-        ("nearer outputs count for nothing", " or _exceeds(-one.distances, -start.distances)", ""),
+        ("nearer outputs count for nothing", "return nearer or ", "return "),
         (
             "outputs further off count as nearer",
             "_exceeds(-one.distances, -start.",
