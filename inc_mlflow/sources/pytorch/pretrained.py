@@ -33,11 +33,20 @@ def open_pretrained(folder: Path) -> "tuple[torch.nn.Module, Examples]":
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        kind = getattr(transformers, (config.architectures or ["AutoModel"])[0])
-        module = kind.from_pretrained(
+        module = _model_class(transformers, config.architectures).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
         )
     return module, examples_of(module, _examples(module, folder), "model.torch")
+
+
+def _model_class(transformers: Any, named: "list[str] | None") -> Any:
+    """Return the class of the model; other classes of the package may read pickles, so no other is opened."""
+    if not named:
+        return transformers.AutoModel
+    found = getattr(transformers, named[0], None)
+    if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
+        raise ModelError(f"model.torch: config.json names {named[0]!r}, no model of transformers; {GIVE}")
+    return found
 
 
 def _examples(module: Any, folder: Path) -> "list[dict[str, torch.Tensor]]":

@@ -88,3 +88,13 @@ def test_the_files_of_a_model_are_its_code_with_what_that_imports_its_weights_an
         "vocabulary.txt",
         "w.safetensors",
     ]
+
+
+@pytest.mark.parametrize("name", ["Trainer", "AutoTokenizer", "none_such"])
+def test_a_folder_whose_configuration_names_what_is_no_model_is_refused(name):
+    from inc_mlflow.sources.pytorch.pretrained import _model_class
+
+    transformers = pytest.importorskip("transformers")
+    with pytest.raises(ModelError, match=f"config.json names '{name}', no model of transformers"):
+        _model_class(transformers, [name])
+    assert _model_class(transformers, ["BertModel"]) is transformers.BertModel
