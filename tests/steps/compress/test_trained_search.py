@@ -28,8 +28,8 @@ data:
   validation: {{path: rows.npz, start: 1400}}
 metric: top1
 recipes: auto
-training: {{epochs: 2, learning_rate: 0.001, batch: 32{more}}}
-gate: {{max_relative_drop: 0.001, min_speedup: 0.001}}
+training: {{epochs: 4, learning_rate: 0.003, batch: 32, loss: {loss}{more}}}
+gate: {{max_relative_drop: 0.008, min_speedup: 0.001}}
 """
 TRAINING = "  training: {path: rows.npz, stop: 1000}"
 BUDGET = 300.0
@@ -53,11 +53,11 @@ class OneRecipe:
         return None
 
 
-def job_of(folder, training=TRAINING, more=""):
+def job_of(folder, training=TRAINING, loss="distillation", more=""):
     onnx.save(uneven_network(), folder / "model.onnx")
     rows, labels = digits()
     np.savez(folder / "rows.npz", x=rows, label=labels)
-    (folder / "job.yaml").write_text(JOB.format(training=training, more=more))
+    (folder / "job.yaml").write_text(JOB.format(training=training, loss=loss, more=more))
     return Job.load(folder / "job.yaml")
 
 
@@ -110,7 +110,7 @@ def test_training_is_shortened_to_fit_the_budget_or_left_out_and_that_is_said(
     monkeypatch.setattr(QatMethod, "cost", lambda *_: TrainingCost(1.0, epoch))
     found = search_job(job_of(tmp_path), BUDGET, tmp_path / "out")
     assert [one["recipe"].get("epochs") for one in trained(found)] == ([epochs] if epochs else [])
-    said = "for 1 of 2 epochs, to fit the budget" if epochs else "an epoch takes 1e+04 s"
+    said = "for 1 of 4 epochs, to fit the budget" if epochs else "an epoch takes 1e+04 s"
     assert said in found["trained"]
     assert "raise search.budget, as search: {budget: " in found["trained"]
 
@@ -126,7 +126,7 @@ def test_without_torch_the_search_goes_on_and_says_so(tmp_path, monkeypatch):
 
 def test_rows_that_cannot_teach_leave_the_search_as_it_was(tmp_path):
     pytest.importorskip("torch")
-    found = search_job(job_of(tmp_path, more=", loss: mse"), BUDGET, tmp_path / "out")
+    found = search_job(job_of(tmp_path, loss="mse"), BUDGET, tmp_path / "out")
     assert len(found["trials"]) == 1
     assert "labels are not one number for each value of the output" in found["trained"]
 
