@@ -7,7 +7,7 @@ BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 TF_VENV := .venv-tensorflow
 TF_DEV := $(TF_VENV)/.dev
-TF_TESTS := tests/sources tests/real/test_tensorflow.py
+TF_TESTS := tests/sources tests/real/test_tensorflow.py --ignore tests/sources/pytorch
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
