@@ -39,5 +39,8 @@ class TrainingFacts(Frozen):
     """Epoch of the candidate; 0, the start, where none was better by more than chance."""
     ended: Line
     """Why training ended."""
-    agreement: float
-    """Difference of torch's outputs from those of the file: root mean squares, the largest of all outputs."""
+    agreement: float | None
+    """Difference of torch's outputs from those of the file: root mean squares, the largest of all outputs.
+
+    None for a module, which is compared with its file when that is imported.
+    """

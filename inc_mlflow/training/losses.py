@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.errors import CallableError, DataError, ModelError
-from inc_mlflow.training.qat.network import OutputKind
+from inc_mlflow.training.tensors import OutputKind
 
 _LEAST = 1e-6
 """Probabilities this close to 0 or 1 count as that."""

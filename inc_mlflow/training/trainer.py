@@ -15,7 +15,7 @@ from torch import Tensor
 from inc_mlflow import progress
 from inc_mlflow.engines.trainable import TuningOutcome
 from inc_mlflow.errors import ModelError
-from inc_mlflow.records.training import TrainingPoint
+from inc_mlflow.records.training import TrainingFacts, TrainingPoint
 from inc_mlflow.spec.training import TrainingSpec
 from inc_mlflow.training.checkpoint import load_checkpoint, save_checkpoint
 from inc_mlflow.training.choice import choose_epoch
@@ -133,10 +133,27 @@ class Trainer:
             return 0
         return len(TRIED) * (min(_TRIAL_STEPS, self._order.steps) + _HELD_STEPS)
 
-    @property
-    def rate(self) -> float:
-        """The largest learning rate of the schedule."""
-        return self._state.rate
+    def facts(
+        self,
+        points: Sequence[TrainingPoint],
+        chosen: int,
+        rows: int,
+        loss: str,
+        agreement: float | None = None,
+    ) -> TrainingFacts:
+        """Return how ``run`` went, on ``rows`` rows by the loss of that name."""
+        return TrainingFacts(
+            rows=rows,
+            loss=loss,
+            learning_rate=self._state.rate,
+            seed=self._spec.seed,
+            threads=self._spec.threads,
+            torch=str(torch.__version__),
+            points=tuple(points),
+            chosen=chosen,
+            ended=self.ended,
+            agreement=agreement,
+        )
 
     def _left(self) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Yield the steps that are left, as (epoch, rows of each piece), and the epoch's number from 0."""

@@ -6,16 +6,13 @@ from inc_mlflow.records import Trial
 from inc_mlflow.spec import Recipe
 
 
-def _plain(recipe: Recipe | None) -> dict[str, Any] | None:
-    return None if recipe is None else recipe.model_dump(mode="json", exclude_none=True)
-
-
 def untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
     """Return the trial of a recipe, the ``number``-th of its search, without any number."""
+    unprotected = recipe.unprotected()
     return Trial(
-        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        recipe=_plain(recipe),
         label=recipe.label(),
-        protects=_plain(recipe.unprotected()),
+        protects=None if unprotected is None else _plain(unprotected),
         directory=f"trials/{number}",
         sha256=None,
         size_bytes=None,
@@ -30,3 +27,7 @@ def untried(recipe: Recipe, number: int, max_relative_drop: float) -> Trial:
         cpu_seconds=0.0,
         seconds=0.0,
     )
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", exclude_none=True)

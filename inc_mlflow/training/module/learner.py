@@ -10,8 +10,8 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.training.learner import Learner
 from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.module.network import ModuleNetwork
-from inc_mlflow.training.qat.network import tensors_of
 from inc_mlflow.training.rows import TrainingRows
+from inc_mlflow.training.tensors import tensors_of
 
 _SEEDS = 1_000_003
 """A prime above any number of steps within one seed's use."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.sources.pytorch.source import OpenedModule
-from inc_mlflow.training.qat.network import OutputKind, tensors_of
+from inc_mlflow.training.tensors import OutputKind, tensors_of
 
 _LEAST = 1e-6
 """Probabilities this close to 0 or 1 count as that."""

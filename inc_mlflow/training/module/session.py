@@ -67,18 +67,7 @@ class ModuleSession:
         if state is None:
             raise ModelError(f"training: the weights of epoch {chosen} are gone; run with --fresh")
         opened.module.load_state_dict(state["module"])
-        return TrainingFacts(
-            rows=len(self.rows),
-            loss=loss,
-            learning_rate=trainer.rate,
-            seed=spec.seed,
-            threads=spec.threads,
-            torch=str(torch.__version__),
-            points=tuple(points),
-            chosen=chosen,
-            ended=trainer.ended,
-            agreement=0.0,
-        )
+        return trainer.facts(points, chosen, len(self.rows), loss)
 
     def _scorer(self, opened: OpenedModule, key: str) -> Scorer:
         def score(epoch: int) -> TuningOutcome:

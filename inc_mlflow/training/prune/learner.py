@@ -1,19 +1,37 @@
 """A module in training while more and more of its weights become zero."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from inc_mlflow.arrays import Arrays
+from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.module.learner import ModuleLearner
+from inc_mlflow.training.module.network import ModuleNetwork
 from inc_mlflow.training.prune.masks import Masks
 from inc_mlflow.training.prune.patterns import UnitPattern, as_matrix, as_weight
 from inc_mlflow.training.prune.schedule import CubicSchedule
 from inc_mlflow.training.prune.scores import WeightScores
+from inc_mlflow.training.rows import TrainingRows
 
 _TINY = 1e-12
 """Norms below it are no longer made smaller."""
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What is pruned, when and by what."""
+
+    weights: Mapping[str, Tensor]
+    """Of layers, by their names."""
+    masks: Masks
+    scores: WeightScores
+    schedule: CubicSchedule
+    lasso: tuple[UnitPattern, float] | None
+    """Units, and the weight of the sum of their norms; None where norms are not made smaller."""
 
 
 class PruningLearner(ModuleLearner):
@@ -21,18 +39,18 @@ class PruningLearner(ModuleLearner):
 
     repairs = True
 
-    def prune(
+    def __init__(
         self,
-        weights: Mapping[str, Tensor],
-        masks: Masks,
-        scores: WeightScores,
-        schedule: CubicSchedule,
-        lasso: tuple[UnitPattern, float] | None,
-    ) -> "PruningLearner":
-        """Set what is pruned, when and by what; ``lasso`` gives units and the weight of their norms."""
-        self._weights, self._masks, self._scores, self._schedule = weights, masks, scores, schedule
-        self._lasso = lasso
-        return self
+        network: ModuleNetwork,
+        objective: Objective | OwnLoss,
+        rows: TrainingRows,
+        teacher: Arrays,
+        seed: int,
+        pruning: Pruning,
+    ) -> None:
+        super().__init__(network, objective, rows, teacher, seed)
+        self._weights, self._masks, self._scores = pruning.weights, pruning.masks, pruning.scores
+        self._schedule, self._lasso = pruning.schedule, pruning.lasso
 
     def begin_trial(self) -> None:
         """Make all zeros at once, by size, so that a trial shows which rate mends best."""

@@ -21,13 +21,13 @@ from inc_mlflow.training.prune.counting import counted_layers, layer_facts, pack
 from inc_mlflow.training.prune.heads import remove_heads
 from inc_mlflow.training.prune.importance import check_informative, weight_scores
 from inc_mlflow.training.prune.layers import KINDS, groups_of, pruned_layers
-from inc_mlflow.training.prune.learner import PruningLearner
+from inc_mlflow.training.prune.learner import Pruning, PruningLearner
 from inc_mlflow.training.prune.masks import Masks
 from inc_mlflow.training.prune.options import REMOVED, Prune
 from inc_mlflow.training.prune.patterns import UnitPattern
 from inc_mlflow.training.prune.schedule import CubicSchedule
 from inc_mlflow.training.prune.scores import WeightScores
-from inc_mlflow.training.qat.network import tensors_of
+from inc_mlflow.training.tensors import tensors_of
 
 
 class PruneMethod:
@@ -107,15 +107,15 @@ class _Pruning:
             pattern.check(name, layers[name].weight.shape, groups_of(layers[name]))
         weights: dict[str, Tensor] = {name: layers[name].weight for name in names}
         schedule = CubicSchedule.of(session.steps, recipe.begin, recipe.end)
-        learner = PruningLearner(
-            self._network, self._objective, session.rows, session.teacher, self._data.spec.seed
-        )
-        learner.prune(
+        pruning = Pruning(
             weights,
             Masks(pattern, weights, recipe.sparsity, recipe.is_balanced),
             WeightScores(recipe.score, weights),
             schedule,
             (pattern, recipe.lasso) if recipe.score == "group_lasso" else None,
+        )
+        learner = PruningLearner(
+            self._network, self._objective, session.rows, session.teacher, self._data.spec.seed, pruning
         )
         return learner, session.epoch_of(schedule.last)
 

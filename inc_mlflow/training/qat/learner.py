@@ -8,8 +8,9 @@ from torch import Tensor
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.training.learner import Learner
 from inc_mlflow.training.losses import Objective, OwnLoss
-from inc_mlflow.training.qat.network import TrainableNetwork, tensors_of
+from inc_mlflow.training.qat.network import TrainableNetwork
 from inc_mlflow.training.rows import TrainingRows
+from inc_mlflow.training.tensors import tensors_of
 
 
 class QatLearner(Learner):

@@ -140,22 +140,11 @@ class _Candidate:
     def train(self) -> TrainingFacts:
         """Train, after torch was compared with the file."""
         self._write(0)
-        before, spec = self._agreement(0), self._training.spec
+        before = self._agreement(0)
         objective = self._objective()
         trainer = self._trainer(objective)
         points, chosen = trainer.run(self._score)
-        return TrainingFacts(
-            rows=len(self._rows),
-            loss=objective.name,
-            learning_rate=trainer.rate,
-            seed=spec.seed,
-            threads=spec.threads,
-            torch=str(torch.__version__),
-            points=tuple(points),
-            chosen=chosen,
-            ended=trainer.ended,
-            agreement=before,
-        )
+        return trainer.facts(points, chosen, len(self._rows), objective.name, before)
 
     def cost(self, began: float) -> TrainingCost:
         """Return what training would cost; ``began`` is the CPU time at which its preparation began."""

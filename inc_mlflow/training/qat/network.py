@@ -1,7 +1,6 @@
 """A graph in torch: one operator after the other, with roundings that let gradients pass."""
 
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,9 +11,8 @@ from inc_mlflow.errors import ModelError, reason
 from inc_mlflow.training.operators.call import OperatorCall
 from inc_mlflow.training.operators.table import BINARY, CLASSES, LOGARITHMS, OPERATORS, SAME_PLACES
 from inc_mlflow.training.qat.rounding import EIGHT_BITS, Parameters
+from inc_mlflow.training.tensors import OutputKind, tensors_of
 
-OutputKind = Literal["values", "classes", "logarithms", "binary"]
-"""What an output holds: numbers, probabilities of classes or their logarithms, or of each value by itself."""
 _KINDS: dict[str, OutputKind] = {CLASSES: "classes", LOGARITHMS: "logarithms", BINARY: "binary"}
 
 
@@ -86,11 +84,6 @@ class TrainableNetwork:
                 along = step.operator == BINARY or step.attributes.get("axis", -1) in (-1, 1)
                 return (step.inputs[0], _KINDS[step.operator]) if along else (last, "values")
             name = step.inputs[0]
-
-
-def tensors_of(inputs: Arrays) -> dict[str, Tensor]:
-    """Return arrays as tensors."""
-    return {name: torch.from_numpy(array.copy()) for name, array in inputs.items()}
 
 
 def _run(step: Operation, known: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
