@@ -15,6 +15,7 @@ COMMANDS = [
     "ui",
     "list",
     "schema",
+    "catalog",
     "import",
     "calibrate",
     "quantize",
