@@ -25,7 +25,7 @@ class TaskProfile:
 
     label: str
     pure: bool = False
-    """The same inputs give the same result on any hardware, so KFP may take it from its cache."""
+    """The same inputs give the same result, a training on one kind of CPU: KFP may take it from its cache."""
     uses_mlflow: bool = False
     """The task gets MLflow's credentials, and is retried: the server may be back then."""
     alone: bool = False
@@ -49,6 +49,7 @@ TASK_PROFILES = {
     "quantize": TaskProfile("quantize", pure=True),
     "request": TaskProfile("request promotion", uses_mlflow=True),
     "track": TaskProfile("track", uses_mlflow=True),
+    "train": TaskProfile("train", pure=True),
 }
 
 
