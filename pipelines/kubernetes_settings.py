@@ -8,6 +8,7 @@ from inc_mlflow.pipelines.bundle import is_pinned
 from inc_mlflow.pipelines.placement import place
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
+from inc_mlflow.training.launch.pods import ACCOUNT, IMAGE
 
 SETTINGS, STORAGE, TRACKING = "inc-mlflow", "inc-mlflow-s3", "inc-mlflow-tracking"
 """Names of the config map with addresses, and of the secrets with credentials; all may be absent."""
@@ -65,6 +66,14 @@ def apply_settings(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) 
     kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path=_SCRATCH)
     _connect(task, profile)
     return task
+
+
+def let_start_pods(task: dsl.PipelineTask, image: str) -> None:
+    """Tell a task its own image and service account: the pods that it starts have the same."""
+    task.set_env_variable(IMAGE, image)
+    kubernetes.use_field_path_as_env(task, env_name=ACCOUNT, field_path="spec.serviceAccountName")
+    variable, field = POD_FACTS["inc.namespace"]
+    kubernetes.use_field_path_as_env(task, env_name=variable, field_path=field)
 
 
 def _repeatable(step: str, spec: JobSpec) -> bool:

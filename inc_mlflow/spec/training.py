@@ -42,6 +42,17 @@ class TrainingSpec(SpecModel):
             description="That share the rows of each step where a module is trained; they divide the batch.",
         ),
     ] = 1
+    nodes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Pods of a TrainJob that the processes run in, on a cluster; 1: in the task itself.",
+        ),
+    ] = 1
+    deadline: Annotated[
+        int, Field(ge=60, le=2_592_000, description="Seconds after which a TrainJob is ended.")
+    ] = 86_400
     checkpoint: Annotated[
         int | None, Field(ge=1, description="Steps between two checkpoints; one per epoch by default.")
     ] = None
@@ -70,6 +81,11 @@ class TrainingSpec(SpecModel):
             raise ValueError(
                 f"processes: {self.processes} cannot share a batch of {self.batch} rows alike; "
                 "give a number that divides it"
+            )
+        if self.processes % self.nodes:
+            raise ValueError(
+                f"nodes: {self.nodes} cannot run {self.processes} processes alike; "
+                "give a number that divides processes"
             )
         return self
 

@@ -7,29 +7,28 @@ from pydantic import BaseModel, ConfigDict
 
 from inc_mlflow.files import write_text
 from inc_mlflow.records import StageFacts
+from inc_mlflow.steps.compress.train_exchange import GIVEN, MADE
 
-_REQUEST, _FACTS = "request.json", "stage.json"
+_REQUEST, _FACTS = f"{GIVEN}/request.json", f"{MADE}/stage.json"
 
 
 class TrainRequest(BaseModel):
-    """A stage of a job; paths are absolute. It is kept in a folder, which gets what the processes leave."""
+    """A stage of a job; folders are absolute, or relative to that of the exchange."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     job: str
     """The job's text."""
     root: str
-    """Where its relative paths begin."""
-    pool: str | None
+    """Where its relative paths begin, unless its files are in a bundle."""
+    pool: str
     stage: int
     baseline: str
     previous: str
     checkpoints: str
-    target: str
-    """Folder of the changed module."""
 
     def save(self, folder: Path) -> None:
-        """Write the request."""
+        """Write the request into an exchange."""
         write_text(folder / _REQUEST, self.model_dump_json())
 
     @classmethod
@@ -48,11 +47,16 @@ def load_facts(folder: Path) -> StageFacts:
     return StageFacts.model_validate_json((folder / _FACTS).read_text())
 
 
+def module_folder(folder: Path) -> Path:
+    """Return where the first process writes the changed module."""
+    return folder / MADE / "module"
+
+
 def failure_file(folder: Path, rank: int) -> Path:
     """Return where a process writes the IncError that ends it."""
-    return folder / f"failure-{rank:03}.json"
+    return folder / MADE / f"failure-{rank:03}.json"
 
 
 def failure_files(folder: Path) -> list[Path]:
     """Return what processes have written of errors, the first process's first."""
-    return sorted(folder.glob("failure-*.json"))
+    return sorted((folder / MADE).glob("failure-*.json"))
