@@ -18,13 +18,11 @@ def train(
     """Change the source's module by one stage of the job's chains, and import what comes of it."""
     from pathlib import Path
 
-    from inc_mlflow.guard import environment
     from inc_mlflow.reports.preview import facts
     from inc_mlflow.steps.compress.train import train
-    from inc_mlflow.steps.compress.train_apart import OUTPUT
     from inc_mlflow.steps.step import load_job
 
     inputs = {"baseline": Path(baseline.path), "previous": Path(previous.path)}
-    with environment({OUTPUT: trained.uri}):
-        record = train(load_job(job, root, pool), Path(trained.path), **inputs, stage=stage)
+    place = load_job(job, root, pool, output=trained.uri)
+    record = train(place, Path(trained.path), **inputs, stage=stage)
     trained.metadata.update(facts(record))

@@ -22,8 +22,6 @@ from inc_mlflow.training.launch.pods import ACCOUNT, IMAGE, Pods
 from inc_mlflow.training.launch.train_job import LaunchTrainJob
 
 PROGRAM = "inc_mlflow.steps.compress.train_process"
-OUTPUT = "INC_MLFLOW_OUTPUT"
-"""Environment variable with the address of this task's output; on one machine it is no address."""
 _NAMESPACE, _ = POD_FACTS["inc.namespace"]
 
 
@@ -37,7 +35,7 @@ def train_apart(
     """
     pods = _pods(job)
     with tempfile.TemporaryDirectory() as scratch:
-        place = scratch if pods is None else _place()
+        place = scratch if pods is None else _place(job.output)
         exchange = Exchange(place, Path(scratch))
         found = exchange.put("baseline", baseline)
         TrainRequest(
@@ -63,16 +61,16 @@ def train_apart(
 def _pods(job: Job) -> Pods | None:
     """Return what the job asks for on a cluster; None where it runs here."""
     training = job.spec.training
-    if training.nodes == 1 or not is_remote(os.environ.get(OUTPUT, "")):
+    if training.nodes == 1 or not is_remote(job.output):
         return None
     if job.spec.bundle is None:
         raise SpecError("training.nodes: no pod sees the job's files; use submit, or compile --bundle")
     return Pods(job.pool, job.hardware, _told(IMAGE), _told(ACCOUNT), training.nodes, training.deadline)
 
 
-def _place() -> str:
+def _place(output: str) -> str:
     """Return an address beside the task's output; its objects are no part of that."""
-    above, _, _ = os.environ[OUTPUT].rstrip("/").rpartition("/")
+    above, _, _ = output.rstrip("/").rpartition("/")
     return f"{above}/processes/{uuid.uuid4().hex}"
 
 

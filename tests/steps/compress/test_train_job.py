@@ -83,11 +83,10 @@ def run(job, folder, name):
     return apart.train_apart(job, stage, baseline, baseline, folder / f"{name} checkpoints", folder / name)
 
 
-def test_the_pods_make_the_model_that_one_machine_makes(job, cluster, tmp_path, monkeypatch):
+def test_the_pods_make_the_model_that_one_machine_makes(job, cluster, tmp_path):
     here = run(job, tmp_path, "here")
     assert cluster.requests == []
-    monkeypatch.setenv(apart.OUTPUT, f"file://{tmp_path}/root/run/train/trained")
-    there = run(job, tmp_path, "there")
+    there = run(replace(job, output=f"file://{tmp_path}/root/run/train/trained"), tmp_path, "there")
     assert there == here
     assert there.training.processes == 2
     made = [{one.name: sha256_file(one) for one in (tmp_path / name).iterdir()} for name in ("here", "there")]
@@ -122,12 +121,12 @@ def test_an_unknown_field_and_a_missing_one_are_refused():
     assert refused("trainjobs", {**trainer, "spec": {}})
 
 
-def test_an_error_in_a_pod_is_the_error_of_the_step(job, cluster, tmp_path, monkeypatch):
-    monkeypatch.setenv(apart.OUTPUT, f"file://{tmp_path}/root/run/train/trained")
+def test_an_error_in_a_pod_is_the_error_of_the_step(job, cluster, tmp_path):
     training = job.spec.training.model_copy(
         update={"loss": type(job.spec.training).model_validate({"callable": "losses.py:broken"}).loss}
     )
-    broken = replace(job, spec=job.spec.model_copy(update={"training": training}))
+    spec = job.spec.model_copy(update={"training": training})
+    broken = replace(job, spec=spec, output=f"file://{tmp_path}/root/run/train/trained")
     with pytest.raises(CallableError, match=r"losses.py:\d+ in broken.*the second one cannot"):
         run(broken, tmp_path, "broken")
     assert cluster.removed == list(cluster.jobs)
@@ -182,8 +181,8 @@ def test_a_cluster_without_the_runtime_is_told(cluster, monkeypatch):
         launcher().run(Program("timeit", "-n1"), 2)
 
 
-def test_a_job_without_a_bundle_is_refused_in_pods(job, monkeypatch):
-    monkeypatch.setenv(apart.OUTPUT, "s3://bucket/root/run/train/trained")
-    plain = replace(job, spec=job.spec.model_copy(update={"bundle": None}))
+def test_a_job_without_a_bundle_is_refused_in_pods(job):
+    spec = job.spec.model_copy(update={"bundle": None})
+    plain = replace(job, spec=spec, output="s3://bucket/root/run/train/trained")
     with pytest.raises(apart.SpecError, match=r"training.nodes: no pod sees the job's files"):
         apart._pods(plain)
