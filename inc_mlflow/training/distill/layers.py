@@ -112,7 +112,7 @@ def _paired(path: str, other: str, mine: Tensor | None, theirs: Tensor | None, w
 def _bridge(path: str, other: str, mine: Sequence[int], theirs: Sequence[int], where: str) -> nn.Module:
     """Return what makes values of the student's shape such of the teacher's; equal shapes need nothing."""
     if tuple(mine) == tuple(theirs):
-        return nn.Identity()
+        return nn.Sequential()
     if len(mine) == len(theirs):
         axes = range(1, len(mine))
         for axis in axes if len(mine) >= _PICTURE else reversed(axes):

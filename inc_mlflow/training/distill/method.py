@@ -104,7 +104,8 @@ class _Distillation:
     @property
     def _is_new(self) -> bool:
         """Whether the student begins with weights that nobody has trained."""
-        return self._recipe.student is not None and self._recipe.student.weights is None
+        named = self._recipe.student
+        return named is not None and bool(named.functions()) and not (named.weights or named.trained)
 
     def _learner(self) -> ModuleLearner:
         session, seed, recipe = self._session, self._data.spec.seed, self._recipe
