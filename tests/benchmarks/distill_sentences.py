@@ -5,13 +5,15 @@
 FOLDER holds minilm.py, fp32.onnx, train1k.npz (learn), dev.npz (choose the epoch) and test.npz (judge) of MiniLM on
 SST-2; MORE.npz further rows to learn from, of the same arrays. The student is a BiLSTM of 2 million weights. Prints
 JSON: accuracy of the teacher, and of each way to train the student that of five seeds. The teacher computes its
-outputs once; in training they are looked up. Ways:
+outputs once, into MORE.logits.npz; in training they are looked up. Ways:
 
 - few: 1,000 rows with labels; few_taught: with a teacher, too
-- all: those and MORE with labels; all_taught: with a teacher, too; all_unlabelled: with a teacher alone
+- all_unlabelled: those and MORE with a teacher alone
+- all: those and MORE with labels; all_taught: with a teacher, too
 """
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -24,7 +26,7 @@ from inc_mlflow.sources.pytorch.source import SOURCE
 from inc_mlflow.spec.training import TrainingSpec
 from tests.benchmarks.distill import gain, trained
 
-SEEDS, RATE, BATCH, FEW_EPOCHS, ALL_EPOCHS = range(5), 0.002, 32, 20, 8
+SEEDS, RATE, BATCH, FEW_EPOCHS, ALL_EPOCHS = range(5), 0.002, 32, 20, 5
 NAMES = ("input_ids", "attention_mask")
 STUDENT = """
 import torch
@@ -113,7 +115,10 @@ def main(folder: str, more: str, *wanted: str) -> None:
     root = Path(tempfile.mkdtemp())
     known = [everything, splits["dev"], splits["test"]]
     ids = {name: np.concatenate([inputs[name] for inputs, _ in known]) for name in NAMES}
-    np.savez(root / "logits.npz", ids=ids[NAMES[0]], logits=logits(Path(folder), ids))
+    computed = Path(more).with_suffix(".logits.npz")
+    if not computed.exists():
+        np.savez(computed, ids=ids[NAMES[0]], logits=logits(Path(folder), ids))
+    shutil.copyfile(computed, root / "logits.npz")
     (root / "teacher.py").write_text(LOOKED_UP)
     (root / "student.py").write_text(STUDENT)
     teacher = TorchModel.model_validate({"torch": "teacher.py:build", "reads": ["logits.npz"]})
@@ -124,9 +129,9 @@ def main(folder: str, more: str, *wanted: str) -> None:
     ways = {
         "few": (few, 0, FEW_EPOCHS),
         "few_taught": (few, 0.7, FEW_EPOCHS),
+        "all_unlabelled": ((everything[0], None), 0.7, ALL_EPOCHS),
         "all": (everything, 0, ALL_EPOCHS),
         "all_taught": (everything, 0.7, ALL_EPOCHS),
-        "all_unlabelled": ((everything[0], None), 0.7, ALL_EPOCHS),
     }
     found: dict[str, list[float]] = {}
     for way in wanted or ways:

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -66,28 +65,6 @@ def pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     for row, label in enumerate(y):
         x[row, 0, 4 * (label // 2) :, 4 * (label % 2) :][:4, :4] += 1
     return x, y
-
-
-def fitted_cnn(folder: Path, rows: int = 400, trained: int = 192) -> None:
-    """Write the code, a CNN that has learned the first rows (`w.safetensors`), and all rows (`rows.npz`)."""
-    import torch
-    from safetensors.torch import save_file
-
-    (folder / "modules.py").write_text(CODE)
-    torch.manual_seed(0)
-    namespace: dict[str, Any] = {}
-    exec(CODE, namespace)
-    module, _ = namespace["cnn"]()
-    x, y = pictures(rows)
-    adam = torch.optim.Adam(module.parameters(), 0.01)
-    for _ in range(60):
-        found = module(torch.tensor(x[:trained]))
-        loss = torch.nn.functional.cross_entropy(found, torch.tensor(y[:trained]))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-    save_file(module.state_dict(), folder / "w.safetensors")
-    np.savez(folder / "rows.npz", input=x, label=y)
 
 
 def module_data(

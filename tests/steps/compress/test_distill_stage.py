@@ -15,7 +15,7 @@ from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
 from tests.steps.compress.test_train import STEPS
-from tests.support.small_modules import fitted_cnn
+from tests.support.stage_jobs import write_stage_job
 
 pytest.importorskip("torch")
 STUDENT = """
@@ -49,10 +49,8 @@ recipes:
 
 @pytest.fixture
 def job(tmp_path):
-    fitted_cnn(tmp_path)
     (tmp_path / "student.py").write_text(STUDENT)
-    (tmp_path / "job.yaml").write_text(JOB)
-    return Job.load(tmp_path / "job.yaml")
+    return Job.load(write_stage_job(tmp_path, JOB))
 
 
 def stage(job, folder, number, previous):

@@ -15,7 +15,7 @@ from inc_mlflow.steps.compress.train import train
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
-from tests.support.small_modules import fitted_cnn
+from tests.support.stage_jobs import write_stage_job
 
 pytest.importorskip("torch")
 JOB = """
@@ -48,9 +48,7 @@ train(job, folder / "stage_1", baseline=folder / "baseline", previous=folder / "
 
 @pytest.fixture
 def job(tmp_path):
-    fitted_cnn(tmp_path)
-    (tmp_path / "job.yaml").write_text(JOB)
-    return Job.load(tmp_path / "job.yaml")
+    return Job.load(write_stage_job(tmp_path, JOB))
 
 
 def stage(job, folder, number, previous):
