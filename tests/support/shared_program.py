@@ -6,32 +6,40 @@ Run as ``python -m tests.support.shared_program FOLDER`` by a launcher.
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from inc_mlflow.errors import ModelError
+from inc_mlflow.registry.stages import stage_method
+from inc_mlflow.spec import parse_recipe
 from inc_mlflow.training.launch.group import joined
 from inc_mlflow.training.processes import present_processes
-from inc_mlflow.training.prune.method import METHOD
-from inc_mlflow.training.prune.options import Prune
 from tests.support.small_modules import module_data
 
 CASES = {
-    "attending": {"pattern": "4x1", "sparsity": 0.5, "score": "snip_momentum"},
-    "cnn": {"pattern": "channel", "sparsity": 0.5, "score": "snip_momentum"},
+    "blocks": ("attending", {"method": "prune", "pattern": "4x1", "sparsity": 0.5}),
+    "channels": ("cnn", {"method": "prune", "pattern": "channel", "sparsity": 0.5}),
+    "distilled": ("cnn", {"method": "distill", "layers": {"0": "0", "8": "8"}}),
 }
-"""Module -> how it is pruned; the CNN has dropout and running means."""
+"""Name -> module and recipe; the CNN has dropout and running means."""
 TRAINING = {"epochs": 2, "batch": 16, "learning_rate": "auto"}
+
+
+def train(name: str, folder: Path) -> None:
+    """Train a case; its module is in the folder ``made``."""
+    build, options = CASES[name]
+    folder.mkdir(parents=True)
+    recipe: Any = parse_recipe(options)
+    recipe = recipe.recipes[0] if recipe.method == "chain" else recipe
+    stage_method(recipe).train(recipe, module_data(folder, build, **TRAINING), folder / "made")
 
 
 def main(folder: Path) -> None:
     with joined() as rank:
         own = folder / str(rank)
-        for build, options in CASES.items():
-            (own / build).mkdir(parents=True)
-            METHOD.train(
-                Prune.model_validate(options), module_data(own / build, build, **TRAINING), own / build
-            )
+        for name in CASES:
+            train(name, own / name)
         processes = present_processes()
         told = ["", ""]
         for number, state in enumerate(({"a": torch.ones(2)}, {"a": torch.ones(2) * (1 + rank * 2**-23)})):

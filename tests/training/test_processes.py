@@ -11,11 +11,8 @@ from inc_mlflow.sources.pytorch.changed import WEIGHTS
 from inc_mlflow.training.launch.here import LaunchHere
 from inc_mlflow.training.launch.launcher import Program
 from inc_mlflow.training.module import session
-from inc_mlflow.training.prune.method import METHOD
-from inc_mlflow.training.prune.options import Prune
 from inc_mlflow.training.rows import Order
-from tests.support.shared_program import CASES, TRAINING
-from tests.support.small_modules import module_data
+from tests.support.shared_program import CASES, train
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +26,30 @@ def shared(tmp_path_factory):
     return folder / "0", folder / "1"
 
 
-@pytest.mark.parametrize("build", CASES)
-def test_all_processes_end_with_the_same_bytes(shared, build):
-    first, second = (sha256_file(folder / build / WEIGHTS) for folder in shared)
+@pytest.mark.parametrize("case", CASES)
+def test_all_processes_end_with_the_same_bytes(shared, case):
+    first, second = (sha256_file(folder / case / "made" / WEIGHTS) for folder in shared)
     assert first == second
 
 
 def test_the_first_one_alone_keeps_checkpoints(shared):
-    kept = [sorted(one.name for one in (folder / "cnn" / "state").iterdir()) for folder in shared]
+    kept = [sorted(one.name for one in (folder / "channels" / "state").iterdir()) for folder in shared]
     assert kept == [["0", "1", "2", "checkpoint.pt"], []]
 
 
 def test_they_take_the_very_steps_that_one_takes_with_the_parts_one_by_one(shared, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "Order", lambda *given: Order(*given[:4], shares=2))
-    data = module_data(tmp_path, "attending", **TRAINING)
-    METHOD.train(Prune.model_validate(CASES["attending"]), data, tmp_path / "made")
-    assert sha256_file(tmp_path / "made" / WEIGHTS) == sha256_file(shared[0] / "attending" / WEIGHTS)
+    train("blocks", tmp_path / "alone")
+    assert sha256_file(tmp_path / "alone" / "made" / WEIGHTS) == sha256_file(
+        shared[0] / "blocks" / "made" / WEIGHTS
+    )
 
 
 def test_one_process_with_whole_batches_differs_by_rounding_alone(shared, tmp_path):
-    data = module_data(tmp_path, "attending", **TRAINING)
-    METHOD.train(Prune.model_validate(CASES["attending"]), data, tmp_path / "made")
-    one, other = load_file(tmp_path / "made" / WEIGHTS), load_file(shared[0] / "attending" / WEIGHTS)
+    train("blocks", tmp_path / "alone")
+    one, other = (
+        load_file(folder / "made" / WEIGHTS) for folder in (tmp_path / "alone", shared[0] / "blocks")
+    )
     assert max(float((one[name] - other[name]).abs().max()) for name in one) < 1e-3
 
 
