@@ -76,7 +76,7 @@ from inc_mlflow.records.shards import (
     Shard,
     ShardRecord,
 )
-from inc_mlflow.records.stages import PrunedLayer, PruningFacts, StageFacts
+from inc_mlflow.records.stages import DistillationFacts, PrunedLayer, PruningFacts, StageFacts
 
 __all__ = [
     "BASELINE",
@@ -96,6 +96,7 @@ __all__ = [
     "Conditions",
     "DataFacts",
     "Decision",
+    "DistillationFacts",
     "Disturbance",
     "Evaluated",
     "Evaluation",

@@ -68,6 +68,15 @@ METHODS: "Registry[Method]" = Registry(
             image="pytorch",
             sources=("torch",),
         ),
+        "onnxruntime.distill": MethodEntry(
+            "inc_mlflow.training.distill.method:METHOD",
+            "A module of any architecture learns from the model, or the model from another or itself.",
+            extra="torch",
+            needs=("torch", "onnxscript", "safetensors"),
+            options="inc_mlflow.training.distill.options:Distill",
+            image="pytorch",
+            sources=("torch",),
+        ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
             "Models of several graphs: each part by a recipe of its own, or left in FP32.",

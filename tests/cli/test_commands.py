@@ -199,7 +199,7 @@ def test_compile(run_program, work):
 
 NAMES = {
     "engines": ["onnxruntime", "parts"],
-    "methods": ["chain", "dynamic", "mixed", "prune", "qat", "static", "per_part"],
+    "methods": ["chain", "distill", "dynamic", "mixed", "prune", "qat", "static", "per_part"],
     "metrics": list(METRICS),
     "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],
