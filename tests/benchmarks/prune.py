@@ -1,12 +1,12 @@
 """What pruning costs a CNN on handwritten digits: the pairs of score and pattern of a published table.
 
-    .venv/bin/python -m tests.benchmarks.prune pairs DIGITS.npz PUBLISHED.csv
+    .venv/bin/python -m tests.benchmarks.prune pairs DIGITS.npz PUBLISHED.csv [PATTERN ...]
     .venv/bin/python -m tests.benchmarks.prune seeds DIGITS.npz [SEEDS]
 
 DIGITS.npz is described in `wide_cnn`. PUBLISHED.csv has columns `algorithm`, `pattern` and `relative_drop`. Prints
-JSON. `pairs`: accuracy of the dense module; for each pair the sparsity counted in the ONNX file, accuracy and
-relative drop. `seeds`: accuracies of snip_momentum and magnitude at 80 % in blocks 4x1, and the mean of their
-differences with its interval (Student's t, 95 %).
+JSON. `pairs`: accuracy of the dense module; for each pair, or each with a PATTERN, the sparsity counted in the ONNX
+file, accuracy and relative drop. `seeds`: accuracies of snip_momentum and magnitude at 80 % in blocks 4x1, and the
+mean of their differences with its interval (Student's t, 95 %).
 """
 
 import csv
@@ -58,7 +58,7 @@ def pruned(recipe: Prune, seed: int, cnn: WideCnn) -> dict:
             root=cnn.root,
             rows=lambda: iter([({"input": cnn.training[0]}, cnn.training[1])]),
             fixed_batch=None,
-            spec=TrainingSpec(epochs=4, seed=seed, learning_rate=0.003),
+            spec=TrainingSpec(epochs=3, seed=seed, learning_rate=0.003),
             loss=None,
             output=None,
             score=score,
@@ -103,10 +103,12 @@ def interval(differences: np.ndarray) -> list[float]:
     return [mean, mean - half, mean + half]
 
 
-def pairs(cnn: WideCnn, table: str) -> None:
+def pairs(cnn: WideCnn, table: str, *patterns: str) -> None:
     dense, theirs = cnn.accuracy(cnn.source), published(table)
     print(json.dumps({"dense": dense}), flush=True)
     for *pair, words in PAIRS:
+        if patterns and pair[1] not in patterns:
+            continue
         found = pruned(recipe_of(*pair, EXCLUDED), 0, cnn)
         drop = (dense - found["accuracy"]) / dense
         print(json.dumps({**found, "relative_drop": drop, "published": theirs.get(words)}), flush=True)

@@ -8,7 +8,6 @@ of all layers, and of all but the first, whose one input channel fills no kernel
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 import onnx
 
 from inc_mlflow.sources.pytorch.source import SOURCE
-from tests.benchmarks.wide_cnn import Rows, WideCnn, trained
+from tests.benchmarks.job_table import job_table
+from tests.benchmarks.wide_cnn import WideCnn, trained
 
 WIDTH = 48
 
@@ -29,49 +29,39 @@ def first_convolution(cnn: WideCnn) -> str:
     return next(node.name for node in nodes if node.op_type == "Conv")
 
 
-def job(shares: list[float], first: str) -> dict:
+def recipes(shares: list[float], first: str) -> list:
     whole, rest = {"method": "static"}, {"method": "static", "nodes_to_exclude": [first]}
-    recipes: list = [whole, rest]
+    found: list = [whole, rest]
     for share in shares:
         prune = {"method": "prune", "pattern": "channel", "sparsity": share}
-        recipes += [[prune], [prune, whole], [prune, rest]]
-    return {
+        found += [[prune], [prune, whole], [prune, rest]]
+    return found
+
+
+def table(cnn: WideCnn, wanted: list, **training: object) -> list[dict]:
+    """Write a job with these recipes beside the network, run it, and return the rows of its table."""
+    parts = {"training": cnn.training, "tuning": cnn.choosing, "validation": cnn.judging}
+    for name, (x, labels) in parts.items():
+        np.savez(cnn.root / f"{name}.npz", input=x, label=labels)
+    job = {
         "version": 1,
-        "name": "channels",
-        "model": {"torch": "cnn.py:build", "weights": "w.safetensors"},
-        "data": {
-            "training": {"path": "training.npz"},
-            "calibration": {"path": "training.npz", "samples": 200},
-            "tuning": {"path": "tuning.npz"},
-            "validation": {"path": "validation.npz"},
-        },
+        "name": "pruned",
+        "model": cnn.source.model_dump(mode="json", exclude_none=True),
+        "data": {name: {"path": f"{name}.npz"} for name in parts}
+        | {"calibration": {"path": "training.npz", "samples": 200}},
         "metric": "top1",
-        "training": {"epochs": 4, "learning_rate": 0.003},
-        "recipes": recipes,
+        "training": {"epochs": 4, "learning_rate": 0.003, **training},
+        "recipes": wanted,
     }
-
-
-def save(path: Path, rows: Rows) -> None:
-    np.savez(path, input=rows[0], label=rows[1])
+    return job_table(cnn.root, job)
 
 
 def main(archive: str, *shares: str) -> None:
-    root = Path(tempfile.mkdtemp())
-    cnn = trained(archive, root, WIDTH)
-    for name, rows in (
-        ("training", cnn.training),
-        ("tuning", cnn.choosing),
-        ("validation", cnn.judging),
-    ):
-        save(root / f"{name}.npz", rows)
-    (root / "job.yaml").write_text(
-        json.dumps(job([float(share) for share in shares] or [0.5], first_convolution(cnn)))
-    )
-    command = [Path(sys.executable).with_name("inc-mlflow"), "run", root / "job.yaml", "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    for row in json.loads(done.stdout)["table"]:
-        wanted = ("recipe", "accuracy", "relative_drop", "speedup", "size_bytes", "verdict")
-        print(json.dumps({name: row[name] for name in wanted}))
+    with tempfile.TemporaryDirectory() as place:
+        cnn = trained(archive, Path(place), WIDTH)
+        wanted = recipes([float(share) for share in shares] or [0.5], first_convolution(cnn))
+        for row in table(cnn, wanted):
+            print(json.dumps(row))
 
 
 if __name__ == "__main__":
