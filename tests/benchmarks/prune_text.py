@@ -5,7 +5,7 @@
 
 MINILM_FOLDER holds a MiniLM for SST-2: `minilm.py` with the classes `Layer` and `MiniLM`, and `state_dict()`, its
 weights; `train1k.npz`, `dev.npz` and `test.npz` with `input_ids`, `attention_mask` (n, 64) and `label`. Training
-reads the rows of up to 32 tokens, 200 rows of dev choose, all of test judge. Prints JSON. `pairs`: for each pair of
+reads the rows of up to 32 tokens, 100 rows of dev choose, all of test judge, or 1,000 of them. Prints JSON. `pairs`: for each pair of
 score and pattern that was published of transformers the sparsity counted in the ONNX file, accuracy and relative
 drop. `speed`: writes a job and runs it, as `inc-mlflow run` does, and prints the rows of its table.
 """
@@ -31,7 +31,7 @@ from inc_mlflow.training.prune.options import Prune
 from tests.benchmarks.job_table import job_table
 from tests.benchmarks.prune import PAIRS, counted, published
 
-LONGEST, TUNED, EPOCHS, RATE = 32, 200, 2, 5e-5
+LONGEST, TUNED, JUDGED, EPOCHS, RATE = 32, 100, 1000, 2, 5e-5
 EXCLUDED = ["head"]
 OF_PICTURES = ("structured 2x1", "unstructured")
 """Patterns that were published with snip momentum of networks for pictures alone."""
@@ -58,8 +58,8 @@ def build():
     model = MiniLM()
     for layer in model.layers:
         layer.__class__ = FewerHeads
-    ones = torch.ones(2, 64, dtype=torch.int64)
-    return model, {"input_ids": ones, "attention_mask": ones}
+    names = "input_ids", "attention_mask"
+    return model, {name: torch.ones(2, 64, dtype=torch.int64) for name in names}
 '''
 HEADS = {
     "method": "prune",
@@ -152,7 +152,7 @@ def speed(folder: Path, root: Path) -> None:
             "training": {"path": "train.npz"},
             "calibration": {"path": "train.npz", "samples": 32},
             "tuning": {"path": "dev.npz", "stop": TUNED},
-            "validation": {"path": "test.npz"},
+            "validation": {"path": "test.npz", "stop": JUDGED},
         },
         "metric": "top1",
         "training": {"epochs": EPOCHS, "batch": 16, "learning_rate": RATE},
