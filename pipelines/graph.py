@@ -14,6 +14,7 @@ from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.pipelines.kubernetes_settings import apply_settings
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
+from inc_mlflow.spec.images import image_on
 from inc_mlflow.spec.source import image_of, of_artifact
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Tasks:
         made = (
             COMPONENTS.get(step)
             if inline
-            else container(step, reference(image or hardware.image, self.graph.registry))
+            else container(step, reference(image or image_on(hardware, spec.engines), self.graph.registry))
         )
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)
