@@ -17,6 +17,11 @@ class Bf16(Recipe):
     engine: Literal["openvino"] = "openvino"
     method: Literal["bf16"] = "bf16"
 
+    @property
+    def precision(self) -> str:
+        """It is no INT8, and not promoted as one."""
+        return self.method
+
 
 class OpenVinoStatic(_STATIC):  # type: ignore[misc]  # the options of the engine that writes the graph
     """The quantised graph that the default engine writes, run by OpenVINO: the same options."""
