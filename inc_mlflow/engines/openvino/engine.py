@@ -101,8 +101,10 @@ class OpenVino:
         return settings(max(1, len(cpus)))
 
     def space(self, baseline: Path) -> SearchSpace | None:
-        """Return nothing yet."""
-        return None
+        """Return the static recipes of the graph."""
+        from inc_mlflow.engines.openvino.space import space_of
+
+        return space_of(baseline)
 
 
 ENGINE = OpenVino()

@@ -18,9 +18,11 @@ from inc_mlflow.spec.recipes import parse_recipe
 class OnGraph:
     """Quantises by the method of the same name of the default engine."""
 
+    name = "static"
+
     def check(self, recipe: Recipe) -> None:
         """Raise ModelError where that method would refuse the recipe."""
-        _method(recipe).check(_of_graph(recipe))
+        _method(recipe).check(of_graph(recipe))
 
     def apply(self, baseline: Path, recipe: Recipe, data: MethodData, target: Path) -> None:
         """Write the candidate; raise what that method raises, ModelError where OpenVINO cannot read it."""
@@ -29,20 +31,29 @@ class OnGraph:
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             quantised = Path(scratch) / graph_engine().model_name
             own = replace(data, statistics=_of_statistics(data))
-            _method(recipe).apply(graph, _of_graph(recipe), own, quantised)
+            _method(recipe).apply(graph, of_graph(recipe), own, quantised)
             convert(quantised, target, about.axes, "f32")
 
 
 METHOD = OnGraph()
 
 
+def of_graph(recipe: Recipe) -> Recipe:
+    """Return a recipe as the default engine takes it."""
+    return _for(recipe, DEFAULT_ENGINE)
+
+
+def on_openvino(recipe: Recipe) -> Recipe:
+    """Return a recipe of the default engine as one of this engine."""
+    return _for(recipe, "openvino")
+
+
+def _for(recipe: Recipe, engine: str) -> Recipe:
+    return parse_recipe(recipe.model_dump(mode="json", exclude_none=True) | {"engine": engine})
+
+
 def _method(recipe: Recipe) -> Method:
     return METHODS.get(method_name(DEFAULT_ENGINE, recipe.method))
-
-
-def _of_graph(recipe: Recipe) -> Recipe:
-    """Return the recipe as the default engine takes it."""
-    return parse_recipe(recipe.model_dump(mode="json", exclude_none=True) | {"engine": DEFAULT_ENGINE})
 
 
 def _of_statistics(data: MethodData) -> Statistics | None:
