@@ -22,7 +22,7 @@ WRONG = [
     (
         "gate.zzz",
         3,
-        "gate.zzz: unknown field; allowed are confidence, max_absolute_drop, max_class_drop, "
+        "gate.zzz: unknown field; allowed are allow, confidence, max_absolute_drop, max_class_drop, "
         "max_pool_spread, max_relative_drop, min_speedup, pools",
     ),
     (

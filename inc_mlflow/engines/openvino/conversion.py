@@ -5,13 +5,13 @@ from pathlib import Path
 from inc_mlflow.engines.engine import Interface
 from inc_mlflow.engines.find_row_axes import row_axes_of
 from inc_mlflow.engines.openvino.graph import graph_engine
-from inc_mlflow.engines.openvino.model_folder import About, Precision, read_file, write_ir
+from inc_mlflow.engines.openvino.model_folder import About, FloatType, read_file, write_ir
 from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import ModelError
 
 
 def convert(
-    graph: Path, folder: Path, axes: RowAxes | None, precision: Precision, graph_sha256: str | None = None
+    graph: Path, folder: Path, axes: RowAxes | None, precision: FloatType, graph_sha256: str | None = None
 ) -> None:
     """Write the IR of a graph; without ``axes`` its rows are where the graph says, if it does.
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from inc_mlflow.engines.engine import Calibrator, Imported, Interface, LoadedModel, RunSettings, SearchSpace
+from inc_mlflow.engines.openvino.analysis import OpenVinoAnalysis
 from inc_mlflow.engines.openvino.graph import graph_engine, graph_path
 from inc_mlflow.engines.row_axes import RowAxes
 from inc_mlflow.errors import HardwareError, ModelError
@@ -22,7 +23,7 @@ class OpenVino:
     model_name = _MODEL
     flavor = "files"
     devices: Mapping[str, Device] = {}
-    analysis = None
+    analysis = OpenVinoAnalysis()
     emulation = None
     parts = None
     trainable = None

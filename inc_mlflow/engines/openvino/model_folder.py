@@ -13,16 +13,16 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.files import canonical_json
 
 XML, BIN = "model.xml", "model.bin"
-Precision = Literal["f32", "bf16"]
+FloatType = Literal["f32", "bf16"]
 _ABOUT = ["inc_mlflow", "about"]
-_PRECISIONS: dict[str, Precision] = {"f32": "f32", "bf16": "bf16"}
+_PRECISIONS: dict[str, FloatType] = {"f32": "f32", "bf16": "bf16"}
 
 
 @dataclass(frozen=True)
 class About:
     """What an IR cannot say itself. It stands in its ``rt_info``."""
 
-    precision: Precision
+    precision: FloatType
     """In what floating-point operators compute: OpenVINO's own choice depends on the CPU."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]

@@ -50,13 +50,16 @@ class LoadedIr:
     are faster. Calls of other sizes use the model as it was read.
     """
 
-    def __init__(self, model: Path, settings: RunSettings) -> None:
-        """Raise ModelError where the model cannot be loaded, or where its rows are is not clear."""
+    def __init__(self, model: Path, settings: RunSettings, counted: bool = False) -> None:
+        """``counted`` is for ``counters``: it costs time.
+
+        Raises ModelError where the model cannot be loaded, or where its rows are is not clear.
+        """
         self.model = model
         self._read, about = opened(model)
         self.outputs: Sequence[str] = about.outputs
         self._inputs = about.inputs
-        self._config = of_precision(about.precision, settings.threads, model)
+        self._config = of_precision(about.precision, settings.threads, model) | {"PERF_COUNT": counted}
         told = interface(model)
         axes = settings.axes or about.axes or row_axes_of(told)
         self._rows = RowsFirst(axes, axes.rows_at_a_time(told.inputs))
@@ -86,6 +89,11 @@ class LoadedIr:
             name: self._rows.given(name, value, rows)
             for name, value in zip(self.outputs, values, strict=True)
         }
+
+    def counters(self) -> Sequence[openvino.ProfilingInfo]:
+        """Return what OpenVINO counted in this thread's last call, for each node."""
+        found: Sequence[openvino.ProfilingInfo] = self._local.held[1].profiling_info
+        return found
 
     def _request(self, fed: Mapping[str, Any]) -> openvino.InferRequest:
         """Return this thread's request for the sizes of a batch."""

@@ -1,8 +1,6 @@
 """How a model is compiled: all that a number depends on is said, nothing is left to OpenVINO's choice."""
 
-from collections.abc import Mapping
-
-from inc_mlflow.engines.openvino.model_folder import Precision
+from inc_mlflow.engines.openvino.model_folder import FloatType
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware.probe import visible_flags
 
@@ -25,7 +23,7 @@ def settings(threads: int) -> dict[str, Value]:
     }
 
 
-def of_precision(precision: Precision, threads: int, named: object) -> Mapping[str, Value]:
+def of_precision(precision: FloatType, threads: int, named: object) -> dict[str, Value]:
     """Return the settings of one model.
 
     Raises ModelError for bf16 where the CPU has no instruction for it: OpenVINO offers it all the same on
