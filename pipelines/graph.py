@@ -14,6 +14,7 @@ from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
 from inc_mlflow.pipelines.kubernetes_settings import apply_settings, let_start_pods
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
+from inc_mlflow.spec.images import image_on
 from inc_mlflow.spec.source import image_of, of_artifact
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Tasks:
         """Add a task on a pool; it gets job, root, tracking URI and pool where its component takes them."""
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
-        image = reference(_own_image(step, spec) or hardware.image, self.graph.registry)
+        image = reference(_own_image(step, spec) or image_on(hardware, spec.engines), self.graph.registry)
         made = COMPONENTS.get(step) if inline else container(step, image)
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)

@@ -46,3 +46,5 @@ class TrainingFacts(Frozen):
 
     None for a module, which is compared with its file when that is imported.
     """
+    zeros: Annotated[int | None, Field(exclude_if=lambda found: found is None)] = None
+    """Weights of layers that are zero in the candidate's file; None where no stage has placed zeros."""
