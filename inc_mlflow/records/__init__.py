@@ -12,6 +12,7 @@ from inc_mlflow.records.base import (
     is_baseline,
 )
 from inc_mlflow.records.candidates import (
+    INT8,
     Candidate,
     CandidatesRecord,
     LayerSaturation,
@@ -80,6 +81,7 @@ from inc_mlflow.records.stages import DistillationFacts, PrunedLayer, PruningFac
 
 __all__ = [
     "BASELINE",
+    "INT8",
     "RECORD",
     "SOURCE",
     "WHOLE",

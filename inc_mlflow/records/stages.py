@@ -31,7 +31,12 @@ class PruningFacts(Frozen):
     def sparsity(self) -> float:
         """Share of zeros among the weights of the layers."""
         weights = sum(layer.weights for layer in self.layers)
-        return sum(layer.zeros for layer in self.layers) / weights if weights else 0.0
+        return self.zeros / weights if weights else 0.0
+
+    @property
+    def zeros(self) -> int:
+        """Zeros of all layers together."""
+        return sum(layer.zeros for layer in self.layers)
 
 
 class DistillationFacts(Frozen):

@@ -47,6 +47,11 @@ class Recipe(SpecModel):
         return False
 
     @property
+    def precision(self) -> str:
+        """What its candidate computes in, as ``bf16``; INT8 by default."""
+        return "int8"
+
+    @property
     def kept_fp32(self) -> tuple[str, ...]:
         """Names of baseline nodes that the recipe leaves in FP32."""
         return ()

@@ -68,6 +68,7 @@ def test_a_stage_on_the_way_has_no_recipes_of_its_own():
         ([{"method": "prune"}], "recipes[0].recipes[0].sparsity: required field is missing"),
         ([{**PRUNE, "pattern": "2:4"}], "sparsity: 2:4 has 0.5; leave it out"),
         ([{**PRUNE, "pattern": "head"}], "attention: says where heads are"),
+        ([{**PRUNE, "multiple": 8}], "multiple: is about channels; leave it out with 4x1"),
         ([{**PRUNE, "begin": 0.6}], "end: 0.5 is not behind begin, 0.6"),
         ([{**PRUNE, "pattern": "channel", "score": "group_lasso"}], "score: group_lasso acts while"),
     ],

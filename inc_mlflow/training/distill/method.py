@@ -76,9 +76,10 @@ class _Distillation:
     def run(self, folder: Path) -> StageFacts:
         """Train and write."""
         session, recipe = self._session, self._recipe
-        taught = self._data.score(ScoredModule(self._teacher, list(session.teacher)))
+        learner = self._learner()
+        taught = session.processes.first(self._score_of_teacher)
         first = 1 if self._is_new else 0
-        training = session.train(recipe, self._student, self._learner(), self._objective.name, first)
+        training = session.train(recipe, self._student, learner, self._objective.name, first)
         built = cast("TorchModel", self._data.source).model_copy(update={"trained": None})
         save_changed(self._student.module, SOURCE.open(built, self._data.root).module, folder)
         return StageFacts(
@@ -89,10 +90,14 @@ class _Distillation:
             distillation=DistillationFacts(
                 parameters_of_teacher=parameters(self._teacher.module),
                 parameters_of_student=parameters(self._student.module),
-                score_of_teacher=float(np.mean(taught.scores)),
+                score_of_teacher=taught,
                 layers=len(recipe.layers),
             ),
         )
+
+    def _score_of_teacher(self) -> float:
+        found = self._data.score(ScoredModule(self._teacher, list(self._session.teacher)))
+        return float(np.mean(found.scores))
 
     def _opened(self, who: str, named: TorchModel | None, default: object) -> OpenedModule:
         """Open the student or the teacher; a student without weights is drawn by the seed of the training."""

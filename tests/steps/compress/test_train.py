@@ -86,6 +86,24 @@ def test_chains_give_candidates_of_the_models_that_their_stages_left(job, tmp_pa
     assert not any(name.startswith(".") for name in names)  # checkpoints are gone where no state keeps them
 
 
+def test_zeros_of_a_stage_are_in_the_file_that_is_trained_behind_it(job, tmp_path):
+    """Prune once for all: the mask is held by the training with rounding as well."""
+    head = (job.root / "job.yaml").read_text().split("- {method: static}")[0]
+    chain = "- [{method: prune, pattern: 4x1, sparsity: 0.5}, {method: qat, epochs: 1}]\n"
+    (job.root / "job.yaml").write_text(head + chain)
+    job = Job.load(job.root / "job.yaml")
+    import_model(job, tmp_path / "baseline")
+    calibrate(job, tmp_path / "ranges", baseline=tmp_path / "baseline")
+    pruning = stage(job, tmp_path, 1, "baseline").stage.pruning
+    folders = {"baseline": tmp_path / "baseline", "ranges": tmp_path / "ranges"}
+    found = quantize(job, tmp_path / "candidates", **folders, stages=[tmp_path / "stage_1"])
+    assert [one.reason for one in found.rejected] == []
+    (candidate,) = found.candidates
+    assert pruning.zeros == pytest.approx(0.5 * sum(layer.weights for layer in pruning.layers), abs=4)
+    assert candidate.training.zeros >= pruning.zeros
+    assert candidate.training.zeros < 1.2 * pruning.zeros  # weights that are rounded to zero, and no more
+
+
 def test_a_stage_that_is_killed_goes_on_and_ends_the_same(job, tmp_path, monkeypatch):
     monkeypatch.setenv(STATE, str(tmp_path / "whole"))
     import_model(job, tmp_path / "first" / "baseline")
