@@ -1,10 +1,7 @@
 """train: one stage of a chain changes the source's module, and its model is imported as any source is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from inc_mlflow.files import sha256_text
 from inc_mlflow.records import ImportRecord, StageFacts
@@ -16,8 +13,9 @@ from inc_mlflow.spec.source import parse_source
 from inc_mlflow.spec.stages import Stage, stages_of
 from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.compress.beginnings import STAGE_RANGES
+from inc_mlflow.steps.compress.checkpoints import checkpoint_folder
 from inc_mlflow.steps.compress.stage_notes import stage_notes
-from inc_mlflow.steps.compress.training import stage_data, training_folder
+from inc_mlflow.steps.compress.training import stage_data
 from inc_mlflow.steps.prepare.calibrate import calibrate_stage
 from inc_mlflow.steps.prepare.import_model import first_rows, import_baselines
 from inc_mlflow.steps.prepare.parity import Conversion, with_parity
@@ -38,7 +36,8 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
     one = stages_of(job.spec.listed)[int(stage) - 1]
     dense = next(iter(load_baselines(baseline).values()))
     method = stage_method(one.recipe)
-    with _checkpoints(job, one) as folder:
+    own = f"{one.number}-{sha256_text(one.recipe.model_dump_json())[:12]}"
+    with checkpoint_folder(job, own) as folder:
         data = stage_data(job, dense, _source(job, previous), folder)
         facts = method.train(one.recipe, data, target / MODULE)
     source = parse_source(facts.source).changed((target / MODULE).resolve())
@@ -60,19 +59,6 @@ def _source(job: Job, previous: Path) -> SourceSpec:
     if not isinstance(job.spec.model, SourceSpec):
         raise TypeError("train: the job's model is no framework's")
     return job.spec.model
-
-
-@contextmanager
-def _checkpoints(job: Job, stage: Stage) -> Iterator[Path]:
-    """Give the folder of a stage's checkpoints; one outside a state folder is removed."""
-    folder = training_folder(job)
-    if folder is None:
-        with TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    made = folder / f"{stage.number}-{sha256_text(stage.recipe.model_dump_json())[:12]}"
-    made.mkdir(parents=True, exist_ok=True)
-    yield made
 
 
 def _imported(job: Job, source: SourceSpec, target: Path) -> ImportRecord:
