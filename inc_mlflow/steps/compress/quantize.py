@@ -98,7 +98,7 @@ def _listed(
             begin, reference = begins[number], references[number, recipe.engine]
             statistics = load_statistics(begin.ranges, recipe.engine, first) if recipe.statistics else None
             path = _place(target, len(made), recipe.engine)
-            data = _data(job, recipe, begin.baselines, statistics, folder)
+            data = _data(job, recipe, begin, statistics, folder)
             try:
                 make_candidate(recipe, data, path, reference)
             except ModelError as error:
@@ -111,17 +111,14 @@ def _listed(
 
 
 def _data(
-    job: Job,
-    recipe: Recipe,
-    baselines: dict[str, Baseline],
-    statistics: Statistics | None,
-    folder: Path | None,
+    job: Job, recipe: Recipe, begin: Beginning, statistics: Statistics | None, folder: Path | None
 ) -> MethodData:
     """Return what a recipe may use: rows to train on are opened only for one that trains."""
     data = method_data(job, statistics)
     if not _trains(recipe):
         return data
-    return replace(data, training=training_data(job, baselines[recipe.engine], folder))
+    training = training_data(job, begin.baselines[recipe.engine], folder)
+    return replace(data, training=replace(training, zeros=begin.zeros))
 
 
 def _trains(recipe: Recipe) -> bool:
@@ -207,4 +204,5 @@ def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate
         sha256=model_sha256(path),
         size_bytes=model_bytes(path),
         training=training_facts(path),
+        precision=recipe.precision,
     )

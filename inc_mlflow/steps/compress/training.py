@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def stage_data(job: Job, baseline: Baseline, source: SourceSpec, folder: Path) -
     if not isinstance(job.spec.model, SourceSpec):
         raise TypeError("train: the job's model is no framework's")
     _, axes = open_rows(job)
+    scores = cache(lambda: TuningScores(job, baseline))  # of processes that share a training one scores
     if not axes.first_everywhere:
         raise ModelError("train: rows must be the first axis of all inputs and outputs to train")
     return StageData(
@@ -67,7 +68,7 @@ def stage_data(job: Job, baseline: Baseline, source: SourceSpec, folder: Path) -
         spec=job.spec.training,
         loss=_loss(job),
         output=_read_output(job),
-        score=TuningScores(job, baseline).of,
+        score=lambda model: scores().of(model),
         state=folder,
     )
 
