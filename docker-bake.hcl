@@ -9,7 +9,7 @@ variable "BUILD_IMAGE" { default = "python:3.11-bookworm" }
 variable "TORCH_INDEX" { default = "" }
 
 group "default" {
-  targets = ["onnxruntime", "cuda", "mlflow", "pytorch", "tensorflow"]
+  targets = ["onnxruntime", "cuda", "mlflow", "openvino", "pytorch", "tensorflow"]
 }
 
 target "_common" {
@@ -35,6 +35,14 @@ target "cuda" {
   args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
   contexts   = { onnxruntime = "target:onnxruntime" }
   tags       = ["${REGISTRY}/cuda:${VERSION}"]
+}
+
+target "openvino" {
+  dockerfile = "components/images/openvino.Dockerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  args       = { BUILD_IMAGE = BUILD_IMAGE, ONNXRUNTIME_IMAGE = "onnxruntime" }
+  contexts   = { onnxruntime = "target:onnxruntime" }
+  tags       = ["${REGISTRY}/openvino:${VERSION}"]
 }
 
 target "pytorch" {

@@ -10,7 +10,9 @@ from inc_mlflow.errors import SpecError
 from inc_mlflow.files import write_text
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.registry import Entry, Registry
-from inc_mlflow.spec import Job, JobSpec, PoolSpec
+from inc_mlflow.registry.engines import ENGINES, image_of_engines
+from inc_mlflow.spec import CPU, Job, JobSpec, PoolSpec
+from inc_mlflow.spec.source import image_of
 
 if TYPE_CHECKING:
     from kfp.dsl.graph_component import GraphComponent
@@ -64,6 +66,24 @@ def check_emulated(spec: JobSpec) -> None:
         )
 
 
+def check_engines(spec: JobSpec) -> None:
+    """Raise SpecError where a task would need two images, or an engine the device of a pool that it lacks."""
+    own = image_of_engines(spec.engines)
+    for other in filter(None, (image_of(spec.model), spec.image_of_recipes)):
+        if own is not None and own != other:
+            raise SpecError(
+                f"engines: a task needs image {own} for the engines and {other} for the model or a recipe, "
+                "which are two; give the model as an .onnx file, and train in a job of its own"
+            )
+    for pool in spec.real_pools:
+        device = spec.placement.get(pool, PoolSpec()).provider
+        for name in spec.engines:
+            if device != CPU and device not in ENGINES.get(name).devices.values():
+                raise SpecError(
+                    f"pools: {pool!r} runs models by {device}, and {name} cannot; leave one of them out"
+                )
+
+
 def build_inline(pipeline: str, spec: JobSpec, shards: int = SHARDS) -> "GraphComponent":
     """Build a pipeline whose tasks are functions of this machine's Python."""
     from inc_mlflow.pipelines.graph import Graph
@@ -87,6 +107,7 @@ def compile_package(
     check_layout(job)
     check_length(job.spec)
     check_emulated(job.spec)
+    check_engines(job.spec)
     built = make(Graph(job.spec, inline=False, registry=registry, shards=shards))
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package.yaml"

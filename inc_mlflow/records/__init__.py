@@ -12,6 +12,7 @@ from inc_mlflow.records.base import (
     is_baseline,
 )
 from inc_mlflow.records.candidates import (
+    INT8,
     Candidate,
     CandidatesRecord,
     LayerSaturation,
@@ -76,10 +77,11 @@ from inc_mlflow.records.shards import (
     Shard,
     ShardRecord,
 )
-from inc_mlflow.records.stages import PrunedLayer, PruningFacts, StageFacts
+from inc_mlflow.records.stages import DistillationFacts, PrunedLayer, PruningFacts, StageFacts
 
 __all__ = [
     "BASELINE",
+    "INT8",
     "RECORD",
     "SOURCE",
     "WHOLE",
@@ -96,6 +98,7 @@ __all__ = [
     "Conditions",
     "DataFacts",
     "Decision",
+    "DistillationFacts",
     "Disturbance",
     "Evaluated",
     "Evaluation",

@@ -9,6 +9,10 @@ from inc_mlflow.records.base import Frozen, Interval, Line, Record
 from inc_mlflow.records.training import TrainingFacts
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 
+INT8 = "int8"
+Precision = Annotated[Line, Field(exclude_if=lambda given: given == INT8)]
+"""What a candidate computes in, as ``bf16``; records from before there was another one say nothing."""
+
 
 class Candidate(Frozen):
     """One recipe's model; ``path`` is relative to the step's directory."""
@@ -21,6 +25,7 @@ class Candidate(Frozen):
     size_bytes: int
     training: Annotated[TrainingFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
     """None of a candidate that was not trained."""
+    precision: Precision = INT8
 
 
 class RejectedRecipe(Frozen):
@@ -136,3 +141,4 @@ class Model(Frozen):
     path: str
     sha256: str
     size_bytes: int
+    precision: Precision = INT8

@@ -30,6 +30,8 @@ class Evidence(Frozen):
     """Role or candidate label -> sha256 of the model."""
     engines: dict[Line, Line]
     """The same labels -> the engine that ran the model."""
+    precisions: Annotated[dict[Line, Line], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
+    """Of candidates that are no INT8: label -> what they compute in."""
 
 
 class Evaluated(Frozen):

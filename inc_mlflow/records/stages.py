@@ -39,6 +39,17 @@ class PruningFacts(Frozen):
         return sum(layer.zeros for layer in self.layers)
 
 
+class DistillationFacts(Frozen):
+    """Student and teacher beside each other."""
+
+    parameters_of_teacher: int
+    parameters_of_student: int
+    score_of_teacher: float
+    """On tuning, higher is better: what the student's epochs are read beside."""
+    layers: int
+    """How many layers inside the student learned from the teacher's."""
+
+
 class StageFacts(Frozen):
     """One stage: what it began with, how it trained, and what it made."""
 
@@ -50,3 +61,4 @@ class StageFacts(Frozen):
     """The source whose module was changed; weights that a stage made are not part of it."""
     training: TrainingFacts
     pruning: Annotated[PruningFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
+    distillation: Annotated[DistillationFacts | None, Field(exclude_if=lambda facts: facts is None)] = None

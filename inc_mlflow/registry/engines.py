@@ -1,6 +1,6 @@
 """Registry of engines, which run and compress models. Targets are ``Engine`` objects of engines/engine.py."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +25,8 @@ class EngineEntry(Entry):
     """Distributions whose versions belong to the evidence, if they are installed."""
     own_sources: Mapping[str, str] = field(default_factory=dict)
     """Kinds of models that it takes as they are, without a framework -> summary."""
+    image: str | None = None
+    """The image, in images.lock, of all tasks of a job that names it; None for that of their pools."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -35,6 +37,14 @@ ENGINES: "Registry[Engine]" = Registry(
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
             own_sources={"onnx": "ONNX: an .onnx file, here or at s3://; its path alone"},
+        ),
+        "openvino": EngineEntry(
+            "inc_mlflow.engines.openvino.engine:ENGINE",
+            "OpenVINO: runs models of ONNX files on CPUs, in FP32, bf16 and INT8",
+            extra="openvino",
+            needs=("openvino",),
+            packages=("openvino",),
+            image="openvino",
         ),
         PARTS: EngineEntry(
             "inc_mlflow.engines.parts.engine:ENGINE",
@@ -49,3 +59,9 @@ def engine_packages() -> tuple[str, ...]:
     entries = (ENGINES.entry(name) for name in ENGINES)
     found = (name for one in entries if isinstance(one, EngineEntry) for name in one.packages)
     return tuple(dict.fromkeys(found))
+
+
+def image_of_engines(engines: Iterable[str]) -> str | None:
+    """Return the image of the tasks of a job with these engines; None for that of their pools."""
+    entries = (ENGINES.entry(name) for name in engines)
+    return next((one.image for one in entries if isinstance(one, EngineEntry) and one.image), None)

@@ -68,6 +68,27 @@ METHODS: "Registry[Method]" = Registry(
             image="pytorch",
             sources=("torch",),
         ),
+        "onnxruntime.distill": MethodEntry(
+            "inc_mlflow.training.distill.method:METHOD",
+            "A module of any architecture learns from the model, or the model from another or itself.",
+            extra="torch",
+            needs=("torch", "onnxscript", "safetensors"),
+            options="inc_mlflow.training.distill.options:Distill",
+            image="pytorch",
+            sources=("torch",),
+        ),
+        "openvino.static": Entry(
+            "inc_mlflow.engines.openvino.methods.static:METHOD",
+            "What onnxruntime's static writes, run by OpenVINO: the same options.",
+            extra="openvino",
+            options="inc_mlflow.engines.openvino.options:OpenVinoStatic",
+        ),
+        "openvino.bf16": Entry(
+            "inc_mlflow.engines.openvino.methods.bf16:METHOD",
+            "Computes in bf16 where the CPU has instructions for it: no INT8, hardly any loss.",
+            extra="openvino",
+            options="inc_mlflow.engines.openvino.options:Bf16",
+        ),
         "parts.per_part": Entry(
             "inc_mlflow.engines.parts.method:METHOD",
             "Models of several graphs: each part by a recipe of its own, or left in FP32.",

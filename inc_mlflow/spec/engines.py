@@ -22,7 +22,8 @@ def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
         data = parts_job(data)
     engines = data.get("engines", [DEFAULT_ENGINE])
     if engines == _AUTO:
-        engines = [name for name in ENGINES if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
+        several = (name for name in ENGINES if name != PARTS)
+        engines = [name for name in several if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
     recipes = data.get("recipes")
     if isinstance(recipes, Sequence) and not isinstance(recipes, str) and isinstance(engines, Sequence):
         recipes = [_with_engines(with_chain(recipe, engines), engines) for recipe in recipes]

@@ -64,6 +64,15 @@ class GateSpec(SpecModel):
         1.0
     )
     confidence: Annotated[float, Field(gt=0.5, le=0.9999, description="One-sided, of each decision.")] = 0.95
+    allow: Annotated[
+        tuple[Literal["int8", "bf16"], ...],
+        Field(
+            strict=False,
+            min_length=1,
+            exclude_if=lambda given: given == ("int8",),
+            description="What may be promoted; a faster floating-point candidate is told of all the same.",
+        ),
+    ] = ("int8",)
     pools: Annotated[
         dict[str, PoolGate],
         Field(

@@ -25,6 +25,7 @@ from inc_mlflow.spec.bundle import Bundle
 from inc_mlflow.spec.data import DataSpec, ModelPath, possible_path
 from inc_mlflow.spec.engines import check_engines, with_engines
 from inc_mlflow.spec.gate import GateSpec, PoolGate
+from inc_mlflow.spec.images import image_on
 from inc_mlflow.spec.metric import MetricSpec
 from inc_mlflow.spec.parts import PartsSpec, has_parts
 from inc_mlflow.spec.placement import LOCAL, SYSTEM, Expect, PoolSpec
@@ -155,8 +156,7 @@ class JobSpec(SpecModel):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         check_metrics(self.metric, self.metrics, self.gate)
-        if self.recipes == "auto":
-            self._searchable()
+        self._check_searchable()
         for name in self.search.pools or ():
             if name not in self.pools:
                 real = ", ".join(str(pool) for pool in self.pools)
@@ -200,7 +200,7 @@ class JobSpec(SpecModel):
     @property
     def images(self) -> tuple[str, ...]:
         """The images of the tasks on a cluster."""
-        used = {PoolSpec().image, *(hardware.image for hardware in self.placement.values())}
+        used = {image_on(hardware, self.engines) for hardware in (PoolSpec(), *self.placement.values())}
         return tuple(sorted(used | {*filter(None, (image_of(self.model), self.image_of_recipes))}))
 
     @property
@@ -219,9 +219,9 @@ class JobSpec(SpecModel):
         """The instruction sets that are emulated on the first real pool."""
         return tuple(pool.emulate for pool in self.pools if isinstance(pool, Emulated))
 
-    def _searchable(self) -> None:
+    def _check_searchable(self) -> None:
         for name in ("calibration", "tuning"):
-            if name not in self.data.splits():
+            if self.recipes == "auto" and name not in self.data.splits():
                 raise ValueError(f"data.{name}: recipes: auto needs it; give the split, or list recipes")
 
     @classmethod

@@ -74,7 +74,15 @@ FIELDS = [
     ("search", {"pools": ["intel"]}, ["search.pools", "not a pool of the job", "local"]),
     ("recipes", [], ["recipes", "at least 1"]),
     ("recipes", [{"method": "statik"}], ["recipes[0]", "no method 'statik'", "did you mean 'static'"]),
-    ("recipes", [{}], ["recipes[0]", "'method' is missing", "'dynamic', 'mixed', 'prune', 'qat', 'static'"]),
+    (
+        "recipes",
+        [{}],
+        [
+            "recipes[0]",
+            "'method' is missing",
+            "'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        ],
+    ),
     ("recipes", ["static"], ["recipes[0]", "expected a mapping with 'method'"]),
     (
         "recipes",

@@ -10,6 +10,7 @@ from tests.support.paths import ROOT
 
 ENGINE = (
     "inc_mlflow/engines/onnxruntime/",
+    "inc_mlflow/engines/openvino/explain.py",
     "inc_mlflow/sources/onnx/",
     "inc_mlflow/sources/tensorflow/",
     "inc_mlflow/training/operators/",

@@ -112,7 +112,9 @@ BUILT = st.fixed_dictionaries(
 
 @given(
     built=st.dictionaries(
-        st.sampled_from(["onnxruntime", "cuda", "mlflow", "pytorch", "tensorflow"]), BUILT, min_size=1
+        st.sampled_from(["onnxruntime", "cuda", "mlflow", "openvino", "pytorch", "tensorflow"]),
+        BUILT,
+        min_size=1,
     )
 )
 def test_what_was_pushed_is_what_packages_name(lock, tmp_path_factory, built):
@@ -209,9 +211,11 @@ def pinned(path):
 def test_everything_that_the_images_install_is_pinned():
     constraints = pinned(ROOT / "constraints.txt")
     assert needed("inc-mlflow[vision,text,detection,language]") - {"inc-mlflow"} <= constraints
-    extra = needed("torch") | needed("onnxscript") | needed("safetensors") | needed("torch-pruning")
+    extra = set().union(*map(needed, ("torch", "onnxscript", "safetensors", "torch-pruning", "kubeflow")))
     base = needed("inc-mlflow[vision,text,detection,language]")
     assert extra - base == pinned(IMAGES / "pytorch.txt")
+    assert needed("openvino") - base == pinned(IMAGES / "openvino.txt")
+    assert lines_of(IMAGES / "openvino.txt") <= lines_of(ROOT / "constraints.txt")
     assert lines_of(IMAGES / "tensorflow.txt") <= lines_of(ROOT / "constraints.txt")
     assert lines_of(IMAGES / "pytorch.txt") <= lines_of(ROOT / "constraints.txt")
     assert needed("mlflow") | needed("boto3") <= constraints | pinned(IMAGES / "mlflow.txt")

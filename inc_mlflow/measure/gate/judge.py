@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inc_mlflow.errors import DataError
+from inc_mlflow.measure.gate.allowed import as_allowed, not_allowed_notes, precision_of
 from inc_mlflow.measure.gate.build_criteria import build_criteria
 from inc_mlflow.measure.gate.criteria import (
     Criteria,
@@ -74,11 +75,14 @@ def judge(
     criteria = {model.label: build_criteria(model, counting, required, gate) for model in candidates}
     levels = holm(gate.confidence, {label: one.passes for label, one in criteria.items()})
     baselines = [_baseline(model, pools, gate) for model in models if is_baseline(model.label)]
-    rows = [
+    judged = [
         _candidate(model, pools, gate, criteria[model.label], levels[model.label]) for model in candidates
     ]
+    precisions = {row.recipe: precision_of(row.recipe, pools) for row in judged}
+    rows = [as_allowed(row, precisions[row.recipe], gate) for row in judged]
     metrics = tuple(map(_facts, next(iter(pools.values())).by_metric))
     table = in_order(rows, metrics[0].higher_is_better)
+    notes = (*not_allowed_notes(judged, precisions, gate, table[0] if table else None), *notes)
     reasons = table[0].reasons if table else tuple(dict.fromkeys(one.reason for one in rejected))
     return JudgementRecord(
         verdict=(table[0].verdict if table else None) or "fail",

@@ -193,4 +193,5 @@ def _candidate(recipe: Recipe, name: str, path: Path, target: Path) -> Candidate
         sha256=model_sha256(path),
         size_bytes=model_bytes(path),
         training=training_facts(path),
+        precision=recipe.precision,
     )

@@ -31,6 +31,7 @@ from inc_mlflow.metrics.metric import Metric
 from inc_mlflow.metrics.resolve import further_metrics, resolve_metrics
 from inc_mlflow.records import (
     BASELINE,
+    INT8,
     WHOLE,
     Evaluated,
     Evaluation,
@@ -126,7 +127,13 @@ def run_models(
     engines = {model.label: model.engine for model in models}
     about = Evaluation(
         evidence=Evidence(
-            pool=pool, host=host, provider=provider, data_sha256=facts.sha256, models=digests, engines=engines
+            pool=pool,
+            host=host,
+            provider=provider,
+            data_sha256=facts.sha256,
+            models=digests,
+            engines=engines,
+            precisions={model.label: model.precision for model in models if model.precision != INT8},
         ),
         split=split,
         metric=metric.name,

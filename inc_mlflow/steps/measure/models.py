@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inc_mlflow.files import model_bytes, model_sha256
-from inc_mlflow.records import CandidatesRecord, ChampionRecord, Model
+from inc_mlflow.records import INT8, CandidatesRecord, ChampionRecord, Model
 from inc_mlflow.registry.engines import DEFAULT_ENGINE, ENGINES
 from inc_mlflow.steps.baselines import engine_taking, load_baselines
 
@@ -19,7 +19,9 @@ def models_under_test(baseline: Path, champion: Path, candidates: Path) -> list[
         _model(fp32.label, fp32.engine.name, fp32.path, fp32.sha256)
         for fp32 in load_baselines(baseline).values()
     ]
-    models += [_model(int8.label, int8.engine, candidates / int8.path, int8.sha256) for int8 in made]
+    models += [
+        _model(one.label, one.engine, candidates / one.path, one.sha256, one.precision) for one in made
+    ]
     return [*models, *_champion(champion, {model.sha256 for model in models})]
 
 
@@ -39,7 +41,12 @@ def _champion(directory: Path, present: set[str]) -> list[Model]:
     return [_model(f"champion v{record.version}: {record.recipe}", engine, path, record.model_sha256)]
 
 
-def _model(label: str, engine: str, path: Path, sha256: str) -> Model:
+def _model(label: str, engine: str, path: Path, sha256: str, precision: str = INT8) -> Model:
     return Model(
-        label=label, engine=engine, path=str(path.resolve()), sha256=sha256, size_bytes=model_bytes(path)
+        label=label,
+        engine=engine,
+        path=str(path.resolve()),
+        sha256=sha256,
+        size_bytes=model_bytes(path),
+        precision=precision,
     )

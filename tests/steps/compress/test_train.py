@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from inc_mlflow.records import CandidatesRecord
@@ -16,9 +15,9 @@ from inc_mlflow.steps.compress.train import train
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
-from tests.support.small_modules import CODE, pictures
+from tests.support.stage_jobs import write_stage_job
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 JOB = """
 version: 1
 name: a
@@ -49,26 +48,7 @@ train(job, folder / "stage_1", baseline=folder / "baseline", previous=folder / "
 
 @pytest.fixture
 def job(tmp_path):
-    (tmp_path / "modules.py").write_text(CODE)
-    sys.path.insert(0, str(tmp_path))
-    torch.manual_seed(0)
-    from safetensors.torch import save_file
-
-    namespace = {}
-    exec(CODE, namespace)
-    module, _ = namespace["cnn"]()
-    sys.path.remove(str(tmp_path))
-    x, y = pictures(400)
-    adam = torch.optim.Adam(module.parameters(), 0.01)
-    for _ in range(60):
-        loss = torch.nn.functional.cross_entropy(module(torch.tensor(x[:192])), torch.tensor(y[:192]))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-    save_file(module.state_dict(), tmp_path / "w.safetensors")
-    np.savez(tmp_path / "rows.npz", input=x, label=y)
-    (tmp_path / "job.yaml").write_text(JOB)
-    return Job.load(tmp_path / "job.yaml")
+    return Job.load(write_stage_job(tmp_path, JOB))
 
 
 def stage(job, folder, number, previous):

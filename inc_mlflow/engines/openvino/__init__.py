@@ -1,0 +1,1 @@
+"""OpenVINO as an engine: runs IR, made of the ONNX baseline that the default engine writes."""
