@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.benchmarks.channel_blocks [WIDTH ...]
 
-The network is that of `wide_cnn` with random weights: layers of WIDTH, WIDTH, 2 WIDTH, 2 WIDTH and 4 WIDTH channels.
+The network is that of `digits_cnn` with random weights: layers of WIDTH, WIDTH, 2 WIDTH, 2 WIDTH and 4 WIDTH channels.
 Prints JSON: microseconds of one picture on one thread, the least of many, all models in turn, by process CPU time.
 """
 
@@ -23,14 +23,14 @@ from inc_mlflow.registry.methods import METHODS
 from inc_mlflow.sources.pytorch.options import TorchModel
 from inc_mlflow.sources.pytorch.source import SOURCE
 from inc_mlflow.spec import parse_recipe
-from tests.benchmarks.wide_cnn import CODE
+from tests.benchmarks.digits_cnn import wide
 
 WIDTHS, ROUNDS, CALLS = (8, 12, 16, 20, 24, 28, 32, 40, 48), 60, 5
 
 
 def models(width: int, folder: Path, x: np.ndarray) -> dict[str, LoadedModel]:
     folder.mkdir()
-    (folder / "cnn.py").write_text(CODE.format(width=width))
+    (folder / "cnn.py").write_text(wide(width))
     source = TorchModel.model_validate({"torch": "cnn.py:build"})
     SOURCE.open(source, folder).convert(folder / "file.onnx")
     normalize(folder / "file.onnx", folder)

@@ -3,10 +3,10 @@
     .venv/bin/python -m tests.benchmarks.prune pairs DIGITS.npz PUBLISHED.csv [PATTERN ...]
     .venv/bin/python -m tests.benchmarks.prune seeds DIGITS.npz [SEEDS]
 
-DIGITS.npz is described in `wide_cnn`. PUBLISHED.csv has columns `algorithm`, `pattern` and `relative_drop`. Prints
-JSON. `pairs`: accuracy of the dense module; for each pair, or each with a PATTERN, the sparsity counted in the ONNX
-file, accuracy and relative drop. `seeds`: accuracies of snip_momentum and magnitude at 80 % in blocks 4x1, and the
-mean of their differences with its interval (Student's t, 95 %).
+DIGITS.npz is described in `digits_cnn`. PUBLISHED.csv has columns `algorithm`, `pattern` and `relative_drop`. Prints
+JSON. `pairs`: of a small network the accuracy of the dense module; for each pair, or each with a PATTERN, the sparsity
+counted in the ONNX file, accuracy and relative drop. `seeds`: of a wide network the accuracies of snip_momentum and
+magnitude at 80 % in blocks 4x1, and the mean of their differences with its interval (Student's t, 95 %).
 """
 
 import csv
@@ -25,7 +25,7 @@ from inc_mlflow.sources.stage import StageData
 from inc_mlflow.spec.training import TrainingSpec
 from inc_mlflow.training.prune.method import METHOD
 from inc_mlflow.training.prune.options import Prune
-from tests.benchmarks.wide_cnn import EXCLUDED, WideCnn, trained
+from tests.benchmarks.digits_cnn import EXCLUDED, SMALL, DigitsCnn, trained, wide
 
 PAIRS = (  # as published: score, pattern, share, balanced, words of the table
     ("snip_momentum", "4x1", 0.8, False, ("snip momentum", "structured 4x1")),
@@ -38,10 +38,10 @@ PAIRS = (  # as published: score, pattern, share, balanced, words of the table
     ("magnitude", "1:2", 0.5, None, ("Prune once for all", "structured 1:2")),
     ("gradient", "unstructured", 0.2, True, ("gradient sensitivity", "unstructured")),
 )
-WIDTH = 24
+WIDTH, EXCLUDED_SMALL = 24, ("0", "11")
 
 
-def pruned(recipe: Prune, seed: int, cnn: WideCnn) -> dict:
+def pruned(recipe: Prune, seed: int, cnn: DigitsCnn, epochs: int) -> dict:
     """Return what became of one recipe."""
     x, labels = cnn.choosing
 
@@ -58,7 +58,7 @@ def pruned(recipe: Prune, seed: int, cnn: WideCnn) -> dict:
             root=cnn.root,
             rows=lambda: iter([({"input": cnn.training[0]}, cnn.training[1])]),
             fixed_batch=None,
-            spec=TrainingSpec(epochs=3, seed=seed, learning_rate=0.003),
+            spec=TrainingSpec(epochs=epochs, seed=seed, learning_rate=0.003),
             loss=None,
             output=None,
             score=score,
@@ -103,31 +103,31 @@ def interval(differences: np.ndarray) -> list[float]:
     return [mean, mean - half, mean + half]
 
 
-def pairs(cnn: WideCnn, table: str, *patterns: str) -> None:
+def pairs(cnn: DigitsCnn, table: str, *patterns: str) -> None:
     dense, theirs = cnn.accuracy(cnn.source), published(table)
     print(json.dumps({"dense": dense}), flush=True)
     for *pair, words in PAIRS:
         if patterns and pair[1] not in patterns:
             continue
-        found = pruned(recipe_of(*pair, EXCLUDED), 0, cnn)
+        found = pruned(recipe_of(*pair, EXCLUDED_SMALL), 0, cnn, 4)
         drop = (dense - found["accuracy"]) / dense
         print(json.dumps({**found, "relative_drop": drop, "published": theirs.get(words)}), flush=True)
 
 
-def seeds(cnn: WideCnn, count: int) -> None:
+def seeds(cnn: DigitsCnn, count: int) -> None:
     print(json.dumps({"dense": cnn.accuracy(cnn.source)}), flush=True)
     found: dict[str, list[float]] = {"magnitude": [], "snip_momentum": []}
     for seed in range(count):
         for score, accuracies in found.items():
             recipe = recipe_of(score, "4x1", 0.8, False, EXCLUDED)
-            accuracies.append(pruned(recipe, seed, cnn)["accuracy"])
+            accuracies.append(pruned(recipe, seed, cnn, 3)["accuracy"])
     difference = np.array(found["snip_momentum"]) - np.array(found["magnitude"])
     print(json.dumps({**found, "difference": interval(difference)}), flush=True)
 
 
 def main(what: str, archive: str, *given: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        cnn = trained(archive, Path(folder), WIDTH)
+        cnn = trained(archive, Path(folder), SMALL if what == "pairs" else wide(WIDTH))
         if what == "pairs":
             pairs(cnn, *given)
         else:

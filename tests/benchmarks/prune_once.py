@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.benchmarks.prune_once DIGITS.npz
 
-DIGITS.npz is described in `wide_cnn`. Runs a job with a pruned network, its INT8, and its INT8 trained, and prints the
+DIGITS.npz is described in `digits_cnn`. Runs a job with a pruned network, its INT8, and its INT8 trained, and prints the
 rows of its table as JSON, and for the trained ones how many weights are zero in the file.
 """
 
@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from inc_mlflow.records import CandidatesRecord
+from tests.benchmarks.digits_cnn import EXCLUDED, trained, wide
 from tests.benchmarks.prune import WIDTH
 from tests.benchmarks.prune_speed import table
-from tests.benchmarks.wide_cnn import EXCLUDED, trained
 
 PRUNED = (
     {"pattern": "4x1", "sparsity": 0.8},
@@ -24,7 +24,7 @@ PRUNED = (
 
 def main(archive: str) -> None:
     with tempfile.TemporaryDirectory() as place:
-        cnn = trained(archive, Path(place), WIDTH)
+        cnn = trained(archive, Path(place), wide(WIDTH))
         wanted: list = []
         for options in PRUNED:
             prune = {"method": "prune", "excluded": list(EXCLUDED), **options}

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.benchmarks.prune_speed DIGITS.npz [SHARE ...]
 
-DIGITS.npz is described in `wide_cnn`; shares of channels are .5 by default. Writes a job and runs it, as `inc-mlflow
+DIGITS.npz is described in `digits_cnn`; shares of channels are .5 by default. Writes a job and runs it, as `inc-mlflow
 run` does, and prints the rows of its table as JSON: speed-ups are to the whole network in FP32. INT8 stands twice:
 of all layers, and of all but the first, whose one input channel fills no kernel.
 """
@@ -16,13 +16,13 @@ import numpy as np
 import onnx
 
 from inc_mlflow.sources.pytorch.source import SOURCE
+from tests.benchmarks.digits_cnn import DigitsCnn, trained, wide
 from tests.benchmarks.job_table import job_table
-from tests.benchmarks.wide_cnn import WideCnn, trained
 
 WIDTH = 48
 
 
-def first_convolution(cnn: WideCnn) -> str:
+def first_convolution(cnn: DigitsCnn) -> str:
     """Return its name in the exported file, which is the same with fewer channels."""
     SOURCE.open(cnn.source, cnn.root).convert(cnn.root / "file.onnx")
     nodes = onnx.load(cnn.root / "file.onnx").graph.node
@@ -38,7 +38,7 @@ def recipes(shares: list[float], first: str) -> list:
     return found
 
 
-def table(cnn: WideCnn, wanted: list, **training: object) -> list[dict]:
+def table(cnn: DigitsCnn, wanted: list, **training: object) -> list[dict]:
     """Write a job with these recipes beside the network, run it, and return the rows of its table."""
     parts = {"training": cnn.training, "tuning": cnn.choosing, "validation": cnn.judging}
     for name, (x, labels) in parts.items():
@@ -58,7 +58,7 @@ def table(cnn: WideCnn, wanted: list, **training: object) -> list[dict]:
 
 def main(archive: str, *shares: str) -> None:
     with tempfile.TemporaryDirectory() as place:
-        cnn = trained(archive, Path(place), WIDTH)
+        cnn = trained(archive, Path(place), wide(WIDTH))
         wanted = recipes([float(share) for share in shares] or [0.5], first_convolution(cnn))
         for row in table(cnn, wanted):
             print(json.dumps(row))

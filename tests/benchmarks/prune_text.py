@@ -1,13 +1,14 @@
 """What pruning costs a transformer: rows of a published table, and fewer heads and feed-forward units.
 
-    .venv/bin/python -m tests.benchmarks.prune_text pairs MINILM_FOLDER PUBLISHED.csv
+    .venv/bin/python -m tests.benchmarks.prune_text pairs MINILM_FOLDER PUBLISHED.csv [PATTERN ...]
     .venv/bin/python -m tests.benchmarks.prune_text speed MINILM_FOLDER
 
 MINILM_FOLDER holds a MiniLM for SST-2: `minilm.py` with the classes `Layer` and `MiniLM`, and `state_dict()`, its
 weights; `train1k.npz`, `dev.npz` and `test.npz` with `input_ids`, `attention_mask` (n, 64) and `label`. Training
-reads the rows of up to 32 tokens, 100 rows of dev choose, all of test judge, or 1,000 of them. Prints JSON. `pairs`: for each pair of
-score and pattern that was published of transformers the sparsity counted in the ONNX file, accuracy and relative
-drop. `speed`: writes a job and runs it, as `inc-mlflow run` does, and prints the rows of its table.
+reads the rows of up to 32 tokens; the first rows of dev choose, all of test judge, or 1,000 in the job. Prints JSON.
+`pairs`: for each pair of score and pattern that was published of transformers, or those with a PATTERN, the sparsity
+counted in the ONNX file, accuracy and relative drop. `speed`: writes a job and runs it, as `inc-mlflow run` does, and
+prints the rows of its table.
 """
 
 import importlib.util
@@ -31,7 +32,8 @@ from inc_mlflow.training.prune.options import Prune
 from tests.benchmarks.job_table import job_table
 from tests.benchmarks.prune import PAIRS, counted, published
 
-LONGEST, TUNED, JUDGED, EPOCHS, RATE = 32, 100, 1000, 2, 5e-5
+LONGEST, TUNED, EPOCHS, RATE = 32, 200, 3, 5e-5
+JOB_TUNED, JOB_JUDGED, JOB_EPOCHS = 100, 1000, 2
 EXCLUDED = ["head"]
 OF_PICTURES = ("structured 2x1", "unstructured")
 """Patterns that were published with snip momentum of networks for pictures alone."""
@@ -102,7 +104,7 @@ def hits(model, inputs: Arrays, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def pairs(folder: Path, root: Path, table: str) -> None:
+def pairs(folder: Path, root: Path, table: str, *patterns: str) -> None:
     source, theirs = opened(folder, root), published(table)
     training, (tuning, right) = rows(folder / "train1k.npz", LONGEST), rows(folder / "dev.npz")
     few = {name: array[:TUNED] for name, array in tuning.items()}
@@ -111,6 +113,8 @@ def pairs(folder: Path, root: Path, table: str) -> None:
     print(json.dumps({"dense": dense}), flush=True)
     for score, pattern, share, balanced, words in PAIRS:
         if score == "snip_momentum" and words[1] in OF_PICTURES:
+            continue
+        if patterns and pattern not in patterns:
             continue
         options = {"score": score, "pattern": pattern, "sparsity": share, "balanced": balanced}
         where = {"layers": ["layers.*.i"]} if pattern == "channel" else {"excluded": EXCLUDED}
@@ -151,11 +155,11 @@ def speed(folder: Path, root: Path) -> None:
         "data": {
             "training": {"path": "train.npz"},
             "calibration": {"path": "train.npz", "samples": 32},
-            "tuning": {"path": "dev.npz", "stop": TUNED},
-            "validation": {"path": "test.npz", "stop": JUDGED},
+            "tuning": {"path": "dev.npz", "stop": JOB_TUNED},
+            "validation": {"path": "test.npz", "stop": JOB_JUDGED},
         },
         "metric": "top1",
-        "training": {"epochs": EPOCHS, "batch": 16, "learning_rate": RATE},
+        "training": {"epochs": JOB_EPOCHS, "batch": 16, "learning_rate": RATE},
         "recipes": [DYNAMIC, *stages, *([*stage, DYNAMIC] for stage in stages)],
     }
     for row in job_table(root, job):

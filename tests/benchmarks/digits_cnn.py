@@ -1,4 +1,4 @@
-"""A convolutional network on handwritten digits, well trained, as a source of PyTorch with its rows.
+"""Convolutional networks on handwritten digits, trained, as sources of PyTorch with their rows.
 
 The archive holds `x` (n, 28, 28) uint8 and `label`: the first 3,500 rows train, in shifted copies, the next 500
 choose the epoch, the rest judge.
@@ -19,14 +19,14 @@ from tests.benchmarks.qat import CHOOSING, DEVIATION, MEAN, TRAINED, shifted
 
 COPIES, BATCH, EPOCHS, RATE = 3, 64, 10, 4e-3
 EXCLUDED = ("0", "17")
-"""The first layer, which has one input, and the last one."""
-CODE = """
+"""The first layer of a wide network, which has one input, and the last one."""
+_CODE = """
 import torch
 from torch import nn
 
 
 def build(c={width}):
-    sizes = ((1, c, 1), (c, c, 2), (c, 2 * c, 1), (2 * c, 2 * c, 2), (2 * c, 4 * c, 1))
+    sizes = {sizes}
     body = [
         layer
         for channels, out, stride in sizes
@@ -35,12 +35,20 @@ def build(c={width}):
     module = nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * c, 10))
     return module, {{"input": torch.zeros(2, 1, 28, 28)}}
 """
+SMALL = _CODE.format(width=16, sizes="((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2))")
+"""Three convolutions; its first and last layers are 0 and 11."""
 Rows = tuple[np.ndarray, np.ndarray]
 
 
+def wide(width: int) -> str:
+    """Return the code of five convolutions of WIDTH to 4 WIDTH channels, the first two of large pictures."""
+    sizes = "((1, c, 1), (c, c, 2), (c, 2 * c, 1), (2 * c, 2 * c, 2), (2 * c, 4 * c, 1))"
+    return _CODE.format(width=width, sizes=sizes)
+
+
 @dataclass(frozen=True)
-class WideCnn:
-    """The trained network in a folder, and its rows with labels."""
+class DigitsCnn:
+    """A trained network in a folder, and its rows with labels."""
 
     root: Path
     source: TorchModel
@@ -55,13 +63,14 @@ class WideCnn:
         return float((found.argmax(1) == labels).mean())
 
 
-def trained(archive: str, root: Path, width: int) -> WideCnn:
+def trained(archive: str, root: Path, code: str) -> DigitsCnn:
+    """Train the network that ``code`` builds, as ``wide`` and ``SMALL`` are."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with np.load(archive) as file:
         x = ((file["x"].astype("f4") / 255 - MEAN) / DEVIATION)[:, None].astype("f4")
         labels = file["label"].astype("i8")
-    (root / "cnn.py").write_text(CODE.format(width=width))
+    (root / "cnn.py").write_text(code)
     source = TorchModel.model_validate({"torch": "cnn.py:build", "weights": "w.safetensors"})
     built = SOURCE.open(source.model_copy(update={"weights": None}), root).module
     pictures = torch.tensor(x[:TRAINED]), torch.tensor(labels[:TRAINED])
@@ -69,7 +78,7 @@ def trained(archive: str, root: Path, width: int) -> WideCnn:
     save_file(built.state_dict(), root / "w.safetensors")
     parts = slice(CHOOSING.start, CHOOSING.stop), slice(CHOOSING.stop, None)
     choosing, judging = ((x[part], labels[part]) for part in parts)
-    return WideCnn(root, source, _copies(*pictures), choosing, judging)
+    return DigitsCnn(root, source, _copies(*pictures), choosing, judging)
 
 
 def _fit(module: nn.Module, x: Tensor, labels: Tensor) -> None:
