@@ -23,5 +23,6 @@ def train(
     from inc_mlflow.steps.step import load_job
 
     inputs = {"baseline": Path(baseline.path), "previous": Path(previous.path)}
-    record = train(load_job(job, root, pool), Path(trained.path), **inputs, stage=stage)
+    place = load_job(job, root, pool, output=trained.uri)
+    record = train(place, Path(trained.path), **inputs, stage=stage)
     trained.metadata.update(facts(record))

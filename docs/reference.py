@@ -37,6 +37,8 @@ def _commands(program: typer.Typer) -> Iterator[tuple[str, ...]]:
     for command in program.registered_commands:
         yield (command.name or command.callback.__name__,)
     for group in program.registered_groups:
+        if group.invoke_without_command is True:
+            yield (group.name,)
         yield from ((group.name, *inner) for inner in _commands(group.typer_instance))
 
 

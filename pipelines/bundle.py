@@ -11,7 +11,7 @@ from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.remote import FILES, Address, Store, is_remote, open_store, upload, upload_text
 from inc_mlflow.spec import LOCAL, Bundle, Job, JobSpec, SourceSpec
-from inc_mlflow.spec.paths import local_paths, path_name, paths
+from inc_mlflow.spec.paths import framework_models, local_paths, path_name, paths
 
 LARGEST = 256 << 20
 """Bytes of the largest file in a bundle; a larger one is uploaded by hand once, not read by every submit."""
@@ -54,23 +54,24 @@ def is_pinned(spec: JobSpec) -> bool:
 def local_files(job: Job) -> dict[str, Path]:
     """Return the local files of a job by their names in the bundle; a folder's name ends with "/"."""
     found: dict[str, Path] = {}
-    model = job.spec.model
+    models = framework_models(job.spec)
     for field, path in local_paths(job.spec).items():
-        if isinstance(model, SourceSpec) and field.startswith("model."):
+        of = field.rpartition(".")[0]
+        if of in models:
             _check_inside(field, path)
-            found |= _of_source(job, model)
+            found |= _of_source(job, of, models[of])
         else:
             found |= _files(job, field, path)
     return found
 
 
-def _of_source(job: Job, model: SourceSpec) -> dict[str, Path]:
+def _of_source(job: Job, field: str, model: SourceSpec) -> dict[str, Path]:
     """Return all local files of a framework's model; a remote one is in no bundle."""
     inside = job.root.resolve()
     files = [file.resolve() for file in model.files(job.root)]
     for file in files:
         if not file.exists():
-            raise DataError(f"model: no file {file}; give a path relative to the job file")
+            raise DataError(f"{field}: no file {file}; give a path relative to the job file")
     return {file.relative_to(inside).as_posix(): file for file in files if file.is_relative_to(inside)}
 
 

@@ -12,7 +12,7 @@ from inc_mlflow.components._base import container
 from inc_mlflow.errors import SpecError
 from inc_mlflow.pipelines import SHARDS
 from inc_mlflow.pipelines.images import reference
-from inc_mlflow.pipelines.kubernetes_settings import apply_settings
+from inc_mlflow.pipelines.kubernetes_settings import apply_settings, let_start_pods
 from inc_mlflow.spec import SYSTEM, JobSpec, PoolSpec
 from inc_mlflow.spec.images import image_on
 from inc_mlflow.spec.source import image_of, of_artifact
@@ -88,15 +88,15 @@ class Tasks:
         """Add a task on a pool; it gets job, root, tracking URI and pool where its component takes them."""
         spec, inline = self.graph.spec, self.graph.inline
         hardware = spec.placement.get(pool, PoolSpec())
-        image = _own_image(step, spec)
-        made = (
-            COMPONENTS.get(step)
-            if inline
-            else container(step, reference(image or image_on(hardware, spec.engines), self.graph.registry))
-        )
+        image = reference(_own_image(step, spec) or image_on(hardware, spec.engines), self.graph.registry)
+        made = COMPONENTS.get(step) if inline else container(step, image)
         known = self.parameters | {"pool": pool}
         task = made(**{name: known[name] for name in made.component_spec.inputs if name in known}, **inputs)
-        return task if inline else apply_settings(task, step, pool, spec)
+        if inline:
+            return task
+        if step == "train" and spec.training.nodes > 1:
+            let_start_pods(task, image)
+        return apply_settings(task, step, pool, spec)
 
     def numbered(
         self, step: str, name: str, artifacts: list[Any], pool: str = SYSTEM, **inputs: Any

@@ -8,6 +8,7 @@ from inc_mlflow.pipelines.bundle import is_pinned
 from inc_mlflow.pipelines.placement import place
 from inc_mlflow.spec import JobSpec, PoolSpec
 from inc_mlflow.tracking.plugins.step_context import POD_FACTS
+from inc_mlflow.training.launch.pods import ACCOUNT, IMAGE
 
 SETTINGS, STORAGE, TRACKING = "inc-mlflow", "inc-mlflow-s3", "inc-mlflow-tracking"
 """Names of the config map with addresses, and of the secrets with credentials; all may be absent."""
@@ -25,7 +26,7 @@ class TaskProfile:
 
     label: str
     pure: bool = False
-    """The same inputs give the same result on any hardware, so KFP may take it from its cache."""
+    """The same inputs give the same result, a training on one kind of CPU: KFP may take it from its cache."""
     uses_mlflow: bool = False
     """The task gets MLflow's credentials, and is retried: the server may be back then."""
     alone: bool = False
@@ -49,6 +50,7 @@ TASK_PROFILES = {
     "quantize": TaskProfile("quantize", pure=True),
     "request": TaskProfile("request promotion", uses_mlflow=True),
     "track": TaskProfile("track", uses_mlflow=True),
+    "train": TaskProfile("train", pure=True),
 }
 
 
@@ -64,6 +66,14 @@ def apply_settings(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) 
     kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path=_SCRATCH)
     _connect(task, profile)
     return task
+
+
+def let_start_pods(task: dsl.PipelineTask, image: str) -> None:
+    """Tell a task its own image and service account: the pods that it starts have the same."""
+    task.set_env_variable(IMAGE, image)
+    kubernetes.use_field_path_as_env(task, env_name=ACCOUNT, field_path="spec.serviceAccountName")
+    variable, field = POD_FACTS["inc.namespace"]
+    kubernetes.use_field_path_as_env(task, env_name=variable, field_path=field)
 
 
 def _repeatable(step: str, spec: JobSpec) -> bool:

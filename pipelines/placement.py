@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec import LOCAL, SYSTEM, PoolSpec
+from inc_mlflow.spec.placement import POOL_LABEL
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
 
-POOL_LABEL = "inc-mlflow/pool"
-"""Label of a pod: the pool of its task, which `inc-mlflow pools check` compares with the nodes."""
 ALONE_LABEL = "inc-mlflow/alone"
 """Label of a pod that has a node to itself."""
 

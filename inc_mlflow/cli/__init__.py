@@ -12,6 +12,7 @@ import typer
 # isort: off
 from inc_mlflow.cli import (
     start,
+    catalog,
     steps,
     search,
     saturation,
@@ -32,6 +33,7 @@ __all__ = [
     "app",
     "approve",
     "best",
+    "catalog",
     "cluster",
     "gate",
     "ledger",
@@ -45,7 +47,7 @@ __all__ = [
 ]
 
 
-_QUICK = {"ui", "list", "schema"}
+_QUICK = {"ui", "list", "schema", "catalog"}
 """Commands that do no work of their own: what they are is over at once, or another program."""
 _STOPPED = "inc-mlflow: stopped; run the same command again to go on"
 

@@ -116,9 +116,9 @@ def list_(
     as_json: JSON = False,
 ) -> None:
     """List what a job can name: sources, engines, methods, metrics, postprocess, datasets or pools."""
-    from inc_mlflow.reports.catalogue import catalogue
+    from inc_mlflow.reports.choices import choices
 
-    emit(catalogue(what), as_json)
+    emit(choices(what), as_json)
 
 
 @app.command(rich_help_panel=START)

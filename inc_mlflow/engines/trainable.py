@@ -147,3 +147,5 @@ class TrainingData:
     score: Callable[[Path], TuningOutcome]
     state: Path | None
     """Folder for checkpoints, which outlives a kill; None where there is none."""
+    zeros: int = 0
+    """How many weights the stage before has made zero, as its record counts them; those stay zero."""

@@ -77,7 +77,7 @@ from inc_mlflow.records.shards import (
     Shard,
     ShardRecord,
 )
-from inc_mlflow.records.stages import PrunedLayer, PruningFacts, StageFacts
+from inc_mlflow.records.stages import DistillationFacts, PrunedLayer, PruningFacts, StageFacts
 
 __all__ = [
     "BASELINE",
@@ -98,6 +98,7 @@ __all__ = [
     "Conditions",
     "DataFacts",
     "Decision",
+    "DistillationFacts",
     "Disturbance",
     "Evaluated",
     "Evaluation",

@@ -31,7 +31,23 @@ class PruningFacts(Frozen):
     def sparsity(self) -> float:
         """Share of zeros among the weights of the layers."""
         weights = sum(layer.weights for layer in self.layers)
-        return sum(layer.zeros for layer in self.layers) / weights if weights else 0.0
+        return self.zeros / weights if weights else 0.0
+
+    @property
+    def zeros(self) -> int:
+        """Zeros of all layers together."""
+        return sum(layer.zeros for layer in self.layers)
+
+
+class DistillationFacts(Frozen):
+    """Student and teacher beside each other."""
+
+    parameters_of_teacher: int
+    parameters_of_student: int
+    score_of_teacher: float
+    """On tuning, higher is better: what the student's epochs are read beside."""
+    layers: int
+    """How many layers inside the student learned from the teacher's."""
 
 
 class StageFacts(Frozen):
@@ -45,3 +61,4 @@ class StageFacts(Frozen):
     """The source whose module was changed; weights that a stage made are not part of it."""
     training: TrainingFacts
     pruning: Annotated[PruningFacts | None, Field(exclude_if=lambda facts: facts is None)] = None
+    distillation: Annotated[DistillationFacts | None, Field(exclude_if=lambda facts: facts is None)] = None

@@ -31,7 +31,9 @@ class TrainingFacts(Frozen):
     """The largest one of the schedule."""
     seed: int
     threads: int
-    """Results are the same again with as many threads on the same kind of CPU."""
+    """Results are the same again with as many threads, and processes, on the same kind of CPU."""
+    processes: int = 1
+    """Processes that shared each step."""
     torch: str
     """Version of torch."""
     points: Annotated[tuple[TrainingPoint, ...], Field(strict=False)]
@@ -44,3 +46,5 @@ class TrainingFacts(Frozen):
 
     None for a module, which is compared with its file when that is imported.
     """
+    zeros: Annotated[int | None, Field(exclude_if=lambda found: found is None)] = None
+    """Weights of layers that are zero in the candidate's file; None where no stage has placed zeros."""

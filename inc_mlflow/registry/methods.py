@@ -68,6 +68,15 @@ METHODS: "Registry[Method]" = Registry(
             image="pytorch",
             sources=("torch",),
         ),
+        "onnxruntime.distill": MethodEntry(
+            "inc_mlflow.training.distill.method:METHOD",
+            "A module of any architecture learns from the model, or the model from another or itself.",
+            extra="torch",
+            needs=("torch", "onnxscript", "safetensors"),
+            options="inc_mlflow.training.distill.options:Distill",
+            image="pytorch",
+            sources=("torch",),
+        ),
         "openvino.static": Entry(
             "inc_mlflow.engines.openvino.methods.static:METHOD",
             "What onnxruntime's static writes, run by OpenVINO: the same options.",

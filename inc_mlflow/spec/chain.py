@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.registry.methods import CHAIN, METHODS, engine_of, method_name, sources_of
 from inc_mlflow.spec.recipes import AnyRecipe, Recipe
+from inc_mlflow.spec.source import SourceSpec
 
 
 class Chain(Recipe):
@@ -37,6 +38,11 @@ class Chain(Recipe):
                     f"{recipe.method} stands at place {place + 1} of {len(self.recipes)}; a list begins with "
                     "what changes the module, as {method: prune}, and at most one other recipe ends it"
                 )
+            if recipe.begins_anew and place:
+                raise ValueError(
+                    f"{recipe.label()} stands at place {place + 1} of {len(self.recipes)}; it builds a "
+                    "module of its own, and what stands before it would be lost: put it first"
+                )
         return self
 
     def label(self) -> str:
@@ -47,6 +53,12 @@ class Chain(Recipe):
     def trains(self) -> bool:
         """All that changes a module trains it."""
         return True
+
+    @property
+    def models(self) -> dict[str, SourceSpec]:
+        """Those of all its recipes."""
+        found = [one.models for one in self.recipes]
+        return {f"recipes[{at}].{field}": m for at, models in enumerate(found) for field, m in models.items()}
 
     @property
     def stages(self) -> tuple[Recipe, ...]:

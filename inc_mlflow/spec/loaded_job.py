@@ -29,6 +29,8 @@ class Job:
     """ONNX file that the import kept of a framework's model or an artifact; None before, and for others."""
     artifact: Path | None = None
     """The model artifact that this process was given."""
+    output: str = ""
+    """Address of what this process's task makes; a path on one machine, empty where it does not matter."""
 
     @classmethod
     def load(cls, path: Path, placement: str | None = None) -> Self:

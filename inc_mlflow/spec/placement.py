@@ -11,6 +11,8 @@ from inc_mlflow.spec.spec_model import SpecModel
 
 LOCAL, SYSTEM = "local", "system"
 """Names of two pools: this machine, whatever it is, and the pool of steps that measure nothing."""
+POOL_LABEL = "inc-mlflow/pool"
+"""Label of a pod: the pool of its task, which `inc-mlflow pools check` compares with the nodes."""
 POOL_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 CPU: Device = "cpu"
 _Cpus = Annotated[int, Field(ge=1)]

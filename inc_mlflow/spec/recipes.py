@@ -22,7 +22,7 @@ from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import CHAIN, METHODS, engine_of, method_name, method_names, sources_of
 from inc_mlflow.spec.data import DataSpec
 from inc_mlflow.spec.parts import PER_PART
-from inc_mlflow.spec.source import of_artifact, source_kind
+from inc_mlflow.spec.source import SourceSpec, of_artifact, source_kind
 from inc_mlflow.spec.spec_model import METHOD_TAG, SpecModel, short, spec_error
 
 
@@ -62,6 +62,16 @@ class Recipe(SpecModel):
         return False
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether it builds a module of its own, so that what changed the source's before would be lost."""
+        return False
+
+    @property
+    def models(self) -> Mapping[str, SourceSpec]:
+        """Return field -> model that the recipe reads beside the job's, as a teacher; none by default."""
+        return {}
+
+    @property
     def stages(self) -> "tuple[Recipe, ...]":
         """What a chain does to the source's module before its import, in order; nothing by default."""
         return ()
@@ -83,6 +93,12 @@ def check_recipe(recipe: Recipe, engines: Sequence[str], data: DataSpec, model: 
             "recipes: a chain changes the module that a function builds, and the model is an artifact; give "
             "it with paths of files"
         )
+    for field, other in recipe.models.items():
+        if of_artifact(other):
+            raise ValueError(
+                f"recipes: {field}: {other.where} is of an artifact, which holds the job's model alone; give "
+                "it with paths of files"
+            )
     for stage in recipe.stages:
         taken = sources_of(method_name(stage.engine, stage.method))
         if source_kind(model) not in taken:

@@ -1,7 +1,7 @@
 """How methods that train do it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,25 @@ class TrainingSpec(SpecModel):
     threads: Annotated[
         int, Field(ge=1, le=1024, description="Threads of one operator; sums are rounded by it.")
     ] = 1
+    processes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=256,
+            description="That share the rows of each step where a module is trained; they divide the batch.",
+        ),
+    ] = 1
+    nodes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Pods of a TrainJob that the processes run in, on a cluster; 1: in the task itself.",
+        ),
+    ] = 1
+    deadline: Annotated[
+        int, Field(ge=60, le=2_592_000, description="Seconds after which a TrainJob is ended.")
+    ] = 86_400
     checkpoint: Annotated[
         int | None, Field(ge=1, description="Steps between two checkpoints; one per epoch by default.")
     ] = None
@@ -55,6 +74,20 @@ class TrainingSpec(SpecModel):
             others = {key: value for key, value in data.items() if key != "callable"}
             return {**others, "loss": {"callable": data["callable"]}}
         return data
+
+    @model_validator(mode="after")
+    def _shared_alike(self) -> Self:
+        if self.batch % self.processes:
+            raise ValueError(
+                f"processes: {self.processes} cannot share a batch of {self.batch} rows alike; "
+                "give a number that divides it"
+            )
+        if self.processes % self.nodes:
+            raise ValueError(
+                f"nodes: {self.nodes} cannot run {self.processes} processes alike; "
+                "give a number that divides processes"
+            )
+        return self
 
     @property
     def callable_loss(self) -> str | None:

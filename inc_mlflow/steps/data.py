@@ -111,7 +111,10 @@ def _of(split: str) -> Iterator[None]:
 
 
 def user_files(job: Job) -> list[Path]:
-    """Return the files that results depend on: the user's code, and files in the metric's options."""
+    """Return the files that results depend on beside model and data.
+
+    These are the user's code, files in the metric's options, and models that recipes read, as a teacher.
+    """
     references = [
         split.function for split in job.spec.data.splits().values() if isinstance(split, CallableSplit)
     ]
@@ -119,6 +122,8 @@ def user_files(job: Job) -> list[Path]:
     references += [metric.function for metric in metrics if metric.function]
     references += [job.spec.training.callable_loss] if job.spec.training.callable_loss else []
     options = [job.root / path for metric in metrics for path in metric.option_files().values()]
+    models = [one for recipe in job.spec.listed for one in recipe.models.values()]
+    options += [file for one in models for file in one.files(job.root)]
     return sorted(
         {file for one in references for file in code_files(source_file(one, job.root))}
         | {p.resolve() for p in options if p.is_file()}

@@ -84,7 +84,12 @@ class Given(Protocol):
 
 
 def load_job(
-    job: str, root: str, pool: str = "", tracking_uri: str = "", artifact: Given | None = None
+    job: str,
+    root: str,
+    pool: str = "",
+    tracking_uri: str = "",
+    artifact: Given | None = None,
+    output: str = "",
 ) -> Job:
     """Return the job that a component got as text, with its bundle unpacked; empty arguments are ignored.
 
@@ -94,7 +99,8 @@ def load_job(
     if tracking_uri:
         spec = spec.model_copy(update={"tracking": spec.tracking.model_copy(update={"uri": tracking_uri})})
     place = unpack(spec.bundle.uri, spec.bundle.files) if spec.bundle else Path(root)
-    return Job(spec, place, pool or None, artifact=Path(artifact.path) if artifact else None)
+    given = Path(artifact.path) if artifact else None
+    return Job(spec, place, pool or None, artifact=given, output=output)
 
 
 def directory_name(step: str, job: Job, shard: str = "") -> str:

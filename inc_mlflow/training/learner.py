@@ -19,6 +19,10 @@ class Learner:
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.tensors = list(tensors)
 
+    def buffers(self) -> Sequence[Tensor]:
+        """Return the floats that a loss changes beside the tensors, as running means."""
+        return ()
+
     def loss(self, positions: np.ndarray) -> Tensor:
         """Return the loss of the training rows at ``positions``."""
         raise NotImplementedError

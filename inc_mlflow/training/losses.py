@@ -86,6 +86,11 @@ class Objective:
         """Whether closeness to the reference is all that counts."""
         return self._task is None
 
+    @property
+    def reads_reference(self) -> bool:
+        """Whether the reference counts at all."""
+        return self._share < 1
+
     def __call__(self, found: Mapping[str, Tensor], labels: np.ndarray | None, reference: Arrays) -> Tensor:
         """Return the mean loss of a batch, by the network's tensors and the baseline's outputs."""
         loss = torch.zeros(())
@@ -192,6 +197,7 @@ class OwnLoss:
     """The user's function: (outputs, labels, baseline's outputs) as tensors -> the loss as a tensor."""
 
     name = "callable"
+    reads_reference = True
 
     def __init__(self, function: Callable[..., Any], network: Readable) -> None:
         self._function, self._names = function, network.output_tensors

@@ -74,12 +74,20 @@ class Order:
     piece: int | None
     """How many rows the model takes at a time; None where it takes any number."""
     seed: int
+    shares: int = 1
+    """How many processes share a step; each takes as many pieces."""
 
     def __post_init__(self) -> None:
-        """Raise DataError where the rows do not fill one piece."""
+        """Raise DataError where the rows do not fill one piece, or a step cannot be shared."""
         if self.piece is not None and self.rows < self.piece:
             raise DataError(
                 f"data.training: {self.rows} rows, and the model takes {self.piece} at a time; give it more"
+            )
+        if self.size % (self.shares * (self.piece or 1)):
+            pieces = f", {self.piece} at a time" if self.piece else ""
+            raise DataError(
+                f"training.processes: {self.shares} processes cannot share the {self.size} rows of a step "
+                f"alike{pieces}; give training.batch a number that they divide, and rows enough for it"
             )
 
     @property
@@ -98,4 +106,4 @@ class Order:
         order = np.random.default_rng([self.seed, number]).permutation(self.rows)
         for step in range(self.steps):
             taken = order[step * self.size : (step + 1) * self.size]
-            yield np.split(taken, self.size // (self.piece or self.size))
+            yield np.split(taken, self.size // self.piece if self.piece else self.shares)

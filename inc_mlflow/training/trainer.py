@@ -4,9 +4,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,43 +21,23 @@ from inc_mlflow.training.choice import choose_epoch
 from inc_mlflow.training.learner import Learner
 from inc_mlflow.training.learning_rate import TRIED, find_rate, rate_at
 from inc_mlflow.training.losses import check_gradient
+from inc_mlflow.training.processes import ALONE, Processes
+from inc_mlflow.training.reached import TrainingProgress
 from inc_mlflow.training.rows import Order
 
 _TRIAL_STEPS, _HELD_STEPS = 20, 4
 """Steps of a trial of a learning rate, and steps whose rows it leaves out to measure the loss on."""
-
-
 _TIMED_ROWS = 16
 """Rows of the steps that are timed; a step of more rows takes no more time for each."""
-
-
-class Scorer(Protocol):
-    """Writes what has been trained so far, and returns its scores on tuning."""
-
-    def __call__(self, epoch: int) -> TuningOutcome:
-        """Return scores and distances."""
-        ...
-
-
-@dataclass
-class TrainingProgress:
-    """What a checkpoint holds beside the tensors."""
-
-    step: int = 0
-    rate: float = 0.0
-    losses: list[float] = field(default_factory=list)
-    """Of the steps of this epoch."""
-    points: list[dict[str, Any]] = field(default_factory=list)
-    outcomes: list[tuple[list[float], list[float]]] = field(default_factory=list)
-    """Scores and distances of each epoch, the start's first."""
-
-    def tuned(self) -> list[TuningOutcome]:
-        """Return the outcome of each epoch on tuning."""
-        return [TuningOutcome(np.array(scores), np.array(far)) for scores, far in self.outcomes]
+Scorer = Callable[[int], TuningOutcome]
+"""Writes what has been trained up to an epoch, and returns its scores on tuning."""
 
 
 class Trainer:
-    """One training. ``key`` names what its result depends on; ``choose`` gives an epoch, or None."""
+    """One training. ``key`` names what its result depends on; ``choose`` gives an epoch, or None.
+
+    Of ``processes`` that share it each runs this, and only the first one scores and writes.
+    """
 
     def __init__(
         self,
@@ -68,8 +47,9 @@ class Trainer:
         folder: Path,
         key: str,
         choose: Callable[[Sequence[TuningOutcome]], int | None] = choose_epoch,
+        processes: Processes = ALONE,
     ) -> None:
-        self._learner, self._choose = learner, choose
+        self._learner, self._choose, self._processes = learner, choose, processes
         self._spec, self._order, self._folder, self._key = spec, order, folder, key
         self._tensors = learner.tensors
         self._adam = self._optimizer()
@@ -83,6 +63,7 @@ class Trainer:
         epoch that can be handed over.
         """
         self._resume()
+        self._check_equal()
         if not self._state.outcomes:
             self._scored(score, 0, None)
             self._check_first_loss()
@@ -148,6 +129,7 @@ class Trainer:
             learning_rate=self._state.rate,
             seed=self._spec.seed,
             threads=self._spec.threads,
+            processes=self._processes.number,
             torch=str(torch.__version__),
             points=tuple(points),
             chosen=chosen,
@@ -198,13 +180,16 @@ class Trainer:
             group["lr"] = rate
         adam.zero_grad()
         mean = 0.0
-        for piece in pieces:
+        for piece in self._processes.own(pieces):
             loss = self._learner.loss(piece) / len(pieces)
             mean += float(loss.detach())
             if not math.isfinite(mean):
-                return mean
+                break
             check_gradient(loss)
             loss.backward()  # type: ignore[no-untyped-call]
+        mean = self._processes.join(mean, self._tensors, self._learner.buffers())
+        if not math.isfinite(mean):
+            return mean
         self._learner.before_update(step)
         adam.step()
         self._learner.after_update(step)
@@ -219,17 +204,21 @@ class Trainer:
             )
 
     def _scored(self, score: Scorer, epoch: int, loss: float | None) -> None:
-        found = score(epoch)
+        def scored() -> tuple[list[float], list[float]]:
+            found = score(epoch)
+            return found.scores.tolist(), found.distances.tolist()
+
+        scores, distances = self._processes.first(scored)
         rate = self._adam.param_groups[0]["lr"] if epoch else None
-        self._state.outcomes.append((found.scores.tolist(), found.distances.tolist()))
+        self._state.outcomes.append((scores, distances))
         self._state.points.append(
             {
                 "epoch": epoch,
                 "step": self._state.step,
                 "loss": loss,
                 "learning_rate": rate,
-                "score": float(np.mean(found.scores)),
-                "distance": float(np.mean(found.distances)) if found.distances.size else None,
+                "score": float(np.mean(scores)),
+                "distance": float(np.mean(distances)) if distances else None,
             }
         )
 
@@ -243,7 +232,8 @@ class Trainer:
 
         def held_loss() -> float:
             with torch.no_grad():
-                return float(np.mean([float(self._learner.loss(piece)) for one in held for piece in one]))
+                losses = (float(self._learner.loss(piece)) for one in held for piece in one)
+                return self._processes.first(lambda: float(np.mean(list(losses))))
 
         def begin() -> None:
             self._restore(before)
@@ -276,17 +266,24 @@ class Trainer:
     def _optimizer(self) -> torch.optim.Adam:
         return torch.optim.Adam(self._tensors, lr=1.0, foreach=False)
 
-    def _save(self) -> None:
-        state = {
+    def _whole_state(self) -> dict[str, Any]:
+        return {
             "tensors": [tensor.detach() for tensor in self._tensors],
             "adam": self._adam.state_dict(),
             "learner": self._learner.state(),
             "progress": copy.copy(vars(self._state)),
         }
-        save_checkpoint(self._folder, self._key, state)
+
+    def _check_equal(self) -> None:
+        self._processes.check_equal(self._whole_state(), f"behind step {self._state.step}")
+
+    def _save(self) -> None:
+        self._check_equal()
+        if self._processes.rank == 0:
+            save_checkpoint(self._folder, self._key, self._whole_state())
 
     def _resume(self) -> None:
-        state = load_checkpoint(self._folder, self._key)
+        state = self._processes.first(lambda: load_checkpoint(self._folder, self._key))
         if state is None:
             return
         if len(state["tensors"]) != len(self._tensors):

@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 
 from inc_mlflow.errors import SpecError
-from inc_mlflow.pipelines.placement import ALONE_LABEL, POOL_LABEL
+from inc_mlflow.pipelines.placement import ALONE_LABEL
 from inc_mlflow.pipelines.scheduling.driver import pod_of
 from inc_mlflow.pipelines.scheduling.pod import Pod
+from inc_mlflow.spec.placement import POOL_LABEL
 from inc_mlflow.spec.text import reading
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -77,7 +77,11 @@ FIELDS = [
     (
         "recipes",
         [{}],
-        ["recipes[0]", "'method' is missing", "'bf16', 'dynamic', 'mixed', 'prune', 'qat', 'static'"],
+        [
+            "recipes[0]",
+            "'method' is missing",
+            "'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        ],
     ),
     ("recipes", ["static"], ["recipes[0]", "expected a mapping with 'method'"]),
     (

@@ -15,6 +15,7 @@ COMMANDS = [
     "ui",
     "list",
     "schema",
+    "catalog",
     "import",
     "calibrate",
     "quantize",
@@ -198,7 +199,7 @@ def test_compile(run_program, work):
 
 NAMES = {
     "engines": ["onnxruntime", "openvino", "parts"],
-    "methods": ["chain", "dynamic", "mixed", "prune", "qat", "static", "bf16", "per_part"],
+    "methods": ["chain", "distill", "dynamic", "mixed", "prune", "qat", "static", "bf16", "per_part"],
     "metrics": list(METRICS),
     "postprocess": ["argmax", "ctc", "decode", "duc", "mask_rcnn", "nms", "squad_span", "ssd", "yolo"],
     "datasets": ["images", "npz", "text"],

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from inc_mlflow.errors import DataError
 from inc_mlflow.pipelines.bundle import bundle, is_pinned
 from inc_mlflow.pipelines.images import LOCK
-from inc_mlflow.spec import parse_recipe
+from inc_mlflow.spec import JobSpec, parse_recipe
 from inc_mlflow.spec.paths import local_paths
 from tests.support.changed_jobs import change
 from tests.support.compiled_packages import FLEET_JOB, NAMES, bundled, compiled, documents, step_of, tasks
@@ -61,3 +62,20 @@ def test_the_model_travels_with_all_its_files(torch_job, tmp_path):
     sent = bundle(torch_job, f"file://{tmp_path}/store", lambda _: None)
     assert {"net.py", "layers.py", "w.safetensors"} <= set(sent.spec.bundle.files)
     assert local_paths(sent.spec) == {} and is_pinned(sent.spec)
+
+
+def test_a_teacher_travels_with_all_its_files_too(torch_job, tmp_path):
+    folder = torch_job.root
+    (folder / "old.py").write_text("from blocks import Block\n")
+    (folder / "blocks.py").write_text("class Block: ...\n")
+    (folder / "old.safetensors").write_bytes(b"teacher")
+    data = torch_job.spec.data.model_copy(update={"training": torch_job.spec.data.calibration})
+    recipes = [{"method": "distill", "teacher": {"torch": "old.py:build", "weights": "old.safetensors"}}]
+    text = torch_job.spec.model_copy(update={"data": data}).model_dump(mode="json", by_alias=True)
+    job = replace(torch_job, spec=JobSpec.model_validate({**text, "recipes": recipes}))
+    sent = bundle(job, f"file://{tmp_path}/store", lambda _: None)
+    assert {"old.py", "blocks.py", "old.safetensors", "net.py"} <= set(sent.spec.bundle.files)
+    assert local_paths(sent.spec) == {} and is_pinned(sent.spec)
+    (folder / "old.safetensors").unlink()
+    with pytest.raises(DataError, match=r"recipes\[0\]\.recipes\[0\]\.teacher: no file"):
+        bundle(job, f"file://{tmp_path}/store", lambda _: None)

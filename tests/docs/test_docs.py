@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import yaml
 
 from inc_mlflow.cli import app
 from inc_mlflow.spec import Job, JobSpec
@@ -75,6 +76,17 @@ def test_a_script_that_a_page_names_by_its_path_runs_by_its_path(page):
     assert as_modules == [], "write: python -m tests.benchmarks.NAME"
     modules = re.findall(r"-m (tests\.[\w.]+)", page.read_text())
     assert [name for name in modules if find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("page", ["qat", "pruning", "distillation"])
+def test_the_recipes_of_a_page_about_training_are_those_of_a_job(page):
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        job = yaml.safe_load(block)
+        spec = JobSpec._from_mapping({"version": 1, "name": page, "model": "m.onnx", "metric": "top1"} | job)
+        assert len(spec.listed) == len(job["recipes"])
+        assert any(recipe.trains for recipe in spec.listed)
 
 
 def test_the_job_of_several_graphs_is_a_job_and_its_function_runs():

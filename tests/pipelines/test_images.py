@@ -211,7 +211,7 @@ def pinned(path):
 def test_everything_that_the_images_install_is_pinned():
     constraints = pinned(ROOT / "constraints.txt")
     assert needed("inc-mlflow[vision,text,detection,language]") - {"inc-mlflow"} <= constraints
-    extra = needed("torch") | needed("onnxscript") | needed("safetensors") | needed("torch-pruning")
+    extra = set().union(*map(needed, ("torch", "onnxscript", "safetensors", "torch-pruning", "kubeflow")))
     base = needed("inc-mlflow[vision,text,detection,language]")
     assert extra - base == pinned(IMAGES / "pytorch.txt")
     assert needed("openvino") - base == pinned(IMAGES / "openvino.txt")

@@ -4,9 +4,11 @@ import pytest
 
 from inc_mlflow.errors import SpecError
 from inc_mlflow.spec import JobSpec
+from inc_mlflow.spec.paths import paths
 from inc_mlflow.spec.stages import stage_number, stages_of
 
 PRUNE = {"method": "prune", "pattern": "4x1", "sparsity": 0.8}
+SPLITS = ("training", "calibration", "tuning", "validation")
 STATIC, DYNAMIC = {"method": "static"}, {"method": "dynamic"}
 
 
@@ -15,9 +17,7 @@ def job(*recipes, **changed):
         "version": 1,
         "name": "chain",
         "model": {"torch": "model.py:build"},
-        "data": {
-            split: {"path": f"{split}.npz"} for split in ("training", "calibration", "tuning", "validation")
-        },
+        "data": {split: {"path": f"{split}.npz"} for split in SPLITS},
         "metric": "top1",
         "recipes": list(recipes),
         **changed,
@@ -68,12 +68,46 @@ def test_a_stage_on_the_way_has_no_recipes_of_its_own():
         ([{"method": "prune"}], "recipes[0].recipes[0].sparsity: required field is missing"),
         ([{**PRUNE, "pattern": "2:4"}], "sparsity: 2:4 has 0.5; leave it out"),
         ([{**PRUNE, "pattern": "head"}], "attention: says where heads are"),
+        ([{**PRUNE, "multiple": 8}], "multiple: is about channels; leave it out with 4x1"),
         ([{**PRUNE, "begin": 0.6}], "end: 0.5 is not behind begin, 0.6"),
         ([{**PRUNE, "pattern": "channel", "score": "group_lasso"}], "score: group_lasso acts while"),
     ],
 )
 def test_what_is_no_chain_is_one_line(recipes, said):
     assert said in refusal(*recipes)
+
+
+def test_a_student_begins_anew_and_a_given_model_goes_on():
+    student, given = {"method": "distill", "student": "s.py:build"}, {"method": "distill"}
+    spec = JobSpec._from_mapping(job([student, PRUNE, STATIC], [PRUNE, given, STATIC]))
+    assert [stage.previous for stage in stages_of(spec.listed)] == [0, 1, 0, 3]
+    assert spec.listed[0].stages[0].label() == "distill s.py:build"
+    assert "distill s.py:build stands at place 2 of 2; it builds a module of its own" in refusal(
+        [PRUNE, student]
+    )
+
+
+def test_models_that_recipes_read_are_files_of_the_job():
+    teacher = {"torch": "t.py:build", "weights": "t.safetensors"}
+    layers = {"body.0": "layers.1"}
+    spec = JobSpec._from_mapping(
+        job({"method": "distill", "student": "s.py:build", "teacher": teacher, "layers": layers})
+    )
+    assert JobSpec.from_json(spec.to_text()) == spec
+    assert paths(spec) == {
+        "model.torch": "model.py",
+        "recipes[0].recipes[0].student.torch": "s.py",
+        "recipes[0].recipes[0].teacher.torch": "t.py",
+        "recipes[0].recipes[0].teacher.weights": "t.safetensors",
+        **{f"data.{split}.path": f"{split}.npz" for split in SPLITS},
+    }
+
+
+def test_a_teacher_is_not_of_an_artifact():
+    teacher = {"torch": "artifact://t.py:build"}
+    assert "teacher: artifact://t.py:build is of an artifact" in refusal(
+        {"method": "distill", "teacher": teacher}
+    )
 
 
 def test_the_module_of_an_onnx_file_cannot_be_changed():

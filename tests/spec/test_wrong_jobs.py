@@ -64,22 +64,22 @@ WRONG = [
     (
         "recipes.0.method",
         "statik",
-        "recipes[0]: no method 'statik', did you mean 'static'?; there are 'bf16', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        "recipes[0]: no method 'statik', did you mean 'static'?; there are 'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
     ),
     (
         "recipes",
         [{"method": "x"}],
-        "recipes[0]: no method 'x'; there are 'bf16', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        "recipes[0]: no method 'x'; there are 'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
     ),
     (
         "recipes.0",
         {"per_channel": True},
-        "recipes[0]: the field 'method' is missing; it is one of 'bf16', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        "recipes[0]: the field 'method' is missing; it is one of 'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
     ),
     (
         "recipes.0",
         "static",
-        "recipes[0]: expected a mapping with 'method', got 'static'; 'method' is one of 'bf16', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
+        "recipes[0]: expected a mapping with 'method', got 'static'; 'method' is one of 'bf16', 'distill', 'dynamic', 'mixed', 'prune', 'qat', 'static'",
     ),
     ("recipes", {"method": "static"}, "recipes: expected a list, got {'method': 'static'}"),
     ("recipes", "auto", "job: data.tuning: recipes: auto needs it; give the split, or list recipes"),

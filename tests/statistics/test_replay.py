@@ -14,10 +14,11 @@ import pytest
 
 from inc_mlflow.measure.gate.judge import judge
 from inc_mlflow.records import BASELINE
+from inc_mlflow.reports import published as published_tables
 from inc_mlflow.spec import GateSpec
 from tests.support.gate_measurements import FAST, found, model
 
-TABLE = Path(__file__).with_name("intel_multi_hardware.csv")
+TABLE = Path(published_tables.__file__).with_name("hardware.csv")
 INTEL, AMD, ARM, A100 = "intel_c6i_cpu_pct", "amd_c6a_cpu_pct", "arm_c6g_cpu_pct", "nvidia_a100_cuda_pct"
 MRPC, IMAGENET = 408, 50_000
 """Rows of the validation splits; published MRPC values are multiples of 1/408."""

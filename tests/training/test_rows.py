@@ -45,3 +45,17 @@ def test_the_digest_tells_rows_and_labels_apart():
     one = TrainingRows({"x": np.ones((2, 2))}, np.array([0, 1]))
     assert one.digest() != TrainingRows({"x": np.ones((2, 2))}, np.array([1, 0])).digest()
     assert one.digest() != TrainingRows({"y": np.ones((2, 2))}, np.array([0, 1])).digest()
+
+
+def test_processes_take_parts_of_the_same_rows():
+    alone, shared = Order(100, 12, None, 0), Order(100, 12, None, 0, shares=3)
+    for (whole,), parts in zip(alone.epoch(1), shared.epoch(1), strict=True):
+        assert [len(one) for one in parts] == [4, 4, 4]
+        assert np.concatenate(parts).tolist() == whole.tolist()
+    assert [len(one) for one in next(Order(100, 16, 2, 0, shares=4).epoch(0))] == [2] * 8
+
+
+@pytest.mark.parametrize(("rows", "piece", "shares"), [(10, None, 4), (100, 4, 3), (5, 4, 2)])
+def test_rows_that_cannot_be_shared_alike_are_refused(rows, piece, shares):
+    with pytest.raises(DataError, match=f"training.processes: {shares} processes cannot share the"):
+        Order(rows, 16, piece, 0, shares)

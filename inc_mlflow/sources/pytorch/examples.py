@@ -49,9 +49,12 @@ class Examples:
         return found
 
     def traced(self, axes: Mapping[str, Mapping[int, str]]) -> "dict[str, torch.Tensor]":
-        """Return an example whose free axes have at least two entries: one would be taken for fixed."""
+        """Return an example whose free axes have at least two entries: one would be taken for fixed.
+
+        Each input is a tensor of its own: two that are one are exported as one.
+        """
         longest = max(self.inputs, key=lambda one: sum(tensor.numel() for tensor in one.values()))
-        return {name: _at_least_two(tensor, axes[name]) for name, tensor in longest.items()}
+        return {name: _at_least_two(tensor, axes[name]).clone() for name, tensor in longest.items()}
 
 
 def examples_of(module: "torch.nn.Module", given: object, where: str) -> Examples:

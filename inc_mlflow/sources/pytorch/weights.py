@@ -18,33 +18,34 @@ _KEYS = ("state_dict", "model_state_dict", "model")
 """Under which of its keys a training checkpoint has the state dict."""
 
 
-def read_weights(path: Path) -> "dict[str, torch.Tensor]":
-    """Return name -> tensor; raise ModelError for a pickle with code, TorchScript, or no state dict."""
+def read_weights(path: Path, where: str) -> "dict[str, torch.Tensor]":
+    """Return name -> tensor; raise ModelError for a pickle with code, TorchScript, or no state dict.
+
+    Messages begin with ``where``, the field that names the file.
+    """
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        with framework_call(
-            f"model.weights: {path} cannot be read; save it with safetensors.torch.save_file"
-        ):
+        with framework_call(f"{where}: {path} cannot be read; save it with safetensors.torch.save_file"):
             return load_file(path)
     if _is_torchscript(path):
-        raise ModelError(f"model.weights: {path} is TorchScript, a program, which is not run; {GIVE}")
-    return _tensors(_loaded(path), path)
+        raise ModelError(f"{where}: {path} is TorchScript, a program, which is not run; {GIVE}")
+    return _tensors(_loaded(path, where), path, where)
 
 
-def _loaded(path: Path) -> object:
+def _loaded(path: Path, where: str) -> object:
     import torch
 
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            framework_call(f"model.weights: {path} cannot be read; save it with torch.save"),
+            framework_call(f"{where}: {path} cannot be read; save it with torch.save"),
         ):
             return torch.load(path, map_location="cpu", weights_only=True)
     except ModelError as error:
         if isinstance(error.__cause__, pickle.UnpicklingError):
             raise ModelError(
-                f"model.weights: {path} holds pickled code, which is not run; save the weights alone, "
+                f"{where}: {path} holds pickled code, which is not run; save the weights alone, "
                 "torch.save(module.state_dict(), …) or safetensors",
                 details=error.details,
             ) from error
@@ -58,7 +59,7 @@ def _is_torchscript(path: Path) -> bool:
         return any(name.partition("/")[2].startswith("code/") for name in archive.namelist())
 
 
-def _tensors(loaded: object, path: Path) -> "dict[str, torch.Tensor]":
+def _tensors(loaded: object, path: Path, where: str) -> "dict[str, torch.Tensor]":
     import torch
 
     candidates = [loaded]
@@ -71,4 +72,4 @@ def _tensors(loaded: object, path: Path) -> "dict[str, torch.Tensor]":
             and all(isinstance(value, torch.Tensor) for value in one.values())
         ):
             return {str(name): tensor for name, tensor in one.items()}
-    raise ModelError(f"model.weights: {path} is no state dict; save module.state_dict()")
+    raise ModelError(f"{where}: {path} is no state dict; save module.state_dict()")

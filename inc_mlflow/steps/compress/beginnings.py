@@ -17,6 +17,8 @@ class Beginning:
 
     baselines: dict[str, Baseline]
     ranges: Path
+    zeros: int = 0
+    """How many weights the stage has made zero, by its record."""
 
 
 def beginnings(baseline: Path, ranges: Path, stages: Sequence[Path]) -> dict[int, Beginning]:
@@ -26,5 +28,6 @@ def beginnings(baseline: Path, ranges: Path, stages: Sequence[Path]) -> dict[int
         facts = ImportRecord.load(folder).stage
         if facts is None:
             raise TypeError(f"{folder}: the import of a source, not a stage")
-        found[facts.number] = Beginning(load_baselines(folder), folder / STAGE_RANGES)
+        zeros = facts.pruning.zeros if facts.pruning else 0
+        found[facts.number] = Beginning(load_baselines(folder), folder / STAGE_RANGES, zeros)
     return found

@@ -96,7 +96,7 @@ def _listed(
         statistics = load_statistics(begin.ranges, recipe.engine, first) if recipe.statistics else None
         path = _place(target, len(made), recipe.engine)
         try:
-            make_candidate(recipe, _data(job, recipe, begin.baselines, statistics), path, reference)
+            make_candidate(recipe, _data(job, recipe, begin, statistics), path, reference)
         except ModelError as error:
             rejected.append(_rejected(recipe, name, error))
             shutil.rmtree(path.parent)
@@ -106,14 +106,13 @@ def _listed(
     return tuple(made), tuple(rejected)
 
 
-def _data(
-    job: Job, recipe: Recipe, baselines: dict[str, Baseline], statistics: Statistics | None
-) -> MethodData:
+def _data(job: Job, recipe: Recipe, begin: Beginning, statistics: Statistics | None) -> MethodData:
     """Return what a recipe may use: rows to train on are opened only for one that trains."""
     data = method_data(job, statistics)
     if recipe.final is None or not recipe.final.trains:
         return data
-    return replace(data, training=training_data(job, baselines[recipe.engine], training_folder(job)))
+    training = training_data(job, begin.baselines[recipe.engine], training_folder(job))
+    return replace(data, training=replace(training, zeros=begin.zeros))
 
 
 def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:

@@ -14,17 +14,15 @@ from inc_mlflow.registry.stages import stage_method
 from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.spec.source import parse_source
 from inc_mlflow.spec.stages import Stage, stages_of
-from inc_mlflow.steps.baselines import load_baselines
 from inc_mlflow.steps.compress.beginnings import STAGE_RANGES
 from inc_mlflow.steps.compress.stage_notes import stage_notes
-from inc_mlflow.steps.compress.training import stage_data, training_folder
+from inc_mlflow.steps.compress.stage_training import MODULE, train_stage
+from inc_mlflow.steps.compress.train_apart import train_apart
+from inc_mlflow.steps.compress.training import training_folder
 from inc_mlflow.steps.prepare.calibrate import calibrate_stage
 from inc_mlflow.steps.prepare.import_model import first_rows, import_baselines
 from inc_mlflow.steps.prepare.parity import Conversion, with_parity
 from inc_mlflow.steps.step import step
-
-MODULE = "module"
-"""Folder of a stage with the changed module."""
 
 
 @step("stage", ImportRecord)
@@ -36,11 +34,9 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
     are in the folder ``ranges``. Raises ModelError where the module cannot be changed or exported so.
     """
     one = stages_of(job.spec.listed)[int(stage) - 1]
-    dense = next(iter(load_baselines(baseline).values()))
-    method = stage_method(one.recipe)
+    trained = train_stage if job.spec.training.processes == 1 else train_apart
     with _checkpoints(job, one) as folder:
-        data = stage_data(job, dense, _source(job, previous), folder)
-        facts = method.train(one.recipe, data, target / MODULE)
+        facts = trained(job, one, baseline, previous, folder, target / MODULE)
     source = parse_source(facts.source).changed((target / MODULE).resolve())
     record = _imported(job, source, target)
     facts = _counted(job, one, facts, record, target)
@@ -50,16 +46,6 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
         record.save(target)  # the calibration reads it
         calibrate_stage(job, target, target / STAGE_RANGES, one.number)
     return record
-
-
-def _source(job: Job, previous: Path) -> SourceSpec:
-    """Return what a stage begins with."""
-    facts = ImportRecord.load(previous).stage
-    if facts is not None:
-        return parse_source(facts.source).changed((previous / MODULE).resolve())
-    if not isinstance(job.spec.model, SourceSpec):
-        raise TypeError("train: the job's model is no framework's")
-    return job.spec.model
 
 
 @contextmanager

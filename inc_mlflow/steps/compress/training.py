@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ def stage_data(job: Job, baseline: Baseline, source: SourceSpec, folder: Path) -
     if not isinstance(job.spec.model, SourceSpec):
         raise TypeError("train: the job's model is no framework's")
     _, axes = open_rows(job)
+    scores = cache(lambda: TuningScores(job, baseline))  # of processes that share a training one scores
     if not axes.first_everywhere:
         raise ModelError("train: rows must be the first axis of all inputs and outputs to train")
     return StageData(
@@ -75,7 +76,7 @@ def stage_data(job: Job, baseline: Baseline, source: SourceSpec, folder: Path) -
         spec=job.spec.training,
         loss=_loss(job),
         output=_read_output(job),
-        score=TuningScores(job, baseline).of,
+        score=lambda model: scores().of(model),
         state=folder,
     )
 

@@ -31,5 +31,7 @@ def log_curves(client: "MlflowClient", run: "Run", facts: TrainingFacts) -> None
     ]
     about = {"loss": facts.loss, "seed": facts.seed, "threads": facts.threads, "torch": facts.torch}
     chosen = {"chosen_epoch": facts.chosen, "ended": facts.ended, "rows": facts.rows}
+    if facts.zeros is not None:
+        chosen["zeros"] = facts.zeros
     params = [Param(f"{_PREFIX}.{name}", str(value)) for name, value in (about | chosen).items()]
     client.log_batch(run.info.run_id, metrics=numbers, params=params)

@@ -1,5 +1,6 @@
 """A module as what is trained, with a teacher's outputs for all rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from inc_mlflow.arrays import Arrays
 from inc_mlflow.training.learner import Learner
 from inc_mlflow.training.losses import Objective, OwnLoss
 from inc_mlflow.training.module.network import ModuleNetwork
+from inc_mlflow.training.processes import present_processes
 from inc_mlflow.training.rows import TrainingRows
 from inc_mlflow.training.tensors import tensors_of
 
@@ -41,8 +43,16 @@ class ModuleLearner(Learner):
         return self._objective(found, labels, {name: one[positions] for name, one in self._teacher.items()})
 
     def begin_step(self, step: int | None) -> None:
-        """Let what a step draws, as dropout does, depend on its number alone: a killed training goes on."""
-        torch.manual_seed(self._seed * _SEEDS + (0 if step is None else step + 1))
+        """Let what a step draws, as dropout does, depend on its number alone: a killed training goes on.
+
+        Processes that share a step draw differently, as their rows do.
+        """
+        number, processes = 0 if step is None else step + 1, present_processes()
+        torch.manual_seed((self._seed * _SEEDS + number) * processes.number + processes.rank)
+
+    def buffers(self) -> Sequence[Tensor]:
+        """Return the module's buffers of floats."""
+        return [one for one in self.module.buffers() if one.is_floating_point()]
 
     def state(self) -> dict[str, Any]:
         """Return the module's buffers, as the running means of a normalisation."""

@@ -19,6 +19,7 @@ from inc_mlflow.training.losses import Objective, OwnLoss, SoftLabels
 from inc_mlflow.training.module.learner import ModuleLearner
 from inc_mlflow.training.module.network import ModuleNetwork, module_outputs
 from inc_mlflow.training.module.scored import ScoredModule
+from inc_mlflow.training.processes import Processes, present_processes
 from inc_mlflow.training.rows import Order, TrainingRows
 from inc_mlflow.training.trainer import Scorer, Trainer
 
@@ -31,13 +32,14 @@ class ModuleSession:
     rows: TrainingRows
     order: Order
     teacher: Arrays
+    processes: Processes
 
     @classmethod
     def open(cls, data: StageData, teacher: OpenedModule) -> "ModuleSession":
         """Read the training rows, and what the teacher gives for them."""
-        rows = TrainingRows.read(data.rows())
-        order = Order(len(rows), data.spec.batch, data.fixed_batch, data.spec.seed)
-        return cls(data, rows, order, module_outputs(teacher, rows.inputs, data.fixed_batch))
+        rows, processes = TrainingRows.read(data.rows()), present_processes()
+        order = Order(len(rows), data.spec.batch, data.fixed_batch, data.spec.seed, processes.number)
+        return cls(data, rows, order, module_outputs(teacher, rows.inputs, data.fixed_batch), processes)
 
     @property
     def steps(self) -> int:
@@ -61,9 +63,9 @@ class ModuleSession:
         """Train, leave the module at its best epoch from ``first`` on, and return how it went."""
         spec, folder = self.data.spec, self.data.state
         key = self._key(recipe)
-        trainer = Trainer(learner, spec, self.order, folder, key, best_from(first))
+        trainer = Trainer(learner, spec, self.order, folder, key, best_from(first), self.processes)
         points, chosen = trainer.run(self._scorer(opened, key))
-        state = load_checkpoint(_epoch(folder, chosen), key)
+        state = self.processes.first(lambda: load_checkpoint(_epoch(folder, chosen), key))
         if state is None:
             raise ModelError(f"training: the weights of epoch {chosen} are gone; run with --fresh")
         opened.module.load_state_dict(state["module"])

@@ -13,7 +13,7 @@ from inc_mlflow.sources.pytorch.source import OpenedModule
 from inc_mlflow.sources.source import framework_call
 from inc_mlflow.training.prune.layers import KINDS, is_named
 from inc_mlflow.training.prune.options import Prune
-from inc_mlflow.training.prune.selection import chosen_units
+from inc_mlflow.training.prune.selection import chosen_units, in_multiples
 
 Example = Mapping[str, Tensor]
 
@@ -24,7 +24,8 @@ def remove_channels(
     """Remove the share of channels that the recipe says, and return the layers that became smaller.
 
     ``scores`` are those of all weights by layer. What cannot lose channels, as a layer that gives an output
-    of the model, stays. Raises ModelError where nothing can.
+    of the model, stays; each layer keeps a multiple of channels, rounded up. Raises ModelError where nothing
+    is removed.
     """
     costs = dict(_removable(opened, recipe, scores, example))
     if not costs:
@@ -35,12 +36,18 @@ def remove_channels(
     none = [torch.zeros_like(one, dtype=torch.bool) for one in costs.values()]
     chosen = chosen_units(list(costs.values()), none, recipe.sparsity, recipe.is_balanced)
     smaller = []
-    for name, gone in zip(costs, chosen, strict=True):
+    for (name, each), lowest in zip(costs.items(), chosen, strict=True):
+        gone = in_multiples(each, lowest, recipe.channel_multiple)
         places = torch.nonzero(gone).flatten().tolist()
         if places and len(places) < len(gone):
             with framework_call(f"layer {name!r}: its channels cannot be removed"):
                 _group(opened, name, places, example).prune()
             smaller.append(name)
+    if not smaller:
+        raise ModelError(
+            f"recipe {recipe.label()!r}: all layers keep their channels: none has so many that fewer are a "
+            f"multiple of {recipe.channel_multiple}; give a smaller `multiple`"
+        )
     return smaller
 
 

@@ -15,11 +15,6 @@ from inc_mlflow.training.prune.options import REMOVED, Prune
 from inc_mlflow.training.prune.patterns import UnitPattern, as_matrix
 
 
-def parameters(module: nn.Module) -> int:
-    """Return the number of a module's parameters."""
-    return sum(one.numel() for one in module.parameters())
-
-
 def packed_size(module: nn.Module) -> int:
     """Return the bytes of all parameters, packed by zlib as fast as it can."""
     return sum(len(zlib.compress(one.detach().numpy().tobytes(), 1)) for one in module.parameters())

@@ -21,8 +21,9 @@ def remove_heads(
 ) -> list[str]:
     """Remove the share of heads that the recipe says, and return the modules that have fewer.
 
-    Raises ModelError where a name fits nothing, or the module computes something else without the heads
-    than with heads that give nothing.
+    A module that divides by a width made of the number of heads divides by more with fewer: its queries grow
+    by as much. Raises ModelError where a name fits nothing, or the module does not run with fewer heads, or
+    computes something else than with heads that give nothing.
     """
     attention = recipe.attention
     if attention is None:
@@ -40,14 +41,19 @@ def remove_heads(
     none = [torch.zeros_like(one, dtype=torch.bool) for one in costs]
     chosen = chosen_units(costs, none, recipe.sparsity, recipe.is_balanced)
     silent = OpenedModule(copy.deepcopy(opened.module), opened.examples)
-    smaller = []
-    for path, gone in zip(paths, chosen, strict=True):
-        if gone.any() and not gone.all():
-            _silence(silent.module, path, attention, ~gone)
-            _remove(opened.module, path, attention, ~gone)
-            smaller.append(path)
-    _check_same(silent, opened, example, recipe)
-    return smaller
+    kept = {path: ~gone for path, gone in zip(paths, chosen, strict=True) if gone.any() and not gone.all()}
+    for path, heads in kept.items():
+        _silence(silent.module, path, attention, heads)
+        _remove(opened.module, path, attention, heads)
+    if not _is_same(silent, opened, example, recipe):
+        for path, heads in kept.items():
+            _grow(_layer(opened.module, f"{path}.{attention.query}"), len(heads) / int(heads.sum()))
+        if not _is_same(silent, opened, example, recipe):
+            raise ModelError(
+                f"recipe {recipe.label()!r}: with fewer heads the module's outputs are not what they are "
+                "where these heads give nothing; let it compute a head's width from its weights"
+            )
+    return list(kept)
 
 
 def _has(module: nn.Module, path: str) -> bool:
@@ -113,16 +119,29 @@ def _silence(module: nn.Module, path: str, attention: AttentionNames, kept: Tens
         output.weight.mul_(kept.repeat_interleave(output.in_features // len(kept)).to(output.weight.dtype))
 
 
-def _check_same(
-    silent: OpenedModule, opened: OpenedModule, example: Mapping[str, Tensor], recipe: Prune
-) -> None:
+def _grow(query: nn.Linear, times: float) -> None:
+    """Let queries give what a scale of the root of so many times the width takes away."""
     with torch.no_grad():
-        true, found = silent.call(example), opened.call(example)
-    for name, values in true.items():
-        far = float((found[name] - values).abs().max()) if values.shape == found[name].shape else torch.inf
-        if values.is_floating_point() and not far <= _CLOSE * float(values.abs().max()):
+        for one in query.parameters():
+            one.mul_(times**0.5)
+
+
+def _is_same(
+    silent: OpenedModule, opened: OpenedModule, example: Mapping[str, Tensor], recipe: Prune
+) -> bool:
+    """Tell whether outputs are those with silent heads; raise ModelError where there are none."""
+    with torch.no_grad():
+        true = silent.call(example)
+        try:
+            found = opened.call(example)
+        except ModelError as error:
             raise ModelError(
-                f"recipe {recipe.label()!r}: with fewer heads the output {name!r} is not what it is where "
-                "they give nothing; let the module compute a head's width from its weights, not from the "
-                "number of heads"
-            )
+                f"recipe {recipe.label()!r}: the module does not run with fewer heads ({error}); let it take "
+                "the width of all heads from its weights, as reshape(batch, length, -1) does"
+            ) from error
+    return all(
+        values.shape == found[name].shape
+        and float((found[name] - values).abs().max()) <= _CLOSE * float(values.abs().max())
+        for name, values in true.items()
+        if values.is_floating_point()
+    )

@@ -7,6 +7,7 @@ from torch import Tensor
 from inc_mlflow.errors import ModelError
 from inc_mlflow.training.losses import Objective, check_gradient
 from inc_mlflow.training.module.learner import ModuleLearner
+from inc_mlflow.training.processes import present_processes
 from inc_mlflow.training.prune.scores import WeightScores
 from inc_mlflow.training.rows import Order
 
@@ -18,16 +19,17 @@ def weight_scores(
     name: str, weights: Mapping[str, Tensor], learner: ModuleLearner, order: Order
 ) -> dict[str, Tensor]:
     """Return the scores of weights, as those of a training that stands still."""
-    scores = WeightScores(name, weights)
+    scores, processes = WeightScores(name, weights), present_processes()
     if scores.has_gradients:
         state = learner.state()
         for number, pieces in zip(range(_STEPS), order.epoch(0), strict=False):
             learner.begin_step(None if number == 0 else number)
             learner.module.zero_grad()
-            for piece in pieces:
+            for piece in processes.own(pieces):
                 loss = learner.loss(piece) / len(pieces)
                 check_gradient(loss)
                 loss.backward()  # type: ignore[no-untyped-call]
+            processes.join(0.0, learner.tensors, learner.buffers())
             scores.observe()
         learner.module.zero_grad()
         learner.load_state(state)

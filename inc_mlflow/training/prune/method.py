@@ -16,8 +16,9 @@ from inc_mlflow.training.losses import SoftLabels
 from inc_mlflow.training.module.learner import ModuleLearner
 from inc_mlflow.training.module.network import ModuleNetwork
 from inc_mlflow.training.module.session import ModuleSession
+from inc_mlflow.training.module.sizes import parameters
 from inc_mlflow.training.prune.channels import remove_channels
-from inc_mlflow.training.prune.counting import counted_layers, layer_facts, packed_size, parameters
+from inc_mlflow.training.prune.counting import counted_layers, layer_facts, packed_size
 from inc_mlflow.training.prune.heads import remove_heads
 from inc_mlflow.training.prune.importance import check_informative, weight_scores
 from inc_mlflow.training.prune.layers import KINDS, groups_of, pruned_layers

@@ -16,6 +16,8 @@ OF_GROUPS = {"2:4": 0.5, "1:2": 0.5}
 """Patterns that fix how many of each few weights are zero."""
 REMOVED = ("channel", "head")
 """Patterns that leave no zeros, but fewer weights."""
+_MULTIPLE = 8
+"""Kernels compute channels in blocks of 8 or 16: what does not fill the last block takes its time as well."""
 
 
 class AttentionNames(SpecModel):
@@ -48,6 +50,14 @@ class Prune(Recipe):
     sparsity: Annotated[
         float, Field(gt=0, le=0.98, description="Share of weights, channels or heads; 2:4 and 1:2 have one.")
     ]
+    multiple: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=256,
+            description="Layers keep whole multiples of so many channels; 8 by default, as engines compute.",
+        ),
+    ] = None
     balanced: Annotated[
         bool | None,
         Field(description="The same share in each layer; by default for channels and heads alone."),
@@ -101,6 +111,8 @@ class Prune(Recipe):
                 "attention: says where heads are, as {module: layers.*, query: q, key: k, value: v, "
                 "output: o, heads: heads}; it belongs to the pattern head"
             )
+        if self.multiple is not None and self.pattern != "channel":
+            raise ValueError(f"multiple: is about channels; leave it out with {self.pattern}")
         if self.end <= self.begin:
             raise ValueError(f"end: {self.end:g} is not behind begin, {self.begin:g}")
         return self
@@ -110,7 +122,13 @@ class Prune(Recipe):
         balanced = [] if self.balanced is None else ["balanced" if self.balanced else "unbalanced"]
         pattern = "" if self.pattern in OF_GROUPS else f" {percent(self.sparsity)}"
         where = [] if self.layers == ("*",) else [f"of {' '.join(self.layers)}"]
-        return " ".join([self.method, self.score, f"{self.pattern}{pattern}", *balanced, *where])
+        multiple = [] if self.multiple is None else [f"in multiples of {self.multiple}"]
+        return " ".join([self.method, self.score, f"{self.pattern}{pattern}", *multiple, *balanced, *where])
+
+    @property
+    def channel_multiple(self) -> int:
+        """Of what the numbers of channels that are left are multiples."""
+        return _MULTIPLE if self.multiple is None else self.multiple
 
     @property
     def is_balanced(self) -> bool:

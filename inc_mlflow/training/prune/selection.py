@@ -27,6 +27,17 @@ def chosen_units(
     return [part.reshape(one.shape) for part, one in zip(parts, ranked, strict=True)]
 
 
+def in_multiples(costs: Tensor, gone: Tensor, multiple: int) -> Tensor:
+    """Return fewer of the units that are ``gone``, so that what is left is a multiple; the dearest come back.
+
+    Where there are fewer units than that all are left.
+    """
+    kept = len(gone) - int(gone.sum())
+    wanted = min(len(gone), math.ceil(kept / multiple) * multiple)
+    ranked = torch.where(gone, costs.double(), torch.inf)
+    return _lowest(ranked, len(gone) - wanted)
+
+
 def _with_kept(costs: Tensor) -> Tensor:
     """Raise what a layer must keep above all other costs."""
     kept = costs.sort(descending=True, stable=True).indices[: math.ceil(_KEPT * costs.numel())]

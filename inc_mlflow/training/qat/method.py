@@ -32,6 +32,7 @@ from inc_mlflow.training.qat.agreement import check_agreement
 from inc_mlflow.training.qat.learner import QatLearner
 from inc_mlflow.training.qat.network import TrainableNetwork
 from inc_mlflow.training.qat.rounding import EIGHT_BITS
+from inc_mlflow.training.qat.zeros import HeldZeros
 from inc_mlflow.training.rows import Order, TrainingRows
 from inc_mlflow.training.trainer import Trainer
 
@@ -118,6 +119,8 @@ class _Candidate:
         )
         self._whole = recipe.weight_bits == EIGHT_BITS
         self._network = TrainableNetwork(self._trainable.read(self._start, baseline), recipe.weight_bits)
+        weights = self._network.parameters.weights
+        self._zeros = HeldZeros(self._network.graph, weights, training.zeros)
         self._rows = TrainingRows.read(training.rows())
         self._order = Order(len(self._rows), training.spec.batch, training.fixed_batch, training.spec.seed)
         self._teacher = self._engine.load(baseline, RunSettings(threads=training.spec.threads))
@@ -128,6 +131,7 @@ class _Candidate:
                     "rows": self._rows.digest(),
                     "torch": str(torch.__version__),
                     "bits": recipe.weight_bits,
+                    "zeros": training.zeros,
                     "spec": training.spec.model_dump(mode="json"),
                 }
             )
@@ -144,7 +148,8 @@ class _Candidate:
         objective = self._objective()
         trainer = self._trainer(objective)
         points, chosen = trainer.run(self._score)
-        return trainer.facts(points, chosen, len(self._rows), objective.name, before)
+        found = trainer.facts(points, chosen, len(self._rows), objective.name, before)
+        return found.model_copy(update={"zeros": self._counted(self.path(chosen))})
 
     def cost(self, began: float) -> TrainingCost:
         """Return what training would cost; ``began`` is the CPU time at which its preparation began."""
@@ -160,7 +165,7 @@ class _Candidate:
         return TrainingCost(once, self._order.steps * step + scoring)
 
     def _trainer(self, objective: Objective | OwnLoss) -> Trainer:
-        learner = QatLearner(self._network, objective, self._rows, self._teacher)
+        learner = QatLearner(self._network, objective, self._rows, self._teacher, self._zeros)
         return Trainer(learner, self._training.spec, self._order, self._folder, self._key)
 
     def _objective(self) -> Objective | OwnLoss:
@@ -183,6 +188,12 @@ class _Candidate:
             copy_model(self._start, path)
         else:
             self._trainable.write(self._start, self._network.parameters.values(), path)
+
+    def _counted(self, model: Path) -> int | None:
+        """Return how many weights are zero in the file, where a stage has placed zeros."""
+        analysis = self._engine.analysis
+        others = analysis.layer_weights(model) if analysis else iter(())
+        return self._zeros.counted(self._trainable.read(model, model), others)
 
     def _agreement(self, epoch: int) -> float:
         batches = list(self._few())

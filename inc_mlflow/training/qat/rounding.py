@@ -73,7 +73,7 @@ class WeightParameter:
             most = float(2 ** (bits - 1) - 1)
             self._levels = torch.full_like(self._levels, most)
             self._low, self._high = -most, most
-            self._still = largest / most
+            self._still = torch.where(largest > _TINY, largest / most, self._still)
 
     def steps(self) -> Tensor:
         """Return the step of each channel, in a shape that spreads over the weight."""

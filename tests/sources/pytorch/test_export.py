@@ -106,3 +106,18 @@ def test_outputs_have_names(returned, names):
 def test_an_example_that_is_none_is_refused(example):
     with pytest.raises(CallableError, match=r"^model.torch: "):
         examples_of(nn.Linear(1, 1), example, "model.torch")
+
+
+class Difference(nn.Module):
+    def forward(self, a, b):
+        return a - 2 * b
+
+
+def test_one_tensor_as_example_of_two_inputs_leaves_both(tmp_path):
+    ones = torch.ones(2, 3)
+    opened(Difference(), {"a": ones, "b": ones}).convert(tmp_path / "model.onnx")
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    given = {"a": np.full((2, 3), 5, np.float32), "b": np.ones((2, 3), np.float32)}
+    assert (session.run(None, given)[0] == 3).all()

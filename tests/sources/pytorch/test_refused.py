@@ -36,7 +36,7 @@ def test_a_pickle_with_code_is_refused_and_its_code_does_not_run(save, tmp_path)
     mark, path = tmp_path / "ran", tmp_path / "weights.pt"
     save({"weight": Hostile(mark)}, path)
     with pytest.raises(ModelError, match="holds pickled code, which is not run; save the weights alone"):
-        read_weights(path)
+        read_weights(path, "model.weights")
     assert not mark.exists()
     torch.load(path, weights_only=False) if zipfile.is_zipfile(path) else pickle.loads(path.read_bytes())
     assert mark.exists()  # it would have run
@@ -47,7 +47,7 @@ def test_torchscript_is_refused(tmp_path):
     path = tmp_path / "weights.pt"
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
     with pytest.raises(ModelError, match="is TorchScript, a program, which is not run; give a function"):
-        read_weights(path)
+        read_weights(path, "model.weights")
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x05\x06" + bytes(18)])
@@ -55,18 +55,18 @@ def test_torchscript_is_refused(tmp_path):
 def test_a_broken_file_is_one_line(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match=r"model.weights: \S+ "):
-        read_weights(tmp_path / name)
+        read_weights(tmp_path / name, "model.weights")
 
 
 def test_what_is_no_state_dict_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "weights.pt")
     with pytest.raises(ModelError, match="is no state dict; save module"):
-        read_weights(tmp_path / "weights.pt")
+        read_weights(tmp_path / "weights.pt", "model.weights")
 
 
 def test_the_state_dict_of_a_training_checkpoint_is_found(tmp_path):
     torch.save({"epoch": 3, "state_dict": {"weight": torch.ones(2)}}, tmp_path / "weights.pt")
-    assert read_weights(tmp_path / "weights.pt")["weight"].tolist() == [1, 1]
+    assert read_weights(tmp_path / "weights.pt", "model.weights")["weight"].tolist() == [1, 1]
 
 
 def test_a_framework_that_is_not_installed_is_one_line_with_the_command(monkeypatch):

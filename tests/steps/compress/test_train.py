@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from inc_mlflow.records import CandidatesRecord
@@ -16,9 +15,9 @@ from inc_mlflow.steps.compress.train import train
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
-from tests.support.small_modules import CODE, pictures
+from tests.support.stage_jobs import write_stage_job
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 JOB = """
 version: 1
 name: a
@@ -49,26 +48,7 @@ train(job, folder / "stage_1", baseline=folder / "baseline", previous=folder / "
 
 @pytest.fixture
 def job(tmp_path):
-    (tmp_path / "modules.py").write_text(CODE)
-    sys.path.insert(0, str(tmp_path))
-    torch.manual_seed(0)
-    from safetensors.torch import save_file
-
-    namespace = {}
-    exec(CODE, namespace)
-    module, _ = namespace["cnn"]()
-    sys.path.remove(str(tmp_path))
-    x, y = pictures(400)
-    adam = torch.optim.Adam(module.parameters(), 0.01)
-    for _ in range(60):
-        loss = torch.nn.functional.cross_entropy(module(torch.tensor(x[:192])), torch.tensor(y[:192]))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-    save_file(module.state_dict(), tmp_path / "w.safetensors")
-    np.savez(tmp_path / "rows.npz", input=x, label=y)
-    (tmp_path / "job.yaml").write_text(JOB)
-    return Job.load(tmp_path / "job.yaml")
+    return Job.load(write_stage_job(tmp_path, JOB))
 
 
 def stage(job, folder, number, previous):
@@ -104,6 +84,24 @@ def test_chains_give_candidates_of_the_models_that_their_stages_left(job, tmp_pa
     names = {one.name for one in (tmp_path / "stage_1").iterdir()}
     assert names >= {"module", "ranges", "record.json"}
     assert not any(name.startswith(".") for name in names)  # checkpoints are gone where no state keeps them
+
+
+def test_zeros_of_a_stage_are_in_the_file_that_is_trained_behind_it(job, tmp_path):
+    """Prune once for all: the mask is held by the training with rounding as well."""
+    head = (job.root / "job.yaml").read_text().split("- {method: static}")[0]
+    chain = "- [{method: prune, pattern: 4x1, sparsity: 0.5}, {method: qat, epochs: 1}]\n"
+    (job.root / "job.yaml").write_text(head + chain)
+    job = Job.load(job.root / "job.yaml")
+    import_model(job, tmp_path / "baseline")
+    calibrate(job, tmp_path / "ranges", baseline=tmp_path / "baseline")
+    pruning = stage(job, tmp_path, 1, "baseline").stage.pruning
+    folders = {"baseline": tmp_path / "baseline", "ranges": tmp_path / "ranges"}
+    found = quantize(job, tmp_path / "candidates", **folders, stages=[tmp_path / "stage_1"])
+    assert [one.reason for one in found.rejected] == []
+    (candidate,) = found.candidates
+    assert pruning.zeros == pytest.approx(0.5 * sum(layer.weights for layer in pruning.layers), abs=4)
+    assert candidate.training.zeros >= pruning.zeros
+    assert candidate.training.zeros < 1.2 * pruning.zeros  # weights that are rounded to zero, and no more
 
 
 def test_a_stage_that_is_killed_goes_on_and_ends_the_same(job, tmp_path, monkeypatch):

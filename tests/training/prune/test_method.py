@@ -12,6 +12,7 @@ from inc_mlflow.errors import ModelError
 from inc_mlflow.files import sha256_file
 from inc_mlflow.sources.pytorch.changed import WEIGHTS
 from inc_mlflow.sources.pytorch.source import SOURCE
+from inc_mlflow.training.prune.heads import remove_heads
 from inc_mlflow.training.prune.method import METHOD
 from inc_mlflow.training.prune.options import Prune
 from tests.support.small_modules import module_data, pictures
@@ -81,6 +82,20 @@ def test_channels_are_gone_and_the_module_is_rebuilt_from_its_function(tmp_path,
     assert facts.training.points[-1].score > 0.8
 
 
+@pytest.mark.parametrize(("multiple", "left"), [(None, 8), (1, 7), (3, 9), (16, 16)])
+def test_layers_keep_multiples_of_channels_rounded_up(tmp_path, multiple, left):
+    """Of 16 channels 7 would stay."""
+    options = {"multiple": multiple, "layers": ["0"], "score": "magnitude"}
+    one, data = recipe("channel", 9 / 16, **options), module_data(tmp_path, epochs=1)
+    if left == 16:
+        with pytest.raises(ModelError, match=r"all layers keep their channels: .* a multiple of 16"):
+            METHOD.train(one, data, tmp_path / "made")
+        return
+    METHOD.train(one, data, tmp_path / "made")
+    module = SOURCE.open(data.source.changed(tmp_path / "made"), data.root).module
+    assert module[0].out_channels == left
+
+
 def test_units_of_one_layer_are_removed(tmp_path):
     one, data = recipe("channel", 0.5, layers=["*.i"], score="magnitude"), module_data(tmp_path, "attending")
     METHOD.train(one, data, tmp_path / "made")
@@ -97,11 +112,44 @@ def test_heads_are_removed(tmp_path):
     assert facts.training.points[-1].loss < facts.training.points[1].loss
 
 
-def test_heads_whose_width_follows_from_their_number_are_refused(tmp_path):
-    data = module_data(tmp_path, "attending")
-    code = (tmp_path / "modules.py").read_text().replace("self.size ** 0.5", "(16 // self.heads) ** 0.5")
-    (tmp_path / "modules.py").write_text(code)
-    with pytest.raises(ModelError, match="let the module compute a head's width from its weights"):
+def changed_attention(folder, old, new):
+    """What a stage gets whose module attends in another way."""
+    data = module_data(folder, "attending", epochs=1)
+    code = (folder / "modules.py").read_text()
+    assert old in code
+    (folder / "modules.py").write_text(code.replace(old, new))
+    return data
+
+
+def test_a_scale_made_of_the_number_of_heads_stays_what_it_was(tmp_path):
+    """Half of the heads: the module divides by a root that is larger, and its queries are larger by as much."""
+    made = []
+    for name, scale in (("fixed", "self.size ** 0.5"), ("counted", "(16 // self.heads) ** 0.5")):
+        (tmp_path / name).mkdir()
+        data = changed_attention(tmp_path / name, "self.size ** 0.5", scale)
+        opened = SOURCE.open(data.source, data.root)
+        opened.module.eval()
+        weights = {path: one.weight for path, one in opened.module.named_modules() if hasattr(one, "weight")}
+        scores = {path: one.abs() for path, one in weights.items()}
+        rows = {"x": torch.tensor(pictures(8)[0])}
+        one = recipe("head", 0.5, attention={"module": "block"})
+        assert remove_heads(opened, one, scores, rows) == ["block"]
+        made.append((opened.call(rows)["output"], opened.module.block.q.weight))
+    (fixed, narrow), (counted, grown) = made
+    assert torch.allclose(fixed, counted, atol=1e-5)
+    assert torch.allclose(narrow * 2**0.5, grown)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("self.size ** 0.5", "(16 / self.heads) ** 0.25 / 1.5", "compute a head's width from its weights"),
+        ("reshape(n, length, -1)", "reshape(n, length, 16)", r"does not run with fewer heads .*-1\) does"),
+    ],
+)
+def test_attention_that_needs_its_heads_is_refused(tmp_path, old, new, said):
+    data = changed_attention(tmp_path, old, new)
+    with pytest.raises(ModelError, match=said):
         METHOD.train(recipe("head", 0.5, attention={"module": "block"}), data, tmp_path / "made")
 
 

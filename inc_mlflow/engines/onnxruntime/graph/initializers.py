@@ -33,7 +33,8 @@ def values(tensor: onnx.TensorProto, folder: Path) -> np.ndarray:
 
 def replace(tensor: onnx.TensorProto, array: np.ndarray) -> None:
     """Give a tensor other values; they are in the model's own file from now on."""
-    tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+    whole = np.ascontiguousarray(array).reshape(array.shape)  # NumPy gives a scalar an axis
+    tensor.CopyFrom(numpy_helper.from_array(whole, tensor.name))
 
 
 def tensor_bytes(tensor: onnx.TensorProto) -> int:

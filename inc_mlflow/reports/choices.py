@@ -14,7 +14,7 @@ from inc_mlflow.registry.postprocess import POSTPROCESS
 from inc_mlflow.registry.sources import SOURCES
 
 
-def catalogue(what: str) -> dict[str, str]:
+def choices(what: str) -> dict[str, str]:
     """Return name -> summary; UnknownNameError lists the kinds."""
     kinds: dict[str, Callable[[], dict[str, str]]] = {
         "sources": lambda: _own_sources() | _summaries(SOURCES),

@@ -1,0 +1,1 @@
+"""Distillation: a module learns from another one."""
