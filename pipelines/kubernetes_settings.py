@@ -59,13 +59,18 @@ def apply_settings(task: dsl.PipelineTask, step: str, pool: str, spec: JobSpec) 
     profile, hardware = TASK_PROFILES[step], spec.placement.get(pool, PoolSpec())
     task.set_display_name(f"{pool} · {profile.label}" if pool in spec.real_pools else profile.label)
     task.set_caching_options(enable_caching=profile.pure and _repeatable(step, spec))
-    if profile.uses_mlflow:
+    if profile.uses_mlflow or _trains(step, spec):
         task.set_retry(num_retries=3, backoff_duration="30s", backoff_factor=2, backoff_max_duration="10m")
     place(task, pool, hardware, alone=profile.alone)
     kubernetes.set_security_context(task, run_as_user=USER, run_as_non_root=True)
     kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path=_SCRATCH)
     _connect(task, profile)
     return task
+
+
+def _trains(step: str, spec: JobSpec) -> bool:
+    """Return whether a task trains: it goes on from its checkpoints after its pod was killed."""
+    return step == "train" or (step == "quantize" and any(one.trains for one in spec.listed))
 
 
 def let_start_pods(task: dsl.PipelineTask, image: str) -> None:

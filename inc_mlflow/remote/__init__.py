@@ -4,6 +4,7 @@ from inc_mlflow.remote.address import Address, is_remote
 from inc_mlflow.remote.cache import CACHE, cache_folder, cache_path, fetch, local_path
 from inc_mlflow.remote.content import FILES, check_bundle_file, unpack, upload, upload_text
 from inc_mlflow.remote.entries import CACHE_BYTES
+from inc_mlflow.remote.mirror import mirrored
 from inc_mlflow.remote.stores import Store, open_store
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "fetch",
     "is_remote",
     "local_path",
+    "mirrored",
     "open_store",
     "unpack",
     "upload",

@@ -51,5 +51,9 @@ class Address:
         """Return the address of what is called ``name`` below this one."""
         return replace(self, key=f"{self.key}/{name}".lstrip("/"))
 
+    def beside(self, name: str) -> Self:
+        """Return the address of what is called ``name`` in the same folder."""
+        return replace(self, key=f"{self.key.rpartition('/')[0]}/{name}".lstrip("/"))
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.key}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from inc_mlflow.reports.published.row import Claim, PublishedRow
+from inc_mlflow.reports.published.row import PublishedRow, StatedChange
 from inc_mlflow.reports.published.tables import HARDWARE, ORIGIN
 from inc_mlflow.reports.table import WIDTH
 
@@ -62,12 +62,12 @@ def _table(name: str, rows: Sequence[PublishedRow]) -> "Table":
     return table
 
 
-def _sentence(claim: Claim) -> str:
+def _sentence(claim: StatedChange) -> str:
     number = claim.computed if claim.stated is None else claim.stated
     return f"{claim.name} {claim.reference} → {claim.figure} ({_difference(claim, number)})"
 
 
-def _difference(claim: Claim, number: Decimal | None) -> str:
+def _difference(claim: StatedChange, number: Decimal | None) -> str:
     if number is None:
         return "nothing"
     sign = "" if claim.kind == "quotient" else "+"
@@ -79,7 +79,7 @@ def _row(row: PublishedRow) -> dict[str, Any]:
     return facts | {"dataset": row.dataset, "claims": [_claim(claim) for claim in row.claims]}
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
+def _claim(claim: StatedChange) -> dict[str, Any]:
     return {
         "name": claim.name,
         "figure": float(claim.figure),

@@ -25,10 +25,26 @@ from inc_mlflow.sources.stage import StageData
 from inc_mlflow.spec.training import TrainingSpec
 from inc_mlflow.training.distill.method import METHOD
 from inc_mlflow.training.distill.options import Distill
-from tests.benchmarks.prune import CODE, accuracy, fitted
-from tests.benchmarks.qat import CHOOSING, DEVIATION, MEAN, TRAINED
+from tests.benchmarks.qat import CHOOSING, DEVIATION, MEAN, TRAINED, shifted
 
 SEEDS, LABELLED = range(5), 300
+BATCH, EPOCHS, RATE = 64, 10, 4e-3
+"""Of the teacher."""
+TEACHER = """
+import torch
+from torch import nn
+
+
+def build(c=16):
+    sizes = ((1, c, 2), (c, 2 * c, 2), (2 * c, 4 * c, 2))
+    body = [
+        layer
+        for channels, out, stride in sizes
+        for layer in (nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+    ]
+    module = nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * c, 10))
+    return module, {"input": torch.zeros(2, 1, 28, 28)}
+"""
 STUDENT = """
 import torch
 from torch import nn
@@ -46,6 +62,27 @@ WAYS = {
     "taught": {},
     "taught, layers too": {"layers": {"3": "5", "5": "8"}},
 }
+
+
+def fitted(module, x, labels):
+    steps = EPOCHS * (len(x) // BATCH)
+    adam = torch.optim.Adam(module.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(x))
+        for at in range(0, len(x) - BATCH + 1, BATCH):
+            chosen = order[at : at + BATCH]
+            loss = torch.nn.functional.cross_entropy(module(shifted(x[chosen])), labels[chosen])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            schedule.step()
+    return module.eval()
+
+
+def accuracy(source, root, inputs, labels):
+    found = next(iter(SOURCE.open(source, root).run(inputs).values()))
+    return float((found.argmax(1) == labels).mean())
 
 
 def data_of(source, root, rows, choosing, spec, state):
@@ -95,13 +132,13 @@ def main(archive: str, labelled: str = str(LABELLED)) -> None:
         x = ((file["x"].astype("f4") / 255 - MEAN) / DEVIATION)[:, None].astype("f4")
         labels = file["label"].astype("i8")
     root = Path(tempfile.mkdtemp())
-    (root / "cnn.py").write_text(CODE)
+    (root / "cnn.py").write_text(TEACHER)
     (root / "student.py").write_text(STUDENT)
     source = TorchModel.model_validate({"torch": "cnn.py:build", "weights": "w.safetensors"})
     untrained = SOURCE.open(source.model_copy(update={"weights": None}), root).module
     parts = torch.tensor(x[:TRAINED]), torch.tensor(labels[:TRAINED])
     save_file(fitted(untrained.requires_grad_(True).train(), *parts).state_dict(), root / "w.safetensors")
-    judging = x[CHOOSING.stop :], labels[CHOOSING.stop :]
+    judging = {"input": x[CHOOSING.stop :]}, labels[CHOOSING.stop :]
     choosing = {"input": x[CHOOSING.start : CHOOSING.stop]}, labels[CHOOSING.start : CHOOSING.stop]
     few = {"input": x[: int(labelled)]}, labels[: int(labelled)]
     many = {"input": x[:TRAINED]}, None

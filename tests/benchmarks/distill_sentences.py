@@ -24,7 +24,7 @@ import torch
 from inc_mlflow.sources.pytorch.options import TorchModel
 from inc_mlflow.sources.pytorch.source import SOURCE
 from inc_mlflow.spec.training import TrainingSpec
-from tests.benchmarks.distill import gain, trained
+from tests.benchmarks.distill import accuracy, gain, trained
 
 SEEDS, RATE, BATCH, FEW_EPOCHS, ALL_EPOCHS = range(5), 0.002, 32, 20, 5
 NAMES = ("input_ids", "attention_mask")
@@ -101,11 +101,6 @@ def logits(folder, inputs):
         for at in range(0, len(inputs[NAMES[0]]), 64)
     ]
     return np.concatenate([next(iter(opened.run(part).values())) for part in parts])
-
-
-def accuracy(source, root, inputs, labels):
-    found = next(iter(SOURCE.open(source, root).run(inputs).values()))
-    return float((found.argmax(1) == labels).mean())
 
 
 def main(folder: str, more: str, *wanted: str) -> None:

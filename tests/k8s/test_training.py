@@ -1,8 +1,5 @@
 """What k8s/training adds for the pods of trainings: a runtime that is safe, few rights, and a way between the pods."""
 
-import json
-
-import jsonschema
 import pytest
 
 from inc_mlflow.pipelines import kubernetes_settings as settings_of
@@ -12,8 +9,7 @@ from tests.k8s.restricted import complaints
 from tests.k8s.test_identities import rules
 from tests.k8s.test_network import DNS, MLFLOW, S3, destinations, reached
 from tests.k8s.test_values import refused
-from tests.support.paths import ROOT
-from tests.support.strict_schema import strict
+from tests.support.trainjobs import refused as not_taken
 
 pytestmark = pytest.mark.skipif(
     KUBECTL is None, reason="kubectl is not installed: manifests are not rendered"
@@ -34,9 +30,7 @@ def template(objects):
 
 def test_the_runtime_is_one_that_trainer_takes(training):
     runtime = named(training, "TrainingRuntime", RUNTIME, PIPELINES)
-    schema = json.loads((ROOT / "tests" / "support" / "trainer_api" / "trainingruntimes.json").read_text())
-    found = jsonschema.Draft202012Validator(strict(schema)).iter_errors(runtime)
-    assert [f"{error.json_path}: {error.message}" for error in found] == []
+    assert not_taken("trainingruntimes", runtime) == []
     others = [one for one in training if one["metadata"]["name"] in ("training", "inc-mlflow-training")]
     assert [refused(one) for one in others] == [None] * 3
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inc_mlflow.reports import published
 from inc_mlflow.reports.published.nearest import nearest
-from inc_mlflow.reports.published.row import Claim, PublishedRow
+from inc_mlflow.reports.published.row import PublishedRow, StatedChange
 from inc_mlflow.reports.published.tables import published_rows
 
 ROWS = {"quantization": 167, "pruning": 32, "distillation": 10, "hardware": 23}
@@ -61,10 +61,10 @@ def test_two_published_ratios_do_not_come_of_their_parts():
     kind=st.sampled_from(["percent", "difference", "quotient"]),
 )
 def test_what_was_rounded_honestly_adds_up_and_what_is_off_by_its_size_does_not(figure, reference, kind):
-    exact = Claim("f1", figure, reference, kind, None).computed
+    exact = StatedChange("f1", figure, reference, kind, None).computed
     printed = [round(number, 2) for number in (figure, reference, exact)]
-    assert Claim("f1", printed[0], printed[1], kind, printed[2]).adds_up
-    assert not Claim("f1", printed[0], printed[1], kind, printed[2] + 3 + abs(exact)).adds_up
+    assert StatedChange("f1", printed[0], printed[1], kind, printed[2]).adds_up
+    assert not StatedChange("f1", printed[0], printed[1], kind, printed[2] + 3 + abs(exact)).adds_up
 
 
 def test_spelling_does_not_count():

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Table = Literal["quantization", "pruning", "distillation", "hardware"]
-Kind = Literal["percent", "difference", "quotient"]
+PublishedTable = Literal["quantization", "pruning", "distillation", "hardware"]
+ChangeKind = Literal["percent", "difference", "quotient"]
 
 
 @dataclass(frozen=True)
-class Claim:
+class StatedChange:
     """Two figures and how they were said to differ. Numbers keep the digits in which they were printed."""
 
     name: str
@@ -18,7 +18,7 @@ class Claim:
     """Of the compressed model, the taught student or that hardware."""
     reference: Decimal
     """Of the model it was made from, the student alone, or Intel's hardware."""
-    kind: Kind
+    kind: ChangeKind
     """Change in percent of the reference, difference, or figure / reference."""
     stated: Decimal | None
     """What was printed; None where the table leaves it to the reader."""
@@ -42,17 +42,17 @@ class Claim:
 class PublishedRow:
     """One row, whatever its table."""
 
-    table: Table
+    table: PublishedTable
     model: str
     source: str
     """Framework of the model: tensorflow, keras, pytorch or onnx; empty where the table names none."""
     method: str
     dataset: str
     """Empty where the table names none."""
-    claims: tuple[Claim, ...]
+    claims: tuple[StatedChange, ...]
 
 
-def _differ(kind: Kind, figure: Decimal, reference: Decimal) -> Decimal:
+def _differ(kind: ChangeKind, figure: Decimal, reference: Decimal) -> Decimal:
     if kind == "difference":
         return figure - reference
     return figure / reference if kind == "quotient" else 100 * (figure - reference) / reference

@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from importlib.resources import files
 
-from inc_mlflow.reports.published.row import Claim, Kind, PublishedRow, Table
+from inc_mlflow.registry.engines import DEFAULT_ENGINE
+from inc_mlflow.reports.published.row import ChangeKind, PublishedRow, PublishedTable, StatedChange
 
 ORIGIN = "Intel Neural Compressor, documentation, Validated Models"
 """Where all tables come from; Copyright Intel Corporation, Apache License 2.0."""
 HARDWARE = "Intel Xeon Platinum 8480+, 1s4c14ins1bs"
 """What throughputs were measured on; the layout is sockets, cores per instance, instances and batch."""
-_FRAMEWORKS = {"onnxruntime": "onnx", "pytorch-ipex": "pytorch"}
+_FRAMEWORKS = {DEFAULT_ENGINE: "onnx", "pytorch-ipex": "pytorch"}
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STUDENT = re.compile(r"(?P<values>[\d./]+) (?P<names>\S+)(?: \((?P<gains>[\d./]+) \S+\))?")
 
 
 def published_rows() -> list[PublishedRow]:
     """Return the rows of all tables, in their order."""
-    readers: dict[Table, Callable[[Mapping[str, str]], PublishedRow]] = {
+    readers: dict[PublishedTable, Callable[[Mapping[str, str]], PublishedRow]] = {
         "quantization": _quantized,
         "pruning": _pruned,
         "distillation": _distilled,
@@ -28,7 +29,7 @@ def published_rows() -> list[PublishedRow]:
     return [read(line) for table, read in readers.items() for line in _lines(table)]
 
 
-def _lines(table: Table) -> Iterator[Mapping[str, str]]:
+def _lines(table: PublishedTable) -> Iterator[Mapping[str, str]]:
     text = files(__package__).joinpath(f"{table}.csv").read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
 
@@ -71,7 +72,8 @@ def _pruned(line: Mapping[str, str]) -> PublishedRow:
         strict=False,  # of two metrics some rows state the drop of one
     )
     claims = [
-        Claim(name.strip(), figure, reference, "percent", drop) for name, reference, figure, drop in found
+        StatedChange(name.strip(), figure, reference, "percent", drop)
+        for name, reference, figure, drop in found
     ]
     method = f"{line['algorithm']}, {line['pattern']} {line['sparsity_pct']} %, {line['balance']}"
     return PublishedRow("pruning", line["model"], "pytorch", method, line["dataset"], tuple(claims))
@@ -88,7 +90,7 @@ def _distilled(line: Mapping[str, str]) -> PublishedRow:
     )
 
 
-def _gains(word: str, taught: str, alone: str) -> Iterator[Claim]:
+def _gains(word: str, taught: str, alone: str) -> Iterator[StatedChange]:
     found = _STUDENT.fullmatch(taught)
     if found is None:  # NA
         return
@@ -106,13 +108,14 @@ def _on_hardware(line: Mapping[str, str]) -> PublishedRow:
     }
     reference = Decimal(line["intel_c6i_cpu_pct"])
     claims = [
-        Claim(name, Decimal(line[column]), reference, "percent", None) for name, column in others.items()
+        StatedChange(name, Decimal(line[column]), reference, "percent", None)
+        for name, column in others.items()
     ]
     return PublishedRow("hardware", line["model"], "onnx", "ptq", "", tuple(claims))
 
 
-def _claim(name: str, figure: str, reference: str, kind: Kind, stated: str) -> Claim:
-    return Claim(name, Decimal(figure), Decimal(reference), kind, Decimal(stated))
+def _claim(name: str, figure: str, reference: str, kind: ChangeKind, stated: str) -> StatedChange:
+    return StatedChange(name, Decimal(figure), Decimal(reference), kind, Decimal(stated))
 
 
 def _numbers(text: str) -> list[Decimal]:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from inc_mlflow.spec import Job, Recipe, parse_recipe
 from inc_mlflow.spec.stages import stage_number
 from inc_mlflow.steps.baselines import Baseline, engine_folder, load_baselines
 from inc_mlflow.steps.compress.beginnings import Beginning, beginnings
+from inc_mlflow.steps.compress.checkpoints import checkpoint_folder
 from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.compare_parts import fp32_parts, reference_of
 from inc_mlflow.steps.compress.make_candidate import make_candidate
@@ -29,13 +30,13 @@ from inc_mlflow.steps.compress.training import (
     copy_training_facts,
     training_data,
     training_facts,
-    training_folder,
 )
 from inc_mlflow.steps.data import method_data
 from inc_mlflow.steps.prepare.calibrate import load_statistics, statistics_path
 from inc_mlflow.steps.step import STATE, directory_name, step
 
 SEARCH, PICTURE = "search", "search.svg"
+_TRAINED = "candidates"
 
 
 @step("candidates", CandidatesRecord)
@@ -90,29 +91,39 @@ def _listed(
         for name, one in begin.baselines.items()
     }
     recipes = progress.track(job.spec.listed, "quantize", len(job.spec.listed))
-    for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
-        number = stage_number(recipe, job.spec.listed)
-        begin, reference = begins[number], references[number, recipe.engine]
-        statistics = load_statistics(begin.ranges, recipe.engine, first) if recipe.statistics else None
-        path = _place(target, len(made), recipe.engine)
-        try:
-            make_candidate(recipe, _data(job, recipe, begin, statistics), path, reference)
-        except ModelError as error:
-            rejected.append(_rejected(recipe, name, error))
-            shutil.rmtree(path.parent)
-            continue
-        _predict_saturation(job, recipe.engine, path)
-        made.append(_candidate(recipe, name, path, target))
+    trained = any(map(_trains, job.spec.listed))
+    with checkpoint_folder(job, _TRAINED) if trained else nullcontext() as folder:
+        for recipe, name in zip(recipes, _labels(job.spec.listed), strict=True):
+            number = stage_number(recipe, job.spec.listed)
+            begin, reference = begins[number], references[number, recipe.engine]
+            statistics = load_statistics(begin.ranges, recipe.engine, first) if recipe.statistics else None
+            path = _place(target, len(made), recipe.engine)
+            data = _data(job, recipe, begin, statistics, folder)
+            try:
+                make_candidate(recipe, data, path, reference)
+            except ModelError as error:
+                rejected.append(_rejected(recipe, name, error))
+                shutil.rmtree(path.parent)
+                continue
+            _predict_saturation(job, recipe.engine, path)
+            made.append(_candidate(recipe, name, path, target))
     return tuple(made), tuple(rejected)
 
 
-def _data(job: Job, recipe: Recipe, begin: Beginning, statistics: Statistics | None) -> MethodData:
+def _data(
+    job: Job, recipe: Recipe, begin: Beginning, statistics: Statistics | None, folder: Path | None
+) -> MethodData:
     """Return what a recipe may use: rows to train on are opened only for one that trains."""
     data = method_data(job, statistics)
-    if recipe.final is None or not recipe.final.trains:
+    if not _trains(recipe):
         return data
-    training = training_data(job, begin.baselines[recipe.engine], training_folder(job))
+    training = training_data(job, begin.baselines[recipe.engine], folder)
     return replace(data, training=replace(training, zeros=begin.zeros))
+
+
+def _trains(recipe: Recipe) -> bool:
+    """Tell whether the candidate itself is trained, not only the module before it."""
+    return recipe.final is not None and recipe.final.trains
 
 
 def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:

@@ -1,10 +1,7 @@
 """train: one stage of a chain changes the source's module, and its model is imported as any source is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from inc_mlflow.files import sha256_text
 from inc_mlflow.records import ImportRecord, StageFacts
@@ -15,10 +12,10 @@ from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.spec.source import parse_source
 from inc_mlflow.spec.stages import Stage, stages_of
 from inc_mlflow.steps.compress.beginnings import STAGE_RANGES
+from inc_mlflow.steps.compress.checkpoints import checkpoint_folder
 from inc_mlflow.steps.compress.stage_notes import stage_notes
 from inc_mlflow.steps.compress.stage_training import MODULE, train_stage
 from inc_mlflow.steps.compress.train_apart import train_apart
-from inc_mlflow.steps.compress.training import training_folder
 from inc_mlflow.steps.prepare.calibrate import calibrate_stage
 from inc_mlflow.steps.prepare.import_model import first_rows, import_baselines
 from inc_mlflow.steps.prepare.parity import Conversion, with_parity
@@ -35,7 +32,8 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
     """
     one = stages_of(job.spec.listed)[int(stage) - 1]
     trained = train_stage if job.spec.training.processes == 1 else train_apart
-    with _checkpoints(job, one) as folder:
+    own = f"{one.number}-{sha256_text(one.recipe.model_dump_json())[:12]}"
+    with checkpoint_folder(job, own) as folder:
         facts = trained(job, one, baseline, previous, folder, target / MODULE)
     source = parse_source(facts.source).changed((target / MODULE).resolve())
     record = _imported(job, source, target)
@@ -46,19 +44,6 @@ def train(job: Job, target: Path, *, baseline: Path, previous: Path, stage: str)
         record.save(target)  # the calibration reads it
         calibrate_stage(job, target, target / STAGE_RANGES, one.number)
     return record
-
-
-@contextmanager
-def _checkpoints(job: Job, stage: Stage) -> Iterator[Path]:
-    """Give the folder of a stage's checkpoints; one outside a state folder is removed."""
-    folder = training_folder(job)
-    if folder is None:
-        with TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    made = folder / f"{stage.number}-{sha256_text(stage.recipe.model_dump_json())[:12]}"
-    made.mkdir(parents=True, exist_ok=True)
-    yield made
 
 
 def _imported(job: Job, source: SourceSpec, target: Path) -> ImportRecord:

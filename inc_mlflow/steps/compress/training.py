@@ -1,6 +1,5 @@
 """What a method that trains gets from a job: rows, loss, and the score of a model on tuning rows."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -23,16 +22,9 @@ from inc_mlflow.sources.stage import StageData
 from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.data import open_data, open_rows
-from inc_mlflow.steps.step import STATE, directory_name
 
 _TRAINING = "training"
 _FIELD = "training.loss"
-
-
-def training_folder(job: Job) -> Path | None:
-    """Return the folder for checkpoints in the job's state folder; None on a cluster, which has none."""
-    state = os.environ.get(STATE)
-    return Path(state) / directory_name(_TRAINING, job) if state else None
 
 
 def training_data(

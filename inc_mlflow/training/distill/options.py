@@ -78,7 +78,8 @@ class Distill(Recipe):
         alone = [] if taught else ["without teacher"]
         softness = [f"T {self.temperature:g}"] if self.temperature != 2 else []
         weight = [f"teacher {self.teacher_weight:g}"] if taught and self.teacher_weight != 0.7 else []
-        layers = [f"{len(self.layers)} layers"] if self.layers else []
+        many = "s" if len(self.layers) > 1 else ""
+        layers = [f"{len(self.layers)} layer{many}"] if self.layers else []
         return " ".join([self.method, *student, *teacher, *alone, *softness, *weight, *layers])
 
     @property

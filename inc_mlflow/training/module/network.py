@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inc_mlflow import progress
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.sources.pytorch.source import OpenedModule
 from inc_mlflow.training.tensors import OutputKind, tensors_of
@@ -50,7 +51,8 @@ def module_outputs(opened: OpenedModule, inputs: Arrays, piece: int | None) -> A
     opened.module.eval()
     rows, size = len(next(iter(inputs.values()))), piece or _BATCH
     parts = []
-    for first in range(0, rows, size):
+    firsts = range(0, rows, size)
+    for first in progress.track(firsts, "compute outputs", len(firsts)):
         at = max(0, rows - size) if piece else first  # the last piece is whole as well
         batch = {name: array[min(at, first) : min(at, first) + size] for name, array in inputs.items()}
         with torch.no_grad():
