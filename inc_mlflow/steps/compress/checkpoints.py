@@ -1,5 +1,6 @@
 """Where a training keeps its checkpoints: in this machine's state folder, or beside the files of a bundle."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from inc_mlflow.files import sha256_text
+from inc_mlflow.hardware.probe import versions
 from inc_mlflow.remote import Address, mirrored
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.step import STATE, directory_name
@@ -20,7 +22,7 @@ def checkpoint_folder(job: Job, name: str) -> Iterator[Path]:
     """Give the folder of a training, whose ``name`` tells it from others of the job.
 
     On a cluster it is copied to the store that the job's bundle is in, and filled from there: the same job
-    goes on, in another pod of the run or when it is submitted again. A job without a bundle names no place
+    goes on with the same packages, in another pod of the run or when it is submitted again. A job without a bundle names no place
     to write to, so that its folder ends with the task.
     """
     state = os.environ.get(STATE)
@@ -34,7 +36,8 @@ def checkpoint_folder(job: Job, name: str) -> Iterator[Path]:
             yield Path(temporary)
             return
         place = Address.parse(job.spec.bundle.uri).beside(_TRAINING)
-        place = place.child(sha256_text(job.spec.to_text())[:12]).child(name)
+        key = json.dumps([job.spec.to_text(), versions()])  # others round otherwise
+        place = place.child(sha256_text(key)[:12]).child(name)
         with mirrored(Path(temporary), place, _say):
             yield Path(temporary)
 
