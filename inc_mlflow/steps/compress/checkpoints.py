@@ -22,8 +22,8 @@ def checkpoint_folder(job: Job, name: str) -> Iterator[Path]:
     """Give the folder of a training, whose ``name`` tells it from others of the job.
 
     On a cluster it is copied to the store that the job's bundle is in, and filled from there: the same job
-    goes on with the same packages, in another pod of the run or when it is submitted again. A job without a bundle names no place
-    to write to, so that its folder ends with the task.
+    goes on with the same packages, in another pod of the run or when it is submitted again. A job without a
+    bundle names no place to write to, so that its folder ends with the task.
     """
     state = os.environ.get(STATE)
     if state:
