@@ -38,7 +38,7 @@ test: $(DEV) $(TF_DEV)  ## everything but the long tests
 	tests/servers/install.sh
 	$(BIN)/python tests/licences.py $(TF_VENV)/bin/python
 	$(TF_VENV)/bin/python -m pytest -m "tensorflow and not long" -rs $(TF_TESTS)
-	$(BIN)/python -m pytest -m "not long and not quiet and not tensorflow" -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not long and not quiet and not tensorflow" -rs --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m "quiet and not long" -rs
 
 test-long: $(DEV) $(TF_DEV)  ## what takes longer than CI may
