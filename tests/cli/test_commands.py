@@ -16,6 +16,7 @@ COMMANDS = [
     "list",
     "schema",
     "catalog",
+    "report",
     "import",
     "calibrate",
     "quantize",
