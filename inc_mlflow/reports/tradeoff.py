@@ -113,21 +113,23 @@ def _limits(needed: float, allowed: float) -> Iterator[str]:
 
 
 def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis, word: str) -> Iterator[str]:
-    yield f'<g class="{row.verdict or "fail"}">'
+    verdict = row.verdict or "fail"
     if row.speedup and row.relative_drop:
-        yield from _cross(number, row.speedup, row.relative_drop, speed, loss)
+        yield from _cross(number, row.speedup, row.relative_drop, speed, loss, verdict)
     y = _BOTTOM + 50 + _LINE * number
     said = f"{number}: {row.recipe}, {_figures(row, word)}: {row.verdict}"
-    yield f'<text class="told" x="{_LEFT}" y="{y}">{html.escape(said)}</text></g>'
+    yield f'<text class="told {verdict}" x="{_LEFT}" y="{y}">{html.escape(said)}</text>'
 
 
-def _cross(number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis) -> Iterator[str]:
+def _cross(
+    number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis, verdict: str
+) -> Iterator[str]:
     x, y = speed.at(speedup.value), loss.at(drop.value)
     bounds = (
         f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
     )
-    yield f'<path d="{bounds}" stroke="currentColor" stroke-width="1.5"/>'
-    yield f'<circle cx="{x}" cy="{y}" r="5" fill="currentColor"/>'
+    yield f'<path class="{verdict}" d="{bounds}" stroke="currentColor" stroke-width="1.5"/>'
+    yield f'<circle class="{verdict}" cx="{x}" cy="{y}" r="5" fill="currentColor"/>'
     yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 
 

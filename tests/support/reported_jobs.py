@@ -3,13 +3,14 @@
 from typing import Any
 
 from inc_mlflow.measure.gate.judge import judge
-from inc_mlflow.records import BASELINE, ImportedBaseline, ImportRecord, RejectedRecipe, Speed
+from inc_mlflow.records import BASELINE, ImportedBaseline, ImportRecord, Interval, RejectedRecipe, Speed
 from inc_mlflow.reports.page.reported import ReportedJob
 from inc_mlflow.spec import JobSpec
-from tests.support.gate_measurements import FAIL, FAST, GATE, PASS, SLOW, measured, model
+from tests.support.gate_measurements import EVEN, FAIL, FAST, GATE, PASS, SLOW, measured, model
 from tests.support.paths import EXAMPLE
 
 POOLS = ("local", "other")
+FASTER = Interval(value=2.25, low=2.125, high=2.375)
 IMPORTED = ImportRecord(
     source_sha256="s" * 64,
     source_bytes=400,
@@ -26,7 +27,8 @@ IMPORTED = ImportRecord(
 def reported(good: str, bad: str, reason: str, name: str = "digits") -> ReportedJob:
     """A job of two pools: one candidate passes, one is slow and wrong, and one recipe was rejected."""
     spec = JobSpec.load(EXAMPLE / "job.yaml").model_copy(update={"name": name})
-    found = {pool: measured({good: PASS, bad: FAIL}, {good: FAST, bad: SLOW}, pool) for pool in POOLS}
+    accuracy, speed, source = {good: PASS, bad: FAIL}, {good: FAST, bad: SLOW}, {BASELINE: EVEN, good: FASTER}
+    found = {pool: measured(accuracy, speed, pool, source=source) for pool in POOLS}
     judged = judge([model(BASELINE), model(good), model(bad)], found, GATE)
     rejected = RejectedRecipe(recipe={}, engine="onnxruntime", label=f"not {bad}", reason=reason)
     judged = judged.model_copy(update={"rejected": (rejected,)})

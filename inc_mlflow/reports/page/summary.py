@@ -8,12 +8,12 @@ from inc_mlflow.reports.page.signed_change import signed, signed_change
 from inc_mlflow.reports.page.speeds import throughput
 
 _HEADERS = ("model", "recipe", "metric", "INT8", "FP32", "change")
-_SPEEDS = ("INT8", "FP32", "ratio", "pool", "layout", "verdict")
+_SPEEDS = ("INT8", "FP32", "ratio", "verdict", "pool, layout")
 
 
 def summary_grid(jobs: list[ReportedJob]) -> Grid:
     """Return a row for each job, in their order."""
-    groups = (("", 3), ("accuracy", 3), ("throughput, samples/s", 3), ("", 3))
+    groups = (("", 3), ("accuracy", 3), ("throughput, samples/s", 3), ("", 2))
     return Grid(
         "The best model of each job; change is (INT8 - FP32) / FP32",
         _HEADERS + _SPEEDS,
@@ -26,7 +26,7 @@ def _row(job: ReportedJob) -> tuple[Cell, ...]:
     name, metric, verdict = job.spec.name, job.judged.metric, Judged(job.judged.verdict)
     fp32 = by_metric(job.baseline, metric).accuracy
     if not job.judged.candidates:
-        return name, "keep FP32", metric.name, None, estimate(fp32, score), *[None] * 6, verdict
+        return name, "keep FP32", metric.name, None, estimate(fp32, score), *[None] * 4, verdict, None
     best = job.judged.best()
     own = by_metric(best, metric)
     mine, reference, benchmark = job.speeds(best)
@@ -40,7 +40,6 @@ def _row(job: ReportedJob) -> tuple[Cell, ...]:
         throughput(mine),
         throughput(reference),
         estimate(best.speedup, times),
-        benchmark.evidence.pool if benchmark else None,
-        benchmark.layout if benchmark else None,
         verdict,
+        (benchmark.evidence.pool, benchmark.layout) if benchmark else None,
     )

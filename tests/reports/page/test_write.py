@@ -64,7 +64,7 @@ def test_markdown_and_csv_have_the_rows_of_the_page(texts):
 def test_several_jobs_have_a_summary_first(texts):
     summary = texts["markdown"].partition("## Summary")[2].partition("\n## ")[0]
     assert "| resnet50-v1 | static | top1 | 0.9000" in summary
-    assert "| 24,690 | 12,350 | 2.00x\u00a0[1.90,\u00a02.10] | local | 1s1c1ins1bs | pass |" in summary
+    assert "| 24,690 | 12,350 | 2.00x\u00a0[1.90,\u00a02.10] | pass | local; 1s1c1ins1bs |" in summary
 
 
 def test_the_nearest_published_row_stands_beside_ours(texts):
