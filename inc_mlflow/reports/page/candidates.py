@@ -16,7 +16,8 @@ def score(value: float) -> str:
 def candidates_grid(job: ReportedJob) -> Grid:
     """Return all rows of the result in its order, those of rejected recipes at the end."""
     metrics = job.judged.all_metrics
-    columns = [text for one in metrics for text in (f"INT8 {one.name}", f"FP32 {one.name}", one.loss)]
+    word = job.candidate_word
+    columns = [text for one in metrics for text in (f"{word} {one.name}", f"FP32 {one.name}", one.loss)]
     headers = ("recipe", "engine", *columns, "speed-up", "vs source", "size", "verdict")
     rows = [tuple(_cells(job, row)) for row in job.judged.table]
     rows += [

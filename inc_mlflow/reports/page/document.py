@@ -30,10 +30,10 @@ def as_page(jobs: list[ReportedJob]) -> str:
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{title}: validated INT8 models"),
+        element("title", f"{title}: validated models"),
         element("style", files(__package__).joinpath("page.css").read_text(encoding="utf-8")),
     )
-    header = element("header", element("h1", "Validated INT8 models"), element("p", NOTE))
+    header = element("header", element("h1", "Validated models"), element("p", NOTE))
     sections = [_job(number, job) for number, job in enumerate(jobs, start=1)]
     if len(jobs) > 1:
         sections.insert(0, element("section", element("h2", "Summary"), grid_element(summary_grid(jobs))))

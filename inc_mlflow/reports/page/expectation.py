@@ -22,7 +22,7 @@ def expectation_grid(job: ReportedJob) -> Grid | None:
     caption = (
         f"What can be expected: {row.model} ({row.source}, {row.method}), published on {HARDWARE}. {ORIGIN}"
     )
-    headers = ("what", "INT8", "FP32", "change")
+    headers = ("what", job.candidate_word, "FP32", "change")
     return Grid(caption, headers, (*map(_published, row.claims), *_here(job)))
 
 

@@ -16,7 +16,7 @@ from inc_mlflow.reports.page.summary import summary_grid
 
 def as_text(jobs: list[ReportedJob]) -> str:
     """Return all tables of the page; the picture is there alone."""
-    parts = ["# Validated INT8 models", NOTE]
+    parts = ["# Validated models", NOTE]
     if len(jobs) > 1:
         parts += ["## Summary", *_table(summary_grid(jobs))]
     for job in jobs:

@@ -37,6 +37,11 @@ class ReportedJob:
         return self.judged.table[0]
 
     @property
+    def candidate_word(self) -> str:
+        """How columns name candidates: by their precision, where all have that of INT8."""
+        return "candidate" if any(one.evidence.precisions for one in self.evaluations) else "INT8"
+
+    @property
     def pools(self) -> list[str]:
         """The pools of the job in their order."""
         return list(self.baseline.per_pool)

@@ -7,19 +7,15 @@ from inc_mlflow.reports.page.reported import ReportedJob, by_metric
 from inc_mlflow.reports.page.signed_change import signed, signed_change
 from inc_mlflow.reports.page.speeds import throughput
 
-_HEADERS = ("model", "recipe", "metric", "INT8", "FP32", "change")
-_SPEEDS = ("INT8", "FP32", "ratio", "verdict", "pool, layout")
-
 
 def summary_grid(jobs: list[ReportedJob]) -> Grid:
     """Return a row for each job, in their order."""
+    words = {job.candidate_word for job in jobs}
+    word = words.pop() if len(words) == 1 else "candidate"
     groups = (("", 3), ("accuracy", 3), ("throughput, samples/s", 3), ("", 2))
-    return Grid(
-        "The best model of each job; change is (INT8 - FP32) / FP32",
-        _HEADERS + _SPEEDS,
-        tuple(map(_row, jobs)),
-        groups,
-    )
+    headers = ("model", "recipe", "metric", word, "FP32", "change", word, "FP32", "ratio")
+    caption = f"The best model of each job; change is ({word} - FP32) / FP32"
+    return Grid(caption, (*headers, "verdict", "pool, layout"), tuple(map(_row, jobs)), groups)
 
 
 def _row(job: ReportedJob) -> tuple[Cell, ...]:

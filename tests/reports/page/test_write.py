@@ -1,11 +1,13 @@
 """A report says the same as HTML, Markdown and CSV, and names in it are text alone."""
 
 import csv
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import pytest
 
+from inc_mlflow.reports.page.markdown import as_text
 from inc_mlflow.reports.page.write import write_report
 from tests.support.report_pages import ReadPage, numbers_in
 from tests.support.reported_jobs import POOLS, reported
@@ -76,3 +78,11 @@ def test_the_nearest_published_row_stands_beside_ours(texts):
 def test_equal_jobs_give_equal_bytes(job, tmp_path):
     one, other = (write_report([job], tmp_path / name) for name in "ab")
     assert all(Path(path).read_bytes() == Path(other[kind]).read_bytes() for kind, path in one.items())
+
+
+def test_a_candidate_that_is_no_int8_stands_under_no_such_name(job):
+    (one, *_) = job.evaluations
+    evidence = one.evidence.model_copy(update={"precisions": {GOOD: "bf16"}})
+    other = replace(job, evaluations=(one.model_copy(update={"evidence": evidence}),))
+    assert "| INT8 top1 |" in as_text([job])
+    assert "INT8" not in as_text([other]).partition("What can")[0].partition("Job:")[0]
