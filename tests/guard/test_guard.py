@@ -81,6 +81,16 @@ def alive(temporary):
     return found
 
 
+def guard_of(temporary):
+    """Return the guard; while a process begins, the system may not tell yet what it was started with."""
+    late = time.monotonic() + ENDS
+    while not (found := [one for one in alive(temporary) if "-S" in one.cmdline()]):
+        assert time.monotonic() < late, "there is no guard"
+        time.sleep(0.05)
+    (guard,) = found
+    return guard
+
+
 def nothing_is_left(temporary):
     late = time.monotonic() + ENDS
     while alive(temporary) or list(temporary.iterdir()):
@@ -138,8 +148,7 @@ def test_a_signal_to_everything_at_once_ends_as_one_to_the_command(start, tempor
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_guard_outlives_the_signals_that_end_commands(start, temporary, number):
     process = start(WORKS)
-    (guard,) = (one for one in alive(temporary) if "-S" in one.cmdline())
-    guard.send_signal(number)
+    guard_of(temporary).send_signal(number)
     time.sleep(0.2)
     process.kill()
     process.communicate()
