@@ -12,6 +12,7 @@ from inc_mlflow.formatting import percent
 from inc_mlflow.hardware.probe import host_facts
 from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.agreement import overclaimed
+from inc_mlflow.promotion.claimed_precision import check_precision
 from inc_mlflow.promotion.gate_data import require_whole_split, sort_errors
 from inc_mlflow.promotion.rerun_rows import RerunRows, rerun_rows
 from inc_mlflow.records import BASELINE, EvaluationRecord, Protection
@@ -46,12 +47,14 @@ def spot_check(
       (`tests/statistics/test_recheck.py`). A forger may name other hardware, and change many rows both ways
       so that the few that count are lost among them: so no model may differ by more than ``FLIPS`` on
       average. The same holds for the answer that is one for all rows.
+    - A candidate that is said to be INT8 has operators in INT8.
     - Emulated pools are left out: none can be required. Speed is not measured again.
 
     Raises DataError where the evidence is refused, or the job's models or metric cannot be run; TrackingError
     where a package is missing here, which can be mended.
     """
     with sort_errors():
+        check_precision(pools, candidate, models[candidate])
         rerun = rerun_rows(job, models, _engines(pools), policy.recheck or 0)
     for pool, measured in pools.items():
         if not measured.emulated:

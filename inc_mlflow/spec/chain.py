@@ -55,6 +55,11 @@ class Chain(Recipe):
         return True
 
     @property
+    def precision(self) -> str:
+        """That of what ends it; a changed module alone stays in floating point."""
+        return "fp32" if self.final is None else self.final.precision
+
+    @property
     def models(self) -> dict[str, SourceSpec]:
         """Those of all its recipes."""
         found = [one.models for one in self.recipes]

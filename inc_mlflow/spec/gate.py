@@ -65,7 +65,7 @@ class GateSpec(SpecModel):
     )
     confidence: Annotated[float, Field(gt=0.5, le=0.9999, description="One-sided, of each decision.")] = 0.95
     allow: Annotated[
-        tuple[Literal["int8", "bf16"], ...],
+        tuple[Literal["int8", "bf16", "fp32"], ...],
         Field(
             strict=False,
             min_length=1,

@@ -15,6 +15,7 @@ from inc_mlflow.promotion.review import Policy
 from inc_mlflow.promotion.spot_check import accuracy_protections
 from inc_mlflow.records import BASELINE
 from inc_mlflow.records.measurements import CLASSES, CONSTANT
+from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.metrics import METRICS
 from inc_mlflow.spec import JobSpec
 from tests.support.forged_evidence import claiming, forged
@@ -234,3 +235,17 @@ def test_a_model_that_cannot_be_run_is_refused(measured, pools, models, trusted,
     broken.write_bytes(b"no model")
     with pytest.raises(DataError, match=r"^recheck: .*not an ONNX file"):
         check(measured, pools, dict.fromkeys(models, broken), policy(tmp_path, trusted))
+
+
+def test_a_model_in_fp32_that_is_said_to_be_int8_is_refused(measured, pools, models, trusted, tmp_path):
+    claimed = dict.fromkeys(models, models[BASELINE])
+    with pytest.raises(DataError, match=r"^recheck: .* has no operator in INT8"):
+        check(measured, pools, claimed, policy(tmp_path, trusted))
+
+
+def test_a_model_that_is_a_folder_is_run_again(measured, trusted, tmp_path):
+    ENGINES.get("openvino").import_source(measured / "baseline" / "model.onnx", tmp_path)
+    models = dict.fromkeys([BASELINE, "same"], tmp_path / ENGINES.get("openvino").model_name)
+    job = find_gate_data(measured.job.spec, str(trusted)).apply_to(measured.job.spec)
+    again = rerun_rows(job, models, dict.fromkeys(models, "openvino"), 40)
+    assert again.outcomes["same"].tolist() == again.outcomes[BASELINE].tolist()

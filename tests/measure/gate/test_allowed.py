@@ -7,7 +7,7 @@ import pytest
 from inc_mlflow.errors import SpecError
 from inc_mlflow.measure.gate.judge import judge, judge_pools
 from inc_mlflow.records import BASELINE, Interval
-from inc_mlflow.spec import GateSpec, JobSpec
+from inc_mlflow.spec import GateSpec, JobSpec, parse_recipe
 from tests.support.gate_measurements import FAIL, FAST, PASS, measured, model
 from tests.support.paths import EXAMPLE
 
@@ -68,3 +68,12 @@ def test_what_is_no_precision_is_refused():
     text = (EXAMPLE / "job.yaml").read_text()
     with pytest.raises(SpecError, match=r"gate\.allow"):
         JobSpec.from_text(text.replace("gate: {", "gate: {allow: [fp4], "))
+
+
+@pytest.mark.parametrize(
+    ("last", "precision"),
+    [([], "fp32"), ([{"method": "static"}], "int8"), ([{"method": "bf16", "engine": "openvino"}], "bf16")],
+)
+def test_a_chain_computes_in_what_ends_it(last, precision):
+    recipes = [{"method": "prune", "pattern": "channel", "sparsity": 0.5}, *last]
+    assert parse_recipe({"method": "chain", "recipes": recipes}).precision == precision
