@@ -13,6 +13,7 @@ import typer
 from inc_mlflow.cli import (
     start,
     catalog,
+    report,
     steps,
     search,
     saturation,
@@ -40,6 +41,7 @@ __all__ = [
     "main",
     "pools",
     "promote",
+    "report",
     "saturation",
     "search",
     "start",

@@ -63,8 +63,12 @@ def _table(name: str, rows: Sequence[PublishedRow]) -> "Table":
 
 
 def _sentence(claim: StatedChange) -> str:
-    number = claim.computed if claim.stated is None else claim.stated
-    return f"{claim.name} {claim.reference} → {claim.figure} ({_difference(claim, number)})"
+    return f"{claim.name} {claim.reference} → {claim.figure} ({change_text(claim)})"
+
+
+def change_text(claim: StatedChange) -> str:
+    """Return how the figures differ as it was printed, and computed where the table leaves that open."""
+    return _difference(claim, claim.computed if claim.stated is None else claim.stated)
 
 
 def _difference(claim: StatedChange, number: Decimal | None) -> str:

@@ -39,11 +39,12 @@ def slow_markdown(label: str, slow: Slow) -> str:
     """Return the causes as a Markdown document with one table."""
     lines = [f"# Why {label} is not faster", "", slow.summary, ""]
     if slow.causes:
-        lines += [_line(HEADERS), _line("---" for _ in HEADERS), *(_line(row) for row in _rows(slow)), ""]
+        lines += [_line(HEADERS), _line("---" for _ in HEADERS), *(_line(row) for row in slow_rows(slow)), ""]
     return "\n".join(lines)
 
 
-def _rows(slow: Slow) -> Iterator[tuple[str, ...]]:
+def slow_rows(slow: Slow) -> Iterator[tuple[str, ...]]:
+    """Yield the cells below ``HEADERS`` of every cause, and last of the rest."""
     for cause in slow.causes:
         yield (
             _share(cause.share),

@@ -16,9 +16,11 @@ _TICKS = 6
 _DEPTH = 5
 """Losses are shown up to this multiple of the allowed one; what loses more lies at the lower edge."""
 _COLOURS = {"pass": "#1a7f37", "inconclusive": "#9a6700", "fail": "#cf222e"}
+"""By classes of their own: a page that shows the picture may have other colours, for dark screens."""
 _STYLE = (
     "text{font:13px sans-serif;fill:#24292f}.grid{stroke:#d0d7de}"
-    ".limit{stroke:#57606a;stroke-dasharray:6 4}.corner{fill:#1a7f37;opacity:.08}"
+    ".limit{stroke:#57606a;stroke-dasharray:6 4}.corner{fill:#1a7f37;opacity:.08}.told{fill:currentColor}"
+    + "".join(f".{verdict}{{color:{colour}}}" for verdict, colour in _COLOURS.items())
 )
 
 
@@ -111,23 +113,23 @@ def _limits(needed: float, allowed: float) -> Iterator[str]:
 
 
 def _candidate(number: int, row: Row, speed: _Axis, loss: _Axis, word: str) -> Iterator[str]:
-    colour = _COLOURS[row.verdict or "fail"]
+    verdict = row.verdict or "fail"
     if row.speedup and row.relative_drop:
-        yield from _cross(number, row.speedup, row.relative_drop, speed, loss, colour)
+        yield from _cross(number, row.speedup, row.relative_drop, speed, loss, verdict)
     y = _BOTTOM + 50 + _LINE * number
     said = f"{number}: {row.recipe}, {_figures(row, word)}: {row.verdict}"
-    yield f'<text x="{_LEFT}" y="{y}" style="fill:{colour}">{html.escape(said)}</text>'
+    yield f'<text class="told {verdict}" x="{_LEFT}" y="{y}">{html.escape(said)}</text>'
 
 
 def _cross(
-    number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis, colour: str
+    number: int, speedup: Interval, drop: Interval, speed: _Axis, loss: _Axis, verdict: str
 ) -> Iterator[str]:
     x, y = speed.at(speedup.value), loss.at(drop.value)
     bounds = (
         f"M{speed.at(speedup.low)} {y}H{speed.at(speedup.high)}M{x} {loss.at(drop.low)}V{loss.at(drop.high)}"
     )
-    yield f'<path d="{bounds}" stroke="{colour}" stroke-width="1.5"/>'
-    yield f'<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
+    yield f'<path class="{verdict}" d="{bounds}" stroke="currentColor" stroke-width="1.5"/>'
+    yield f'<circle class="{verdict}" cx="{x}" cy="{y}" r="5" fill="currentColor"/>'
     yield f'<text x="{x + 8}" y="{y - 8}" style="font-weight:bold">{number}</text>'
 
 

@@ -15,6 +15,7 @@ COMMANDS = [
     "ui",
     "list",
     "schema",
+    "report",
     "catalog",
     "import",
     "calibrate",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.report_pages import ReadPage, numbers_in
+
 pytestmark = pytest.mark.slow
 KEYS = ["verdict", "reasons", "champion", "best", "table", "tracking", "seconds", "metric", "metrics"]
 ROW = [
@@ -210,6 +212,29 @@ def test_second_run_prints_the_stored_result(work, result, run_program):
     for text in (*LABELS, *why, "pass", "Champion: digits version 1, alias int8-champion", "inc-mlflow ui"):
         assert text in table.stdout
     assert "Traceback" not in table.stderr
+
+
+def test_the_report_has_every_number_of_the_result(work, result, answer, tmp_path):
+    paths = answer("report", work.job, "-o", tmp_path / "new" / "report")
+    page = ReadPage(Path(paths["html"]).read_text())
+    assert numbers_in([result["table"], result["seconds"]]) - page.numbers == set()
+    assert all(text in page.text for text in (*LABELS, *result["reasons"], result["best"]["sha256"]))
+    assert "5 ConvInteger" in page.text, "why it is slow"
+    assert len(Path(paths["csv"]).read_text().splitlines()) == 1 + 2 * len(result["table"])
+    assert Path(paths["markdown"]).read_text().count("| dynamic s8 per-channel | onnxruntime |") == 1
+
+
+def test_an_altered_result_is_not_reported(work, call, tmp_path):
+    (stored,) = work.state.glob("*/result.json")
+    kept = stored.read_bytes()
+    stored.write_bytes(kept.replace(b"0.99", b"1.00"))
+    try:
+        code, out, err = call("report", work.job, "-o", tmp_path)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"inc-mlflow: {stored}: damaged; inc-mlflow run ")
+        assert err.count("\n") == 1
+    finally:
+        stored.write_bytes(kept)
 
 
 def test_fresh_measures_again(work, result, store, run_program, tmp_path):

@@ -18,12 +18,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.support.brief_benchmarks import brief
 from tests.support.mlflow_server import mlflow_server
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SCREENSHOTS
 from tests.support.programs import leave_out
 
 EXAMPLE = ROOT / "examples" / "digits"
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
-SCREENSHOTS = Path(os.environ.get("INC_SCREENSHOTS", ROOT / "dist" / "screenshots"))
 CHANGES = {"recipes": [{"method": "static"}, {"method": "dynamic"}]}
 SIZE = (1600, 1700)
 PATIENCE = 90
@@ -85,6 +84,7 @@ def browser():
     for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", f"window-size={width},{height}"):
         options.add_argument(f"--{argument}")
     options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with Chrome(options, Service(shutil.which("chromedriver"))) as chrome:
         yield chrome
 

@@ -1,0 +1,1 @@
+"""The report of jobs: one page without scripts, with its twins in Markdown and CSV."""
