@@ -46,7 +46,9 @@ def test_what_other_hardware_could_not_load_claims_nothing(
 
 
 def test_the_same_hardware_would_have_loaded_it(measured, pools, models, trusted, tmp_path):
-    with pytest.raises(DataError, match="can be loaded, and the evidence of pool 'local' says that it cannot"):
+    with pytest.raises(
+        DataError, match="can be loaded, and the evidence of pool 'local' says that it cannot"
+    ):
         check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
 
 

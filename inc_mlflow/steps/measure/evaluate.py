@@ -195,7 +195,7 @@ def _score(
     reduced: Mapping[str, Arrays],
     sizes: Mapping[str, int],
     groups: np.ndarray | None,
-    absent: Mapping[str, Evaluated],
+    absent: dict[str, Evaluated],
 ) -> _Scored:
     scoring = scoring_of(metric)
     models = {label: kept for label, kept in reduced.items() if label != OPTIONAL}
