@@ -81,6 +81,15 @@ def alive(temporary):
     return found
 
 
+def all_begun(temporary, number):
+    """Return so many processes; as one begins, the system may not tell yet what it was started with."""
+    late = time.monotonic() + ENDS
+    while len(found := alive(temporary)) != number:
+        assert time.monotonic() < late, f"{len(found)} processes, not {number}"
+        time.sleep(0.05)
+    return found
+
+
 def nothing_is_left(temporary):
     late = time.monotonic() + ENDS
     while alive(temporary) or list(temporary.iterdir()):
@@ -95,7 +104,7 @@ def nothing_is_left(temporary):
 )
 def test_a_signal_ends_a_command_with_one_line_and_all_that_it_started(start, temporary, number, code):
     process = start(WORKS)
-    assert len(alive(temporary)) == 3
+    all_begun(temporary, 3)
     process.send_signal(number)
     out, err = process.communicate(timeout=ENDS)
     assert (process.returncode, out, err) == (code, "", "stopped\n")
@@ -138,7 +147,7 @@ def test_a_signal_to_everything_at_once_ends_as_one_to_the_command(start, tempor
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_guard_outlives_the_signals_that_end_commands(start, temporary, number):
     process = start(WORKS)
-    (guard,) = (one for one in alive(temporary) if "-S" in one.cmdline())
+    (guard,) = (one for one in all_begun(temporary, 3) if "-S" in one.cmdline())
     guard.send_signal(number)
     time.sleep(0.2)
     process.kill()
