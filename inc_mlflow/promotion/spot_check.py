@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,12 +121,29 @@ def _definition_protection(records: Sequence[EvaluationRecord]) -> Protection:
 
 
 def _check(pool: str, measured: Measured, rerun: RerunRows, candidate: str, policy: GateSpec) -> None:
+    rerun = _without_not_loaded(pool, measured, rerun)
     _check_subject(pool, measured, rerun)
     _check_constant(pool, measured, rerun)
     if _same_place(measured.evaluation):
         _check_equal(pool, measured, rerun)
     else:
         _check_claims(pool, measured, rerun, candidate, policy)
+
+
+def _without_not_loaded(pool: str, measured: Measured, rerun: RerunRows) -> RerunRows:
+    """Leave out models that could not be loaded on the pool: the evidence claims no outcomes of them.
+
+    Raises DataError where they were loaded here, on the same kind of hardware with the same versions.
+    """
+    absent = measured.evaluation.evidence.not_loaded.keys() & rerun.outcomes.keys()
+    if absent and _same_place(measured.evaluation):
+        raise DataError(
+            f"recheck: {min(absent)} can be loaded, and the evidence of pool {pool!r} says that it cannot; "
+            "the evidence is not what was measured"
+        )
+    return replace(
+        rerun, outcomes={label: one for label, one in rerun.outcomes.items() if label not in absent}
+    )
 
 
 def _check_subject(pool: str, measured: Measured, rerun: RerunRows) -> None:
@@ -253,10 +271,12 @@ def _favourable_claims(
 ) -> dict[str, np.ndarray]:
     """Return what favours the candidate: claim, as a message names it -> how much too good it is per row."""
     rivals = {label: excess for label, excess in excesses.items() if label != candidate}
+    worse = {f"the weakness of {label}": -excess for label, excess in rivals.items()}
+    if candidate not in excesses:  # not loaded on this pool, which therefore claims nothing of it
+        return worse
     against = {
         f"what {candidate} has over {label}": excesses[candidate] - excess for label, excess in rivals.items()
     }
-    worse = {f"the weakness of {label}": -excess for label, excess in rivals.items()}
     return {f"{metric} of {candidate}": excesses[candidate]} | worse | against
 
 

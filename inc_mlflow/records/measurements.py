@@ -32,6 +32,8 @@ class Evidence(Frozen):
     """The same labels -> the engine that ran the model."""
     precisions: Annotated[dict[Line, Line], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
     """Of candidates that are no INT8: label -> what they compute in."""
+    not_loaded: Annotated[dict[Line, Line], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
+    """Of candidates that their engine refuses to load on this host: label -> why. They have no numbers."""
 
 
 class Evaluated(Frozen):

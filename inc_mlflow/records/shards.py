@@ -107,7 +107,7 @@ class EvaluationShardRecord(Evaluation, ShardRecord):
         return {
             "pool": [self.evidence.pool, self.evidence.provider],
             "data": [self.evidence.data_sha256, self.rows],
-            "models": [self.evidence.models, self.sizes, list(self.outputs)],
+            "models": [self.evidence.models, self.sizes, list(self.outputs), self.evidence.not_loaded],
             "split": self.split,
             "metric": [self.metric, self.metric_sha256],
             "batch": self.batch,

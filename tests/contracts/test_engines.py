@@ -1,5 +1,9 @@
 """What each method of each engine has to do, whatever it is: one row of cases for each."""
 
+import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +17,11 @@ from inc_mlflow.files import model_sha256
 from inc_mlflow.hardware.cpuinfo import cpu_flags
 from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.registry.methods import METHODS, method_name
-from inc_mlflow.spec import parse_recipe
+from inc_mlflow.spec import Job, JobSpec, parse_recipe
+from inc_mlflow.steps.compress.quantize import quantize
+from inc_mlflow.steps.prepare.calibrate import calibrate
+from inc_mlflow.steps.prepare.import_model import import_model
+from inc_mlflow.steps.step import STATE
 from tests.support.paths import ROOT
 
 DIGITS = ROOT / "examples" / "digits"
@@ -42,6 +50,23 @@ model = ENGINES.get(sys.argv[1]).load(Path(sys.argv[2]), RunSettings())
 with np.load(sys.argv[3]) as rows:
     np.savez(sys.argv[4], **model({"image": rows["image"][:4]}))
 """
+KILLED = """
+import os
+import signal
+import sys
+from pathlib import Path
+from inc_mlflow.spec import Job, JobSpec
+from inc_mlflow.steps.compress.quantize import quantize
+
+def kill(event, arguments):
+    if event == "open" and "/.candidates.partial/1/" in str(arguments[0]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+job, root, target, baseline, ranges = sys.argv[1:]
+sys.addaudithook(kill)
+quantize(Job(JobSpec.from_text(job), Path(root)), Path(target), baseline=Path(baseline), ranges=Path(ranges))
+"""
+"""Makes a candidate, and is killed where the first of its files is opened."""
 
 
 def named(case):
@@ -168,6 +193,45 @@ def test_its_interface_is_that_of_the_source(model):
     )
     assert [(one.name, one.dtype) for one in found.inputs] == [(one.name, one.dtype) for one in source.inputs]
     assert found.output_names == source.output_names
+
+
+def job_of(recipes):
+    data = {"calibration": {"path": "calib.npz", "stop": 32}, "validation": {"path": "dev.npz", "stop": 50}}
+    fields = {"version": 1, "name": "digits", "model": "fp32.onnx", "engines": ["onnxruntime", "openvino"]}
+    fields |= {"data": data, "metric": "top1", "recipes": recipes}
+    return Job(JobSpec.from_text(json.dumps(fields)), DIGITS)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A state folder with the baselines, and the statistics that all methods need."""
+    state, links = tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("links")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE, str(state))
+        import_model(job_of(COMPRESSED), links / "baseline")
+        calibrate(job_of(COMPRESSED), links / "ranges", baseline=links / "baseline")
+    return state
+
+
+@pytest.mark.parametrize("case", COMPRESSED, ids=named)
+def test_killed_while_it_is_made_it_is_made_again_with_the_same_bytes(case, prepared, tmp_path, monkeypatch):
+    if case["method"] == "bf16" and not BF16 & cpu_flags():
+        pytest.skip("this CPU has no bf16 instructions")
+    state, job = tmp_path / "state", job_of([case])
+    shutil.copytree(prepared, state)
+    given = {"baseline": state / "baseline", "ranges": state / "ranges"}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.delenv(STATE, raising=False)
+        whole = quantize(job, tmp_path / "whole", **given).candidates[0]
+    arguments = [job.spec.to_text(), DIGITS, tmp_path / "made", *given.values()]
+    program = [sys.executable, "-c", KILLED, *map(str, arguments)]
+    ended = subprocess.run(program, check=False, cwd=ROOT, env=os.environ | {STATE: str(state)})
+    assert ended.returncode == -signal.SIGKILL
+    assert (state / ".candidates.partial" / "1").is_dir() and not (state / "candidates").exists()
+    monkeypatch.setenv(STATE, str(state))
+    again = quantize(job, tmp_path / "made", **given).candidates[0]
+    assert (again.label, again.sha256) == (whole.label, whole.sha256)
+    assert model_sha256(tmp_path / "made" / again.path) == whole.sha256
 
 
 @pytest.mark.parametrize("engine", EXTRAS)

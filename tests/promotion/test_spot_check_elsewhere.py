@@ -8,7 +8,7 @@ from inc_mlflow.errors import DataError
 from inc_mlflow.measure.gate.measurements import find_pools
 from inc_mlflow.promotion import spot_check as rechecking
 from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
-from inc_mlflow.records import BASELINE
+from inc_mlflow.records import BASELINE, Evaluated
 from tests.support.forged_evidence import forged
 from tests.support.recheck_policies import check, policy, within
 
@@ -27,6 +27,29 @@ def test_on_other_hardware_an_honest_pipeline_passes(measured, pools, models, tr
     check(measured, pools, models, gate)
     there, _ = accuracy_protections(measured.job.spec, gate.spec, pools)
     assert (there.what, there.holds) == ("accuracy on local", "advisory")
+
+
+def not_loaded(measured, pools):
+    """The same evidence, which says that the best candidate could not be loaded."""
+    best, one = measured.judgement.best().recipe, pools["local"]
+    absent = Evaluated(value=None, reason="no instructions", size_bytes=1)
+    evidence = one.evaluation.evidence.model_copy(update={"not_loaded": {best: "no instructions"}})
+    changes = {"evidence": evidence, "results": one.evaluation.results | {best: absent}}
+    outcomes = {label: values for label, values in one.outcomes.items() if label != best}
+    return {"local": replace(one, evaluation=one.evaluation.model_copy(update=changes), outcomes=outcomes)}
+
+
+def test_what_other_hardware_could_not_load_claims_nothing(
+    measured, pools, models, trusted, tmp_path, elsewhere
+):
+    check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
+
+
+def test_the_same_hardware_would_have_loaded_it(measured, pools, models, trusted, tmp_path):
+    with pytest.raises(
+        DataError, match="can be loaded, and the evidence of pool 'local' says that it cannot"
+    ):
+        check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
 
 
 def test_on_other_hardware_large_claims_are_refused(broken, trusted, tmp_path, elsewhere):

@@ -17,6 +17,7 @@ from inc_mlflow.measure.gate.criteria import (
     DropCriterion,
     MetricCriteria,
     SpeedCriterion,
+    not_loaded,
 )
 from inc_mlflow.measure.gate.measured import Measured
 from inc_mlflow.measure.stats.outcomes import Outcomes
@@ -50,7 +51,10 @@ def _of_metric(label: str, measured: Measured, gate: GateSpec) -> MetricCriteria
     metric, pair = measured.evaluation.metric, pair_outcomes(label, measured)
     if pair is None:
         reason = measured.evaluation.results[label].reason
-        return MetricCriteria(metric, [], CriterionResult("fail", f"{metric} is no number: {reason}"))
+        told = not_loaded(label, measured.evaluation.evidence) or CriterionResult(
+            "fail", f"{metric} is no number: {reason}"
+        )
+        return MetricCriteria(metric, [], told)
     groups: list[CriterionGroup] = [[criterion] for criterion in _overall(pair, measured, gate)]
     if gate.max_class_drop is not None:
         groups.append(_by_class(pair, measured, gate))

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from inc_mlflow.formatting import decimal, percent, rounded_up, times
 from inc_mlflow.measure.stats.paired import Bounds
-from inc_mlflow.records import BenchmarkRecord, Interval, Model, Verdict
+from inc_mlflow.records import BenchmarkRecord, Evidence, Interval, Model, Verdict
 
 _ORDER: dict[Verdict, int] = {"pass": 0, "inconclusive": 1, "fail": 2}
 _FREEDOM = 4
@@ -98,6 +98,8 @@ class SpeedCriterion:
 
     def result(self, confidence: float, to_pass: float) -> CriterionResult:
         """Judge: fail at ``confidence``; pass at ``to_pass``, which takes other candidates into account."""
+        if failed := not_loaded(self.label, self.record.evidence):
+            return failed
         speedup, plain = self.at(to_pass), self.at(confidence)
         if speedup is None or plain is None:
             why = "; ".join(self.record.reasons) or "no ratio"
@@ -110,6 +112,12 @@ class SpeedCriterion:
             return CriterionResult("fail", f"{text}, at most {times(plain.high)}; {needed}")
         could = f"but it could be {times(speedup.low)} to {times(speedup.high)}{level}"
         return CriterionResult("inconclusive", f"{text}, {could}; {needed}")
+
+
+def not_loaded(label: str, evidence: Evidence) -> CriterionResult | None:
+    """Return the failure of a candidate that its engine refuses to load on a pool; None where it loads."""
+    why = evidence.not_loaded.get(label)
+    return None if why is None else CriterionResult("fail", f"cannot be loaded: {why}")
 
 
 CriterionGroup = Sequence[DropCriterion]

@@ -203,7 +203,12 @@ def _check_baseline(record: EvaluationRecord, needs_size: bool) -> None:
 
 def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
     record = measured.evaluation
-    rows = record.rows if record.decomposable else None
+    rows, absent = record.rows if record.decomposable else None, record.evidence.not_loaded
+    if any(_has_numbers(label, measured) or is_baseline(label) for label in absent):
+        raise DataError(
+            f"gate: pool {pool!r} has numbers of a model that was not loaded, or no baseline; evaluate again"
+        )
+    models = [model for model in models if model.label not in absent]
     sizes = {len(measured.outcomes.get(model.label, ())) for model in models}
     if len(sizes) > 1 or 0 in sizes or (rows is not None and sizes != {rows}):
         raise DataError(
@@ -220,6 +225,11 @@ def _check_outcomes(models: list[Model], pool: str, measured: Measured) -> None:
                 f"gate: the {record.metric} of {model.label} on pool {pool!r} is beyond the range that the "
                 f"metric declares, {list(record.score_range)}; correct the range and evaluate again"
             )
+
+
+def _has_numbers(label: str, measured: Measured) -> bool:
+    result = measured.evaluation.results.get(label)
+    return label in measured.outcomes or result is None or result.value is not None
 
 
 def _within(scored: Outcomes, record: EvaluationRecord) -> bool:

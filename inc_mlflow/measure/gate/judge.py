@@ -217,6 +217,7 @@ def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, 
     )
     slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
     reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
+    reasons = list(dict.fromkeys(reasons))  # each metric and the speed say that a model cannot be loaded
     return _OnPool(role, pool_result(measured, numbers, speedup, verdict), tuple(reasons))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.rows import Content
+from inc_mlflow.engines.engine import RunSettings
 from inc_mlflow.errors import ModelError
 from inc_mlflow.hardware import pools
 from inc_mlflow.hardware.gpu import gpu_of
@@ -26,6 +27,7 @@ from inc_mlflow.sources.framework_model import describe_framework
 from inc_mlflow.spec import Job, SourceSpec
 from inc_mlflow.spec.source import of_artifact
 from inc_mlflow.steps.data import open_data, open_rows
+from inc_mlflow.steps.measure.load_model import load_model
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
@@ -52,15 +54,18 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
 def benchmark_models(job: Job, models: list[Model], target: Path, explained: bool = False) -> BenchmarkRecord:
     """Time any models, one of them the baseline, in turns.
 
-    Raises HardwareError where the layout does not fit this machine, or the machine is not of the job's pool.
+    A candidate that its engine refuses to load here has no numbers. Raises HardwareError where the layout
+    does not fit this machine, or the machine is not of the job's pool.
     """
     pool, host = pools.proven_pool_for_speed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = plan_layout(job.layout, topology())
     batches, content = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder) / "batches.npz"
-        save_batches(rows, batches, open_rows(job)[1])
-        speeds = _measure(job, where)(job, where, models, rows)
+        rows, axes = Path(folder) / "batches.npz", open_rows(job)[1]
+        save_batches(rows, batches, axes)
+        not_loaded = _not_loaded(models, RunSettings(axes=axes))
+        able = [model for model in models if model.label not in not_loaded]
+        speeds = _measure(job, where)(job, where, able, rows)
     record = BenchmarkRecord(
         evidence=Evidence(
             pool=pool,
@@ -69,9 +74,14 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
             data_sha256=content.facts().sha256,
             models={model.label: model.sha256 for model in models},
             engines={model.label: model.engine for model in models},
+            not_loaded=not_loaded,
         ),
         valid=not speeds.reasons,
-        reasons=(*speeds.reasons, *speeds.left_out),
+        reasons=(
+            *speeds.reasons,
+            *speeds.left_out,
+            *(f"{label} cannot be loaded: {why}" for label, why in not_loaded.items()),
+        ),
         layout=where.layout,
         clock=speeds.clock,
         conditions=speeds.conditions,
@@ -87,6 +97,15 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
     return record.model_copy(
         update={"latencies_sha256": save_raw(target / LATENCIES, record, speeds.latencies)}
     )
+
+
+def _not_loaded(models: Sequence[Model], settings: RunSettings) -> dict[str, str]:
+    """Return label -> why, of candidates that their engine refuses to load here; one is in memory at a time.
+
+    Baselines and source are left to the instances that time them, whose error ends the benchmark.
+    """
+    candidates = [model for model in models if model.label != SOURCE and not is_baseline(model.label)]
+    return {model.label: why for model in candidates if isinstance(why := load_model(model, settings), str)}
 
 
 def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Path], Speeds]:

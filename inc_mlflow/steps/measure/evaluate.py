@@ -42,10 +42,10 @@ from inc_mlflow.records import (
 )
 from inc_mlflow.records.measurements import CONSTANT, GROUPS, FurtherResults, joined_by_metric
 from inc_mlflow.records.sealed_arrays import save_raw
-from inc_mlflow.registry.engines import ENGINES
 from inc_mlflow.spec import Job
 from inc_mlflow.steps.data import open_rows
 from inc_mlflow.steps.measure.emulate import evaluate_emulated
+from inc_mlflow.steps.measure.load_model import load_model
 from inc_mlflow.steps.measure.models import models_under_test
 from inc_mlflow.steps.step import step
 
@@ -104,13 +104,15 @@ def run_models(
 ) -> ShardRun:
     """Run all models on the batches of a shard, in the layout's batch size.
 
-    Raises HardwareError where this machine is not of the job's pool, ModelError where a model does not run.
+    A candidate that its engine refuses to load here has no results. Raises HardwareError where this machine
+    is not of the job's pool, ModelError where a loaded model does not run, or a baseline is not loaded.
     """
     pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     data, axes = open_rows(job)
     settings = RunSettings(device=provider, axes=axes)
-    runners = {model.label: ENGINES.get(model.engine).load(Path(model.path), settings) for model in models}
+    loaded = {model.label: load_model(model, settings) for model in models}
+    runners = {label: one for label, one in loaded.items() if not isinstance(one, str)}
     check_outputs(runners)
     outputs = list(runners[BASELINE].outputs)
     metrics = resolve_metrics(job.spec, job.root, outputs)
@@ -134,6 +136,7 @@ def run_models(
             models=digests,
             engines=engines,
             precisions={model.label: model.precision for model in models if model.precision != INT8},
+            not_loaded={label: one for label, one in loaded.items() if isinstance(one, str)},
         ),
         split=split,
         metric=metric.name,
@@ -159,8 +162,8 @@ def score_and_record(
     target: Path,
 ) -> EvaluationRecord:
     """Score the reduced rows of all models, write the outcomes, and return the record."""
-    groups = of_rows.get(GROUPS)
-    first, *others = [_score(metric, reduced[metric.name], sizes, groups) for metric in metrics]
+    groups, absent = of_rows.get(GROUPS), _not_loaded(about.evidence, sizes)
+    first, *others = [_score(metric, reduced[metric.name], sizes, groups, absent) for metric in metrics]
     record = EvaluationRecord(
         **dict(about),
         **dict(first.found),
@@ -180,15 +183,26 @@ class _Scored:
     arrays: Arrays
 
 
+def _not_loaded(evidence: Evidence, sizes: Mapping[str, int]) -> dict[str, Evaluated]:
+    return {
+        label: Evaluated(value=None, reason=why, size_bytes=sizes[label])
+        for label, why in evidence.not_loaded.items()
+    }
+
+
 def _score(
-    metric: Metric, reduced: Mapping[str, Arrays], sizes: Mapping[str, int], groups: np.ndarray | None
+    metric: Metric,
+    reduced: Mapping[str, Arrays],
+    sizes: Mapping[str, int],
+    groups: np.ndarray | None,
+    absent: dict[str, Evaluated],
 ) -> _Scored:
     scoring = scoring_of(metric)
     models = {label: kept for label, kept in reduced.items() if label != OPTIONAL}
     outcomes = outcomes_of(models, BASELINE, scoring, len(usable_cores()), _shown, groups)
     constant = plain_outcomes(reduced.get(OPTIONAL), reduced[BASELINE], scoring)
     found = FurtherResults(
-        results={label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()},
+        results={label: _evaluated(scores, sizes[label]) for label, scores in outcomes.items()} | absent,
         constant_score=constant and constant.value,
         hangs_on=effective_rows_of(metric, reduced[BASELINE], groups),
     )

@@ -76,13 +76,15 @@ def benchmark_two(
     """Time two models against each other; ``tell`` is called with the plan first.
 
     Without ``baseline`` it is the job's. Record and latencies go to ``target``, also where the benchmark is
-    not valid; the result has no numbers then.
+    not valid; the result has no numbers then. Raises ModelError where the candidate cannot be loaded.
     """
     start = time.monotonic()
     with _both_models(job, baseline, candidate) as models, _folder(target, LATENCIES) as folder:
         tell(plan_layout(job.layout, topology()).text())
         result = benchmark_models(job, models, folder)
         _save(result, folder, start)
+    if why := result.evidence.not_loaded.get(CANDIDATE):
+        raise ModelError(f"{candidate}: {why}")
     speeds = {
         label: result.models[label].model_dump() if result.valid else None for label in (BASELINE, CANDIDATE)
     }

@@ -107,7 +107,10 @@ def _plan_measured(job: Job, gate: GateSpec, candidate: Path, rows: int, candida
 def _by_outcomes(candidate: Path, tuned: Measured, gate: GateSpec, rows: int, candidates: int) -> str:
     pair = pair_outcomes(CANDIDATE, tuned)
     if pair is None:
-        raise DataError(f"{candidate}: {tuned.evaluation.metric} is no number on tuning; check the model")
+        why = tuned.evaluation.results[CANDIDATE].reason
+        raise DataError(
+            f"{candidate}: {tuned.evaluation.metric} is no number on tuning: {why}; check the model"
+        )
     if pair.binary and pair.higher_is_better:
         _, lost, gained, count = pair.counts
         return split_power(rows, gate, candidates, ((lost + gained) / count,), pair.baseline.value)

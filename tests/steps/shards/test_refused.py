@@ -139,6 +139,13 @@ def test_shards_of_other_kinds_of_hosts_are_refused(good, shards, kind, fact):
     refused(good, shards, kind, [1, 2], "^merge: shards 1/2 and 2/2 differ in kind of host; ")
 
 
+def test_shards_that_loaded_other_models_are_refused(good, shards):
+    fields = json.loads((shards / "evaluation" / "2" / RECORD).read_text())
+    absent = {"not_loaded": {"static": "no instructions"}}
+    change(shards / "evaluation" / "2", evidence=fields["evidence"] | absent)
+    refused(good, shards, "evaluation", [1, 2], "^merge: shards 1/2 and 2/2 differ in models; evaluate")
+
+
 def test_shards_that_all_belong_to_another_job_are_refused(good, make, shards):
     for job in (make(metric="top1"), make(metric=WHOLE_SPLIT, batch=5)):
         other = SimpleNamespace(job=job)
