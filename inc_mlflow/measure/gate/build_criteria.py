@@ -51,10 +51,8 @@ def _of_metric(label: str, measured: Measured, gate: GateSpec) -> MetricCriteria
     metric, pair = measured.evaluation.metric, pair_outcomes(label, measured)
     if pair is None:
         reason = measured.evaluation.results[label].reason
-        told = not_loaded(label, measured.evaluation.evidence) or CriterionResult(
-            "fail", f"{metric} is no number: {reason}"
-        )
-        return MetricCriteria(metric, [], told)
+        missing = CriterionResult("fail", f"{metric} is no number: {reason}")
+        return MetricCriteria(metric, [], not_loaded(label, measured.evaluation.evidence) or missing)
     groups: list[CriterionGroup] = [[criterion] for criterion in _overall(pair, measured, gate)]
     if gate.max_class_drop is not None:
         groups.append(_by_class(pair, measured, gate))

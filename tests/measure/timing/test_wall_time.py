@@ -85,7 +85,8 @@ def test_a_candidate_that_cannot_keep_up_has_no_ratio_and_the_others_have_theirs
         "rate below 75"
     ]
     assert (speeds.conditions.plan, speeds.conditions.rate) == (PLAN, 100.0)
-    record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out))
+    evidence = SimpleNamespace(not_loaded={})
+    record = SimpleNamespace(valid=True, speedup={}, reasons=tuple(speeds.left_out), evidence=evidence)
     result = SpeedCriterion("slow", record, 1.0).result(0.95, 0.95)
     assert result.verdict == "inconclusive"
     assert "slow cannot keep up" in result.reason
