@@ -5,11 +5,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from inc_mlflow.errors import DataError, IncError
+from inc_mlflow.errors import IncError
 from inc_mlflow.remote.address import Address
-from inc_mlflow.remote.stores import Store, open_store
+from inc_mlflow.remote.below import fetch_below
+from inc_mlflow.remote.stores import open_store
 
 SECONDS = 5.0
 """Between two looks at the folder: what a kill can lose beside what was not written yet."""
@@ -48,7 +49,7 @@ class _Mirror:
         """Copy what the store has; nothing where one of the files cannot be read."""
         with tempfile.TemporaryDirectory() as scratch:
             try:
-                fetched = _fetched(open_store(self._address), self._address, Path(scratch))
+                fetched = fetch_below(self._address, Path(scratch))
             except IncError as error:
                 self._refuse(error)
                 return
@@ -83,17 +84,6 @@ class _Mirror:
         if not self._refused:
             self._notify(f"{error}; training goes on, but after a kill it may begin again")
         self._refused = True
-
-
-def _fetched(store: Store, address: Address, folder: Path) -> list[Path]:
-    """Copy all files below an address into a folder; raise DataError for a name that leads out of it."""
-    names = {key: PurePosixPath(key).relative_to(address.key) for key in store.below(address)}
-    if wrong := next((key for key, name in names.items() if ".." in name.parts), None):
-        raise DataError(f"{address}: {wrong!r} leads out of the folder; remove it")
-    for name in names.values():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    store.download({address.child(str(name)): folder / name for name in names.values()})
-    return [Path(name) for name in names.values()]
 
 
 def _snapshot(folder: Path, known: dict[Path, tuple[int, int]], scratch: Path) -> dict[Path, tuple[int, int]]:

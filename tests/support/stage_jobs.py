@@ -7,6 +7,19 @@ import numpy as np
 
 from tests.support.small_modules import CODE, pictures
 
+HEAD = """
+version: 1
+name: a
+model: {torch: "modules.py:cnn", weights: w.safetensors}
+data:
+  training: {path: rows.npz, stop: 192}
+  calibration: {path: rows.npz, stop: 32}
+  tuning: {path: rows.npz, start: 192, stop: 256}
+  validation: {path: rows.npz, start: 256}
+metric: top1
+"""
+"""A job of 400 rows without its training and recipes."""
+
 
 def write_stage_job(folder: Path, job: str) -> Path:
     """Write module, weights, 400 rows and the job's text; return its path."""

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from inc_mlflow.remote import Address, is_remote, open_store
+from inc_mlflow.remote import Address, fetch_below, is_remote, open_store
 
 GIVEN, MADE = "given", "made"
 
@@ -37,15 +37,8 @@ class Exchange:
 
     def fetch(self, name: str) -> None:
         """Get what others have sent of it; raise DataError or StateError where the store does not give it."""
-        if self._address is None:
-            return
-        place = self._address.child(name)
-        store, copies = open_store(place), {}
-        for key in store.below(place):
-            file = self.folder / name / key.removeprefix(place.key).lstrip("/")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            copies[Address(place.scheme, place.bucket, key)] = file
-        store.download(copies)
+        if self._address is not None:
+            fetch_below(self._address.child(name), self.folder / name)
 
 
 def _send(source: Path, place: Address) -> None:

@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field
 from inc_mlflow.files import canonical_json
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
 from inc_mlflow.sources.pytorch.options import TorchModel
-from inc_mlflow.spec.recipes import Recipe
 from inc_mlflow.spec.source import SourceSpec
+from inc_mlflow.training.stage_recipe import StageRecipe
 
 
 def _written_out(given: Any) -> Any:
@@ -20,7 +20,7 @@ def _written_out(given: Any) -> Any:
 _OtherModel = Annotated[TorchModel, BeforeValidator(_written_out, json_schema_input_type=str | TorchModel)]
 
 
-class Distill(Recipe):
+class Distill(StageRecipe):
     """A student learns from a teacher and from labels; what it becomes is a new source.
 
     Who is not named is the job's model: with a student of another architecture the model teaches, with a
@@ -83,16 +83,6 @@ class Distill(Recipe):
         return " ".join([self.method, *student, *teacher, *alone, *softness, *weight, *layers])
 
     @property
-    def trains(self) -> bool:
-        """It needs training rows, and tuning rows to choose an epoch by."""
-        return True
-
-    @property
-    def changes_module(self) -> bool:
-        """What it leaves is a module."""
-        return True
-
-    @property
     def begins_anew(self) -> bool:
         """A student of its own knows nothing of the model before it."""
         return self.student is not None
@@ -102,8 +92,3 @@ class Distill(Recipe):
         """Student and teacher where they are named."""
         named = {"student": self.student, "teacher": self.teacher}
         return {field: model for field, model in named.items() if model is not None}
-
-    @property
-    def stages(self) -> tuple[Recipe, ...]:
-        """In a chain it is one."""
-        return (self,)

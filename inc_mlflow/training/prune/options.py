@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from inc_mlflow.formatting import percent
 from inc_mlflow.registry.engines import DEFAULT_ENGINE
-from inc_mlflow.spec.recipes import Recipe
 from inc_mlflow.spec.spec_model import SpecModel
+from inc_mlflow.training.stage_recipe import StageRecipe
 
 WeightScore = Literal["magnitude", "snip_momentum", "gradient", "group_lasso"]
 Pattern = Literal["unstructured", "4x1", "2x1", "2:4", "1:2", "channel", "head"]
@@ -34,7 +34,7 @@ class AttentionNames(SpecModel):
     ] = None
 
 
-class Prune(Recipe):
+class Prune(StageRecipe):
     """Prunes a module and trains it; what it makes is a new source."""
 
     engine: str = DEFAULT_ENGINE
@@ -134,18 +134,3 @@ class Prune(Recipe):
     def is_balanced(self) -> bool:
         """Whether each layer loses the same share."""
         return self.pattern in REMOVED if self.balanced is None else self.balanced
-
-    @property
-    def trains(self) -> bool:
-        """It needs training rows, and tuning rows to choose an epoch by."""
-        return True
-
-    @property
-    def changes_module(self) -> bool:
-        """It works on the source's module."""
-        return True
-
-    @property
-    def stages(self) -> tuple[Recipe, ...]:
-        """In a chain it is one."""
-        return (self,)

@@ -15,7 +15,7 @@ from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
 from tests.steps.compress.test_train import STEPS
-from tests.support.stage_jobs import write_stage_job
+from tests.support.stage_jobs import HEAD, write_stage_job
 
 pytest.importorskip("torch")
 STUDENT = """
@@ -29,22 +29,15 @@ def small():
     )
     return module, {"input": torch.zeros(2, 1, 8, 8)}
 """
-JOB = """
-version: 1
-name: a
-model: {torch: "modules.py:cnn", weights: w.safetensors}
-data:
-  training: {path: rows.npz, stop: 192}
-  calibration: {path: rows.npz, stop: 32}
-  tuning: {path: rows.npz, start: 192, stop: 256}
-  validation: {path: rows.npz, start: 256}
-metric: top1
-training: {epochs: 4, batch: 16, learning_rate: 0.01, checkpoint: 3}
+JOB = (
+    HEAD
+    + """training: {epochs: 4, batch: 16, learning_rate: 0.01, checkpoint: 3}
 recipes:
 - {method: static}
 - [{method: distill, student: "student.py:small", layers: {"0": "0"}}, {method: static}]
 - [{method: prune, pattern: channel, sparsity: 0.5}, {method: distill}, {method: static}]
 """
+)
 
 
 @pytest.fixture

@@ -15,25 +15,18 @@ from inc_mlflow.steps.compress.train import train
 from inc_mlflow.steps.prepare.calibrate import calibrate
 from inc_mlflow.steps.prepare.import_model import import_model
 from inc_mlflow.steps.step import STATE
-from tests.support.stage_jobs import write_stage_job
+from tests.support.stage_jobs import HEAD, write_stage_job
 
 pytest.importorskip("torch")
-JOB = """
-version: 1
-name: a
-model: {torch: "modules.py:cnn", weights: w.safetensors}
-data:
-  training: {path: rows.npz, stop: 192}
-  calibration: {path: rows.npz, stop: 32}
-  tuning: {path: rows.npz, start: 192, stop: 256}
-  validation: {path: rows.npz, start: 256}
-metric: top1
-training: {epochs: 2, batch: 16, learning_rate: 0.005, checkpoint: 3}
+JOB = (
+    HEAD
+    + """training: {epochs: 2, batch: 16, learning_rate: 0.005, checkpoint: 3}
 recipes:
 - {method: static}
 - [{method: prune, pattern: channel, sparsity: 0.5}, {method: static}]
 - [{method: prune, pattern: channel, sparsity: 0.5}, {method: prune, pattern: 4x1, sparsity: 0.5}]
 """
+)
 STEPS = """
 import sys
 from pathlib import Path
