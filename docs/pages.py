@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BESIDE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "k8s/README.md": "k8s.md"}
 """File of the repository -> page of the site."""
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_BLOCK = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 _PICTURE = re.compile(r"(!\[[^\]]*\])\(docs/([^)\s]+)\)")
 
 
@@ -39,4 +40,6 @@ def with_links(markdown: str, source: str) -> str:
         target = BESIDE.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
         return f"[{text}]({target}{anchor})" if target else text
 
-    return _LINK.sub(link, _PICTURE.sub(r"\1(\2)", markdown))
+    parts = _BLOCK.split(markdown)  # every second one is a block of code, which stays as it is
+    parts[::2] = (_LINK.sub(link, _PICTURE.sub(r"\1(\2)", part)) for part in parts[::2])
+    return "".join(parts)

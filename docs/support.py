@@ -3,7 +3,6 @@
 `make docs` writes it to support.md.
 """
 
-from inc_mlflow.errors import MissingExtraError
 from inc_mlflow.registry.engines import ENGINES, PARTS, EngineEntry
 from inc_mlflow.registry.methods import METHODS, sources_of
 from inc_mlflow.registry.sources import SOURCES
@@ -49,9 +48,10 @@ def takes(engine: str, method: str, kind: str) -> bool:
 
 def is_opened(engine: str, kind: str) -> bool:
     """Tell whether an engine takes what becomes of a kind of source: ONNX where a framework made it."""
+    engine_of_it = ENGINES.get(engine)  # not inside: a package that is missing here is no answer
     try:
-        ENGINES.get(engine).check_source(CONVERTED if kind in SOURCES else f"model.{kind}")
-    except (MissingExtraError, ValueError):
+        engine_of_it.check_source(CONVERTED if kind in SOURCES else f"model.{kind}")
+    except ValueError:
         return False
     return True
 

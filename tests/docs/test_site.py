@@ -70,6 +70,7 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path):
         ("[a](../CONTRIBUTING.md#add-a-metric)", "docs/job.md", "[a](contributing.md#add-a-metric)"),
         ("[a](../docs/pools.md)", "k8s/README.md", "[a](pools.md)"),
         ("[train.py](../examples/digits/train.py)", "docs/sources.md", "train.py"),
+        ("```python\nf[0](x)\n```", "docs/job.md", "```python\nf[0](x)\n```"),
         ("[a](#below) [b](https://example.org/x)", "docs/job.md", "[a](#below) [b](https://example.org/x)"),
     ],
 )
