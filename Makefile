@@ -75,11 +75,13 @@ image-push: $(BASE)  ## all images for all machines to REGISTRY; images.lock and
 	REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$(REVISION) docker buildx bake --push --metadata-file dist/images.json
 	$(BIN)/python k8s/images/lock.py dist/images.json
 
-docs: $(BASE)  ## generated files: the job's schema, the command-line reference, the tables of metrics and of what works with what, component.yaml files
+docs: $(BASE)  ## generated files: the job's schema and fields, commands, metrics, what works with what, components
 	$(BIN)/inc-mlflow schema > examples/job.schema.json
 	$(BIN)/python docs/reference.py > docs/reference.md
 	$(BIN)/python docs/metrics.py > docs/metrics.md
 	$(BIN)/python docs/support.py > docs/support.md
+	$(BIN)/python docs/fields.py > docs/fields.md
+	$(BIN)/python docs/tasks.py > docs/tasks.md
 	$(BIN)/python docs/components.py components/yaml
 
 clean:
