@@ -12,7 +12,7 @@ HEAD = """# Components
 
 Made from the components themselves by `make docs`; do not edit. Each is a task of Kubeflow Pipelines, and a
 file in `components/yaml` for pipelines of your own; [the pipelines](pipelines.md) connect them. Records go as
-artifacts from one task to the next; `job` is the whole job as one line of JSON, `root` the place of its files.
+artifacts from one task to the next; `job` is the whole job as one line of JSON, `root` where its files are.
 """
 
 
