@@ -77,6 +77,7 @@ def test_every_block_is_saved_typed_or_shown():
     assert kinds.count("console") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_reaches_a_champion_and_takes_it_back(tmp_path):
     """All but the installation and the server, whose page is on one port for all."""
     for name, text in files().items():
