@@ -11,7 +11,7 @@ TF_TESTS := tests/sources tests/real/test_tensorflow.py --ignore tests/sources/p
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: setup demo test test-long lint check compile image image-push docs schema clean
+.PHONY: setup demo test test-long lint site check compile image image-push docs schema clean
 
 setup: $(BASE)  ## what `inc-mlflow` needs, in .venv
 
@@ -53,7 +53,10 @@ lint: $(DEV)
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/python tests/licences.py
 
-check: lint test  ## what CI runs
+site: $(DEV)  ## the documentation, in dist/site; a broken link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+check: lint site test  ## what CI runs
 
 compile: $(BASE)  ## the example's Kubeflow package, in dist/
 	mkdir -p dist
@@ -72,10 +75,13 @@ image-push: $(BASE)  ## all images for all machines to REGISTRY; images.lock and
 	REGISTRY=$(REGISTRY) VERSION=$(VERSION) REVISION=$(REVISION) docker buildx bake --push --metadata-file dist/images.json
 	$(BIN)/python k8s/images/lock.py dist/images.json
 
-docs: $(BASE)  ## generated files: the job's schema, the command-line reference, the table of metrics, component.yaml files
+docs: $(BASE)  ## generated files: the job's schema and fields, commands, metrics, what works with what, components
 	$(BIN)/inc-mlflow schema > examples/job.schema.json
 	$(BIN)/python docs/reference.py > docs/reference.md
 	$(BIN)/python docs/metrics.py > docs/metrics.md
+	$(BIN)/python docs/support.py > docs/support.md
+	$(BIN)/python docs/fields.py > docs/fields.md
+	$(BIN)/python docs/tasks.py > docs/tasks.md
 	$(BIN)/python docs/components.py components/yaml
 
 clean:

@@ -21,7 +21,7 @@ def test_the_schema_of_the_examples_is_the_programs():
     assert json.loads((ROOT / "examples" / "job.schema.json").read_text()) == JobSpec.model_json_schema()
 
 
-@pytest.mark.parametrize("name", ["reference", "metrics"])
+@pytest.mark.parametrize("name", ["fields", "metrics", "reference", "support", "tasks"])
 def test_a_page_that_is_generated_is_current(name):
     made = subprocess.run(
         [sys.executable, ROOT / "docs" / f"{name}.py"], capture_output=True, text=True, check=True
