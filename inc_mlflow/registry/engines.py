@@ -27,6 +27,8 @@ class EngineEntry(Entry):
     """Kinds of models that it takes as they are, without a framework -> summary."""
     image: str | None = None
     """The image, in images.lock, of all tasks of a job that names it; None for that of their pools."""
+    serving: str | None = None
+    """How a program loads its models, in one line; None where MLflow's own flavour does."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -45,6 +47,8 @@ ENGINES: "Registry[Engine]" = Registry(
             needs=("openvino",),
             packages=("openvino",),
             image="openvino",
+            serving="openvino.Core().compile_model of model.openvino/model.xml on CPU, with "
+            "INFERENCE_PRECISION_HINT f32, for a candidate of bf16 bf16",
         ),
         PARTS: EngineEntry(
             "inc_mlflow.engines.parts.engine:ENGINE",
@@ -59,6 +63,12 @@ def engine_packages() -> tuple[str, ...]:
     entries = (ENGINES.entry(name) for name in ENGINES)
     found = (name for one in entries if isinstance(one, EngineEntry) for name in one.packages)
     return tuple(dict.fromkeys(found))
+
+
+def serving_of(engine: str) -> str | None:
+    """Return how a program loads an engine's models; None where MLflow's own flavour does."""
+    entry = ENGINES.entry(engine)
+    return entry.serving if isinstance(entry, EngineEntry) else None
 
 
 def image_of_engines(engines: Iterable[str]) -> str | None:
