@@ -29,6 +29,11 @@ from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
 from inc_mlflow.steps.compress.recorded_plan import RecordedPlan
+from inc_mlflow.steps.compress.search_precisions import (
+    not_allowed_note,
+    promotable,
+    try_other_precisions,
+)
 from inc_mlflow.steps.compress.search_training import trains_in_search
 from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
@@ -74,10 +79,12 @@ class SearchResult:
     """What the engine's plan says of the best candidate, or why there is none to find."""
     trained: str | None
     """Why nothing was trained, or not for long; None where there is nothing to say."""
+    not_allowed: str | None = None
+    """What is faster and no INT8, where the gate does not allow it."""
 
     def notes(self) -> tuple[str, ...]:
         """Return what a verdict on the candidates should say too."""
-        return tuple(filter(None, (self.ended, self.planned, self.trained)))
+        return tuple(filter(None, (self.ended, self.planned, self.trained, self.not_allowed)))
 
     def rejected(self) -> list[RejectedRecipe]:
         """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
@@ -122,7 +129,8 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with progress.overall(runner.progress) as runner.show:
         ended = not _finish(job, baseline.engine.name, space, runner, budget)
-    chosen = [] if nothing_gains(job, runner.planned.plan, runner.trials) else shortlist(runner.trials)
+    allowed = promotable(runner.trials, job.spec.gate)
+    chosen = [] if nothing_gains(job, runner.planned.plan, allowed) else shortlist(allowed)
     for trial in chosen:
         runner.restore(trial)
     return SearchResult(
@@ -134,6 +142,7 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         engine=baseline.engine.name,
         planned=_planned(runner.planned, chosen),
         trained=runner.training.note,
+        not_allowed=not_allowed_note(runner.trials, job.spec.gate),
         ended=_ended(budget.limit, len(runner.trials)) if ended else None,
     )
 
@@ -146,13 +155,16 @@ def _finish(job: Job, engine: str, space: SearchSpace, runner: TrialRunner, budg
     everywhere = bool(job.spec.emulated)
     trains = trains_in_search(job, engine)
     budget.share = _BEFORE_TRAINING if trains else _EXPLORING
-    explored = _finishes(lambda: explore_with_plan(space, runner))
+    tried = _finishes(lambda: try_other_precisions(space, runner, job.spec.gate, allowed=True))
+    explored = _finishes(lambda: explore_with_plan(space, runner)) and tried
     budget.share = _EXPLORING
     if trains:
         _finishes(lambda: train(space, runner, everywhere))
         explored = explored or _finishes(lambda: explore_with_plan(space, runner))
     budget.share = 1.0
-    return _finishes(lambda: protect(space, runner, everywhere)) and explored
+    protected = _finishes(lambda: protect(space, runner, everywhere))
+    _finishes(lambda: try_other_precisions(space, runner, job.spec.gate, allowed=False))
+    return protected and explored
 
 
 def nothing_gains(job: Job, plan: RecipePlan | None, trials: Sequence[Trial]) -> bool:
