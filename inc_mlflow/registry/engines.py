@@ -18,6 +18,16 @@ PARTS = "parts"
 
 
 @dataclass(frozen=True)
+class ServedAs:
+    """What servers do with an engine's models."""
+
+    files: str
+    """Name of the format of its files, as servers call it."""
+    triton: str = ""
+    """Triton's backend for them; empty where none runs them as they were measured."""
+
+
+@dataclass(frozen=True)
 class EngineEntry(Entry):
     """One engine."""
 
@@ -27,6 +37,8 @@ class EngineEntry(Entry):
     """Kinds of models that it takes as they are, without a framework -> summary."""
     image: str | None = None
     """The image, in images.lock, of all tasks of a job that names it; None for that of their pools."""
+    served: ServedAs | None = None
+    """None where only this package can run its models."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -36,6 +48,7 @@ ENGINES: "Registry[Engine]" = Registry(
             "inc_mlflow.engines.onnxruntime.engine:ENGINE",
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
+            served=ServedAs("onnx", triton=DEFAULT_ENGINE),
             own_sources={"onnx": "ONNX: an .onnx file, here or at s3://; its path alone"},
         ),
         "openvino": EngineEntry(
@@ -45,6 +58,7 @@ ENGINES: "Registry[Engine]" = Registry(
             needs=("openvino",),
             packages=("openvino",),
             image="openvino",
+            served=ServedAs("openvino"),
         ),
         PARTS: EngineEntry(
             "inc_mlflow.engines.parts.engine:ENGINE",
@@ -59,6 +73,12 @@ def engine_packages() -> tuple[str, ...]:
     entries = (ENGINES.entry(name) for name in ENGINES)
     found = (name for one in entries if isinstance(one, EngineEntry) for name in one.packages)
     return tuple(dict.fromkeys(found))
+
+
+def served_as(engine: str) -> ServedAs | None:
+    """Return what servers do with an engine's models; None where only this package can run them."""
+    entry = ENGINES.entry(engine)
+    return entry.served if isinstance(entry, EngineEntry) else None
 
 
 def image_of_engines(engines: Iterable[str]) -> str | None:
