@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inc_mlflow.cli.app import EXIT, JSON, PROMOTE, app, emit
+from inc_mlflow.cli.ci_files import JUnit, Summary, remove_ci_files, write_ci_files
 from inc_mlflow.errors import SpecError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def gate(
             min=0, max=1, help="With --plan: share of rows that change; 0.01 and 0.04 if not given."
         ),
     ] = None,
+    summary: Summary = None,
+    junit: JUnit = None,
     as_json: JSON = False,
 ) -> None:
     """Judge records of any number of pools, or say what a split can decide.
@@ -54,9 +57,10 @@ def gate(
     """
     from inc_mlflow.spec import GateSpec, PolicySpec
 
+    remove_ci_files(summary, junit)
     limits = PolicySpec.load(policy).limits if policy else None
     if plan:
-        _check_plan(records, job, rows, candidate, disagreement)
+        _check_plan(records, job, rows, candidate, disagreement, ci=bool(summary or junit))
         emit(_planned(limits, job, candidate, rows, disagreement), as_json)
         return
     _check_judge(
@@ -65,13 +69,18 @@ def gate(
     from inc_mlflow.steps.standalone.gate import judge_records
 
     result = judge_records(records or [], limits or GateSpec())
+    write_ci_files("gate", result, summary, junit)
+    _show(result, as_json)
+    raise typer.Exit(EXIT[result["verdict"]])
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(result, as_json)
-    else:
-        from inc_mlflow.reports.table import print_judgement
+        return
+    from inc_mlflow.reports.table import print_judgement
 
-        print_judgement(result)
-    raise typer.Exit(EXIT[result["verdict"]])
+    print_judgement(result)
 
 
 def _planned(
@@ -95,7 +104,10 @@ def _check_plan(
     rows: int | None,
     candidate: Path | None,
     disagreement: float | None,
+    ci: bool,
 ) -> None:
+    if ci:
+        raise SpecError("--summary, --junit: are for a judgement; a plan has none")
     if records:
         raise SpecError("--plan: looks ahead and takes no records; give --job or --rows")
     if (job is None) == (rows is None):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from inc_mlflow.cli.app import EXIT, JSON, START, app, emit, say
+from inc_mlflow.cli.ci_files import JUnit, Summary, remove_ci_files, write_ci_files
 from inc_mlflow.pipelines import SHARDS
 
 Shards = Annotated[int, typer.Option(min=1, help="Parts that the pipeline `sharded` splits the rows into.")]
@@ -41,6 +42,8 @@ def run(
             help="Show what steps and Kubeflow's runner print; else it is in kfp.log in the state folder.",
         ),
     ] = False,
+    summary: Summary = None,
+    junit: JUnit = None,
     as_json: JSON = False,
 ) -> None:
     """Quantise, measure, judge and promote a model: the whole job.
@@ -55,8 +58,11 @@ def run(
     from inc_mlflow.pipelines.run import run_job
     from inc_mlflow.spec import Job
 
-    finished = run_job(Job.load(job, placement), fresh, say, pipeline, shards, verbose)
+    remove_ci_files(summary, junit)
+    loaded = Job.load(job, placement)
+    finished = run_job(loaded, fresh, say, pipeline, shards, verbose)
     result = finished.result
+    write_ci_files(loaded.spec.name, result, summary, junit)
     if as_json:
         emit(result, as_json)
     else:

@@ -18,6 +18,16 @@ PARTS = "parts"
 
 
 @dataclass(frozen=True)
+class ServedAs:
+    """What servers do with an engine's models."""
+
+    files: str
+    """Name of the format of its files, as servers call it."""
+    triton: str = ""
+    """Triton's backend for them; empty where none runs them as they were measured."""
+
+
+@dataclass(frozen=True)
 class EngineEntry(Entry):
     """One engine."""
 
@@ -27,8 +37,10 @@ class EngineEntry(Entry):
     """Kinds of models that it takes as they are, without a framework -> summary."""
     image: str | None = None
     """The image, in images.lock, of all tasks of a job that names it; None for that of their pools."""
-    serving: str | None = None
+    loaded_by: str | None = None
     """How a program loads its models, in one line; None where MLflow's own flavour does."""
+    served: ServedAs | None = None
+    """None where only this package can run its models."""
 
 
 ENGINES: "Registry[Engine]" = Registry(
@@ -38,6 +50,7 @@ ENGINES: "Registry[Engine]" = Registry(
             "inc_mlflow.engines.onnxruntime.engine:ENGINE",
             "ONNX Runtime: quantises ONNX files, runs them on CPUs and NVIDIA GPUs",
             packages=("onnx", "onnxruntime", "onnxruntime-gpu"),
+            served=ServedAs("onnx", triton=DEFAULT_ENGINE),
             own_sources={"onnx": "ONNX: an .onnx file, here or at s3://; its path alone"},
         ),
         "openvino": EngineEntry(
@@ -47,8 +60,9 @@ ENGINES: "Registry[Engine]" = Registry(
             needs=("openvino",),
             packages=("openvino",),
             image="openvino",
-            serving="openvino.Core().compile_model of model.openvino/model.xml on CPU, with "
+            loaded_by="openvino.Core().compile_model of model.openvino/model.xml on CPU, with "
             "INFERENCE_PRECISION_HINT f32, for a candidate of bf16 bf16",
+            served=ServedAs("openvino"),
         ),
         PARTS: EngineEntry(
             "inc_mlflow.engines.parts.engine:ENGINE",
@@ -65,10 +79,16 @@ def engine_packages() -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def serving_of(engine: str) -> str | None:
+def loaded_by(engine: str) -> str | None:
     """Return how a program loads an engine's models; None where MLflow's own flavour does."""
     entry = ENGINES.entry(engine)
-    return entry.serving if isinstance(entry, EngineEntry) else None
+    return entry.loaded_by if isinstance(entry, EngineEntry) else None
+
+
+def served_as(engine: str) -> ServedAs | None:
+    """Return what servers do with an engine's models; None where only this package can run them."""
+    entry = ENGINES.entry(engine)
+    return entry.served if isinstance(entry, EngineEntry) else None
 
 
 def image_of_engines(engines: Iterable[str]) -> str | None:

@@ -24,7 +24,18 @@ COMMANDS = [
     "benchmark",
     "probe",
 ]
-COMMANDS += ["search", "saturation", "gate", "promote", "best", "history", "rollback", "unblock", "freeze"]
+COMMANDS += [
+    "search",
+    "saturation",
+    "gate",
+    "promote",
+    "best",
+    "export",
+    "history",
+    "rollback",
+    "unblock",
+    "freeze",
+]
 COMMANDS += ["unfreeze", "verify", "approve", "reject", "compile", "submit", "wait", "pools"]
 RECIPES = [
     {"method": "static"},

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -210,6 +211,18 @@ def test_a_policy_decides(state, call, tmp_path):
     code, out, _ = call("gate", state, "--policy", policy)
     assert code == 0
     assert "top1 of class " in out
+
+
+def test_ci_sees_a_gate_that_fails_and_no_older_verdict(state, call, tmp_path):
+    policy, summary, junit = (tmp_path / name for name in ("policy.yaml", "summary.md", "junit.xml"))
+    policy.write_text("version: 1\nmin_speedup: 100\n")
+    files = ("--summary", summary, "--junit", junit)
+    assert call("gate", state, "--policy", policy, *files)[0] == 3
+    assert "needed is 100.00x" in summary.read_text()
+    assert "needed is 100.00x" in ElementTree.parse(junit).find(".//testcase[@name='verdict']/failure").text
+    assert call("gate", tmp_path / "away", *files)[0] == 2
+    assert not summary.exists()
+    assert not junit.exists()
 
 
 def test_a_job_may_name_a_policy_file_and_a_wrong_one_is_refused(work, refused):

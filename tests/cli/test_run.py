@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from inc_mlflow.spec import Job
 from tests.support.report_pages import ReadPage, numbers_in
 
 pytestmark = pytest.mark.slow
@@ -37,7 +39,8 @@ LABELS = {
 def finished(tmp_path_factory, make_work, run_program):
     """The directory of a job that has run, and what its process said."""
     work = make_work(tmp_path_factory.mktemp("finished") / "job")
-    return work, run_program("run", work.job, "--json")
+    ci = ("--summary", work.folder / "summary.md", "--junit", work.folder / "junit.xml")
+    return work, run_program("run", work.job, "--json", *ci)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,15 @@ def test_prints_the_contract(result):
         "promotion",
     ]
     assert list(result["seconds"]) == steps
+
+
+def test_ci_gets_the_verdict_as_markdown_and_as_tests(work, result):
+    text = (work.folder / "summary.md").read_text()
+    assert text.startswith(f"## {Job.load(work.job).spec.name}: pass\n")
+    assert all(reason in text for reason in result["reasons"])
+    suite = ElementTree.parse(work.folder / "junit.xml").getroot()[0]
+    assert {case.get("name") for case in suite} == {"verdict", *LABELS} - {"baseline"}
+    assert (suite.get("tests"), suite.get("failures")) == (str(len(suite)), "0")
 
 
 def test_table(result):

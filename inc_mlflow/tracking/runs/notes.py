@@ -12,7 +12,7 @@ from inc_mlflow.records import (
     PoolResult,
     Row,
 )
-from inc_mlflow.registry.engines import serving_of
+from inc_mlflow.registry.engines import loaded_by
 from inc_mlflow.spec.pools import is_emulated
 
 _NOTHING = "-"
@@ -47,8 +47,8 @@ def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     ]
     table = markdown_table(("pool", *_names(metrics), "verdict"), rows)
     said = f"{row.verdict}: {_figures(row, metrics)}" if row.verdict else _reference(row, metrics)
-    serving = serving_of(row.engine)
-    served = (f"runs on {row.engine}: {serving}",) if serving else ()
+    how = loaded_by(row.engine)
+    served = (f"runs on {row.engine}: {how}",) if how else ()
     return _note(said, promotion_command(judgement, row, run_id), table, (*row.reasons, *served))
 
 

@@ -196,10 +196,15 @@ class _Candidate:
         return self._zeros.counted(self._trainable.read(model, model), others)
 
     def _agreement(self, epoch: int) -> float:
-        batches = list(self._few())
+        batches, path = list(self._few()), self.path(epoch)
         found = [self._network.outputs(batch) for batch in batches]
-        file = list(self._trainable.exact(self.path(epoch), batches))
-        return check_agreement(found, file, [self._teacher(batch) for batch in batches])
+        kernels = self._engine.load(path, RunSettings(threads=self._training.spec.threads))
+        return check_agreement(
+            found,
+            list(self._trainable.exact(path, batches)),
+            [kernels(batch) for batch in batches],
+            [self._teacher(batch) for batch in batches],
+        )
 
     def _few(self) -> Iterator[Arrays]:
         """Yield some rows, as many at a time as the model takes."""

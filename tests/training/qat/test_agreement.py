@@ -10,10 +10,10 @@ from inc_mlflow.training.qat.agreement import check_agreement
 EXACT = np.linspace(1, 2, 50, dtype="f4")
 
 
-def checked(torch, rounding):
-    """Compare outputs that are off by shares: the file from the baseline, and torch from the file."""
+def checked(torch, rounding, kernels=0.0):
+    """Compare outputs that are off by shares: the file from the baseline, torch and kernels from the file."""
     file = EXACT * (1 + rounding)
-    batches = [[{"out": one}] for one in (file * (1 + torch), file, EXACT)]
+    batches = [[{"out": one}] for one in (file * (1 + torch), file, file * (1 + kernels), EXACT)]
     return check_agreement(*batches)
 
 
@@ -26,3 +26,14 @@ def test_a_small_difference_is_allowed_and_told(torch, rounding):
 def test_a_larger_one_is_refused(torch, rounding):
     with pytest.raises(ModelError, match="torch's output 'out' is off by"):
         checked(torch, rounding)
+
+
+def test_where_the_engines_own_kernels_are_far_off_half_of_that_is_no_fault():
+    assert checked(0.09, rounding=0.9, kernels=0.2) == pytest.approx(0.09, rel=1e-2)
+    with pytest.raises(ModelError, match="off by"):
+        checked(0.11, rounding=0.9, kernels=0.2)
+
+
+def test_kernels_that_are_off_by_more_than_rounding_itself_as_saturated_ones_allow_no_more():
+    with pytest.raises(ModelError, match="off by"):
+        checked(0.06, rounding=0.1, kernels=5.0)
