@@ -1,7 +1,7 @@
 """Numbers as text, the same in reasons, tables and notes."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def percent(share: float) -> str:
@@ -50,3 +50,8 @@ def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _line(cells: Iterable[str]) -> str:
     """Write a row of a Markdown table; a bar in a cell would end it."""
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def on_engine(recipe: str, engine: str, engines: Collection[str]) -> str:
+    """Name a recipe with its engine, where a job has several and the recipe's own name does not say it."""
+    return recipe if len(engines) < 2 or engine in recipe else f"{recipe} on {engine}"

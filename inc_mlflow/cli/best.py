@@ -26,6 +26,7 @@ def best(
     max_drop: Annotated[
         float | None, typer.Option(help="Only what was seen to drop by at most this share, as 0.01.")
     ] = None,
+    engine: Annotated[str | None, typer.Option(help="Only candidates of this engine.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows to show.")] = None,
     tracking_uri: TrackingUri = None,
     as_json: JSON = False,
@@ -37,7 +38,7 @@ def best(
     """
     from inc_mlflow.promotion.best import best_candidates
 
-    result = best_candidates(*_where(job, experiment, tracking_uri), pool, max_drop, limit)
+    result = best_candidates(*_where(job, experiment, tracking_uri), pool, max_drop, limit, engine)
     if as_json:
         emit(result, as_json)
     else:

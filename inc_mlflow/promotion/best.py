@@ -18,32 +18,50 @@ if TYPE_CHECKING:
 
 
 def best_candidates(
-    stores: Stores, experiment: str, pool: str | None, max_drop: float | None, limit: int | None
+    stores: Stores,
+    experiment: str,
+    pool: str | None,
+    max_drop: float | None,
+    limit: int | None,
+    engine: str | None = None,
 ) -> dict[str, Any]:
     """Return the candidates of an experiment's latest job, best first, that drop by at most ``max_drop``.
 
-    Nothing is changed on the server. Raises TrackingError where nothing was measured, or no candidate is
-    left.
+    With an ``engine`` they are its own. Nothing is changed on the server. Raises TrackingError where nothing
+    was measured, or no candidate is left.
     """
     with connected(stores, must_exist=True) as client:
         board = find_leaderboard(client, experiment, pool)
         champion, problem = _champion(client, board.spec)
     metrics = [metric_facts(one) for one in board.spec.all_metrics.values()]
-    shown = _within(board.rows, max_drop, metrics[0].loss)
+    shown = _within(_of_engine(board.rows, engine), max_drop, metrics[0].loss)
     return {
         "experiment": experiment,
         "run_id": board.run_id,
         "pool": pool,
+        "engine": engine,
+        "engines": sorted({one.row.engine for one in board.rows}),
         "champion": {"registered_model": _registered(board.spec), **vars(champion)} if champion else None,
         "champion_problem": problem,
         "rows": [_row(one, champion) for one in shown[:limit]],
         "metric": metrics[0].model_dump(mode="json"),
         "metrics": [one.model_dump(mode="json") for one in metrics],
         "best": board.best.recipe,
+        "best_engine": board.best.engine,
         "promote": None
         if champion and champion.sha256 == board.best.sha256
         else _promote_command(stores, board),
     }
+
+
+def _of_engine(standings: tuple[LeaderboardRow, ...], engine: str | None) -> tuple[LeaderboardRow, ...]:
+    if engine is None:
+        return standings
+    left = tuple(one for one in standings if one.row.engine == engine)
+    if not left:
+        there = ", ".join(sorted({one.row.engine for one in standings}))
+        raise TrackingError(f"--engine: no candidate of {engine!r}; there are some of {there}")
+    return left
 
 
 def _within(standings: tuple[LeaderboardRow, ...], max_drop: float | None, loss: str) -> list[LeaderboardRow]:

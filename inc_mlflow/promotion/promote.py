@@ -24,6 +24,7 @@ from inc_mlflow.tracking.registry.versions import (
     download_model,
     register_version,
 )
+from inc_mlflow.tracking.runs.tagged_runs import ENGINE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -202,6 +203,7 @@ def register_candidate(
     request = target.review.request
     tags = {
         "inc.recipe": target.row.recipe,
+        ENGINE: target.row.engine,
         "inc.verdict": target.row.verdict or "",
         "inc.run_id": request.run_id,
         "inc.policy_sha256": target.review.judgement.policy_sha256,

@@ -1,6 +1,6 @@
 """Run some validation rows again, drawn so that nobody could foresee which."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import SystemRandom
@@ -10,9 +10,9 @@ import numpy as np
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.datasets.separate import Data
 from inc_mlflow.datasets.share import Share
-from inc_mlflow.engines.engine import Engine, RunSettings
+from inc_mlflow.engines.engine import Engine, LoadedModel, RunSettings
 from inc_mlflow.engines.find_row_axes import row_axes_of
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.files import model_files
 from inc_mlflow.hardware.probe import usable_cores
 from inc_mlflow.measure.gate.measured import Measured
@@ -90,13 +90,18 @@ class RerunRows:
 
 
 def rerun_rows(
-    job: JobSpec, models: Mapping[str, Path], engines: Mapping[str, str], wanted: int
+    job: JobSpec,
+    models: Mapping[str, Path],
+    engines: Mapping[str, str],
+    wanted: int,
+    unclaimed: Collection[str] = (),
 ) -> RerunRows:
     """Run model files by label on ``wanted`` drawn rows of the validation split, or on all.
 
     The baseline is among the labels; ``engines`` says by label what runs each. The models run on the CPU, in
-    the whole batches that hold those rows. Raises DataError where a model keeps weights in other files, or
-    the metric needs all rows; ModelError where a model cannot be run.
+    the whole batches that hold those rows. Of ``unclaimed`` models no outcomes are claimed: one of them that
+    cannot be loaded here is left out. Raises DataError where a model keeps weights in other files, or the
+    metric needs all rows; ModelError where a model cannot be run.
     """
     running = {label: ENGINES.get(engines[label]) for label in models}
     for label, path in models.items():
@@ -104,7 +109,11 @@ def rerun_rows(
     interface = running[BASELINE].interface(models[BASELINE])
     axes = row_axes_of(interface, job.data.axes)
     settings = RunSettings(axes=axes)  # a candidate cannot say that its rows are elsewhere
-    runners = {label: running[label].load(path, settings) for label, path in models.items()}
+    loaded = {
+        label: _loaded(label, running[label], path, settings, label in unclaimed)
+        for label, path in models.items()
+    }
+    runners = {label: one for label, one in loaded.items() if one is not None}
     check_outputs(runners)
     metrics, batch = _judged(job, list(runners[BASELINE].outputs)), Layout.parse(job.benchmark.layout).batch
     data = Data(job.data, Path(), axes.specs(interface.inputs))
@@ -134,6 +143,25 @@ def rerun_rows(
         for metric in metrics
     ]
     return replace(first, further=tuple(further))
+
+
+def _loaded(
+    label: str, engine: Engine, path: Path, settings: RunSettings, spared: bool
+) -> LoadedModel | None:
+    """Load a model; None where it cannot be loaded and is spared.
+
+    Else ModelError names the model and what to do: what it claims cannot be checked on this machine.
+    """
+    try:
+        return engine.load(path, settings)
+    except ModelError as error:
+        if spared:
+            return None
+        why = str(error).removeprefix(f"{path}: ")
+        raise ModelError(
+            f"{label} cannot be run on the gate's machine ({why}), so what it claims cannot be checked; "
+            "judge it by a gate on a machine that runs it"
+        ) from error
 
 
 def _judged(job: JobSpec, outputs: list[str]) -> list[Metric]:

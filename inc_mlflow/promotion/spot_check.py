@@ -48,6 +48,8 @@ def spot_check(
       so that the few that count are lost among them: so no model may differ by more than ``FLIPS`` on
       average. The same holds for the answer that is one for all rows.
     - A candidate that is said to be INT8 has operators in INT8.
+    - What this machine cannot run is refused, in a line about that model: its claims cannot be checked. One
+      that ran on no pool claims nothing.
     - Emulated pools are left out: none can be required. Speed is not measured again.
 
     Raises DataError where the evidence is refused, or the job's models or metric cannot be run; TrackingError
@@ -55,7 +57,7 @@ def spot_check(
     """
     with sort_errors():
         check_precision(pools, candidate, models[candidate])
-        rerun = rerun_rows(job, models, _engines(pools), policy.recheck or 0)
+        rerun = rerun_rows(job, models, _engines(pools), policy.recheck or 0, _unclaimed(pools))
     for pool, measured in pools.items():
         if not measured.emulated:
             judged = [one for one in measured.by_metric if one.judged]
@@ -75,6 +77,12 @@ def _pairs(pool: str, judged: list[Measured], rerun: RerunRows) -> list[tuple[Me
 def _engines(pools: Mapping[str, Measured]) -> Mapping[str, str]:
     """Return the engine of each model by label, as the evidence says: another one gives other outcomes."""
     return next(iter(pools.values())).evaluation.evidence.engines
+
+
+def _unclaimed(pools: Mapping[str, Measured]) -> set[str]:
+    """Return the models that ran on no pool, by the evidence, as a champion in bf16 where no CPU has it."""
+    absent = [set(one.evaluation.evidence.not_loaded) for one in pools.values() if not one.emulated]
+    return set.intersection(*absent) if absent else set()
 
 
 def accuracy_protections(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from inc_mlflow.formatting import on_engine
 from inc_mlflow.records.base import Frozen, Interval, Line, Record, Verdict
 from inc_mlflow.records.candidates import RejectedRecipe
 from inc_mlflow.records.protections import Protection
@@ -71,6 +72,8 @@ class Row(Frozen):
     per_pool: dict[str, PoolResult]
     metrics: ByMetric = Field(default_factory=dict)
     """Of each metric, the worst of the pools that count."""
+    engine_speedup: Annotated[Interval | None, Field(exclude_if=lambda ratio: ratio is None)] = None
+    """Of a candidate in a job of several engines: against the FP32 baseline of its own one."""
 
 
 class JudgementRecord(Record):
@@ -103,7 +106,10 @@ class JudgementRecord(Record):
 
     def headline(self) -> str:
         """Return the verdict, and what it is about."""
-        return f"{self.verdict}: {self.best().recipe if self.candidates else 'keep FP32'}"
+        if not self.candidates:
+            return f"{self.verdict}: keep FP32"
+        best, engines = self.best(), {row.engine for row in self.table}
+        return f"{self.verdict}: {on_engine(best.recipe, best.engine, engines)}"
 
     @property
     def candidates(self) -> tuple[Row, ...]:

@@ -33,7 +33,7 @@ class Evidence(Frozen):
     precisions: Annotated[dict[Line, Line], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
     """Of candidates that are no INT8: label -> what they compute in."""
     not_loaded: Annotated[dict[Line, Line], Field(exclude_if=operator.not_)] = Field(default_factory=dict)
-    """Of candidates that their engine refuses to load on this host: label -> why. They have no numbers."""
+    """Of candidates that their engine cannot load or run on this host: label -> why. They have no numbers."""
 
 
 class Evaluated(Frozen):
@@ -201,6 +201,10 @@ class BenchmarkRecord(Record):
     """Label -> speed-up against that baseline, by throughput, or with arrivals by mean latency."""
     source_speedup: dict[str, Interval]
     """The same against the source; empty where the source cannot run."""
+    engine_speedup: Annotated[dict[str, Interval], Field(exclude_if=operator.not_)] = Field(
+        default_factory=dict
+    )
+    """The same of candidates against the baseline of their engine, where a job has several engines."""
     latencies_sha256: str
     slow: dict[str, Slow] = Field(default_factory=dict)
     """Candidates that are not faster, with the reasons."""

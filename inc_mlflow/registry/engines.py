@@ -37,6 +37,8 @@ class EngineEntry(Entry):
     """Kinds of models that it takes as they are, without a framework -> summary."""
     image: str | None = None
     """The image, in images.lock, of all tasks of a job that names it; None for that of their pools."""
+    loaded_by: str | None = None
+    """How a program loads its models, in one line; None where MLflow's own flavour does."""
     served: ServedAs | None = None
     """None where only this package can run its models."""
 
@@ -58,6 +60,8 @@ ENGINES: "Registry[Engine]" = Registry(
             needs=("openvino",),
             packages=("openvino",),
             image="openvino",
+            loaded_by="openvino.Core().compile_model of model.openvino/model.xml on CPU, with "
+            "INFERENCE_PRECISION_HINT f32, for a candidate of bf16 bf16",
             served=ServedAs("openvino"),
         ),
         PARTS: EngineEntry(
@@ -73,6 +77,12 @@ def engine_packages() -> tuple[str, ...]:
     entries = (ENGINES.entry(name) for name in ENGINES)
     found = (name for one in entries if isinstance(one, EngineEntry) for name in one.packages)
     return tuple(dict.fromkeys(found))
+
+
+def loaded_by(engine: str) -> str | None:
+    """Return how a program loads an engine's models; None where MLflow's own flavour does."""
+    entry = ENGINES.entry(engine)
+    return entry.loaded_by if isinstance(entry, EngineEntry) else None
 
 
 def served_as(engine: str) -> ServedAs | None:

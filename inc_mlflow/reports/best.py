@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import size, times
+from inc_mlflow.formatting import on_engine, size, times
 from inc_mlflow.records import MetricFacts
 from inc_mlflow.reports.table import (
     COLOURS,
@@ -29,10 +29,12 @@ def print_best(result: dict[str, Any]) -> None:
     metrics = metrics_of(result)
     console.width = max(console.width, _WIDTH + METRIC_WIDTH * len(metrics[1:]))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", *metric_columns(metrics), "speed-up", "p99", "size", "verdict", ""):
+    shown = ["engine"] if len(result["engines"]) > 1 else []
+    for name in ("recipe", *shown, *metric_columns(metrics), "speed-up", "p99", "size", "verdict", ""):
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for row in result["rows"]:
-        table.add_row(*_cells(row, metrics))
+        recipe, *others = _cells(row, metrics)
+        table.add_row(recipe, *(escape(one_line(row[name])) for name in shown), *others)
     console.print(table)
     for line in _after(result):
         console.print(one_line(line), markup=False, highlight=False)
@@ -60,5 +62,6 @@ def _after(result: dict[str, Any]) -> list[str]:
     if result["champion_problem"]:
         lines.append(f"Champion unknown: {result['champion_problem']}")
     if result["promote"]:
-        lines.append(f"Promote {result['best']}: {result['promote']}")
+        named = on_engine(result["best"], result["best_engine"], result["engines"])
+        lines.append(f"Promote {named}: {result['promote']}")
     return lines

@@ -29,6 +29,8 @@ def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
     judged = JudgementRecord.load(state / "judgement")
     rows = [row.model_dump(mode="json") for row in judged.table]
     rows += [_rejected(one) for one in judged.rejected]
+    if any("engine_speedup" in row for row in rows):
+        rows = [{"engine_speedup": None} | row for row in rows]
     return {
         "verdict": judged.verdict,
         "reasons": list(judged.reasons),
@@ -45,7 +47,8 @@ def job_result(state: Path, links: dict[str, str] | None) -> dict[str, Any]:
 def _rejected(recipe: RejectedRecipe) -> dict[str, Any]:
     """Return the row of a recipe without a candidate: it has the keys of the others, and no numbers."""
     facts = {"recipe": recipe.label, "engine": recipe.engine, "verdict": "fail", "reasons": [recipe.reason]}
-    return dict.fromkeys(Row.model_fields) | facts | {"per_pool": {}, "metrics": {}}
+    fields = Row.model_fields.keys() - {"engine_speedup"}  # only where a job has several engines
+    return dict.fromkeys(fields) | facts | {"per_pool": {}, "metrics": {}}
 
 
 def _champion(state: Path, table: tuple[Row, ...]) -> dict[str, Any] | None:

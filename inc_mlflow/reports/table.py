@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import percent, size, times
+from inc_mlflow.formatting import on_engine, percent, size, times
 from inc_mlflow.records import MetricFacts, Slow
 from inc_mlflow.reports.slow import print_slow
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 110
 """Columns that the table needs; a pipe or a log has no width of its own, and rich would take 80."""
-POOL_WIDTH, METRIC_WIDTH = 12, 30
-"""Further columns that each pool after the first, and each metric after the first, needs."""
+POOL_WIDTH, METRIC_WIDTH, OWN_WIDTH = 12, 30, 22
+"""Further columns that each pool after the first, each metric after the first, and a second ratio need."""
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -36,10 +36,13 @@ def print_judgement(result: dict[str, Any]) -> "Console":
     console = Console(soft_wrap=True)
     metrics, pools = metrics_of(result), _pools(result["table"])
     wide = WIDTH + POOL_WIDTH * len(pools) + METRIC_WIDTH * len(metrics[1:])
+    wide += OWN_WIDTH * _has_own(result["table"])
     console.width = max(console.width, wide)
     console.print(_table(result["table"], metrics))
     colour = COLOURS[result["verdict"]]
-    console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(result['best']['recipe']))}")
+    best, engines = result["best"], {row["engine"] for row in result["table"]}
+    named = on_engine(best["recipe"], best["engine"], engines)
+    console.print(f"[bold {colour}]{result['verdict']}[/]: {escape(one_line(named))}")
     for reason in result["reasons"]:
         console.print(f"  {escape(one_line(reason))}")
     for reason in _rejections(result):
@@ -84,13 +87,19 @@ def _table(rows: list[dict[str, Any]], metrics: Sequence[MetricFacts]) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recipe", *metric_columns(metrics), "speed-up", "vs source", "size", "verdict"):
+    own = ["vs own engine"] if _has_own(rows) else []
+    for name in ("recipe", *metric_columns(metrics), "speed-up", *own, "vs source", "size", "verdict"):
         table.add_column(escape(one_line(name)), overflow="fold", no_wrap=name != "recipe")
     for name in _pools(rows):
         table.add_column(f"{metrics[0].loss} on {escape(name)}", overflow="fold")
     for row in rows:
-        table.add_row(*_cells(row, metrics), *_drops(row, _pools(rows)))
+        table.add_row(*_cells(row, metrics, _has_own(rows)), *_drops(row, _pools(rows)))
     return table
+
+
+def _has_own(rows: list[dict[str, Any]]) -> bool:
+    """Tell whether candidates were compared with their own engine's baseline too."""
+    return any("engine_speedup" in row for row in rows)
 
 
 def _pools(rows: list[dict[str, Any]]) -> list[str]:
@@ -103,7 +112,7 @@ def _drops(row: dict[str, Any], pools: list[str]) -> list[str]:
     return [percent(drop["value"]).replace(" ", "\u00a0") if drop else "-" for drop in drops]
 
 
-def _cells(row: dict[str, Any], metrics: Sequence[MetricFacts]) -> list[str]:
+def _cells(row: dict[str, Any], metrics: Sequence[MetricFacts], own: bool) -> list[str]:
     from rich.markup import escape
 
     verdict = row["verdict"]
@@ -111,6 +120,7 @@ def _cells(row: dict[str, Any], metrics: Sequence[MetricFacts]) -> list[str]:
         escape(one_line(row["recipe"])),
         *metric_cells(row, metrics, "-" if _is_rejected(row) else "no number"),
         interval(row["speedup"], times),
+        *([interval(row.get("engine_speedup"), times)] if own else []),
         times(row["source_speedup"]["value"]) if row["source_speedup"] else "-",
         "-" if _is_rejected(row) else size(row["size_bytes"]),
         f"[{COLOURS[verdict]}]{verdict}[/]" if verdict else "",

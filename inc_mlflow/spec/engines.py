@@ -23,7 +23,7 @@ def with_engines(data: Mapping[str, Any]) -> dict[str, Any]:
     engines = data.get("engines", [DEFAULT_ENGINE])
     if engines == _AUTO:
         several = (name for name in ENGINES if name != PARTS)
-        engines = [name for name in several if _takes(name, data.get("model"))] or [DEFAULT_ENGINE]
+        engines = [name for name in several if takes(name, data.get("model"))] or [DEFAULT_ENGINE]
     recipes = data.get("recipes")
     if isinstance(recipes, Sequence) and not isinstance(recipes, str) and isinstance(engines, Sequence):
         recipes = [_with_engines(with_chain(recipe, engines), engines) for recipe in recipes]
@@ -44,7 +44,7 @@ def check_engines(engines: tuple[str, ...]) -> tuple[str, ...]:
     return engines
 
 
-def _takes(engine: str, source: object) -> bool:
+def takes(engine: str, source: object) -> bool:
     """Tell whether an engine is installed and takes a source of that name."""
     try:
         ENGINES.check_packages(engine)

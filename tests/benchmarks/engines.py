@@ -1,52 +1,38 @@
 """Print, as Markdown, one table per real model: the baselines and candidates of all engines, measured in turns.
 
-Each model is one job of all engines, with bf16 allowed: every row is timed by process CPU time on real rows, in an order
+Each model is one job of all engines that are installed and take it, with all of their methods that train nothing and with
+bf16 allowed: every row is timed by process CPU time on real rows, in an order
 that rotates, in processes that start anew five times; a speed-up is against the fastest FP32 baseline. With ``--again``
 all is measured a second time, and the last line says whether the promoted model is still the fastest that passes, or
 within the interval of the one that is.
 
 ``.venv/bin/python -m tests.benchmarks.engines FOLDER [NAME ...] [--again]``: FOLDER holds the real models, NAME is one of
-``MODELS``; all by default.
+``MODELS``; all by default. MTT_vgg and centernet need TensorFlow too.
 """
 
 import argparse
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
+from inc_mlflow.registry.engines import ENGINES, PARTS
+from inc_mlflow.registry.methods import CHAIN, METHODS, MethodEntry
+from inc_mlflow.spec.engines import takes
+
 PROGRAM = Path(sys.executable).with_name("inc-mlflow")
+ROWS = Path(__file__).with_name("engine_rows.py")
+LAYERS = {"method": "static", "op_types_to_quantize": ["Conv", "Gemm", "MatMul", "Relu", "Clip"]}
+"""A second form of ``static`` of the engines that have these options."""
 COMMON = """
 version: 1
 name: {name}
-engines: [onnxruntime, openvino]
 gate: {{allow: [int8, bf16], max_relative_drop: 0.02}}
-recipes:
-- {{method: dynamic}}
-- {{method: static, op_types_to_quantize: [Conv, Gemm, MatMul, Relu, Clip]}}
-- {{method: mixed}}
-- {{method: static, engine: openvino, op_types_to_quantize: [Conv, Gemm, MatMul, Relu, Clip]}}
-- {{method: static, engine: openvino}}
-- {{method: bf16}}
-"""
-NOTES = """
-import numpy as np
-
-FILES = {{"calibration": "calib", "validation": "test"}}
-
-
-def rows(split):
-    audio = np.load("{models}/basic-pitch/" + FILES[split] + ".npz")["audio"]
-    audio = audio.reshape(len(audio), 43844, 1).astype("f4") / 32767
-    for row in audio[:20] if split == "calibration" else audio:
-        yield {{"input_2": row[None]}}, None
-
-
-def notes(outputs, labels, reference):
-    name = next(name for name, value in outputs.items() if value.shape[-1] == 88)
-    mine, theirs = outputs[name] > 0.5, reference[name] > 0.5
-    return (2 * (mine & theirs).sum((1, 2)) + 1) / (mine.sum((1, 2)) + theirs.sum((1, 2)) + 1)
 """
 MODELS = {
     "sst2-minilm": """
@@ -66,9 +52,9 @@ metric: {{name: top1, output: output_0}}
     "basic-pitch": """
 model: {models}/basic-pitch/nmp.onnx
 data:
-  calibration: {{callable: "notes.py:rows"}}
-  validation: {{callable: "notes.py:rows"}}
-metric: {{callable: "notes.py:notes", range: [0, 1]}}
+  calibration: {{callable: "engine_rows.py:audio"}}
+  validation: {{callable: "engine_rows.py:audio"}}
+metric: {{callable: "engine_rows.py:notes", range: [0, 1]}}
 """,
     "ultraface": """
 model: {models}/ultraface/version-RFB-320.onnx
@@ -76,6 +62,20 @@ data:
   calibration: {{callable: "{models}/ultraface/callables.py:data"}}
   validation: {{callable: "{models}/ultraface/callables.py:data"}}
 metric: {{callable: "{models}/ultraface/callables.py:agreement", decomposable: false}}
+""",
+    "MTT_vgg": """
+model: {{checkpoint: {models}/musicnn-ckpt/MTT_vgg, outputs: [model/Sigmoid]}}
+data:
+  calibration: {{path: {models}/musicnn-ckpt/calib.npz, inputs: {{model/Placeholder: mel}}, samples: 50}}
+  validation: {{path: {models}/musicnn-ckpt/test.npz, inputs: {{model/Placeholder: mel}}}}
+metric: {{callable: "engine_rows.py:tags", range: [0, 1]}}
+""",
+    "centernet": """
+model: {{graph: {models}/frozen-pb/centernet.pb}}
+data:
+  calibration: {{callable: "engine_rows.py:photographs"}}
+  validation: {{callable: "engine_rows.py:photographs"}}
+metric: {{callable: "engine_rows.py:detections", range: [0, 1]}}
 """,
 }
 
@@ -85,8 +85,10 @@ def main(models: Path, names: list[str], again: bool) -> None:
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             job = Path(folder) / "job.yaml"
-            job.write_text((COMMON + MODELS[name]).format(name=name, models=models))
-            (Path(folder) / "notes.py").write_text(NOTES.format(models=models))
+            fields = yaml.safe_load((COMMON + MODELS[name]).format(name=name, models=models))
+            job.write_text(yaml.safe_dump(fields | candidates(fields["model"])))
+            shutil.copyfile(ROWS, Path(folder) / ROWS.name)
+            os.environ["INC_REAL_MODELS"] = str(models)
             first = run(job)
             print(f"\n## {name}\n\n{table(first)}", flush=True)
             if again:
@@ -94,6 +96,28 @@ def main(models: Path, names: list[str], again: bool) -> None:
                     f"\nMeasured again:\n\n{table(second := run(job, '--fresh'))}\n\n{agreed(first, second)}",
                     flush=True,
                 )
+
+
+def candidates(model: object) -> dict:
+    """Return the engines that are installed and take a model, and each of their methods that trains nothing."""
+    engines = [name for name in ENGINES if name != PARTS and takes(name, model)]
+    recipes = [recipe for engine in engines for recipe in recipes_of(engine)]
+    return {"engines": engines, "recipes": recipes}
+
+
+def recipes_of(engine: str) -> list[dict]:
+    """Return the recipes of one engine: its methods by default options, and ``static`` of the layers alone."""
+    own = [name for name in METHODS if name.startswith(f"{engine}.") and not trains(name)]
+    recipes = [{"engine": engine, "method": name.partition(".")[2]} for name in own]
+    fields = METHODS.options(f"{engine}.static").model_fields if f"{engine}.static" in own else {}
+    return [*recipes, {"engine": engine} | LAYERS] if "op_types_to_quantize" in fields else recipes
+
+
+def trains(method: str) -> bool:
+    """Tell whether a method needs rows to learn from, or several recipes."""
+    entry = METHODS.entry(method)
+    learns = isinstance(entry, MethodEntry) and bool(entry.trains_candidates or entry.sources)
+    return learns or method.endswith(f".{CHAIN}")
 
 
 def run(job: Path, *options: str) -> dict:
@@ -106,16 +130,21 @@ def run(job: Path, *options: str) -> dict:
 
 def table(result: dict) -> str:
     """Return the rows, and which one is promoted."""
-    lines = ["| model | engine | metric | speed-up | verdict |", "|---|---|---|---|---|"]
+    lines = ["| model | engine | metric | speed-up | vs own engine | verdict |", "|---|---|---|---|---|---|"]
     champion = (result["champion"] or {}).get("recipe")
     for row in result["table"]:
         metric, speed = row["accuracy"], row["speedup"]
         shown = f"{metric['value']:.4f}" if metric else "-"
-        ratio = f"{speed['value']:.2f}x [{speed['low']:.2f}, {speed['high']:.2f}]" if speed else "-"
+        ratios = f"{shown_ratio(speed)} | {shown_ratio(row.get('engine_speedup'))}"
         verdict = "promoted" if row["recipe"] == champion else row["verdict"] or ""
         why = f": {row['reasons'][0]}" if not speed and row["reasons"] else ""
-        lines.append(f"| {row['recipe']} | {row['engine']} | {shown} | {ratio} | {verdict}{why} |")
+        lines.append(f"| {row['recipe']} | {row['engine']} | {shown} | {ratios} | {verdict}{why} |")
     return "\n".join(lines)
+
+
+def shown_ratio(ratio: dict | None) -> str:
+    """Return a ratio with its bounds."""
+    return f"{ratio['value']:.2f}x [{ratio['low']:.2f}, {ratio['high']:.2f}]" if ratio else "-"
 
 
 def agreed(first: dict, second: dict) -> str:

@@ -52,6 +52,7 @@ def test_what_passes_again_is_promoted_and_the_request_closed(store, requested, 
         requested,
         measured.judgement.policy_sha256,
     )
+    assert version["inc.engine"] == "onnxruntime", "what serves it has to know"
 
 
 def test_a_closed_request_keeps_its_answer(store, requested, tmp_path):

@@ -1,14 +1,16 @@
 """The gate runs rows on other hardware than the pool's: what hardware explains passes, larger claims do not."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from inc_mlflow.errors import DataError
+from inc_mlflow.errors import DataError, ModelError
 from inc_mlflow.measure.gate.measurements import find_pools
 from inc_mlflow.promotion import spot_check as rechecking
 from inc_mlflow.promotion.spot_check import accuracy_protections, spot_check
 from inc_mlflow.records import BASELINE, Evaluated
+from inc_mlflow.registry.engines import ENGINES
 from tests.support.forged_evidence import forged
 from tests.support.recheck_policies import check, policy, within
 
@@ -41,6 +43,35 @@ def not_loaded(measured, pools):
 
 def test_what_other_hardware_could_not_load_claims_nothing(
     measured, pools, models, trusted, tmp_path, elsewhere
+):
+    check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
+
+
+@pytest.fixture
+def refused(measured, models, monkeypatch):
+    """Make the engine refuse to load the best candidate here."""
+    engine, path = ENGINES.get("onnxruntime"), models[measured.judgement.best().recipe]
+    load = type(engine).load
+
+    def loading(self, model, settings):
+        if model == path:
+            raise ModelError(f"{model}: this CPU has no such instructions")
+        return load(self, model, settings)
+
+    monkeypatch.setattr(type(engine), "load", loading)
+
+
+def test_what_the_gate_itself_cannot_run_is_refused_in_a_line_about_it(
+    measured, pools, models, trusted, tmp_path, refused
+):
+    best = measured.judgement.best().recipe
+    says = rf"^recheck: {re.escape(best)} cannot be run on the gate's machine \(this CPU has no such instructions\), so"
+    with pytest.raises(DataError, match=says):
+        check(measured, pools, models, policy(tmp_path, trusted))
+
+
+def test_what_ran_on_no_pool_claims_nothing_and_needs_not_run_here(
+    measured, pools, models, trusted, tmp_path, refused
 ):
     check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
 

@@ -13,6 +13,7 @@ def interval(value, low=None, high=None):
 
 BASELINE = {
     "recipe": "baseline",
+    "engine": "onnxruntime",
     "path": "/jobs/baseline.onnx",
     "accuracy": interval(0.9112, 0.9, 0.92),
     "relative_drop": interval(0.0),
@@ -170,3 +171,13 @@ def test_every_metric_has_its_columns_and_what_has_no_number_says_so(shown):
 
 
 INTERVAL = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+
+def test_where_there_are_several_engines_the_verdict_names_its_own_and_a_second_ratio_stands(shown):
+    other = BASELINE | {"recipe": "baseline openvino", "engine": "openvino", "engine_speedup": None}
+    best = INT8 | {"recipe": "bf16", "engine": "openvino", "engine_speedup": interval(1.5, 1.4, 1.6)}
+    rows = [BASELINE | {"engine_speedup": None}, other, best]
+    lines = shown(best=best, table=rows).splitlines()
+    assert "vs own engine" in lines[0]
+    assert "1.50x [1.40, 1.60]" in lines[3]
+    assert "pass: bf16 on openvino" in lines

@@ -7,7 +7,7 @@ import yaml
 
 from inc_mlflow.files import sha256_file
 from inc_mlflow.pipelines.compiling import PIPELINES, compile_package
-from inc_mlflow.spec import Bundle, Job
+from inc_mlflow.spec import Bundle, Job, parse_recipe
 from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "examples" / "digits"
@@ -23,6 +23,16 @@ def bundled(name, placement=None):
     return replace(
         job, spec=job.spec.model_copy(update={"bundle": Bundle(uri="s3://bucket/root", files=files)})
     )
+
+
+def of_two_engines(preset=None):
+    """The job of several pools with candidates of two engines, on the pools that both run on."""
+    job = bundled(FLEET_JOB, preset)
+    pools = ("intel", "amd", "arm")
+    placement = {name: one for name, one in job.spec.placement.items() if name in (*pools, "system")}
+    recipes = tuple(parse_recipe({"method": method}) for method in ("static", "bf16"))
+    changed = {"recipes": recipes, "engines": ("onnxruntime", "openvino")}
+    return replace(job, spec=job.spec.model_copy(update=changed | {"pools": pools, "placement": placement}))
 
 
 def compiled(folder, pipeline, job, **options):

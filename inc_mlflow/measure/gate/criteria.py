@@ -115,9 +115,9 @@ class SpeedCriterion:
 
 
 def not_loaded(label: str, evidence: Evidence) -> CriterionResult | None:
-    """Return the failure of a candidate that its engine refuses to load on a pool; None where it loads."""
+    """Return the failure of a candidate that its engine refuses to run on a pool; None where it runs."""
     why = evidence.not_loaded.get(label)
-    return None if why is None else CriterionResult("fail", f"cannot be loaded: {why}")
+    return None if why is None else CriterionResult("fail", f"cannot be run: {why}")
 
 
 CriterionGroup = Sequence[DropCriterion]

@@ -177,7 +177,11 @@ def _constant_agrees(measured: Measured) -> bool:
 
 
 def _credible(record: BenchmarkRecord) -> bool:
-    ratios = (*record.speedup.values(), *record.source_speedup.values())
+    ratios = [
+        *record.speedup.values(),
+        *record.source_speedup.values(),
+        *record.engine_speedup.values(),
+    ]
     ordered = all(1 / _FASTEST <= one.low <= one.value <= one.high <= _FASTEST for one in ratios)
     return ordered and _LEAST_CONFIDENCE < record.confidence < 1
 

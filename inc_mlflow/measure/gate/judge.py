@@ -3,7 +3,7 @@
 It fails closed: what is missing, or no number, never passes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inc_mlflow.errors import DataError
@@ -165,9 +165,7 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         for name in next(iter(judged.values())).result.metrics
     }
     first = next(iter(by_metric.values()))
-    sources = [
-        benchmark.source_speedup.get(model.label) for pool in fast if (benchmark := pools[pool].benchmark)
-    ]
+    benchmarks = [one for pool in fast if (one := pools[pool].benchmark)]
     return Row(
         recipe=model.label,
         engine=next(iter(pools.values())).evaluation.evidence.engines.get(model.label, DEFAULT_ENGINE),
@@ -176,15 +174,18 @@ def _row(model: Model, pools: Mapping[str, Measured], judged: Mapping[str, _OnPo
         accuracy=first.accuracy,
         relative_drop=first.relative_drop,
         speedup=min((judged[pool].result for pool in fast), key=_slowness).speedup,
-        source_speedup=min(
-            (one for one in sources if one is not None), key=lambda one: one.low, default=None
-        ),
+        source_speedup=_least([one.source_speedup.get(model.label) for one in benchmarks]),
+        engine_speedup=_least([one.engine_speedup.get(model.label) for one in benchmarks]),
         size_bytes=model.size_bytes,
         verdict=None,
         reasons=(),
         per_pool={pool: one.result for pool, one in judged.items()},
         metrics=by_metric,
     )
+
+
+def _least(ratios: Iterable[Interval | None]) -> Interval | None:
+    return min((one for one in ratios if one is not None), key=lambda one: one.low, default=None)
 
 
 def _reasons(judged: Mapping[str, _OnPool]) -> tuple[str, ...]:
@@ -217,7 +218,7 @@ def _on_pool(criteria: Criteria, pool: str, measured: Measured, gate: GateSpec, 
     )
     slow = measured.benchmark.slow.get(model.label) if measured.benchmark else None
     reasons = [one.reason for one in results] + ([slow.summary] if slow else [])
-    reasons = list(dict.fromkeys(reasons))  # each metric and the speed say that a model cannot be loaded
+    reasons = list(dict.fromkeys(reasons))  # each metric and the speed say that a model cannot be run
     return _OnPool(role, pool_result(measured, numbers, speedup, verdict), tuple(reasons))
 
 

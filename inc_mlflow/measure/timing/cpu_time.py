@@ -29,6 +29,7 @@ from inc_mlflow.measure.timing.speeds import (
     command,
     compared,
     conditions,
+    own_baselines,
     rotated,
     shown,
     speed_summary,
@@ -86,7 +87,12 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
     )
     latencies = {name: timing.seconds for name, timing in timings.items()}
     against = compared({name: cpu_time_pass(timing) for name, timing in timings.items()})
-    ratios = _ratios(timings, against, job.spec.gate.confidence, repeatability(others.shares))
+    confidence, deviation = job.spec.gate.confidence, repeatability(others.shares)
+    ratios = _ratios(timings, against, confidence, deviation)
+    own = {
+        label: cpu_time_speedup(timings[baseline], timings[label], confidence, deviation)
+        for label, baseline in own_baselines(models, timings).items()
+    }
     fastest = next(iter(against))
     generations, passes, _ = latencies[fastest].shape
     measured = conditions(job, plan, models, passes=generations * passes, neighbours=others.shares)
@@ -99,7 +105,7 @@ def by_cpu_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) ->
         model.label: cpu_time_speed(timings[model.label], job.layout.batch, model.size_bytes)
         for model in models
     }
-    return Speeds(_CLOCK, measured, latencies, [], speeds, fastest, ratios)
+    return Speeds(_CLOCK, measured, latencies, [], speeds, fastest, ratios, own)
 
 
 def interleave(

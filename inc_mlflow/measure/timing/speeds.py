@@ -1,7 +1,7 @@
 """What benchmarks by either clock share: commands of instances, the order of models, and the result."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,8 @@ class Speeds:
     """Label of the fastest baseline."""
     ratios: dict[str, dict[str, Interval]] = field(default_factory=dict)
     """Label of that baseline or the source -> label of a model -> its speed-up."""
+    own: dict[str, Interval] = field(default_factory=dict)
+    """Label of a candidate -> its speed-up against the baseline of its engine, where there are several."""
     left_out: list[str] = field(default_factory=list)
     """Why models of a valid benchmark have no numbers."""
 
@@ -75,6 +77,22 @@ def compared(seconds: Mapping[str, float]) -> dict[str, list[str]]:
         slow: [name for name in labels if name not in {slow, SOURCE}]
         for slow in (fastest_baseline(seconds), SOURCE)
         if slow in labels
+    }
+
+
+def own_baselines(models: Sequence[Model], measured: Collection[str]) -> dict[str, str]:
+    """Return label -> that of the baseline of its engine, of candidates that were measured.
+
+    It is empty where there is one baseline: then a speed-up is against it anyway.
+    """
+    of_engine = {model.engine: model.label for model in models if is_baseline(model.label)}
+    return {
+        model.label: of_engine[model.engine]
+        for model in models
+        if len(of_engine) > 1
+        and model.engine in of_engine
+        and not is_baseline(model.label)
+        and {model.label, of_engine[model.engine]} <= set(measured)
     }
 
 

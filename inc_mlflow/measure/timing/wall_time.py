@@ -23,6 +23,7 @@ from inc_mlflow.measure.timing.speeds import (
     command,
     compared,
     conditions,
+    own_baselines,
     shown,
     speed_summary,
 )
@@ -69,8 +70,12 @@ def by_wall_time(job: Job, plan: Plan, models: Sequence[Model], batches: Path) -
     }
     against = compared({label: seconds for label, seconds in _seconds(clean).items() if label in speeds})
     ratios = _ratios(job, clean, against)
-    left_out = list(slow.values())
-    return Speeds(_CLOCK, measured_under, latencies, [], speeds, next(iter(against)), ratios, left_out)
+    confidence, left_out = job.spec.gate.confidence, list(slow.values())
+    own = {
+        label: wall_time_speedup(clean, baseline, label, confidence)
+        for label, baseline in own_baselines(models, speeds).items()
+    }
+    return Speeds(_CLOCK, measured_under, latencies, [], speeds, next(iter(against)), ratios, own, left_out)
 
 
 def wall_time_call(rounds: Sequence[Round], model: str) -> float:

@@ -18,13 +18,18 @@ def candidates_grid(job: ReportedJob) -> Grid:
     metrics = job.judged.all_metrics
     word = job.candidate_word
     columns = [text for one in metrics for text in (f"{word} {one.name}", f"FP32 {one.name}", one.loss)]
-    headers = ("recipe", "engine", *columns, "speed-up", "vs source", "size", "verdict")
+    ratios = ("speed-up", *(("vs own engine",) if _has_own(job) else ()), "vs source")
+    headers = ("recipe", "engine", *columns, *ratios, "size", "verdict")
     rows = [tuple(_cells(job, row)) for row in job.judged.table]
-    rows += [
-        (one.label, one.engine, *[None] * (len(columns) + 3), Judged("fail")) for one in job.judged.rejected
-    ]
+    empty = [None] * (len(columns) + len(ratios) + 1)
+    rows += [(one.label, one.engine, *empty, Judged("fail")) for one in job.judged.rejected]
     pools = "" if len(job.pools) < 2 else ", by the worst of the pools that count"
     return Grid(f"Models{pools}: speed-up against the fastest FP32 baseline", headers, tuple(rows))
+
+
+def _has_own(job: ReportedJob) -> bool:
+    """Tell whether candidates were compared with their own engine's baseline too."""
+    return any(row.engine_speedup for row in job.judged.table)
 
 
 def _cells(job: ReportedJob, row: Row) -> Iterator[Cell]:
@@ -35,6 +40,8 @@ def _cells(job: ReportedJob, row: Row) -> Iterator[Cell]:
         yield estimate(own.accuracy if row.verdict is None else reference.accuracy, score)
         yield estimate(own.relative_drop, percent)
     yield estimate(row.speedup, times)
+    if _has_own(job):
+        yield estimate(row.engine_speedup, times)
     yield estimate(row.source_speedup, times)
     yield ExactNumber(row.size_bytes, size(row.size_bytes))
     yield None if row.verdict is None else Judged(row.verdict)

@@ -10,7 +10,7 @@ from inc_mlflow.reports.page.reported import ReportedJob
 
 ALL_POOLS = "all"
 """Stands for the worst of the pools that count."""
-_NUMBERS = ("accuracy", "fp32_accuracy", "relative_drop", "speedup", "source_speedup")
+_NUMBERS = ("accuracy", "fp32_accuracy", "relative_drop", "speedup", "source_speedup", "engine_speedup")
 _ENDS = ("value", "low", "high")
 _HEADER = (
     *("job", "recipe", "engine", "pool", "metric"),
@@ -45,8 +45,8 @@ def _lines(job: ReportedJob) -> Iterator[list[Any]]:
 def _line(job: ReportedJob, row: Row, metric: MetricFacts, pool: str, found: Row | PoolResult) -> list[Any]:
     whole = pool == ALL_POOLS
     own, reference = _of(found, metric), _of(job.baseline if whole else job.baseline.per_pool[pool], metric)
-    source = row.source_speedup if whole else None
-    intervals = [own.accuracy, reference.accuracy, own.relative_drop, found.speedup, source]
+    ratios = [found.speedup, *((row.source_speedup, row.engine_speedup) if whole else (None, None))]
+    intervals = [own.accuracy, reference.accuracy, own.relative_drop, *ratios]
     numbers = [end for one in intervals for end in _ends(one)]
     verdict = "" if row.verdict is None else found.verdict
     names = [job.spec.name, row.recipe, row.engine, pool, metric.name]

@@ -54,7 +54,7 @@ def quantize(
         pools.proven_pool_for_speed(job.pool, job.hardware)
     baselines = load_baselines(baseline)
     if job.spec.recipes == "auto":
-        results = [_search(job, engine, ranges, target) for engine in baselines.values()]
+        results = [_search(job, engine, baselines, ranges, target) for engine in baselines]
         candidates, rejected, trials = write_shortlists(job, results, target)
         notes = tuple(_with_engine(note, one, results) for one in results for note in one.notes())
     else:
@@ -136,13 +136,16 @@ def _rejected(recipe: Recipe, name: str, error: ModelError) -> RejectedRecipe:
     )
 
 
-def _search(job: Job, baseline: Baseline, ranges: Path, target: Path) -> SearchResult:
+def _search(
+    job: Job, engine: str, baselines: Mapping[str, Baseline], ranges: Path, target: Path
+) -> SearchResult:
     """Search in the state folder, if there is one, so that the trials survive a kill."""
-    reference, engine = job.spec.engines[0], baseline.engine.name
+    reference, baseline = job.spec.engines[0], baselines[engine]
+    others = [one for name, one in baselines.items() if name != engine]
     state = os.environ.get(STATE)
     folder = (Path(state) if state else target) / directory_name(SEARCH, job)
     statistics = statistics_path(ranges, engine, reference) if baseline.engine.calibrator else None
-    return search_recipes(job, baseline, statistics, engine_folder(folder, engine, reference))
+    return search_recipes(job, baseline, statistics, engine_folder(folder, engine, reference), others)
 
 
 def write_shortlists(

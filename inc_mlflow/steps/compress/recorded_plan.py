@@ -1,8 +1,8 @@
 """The plan of a search: made within its share of the budget, and written down, for it must stay the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from inc_mlflow.arrays import Arrays
 from inc_mlflow.engines.engine import MethodData
@@ -21,6 +21,13 @@ class RecordedPlan:
 
     plan: RecipePlan | None
     failure: str | None
+
+    def behind(self, lag: float) -> Self:
+        """Return it with speed-ups against a baseline that is ``lag`` times as fast as the plan's own."""
+        if self.plan is None or lag == 1:
+            return self
+        plan = replace(self.plan, gain=self.plan.gain / lag, limit=self.plan.limit / lag)
+        return replace(self, plan=plan)
 
 
 def recorded_plan(

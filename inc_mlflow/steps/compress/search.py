@@ -28,7 +28,13 @@ from inc_mlflow.spec import Job
 from inc_mlflow.steps.baselines import Baseline
 from inc_mlflow.steps.compress.answers import ANSWERS, answers_cost
 from inc_mlflow.steps.compress.compare import compared_rows
+from inc_mlflow.steps.compress.lag import lag_note, lag_of
 from inc_mlflow.steps.compress.recorded_plan import RecordedPlan
+from inc_mlflow.steps.compress.search_precisions import (
+    not_allowed_note,
+    promotable,
+    try_other_precisions,
+)
 from inc_mlflow.steps.compress.search_training import trains_in_search
 from inc_mlflow.steps.compress.trial_runner import TrialRunner
 from inc_mlflow.steps.compress.tuning import Tuning
@@ -74,10 +80,14 @@ class SearchResult:
     """What the engine's plan says of the best candidate, or why there is none to find."""
     trained: str | None
     """Why nothing was trained, or not for long; None where there is nothing to say."""
+    not_allowed: str | None = None
+    """What is faster and no INT8, where the gate does not allow it."""
+    behind: str | None = None
+    """That the engine's baseline is slower than another one's."""
 
     def notes(self) -> tuple[str, ...]:
         """Return what a verdict on the candidates should say too."""
-        return tuple(filter(None, (self.ended, self.planned, self.trained)))
+        return tuple(filter(None, (self.ended, self.planned, self.trained, self.not_allowed, self.behind)))
 
     def rejected(self) -> list[RejectedRecipe]:
         """Return each trial as a recipe that gave no candidate; without trials, say why there were none."""
@@ -95,8 +105,12 @@ class SearchResult:
         ]
 
 
-def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder: Path) -> SearchResult:
+def search_recipes(
+    job: Job, baseline: Baseline, statistics: Path | None, folder: Path, others: Sequence[Baseline] = ()
+) -> SearchResult:
     """Try recipes in ``folder`` until the budget is spent, and return the shortlist; a killed search resumes.
+
+    ``others`` are the baselines of other engines: what does not beat the fastest of them is not scored.
 
     ``statistics`` is the file that calibration wrote, with all kinds that a recipe may need; None where the
     engine collects none. The shortlist is empty without a recipe that gives a model, and where nothing gains.
@@ -111,10 +125,11 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         raise SpecError(f"recipes: {baseline.engine.name} has nothing to search; list its recipes")
     folder.mkdir(parents=True, exist_ok=True)
     collected = calibrator(baseline.engine.name).load(statistics) if statistics else None
-    settings = _settings(job, baseline, collected.rows if collected else 0, folder)
+    settings = _settings(job, baseline, collected.rows if collected else 0, folder, others)
+    lag = settings.get("lag", 1.0)
     budget = Budget(_limit(job, settings))
     with budget.spending(Cost()):
-        tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]))
+        tuning = Tuning(job, baseline, limit=int(settings["tuning_rows"]), lag=lag)
     digest = sha256_file(statistics) if statistics else ""
     journal = Journal(folder / JOURNAL, _key(job, baseline.path, digest, tuning))
     budget.used += _used(journal, folder)
@@ -122,7 +137,8 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
     runner = TrialRunner(job, baseline, data, tuning, journal, budget, compared_rows(job))
     with progress.overall(runner.progress) as runner.show:
         ended = not _finish(job, baseline.engine.name, space, runner, budget)
-    chosen = [] if nothing_gains(job, runner.planned.plan, runner.trials) else shortlist(runner.trials)
+    allowed = promotable(runner.trials, job.spec.gate)
+    chosen = [] if nothing_gains(job, runner.planned.plan, allowed) else shortlist(allowed)
     for trial in chosen:
         runner.restore(trial)
     return SearchResult(
@@ -134,6 +150,8 @@ def search_recipes(job: Job, baseline: Baseline, statistics: Path | None, folder
         engine=baseline.engine.name,
         planned=_planned(runner.planned, chosen),
         trained=runner.training.note,
+        not_allowed=not_allowed_note(runner.trials, job.spec.gate),
+        behind=lag_note(lag),
         ended=_ended(budget.limit, len(runner.trials)) if ended else None,
     )
 
@@ -146,13 +164,16 @@ def _finish(job: Job, engine: str, space: SearchSpace, runner: TrialRunner, budg
     everywhere = bool(job.spec.emulated)
     trains = trains_in_search(job, engine)
     budget.share = _BEFORE_TRAINING if trains else _EXPLORING
-    explored = _finishes(lambda: explore_with_plan(space, runner))
+    tried = _finishes(lambda: try_other_precisions(space, runner, job.spec.gate, allowed=True))
+    explored = _finishes(lambda: explore_with_plan(space, runner)) and tried
     budget.share = _EXPLORING
     if trains:
         _finishes(lambda: train(space, runner, everywhere))
         explored = explored or _finishes(lambda: explore_with_plan(space, runner))
     budget.share = 1.0
-    return _finishes(lambda: protect(space, runner, everywhere)) and explored
+    protected = _finishes(lambda: protect(space, runner, everywhere))
+    _finishes(lambda: try_other_precisions(space, runner, job.spec.gate, allowed=False))
+    return protected and explored
 
 
 def nothing_gains(job: Job, plan: RecipePlan | None, trials: Sequence[Trial]) -> bool:
@@ -216,8 +237,10 @@ def _used(journal: Journal, folder: Path) -> Cost:
     return sum(trials, answers_cost(folder / ANSWERS))
 
 
-def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str, float]:
-    """Measure once what one row costs, and derive the budget of the search from it."""
+def _settings(
+    job: Job, baseline: Baseline, rows: int, folder: Path, others: Sequence[Baseline]
+) -> dict[str, float]:
+    """Measure once what one row costs, and derive the budget of the search from it; and the other engines."""
     path = folder / SETTINGS
     settings = read_sealed(path)
     if settings is None:
@@ -225,6 +248,7 @@ def _settings(job: Job, baseline: Baseline, rows: int, folder: Path) -> dict[str
         seconds = _seconds_per_row(job, baseline)
         limit = max(LEAST_CPU_SECONDS, PASSES * rows * seconds)
         settings = {"cpu_seconds": limit, "tuning_rows": max(1, int(_TUNING * limit / seconds))}
+        settings |= {"lag": lag_of(job, baseline, others)} if others else {}
         write_sealed(path, settings)
     return settings
 

@@ -244,7 +244,8 @@ class TrialRunner:
         if not isinstance(space, Planning):
             return None
         batches = self._tuning.batches[:TIMED]
-        self.planned = recorded_plan(space, self._data, batches, self._answers, self._budget)
+        recorded = recorded_plan(space, self._data, batches, self._answers, self._budget)
+        self.planned = recorded.behind(self._tuning.lag)
         return self.planned.plan
 
     def _analysed(self, kind: str, recipe: Recipe, analyse: Callable[[Recipe], list[str]]) -> list[str]:

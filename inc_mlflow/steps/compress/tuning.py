@@ -57,7 +57,9 @@ class Tuning:
     decide nothing are left out.
     """
 
-    def __init__(self, job: Job, baseline: Baseline, limit: int) -> None:
+    def __init__(self, job: Job, baseline: Baseline, limit: int, lag: float = 1.0) -> None:
+        """``lag`` is how many times faster the baseline of another engine is, which all have to beat."""
+        self.lag = lag
         self._runner = runner = baseline.engine.load(baseline.path, RunSettings())
         self._confidence = job.spec.gate.confidence
         gates = gates_of(job.spec.all_metrics.values(), job.spec.gate)
@@ -99,9 +101,10 @@ class Tuning:
         return content.facts()
 
     def speedup(self, runner: LoadedModel) -> Interval:
-        """Time a model and the baseline in turns."""
+        """Time a model and the baseline in turns; the speed-up is against the fastest engine's baseline."""
         times = time_in_process(self._runner, runner, self.batches[:TIMED])
-        return cpu_time_speedup(*times, self._confidence)
+        own = cpu_time_speedup(*times, self._confidence)
+        return Interval(value=own.value / self.lag, low=own.low / self.lag, high=own.high / self.lag)
 
     def output_error(self, runner: LoadedModel) -> float:
         """Return the distance of the outputs from the baseline's.

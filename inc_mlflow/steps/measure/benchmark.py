@@ -54,8 +54,8 @@ def benchmark(job: Job, target: Path, *, baseline: Path, champion: Path, candida
 def benchmark_models(job: Job, models: list[Model], target: Path, explained: bool = False) -> BenchmarkRecord:
     """Time any models, one of them the baseline, in turns.
 
-    A candidate that its engine refuses to load here has no numbers. Raises HardwareError where the layout
-    does not fit this machine, or the machine is not of the job's pool.
+    A candidate that its engine refuses to load or to run here has no numbers. Raises HardwareError where the
+    layout does not fit this machine, or the machine is not of the job's pool.
     """
     pool, host = pools.proven_pool_for_speed(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     where = plan_layout(job.layout, topology())
@@ -63,7 +63,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
     with tempfile.TemporaryDirectory() as folder:
         rows, axes = Path(folder) / "batches.npz", open_rows(job)[1]
         save_batches(rows, batches, axes)
-        not_loaded = _not_loaded(models, RunSettings(axes=axes))
+        not_loaded = _not_loaded(models, RunSettings(axes=axes), batches[0])
         able = [model for model in models if model.label not in not_loaded]
         speeds = _measure(job, where)(job, where, able, rows)
     record = BenchmarkRecord(
@@ -80,7 +80,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         reasons=(
             *speeds.reasons,
             *speeds.left_out,
-            *(f"{label} cannot be loaded: {why}" for label, why in not_loaded.items()),
+            *(f"{label} cannot be run: {why}" for label, why in not_loaded.items()),
         ),
         layout=where.layout,
         clock=speeds.clock,
@@ -90,6 +90,7 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
         against=speeds.against,
         speedup=speeds.ratios.get(speeds.against, {}),
         source_speedup=speeds.ratios.get(SOURCE, {}),
+        engine_speedup=speeds.own,
         latencies_sha256="",
     )
     if explained:
@@ -99,13 +100,15 @@ def benchmark_models(job: Job, models: list[Model], target: Path, explained: boo
     )
 
 
-def _not_loaded(models: Sequence[Model], settings: RunSettings) -> dict[str, str]:
-    """Return label -> why, of candidates that their engine refuses to load here; one is in memory at a time.
+def _not_loaded(models: Sequence[Model], settings: RunSettings, batch: Arrays) -> dict[str, str]:
+    """Return label -> why, of candidates that their engine refuses to run here; one is in memory at a time.
 
     Baselines and source are left to the instances that time them, whose error ends the benchmark.
     """
     candidates = [model for model in models if model.label != SOURCE and not is_baseline(model.label)]
-    return {model.label: why for model in candidates if isinstance(why := load_model(model, settings), str)}
+    return {
+        model.label: why for model in candidates if isinstance(why := load_model(model, settings, batch), str)
+    }
 
 
 def _measure(job: Job, where: Plan) -> Callable[[Job, Plan, Sequence[Model], Path], Speeds]:

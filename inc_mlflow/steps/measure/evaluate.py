@@ -104,14 +104,16 @@ def run_models(
 ) -> ShardRun:
     """Run all models on the batches of a shard, in the layout's batch size.
 
-    A candidate that its engine refuses to load here has no results. Raises HardwareError where this machine
-    is not of the job's pool, ModelError where a loaded model does not run, or a baseline is not loaded.
+    A candidate that its engine refuses to load or to run here has no results: each is called once before the
+    pass. Raises HardwareError where this machine is not of the job's pool, ModelError where a model fails
+    later, or a baseline fails.
     """
     pool, host = pools.proven_pool(job.pool, job.hardware), host_facts(gpu_of(job.hardware))
     provider = job.hardware.provider
     data, axes = open_rows(job)
     settings = RunSettings(device=provider, axes=axes)
-    loaded = {model.label: load_model(model, settings) for model in models}
+    first = next((inputs for inputs, *_ in data.rows(split, job.layout.batch)), None)
+    loaded = {model.label: load_model(model, settings, first) for model in models}
     runners = {label: one for label, one in loaded.items() if not isinstance(one, str)}
     check_outputs(runners)
     outputs = list(runners[BASELINE].outputs)

@@ -136,6 +136,7 @@ def _leaderboard_row(
         relative_drop=_interval(numbers, "relative_drop"),
         speedup=_interval(numbers, "speedup"),
         source_speedup=_interval(numbers, "source_speedup"),
+        engine_speedup=_interval(numbers, "engine_speedup"),
         size_bytes=round(candidate.data.metrics[_SIZE] * 1e6),
         verdict=tags[VERDICT],
         reasons=(),

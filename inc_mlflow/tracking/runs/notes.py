@@ -12,6 +12,7 @@ from inc_mlflow.records import (
     PoolResult,
     Row,
 )
+from inc_mlflow.registry.engines import loaded_by
 from inc_mlflow.spec.pools import is_emulated
 
 _NOTHING = "-"
@@ -46,7 +47,9 @@ def row_note(judgement: JudgementRecord, row: Row, run_id: str) -> str:
     ]
     table = markdown_table(("pool", *_names(metrics), "verdict"), rows)
     said = f"{row.verdict}: {_figures(row, metrics)}" if row.verdict else _reference(row, metrics)
-    return _note(said, promotion_command(judgement, row, run_id), table, row.reasons)
+    how = loaded_by(row.engine)
+    served = (f"runs on {row.engine}: {how}",) if how else ()
+    return _note(said, promotion_command(judgement, row, run_id), table, (*row.reasons, *served))
 
 
 def pool_note(

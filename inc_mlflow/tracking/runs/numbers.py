@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from inc_mlflow.measure.gate.measured import Measured
 
 _OURS = re.compile(
-    r"(accuracy|relative_drop|speedup|source_speedup)(_low|_high)?|p\d+_ms|samples_per_second|\w+_mb|standing"
-    r"|metric_\d+"
+    r"(accuracy|relative_drop|((source|engine)_)?speedup)(_low|_high)?|p\d+_ms|samples_per_second|\w+_mb"
+    r"|standing|metric_\d+"
 )
 """Names of other numbers, which a job's metric must not replace."""
 _RANK: dict[Verdict, float] = {"pass": 2000.0, "inconclusive": 1000.0, "fail": 0.0}
@@ -28,6 +28,7 @@ def pool_metrics(
         "relative_drop": result.relative_drop,
         "speedup": result.speedup,
         "source_speedup": benchmark.source_speedup.get(row.recipe) if benchmark else None,
+        "engine_speedup": benchmark.engine_speedup.get(row.recipe) if benchmark else None,
     }
     speed = benchmark.models.get(row.recipe) if benchmark else None
     intervals |= _further(measured, result.metrics)
@@ -41,6 +42,7 @@ def row_metrics(row: Row, slowest: "Measured", standing: float | None = None) ->
         "relative_drop": row.relative_drop,
         "speedup": row.speedup,
         "source_speedup": row.source_speedup,
+        "engine_speedup": row.engine_speedup,
     }
     speed = slowest.benchmark.models.get(row.recipe) if slowest.benchmark else None
     intervals |= _further(slowest, row.metrics)

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,7 +12,13 @@ import yaml
 from tests.support.paths import EXAMPLE
 
 pytestmark = pytest.mark.slow
+PROGRAM = Path(sys.executable).with_name("inc-mlflow")
 RECIPES = [{"method": "static", "engine": "openvino"}, {"method": "static"}, {"method": "bf16"}]
+
+
+def best(engine, folder):
+    command = [PROGRAM, "best", "job.yaml", "--engine", engine, "--json"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_both_engines_stand_in_one_table(call, tmp_path, monkeypatch):
@@ -41,3 +50,18 @@ def test_both_engines_stand_in_one_table(call, tmp_path, monkeypatch):
     assert evidence["host"]["runtime"]["openvino"]
     record = json.loads((folder.with_name("benchmark") / "record.json").read_text())
     assert record["conditions"]["other_settings"]["openvino"]["INFERENCE_NUM_THREADS"] == 1
+    own = {name: row["engine_speedup"] for name, row in rows.items()}
+    assert (own["baseline"], own["baseline openvino"]) == (None, None)
+    slowest = min(rows["baseline"]["speedup"]["value"], rows["baseline openvino"]["speedup"]["value"])
+    for name in ("static u8s8 per-channel", "static u8s8 per-channel on openvino"):
+        ratio = own[name]["value"] / rows[name]["speedup"]["value"]
+        assert ratio == pytest.approx(1) or ratio == pytest.approx(1 / slowest, rel=0.05), name
+    assert own["static u8s8 per-channel"]["low"] < own["static u8s8 per-channel"]["value"]
+    code, out, _ = call("run", "job.yaml")
+    assert "vs own engine" in out.splitlines()[0]
+    shown = best("openvino", tmp_path)
+    assert {row["engine"] for row in json.loads(shown.stdout)["rows"]} == {"openvino"}
+    refused = best("litert", tmp_path)
+    there = "there are some of onnxruntime, openvino"
+    assert refused.returncode == 2
+    assert refused.stderr == f"inc-mlflow: --engine: no candidate of 'litert'; {there}\n"

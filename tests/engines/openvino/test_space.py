@@ -30,6 +30,14 @@ def test_nodes_stay_fp32_and_saturation_is_protected(space):
     assert space.protected(space.protected(recipe, everywhere=False), everywhere=False) is None
 
 
+def test_bf16_stands_apart_and_has_no_other_forms(space):
+    (bf16,) = space.other_precisions()
+    assert (bf16.engine, bf16.method, bf16.precision) == ("openvino", "bf16", "bf16")
+    assert space.without(bf16, ["node"]) == bf16
+    assert space.protected(bf16, everywhere=True) is None
+    assert [one for phase in space.refinements() for one in phase(bf16)] == []
+
+
 def test_auto_is_all_engines_that_take_the_file():
     text = (EXAMPLE / "job.yaml").read_text()
     assert JobSpec.from_text(f"{text}\nengines: auto\n").engines == ("onnxruntime", "openvino")

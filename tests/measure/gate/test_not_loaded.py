@@ -41,7 +41,7 @@ def test_it_fails_and_the_others_are_judged(where):
     assert (record.verdict, record.best().recipe) == ("pass", "int8")
     row = next(row for row in record.candidates if row.recipe == "bf16")
     assert row.verdict == "fail"
-    assert row.reasons.count(f"on old: cannot be loaded: {WHY}") == 1
+    assert row.reasons.count(f"on old: cannot be run: {WHY}") == 1
     assert (row.per_pool["new"].verdict, row.per_pool["old"].verdict) == ("pass", "fail")
 
 
@@ -53,7 +53,7 @@ def test_alone_it_is_no_pass():
         changed = record.model_copy(update={"evidence": record.evidence.model_copy(update=evidence)})
         pools["old"] = replace(pools["old"], **{kind: changed})
     record = judge([model(BASELINE), model("bf16")], pools, GATE)
-    assert (record.verdict, record.reasons) == ("fail", (f"cannot be loaded: {WHY}",))
+    assert (record.verdict, record.reasons) == ("fail", (f"cannot be run: {WHY}",))
 
 
 def test_a_pool_that_decides_nothing_does_not_fail_it():
@@ -61,7 +61,7 @@ def test_a_pool_that_decides_nothing_does_not_fail_it():
     record = judge(MODELS, {"new": loaded("new"), "old": without("bf16", "old")}, gate)
     row = next(row for row in record.candidates if row.recipe == "bf16")
     assert row.verdict == "pass"
-    assert f"on old (informative): cannot be loaded: {WHY}" in row.reasons
+    assert f"on old (informative): cannot be run: {WHY}" in row.reasons
 
 
 def test_who_judges_again_from_records_finds_the_same():

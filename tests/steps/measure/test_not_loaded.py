@@ -1,8 +1,11 @@
 """A candidate that this machine's engine refuses to load costs itself alone; a baseline ends the step."""
 
 import json
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from inc_mlflow.engines.engine import MethodData
@@ -30,6 +33,7 @@ FIELDS = {
     "metric": "top1",
     "recipes": [{"method": "bf16"}],
 }
+STATIC = [{"method": "static"}]
 JOB = Job(JobSpec.from_text(json.dumps(FIELDS)), EXAMPLE)
 
 
@@ -64,7 +68,7 @@ def test_an_evaluation_says_why_and_has_numbers_of_the_others(models, tmp_path):
 def test_a_benchmark_says_why_and_has_numbers_of_the_others(models, tmp_path):
     record = benchmark_models(JOB, models, tmp_path)
     assert record.evidence.not_loaded == {"bf16": WHY}
-    assert f"bf16 cannot be loaded: {WHY}" in record.reasons
+    assert f"bf16 cannot be run: {WHY}" in record.reasons
     assert "bf16" not in record.models | record.speedup
     assert not record.valid or "as it is" in record.speedup
     assert record.evidence.models.keys() == {model.label for model in models}
@@ -79,3 +83,35 @@ def test_a_baseline_that_is_not_loaded_ends_the_step(models, tmp_path):
 def test_a_single_model_of_a_user_is_refused_in_one_line(models):
     with pytest.raises(ModelError, match=f"model.openvino: {WHY}$"):
         benchmark_two(JOB, Path(models[0].path), Path(models[2].path), print)
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory):
+    """The baseline of the default engine, the same as a candidate, and one that loads and cannot be called."""
+    path = tmp_path_factory.mktemp("failing") / "model.onnx"
+    graph = onnx.load(EXAMPLE / "fp32.onnx")
+    output = graph.graph.output[0]
+    shape = onnx.numpy_helper.from_array(np.array([7, 13], np.int64), "of no batch")
+    graph.graph.initializer.append(shape)
+    for node in graph.graph.node:
+        node.output[:] = ["before" if name == output.name else name for name in node.output]
+    graph.graph.node.append(onnx.helper.make_node("Reshape", ["before", shape.name], [output.name]))
+    onnx.save(graph, path)
+    paths = {BASELINE: EXAMPLE / "fp32.onnx", "as it is": EXAMPLE / "fp32.onnx", "failing": path}
+    return [model_at(label, path, ["onnxruntime"]) for label, path in paths.items()]
+
+
+@pytest.mark.parametrize("measure", [partial(evaluate_models, split="validation"), benchmark_models])
+def test_a_candidate_that_fails_at_its_first_call_costs_itself_alone(failing, measure, tmp_path):
+    job = Job(
+        JobSpec.from_text(json.dumps(FIELDS | {"engines": ["onnxruntime"], "recipes": STATIC})), EXAMPLE
+    )
+    record = measure(job, failing, target=tmp_path)
+    assert list(record.evidence.not_loaded) == ["failing"]
+    assert "Reshape" in record.evidence.not_loaded["failing"]
+    assert str(tmp_path.parent) not in record.evidence.not_loaded["failing"]
+    if "results" in type(record).model_fields:
+        assert record.results["as it is"].value == record.results[BASELINE].value > 0.5
+    with pytest.raises(ModelError, match="Reshape"):
+        swapped = [failing[2].model_copy(update={"label": BASELINE}), failing[1]]
+        measure(job, swapped, target=tmp_path)
