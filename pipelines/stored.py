@@ -1,6 +1,8 @@
 """Finished jobs on this machine, found by their content, for commands that only read them."""
 
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from inc_mlflow.errors import StateError
 from inc_mlflow.files import read_sealed, sha256_file
@@ -29,3 +31,17 @@ def finished_state(job: Job, path: Path) -> Path:
     if sent is None or sent["sha256"] != sha256_file(latest / RESULT):
         raise StateError(f"{latest / RESULT}: damaged; inc-mlflow run {path} puts it together again")
     return latest
+
+
+def latest_leaderboard(store: Path) -> str | None:
+    """Return the leaderboard of the latest result beside a local store, without the server's address.
+
+    None where no result there was logged in it.
+    """
+    results = sorted(store.parent.glob(f"*/{RESULT}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in results:
+        sent = read_sealed(path.with_name(SENT)) or {"server": "", "sha256": ""}
+        whole = sent["sha256"] == sha256_file(path) and sent["server"].startswith(f"sqlite:///{store} ")
+        if whole and (links := json.loads(path.read_text())["tracking"]):
+            return f"/#{urlsplit(links['leaderboard_url']).fragment}"
+    return None

@@ -12,6 +12,7 @@ from inc_mlflow.cli.app import EXIT, JSON, START, app, emit, say
 from inc_mlflow.cli.ci_files import JUnit, Summary, remove_ci_files, write_ci_files
 from inc_mlflow.pipelines import SHARDS
 
+_EXPERIMENTS = "/#/experiments?workflowType=machine_learning"
 Shards = Annotated[int, typer.Option(min=1, help="Parts that the pipeline `sharded` splits the rows into.")]
 JobFile = Annotated[
     Path, typer.Argument(metavar="JOB", help="The job file (YAML), as examples/digits/job.yaml.")
@@ -83,8 +84,9 @@ def ui(
     ] = Path(),
     port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
 ) -> None:
-    """Open MLflow's page on a job's local store; ends with Ctrl-C."""
+    """Serve MLflow's page on a job's local store, and say where the leaderboard is; ends with Ctrl-C."""
     from inc_mlflow.errors import TrackingError
+    from inc_mlflow.pipelines.stored import latest_leaderboard
     from inc_mlflow.tracking.server.connection import STATE_FOLDER
     from inc_mlflow.tracking.server.schema import check_file
 
@@ -94,7 +96,7 @@ def ui(
     check_file(
         store, f"sqlite:///{store}", must_exist=True
     )  # the server would bring an older one to its own version
-    say(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning")
+    say(f"http://127.0.0.1:{port}{latest_leaderboard(store) or _EXPERIMENTS}")
     uri = f"sqlite:///{store}"
     arguments = [
         "server",

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from inc_mlflow.pipelines.stored import latest_leaderboard
 from inc_mlflow.spec import Job
 from tests.support.report_pages import ReadPage, numbers_in
 
@@ -72,6 +73,13 @@ def test_prints_the_contract(result):
         "promotion",
     ]
     assert list(result["seconds"]) == steps
+
+
+def test_the_page_begins_with_the_leaderboard(work, result):
+    shown = latest_leaderboard(work.folder.resolve() / ".inc-mlflow" / "mlflow.db")
+    assert shown.startswith("/#/experiments/")
+    assert result["tracking"]["leaderboard_url"].endswith(shown)
+    assert latest_leaderboard(work.folder / "another" / "mlflow.db") is None
 
 
 def test_ci_gets_the_verdict_as_markdown_and_as_tests(work, result):

@@ -11,7 +11,8 @@ from tests.support.proxy import proxy
 
 pytestmark = pytest.mark.slow
 
-LENGTHS = (5, 10, 20)
+LAST = 12
+LENGTHS = (3, 6, LAST)
 ALL = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 ONCE_A_MINUTE = "/server-(info|features)$"
 """What MLflow's client asks again by its own clock, whatever it is asked to do."""
@@ -65,8 +66,8 @@ def received(grown, command):
 def test_verify_fetches_what_counts_now_however_long_the_ledger_is(grown):
     """The champion's file, and that of the one before: bytes grow by the ledger's own text alone."""
     assert len(set(calls(grown, "verify"))) == 1
-    five, ten, twenty = received(grown, "verify")
-    assert (twenty - ten) < 2.5 * (ten - five)
+    short, twice, last = received(grown, "verify")
+    assert (last - twice) < 2.5 * (twice - short)
     for length in LENGTHS:
         found = grown["verify", length][0]
         assert (found.problems, found.checked) == ((), (str(length), str(length - 1)))
@@ -74,12 +75,12 @@ def test_verify_fetches_what_counts_now_however_long_the_ledger_is(grown):
 
 
 def test_verify_deep_is_linear_in_the_versions_newest_first(grown):
-    five, ten, twenty = calls(grown, "deep")
-    assert twenty - ten == 2 * (ten - five)
-    five, ten, twenty = received(grown, "deep")
-    assert (twenty - ten) < 2.5 * (ten - five)
-    found = grown["deep", 20][0]
-    assert (found.problems, found.checked, found.unchecked) == ((), tuple(map(str, range(20, 0, -1))), ())
+    short, twice, last = calls(grown, "deep")
+    assert last - twice == 2 * (twice - short)
+    short, twice, last = received(grown, "deep")
+    assert (last - twice) < 2.5 * (twice - short)
+    found = grown["deep", LAST][0]
+    assert (found.problems, found.checked, found.unchecked) == ((), tuple(map(str, range(LAST, 0, -1))), ())
 
 
 def test_a_promotion_makes_as_many_calls_as_the_one_before(grown):
@@ -87,8 +88,8 @@ def test_a_promotion_makes_as_many_calls_as_the_one_before(grown):
 
 
 def test_the_bytes_of_a_promotion_grow_by_the_text_of_the_ledger_alone(grown):
-    five, ten, twenty = received(grown, "promote")
-    assert (twenty - ten) < 2.5 * (ten - five)
+    short, twice, last = received(grown, "promote")
+    assert (last - twice) < 2.5 * (twice - short)
 
 
 def test_looking_for_requests_does_not_grow_with_what_was_answered(grown):
@@ -97,5 +98,5 @@ def test_looking_for_requests_does_not_grow_with_what_was_answered(grown):
 
 def test_a_rollback_fetches_one_file(grown):
     (entry, _), made, _ = grown["rollback"]
-    assert entry.version == "19"
-    assert made < 2 * grown["promote", 20][1]
+    assert entry.version == str(LAST - 1)
+    assert made < 2 * grown["promote", LAST][1]

@@ -137,16 +137,17 @@ def test_of_sixteen_gates_at_once_the_best_candidate_wins_ten_times(registry):
     compete_in_rounds(registry, 10)
 
 
-def test_a_gate_killed_after_any_call_leaves_what_the_next_one_completes(registry):
+@pytest.mark.parametrize("step", [2, pytest.param(1, marks=pytest.mark.long)])
+def test_a_gate_killed_after_any_call_leaves_what_the_next_one_completes(registry, step):
     """Every fourth time there is a champion already."""
     first, better = registry.rival(1), registry.rival(2)
-    names = [f"killed after {fatal} {os.urandom(3).hex()}" for fatal in range(1, CALLS + 1)]
+    names = [f"killed after {fatal} {os.urandom(3).hex()}" for fatal in range(step, CALLS + 1, step)]
     assert {
         one["outcome"] for one in registry.gates(*[registry.request(first, name) for name in names[::4]])
     } == {"promoted"}
     runs = [registry.request(better, name) for name in names]
-    survived = {answer["run_id"] for answer in registry.gates("--dying", *runs)}
-    assert set(runs[:8]).isdisjoint(survived), "a promotion takes more calls"
+    survived = {answer["run_id"] for answer in registry.gates("--dying", step, *runs)}
+    assert set(runs[: 8 // step]).isdisjoint(survived), "a promotion takes more calls"
     assert runs[-1] in survived, "a promotion takes fewer calls"
     left = [run_id for run_id in runs if run_id not in survived]
     assert [

@@ -1,6 +1,6 @@
-"""Gates in processes of their own: `gates.py [--dying] RUN_ID...` prints each decision as a line of JSON.
+"""Gates in processes of their own: `gates.py [--dying STEP] RUN_ID...` prints each decision as a line of JSON.
 
-With `--dying` the n-th gate kills itself as soon as its n-th writing call was answered, and prints nothing.
+With `--dying 2` the n-th gate kills itself as soon as its 2n-th writing call was answered, and prints nothing.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def gate(run_id: str) -> None:
 
 
 asked = argparse.ArgumentParser()
-asked.add_argument("--dying", action="store_true")
+asked.add_argument("--dying", type=int)
 asked.add_argument("runs", nargs="+")
 options = asked.parse_args()
 ready, go = os.pipe()
@@ -56,7 +56,7 @@ for number, run_id in enumerate(options.runs, start=1):
         os.close(go)
         os.read(ready, 1)
         if options.dying:
-            deadly(number)
+            deadly(number * options.dying)
         gate(run_id)
         os._exit(0)
     children.append(child)
