@@ -16,8 +16,9 @@ _TOLD = 1.1
 """A smaller lag is within the noise of a quick timing, and not worth a line."""
 
 _LEAST_CALL = 0.001
-"""Seconds: a shorter call is mostly the engine's interface, which costs otherwise in a process of its own. One
-of OpenVINO on examples/digits took 144 us here, and 82 us in a benchmark."""
+"""Seconds: a shorter call is mostly the engine's interface, which costs otherwise in a process of its own.
+
+One of OpenVINO on examples/digits took 144 us here, and 82 us in a benchmark."""
 
 
 def lag_of(job: Job, baseline: Baseline, others: Sequence[Baseline]) -> float:
