@@ -86,7 +86,7 @@ def main(models: Path, names: list[str], again: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             job = Path(folder) / "job.yaml"
             fields = yaml.safe_load((COMMON + MODELS[name]).format(name=name, models=models))
-            job.write_text(yaml.safe_dump(fields | candidates(fields["model"])))
+            job.write_text(json.dumps(fields | candidates(fields["model"])))
             shutil.copyfile(ROWS, Path(folder) / ROWS.name)
             os.environ["INC_REAL_MODELS"] = str(models)
             first = run(job)

@@ -92,6 +92,7 @@ def own_baselines(models: Sequence[Model], measured: Collection[str]) -> dict[st
         if len(of_engine) > 1
         and model.engine in of_engine
         and not is_baseline(model.label)
+        and model.label != SOURCE
         and {model.label, of_engine[model.engine]} <= set(measured)
     }
 

@@ -57,6 +57,7 @@ def test_the_lag_is_that_behind_the_fastest_of_the_others():
     assert lag_of(JOB, four, [two, one]) == pytest.approx(4, rel=0.2)
     assert lag_of(JOB, one, [two, four]) == 1
     assert lag_of(JOB, one, []) == 1
+    assert lag_of(JOB, baseline(Slow(0.0005)), [baseline(Slow(0))]) == 1, "calls too short to tell"
 
 
 def test_what_beats_its_own_baseline_alone_is_no_gain():
