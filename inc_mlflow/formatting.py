@@ -1,7 +1,10 @@
 """Numbers as text, the same in reasons, tables and notes."""
 
+import html
 import math
 from collections.abc import Collection, Iterable
+
+from inc_mlflow.errors import one_line
 
 
 def percent(share: float) -> str:
@@ -39,6 +42,11 @@ def size(count: int) -> str:
             return f"{rounded:g} {unit}"
     gigabytes = count / 10**9
     return f"{gigabytes:.3g} GB" if gigabytes < 999.5 else f"{gigabytes:.0f} GB"
+
+
+def markdown_text(text: str) -> str:
+    """Return names and reasons of others in one line of Markdown, in which nothing is HTML or a link."""
+    return html.escape(one_line(text), quote=False).replace("](", "]\\(")
 
 
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -43,7 +43,7 @@ def export_model(
         if written_as is None or kind not in allowed:
             raise SpecError(
                 f"--format {kind}: is not for models of {engine}; "
-                f"{listed(allowed) if allowed else 'none is: load them by MLflow'}"
+                + (f"give one of {listed(allowed)}" if allowed else "no format is: load them by MLflow")
             )
         served = _served(client, name, alias, champion, entry, engine, path, Path(folder) / "evidence")
         files = write_served(served, written_as, kind, target, storage_uri)
@@ -92,9 +92,7 @@ def _measured(client: "MlflowClient", entry: LedgerEntry, folder: Path) -> tuple
 def _on_pool(pool: str, measured: Measured, sha256: str | None) -> MeasuredServing | None:
     """Return how a pool ran the model; None where it measured no speed, or not this model's."""
     benchmark = measured.benchmark
-    models = measured.evaluation.evidence.models
-    label = next((label for label, digest in models.items() if digest == sha256), None)
-    if benchmark is None or label is None:
+    if benchmark is None or sha256 not in measured.evaluation.evidence.models.values():
         return None
-    host, speedup = benchmark.evidence.host, benchmark.speedup.get(label)
-    return MeasuredServing(pool, host.cpu, Layout.parse(benchmark.layout), host.runtime, speedup)
+    host = benchmark.evidence.host
+    return MeasuredServing(pool, host.cpu, Layout.parse(benchmark.layout), host.runtime)

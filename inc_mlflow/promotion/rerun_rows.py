@@ -100,8 +100,8 @@ def rerun_rows(
 
     The baseline is among the labels; ``engines`` says by label what runs each. The models run on the CPU, in
     the whole batches that hold those rows. Of ``unclaimed`` models no outcomes are claimed: one of them that
-    cannot be loaded here is left out. Raises DataError where a model keeps weights in other files, or the
-    metric needs all rows; ModelError where a model cannot be run.
+    cannot be loaded or called here is left out. Raises DataError where a model keeps weights in other files,
+    or the metric needs all rows; ModelError where a model cannot be run.
     """
     running = {label: ENGINES.get(engines[label]) for label in models}
     for label, path in models.items():
@@ -109,14 +109,16 @@ def rerun_rows(
     interface = running[BASELINE].interface(models[BASELINE])
     axes = row_axes_of(interface, job.data.axes)
     settings = RunSettings(axes=axes)  # a candidate cannot say that its rows are elsewhere
+    data = Data(job.data, Path(), axes.specs(interface.inputs))
+    batch = Layout.parse(job.benchmark.layout).batch
+    trial = next((inputs for inputs, *_ in data.rows("validation", batch)), None)
     loaded = {
-        label: _loaded(label, running[label], path, settings, label in unclaimed)
+        label: _loaded(label, running[label], path, settings, trial, label in unclaimed)
         for label, path in models.items()
     }
     runners = {label: one for label, one in loaded.items() if one is not None}
     check_outputs(runners)
-    metrics, batch = _judged(job, list(runners[BASELINE].outputs)), Layout.parse(job.benchmark.layout).batch
-    data = Data(job.data, Path(), axes.specs(interface.inputs))
+    metrics = _judged(job, list(runners[BASELINE].outputs))
     drawn = _draw(data, batch, wanted, metrics)
     share = Share(data, "validation", batch, drawn)
     scorings, given = scorings_of(metrics), first_answers(runners[BASELINE], data.drawn("validation", TRIED))
@@ -146,14 +148,16 @@ def rerun_rows(
 
 
 def _loaded(
-    label: str, engine: Engine, path: Path, settings: RunSettings, spared: bool
+    label: str, engine: Engine, path: Path, settings: RunSettings, trial: Arrays | None, spared: bool
 ) -> LoadedModel | None:
-    """Load a model; None where it cannot be loaded and is spared.
+    """Load a model and call it once, as an evaluation does; None where that fails and it is spared.
 
     Else ModelError names the model and what to do: what it claims cannot be checked on this machine.
     """
     try:
-        return engine.load(path, settings)
+        loaded = engine.load(path, settings)
+        if trial is not None:
+            loaded(trial)
     except ModelError as error:
         if spared:
             return None
@@ -162,6 +166,7 @@ def _loaded(
             f"{label} cannot be run on the gate's machine ({why}), so what it claims cannot be checked; "
             "judge it by a gate on a machine that runs it"
         ) from error
+    return loaded
 
 
 def _judged(job: JobSpec, outputs: list[str]) -> list[Metric]:

@@ -44,5 +44,5 @@ def _candidate(suite: Element, name: str, row: dict[str, Any]) -> None:
 
 def _told(element: Element, verdict: str, reasons: list[str]) -> None:
     lines = [one_line(reason) for reason in reasons]
-    element.set("message", f"{verdict}: {lines[0]}" if lines else verdict)
+    element.set("message", ": ".join([verdict, *(["; ".join(lines)] if lines else [])]))
     element.text = "\n".join(lines)

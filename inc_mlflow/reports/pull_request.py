@@ -1,16 +1,16 @@
 """A judgement as Markdown, for the summary of a pull request's check."""
 
-import html
 from typing import Any
+from urllib.parse import urlsplit
 
-from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import markdown_table, percent, size, times
+from inc_mlflow.formatting import markdown_table, markdown_text, percent, size, times
 from inc_mlflow.reports.table import interval, metric_cells, metric_columns, metrics_of
 
+_HERE = {None, "127.0.0.1", "::1", "localhost"}
 _MEANING = {
-    "pass": "An INT8 model keeps its accuracy and is faster.",
+    "pass": "A candidate keeps its accuracy and is as fast as the gate asks.",
     "fail": "No candidate passes: keep FP32.",
-    "inconclusive": "The rows cannot decide: more validation rows would.",
+    "inconclusive": "What was measured cannot decide.",
 }
 
 
@@ -31,10 +31,10 @@ def pull_request_text(name: str, result: dict[str, Any]) -> str:
         for row in result["table"]
     ]
     parts = [
-        f"## {_plain(name)}: {result['verdict']}",
-        f"{_MEANING[result['verdict']]} Best candidate: **{_plain(result['best']['recipe'])}**.",
-        "\n".join(f"- {_plain(reason)}" for reason in result["reasons"]),
-        markdown_table(map(_plain, header), [map(_plain, row) for row in rows]),
+        f"## {markdown_text(name)}: {result['verdict']}",
+        f"{_MEANING[result['verdict']]} Best candidate: **{markdown_text(result['best']['recipe'])}**.",
+        "\n".join(f"- {markdown_text(reason)}" for reason in result["reasons"]),
+        markdown_table(map(markdown_text, header), [map(markdown_text, row) for row in rows]),
         *_pools(result["table"]),
         *_links(result.get("tracking")),
     ]
@@ -47,7 +47,7 @@ def _pools(table: list[dict[str, Any]]) -> list[str]:
     if len(pools) < 2:
         return []
     rows = [[row["recipe"], *(_on_pool(row, name) for name in pools)] for row in table if row["verdict"]]
-    return [markdown_table(map(_plain, ["recipe", *pools]), [map(_plain, row) for row in rows])]
+    return [markdown_table(map(markdown_text, ["recipe", *pools]), [map(markdown_text, row) for row in rows])]
 
 
 def _on_pool(row: dict[str, Any], pool: str) -> str:
@@ -59,11 +59,6 @@ def _on_pool(row: dict[str, Any], pool: str) -> str:
 
 
 def _links(tracking: dict[str, str] | None) -> list[str]:
-    """Return the addresses of a server; a file on the machine that ran is of no use to a reader elsewhere."""
-    found = [url for url in (tracking or {}).values() if url.startswith(("http://", "https://"))]
-    return ["\n".join(f"- <{_plain(url)}>" for url in found)] if found else []
-
-
-def _plain(text: str) -> str:
-    """Return text in one line in which nothing is HTML."""
-    return html.escape(one_line(text), quote=False)
+    """Return the addresses of a server; those of the machine that ran are of no use to a reader elsewhere."""
+    found = [url for url in (tracking or {}).values() if urlsplit(url).hostname not in _HERE]
+    return ["\n".join(f"- <{markdown_text(url)}>" for url in found)] if found else []

@@ -1,9 +1,6 @@
 """README.md of an export: what the model is, and what its evidence holds for."""
 
-import html
-
-from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import markdown_table, times
+from inc_mlflow.formatting import markdown_table, markdown_text
 from inc_mlflow.serving.served_model import MeasuredServing, ServedModel
 
 _ELSEWHERE = (
@@ -16,12 +13,12 @@ _ADOPTED = "Nobody measured it: the version was taken over as it was."
 def about(served: ServedModel) -> str:
     """Return the page."""
     lines = [
-        f"# {_plain(served.registered_model)} version {_plain(served.version)}",
-        f"Recipe: {_plain(served.recipe)}. Engine: {served.engine}.",
-        f"When it was exported the alias `{_plain(served.alias)}` named it.",
+        f"# {markdown_text(served.registered_model)} version {markdown_text(served.version)}",
+        f"Recipe: {markdown_text(served.recipe)}. Engine: {served.engine}.",
+        f"When it was exported the alias `{markdown_text(served.alias)}` named it.",
         f"sha256 of the model: `{served.sha256}`.",
         "## Why it was promoted" if served.reasons else "",
-        "\n".join(f"- {_plain(reason)}" for reason in served.reasons),
+        "\n".join(f"- {markdown_text(reason)}" for reason in served.reasons),
         "## What was measured",
         _table(served.measured) if served.measured else _ADOPTED,
         _ELSEWHERE,
@@ -30,7 +27,7 @@ def about(served: ServedModel) -> str:
 
 
 def _table(measured: tuple[MeasuredServing, ...]) -> str:
-    header = ["pool", "CPU", "cores per instance", "instances", "batch", "versions", "speed-up, at least"]
+    header = ["pool", "CPU", "cores per instance", "instances", "batch", "versions"]
     rows = [
         [
             one.pool,
@@ -39,12 +36,7 @@ def _table(measured: tuple[MeasuredServing, ...]) -> str:
             str(one.layout.instances),
             str(one.layout.batch),
             ", ".join(f"{name} {version}" for name, version in sorted(one.runtime.items())),
-            times(one.speedup.low) if one.speedup else "-",
         ]
         for one in measured
     ]
-    return markdown_table(header, [map(_plain, row) for row in rows])
-
-
-def _plain(text: str) -> str:
-    return html.escape(one_line(text), quote=False)
+    return markdown_table(header, [map(markdown_text, row) for row in rows])

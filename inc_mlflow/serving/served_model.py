@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inc_mlflow.engines.engine import Interface
-from inc_mlflow.records import Interval
 from inc_mlflow.spec.layout import Layout
 
 
@@ -18,8 +17,6 @@ class MeasuredServing:
     layout: Layout
     runtime: Mapping[str, str]
     """Package -> version."""
-    speedup: Interval | None
-    """Against the fastest baseline; None where the pool gives no speed."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from inc_mlflow.files import sha256_file
 from inc_mlflow.promotion.export import export_model
 from inc_mlflow.promotion.process_request import process_untrusted_request
 from inc_mlflow.promotion.review import Policy
+from inc_mlflow.records import RequestRecord
 from tests.support.programs import free_port
 from tests.support.triton_config import parsed_config
 
@@ -50,7 +51,8 @@ def test_each_format_has_the_champions_bytes_and_its_measured_layout(store, cham
     assert (config.backend, config.max_batch_size, config.instance_group[0].count) == ("onnxruntime", 1, 1)
     assert config.parameters["intra_op_thread_count"].string_value == "1"
     manifest = yaml.safe_load((tmp_path / "kserve" / "inference-service.yaml").read_text())
-    assert manifest["spec"]["predictor"]["model"]["storageUri"] == uri
+    predictor = manifest["spec"]["predictor"]["model"]
+    assert (predictor["storageUri"], predictor["runtime"]) == (uri, "kserve-tritonserver")
     assert manifest["metadata"]["annotations"]["inc-mlflow/sha256"] == champion.sha256
     rows = np.zeros((1, *session.get_inputs()[0].shape[1:]), "f4")
     assert session.run(None, {session.get_inputs()[0].name: rows})
@@ -71,12 +73,28 @@ def test_what_was_altered_is_not_handed_over(store, champion, requested, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_evidence_of_another_request_is_not_told_even_where_the_run_was_forged_whole(
+    store, champion, requested, tmp_path, monkeypatch
+):
+    """Who may write the server's database can replace a request and its digest, but not the ledger's entry."""
+    forged = RequestRecord.model_validate_json(
+        (store.local(store.run(requested).info.artifact_uri) / "request.json").read_text()
+    ).model_copy(update={"recipe": "another"})
+    monkeypatch.setattr("inc_mlflow.promotion.export.read_request", lambda *_: forged)
+    with pytest.raises(DataError, match="is not the one of the ledger"):
+        export_model(store.stores, "digits", ALIAS, "onnx", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_requests_are_refused_in_one_line(store, champion, tmp_path):
     full = tmp_path / "full"
     full.mkdir()
     (full / "other").touch()
     wrong = {
-        ("digits", ALIAS, "openvino", tmp_path / "a", None): (SpecError, "is not for models of onnxruntime"),
+        ("digits", ALIAS, "openvino", tmp_path / "a", None): (
+            SpecError,
+            "is not for models of onnxruntime; give one of",
+        ),
         ("digits", ALIAS, "kserve", tmp_path / "a", None): (SpecError, "--storage-uri"),
         ("digits", ALIAS, "onnx", tmp_path / "a", "s3://b/c"): (SpecError, "--storage-uri"),
         ("digits", "int8-champion-amd", "onnx", tmp_path / "a", None): (TrackingError, "names no version"),

@@ -47,16 +47,27 @@ def test_what_other_hardware_could_not_load_claims_nothing(
     check(measured, not_loaded(measured, pools), models, policy(tmp_path, trusted))
 
 
-@pytest.fixture
-def refused(measured, models, monkeypatch):
-    """Make the engine refuse to load the best candidate here."""
+class Uncallable:
+    """A model in memory whose calls fail."""
+
+    def __init__(self, loaded):
+        self.model, self.outputs = loaded.model, loaded.outputs
+
+    def __call__(self, inputs):
+        raise ModelError(f"{self.model}: this CPU has no such instructions")
+
+
+@pytest.fixture(params=["load", "first call"])
+def refused(request, measured, models, monkeypatch):
+    """Make the engine refuse the best candidate here."""
     engine, path = ENGINES.get("onnxruntime"), models[measured.judgement.best().recipe]
     load = type(engine).load
 
     def loading(self, model, settings):
-        if model == path:
+        if model == path and request.param == "load":
             raise ModelError(f"{model}: this CPU has no such instructions")
-        return load(self, model, settings)
+        loaded = load(self, model, settings)
+        return Uncallable(loaded) if model == path else loaded
 
     monkeypatch.setattr(type(engine), "load", loading)
 

@@ -71,6 +71,24 @@ def test_each_pool_has_its_column():
     assert "| recipe | intel | amd |" in text
 
 
+def test_links_are_those_of_a_server_that_others_reach():
+    made = result(row("good", "pass"))
+    for url, shown in {"http://127.0.0.1:5000/#/a": False, "https://mlflow.example.org/#/a": True}.items():
+        text = pull_request_text("job", made | {"tracking": {"leaderboard_url": url}})
+        assert (f"<{url}>" in text) == shown
+
+
+def test_a_failure_is_told_with_all_its_reasons():
+    text = junit_text("job", result(row("best", "fail", ["it drops by 0 %", "it is slow"])))
+    assert (
+        ElementTree.fromstring(text).find(".//failure").get("message") == "fail: it drops by 0 %; it is slow"
+    )
+
+
+def test_no_name_becomes_a_picture_or_a_link():
+    assert "](" not in pull_request_text("job", result(row("![x](http://example.org/x.png)", "pass")))
+
+
 @given(st.text(st.characters(), min_size=1))
 def test_hostile_names_stay_text(name):
     made = result(row(name, "fail", [name]))

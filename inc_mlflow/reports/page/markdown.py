@@ -1,9 +1,6 @@
 """The same report as Markdown, for pull requests and wikis."""
 
-import html
-
-from inc_mlflow.errors import one_line
-from inc_mlflow.formatting import markdown_table
+from inc_mlflow.formatting import markdown_table, markdown_text
 from inc_mlflow.reports.page.candidates import candidates_grid, pools_grids, reasons_grid
 from inc_mlflow.reports.page.document import NO_EXPECTATION, NOTE
 from inc_mlflow.reports.page.expectation import expectation_grid
@@ -31,7 +28,7 @@ def _job(job: ReportedJob) -> list[str]:
     tables += [NO_EXPECTATION] if expected is None else _table(expected)
     tables += [part for grid in provenance_grids(job) for part in _table(grid)]
     code = "\n".join(f"    {line}" for line in job_text(job).splitlines())
-    return [f"## {_plain(job.spec.name)}", _plain(job.judged.headline()), *tables, "Job:", code]
+    return [f"## {markdown_text(job.spec.name)}", markdown_text(job.judged.headline()), *tables, "Job:", code]
 
 
 def _table(grid: Grid) -> list[str]:
@@ -40,10 +37,5 @@ def _table(grid: Grid) -> list[str]:
     headers = [
         f"{group}: {name}" if group else name for group, name in zip(groups, grid.headers, strict=True)
     ]
-    rows = [[_plain(cell_text(cell)) for cell in row] for row in grid.rows]
-    return [_plain(grid.caption), markdown_table(map(_plain, headers), rows)]
-
-
-def _plain(text: str) -> str:
-    """Return text in one line in which nothing is HTML."""
-    return html.escape(one_line(text), quote=False)
+    rows = [[markdown_text(cell_text(cell)) for cell in row] for row in grid.rows]
+    return [markdown_text(grid.caption), markdown_table(map(markdown_text, headers), rows)]

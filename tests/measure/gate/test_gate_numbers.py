@@ -75,6 +75,14 @@ def test_a_speed_up_is_a_ratio_between_its_bounds(ratio, confidence):
         judged(pool, GateSpec(confidence=confidence))
 
 
+@pytest.mark.parametrize("kind", ["source_speedup", "engine_speedup"])
+def test_so_is_one_against_the_source_or_the_own_engine(kind):
+    pool = measured({"int8": (0, 0)}, {"int8": FAST})
+    record = pool.benchmark.model_copy(update={kind: {"int8": Interval(value=2.0, low=2.1, high=2.2)}})
+    with pytest.raises(DataError, match="are no ratios with their bounds"):
+        judged(replace(pool, benchmark=record), GateSpec())
+
+
 @pytest.mark.parametrize("change", [{"confidence": 0.5}, {"confidence": 1.0}, {"confidence": -1.0}])
 def test_bounds_have_a_confidence(change):
     pool = measured({"int8": (0, 0)}, {"int8": FAST})
