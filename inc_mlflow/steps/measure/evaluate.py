@@ -112,14 +112,15 @@ def run_models(
     provider = job.hardware.provider
     data, axes = open_rows(job)
     settings = RunSettings(device=provider, axes=axes)
+    share = Share(data, split, job.layout.batch, shard)
+    share.check()  # before any model runs
     first = next((inputs for inputs, *_ in data.rows(split, job.layout.batch)), None)
     loaded = {model.label: load_model(model, settings, first) for model in models}
     runners = {label: one for label, one in loaded.items() if not isinstance(one, str)}
     check_outputs(runners)
     outputs = list(runners[BASELINE].outputs)
     metrics = resolve_metrics(job.spec, job.root, outputs)
-    share, scorings = Share(data, split, job.layout.batch, shard), scorings_of(metrics)
-    share.check()  # before any model runs
+    scorings = scorings_of(metrics)
     given = first_answers(runners[BASELINE], data.drawn(split, TRIED))
     constants = {
         one.name: constant_answer(given, scorings[one.name], one.higher_is_better) for one in metrics
